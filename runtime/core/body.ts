@@ -1,0 +1,92 @@
+/** How a body's bytes become a value. Given by whoever knows the content type (HTTP front, upstream). */
+export type ParseBody = (bytes: Buffer) => unknown
+
+/**
+ * Bytes that nobody had to parse yet. A body is parsed at most once, when `value()` is first asked for;
+ * a body that is only passed on is never parsed at all. JSON bodies can also cross into a guest as
+ * text (`jsonText()`), so that the guest does the one parse.
+ */
+export class Body {
+  readonly contentType: string | undefined
+  readonly #parse: ParseBody | 'json'
+  #bytes: Buffer | undefined
+  #text: string | undefined
+  #value: unknown
+  #parsed = false
+
+  private constructor(contentType: string | undefined, parse: ParseBody | 'json', bytes?: Buffer, text?: string) {
+    this.contentType = contentType
+    this.#parse = parse
+    this.#bytes = bytes
+    this.#text = text
+  }
+
+  /** Bytes of a content type; `parse` makes the value when somebody needs it and may throw a fault. */
+  static ofBytes(bytes: Buffer, contentType: string | undefined, parse: ParseBody): Body {
+    return new Body(contentType, parse, bytes)
+  }
+
+  /** Bytes that claim to be JSON. Whether they are is found out by whoever parses them first. */
+  static ofJsonBytes(bytes: Buffer, contentType = 'application/json'): Body {
+    return new Body(contentType, 'json', bytes)
+  }
+
+  /** JSON text that is known to be valid, such as what a guest's JSON.stringify wrote. */
+  static ofJsonText(text: string): Body {
+    return new Body('application/json', 'json', undefined, text)
+  }
+
+  /** The bytes as they came, or the UTF-8 encoding of the text this body was made from. */
+  bytes(): Buffer {
+    return (this.#bytes ??= Buffer.from(this.#text ?? '', 'utf8'))
+  }
+
+  /** The text, decoded as UTF-8 (RFC 8259 §8.1 for JSON). */
+  text(): string {
+    return (this.#text ??= (this.#bytes as Buffer).toString('utf8'))
+  }
+
+  /** The text of a JSON body, unparsed and possibly malformed; `undefined` for every other body. */
+  jsonText(): string | undefined {
+    return this.#parse === 'json' ? this.text() : undefined
+  }
+
+  /** True when the value has been made already, so that reading it again costs nothing. */
+  get parsed(): boolean {
+    return this.#parsed
+  }
+
+  /**
+   * The parsed value, made once.
+   * @throws SyntaxError for malformed JSON, or what the given parser throws
+   */
+  value(): unknown {
+    if (this.#parsed) return this.#value
+    this.#value = this.#parse === 'json' ? parseJson(this.text()) : this.#parse(this.bytes())
+    this.#parsed = true
+    return this.#value
+  }
+
+  /** So that a body inside a message serialises as its value does. */
+  toJSON(): unknown {
+    return this.value()
+  }
+}
+
+/** The value behind `value`: a body is parsed, anything else is returned as it is. */
+export function resolve(value: unknown): unknown {
+  return value instanceof Body ? value.value() : value
+}
+
+/** A message's payload as a value, parsed if nobody did so before. */
+export function payloadOf(message: { readonly payload?: unknown }): unknown {
+  return resolve(message.payload)
+}
+
+/**
+ * JSON.parse that keeps `__proto__` an ordinary own property (JSON.parse itself never sets a prototype)
+ * and treats an empty text as `undefined`, as an empty body has no value.
+ */
+function parseJson(text: string): unknown {
+  return text.length === 0 ? undefined : JSON.parse(text)
+}

@@ -1,0 +1,36 @@
+import type { Problem } from './flow.ts'
+import type { DebugEntry } from './node.ts'
+import type { Release } from './release.ts'
+import type { NodeStatus } from './sandbox.ts'
+
+/** A release that is compiled and could go live at once. */
+export interface Prepared {
+  readonly release: Release
+  readonly warnings: readonly Problem[]
+}
+
+export type PrepareResult = { readonly ok: true; readonly prepared: Prepared } | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** What is live in a gateway. `prepare` changes nothing that callers can see; `commit` moves one pointer and cannot fail. */
+export interface Deployer {
+  prepare(release: Release): Promise<PrepareResult>
+  commit(prepared: Prepared): void
+  /** Closes what a prepared release opened, when it is not to go live. */
+  discard(prepared: Prepared): Promise<void>
+  /** The release that new requests run on. */
+  live(): { readonly id: number; readonly hash: string; readonly since: string } | undefined
+  /** Answers a command of the editor; rejects with a fault when the node is not there. */
+  command(command: GatewayCommand): Promise<unknown>
+}
+
+/** What the editor can ask of a running gateway. */
+export type GatewayCommand =
+  | { readonly do: 'inject'; readonly node: string; readonly props?: readonly unknown[] }
+  | { readonly do: 'debug'; readonly node: string; readonly active: boolean }
+  | { readonly do: 'context.get'; readonly scope: 'node' | 'flow' | 'global'; readonly id?: string; readonly key?: string }
+  | { readonly do: 'context.delete'; readonly scope: 'node' | 'flow' | 'global'; readonly id?: string; readonly key?: string }
+
+/** What a gateway tells the editor while it runs. Bounded: what nobody reads in time is dropped and counted. */
+export type GatewayEvent =
+  | { readonly kind: 'status'; readonly node: string; readonly flow: string; readonly status: NodeStatus }
+  | { readonly kind: 'debug'; readonly flow: string; readonly entry: DebugEntry }

@@ -1,0 +1,55 @@
+import { faults, type FaultCode } from './faults.ts'
+
+/** Typed facts of a fault. They may be logged and, below status 500, shown to the caller: never a secret. */
+export type FaultFacts = Readonly<Record<string, unknown>>
+
+/**
+ * The only error a flow can see. It has a stable dotted code (see the register in `faults.ts`), an HTTP
+ * status, typed facts, and keeps what caused it. Make one with {@link fault}.
+ */
+export class Fault extends Error {
+  override readonly name = 'Fault'
+  readonly code: string
+  readonly status: number
+  readonly title: string
+  readonly facts: FaultFacts
+  /** Where it happened; filled in by the engine when a step throws. */
+  at?: { readonly flow: string; readonly node: string; readonly type?: string; readonly name?: string }
+  /** Extra reply headers, such as Allow or Retry-After. */
+  readonly headers?: Readonly<Record<string, string>>
+
+  constructor(
+    code: string,
+    status: number,
+    title: string,
+    message: string,
+    facts: FaultFacts,
+    cause?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+    this.status = status
+    this.title = title
+    this.facts = facts
+    if (headers) this.headers = headers
+  }
+}
+
+/** A fault of the register. `facts` fill its text; `cause` is kept for the log and never shown to a caller. */
+export function fault(
+  code: FaultCode,
+  facts: FaultFacts = {},
+  cause?: unknown,
+  headers?: Readonly<Record<string, string>>,
+): Fault {
+  const entry = faults[code]
+  return new Fault(code, entry.status, entry.title, entry.text(facts), facts, cause, headers)
+}
+
+/** Whatever was thrown, as a fault: a fault stays itself, anything else becomes `step.error` with its cause kept. */
+export function toFault(thrown: unknown): Fault {
+  if (thrown instanceof Fault) return thrown
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  return fault('step.error', { message }, thrown)
+}

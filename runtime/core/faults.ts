@@ -1,0 +1,71 @@
+/**
+ * The register of faults. A code is forever: it is never renamed or given another meaning, and a
+ * retired one stays listed below. `text` is a full sentence for the person who has to act on it.
+ * Below status 500 it is shown to the caller; from 500 on it stays in the log.
+ */
+type Facts = Readonly<Record<string, unknown>>
+interface FaultEntry {
+  readonly status: number
+  readonly title: string
+  readonly text: (facts: Facts) => string
+}
+
+export const faults = {
+  // request: what came in over HTTP
+  'body.malformed': { status: 400, title: 'Malformed body', text: (f) => `The body is not valid ${f.type ?? 'JSON'}: ${f.reason ?? 'it could not be parsed'}.` },
+  'body.too_large': { status: 413, title: 'Body too large', text: (f) => `The body is larger than the limit of ${f.limitBytes} bytes.` },
+  'body.unsupported': { status: 415, title: 'Unsupported content type', text: (f) => `This API does not take bodies of type “${f.type}”.` },
+  'body.incomplete': { status: 400, title: 'Incomplete body', text: () => 'The body ended before its announced length.' },
+  'request.malformed': { status: 400, title: 'Malformed request', text: (f) => `The request could not be read: ${f.reason ?? 'it is malformed'}.` },
+  'request.timeout': { status: 408, title: 'Request timeout', text: () => 'The request did not arrive in time.' },
+  'request.headers_too_large': { status: 431, title: 'Headers too large', text: () => 'The request headers are larger than the limit.' },
+  'route.none': { status: 404, title: 'Not found', text: (f) => `No API is deployed at ${f.method} ${f.path}.` },
+  'method.none': { status: 405, title: 'Method not allowed', text: (f) => `${f.path} does not answer ${f.method}; it answers ${f.allow}.` },
+  'client.closed': { status: 499, title: 'Client closed the connection', text: () => 'The client went away before the answer was ready.' },
+  'tls.client_certificate': { status: 403, title: 'Client certificate required', text: (f) => `${f.host} asks for a client certificate that its authority has signed.` },
+  'gateway.not_ready': { status: 503, title: 'Not ready', text: () => 'No release is loaded yet. Try again in a moment.' },
+  'gateway.draining': { status: 503, title: 'Shutting down', text: () => 'This gateway is shutting down. Try again.' },
+
+  // flow: what a run did
+  'flow.no_reply': { status: 500, title: 'No reply', text: (f) => `The flow ended without a reply. Path taken: ${f.path ?? '(none)'}. Wire the last node to a respond or http response node.` },
+  'flow.timeout': { status: 504, title: 'Deadline passed', text: (f) => `The flow did not answer within ${f.limitMs} ms.` },
+  'flow.hops': { status: 508, title: 'Loop detected', text: (f) => `A message took more than ${f.limit} steps; the flow goes round in a circle.` },
+  'flow.already_replied': { status: 500, title: 'Already replied', text: () => 'This request has been answered already; a second reply is not possible.' },
+  'flow.no_return': { status: 500, title: 'Link call got no return', text: (f) => `The link call did not get an answer${f.afterMs ? ` within ${f.afterMs} ms` : ''}. End the called flow with a link out node in return mode.` },
+  'flow.target_missing': { status: 500, title: 'Link target missing', text: (f) => `There is no link in node “${f.target}” in the release that runs.` },
+  'flow.sequence_too_large': { status: 500, title: 'Too many messages held', text: (f) => `The node holds more than ${f.limit} messages of one request. Lower the number of parts or raise the node's limit.` },
+  'flow.fault': { status: 500, title: 'Fault raised by the flow', text: (f) => String(f.message ?? 'The flow raised a fault.') },
+  'step.error': { status: 500, title: 'Step failed', text: (f) => String(f.message ?? 'A step failed.') },
+  'step.config': { status: 500, title: 'Step cannot run', text: (f) => String(f.message ?? 'The node is not configured for this message.') },
+
+  // script: what a user wrote
+  'script.syntax': { status: 500, title: 'Script does not compile', text: (f) => `${f.message}${f.line ? ` (line ${f.line}${f.column ? `, column ${f.column}` : ''})` : ''}` },
+  'script.error': { status: 500, title: 'Script failed', text: (f) => `${f.message}${f.line ? ` (line ${f.line}${f.column ? `, column ${f.column}` : ''})` : ''}` },
+  'script.timeout': { status: 503, title: 'Script time limit', text: (f) => `The script used more than its ${f.limitMs} ms.` },
+  'script.memory': { status: 503, title: 'Script memory limit', text: (f) => `The script used more than its ${f.limitMb} MB of memory.` },
+  'script.quarantined': { status: 503, title: 'Script refused for a while', text: (f) => `The script hit its limits ${f.times ?? 'several'} times and is refused until ${f.until ?? 'it has rested'}. Mend it and deploy again.` },
+  'script.input_too_large': { status: 413, title: 'Input too large for a script', text: (f) => `The message has ${f.bytes} bytes; a script takes ${f.limitBytes}. Raise the node's limit or send less.` },
+  'script.output': { status: 500, title: 'Script returned what cannot travel', text: (f) => `The script returned a value that cannot travel on a wire: ${f.reason}.` },
+  'expression.error': { status: 500, title: 'Expression failed', text: (f) => `The expression failed: ${f.message}` },
+  'template.error': { status: 500, title: 'Template failed', text: (f) => `The template failed: ${f.message}` },
+
+  // upstream: what a callout met
+  'upstream.connect': { status: 502, title: 'Upstream unreachable', text: (f) => `Could not connect to ${f.host}: ${f.reason ?? 'connection failed'}.` },
+  'upstream.dns': { status: 502, title: 'Upstream name unknown', text: (f) => `The name ${f.host} could not be resolved.` },
+  'upstream.tls': { status: 502, title: 'Upstream TLS failed', text: (f) => `The TLS connection to ${f.host} failed: ${f.reason}.` },
+  'upstream.status': { status: 502, title: 'Upstream answered unexpectedly', text: (f) => `${f.host} answered ${f.status}, expected ${f.expected}.` },
+  'upstream.timeout': { status: 504, title: 'Upstream timeout', text: (f) => `${f.host} did not answer within ${f.afterMs} ms.` },
+  'upstream.eof': { status: 502, title: 'Upstream broke off', text: (f) => `${f.host} closed the connection before its answer was complete.` },
+  'upstream.too_large': { status: 502, title: 'Upstream answer too large', text: (f) => `The answer of ${f.host} is larger than the limit of ${f.limitBytes} bytes.` },
+  'upstream.body': { status: 502, title: 'Upstream answer malformed', text: (f) => `The answer of ${f.host} is not valid ${f.type}: ${f.reason}.` },
+  'upstream.redirects': { status: 502, title: 'Too many redirects', text: (f) => `${f.host} redirected more than ${f.limit} times.` },
+  'upstream.url': { status: 500, title: 'Bad upstream URL', text: (f) => `“${f.url}” is not an http or https URL.` },
+  'egress.denied': { status: 502, title: 'Callout refused by policy', text: (f) => `Callouts to ${f.host}${f.address && f.address !== f.host ? ` (${f.address})` : ''} are not allowed: ${f.reason ?? 'the address is not public'}. To allow it, add ${f.allow ?? f.host} to SLUICE_EGRESS_ALLOW.` },
+
+  // store and configuration
+  'store.unavailable': { status: 503, title: 'Store unavailable', text: (f) => `The store is not available: ${f.reason}.` },
+  'config.invalid': { status: 500, title: 'Invalid configuration', text: (f) => String(f.message ?? 'The configuration is invalid.') },
+} satisfies Record<string, FaultEntry>
+
+/** A code of the register. */
+export type FaultCode = keyof typeof faults

@@ -1,0 +1,133 @@
+import type { Clock } from './clock.ts'
+import type { Contexts } from './context.ts'
+import type { Entry } from './entry.ts'
+import type { Fault } from './fault.ts'
+import type { FaultCode } from './faults.ts'
+import type { Problem } from './flow.ts'
+import type { Log } from './log.ts'
+import type { Message } from './message.ts'
+import type { Run } from './run.ts'
+import type { NodeStatus, Sandbox } from './sandbox.ts'
+import type { Step } from './step.ts'
+import type { Upstream } from './upstream.ts'
+
+/** JSON Schema (2020-12 vocabulary that Ajv 8 knows). `title`, `description`, `default`, `enum` and `x-form` make the editor's form. */
+export type JsonSchema = { readonly [keyword: string]: unknown }
+
+/** A text in the editor's languages. English is always there. */
+export interface Text {
+  readonly en: string
+  readonly 'zh-TW': string
+}
+
+/** Where the palette shows a node. */
+export type Category = 'entry' | 'reply' | 'callout' | 'transform' | 'route' | 'sequence' | 'script' | 'fault' | 'link' | 'debug'
+
+/**
+ * The one contract of a node: palette entry, edit form, validation, docs page and step come from this
+ * value. `Config` is the node's own properties, checked against `config` and filled with its defaults
+ * before anything else sees them.
+ */
+export interface NodeDefinition<Config = any, Port extends string = string> {
+  /** As in flow JSON: `http in`, `service callout`. */
+  readonly type: string
+  readonly category: Category
+  readonly label: Text
+  readonly summary: Text
+  /** Font Awesome 4 name (`fa-exchange`) or Node-RED icon file (`white-globe.svg`). */
+  readonly icon?: string
+  readonly color?: string
+  /** Own properties only; Node-RED's common ones (`id type z name x y wires g d info env l`) are not listed. */
+  readonly config: JsonSchema
+  /** Secret properties kept apart from the flow JSON, as Node-RED's `credentials`. */
+  readonly credentials?: Readonly<Record<string, 'text' | 'password'>>
+  /** 0 for entries; default 1. */
+  readonly inputs?: 0 | 1
+  /** Port names in the order of `wires`. A function when they depend on the config. */
+  readonly outputs: readonly Port[] | ((config: Config) => readonly Port[])
+  /**
+   * Node-RED core nodes reuse the stock edit form: path of its files below `@node-red/nodes/core`,
+   * without extension (`network/21-httpin`). Absent: the form is made from `config`.
+   */
+  readonly stockForm?: string
+  /** True for a config node (has no place on the canvas). */
+  readonly configNode?: boolean
+  /** Faults this node can raise, for its docs page. */
+  readonly faults?: readonly FaultCode[]
+  /** True if reaching this node may answer the caller. Compile proves that every HTTP entry can reach one. */
+  readonly replies?: boolean
+  /** True if it computes from its input alone, so that equal inputs give equal results. */
+  readonly pure?: boolean
+  /** Brings a config of an earlier version, or of stock Node-RED, to the current shape. Pure. */
+  migrate?(config: Readonly<Record<string, unknown>>): Record<string, unknown>
+  /** What the schema cannot say: syntax of scripts and expressions, ranges that depend on each other. Pure, no I/O. */
+  check?(config: Config, facts: CheckFacts): readonly NodeProblem[]
+  /** How the outside reaches the flow by this node. */
+  entry?(config: Config): Entry | readonly Entry[]
+  /** Makes the step. Runs at deploy; whatever it throws refuses the deploy. Absent: the message passes through to the first port. */
+  compile?(config: Config, scope: Scope): Step<Port> | Promise<Step<Port>>
+}
+
+/** A problem as a node reports it; the compiler adds node and flow. */
+export type NodeProblem = Omit<Problem, 'node' | 'flow' | 'severity'> & { readonly severity?: Problem['severity'] }
+
+/** What `check` may know of the rest of the estate. */
+export interface CheckFacts {
+  readonly node: { readonly id: string; readonly name?: string; readonly flow: string }
+  /** Type of another node by id, wherever it lies. */
+  typeOf(id: string): string | undefined
+}
+
+/** What a node may hold while its deployment lives. Everything given is taken back on retire. */
+export interface Scope {
+  readonly node: {
+    readonly id: string
+    readonly type: string
+    readonly name?: string
+    /** Tab id, and the path through subflow instances. */
+    readonly flow: string
+    readonly path: string
+    /** Whose code this is; sandboxes are pooled per owner. */
+    readonly owner: string
+  }
+  readonly log: Log
+  readonly clock: Clock
+  readonly sandbox: Sandbox
+  readonly upstream: Upstream
+  readonly contexts: Contexts
+  /** The node's decrypted credentials. */
+  readonly credentials: Readonly<Record<string, unknown>>
+  /** Environment as Node-RED's chain gives it: group, tab, subflow instance, global, then the allow-listed process environment. */
+  env(name: string): unknown
+  /** A config node this node refers to, with its credentials. */
+  configNode(id: string): { readonly type: string; readonly config: Readonly<Record<string, unknown>>; readonly credentials: Readonly<Record<string, unknown>> } | undefined
+  /** Shows a status under the node in the editor and wakes Status nodes; in `run` when given, else in a run of its own. */
+  status(status: NodeStatus, run?: Run, message?: Message): void
+  /** Reports a fault to Catch nodes of the run without ending the step (`node.error(text, msg)`). */
+  error(fault: Fault, message: Message, run: Run): void
+  /** Sends from outside any run (timers, On Start): starts a new run behind this node's port. */
+  emit(port: string, message: Message): void
+  /** Publishes to the editor's debug sidebar. */
+  debug(entry: DebugEntry): void
+  /** Opens a thing once for all nodes of all deployments that ask for `key`; closed when the last has retired. */
+  share<T>(key: string, open: () => T, close: (thing: T) => void | Promise<void>): T
+  /** Called once when the deployment retires. */
+  onRetire(close: () => void | Promise<void>): void
+}
+
+/** A line of the debug sidebar, before Node-RED's encoding. */
+export interface DebugEntry {
+  readonly id: string
+  readonly name?: string
+  readonly topic?: unknown
+  /** Property shown (`payload`), absent for the whole message. */
+  readonly property?: string
+  readonly msg: unknown
+  readonly level?: 'error' | 'warn' | 'info'
+  readonly run?: string
+}
+
+/** Declares a node. Checks nothing by itself: `nodes/index.ts` and its test hold the rules. */
+export function defineNode<Config, Port extends string = string>(definition: NodeDefinition<Config, Port>): NodeDefinition<Config, Port> {
+  return Object.freeze(definition)
+}

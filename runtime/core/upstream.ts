@@ -1,0 +1,44 @@
+import type { Body } from './body.ts'
+import type { Run } from './run.ts'
+
+/** One HTTP call to an upstream. */
+export interface UpstreamRequest {
+  readonly method: string
+  /** Absolute http or https URL. */
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
+  readonly body?: Buffer | string | undefined
+  /** Limit for the whole call; the run's deadline applies as well. */
+  readonly timeoutMs: number
+  /** Largest answer taken after decompression, bytes. */
+  readonly responseLimitBytes: number
+  /** Redirects followed; 0 gives a 3xx answer back as it is. Each hop passes the egress policy again. */
+  readonly redirects: number
+  /** Node-RED compatible TLS settings; verification cannot be switched off by ours. */
+  readonly tls?: UpstreamTls
+}
+
+export interface UpstreamTls {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly passphrase?: string
+  readonly servername?: string
+}
+
+export interface UpstreamReply {
+  readonly status: number
+  /** Lower-case names; `set-cookie` is a list. */
+  readonly headers: Readonly<Record<string, string | string[]>>
+  readonly body: Body
+  /** The URL that answered, after redirects. */
+  readonly url: string
+  /** URLs that redirected, in order. */
+  readonly redirects: readonly { readonly url: string; readonly status: number; readonly setCookie?: readonly string[] }[]
+}
+
+/** The only door to other servers: pools connections, applies the egress policy at connect time, keeps limits. */
+export interface Upstream {
+  /** @throws Fault `upstream.*` or `egress.denied`; rejects at once when `run.signal` aborts */
+  request(request: UpstreamRequest, run: Run): Promise<UpstreamReply>
+}

@@ -1,0 +1,2 @@
+// the schema of all settings lives here
+export {}
