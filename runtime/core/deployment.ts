@@ -1,0 +1,81 @@
+import type { HttpEntry } from './entry.ts'
+import type { Fault } from './fault.ts'
+import type { Message } from './message.ts'
+import type { RequestFacts } from './request-facts.ts'
+
+/** An HTTP entry of a deployment: where it lies and what it answers. Plain data. */
+export interface Route {
+  readonly entry: HttpEntry
+  readonly flow: string
+  readonly node: string
+  /** Content hash of the flow document. */
+  readonly revision: string
+}
+
+export type RouteMatch =
+  | { readonly kind: 'found'; readonly route: Route; readonly params: Readonly<Record<string, string | undefined>> }
+  | { readonly kind: 'none' }
+  /** The path is there, the method is not; `allow` lists those that are (RFC 9110 §15.5.6). */
+  | { readonly kind: 'method'; readonly allow: readonly string[]; readonly route: Route }
+
+/** Immutable. HEAD finds a GET route when it has none of its own. */
+export interface RouteTable {
+  find(method: string, path: string, host: string): RouteMatch
+  readonly size: number
+}
+
+/** Two routes that would answer the same requests; the deploy is refused. */
+export interface RouteConflict {
+  readonly route: Route
+  readonly other?: Route
+  readonly reason: string
+}
+
+/** Builds a table; shards whose routes did not change are taken over from `previous`. */
+export type BuildRoutes = (routes: readonly Route[], previous?: RouteTable) => { table: RouteTable; conflicts: readonly RouteConflict[] }
+
+/** What the front gives the engine for one request. Exactly one of `reply` and `fail` is called, once. */
+export interface RunInput {
+  readonly id: string
+  readonly request: RequestFacts
+  readonly message: Message
+  reply(message: Message): void
+  fail(fault: Fault): void
+}
+
+/** A run that was started, as the front sees it. */
+export interface RunHandle {
+  /** The client is gone: aborts the run's signal; `reply` and `fail` will not be called any more. */
+  abort(reason: Fault): void
+}
+
+/** What is live together: all pipelines and routes of one release. Immutable; runs that began on it finish on it. */
+export interface Deployment {
+  readonly release: number
+  readonly hash: string
+  readonly routes: RouteTable
+  /** Starts a run at a route. Never throws: what goes wrong reaches `input.fail`. */
+  enter(route: Route, input: RunInput): RunHandle
+}
+
+/** One line of the run log and one observation of the metrics, made when a run has ended. */
+export interface RunSummary {
+  readonly run: string
+  readonly on: 'http' | 'start' | 'interval' | 'cron' | 'manual' | 'emit'
+  readonly flow: string
+  readonly node: string
+  readonly revision: string
+  readonly release: number
+  readonly tookMs: number
+  readonly method?: string
+  /** Route pattern, never the path: it bounds the metric's labels. */
+  readonly route?: string
+  readonly status?: number
+  /** Code of the fault the run ended with. */
+  readonly fault?: string
+}
+
+/** Where summaries go. Cheap: called once per request. */
+export interface RunRecorder {
+  record(summary: RunSummary): void
+}
