@@ -1,13 +1,32 @@
 import { defineConfig } from 'vitest/config'
 import { nodeFlags } from './runtime/node-flags.mjs'
 
+const rooms = ['runtime', 'nodes', 'editor', 'control', 'portal', 'flows', 'docs', 'test/kit', 'test/suites', 'test/golden', 'test/bench']
+
+/**
+ * Five suites, so that `npm run verify` can name and count them. What measures or floods a real process
+ * (stories, browser) runs one file at a time: on two cores two floods starve each other.
+ */
 export default defineConfig({
   test: {
-    include: ['**/*.test.ts'],
-    exclude: ['node_modules/**', 'data/**'],
     pool: 'forks', // isolated-vm needs process flags, which worker threads cannot have
     execArgv: nodeFlags,
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    projects: [
+      suite('unit', rooms.map((room) => `${room}/**/*.test.ts`)),
+      suite('properties', ['test/properties/**/*.test.ts']),
+      suite('house', ['test/house/**/*.test.ts']),
+      suite('stories', ['test/stories/**/*.test.ts'], 1),
+      suite('e2e', ['test/e2e/**/*.test.ts'], 1),
+    ],
   },
 })
+
+function suite(name: string, include: string[], maxWorkers?: number) {
+  const order = ['unit', 'properties', 'house', 'stories', 'e2e'].indexOf(name)
+  return {
+    extends: true as const,
+    test: { name, include, sequence: { groupOrder: order }, ...(maxWorkers ? { maxWorkers, testTimeout: 120_000, hookTimeout: 120_000 } : {}) },
+  }
+}
