@@ -1,0 +1,39 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import type { NodeDefinition } from '../core/node.ts'
+
+/** Node types that belong to the flow format itself: the compiler resolves them, they have no step. */
+export const structuralTypes: ReadonlySet<string> = new Set(['tab', 'subflow', 'group', 'junction', 'comment', 'global-config', 'link in', 'link out', 'link call'])
+
+/** A node type that Node-RED has and this product does not run. */
+export interface NotYet {
+  readonly type: string
+  /** Refused by policy, not merely missing. */
+  readonly never?: boolean
+}
+
+/** All node types that can be compiled, by name, with their validators made once. */
+export interface Catalogue {
+  get(type: string): NodeDefinition | undefined
+  notYet(type: string): NotYet | undefined
+  /** Brings a config to the current shape, fills defaults, and says what does not fit the schema. */
+  configure(definition: NodeDefinition, properties: Readonly<Record<string, unknown>>): { config: Record<string, unknown>; errors: readonly ErrorObject[] }
+}
+
+export function createCatalogue(definitions: readonly NodeDefinition[], notYet: readonly NotYet[] = []): Catalogue {
+  // Schemas are ours and fixed, so Ajv's code generation never sees a user's text.
+  const ajv = new Ajv({ strict: false, allErrors: true, useDefaults: true })
+  const byType = new Map(definitions.map((definition) => [definition.type, definition]))
+  const missing = new Map(notYet.map((entry) => [entry.type, entry]))
+  const validators = new Map<string, ValidateFunction>()
+  return {
+    get: (type) => byType.get(type),
+    notYet: (type) => missing.get(type),
+    configure(definition, properties) {
+      const config = definition.migrate ? definition.migrate(structuredClone(properties)) : structuredClone(properties)
+      let validate = validators.get(definition.type)
+      if (!validate) validators.set(definition.type, (validate = ajv.compile(definition.config)))
+      const valid = validate(config)
+      return { config: config as Record<string, unknown>, errors: valid ? [] : [...(validate.errors ?? [])] }
+    },
+  }
+}

@@ -1,0 +1,101 @@
+import type { Problem } from '../core/flow.ts'
+import type { AssembledFlow } from './assemble.ts'
+import { nameOf } from './check-document.ts'
+import type { FlowNode } from './flow.ts'
+
+/** What only the drawing as a whole tells: links that lead nowhere, entries that can reach no reply, circles. */
+export function checkGraph(assembled: AssembledFlow, linkIns: ReadonlyMap<string, AssembledFlow>): Problem[] {
+  return [...checkLinks(assembled, linkIns), ...checkReplies(assembled, linkIns), ...checkLoops(assembled)]
+}
+
+function checkLinks({ flow }: AssembledFlow, linkIns: ReadonlyMap<string, AssembledFlow>): Problem[] {
+  const problems: Problem[] = []
+  for (const node of flow.nodes.values()) {
+    if (node.type !== 'link out' && node.type !== 'link call') continue
+    for (const target of node.links) {
+      if (linkIns.has(target)) continue
+      problems.push({
+        severity: node.type === 'link call' ? 'error' : 'warning', code: 'link.nowhere', ...node.origin,
+        message: `${nameOf(node)} leads to a link in node “${target}” that is not there or is disabled.`,
+        remedy: 'Open the node and choose a link in node, or remove this link.',
+      })
+    }
+  }
+  return problems
+}
+
+/** An HTTP entry must be able to reach a node that answers; otherwise every call would end in flow.no_reply. */
+function checkReplies(assembled: AssembledFlow, linkIns: ReadonlyMap<string, AssembledFlow>): Problem[] {
+  const problems: Problem[] = []
+  for (const { node: id, entry } of assembled.entries) {
+    if (entry.on !== 'http') continue
+    const node = assembled.flow.nodes.get(id) as FlowNode
+    if (!reachesReply(node, assembled, linkIns)) {
+      problems.push({
+        severity: 'error', code: 'reply.unreachable', ...node.origin,
+        message: `No reply can be reached from ${entry.method} ${entry.path}: a caller would never get an answer.`,
+        remedy: 'Wire a respond or http response node behind this http in node.',
+      })
+    }
+  }
+  return problems
+}
+
+function reachesReply(start: FlowNode, home: AssembledFlow, linkIns: ReadonlyMap<string, AssembledFlow>): boolean {
+  const seen = new Set<string>([start.id])
+  const waiting: { node: FlowNode; assembled: AssembledFlow }[] = [{ node: start, assembled: home }]
+  const rescuers = new Set<AssembledFlow>()
+  for (let item = waiting.pop(); item; item = waiting.pop()) {
+    const { node, assembled } = item
+    if (node.definition?.replies) return true
+    // Which link in a dynamic call reaches is known only when it runs.
+    if (node.type === 'link call' && node.properties.linkType === 'dynamic') return true
+    const visit = (id: string, where: AssembledFlow | undefined) => {
+      const next = where?.flow.nodes.get(id)
+      if (!where || !next || seen.has(id)) return
+      seen.add(id)
+      waiting.push({ node: next, assembled: where })
+    }
+    for (const id of node.wires.flat()) visit(id, assembled)
+    if (node.type !== 'link in') for (const id of node.links) visit(id, linkIns.get(id))
+    if (rescuers.has(assembled)) continue
+    rescuers.add(assembled)
+    // A fault, a status or a completion may set these off from anywhere in the flow.
+    for (const { node: id, entry } of assembled.entries) {
+      if (entry.on === 'fault' || entry.on === 'complete' || entry.on === 'status') visit(id, assembled)
+    }
+  }
+  return false
+}
+
+/** Circles are allowed (deadline and hop limit bound them) but rarely meant: one warning per flow. */
+function checkLoops({ flow }: AssembledFlow): Problem[] {
+  const done = new Set<string>()
+  const open = new Set<string>()
+  for (const start of flow.nodes.values()) {
+    if (done.has(start.id)) continue
+    const trail: { node: FlowNode; targets: string[] }[] = [{ node: start, targets: start.wires.flat() }]
+    open.add(start.id)
+    for (let step = trail.at(-1); step; step = trail.at(-1)) {
+      const next = step.targets.pop()
+      if (next === undefined) {
+        open.delete(step.node.id)
+        done.add(step.node.id)
+        trail.pop()
+        continue
+      }
+      const node = flow.nodes.get(next)
+      if (open.has(next) && node) {
+        return [{
+          severity: 'warning', code: 'flow.loop', ...node.origin,
+          message: `The wires go round in a circle through ${nameOf(node)}.`,
+          remedy: 'Make sure that a switch leads out of it; the deadline and a limit of steps end a run that goes on for ever.',
+        }]
+      }
+      if (!node || done.has(next)) continue
+      open.add(next)
+      trail.push({ node, targets: node.wires.flat() })
+    }
+  }
+  return []
+}

@@ -1,0 +1,135 @@
+import type { Credentials } from '../core/release.ts'
+import type { Container, EnvEntry, FlowNode } from './flow.ts'
+import { readEnv } from './expand.ts'
+import type { Estate } from './flow.ts'
+
+/** What an environment look-up may see besides the flow itself. */
+export interface Surroundings {
+  readonly credentials: Credentials
+  /** The allow-listed process environment: deny by default. */
+  readonly process: Readonly<Record<string, string>>
+  readonly global: readonly EnvEntry[]
+}
+
+/** Entries of every global-config node, in order. */
+export function globalEnv(estate: Estate): EnvEntry[] {
+  return (estate.global?.nodes ?? []).filter((node) => node.type === 'global-config' && node.d !== true).flatMap((node) => readEnv(node.env))
+}
+
+/**
+ * Node-RED's chain, seen from a node: its own name and id, its groups outwards, its container, then (from
+ * inside a subflow) the instance's place, then global entries, then the allow-listed process environment.
+ * `$parent.X` skips one level.
+ */
+export function lookUpEnv(node: FlowNode, name: string, around: Surroundings): unknown {
+  if (name === 'NR_NODE_ID') return node.id
+  if (name === 'NR_NODE_NAME') return node.name ?? ''
+  if (name === 'NR_NODE_PATH') return pathOf(node)
+  return fromGroups(node, node.groups, name, around, 0)
+}
+
+function fromGroups(node: FlowNode, groups: readonly string[], name: string, around: Surroundings, depth: number): unknown {
+  if (depth > 50) return undefined // entries that refer to each other in a circle have no value
+  const [id, ...outer] = groups
+  if (id === undefined) return fromContainer(node.container, name, around, depth)
+  const skip = skipLevel(name)
+  if (skip !== undefined) return fromGroups(node, outer, skip, around, depth + 1)
+  const group = node.container.groups.get(id)
+  if (name === 'NR_GROUP_ID') return id
+  if (name === 'NR_GROUP_NAME') return group?.name ?? ''
+  const entry = group?.env.findLast((candidate) => candidate.name === name)
+  if (entry) return evaluate(entry, [id], around, (inner) => fromGroups(node, inner === name ? outer : groups, inner, around, depth + 1))
+  return fromGroups(node, outer, name, around, depth)
+}
+
+function fromContainer(container: Container, name: string, around: Surroundings, depth: number): unknown {
+  if (depth > 50) return undefined
+  const outside = (inner: string): unknown => {
+    const instance = container.instance
+    return instance ? fromGroups(instance, instance.groups, inner, around, depth + 1) : fromGlobal(inner, around, depth + 1)
+  }
+  const skip = skipLevel(name)
+  if (skip !== undefined) return outside(skip)
+  const kind = container.instance ? 'SUBFLOW' : 'FLOW'
+  if (name === `NR_${kind}_ID`) return container.id
+  if (name === `NR_${kind}_NAME`) return container.label
+  if (name === 'NR_SUBFLOW_PATH' && container.instance) return pathOf(container.instance)
+  const entry = container.env.findLast((candidate) => candidate.name === name)
+  if (!entry) return outside(name)
+  return evaluate(entry, container.credentialIds, around, (inner) => (inner === name ? outside(inner) : fromContainer(container, inner, around, depth + 1)))
+}
+
+function fromGlobal(name: string, around: Surroundings, depth: number): unknown {
+  if (depth > 50) return undefined
+  const entry = around.global.findLast((candidate) => candidate.name === name)
+  if (!entry) return Object.hasOwn(around.process, name) ? around.process[name] : undefined
+  return evaluate(entry, [], around, (inner) =>
+    inner === name ? around.process[inner] : fromGlobal(inner, around, depth + 1),
+  )
+}
+
+/** The value of an entry by its type; what cannot be read has none. */
+function evaluate(entry: EnvEntry, credentialIds: readonly string[], around: Surroundings, look: (name: string) => unknown): unknown {
+  const { type, value } = entry
+  switch (type) {
+    case 'num': return Number(value)
+    case 'bool': return value === true || /^true$/i.test(String(value))
+    case 'json': return readJson(value)
+    case 'bin': return Buffer.from(readJson(value) as number[] | string)
+    case 'env': return substitute(String(value), look)
+    case 'cred': {
+      for (const id of credentialIds) {
+        const own = around.credentials[id]
+        const map = own?.map as Record<string, unknown> | undefined
+        const secret = own?.[entry.name] ?? map?.[entry.name]
+        if (secret !== undefined) return secret
+      }
+      return value
+    }
+    default: return value
+  }
+}
+
+function readJson(value: unknown): unknown {
+  try {
+    return typeof value === 'string' ? JSON.parse(value) : value
+  } catch {
+    return undefined
+  }
+}
+
+/** TypedInput `env`: a bare name, or text with `${NAME}` inside. */
+function substitute(text: string, look: (name: string) => unknown): unknown {
+  const whole = /^\$\{([^}]+)\}$/.exec(text)
+  if (whole) return look(whole[1] as string)
+  if (!text.includes('${')) return look(text)
+  return text.replaceAll(/\$\{([^}]+)\}/g, (_match, name: string) => String(look(name) ?? ''))
+}
+
+/**
+ * `${X}` or `$(X)` as the whole text of a property becomes the value of X; an unknown name leaves the
+ * text as it is (Node-RED's rule). Lists and objects are looked through.
+ */
+export function substituteProperties(value: unknown, look: (name: string) => unknown): unknown {
+  if (typeof value === 'string') {
+    const match = /^\$\{([^}]+)\}$|^\$\(([^)]+)\)$/.exec(value)
+    if (!match) return value
+    return look((match[1] ?? match[2]) as string) ?? value
+  }
+  if (Array.isArray(value)) return value.map((item: unknown) => substituteProperties(item, look))
+  if (value !== null && typeof value === 'object') {
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, substituteProperties(inner, look)]))
+  }
+  return value
+}
+
+function skipLevel(name: string): string | undefined {
+  return name.startsWith('$parent.') ? name.slice('$parent.'.length) : undefined
+}
+
+/** Container ids from the tab inwards, then the node: `tab/instance/node`. */
+export function pathOf(node: FlowNode): string {
+  const ids = [node.id]
+  for (let container: Container | undefined = node.container; container; container = container.instance?.container) ids.unshift(container.id)
+  return ids.join('/')
+}
