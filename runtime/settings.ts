@@ -1,2 +1,266 @@
-// the schema of all settings lives here
-export {}
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import { nearestName } from './settings/nearest.ts'
+import { configVariable, settingNames, settingSchemas, variableOf, type Plane } from './settings/schema.ts'
+import { textOfValue, valueOfText } from './settings/values.ts'
+
+export { describeSettings } from './settings/describe.ts'
+export { settingNames, settingSchemas, variableOf } from './settings/schema.ts'
+
+/** Everything that can be set, parsed once and frozen. Meanings and limits: docs/settings.md. */
+export interface Settings {
+  readonly host: string
+  readonly gatewayPort: number
+  readonly opsPort: number
+  readonly controlPort: number
+  readonly samplePort: number
+  /** A number of processes, or `auto`. */
+  readonly gateways: string
+  /** Absolute. */
+  readonly dataDir: string
+  readonly databaseUrl?: string
+  readonly samples: boolean
+  readonly adminPassword?: string
+  readonly credentialKey?: string
+  readonly sessionTtlMs: number
+  readonly controlUrl?: string
+  readonly gatewayToken?: string
+  readonly gatewayName?: string
+  readonly drainLimitMs: number
+  readonly deadlineMs: number
+  readonly bodyLimitBytes: number
+  readonly headerLimitBytes: number
+  readonly headersTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly hopLimit: number
+  readonly trustedProxies: readonly string[]
+  readonly tlsCertFile?: string
+  readonly tlsKeyFile?: string
+  readonly tlsMinVersion: 'TLSv1.2' | 'TLSv1.3'
+  readonly tlsHosts: Readonly<Record<string, TlsHost>>
+  readonly tlsClientCaFile?: string
+  readonly tlsClientCertificate: 'off' | 'request' | 'require'
+  readonly controlTlsCertFile?: string
+  readonly controlTlsKeyFile?: string
+  readonly controlCaFile?: string
+  readonly egressAllow: readonly string[]
+  readonly extraCaFiles: readonly string[]
+  readonly upstreamTimeoutMs: number
+  readonly upstreamLimitBytes: number
+  readonly flowEnv: readonly string[]
+  /** Values of the variables that `flowEnv` names, as they were at the start. */
+  readonly flowEnvironment: Readonly<Record<string, string>>
+  readonly scriptTimeoutMs: number
+  readonly scriptHeapMb: number
+  readonly scriptIsolates: number
+  readonly scriptInputLimitBytes: number
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  readonly logFormat: 'auto' | 'text' | 'json'
+}
+
+/** TLS of one host name; what it leaves out is as for all. */
+export interface TlsHost {
+  readonly certFile?: string
+  readonly keyFile?: string
+  readonly clientCaFile?: string
+  readonly clientCertificate?: 'off' | 'request' | 'require'
+}
+
+/** Settings that cannot be used; each sentence names one of them, its value and what is expected. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError'
+  readonly sentences: readonly string[]
+  constructor(sentences: readonly string[]) {
+    super(sentences.join('\n'))
+    this.sentences = sentences
+  }
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface LoadSettings {
+  /** Default: the environment of this process, which nothing else reads. */
+  readonly env?: Environment
+  /** Where relative paths and the search for the settings file begin. */
+  readonly cwd?: string
+}
+
+/**
+ * The settings of this process.
+ * @throws SettingsError with a sentence for every name that is unknown and every value that is wrong
+ */
+export function loadSettings({ env = process.env, cwd = process.cwd() }: LoadSettings = {}): Settings {
+  const problems = unknownVariables(env)
+  const given: Record<string, unknown> = {}
+  const origin: Record<string, string> = {}
+  const fromEnvironment: Record<string, unknown> = {}
+  for (const name of settingNames) {
+    const text = env[variableOf(name)]
+    if (text === undefined || text === '') continue // compose files give unset variables as empty ones
+    fromEnvironment[name] = valueOfText(text, settingSchemas[name])
+  }
+  const file = readSettingsFile(env, cwd, fromEnvironment['dataDir'])
+  for (const [name, value] of Object.entries(file?.values ?? {})) {
+    if (!Object.hasOwn(settingSchemas, name)) problems.push(unknownInFile(name, file?.path ?? ''))
+    else [given[name], origin[name]] = [value, `“${name}” in ${file?.path}`]
+  }
+  for (const [name, value] of Object.entries(fromEnvironment)) [given[name], origin[name]] = [value, variableOf(name as keyof typeof settingSchemas)]
+
+  const refused = new Set<string>()
+  const validate = compileSchema()
+  if (!validate(given)) {
+    for (const error of validate.errors ?? []) {
+      const name = (error.instancePath.split('/')[1] ?? '') as keyof typeof settingSchemas
+      if (refused.has(name) || !settingSchemas[name]) continue
+      refused.add(name)
+      problems.push(wrongValue(name, given[name], origin[name] ?? variableOf(name), error))
+    }
+  }
+  const settings = withDefaults(given) as unknown as Settings
+  problems.push(...contradictions(settings, refused))
+  if (problems.length > 0) throw new SettingsError(problems)
+  const flowEnvironment: Record<string, string> = {}
+  for (const name of settings.flowEnv) {
+    const value = env[name]
+    if (value !== undefined) flowEnvironment[name] = value
+  }
+  return deepFreeze({ ...settings, dataDir: resolve(cwd, settings.dataDir), flowEnvironment })
+}
+
+/**
+ * The environment for a child process that is to have these settings, and nothing of this process's own:
+ * what only another plane needs is left out.
+ */
+export function environmentFor(plane: 'control' | 'gateway', settings: Settings): Record<string, string> {
+  const env: Record<string, string> = { [configVariable]: 'off' }
+  for (const name of settingNames) {
+    const value = settings[name]
+    if (value === undefined || !goesTo(plane, settingSchemas[name].plane)) continue
+    env[variableOf(name)] = textOfValue(value)
+  }
+  return plane === 'gateway' ? { ...env, ...settings.flowEnvironment } : env
+}
+
+/** What every child keeps of the machine's environment: no more than time, language and where programs are. */
+export function machineEnvironment(env: Environment = process.env): Record<string, string> {
+  const kept: Record<string, string> = {}
+  for (const name of ['PATH', 'HOME', 'TZ', 'LANG', 'LC_ALL', 'TMPDIR', 'TEMP', 'SystemRoot', 'NO_COLOR', 'NODE_COMPILE_CACHE']) {
+    const value = env[name]
+    if (value !== undefined) kept[name] = value
+  }
+  return kept
+}
+
+/** Variables of the environment that are not settings but that the command line looks at. */
+export function commandEnvironment(env: Environment = process.env): { readonly token?: string; readonly noColor: boolean } {
+  const token = env['SLUICE_TOKEN']
+  return { ...(token ? { token } : {}), noColor: Boolean(env['NO_COLOR']) }
+}
+
+function goesTo(plane: 'control' | 'gateway', owner: Plane): boolean {
+  return owner === 'both' || owner === plane
+}
+
+const otherVariables = [configVariable, 'SLUICE_TOKEN']
+
+function unknownVariables(env: Environment): string[] {
+  const known = [...settingNames.map(variableOf), ...otherVariables]
+  return Object.keys(env).filter((name) => name.startsWith('SLUICE_') && !known.includes(name)).map((name) => {
+    const nearest = nearestName(name, known)
+    return `${name} is not a setting${nearest ? `; did you mean ${nearest}?` : '. docs/settings.md lists them all.'}`
+  })
+}
+
+function unknownInFile(name: string, path: string): string {
+  const nearest = nearestName(name, settingNames)
+  return `“${name}” in ${path} is not a setting${nearest ? `; did you mean “${nearest}”?` : '. docs/settings.md lists them all.'}`
+}
+
+function wrongValue(name: keyof typeof settingSchemas, value: unknown, origin: string, error: ErrorObject): string {
+  const schema = settingSchemas[name]
+  const shown = schema.secret ? 'set to something that cannot be used' : `“${textOfValue(value)}”`
+  const where = error.instancePath.split('/').slice(2).join('.')
+  return `${origin} is ${shown}${where ? ` (at ${where}: ${error.message})` : ''}; expected ${schema.expects}.`
+}
+
+function readSettingsFile(env: Environment, cwd: string, dataDir: unknown): { path: string; values: Record<string, unknown> } | undefined {
+  const named = env[configVariable]
+  if (named === 'off') return undefined
+  if (named) {
+    const found = readJson(resolve(cwd, named))
+    if (!found) throw new SettingsError([`${configVariable} is “${named}”; expected the path of a settings file, and there is none.`])
+    return found
+  }
+  const folder = typeof dataDir === 'string' ? dataDir : String(settingSchemas.dataDir.default)
+  return readJson(join(cwd, 'sluice.json')) ?? readJson(join(resolve(cwd, folder), 'sluice.json'))
+}
+
+function readJson(path: string): { path: string; values: Record<string, unknown> } | undefined {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (thrown) {
+    const code = (thrown as NodeJS.ErrnoException).code
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw new SettingsError([`The settings file ${path} could not be read (${code ?? 'unknown reason'}).`])
+  }
+  try {
+    const values: unknown = JSON.parse(text)
+    if (values && typeof values === 'object' && !Array.isArray(values)) return { path, values: values as Record<string, unknown> }
+  } catch (thrown) {
+    // the parser's own message quotes the text, which may hold a secret
+    const at = / at position \d+(?: \(line \d+ column \d+\))?/.exec((thrown as Error).message)?.[0] ?? ''
+    throw new SettingsError([`The settings file ${path} is not valid JSON${at}.`])
+  }
+  throw new SettingsError([`The settings file ${path} holds no object; expected {"gatewayPort": 8080, …}.`])
+}
+
+function compileSchema(): ValidateFunction {
+  const properties = Object.fromEntries(settingNames.map((name) => [name, jsonSchemaOf(name)]))
+  return new Ajv({ allErrors: true, strict: false }).compile({ type: 'object', properties })
+}
+
+/** The JSON Schema keywords of a setting, without what is ours. */
+function jsonSchemaOf(name: keyof typeof settingSchemas): object {
+  const { expects: _expects, section: _section, plane: _plane, env: _env, secret: _secret, default: _default, ...schema } = settingSchemas[name]
+  return schema
+}
+
+function withDefaults(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const all: Record<string, unknown> = {}
+  for (const name of settingNames) {
+    const value = given[name] ?? settingSchemas[name].default
+    if (value !== undefined) all[name] = value
+  }
+  return all
+}
+
+/** Settings that are right alone and wrong together. */
+function contradictions(settings: Settings, refused: ReadonlySet<string>): string[] {
+  const problems: string[] = []
+  const pair = (one: 'tlsCertFile' | 'controlTlsCertFile', other: 'tlsKeyFile' | 'controlTlsKeyFile') => {
+    if (Boolean(settings[one]) === Boolean(settings[other])) return
+    const [there, missing] = settings[one] ? [one, other] : [other, one]
+    problems.push(`${variableOf(there)} is set and ${variableOf(missing)} is not; expected both, or neither.`)
+  }
+  pair('tlsCertFile', 'tlsKeyFile')
+  pair('controlTlsCertFile', 'controlTlsKeyFile')
+  const ports = (['gatewayPort', 'opsPort', 'controlPort'] as const).filter((name) => !refused.has(name) && settings[name] > 0)
+  for (const [index, name] of ports.entries()) {
+    const same = ports.slice(0, index).find((other) => settings[other] === settings[name])
+    if (same) problems.push(`${variableOf(name)} is “${settings[name]}”, and so is ${variableOf(same)}; expected two different ports.`)
+  }
+  if (!refused.has('flowEnv')) {
+    const secret = settings.flowEnv.find((name) => name.startsWith('SLUICE_') || name === 'DATABASE_URL')
+    if (secret) problems.push(`${variableOf('flowEnv')} names ${secret}, a setting of Sluice itself; expected variables that are meant for flows.`)
+  }
+  return problems
+}
+
+function deepFreeze<T>(value: T): T {
+  if (value === null || typeof value !== 'object' || Object.isFrozen(value)) return value
+  for (const inner of Object.values(value)) deepFreeze(inner)
+  return Object.freeze(value)
+}

@@ -1,0 +1,108 @@
+import type { Settings } from '../settings.ts'
+
+/** Which processes a setting is handed to. A gateway never sees what only control needs. */
+export type Plane = 'both' | 'control' | 'gateway' | 'supervisor'
+
+/** JSON Schema of one setting, with what the settings page and the environment need beside it. */
+export interface SettingSchema {
+  readonly type: 'string' | 'integer' | 'boolean' | 'array' | 'object'
+  readonly title: string
+  readonly description?: string
+  /** What a right value looks like; ends the sentence “… expected …”. */
+  readonly expects: string
+  readonly section: string
+  readonly plane: Plane
+  readonly default?: unknown
+  /** Name in the environment when it is not SLUICE_ plus the property in capitals. */
+  readonly env?: string
+  /** Its value is never repeated in a message or printed. */
+  readonly secret?: true
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly minLength?: number
+  readonly pattern?: string
+  readonly enum?: readonly unknown[]
+  readonly items?: object
+  readonly additionalProperties?: object
+}
+
+const port = { type: 'integer', minimum: 0, maximum: 65535, expects: 'a port from 0 to 65535 (0 picks a free one)' } as const
+const ms = (least = 0) => ({ type: 'integer', minimum: least, maximum: 86_400_000, expects: `milliseconds, a whole number from ${least} to 86400000` }) as const
+const bytes = { type: 'integer', minimum: 1, maximum: 1_073_741_824, expects: 'bytes: a whole number from 1 to 1073741824, or one with KB or MB' } as const
+const file = { type: 'string', minLength: 1, expects: 'the path of a PEM file' } as const
+const names = { type: 'array', items: { type: 'string', minLength: 1 } } as const
+const tlsVersion = { type: 'string', enum: ['TLSv1.2', 'TLSv1.3'], expects: 'TLSv1.2 or TLSv1.3' } as const
+const httpUrl = { type: 'string', pattern: '^https?://[^\\s/]+', expects: 'an http or https URL' } as const
+
+/** Every setting there is, in the order of the settings page. */
+export const settingSchemas: Readonly<Record<keyof Omit<Settings, 'flowEnvironment'>, SettingSchema>> = {
+  host: { type: 'string', minLength: 1, default: '127.0.0.1', section: 'Where it listens', plane: 'both',
+    expects: 'an address or host name of this machine', title: 'Address all ports listen on', description: '`0.0.0.0` or `::` makes them reachable from other machines; give certificates then.' },
+  gatewayPort: { ...port, default: 8080, section: 'Where it listens', plane: 'gateway', title: 'Port of the APIs' },
+  opsPort: { ...port, default: 8081, section: 'Where it listens', plane: 'gateway', title: 'Port of /healthz, /readyz and /metrics', description: 'With several gateway processes the second takes the next port, and so on.' },
+  controlPort: { ...port, default: 1880, section: 'Where it listens', plane: 'control', title: 'Port of the editor, the pages and the admin API' },
+  samplePort: { ...port, default: 0, section: 'Where it listens', plane: 'supervisor', title: 'Port of the sample upstream', description: 'Always on loopback.' },
+  gateways: { type: 'string', pattern: '^(auto|[1-9][0-9]{0,2})$', default: '1', section: 'Where it listens', plane: 'supervisor',
+    expects: 'a number of processes from 1 to 999, or auto for one per core', title: 'Gateway processes on the one port', description: 'More than one needs Linux.' },
+
+  dataDir: { type: 'string', minLength: 1, default: './data', section: 'Data', plane: 'both', expects: 'the path of a folder', title: 'Folder of everything that is kept', description: 'Relative paths start at the working folder.' },
+  databaseUrl: { type: 'string', pattern: '^postgres(ql)?://', env: 'DATABASE_URL', secret: true, section: 'Data', plane: 'control',
+    expects: 'a postgres:// URL', title: 'PostgreSQL instead of the embedded store', description: 'PostgreSQL 15 or newer.' },
+  samples: { type: 'boolean', default: true, section: 'Data', plane: 'supervisor', expects: 'on or off', title: 'Sample flows and their upstream', description: 'Loaded on a first start with an empty data folder.' },
+
+  adminPassword: { type: 'string', minLength: 8, secret: true, section: 'People and keys', plane: 'control', expects: 'at least 8 characters', title: 'Password of the user admin', description: 'Wins at every start. Without it one is generated and printed until the first sign-in.' },
+  credentialKey: { type: 'string', pattern: '^(?:[0-9a-fA-F]{64}|[A-Za-z0-9+/]{43}=)$', secret: true, section: 'People and keys', plane: 'control', expects: '32 bytes in hex (64 digits) or base64', title: 'Key that node credentials are sealed under', description: 'Without it one is generated in the data folder.' },
+  sessionTtlMs: { ...ms(60_000), default: 43_200_000, section: 'People and keys', plane: 'control', title: 'How long a sign-in lasts' },
+
+  controlUrl: { ...httpUrl, section: 'Control and gateways', plane: 'gateway', title: 'Where a gateway finds control', description: '`start` sets it by itself.' },
+  gatewayToken: { type: 'string', minLength: 16, secret: true, section: 'Control and gateways', plane: 'gateway', expects: 'a join token of at least 16 characters', title: 'One-time token a new gateway joins with', description: 'Made on the page of gateways; not needed again once the gateway has its key.' },
+  gatewayName: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,63}$', section: 'Control and gateways', plane: 'gateway', expects: 'letters, digits, dots, dashes and underscores, at most 63', title: 'Name shown for this gateway', description: 'Default: host name and number.' },
+  drainLimitMs: { ...ms(), default: 30_000, section: 'Control and gateways', plane: 'both', title: 'How long requests in flight may take to finish at a stop' },
+
+  deadlineMs: { ...ms(1), default: 30_000, section: 'Requests', plane: 'gateway', title: 'Longest time a run may take', description: 'A flow can have its own.' },
+  bodyLimitBytes: { ...bytes, default: 5_242_880, section: 'Requests', plane: 'gateway', title: 'Largest request body' },
+  headerLimitBytes: { ...bytes, default: 16_384, section: 'Requests', plane: 'gateway', title: 'Largest request head' },
+  headersTimeoutMs: { ...ms(1), default: 10_000, section: 'Requests', plane: 'gateway', title: 'Time a client has to send its request head' },
+  requestTimeoutMs: { ...ms(1), default: 60_000, section: 'Requests', plane: 'gateway', title: 'Time a client has to send its whole request' },
+  idleTimeoutMs: { ...ms(1), default: 65_000, section: 'Requests', plane: 'gateway', title: 'Time a connection is kept open between requests' },
+  hopLimit: { type: 'integer', minimum: 10, maximum: 1_000_000, default: 10_000, section: 'Requests', plane: 'gateway', expects: 'a whole number from 10 to 1000000', title: 'Most steps one run may take', description: 'Ends flows that go round in a circle.' },
+  trustedProxies: { ...names, default: [], section: 'Requests', plane: 'both', expects: 'addresses or CIDR ranges, separated by commas', title: 'Proxies whose X-Forwarded-For is believed' },
+
+  tlsCertFile: { ...file, section: 'TLS', plane: 'gateway', title: 'Certificate chain of the APIs' },
+  tlsKeyFile: { ...file, section: 'TLS', plane: 'gateway', title: 'Private key of the APIs' },
+  tlsMinVersion: { ...tlsVersion, default: 'TLSv1.2', section: 'TLS', plane: 'both', title: 'Oldest TLS version taken' },
+  tlsHosts: { type: 'object', section: 'TLS', plane: 'gateway', default: {}, expects: 'JSON: {"api.example.com": {"certFile": …, "keyFile": …, "clientCaFile": …, "clientCertificate": "request" or "require"}}',
+    title: 'Certificates and client-certificate rules by host name (SNI)',
+    additionalProperties: { type: 'object', additionalProperties: false, properties: {
+      certFile: { type: 'string', minLength: 1 }, keyFile: { type: 'string', minLength: 1 }, clientCaFile: { type: 'string', minLength: 1 }, clientCertificate: { enum: ['off', 'request', 'require'] } } } },
+  tlsClientCaFile: { ...file, section: 'TLS', plane: 'gateway', title: 'Authorities that sign client certificates' },
+  tlsClientCertificate: { type: 'string', enum: ['off', 'request', 'require'], default: 'off', section: 'TLS', plane: 'gateway', expects: 'off, request or require', title: 'Whether clients show a certificate' },
+  controlTlsCertFile: { ...file, section: 'TLS', plane: 'control', title: 'Certificate chain of the editor and admin API' },
+  controlTlsKeyFile: { ...file, section: 'TLS', plane: 'control', title: 'Private key of the editor and admin API' },
+  controlCaFile: { ...file, section: 'TLS', plane: 'gateway', title: 'Authority that signed control’s certificate', description: 'For gateways; public authorities are known.' },
+
+  egressAllow: { ...names, default: [], section: 'Callouts', plane: 'gateway', expects: 'hosts or CIDR ranges, each with an optional :port, separated by commas', title: 'Private addresses that flows may call', description: 'Loopback, link-local, private and metadata addresses are refused unless listed: `10.1.0.0/16`, `db.internal:8443`, `[::1]:9000`.' },
+  extraCaFiles: { ...names, default: [], section: 'Callouts', plane: 'gateway', expects: 'paths of PEM files, separated by commas', title: 'Certificate authorities trusted beside the public ones' },
+  upstreamTimeoutMs: { ...ms(1), default: 10_000, section: 'Callouts', plane: 'gateway', title: 'Time an upstream has to answer when the node does not say' },
+  upstreamLimitBytes: { ...bytes, default: 10_485_760, section: 'Callouts', plane: 'gateway', title: 'Largest answer taken when the node does not say' },
+
+  flowEnv: { ...names, default: [], section: 'Flows and functions', plane: 'gateway', expects: 'names of environment variables, separated by commas', title: 'Environment variables that flows may read', description: 'Everything else of the environment is out of their reach.' },
+  scriptTimeoutMs: { ...ms(1), default: 100, section: 'Flows and functions', plane: 'gateway', title: 'Processor time a function may use per call, off the serving thread' },
+  scriptHeapMb: { type: 'integer', minimum: 8, maximum: 4096, default: 32, section: 'Flows and functions', plane: 'gateway', expects: 'megabytes, a whole number from 8 to 4096', title: 'Memory of one isolate' },
+  scriptIsolates: { type: 'integer', minimum: 1, maximum: 64, default: 4, section: 'Flows and functions', plane: 'gateway', expects: 'a whole number from 1 to 64', title: 'Isolates per owner' },
+  scriptInputLimitBytes: { ...bytes, default: 1_048_576, section: 'Flows and functions', plane: 'gateway', title: 'Largest message a function takes' },
+
+  logLevel: { type: 'string', enum: ['debug', 'info', 'warn', 'error', 'silent'], default: 'info', section: 'Logs', plane: 'both', expects: 'debug, info, warn, error or silent', title: 'Least important lines that are written' },
+  logFormat: { type: 'string', enum: ['auto', 'text', 'json'], default: 'auto', section: 'Logs', plane: 'both', expects: 'auto, text or json', title: 'Shape of log lines', description: '`auto`: text on a terminal, else JSON, one object a line.' },
+}
+
+/** Property names in the order of the page. */
+export const settingNames = Object.keys(settingSchemas) as readonly (keyof typeof settingSchemas)[]
+
+/** The variable that carries a setting: `bodyLimitBytes` is `SLUICE_BODY_LIMIT_BYTES`. */
+export function variableOf(name: keyof typeof settingSchemas): string {
+  return settingSchemas[name].env ?? `SLUICE_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+}
+
+/** Where the settings file lies; not a setting itself. */
+export const configVariable = 'SLUICE_CONFIG'
