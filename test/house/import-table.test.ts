@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { importsOf, isSource, listFiles, readSource, type Import } from '../kit/sources.ts'
+import { nodeFolder, roomOf, type Room } from './rooms.ts'
+
+const sources = listFiles().filter((file) => isSource(file) && !file.endsWith('.test.ts'))
+
+test('every source file is in a room', () => {
+  expect(sources.filter((file) => !roomOf(file))).toEqual([])
+})
+
+test('rooms import only what the table allows them', () => {
+  const breaches: string[] = []
+  for (const file of sources) {
+    const room = roomOf(file)
+    if (!room) continue
+    for (const imported of importsOf(file, readSource(file))) {
+      if (!allows(room, file, imported)) breaches.push(`${file} imports ${imported.specifier}; ${room.because}`)
+    }
+  }
+  expect(breaches).toEqual([])
+})
+
+test('the scanner sees every way to import', () => {
+  const text = [
+    "import { a } from './a.ts'",
+    "import type { B } from '../core/b.ts'",
+    "export * from 'fastify'",
+    "import {\n  c,\n  d,\n} from '@node-red/util/lib/log.js'",
+    "import 'side-effect'",
+    "const e = await import('undici')",
+    "const f = require('pg')",
+    "// import { no } from 'commented'",
+    "/* import { no } from 'commented' */",
+  ].join('\n')
+  expect(importsOf('runtime/http/x.ts', text)).toEqual([
+    { specifier: './a.ts', typeOnly: false, file: 'runtime/http/a.ts' },
+    { specifier: '../core/b.ts', typeOnly: true, file: 'runtime/core/b.ts' },
+    { specifier: 'fastify', typeOnly: false, package: 'fastify' },
+    { specifier: '@node-red/util/lib/log.js', typeOnly: false, package: '@node-red/util' },
+    { specifier: 'side-effect', typeOnly: false, package: 'side-effect' },
+    { specifier: 'undici', typeOnly: false, package: 'undici' },
+    { specifier: 'pg', typeOnly: false, package: 'pg' },
+  ])
+})
+
+function allows(room: Room, file: string, imported: Import): boolean {
+  if (imported.package !== undefined) {
+    if (room.packages.includes('*') || room.packages.includes(imported.package)) return true
+    // Node's own modules are everybody's, but for the database, which has one door.
+    return imported.package.startsWith('node:') && imported.package !== 'node:sqlite'
+  }
+  const target = imported.file as string
+  const own = nodeFolder(file) ?? room.at
+  if (target.startsWith(own)) return true
+  // What lies directly in nodes/ (not in a node's folder, not the list) is shared by the nodes.
+  if (room.name === 'nodes' && target.startsWith('nodes/') && !nodeFolder(target) && target !== 'nodes/index.ts') return true
+  return room.mayImport.some((prefix) => target.startsWith(prefix))
+}

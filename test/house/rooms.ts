@@ -1,0 +1,63 @@
+/** A room of the house: which files are in it, what they may import, and why. */
+export interface Room {
+  readonly name: string
+  /** Path prefix, or an exact file. */
+  readonly at: string
+  /** Path prefixes of the project that it may import, besides itself. */
+  readonly mayImport: readonly string[]
+  /** npm packages that it may import. */
+  readonly packages: readonly string[]
+  readonly because: string
+}
+
+const core = 'runtime/core/'
+const compile = 'runtime/compile/'
+const engine = 'runtime/engine/'
+const contract = 'control/contract.ts'
+const nodeList = 'nodes/index.ts'
+
+/** The rooms in order: the first whose path fits a file is its room. Tests beside the code may import anything. */
+export const rooms: readonly Room[] = [
+  { name: 'core', at: core, mayImport: [], packages: [], because: 'core imports nothing: words have no opinions.' },
+  { name: 'compile', at: compile, mayImport: [core], packages: ['ajv', 'ajv-formats', 'acorn', 'jsonata'], because: 'compile imports core, the JSON Schema validator and parsers only: it is pure (it parses expressions and runs none), so it can be property-tested alone.' },
+  { name: 'engine', at: engine, mayImport: [core], packages: [], because: 'engine imports core only: it is pure, so it can be benchmarked alone.' },
+  { name: 'sandbox', at: 'runtime/sandbox/', mayImport: [core], packages: ['isolated-vm', 'jsonata', 'mustache', 'acorn', 'acorn-walk'], because: 'sandbox imports core and its own library: one door per library, replacing it is replacing one room.' },
+  { name: 'schedule', at: 'runtime/schedule/', mayImport: [core], packages: ['bullmq', 'ioredis', 'croner'], because: 'schedule imports core and its own library: one door per library, replacing it is replacing one room.' },
+  { name: 'state', at: 'runtime/state/', mayImport: [core], packages: ['ioredis'], because: 'state imports core and its own library: one door per library, replacing it is replacing one room.' },
+  { name: 'upstream', at: 'runtime/upstream/', mayImport: [core], packages: ['undici', 'ipaddr.js'], because: 'upstream imports core and its own library: one door per library, replacing it is replacing one room.' },
+  { name: 'telemetry', at: 'runtime/telemetry/', mayImport: [core], packages: ['pino', 'prom-client', '@opentelemetry/api'], because: 'telemetry imports core and its own library: one door per library, replacing it is replacing one room.' },
+  { name: 'deploy', at: 'runtime/deploy/', mayImport: [core, compile, engine], packages: ['croner'], because: 'deploy imports core, compile and engine: it owns time (start, swap, drain, retire).' },
+  { name: 'sync', at: 'runtime/sync/', mayImport: [core, compile, engine], packages: [], because: 'sync imports core, compile and engine: it owns what a gateway pulls and keeps.' },
+  { name: 'http', at: 'runtime/http/', mayImport: [core, engine], packages: ['fastify', 'find-my-way', '@fastify/busboy', 'cookie', 'qs', 'ipaddr.js', 'iconv-lite'], because: 'http imports core, engine and fastify: the data plane never sees the store.' },
+  { name: 'gateway', at: 'runtime/gateway.ts', mayImport: [''], packages: [], because: 'gateway.ts is where the rooms of the data plane meet; it uses no library by itself.' },
+  { name: 'settings', at: 'runtime/settings.ts', mayImport: [core, 'runtime/settings/'], packages: ['ajv', 'ajv-formats', 'ipaddr.js'], because: 'settings.ts parses the environment once and knows no room.' },
+  { name: 'settings', at: 'runtime/settings/', mayImport: [core], packages: ['ajv', 'ajv-formats', 'ipaddr.js'], because: 'the parts of the settings schema know no room.' },
+  { name: 'main', at: 'runtime/', mayImport: [''], packages: ['commander'], because: 'main.ts and its commands call rooms and use no library but the command-line parser.' },
+  { name: 'store', at: 'control/store/', mayImport: [core, compile, 'control/'], packages: ['kysely', 'pg', 'node:sqlite'], because: 'control/store is the only door to the database.' },
+  { name: 'control', at: 'control/', mayImport: [core, compile, nodeList], packages: ['cookie', 'ajv'], because: 'control imports core, compile and the list of nodes: the control plane never runs a step.' },
+  { name: 'portal', at: 'portal/', mayImport: [core, compile, nodeList, contract], packages: ['cookie', 'qs'], because: 'portal imports core, compile, the list of nodes and the contract of control: the control plane never runs a step.' },
+  { name: 'editor', at: 'editor/', mayImport: [core, compile, nodeList, contract], packages: ['@node-red/editor-api', '@node-red/editor-client', '@node-red/nodes', '@node-red/registry', '@node-red/runtime', '@node-red/util'], because: 'editor imports core, compile, the list of nodes and the contract of control: the control plane never runs a step.' },
+  { name: 'node list', at: nodeList, mayImport: ['nodes/', core], packages: [], because: 'nodes/index.ts is the list of nodes and nothing else.' },
+  { name: 'nodes', at: 'nodes/', mayImport: [core], packages: ['mustache', 'csv-parse', 'iconv-lite', 'jsonata', 'croner', 'cookie', 'qs', 'ajv', 'ajv-formats', 'acorn', 'acorn-walk'], because: 'a node imports core and pure libraries, never another node: what it needs arrives in its scope.' },
+  { name: 'flows', at: 'flows/', mayImport: ['runtime/'], packages: [], because: 'flows are examples: data, and the small upstream they talk to.' },
+  { name: 'start', at: 'start.mjs', mayImport: ['runtime/node-flags.mjs'], packages: [], because: 'start.mjs must run on an old Node: it only finds a newer one.' },
+  { name: 'vitest config', at: 'vitest.config.ts', mayImport: ['runtime/node-flags.mjs'], packages: ['vitest'], because: 'the test runner only needs the flags.' },
+  { name: 'test', at: 'test/', mayImport: [''], packages: ['*'], because: 'tests may import anything.' },
+]
+
+/** Files and folders that may lie at the top. */
+export const topLevel: ReadonlySet<string> = new Set([
+  'package.json', 'package-lock.json', 'tsconfig.json', 'vitest.config.ts', 'start.mjs', 'README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'LICENSE', 'NOTICE',
+  '.ci', '.github', '.gitignore', '.gitattributes', '.npmrc', '.editorconfig', '.oxlintrc.json', '.dockerignore',
+  'runtime', 'nodes', 'editor', 'control', 'portal', 'flows', 'test', 'docker', 'docs',
+])
+
+/** The room a file is in. */
+export function roomOf(file: string): Room | undefined {
+  return rooms.find((room) => (room.at.endsWith('/') ? file.startsWith(room.at) : file === room.at))
+}
+
+/** Folder of one node: `nodes/change/`. Files directly in `nodes/` belong to all nodes. */
+export function nodeFolder(file: string): string | undefined {
+  return /^nodes\/[^/]+\//.exec(file)?.[0]
+}
