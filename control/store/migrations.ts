@@ -1,0 +1,126 @@
+import type { Kysely } from 'kysely'
+import type { Migration } from 'kysely/migration'
+
+/** Named, forward only. A migration that was released is never edited; a new one follows it. */
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001-first-tables': { up: firstTables },
+}
+
+async function firstTables(db: Kysely<any>): Promise<void> {
+  const { schema } = db
+  await schema
+    .createTable('users')
+    .addColumn('name', 'text', (c) => c.primaryKey())
+    .addColumn('role', 'text', (c) => c.notNull())
+    .addColumn('password', 'text', (c) => c.notNull())
+    .addColumn('disabled', 'integer', (c) => c.notNull())
+    .addColumn('created_at', 'text', (c) => c.notNull())
+    .addColumn('last_sign_in_at', 'text')
+    .execute()
+  await schema
+    .createTable('tokens')
+    .addColumn('hash', 'text', (c) => c.primaryKey())
+    .addColumn('user_name', 'text', (c) => c.notNull())
+    .addColumn('use', 'text', (c) => c.notNull())
+    .addColumn('created_at', 'text', (c) => c.notNull())
+    .addColumn('expires_at', 'text', (c) => c.notNull())
+    .execute()
+  await schema.createIndex('tokens_by_user').on('tokens').column('user_name').execute()
+  await schema
+    .createTable('flows')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('kind', 'text', (c) => c.notNull())
+    .addColumn('label', 'text', (c) => c.notNull())
+    .addColumn('revision', 'text', (c) => c.notNull())
+    .addColumn('updated_at', 'text', (c) => c.notNull())
+    .execute()
+  await schema
+    .createTable('revisions')
+    .addColumn('hash', 'text', (c) => c.primaryKey())
+    .addColumn('flow_id', 'text', (c) => c.notNull())
+    .addColumn('document', 'text', (c) => c.notNull())
+    .addColumn('created_at', 'text', (c) => c.notNull())
+    .addColumn('user_name', 'text', (c) => c.notNull())
+    .addColumn('comment', 'text', (c) => c.notNull())
+    .execute()
+  await schema.createIndex('revisions_by_flow').on('revisions').column('flow_id').execute()
+  await schema
+    .createTable('releases')
+    .addColumn('id', 'integer', (c) => c.primaryKey())
+    .addColumn('created_at', 'text', (c) => c.notNull())
+    .addColumn('user_name', 'text', (c) => c.notNull())
+    .addColumn('comment', 'text', (c) => c.notNull())
+    .addColumn('hash', 'text', (c) => c.notNull())
+    .addColumn('rev', 'text', (c) => c.notNull())
+    .addColumn('credentials_hash', 'text', (c) => c.notNull())
+    .addColumn('signature', 'text', (c) => c.notNull())
+    .addColumn('rollback_of', 'integer')
+    .addColumn('layout', 'text', (c) => c.notNull())
+    .addColumn('changed', 'text', (c) => c.notNull())
+    .execute()
+  await schema
+    .createTable('release_flows')
+    .addColumn('release_id', 'integer', (c) => c.notNull())
+    .addColumn('position', 'integer', (c) => c.notNull())
+    .addColumn('flow_id', 'text', (c) => c.notNull())
+    .addColumn('revision', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('release_flows_key', ['release_id', 'position'])
+    .execute()
+  await schema
+    .createTable('credentials')
+    .addColumn('node_id', 'text', (c) => c.primaryKey())
+    .addColumn('key_id', 'text', (c) => c.notNull())
+    .addColumn('sealed', 'text', (c) => c.notNull())
+    .addColumn('updated_at', 'text', (c) => c.notNull())
+    .addColumn('removed_at', 'text')
+    .execute()
+  await schema
+    .createTable('gateways')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('name', 'text', (c) => c.notNull())
+    .addColumn('key_hash', 'text', (c) => c.notNull())
+    .addColumn('joined_at', 'text', (c) => c.notNull())
+    .addColumn('last_seen_at', 'text')
+    .addColumn('url', 'text')
+    .addColumn('version', 'text')
+    .addColumn('revoked_at', 'text')
+    .execute()
+  await schema
+    .createTable('join_tokens')
+    .addColumn('hash', 'text', (c) => c.primaryKey())
+    .addColumn('created_by', 'text', (c) => c.notNull())
+    .addColumn('created_at', 'text', (c) => c.notNull())
+    .addColumn('expires_at', 'text', (c) => c.notNull())
+    .addColumn('used_at', 'text')
+    .execute()
+  await schema
+    .createTable('acknowledgements')
+    .addColumn('gateway_id', 'text', (c) => c.notNull())
+    .addColumn('release_id', 'integer', (c) => c.notNull())
+    .addColumn('hash', 'text', (c) => c.notNull())
+    .addColumn('state', 'text', (c) => c.notNull())
+    .addColumn('detail', 'text')
+    .addColumn('at', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('acknowledgements_key', ['gateway_id', 'release_id'])
+    .execute()
+  await schema
+    .createTable('documents')
+    .addColumn('key', 'text', (c) => c.primaryKey())
+    .addColumn('value', 'text', (c) => c.notNull())
+    .addColumn('updated_at', 'text', (c) => c.notNull())
+    .execute()
+  await schema
+    .createTable('meta')
+    .addColumn('key', 'text', (c) => c.primaryKey())
+    .addColumn('value', 'text', (c) => c.notNull())
+    .execute()
+  await schema
+    .createTable('audit')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('at', 'text', (c) => c.notNull())
+    .addColumn('user_name', 'text', (c) => c.notNull())
+    .addColumn('action', 'text', (c) => c.notNull())
+    .addColumn('detail', 'text', (c) => c.notNull())
+    .execute()
+  await schema.createIndex('audit_by_time').on('audit').column('at').execute()
+}

@@ -1,0 +1,139 @@
+/** The tables as both databases hold them: texts and 32-bit integers only, times as ISO 8601, lists as JSON text. */
+export interface Schema {
+  users: UserRow
+  tokens: TokenRow
+  flows: FlowRow
+  revisions: RevisionRow
+  releases: ReleaseRow
+  release_flows: ReleaseFlowRow
+  credentials: CredentialRow
+  gateways: GatewayRow
+  join_tokens: JoinTokenRow
+  acknowledgements: AcknowledgementRow
+  documents: DocumentRow
+  meta: MetaRow
+  audit: AuditRow
+}
+
+export interface UserRow {
+  name: string
+  role: string
+  /** scrypt, self-describing. */
+  password: string
+  disabled: number
+  created_at: string
+  last_sign_in_at: string | null
+}
+
+export interface TokenRow {
+  /** SHA-256 of the token; the token itself is nowhere. */
+  hash: string
+  user_name: string
+  use: string
+  created_at: string
+  expires_at: string
+}
+
+/** What is current, one row per flow document. */
+export interface FlowRow {
+  id: string
+  kind: string
+  label: string
+  revision: string
+  updated_at: string
+}
+
+export interface RevisionRow {
+  hash: string
+  flow_id: string
+  document: string
+  created_at: string
+  user_name: string
+  comment: string
+}
+
+export interface ReleaseRow {
+  id: number
+  created_at: string
+  user_name: string
+  comment: string
+  hash: string
+  rev: string
+  credentials_hash: string
+  signature: string
+  rollback_of: number | null
+  /** How the documents interleave in the editor's list. */
+  layout: string
+  changed: string
+}
+
+export interface ReleaseFlowRow {
+  release_id: number
+  position: number
+  flow_id: string
+  revision: string
+}
+
+export interface CredentialRow {
+  node_id: string
+  key_id: string
+  sealed: string
+  updated_at: string
+  /** Set when the node went; the row comes back with a rollback that brings the node back. */
+  removed_at: string | null
+}
+
+export interface GatewayRow {
+  id: string
+  name: string
+  key_hash: string
+  joined_at: string
+  last_seen_at: string | null
+  url: string | null
+  version: string | null
+  revoked_at: string | null
+}
+
+export interface JoinTokenRow {
+  hash: string
+  created_by: string
+  created_at: string
+  expires_at: string
+  used_at: string | null
+}
+
+/** What a gateway said last about a release. */
+export interface AcknowledgementRow {
+  gateway_id: string
+  release_id: number
+  hash: string
+  state: string
+  detail: string | null
+  at: string
+}
+
+export interface DocumentRow {
+  key: string
+  value: string
+  updated_at: string
+}
+
+export interface MetaRow {
+  key: string
+  value: string
+}
+
+/** Append-only. */
+export interface AuditRow {
+  id: string
+  at: string
+  user_name: string
+  action: string
+  detail: string
+}
+
+/** In the order in which rows can be written back. */
+export const tables = [
+  'users', 'tokens', 'flows', 'revisions', 'releases', 'release_flows', 'credentials',
+  'gateways', 'join_tokens', 'acknowledgements', 'documents', 'meta', 'audit',
+] as const satisfies readonly (keyof Schema)[]
