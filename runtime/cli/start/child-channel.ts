@@ -1,0 +1,81 @@
+/**
+ * The channel between the supervisor and a process it started, from the child's side. What they say to
+ * each other is in the two types; both ends import them from here.
+ */
+
+/** What a child tells its supervisor. */
+export type FromChild =
+  | { readonly say: 'progress'; readonly text: string }
+  | { readonly say: 'ready'; readonly facts: ReadyFacts }
+  /** It cannot start; `sentence` is for a person. A busy port comes with its number. */
+  | { readonly say: 'failed'; readonly sentence: string; readonly busyPort?: number }
+  | { readonly say: 'joinToken'; readonly id: number; readonly token: string }
+  /** Something worth a line, such as the release that went live. */
+  | { readonly say: 'note'; readonly text: string; readonly facts?: Readonly<Record<string, unknown>> }
+
+/** What the supervisor tells a child. */
+export type ToChild =
+  | { readonly say: 'stop'; readonly limitMs: number }
+  | { readonly say: 'joinToken'; readonly id: number }
+  | { readonly say: 'control'; readonly url: string; readonly token?: string }
+
+/** Where a child serves and what a newcomer has to know of it. */
+export interface ReadyFacts {
+  readonly url?: string
+  readonly opsUrl?: string
+  /** A generated password that nobody has signed in with yet. */
+  readonly password?: string
+  readonly release?: number
+}
+
+export interface ChildChannel {
+  /** False when the process was started by hand. */
+  readonly supervised: boolean
+  tell(message: FromChild): void
+  hear(listener: (message: ToChild) => void): void
+  /** Resolves with the limit for draining, when the supervisor or the system asks the process to stop. */
+  readonly stopAsked: Promise<number>
+}
+
+/**
+ * Opens the channel. Under a supervisor the process ends when the channel closes (its parent is gone,
+ * however it went) and leaves Ctrl-C to the supervisor, which reaches the whole foreground group.
+ */
+export function openChildChannel(drainLimitMs: number): ChildChannel {
+  const supervised = typeof process.send === 'function'
+  const listeners: ((message: ToChild) => void)[] = []
+  const stopAsked = new Promise<number>((settle) => {
+    process.once('SIGTERM', () => settle(drainLimitMs))
+    if (!supervised) process.once('SIGINT', () => settle(drainLimitMs))
+    else {
+      process.on('SIGINT', () => {})
+      process.on('disconnect', () => process.exit(0))
+      process.on('message', (message: ToChild) => {
+        if (message.say === 'stop') settle(message.limitMs)
+        for (const listener of listeners) listener(message)
+      })
+    }
+  })
+  return {
+    supervised,
+    tell(message) {
+      if (process.connected) process.send?.(message, undefined, {}, () => {}) // a parent that just went is handled by 'disconnect'
+    },
+    hear: (listener) => void listeners.push(listener),
+    stopAsked,
+  }
+}
+
+/** Tells the supervisor, or the person at the terminal, why the process cannot start, and ends it. */
+export async function failToStart(channel: ChildChannel, thrown: unknown): Promise<never> {
+  const error = thrown as NodeJS.ErrnoException & { port?: number }
+  const busyPort = error?.code === 'EADDRINUSE' ? error.port : undefined
+  const sentence = thrown instanceof Error ? thrown.message : String(thrown)
+  if (!channel.supervised) process.stderr.write(`${sentence}\n`)
+  else {
+    await new Promise<void>((sent) => {
+      process.send?.({ say: 'failed', sentence, ...(busyPort ? { busyPort } : {}) } satisfies FromChild, undefined, {}, () => sent())
+    })
+  }
+  process.exit(1)
+}
