@@ -1,0 +1,72 @@
+import { fault } from '../../runtime/core/fault.ts'
+import { silentLog } from '../../runtime/core/log.ts'
+import type { Message } from '../../runtime/core/message.ts'
+import type { RequestFacts } from '../../runtime/core/request-facts.ts'
+import type { Run } from '../../runtime/core/run.ts'
+import { memoryContext } from './memory-context.ts'
+
+export interface RunOptions {
+  readonly id?: string
+  readonly request?: Partial<RequestFacts>
+  /** Milliseconds since the epoch; default: never. */
+  readonly deadline?: number
+}
+
+/** A run that notes what a step does with it. */
+export interface FakeRun extends Run {
+  readonly replies: readonly Message[]
+  /** How many `hold`s are open. */
+  readonly held: number
+  /** Aborts the signal, as when the client goes away. */
+  abort(reason?: unknown): void
+}
+
+/** A run for tests: real reply, state and hold rules, no engine behind it. */
+export function fakeRun(options: RunOptions = {}): FakeRun {
+  const replies: Message[] = []
+  const states = new Map<object, unknown>()
+  const abort = new AbortController()
+  let held = 0
+  return {
+    id: options.id ?? 'run-1',
+    flow: 'flow-1',
+    revision: '0'.repeat(64),
+    ...(options.request === undefined ? {} : { request: requestFacts(options.request) }),
+    signal: abort.signal,
+    deadline: options.deadline ?? Number.MAX_SAFE_INTEGER,
+    log: silentLog,
+    context: memoryContext(),
+    get replied() {
+      return replies.length > 0
+    },
+    reply(message) {
+      if (replies.length > 0) throw fault('flow.already_replied')
+      replies.push(message)
+    },
+    state<T>(key: object, create: () => T): T {
+      if (!states.has(key)) states.set(key, create())
+      return states.get(key) as T
+    },
+    hold() {
+      held += 1
+      let open = true
+      return () => {
+        if (!open) throw new Error('a hold was let go twice')
+        open = false
+        held -= 1
+      }
+    },
+    replies,
+    get held() {
+      return held
+    },
+    abort: (reason) => abort.abort(reason ?? fault('client.closed')),
+  }
+}
+
+function requestFacts(given: Partial<RequestFacts>): RequestFacts {
+  return Object.freeze({
+    method: 'GET', url: '/', originalUrl: '/', path: '/', route: '/', query: {}, params: {}, headers: {}, cookies: {},
+    hostname: 'localhost', protocol: 'http' as const, secure: false, ip: '127.0.0.1', ...given,
+  })
+}

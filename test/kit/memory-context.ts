@@ -1,0 +1,29 @@
+import type { Context, Contexts } from '../../runtime/core/context.ts'
+import { deleteProperty, getProperty, parsePath, setProperty } from '../../runtime/core/property.ts'
+
+/** A context in memory with the rules of the contract: copies in, copies out, keys are property paths. */
+export function memoryContext(initial: Readonly<Record<string, unknown>> = {}): Context {
+  let data: Record<string, unknown> = structuredClone(initial)
+  const read = (key: string) => structuredClone(getProperty(data, parsePath(key)))
+  const write = (key: string, value: unknown) => {
+    data = setProperty(data, parsePath(key), structuredClone(value)) ?? data
+  }
+  return {
+    get: read,
+    set: write,
+    keys: () => Object.keys(data),
+    delete(key) {
+      data = deleteProperty(data, parsePath(key))
+    },
+    increment(key, by = 1) {
+      const next = (Number(read(key)) || 0) + by
+      write(key, next)
+      return next
+    },
+  }
+}
+
+/** The three scopes of a node. */
+export function memoryContexts(initial: { flow?: Record<string, unknown>; global?: Record<string, unknown>; node?: Record<string, unknown> } = {}): Contexts {
+  return { node: memoryContext(initial.node), flow: memoryContext(initial.flow), global: memoryContext(initial.global) }
+}
