@@ -22,6 +22,7 @@ export const faults = {
   'route.none': { status: 404, title: 'Not found', text: (f) => `No API is deployed at ${f.method} ${f.path}.` },
   'method.none': { status: 405, title: 'Method not allowed', text: (f) => `${f.path} does not answer ${f.method}; it answers ${f.allow}.` },
   'client.closed': { status: 499, title: 'Client closed the connection', text: () => 'The client went away before the answer was ready.' },
+  'request.misdirected': { status: 421, title: 'Misdirected request', text: (f) => `This connection was not made for ${f.host}. Open a new one with that name.` },
   'tls.client_certificate': { status: 403, title: 'Client certificate required', text: (f) => `${f.host} asks for a client certificate that its authority has signed.` },
   'gateway.not_ready': { status: 503, title: 'Not ready', text: () => 'No release is loaded yet. Try again in a moment.' },
   'gateway.draining': { status: 503, title: 'Shutting down', text: () => 'This gateway is shutting down. Try again.' },
@@ -35,6 +36,7 @@ export const faults = {
   'flow.target_missing': { status: 500, title: 'Link target missing', text: (f) => `There is no link in node “${f.target}” in the release that runs.` },
   'flow.sequence_too_large': { status: 500, title: 'Too many messages held', text: (f) => `The node holds more than ${f.limit} messages of one request. Lower the number of parts or raise the node's limit.` },
   'flow.fault': { status: 500, title: 'Fault raised by the flow', text: (f) => String(f.message ?? 'The flow raised a fault.') },
+  'reply.invalid': { status: 500, title: 'Reply cannot be sent', text: (f) => `The flow's reply cannot be sent over HTTP: ${f.reason}.` },
   'step.error': { status: 500, title: 'Step failed', text: (f) => String(f.message ?? 'A step failed.') },
   'step.config': { status: 500, title: 'Step cannot run', text: (f) => String(f.message ?? 'The node is not configured for this message.') },
 
@@ -60,6 +62,7 @@ export const faults = {
   'upstream.body': { status: 502, title: 'Upstream answer malformed', text: (f) => `The answer of ${f.host} is not valid ${f.type}: ${f.reason}.` },
   'upstream.redirects': { status: 502, title: 'Too many redirects', text: (f) => `${f.host} redirected more than ${f.limit} times.` },
   'upstream.url': { status: 500, title: 'Bad upstream URL', text: (f) => `“${f.url}” is not an http or https URL.` },
+  'upstream.header': { status: 500, title: 'Bad upstream header', text: (f) => `The header “${f.name}” cannot be sent: ${f.reason ?? 'its name or value holds a character that is not allowed'}.` },
   'egress.denied': { status: 502, title: 'Callout refused by policy', text: (f) => `Callouts to ${f.host}${f.address && f.address !== f.host ? ` (${f.address})` : ''} are not allowed: ${f.reason ?? 'the address is not public'}. To allow it, add ${f.allow ?? f.host} to SLUICE_EGRESS_ALLOW.` },
 
   // store and configuration

@@ -101,6 +101,8 @@ export interface Scope {
   env(name: string): unknown
   /** A config node this node refers to, with its credentials. */
   configNode(id: string): { readonly type: string; readonly config: Readonly<Record<string, unknown>>; readonly credentials: Readonly<Record<string, unknown>> } | undefined
+  /** Whether anything is wired to a port of this node. Absent: nothing is known, take it as not wired. */
+  isWired?(port: string): boolean
   /** Shows a status under the node in the editor and wakes Status nodes; in `run` when given, else in a run of its own. */
   status(status: NodeStatus, run?: Run, message?: Message): void
   /** Reports a fault to Catch nodes of the run without ending the step (`node.error(text, msg)`). */

@@ -14,6 +14,11 @@ export interface Run {
   readonly request?: RequestFacts
   /** Aborted when the client is gone, the deadline has passed, or the deployment is forced out. Made when first read. */
   readonly signal: AbortSignal
+  /**
+   * Calls `listener` once when the run is aborted (at once when it is already), without making the signal:
+   * for hot paths. The result takes the listener back. Absent: use `signal`.
+   */
+  onAbort?(listener: (reason: unknown) => void): () => void
   /** Milliseconds since the epoch; every step and every callout stays inside it. */
   readonly deadline: number
   readonly log: Log

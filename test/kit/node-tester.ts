@@ -26,6 +26,8 @@ export interface NodeTestOptions {
   readonly env?: Readonly<Record<string, unknown>>
   readonly credentials?: Readonly<Record<string, unknown>>
   readonly configNodes?: Readonly<Record<string, { type: string; config?: Record<string, unknown>; credentials?: Record<string, unknown> }>>
+  /** Ports that something is wired to; default: all. */
+  readonly wired?: readonly string[]
   /** Types of other nodes, for `check`. */
   readonly types?: Readonly<Record<string, string>>
 }
@@ -99,6 +101,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
       const found = options.configNodes?.[id]
       return found && { type: found.type, config: found.config ?? {}, credentials: found.credentials ?? {} }
     },
+    isWired: (port) => options.wired?.includes(port) ?? true,
     status: (status, run) => void statuses.push(run === undefined ? { status } : { status, run }),
     error: (fault, message, run) => void reported.push({ fault, message, run }),
     emit(port, message) {

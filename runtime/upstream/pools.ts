@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto'
+import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
+import { Pool } from 'undici'
+import type { UpstreamTls } from '../core/upstream.ts'
+import { createConnector, type Lookup } from './connector.ts'
+import type { EgressPolicy } from './egress-policy.ts'
+import { splitUrl, toTarget } from './target.ts'
+
+/** A pool of connections to one origin under one TLS profile, and where on it a request goes. */
+export interface Place {
+  readonly pool: Pool
+  readonly host: string
+  readonly path: string
+}
+
+export interface Pools {
+  /** @throws Fault `upstream.url`; Error when a TLS profile cannot be read */
+  find(url: string, tls: UpstreamTls | undefined): Place
+  close(): Promise<void>
+}
+
+interface Kept {
+  readonly pool: Pool
+  readonly host: string
+}
+
+/**
+ * Keeps connections open between calls, per origin and TLS profile. Origins that were not used lately
+ * give way when there are more than `originsLimit`, so a flow that calls a host per request leaks nothing.
+ */
+export function createPools(options: {
+  egress: EgressPolicy
+  extraCa: readonly string[]
+  connectTimeoutMs: number
+  connectionsPerOrigin: number
+  keepAliveMs: number
+  originsLimit: number
+  lookup?: Lookup | undefined
+}): Pools {
+  const byOrigin = new Map<string, Kept>()
+  const byProfile = new Map<string, Kept>()
+  const profileKeys = new WeakMap<UpstreamTls, string>()
+  const contexts = new Map<string, SecureContext>()
+  const closing = new Set<Promise<void>>()
+  let closed = false
+
+  function open(origin: string, host: string, port: number, tls: UpstreamTls | undefined, profile: string): Kept {
+    const connect = createConnector({
+      egress: options.egress,
+      host,
+      port,
+      connectTimeoutMs: options.connectTimeoutMs,
+      secureContext: origin.startsWith('https:') ? contextOf(tls, profile) : undefined,
+      servername: tls?.servername,
+      lookup: options.lookup,
+    })
+    const pool = new Pool(origin, {
+      connect,
+      connections: options.connectionsPerOrigin,
+      pipelining: 1,
+      keepAliveTimeout: options.keepAliveMs,
+      headersTimeout: 0, // one timer per call, ours, covers everything
+      bodyTimeout: 0,
+    })
+    return { pool, host }
+  }
+
+  function contextOf(tls: UpstreamTls | undefined, profile: string): SecureContext {
+    const known = contexts.get(profile)
+    if (known) return known
+    const roots = tls?.ca ? [tls.ca] : options.extraCa.length > 0 ? [...getCACertificates('default'), ...options.extraCa] : undefined
+    const context = createSecureContext({
+      minVersion: 'TLSv1.2',
+      ...(roots ? { ca: roots } : {}),
+      ...(tls?.cert ? { cert: tls.cert } : {}),
+      ...(tls?.key ? { key: tls.key } : {}),
+      ...(tls?.passphrase ? { passphrase: tls.passphrase } : {}),
+    })
+    if (contexts.size >= options.originsLimit) contexts.clear()
+    contexts.set(profile, context)
+    return context
+  }
+
+  function keep(map: Map<string, Kept>, key: string, kept: Kept): Kept {
+    if (map.size >= options.originsLimit) {
+      const [oldest, old] = map.entries().next().value as [string, Kept]
+      map.delete(oldest)
+      retire(old.pool)
+    }
+    map.set(key, kept)
+    return kept
+  }
+
+  /** Calls that run on it finish; its connections close behind them. */
+  function retire(pool: Pool): void {
+    const done = pool.close().catch(() => {}).finally(() => closing.delete(done))
+    closing.add(done)
+  }
+
+  function keyOf(tls: UpstreamTls): string {
+    const known = profileKeys.get(tls)
+    if (known !== undefined) return known
+    const key = createHash('sha256').update(JSON.stringify([tls.ca, tls.cert, tls.key, tls.passphrase, tls.servername])).digest('base64')
+    profileKeys.set(tls, key)
+    return key
+  }
+
+  function findPlain(url: string): Place {
+    const split = splitUrl(url)
+    const known = split && byOrigin.get(split.origin)
+    if (known) return { pool: known.pool, host: known.host, path: split.path }
+    const { origin, host, port, path } = toTarget(url)
+    const kept = refresh(byOrigin, origin) ?? keep(byOrigin, origin, open(origin, host, port, undefined, ''))
+    return { pool: kept.pool, host, path }
+  }
+
+  /** Moves an origin to the young end, so that busy ones stay. */
+  function refresh(map: Map<string, Kept>, key: string): Kept | undefined {
+    const kept = map.get(key)
+    if (kept && map.size >= options.originsLimit) {
+      map.delete(key)
+      map.set(key, kept)
+    }
+    return kept
+  }
+
+  return {
+    find(url, tls) {
+      if (closed) throw new Error('callouts have ended: the gateway is shutting down')
+      if (tls === undefined) return findPlain(url)
+      const { origin, host, port, path } = toTarget(url)
+      const profile = keyOf(tls)
+      const key = `${origin} ${profile}`
+      const kept = refresh(byProfile, key) ?? keep(byProfile, key, open(origin, host, port, tls, profile))
+      return { pool: kept.pool, host, path }
+    },
+    async close() {
+      closed = true
+      const pools = [...byOrigin.values(), ...byProfile.values()]
+      byOrigin.clear()
+      byProfile.clear()
+      await Promise.all([...pools.map(({ pool }) => pool.destroy()), ...closing])
+    },
+  }
+}
