@@ -9,12 +9,14 @@ export type ParseBody = (bytes: Buffer) => unknown
 export class Body {
   readonly contentType: string | undefined
   readonly #parse: ParseBody | 'json'
+  readonly #malformed: ((error: unknown) => Error) | undefined
   #bytes: Buffer | undefined
   #text: string | undefined
   #value: unknown
   #parsed = false
 
-  private constructor(contentType: string | undefined, parse: ParseBody | 'json', bytes?: Buffer, text?: string) {
+  private constructor(contentType: string | undefined, parse: ParseBody | 'json', bytes?: Buffer, text?: string, malformed?: (error: unknown) => Error) {
+    this.#malformed = malformed
     this.contentType = contentType
     this.#parse = parse
     this.#bytes = bytes
@@ -26,9 +28,12 @@ export class Body {
     return new Body(contentType, parse, bytes)
   }
 
-  /** Bytes that claim to be JSON. Whether they are is found out by whoever parses them first. */
-  static ofJsonBytes(bytes: Buffer, contentType = 'application/json'): Body {
-    return new Body(contentType, 'json', bytes)
+  /**
+   * Bytes that claim to be JSON. Whether they are is found out by whoever parses them first;
+   * `malformed` makes the error that is thrown then (absent: the SyntaxError itself).
+   */
+  static ofJsonBytes(bytes: Buffer, contentType = 'application/json', malformed?: (error: unknown) => Error): Body {
+    return new Body(contentType, 'json', bytes, undefined, malformed)
   }
 
   /** JSON text that is known to be valid, such as what a guest's JSON.stringify wrote. */
@@ -46,6 +51,11 @@ export class Body {
     return (this.#text ??= (this.#bytes as Buffer).toString('utf8'))
   }
 
+  /** The bytes or the text, whichever is there without converting: for whoever passes the body on. */
+  raw(): Buffer | string {
+    return this.#bytes ?? this.#text ?? ''
+  }
+
   /** The text of a JSON body, unparsed and possibly malformed; `undefined` for every other body. */
   jsonText(): string | undefined {
     return this.#parse === 'json' ? this.text() : undefined
@@ -58,13 +68,22 @@ export class Body {
 
   /**
    * The parsed value, made once.
-   * @throws SyntaxError for malformed JSON, or what the given parser throws
+   * @throws SyntaxError (or the error made from it) for malformed JSON, or what the given parser throws
    */
   value(): unknown {
     if (this.#parsed) return this.#value
-    this.#value = this.#parse === 'json' ? parseJson(this.text()) : this.#parse(this.bytes())
+    this.#value = this.#parse === 'json' ? this.#parseJson() : this.#parse(this.bytes())
     this.#parsed = true
     return this.#value
+  }
+
+  #parseJson(): unknown {
+    if (this.#malformed === undefined) return parseJson(this.text())
+    try {
+      return parseJson(this.text())
+    } catch (error) {
+      throw this.#malformed(error)
+    }
   }
 
   /** So that a body inside a message serialises as its value does. */

@@ -1,0 +1,223 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Deployment, Route, RunHandle, RunInput, RunRecorder } from '../core/deployment.ts'
+import type { Cors } from '../core/entry.ts'
+import { fault, type Fault } from '../core/fault.ts'
+import type { Log } from '../core/log.ts'
+import type { Message } from '../core/message.ts'
+import type { RequestFacts } from '../core/request-facts.ts'
+import { corsHeaders } from './cors.ts'
+import { matchesEtag, weakEtag } from './etag.ts'
+import { faultReply } from './fault-reply.ts'
+import type { Arrival } from './http-request.ts'
+import { send } from './send.ts'
+import { toReply, type Reply } from './to-reply.ts'
+
+/** Counts events that are no runs, such as requests refused before a route was found. */
+export interface Counter {
+  count(name: string, labels?: Readonly<Record<string, string>>): void
+}
+
+/** What all exchanges of a front share. */
+export interface ExchangeHost {
+  readonly log: Log
+  readonly recorder: RunRecorder
+  readonly metrics: Counter
+  readonly etag: 'asked' | 'always'
+  /** Exchanges that wait for something. */
+  readonly waiting: Set<Exchange>
+  draining: boolean
+}
+
+/**
+ * One request and its answer, from arrival to the last byte handed to the socket. It is the engine's
+ * {@link RunInput}: exactly one answer leaves, whatever is called and however often.
+ */
+export class Exchange implements RunInput {
+  readonly id: string
+  readonly arrival: Arrival
+  readonly raw: IncomingMessage
+  readonly res: ServerResponse
+  // Set by `run`, before the engine sees the exchange.
+  request!: RequestFacts
+  message!: Message
+  readonly #host: ExchangeHost
+  readonly #startedAt: number
+  #deployment: Deployment | undefined
+  #route: Route | undefined
+  #cors: Cors | undefined
+  #handle: RunHandle | undefined
+  #done = false
+  #watched = false
+
+  constructor(host: ExchangeHost, id: string, arrival: Arrival, raw: IncomingMessage, res: ServerResponse) {
+    this.#host = host
+    this.id = id
+    this.arrival = arrival
+    this.raw = raw
+    this.res = res
+    this.#startedAt = performance.now()
+  }
+
+  get done(): boolean {
+    return this.#done
+  }
+
+  /** Says which route was found: its CORS rules, names and labels belong to every answer from here on. */
+  at(deployment: Deployment, route: Route): void {
+    this.#deployment = deployment
+    this.#route = route
+    this.#cors = route.entry.cors
+  }
+
+  /** Says whose CORS rules hold for an answer that no route gives. */
+  near(route: Route): void {
+    this.#cors = route.entry.cors
+  }
+
+  /** Starts the run. */
+  run(request: RequestFacts, message: Message): void {
+    this.request = request
+    this.message = message
+    const handle = (this.#deployment as Deployment).enter(this.#route as Route, this)
+    if (this.#done) return
+    this.#handle = handle
+    this.watch()
+  }
+
+  /** Notices a client that goes away. Not needed for what is answered in the same turn. */
+  watch(): void {
+    if (this.#watched || this.#done) return
+    this.#watched = true
+    this.#host.waiting.add(this)
+    if (this.res.destroyed || this.raw.socket?.destroyed) this.#gone()
+    else this.res.once('close', () => this.#gone())
+  }
+
+  reply(message: Message): void {
+    if (this.#done) return
+    let reply: Reply
+    try {
+      reply = this.#conditional(toReply(message))
+    } catch (error) {
+      this.fail(error as Fault)
+      return
+    }
+    this.#finish(reply, undefined)
+  }
+
+  fail(given: Fault): void {
+    if (this.#done) return
+    if (given.status >= 500) this.#logFault(given)
+    this.#finish(faultReply(given, this.id, this.arrival.path), given)
+  }
+
+  /** Answers without a run: preflights and OPTIONS. */
+  answer(reply: Reply): void {
+    if (!this.#done) this.#write(reply)
+  }
+
+  /** Cuts the connection, at the end of a drain. */
+  cut(): void {
+    this.res.destroy()
+    this.#gone()
+  }
+
+  #finish(reply: Reply, failed: Fault | undefined): void {
+    const { status } = reply
+    const cors = this.#cors
+    if (cors) for (const one of corsHeaders(cors, this.arrival.headers.origin)) reply.headers.push(one)
+    this.#write(reply)
+    this.#record(status, failed)
+  }
+
+  #write(reply: Reply): void {
+    this.#done = true
+    if (this.#watched) this.#host.waiting.delete(this)
+    const extra = ['X-Request-Id', this.id]
+    // HTTP/2 has no Connection header; its sessions are told to go away (RFC 9113 §8.2.2).
+    const bodyPending = reply.status >= 400 && !this.raw.complete && this.raw.httpVersionMajor < 2 && announcesBody(this.raw)
+    if (bodyPending || (this.#host.draining && this.raw.httpVersionMajor < 2)) extra.push('Connection', 'close')
+    if (bodyPending) sendBeforeBody(this.raw, this.res, reply, extra, this.arrival.method === 'HEAD')
+    else send(this.res, reply, extra, this.arrival.method === 'HEAD')
+  }
+
+  /** If-None-Match (RFC 9110 §13.1.2): a 200 that the client has already becomes 304. */
+  #conditional(reply: Reply): Reply {
+    const { method, headers } = this.arrival
+    if (reply.status !== 200 || (method !== 'GET' && method !== 'HEAD')) return reply
+    const asked = headers['if-none-match']
+    if (asked === undefined && this.#host.etag === 'asked') return reply
+    let etag = headerOf(reply.headers, 'etag')
+    if (etag === undefined) {
+      if (reply.body === undefined) return reply
+      etag = weakEtag(reply.body)
+      reply.headers.push('ETag', etag)
+    }
+    return asked !== undefined && matchesEtag(asked, etag) ? { status: 304, headers: reply.headers, body: undefined } : reply
+  }
+
+  #gone(): void {
+    if (this.#done) return
+    this.#done = true
+    this.#host.waiting.delete(this)
+    const reason = fault('client.closed')
+    this.#handle?.abort(reason)
+    this.#record(reason.status, reason)
+  }
+
+  #record(status: number, failed: Fault | undefined): void {
+    const route = this.#route
+    const deployment = this.#deployment
+    if (route === undefined || deployment === undefined) {
+      this.#host.metrics.count('http_refused', { code: failed?.code ?? 'none', status: String(status) })
+      return
+    }
+    const summary = {
+      run: this.id,
+      on: 'http' as const,
+      flow: route.flow,
+      node: route.node,
+      revision: route.revision,
+      release: deployment.release,
+      tookMs: performance.now() - this.#startedAt,
+      method: this.arrival.method,
+      route: route.entry.path,
+      status,
+    }
+    this.#host.recorder.record(failed === undefined ? summary : { ...summary, fault: failed.code })
+  }
+
+  #logFault(given: Fault): void {
+    const { code, status, at, facts, cause } = given
+    const where = { run: this.id, flow: at?.flow ?? this.#route?.flow, node: at?.node ?? this.#route?.node, revision: this.#route?.revision }
+    this.#host.log.error({ ...where, code, status, facts, ...(cause instanceof Error ? { cause: cause.stack } : {}) }, given.message)
+  }
+}
+
+function headerOf(headers: readonly string[], name: string): string | undefined {
+  for (let i = 0; i < headers.length; i += 2) if ((headers[i] as string).toLowerCase() === name) return headers[i + 1]
+  return undefined
+}
+
+function announcesBody(raw: IncomingMessage): boolean {
+  const length = raw.headers['content-length']
+  return (length !== undefined && length !== '0') || raw.headers['transfer-encoding'] !== undefined
+}
+
+const lingerMs = 1000
+
+/**
+ * Answers while the client still sends. Closing at once would reset the connection and often lose the answer on
+ * its way (RFC 9112 §9.6), so what still comes is thrown away for a moment before the end.
+ */
+function sendBeforeBody(raw: IncomingMessage, res: ServerResponse, reply: Reply, extra: readonly string[], isHead: boolean): void {
+  send(res, reply, extra, isHead, 'hold')
+  const timer = setTimeout(finish, lingerMs)
+  function finish(): void {
+    clearTimeout(timer)
+    res.end()
+  }
+  raw.once('end', finish)
+  raw.once('close', finish)
+  raw.resume()
+}

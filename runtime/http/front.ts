@@ -1,0 +1,306 @@
+import { METHODS, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type InjectOptions } from 'fastify'
+import type { Deployment, Route, RouteMatch, RunRecorder } from '../core/deployment.ts'
+import { fault, Fault } from '../core/fault.ts'
+import type { Log } from '../core/log.ts'
+import { response } from '../core/message.ts'
+import type { UploadedFile } from '../core/request-facts.ts'
+import { createTrust } from './client-address.ts'
+import { answerClientError } from './client-error.ts'
+import { isPreflight, preflightHeaders } from './cors.ts'
+import { decodeBody, toCodings } from './decode-body.ts'
+import { Exchange, type Counter, type ExchangeHost } from './exchange.ts'
+import { toLimits, type FrontOptions } from './front-options.ts'
+import { hostnameOf } from './hostname.ts'
+import { HttpRequest, type Arrival } from './http-request.ts'
+import { takes, toMediaType } from './media-type.ts'
+import { parseMultipart } from './multipart.ts'
+import { hasBody, readBody } from './read-body.ts'
+import { createIds, isRequestId } from './request-id.ts'
+import { createWebServer, type WebServer } from './server.ts'
+import { createTls, type TlsOptions } from './tls.ts'
+import { toPayload } from './to-payload.ts'
+
+/** What the front works with. */
+export interface FrontParts {
+  /** The deployment that new requests run on; asked once per request. */
+  live(): Deployment | undefined
+  readonly log: Log
+  /** Gets one summary per run that came in over HTTP. */
+  readonly recorder: RunRecorder
+  readonly metrics: Counter
+}
+
+/** The HTTP side of a gateway. */
+export interface Front {
+  /**
+   * Starts to listen.
+   * @throws PortBusy when the port is taken
+   */
+  listen(): Promise<{ url: string; host: string; port: number }>
+  /**
+   * Stops accepting; what is in flight may finish within `limitMs`, then it is cut.
+   * @returns how many requests were cut
+   */
+  drain(limitMs: number): Promise<{ cut: number }>
+  /** New certificates for new connections. @throws Error when they cannot be used; the old ones stay then */
+  setTls(options: TlsOptions): void
+  /** Requests that wait for an answer. */
+  inFlight(): number
+  /** A request without a socket, for tests. */
+  inject: FastifyInstance['inject']
+  close(): Promise<void>
+}
+
+/** The error of a port that somebody else holds. */
+export interface PortBusy extends Error {
+  readonly code: 'port.busy'
+  readonly host: string
+  readonly port: number
+}
+
+/** Wires the front. Nothing listens before `listen()`. */
+export function createFront(options: FrontOptions, parts: FrontParts): Front {
+  const limits = toLimits(options)
+  const trusts = createTrust(options.trustedProxies ?? [])
+  const believes = (options.trustedProxies ?? []).length > 0
+  const ids = createIds()
+  const tls = options.tls ? createTls(options.tls) : undefined
+  const isSecure = tls !== undefined
+  const waiting = new Set<Exchange>()
+  const host: ExchangeHost = { log: parts.log, recorder: parts.recorder, metrics: parts.metrics, etag: options.etag ?? 'asked', waiting, draining: false }
+  /** Requests whose client waits for `100 Continue` before it sends the body. */
+  const expecting = new WeakSet<IncomingMessage>()
+  let web!: WebServer
+
+  const app = fastify({
+    logger: false,
+    genReqId: () => '',
+    routerOptions: { querystringParser: () => noQuery },
+    // Fastify's router finds a malformed path before ours does.
+    frameworkErrors: (_error, request, reply) => {
+      reply.hijack()
+      take(request.raw, reply.raw)
+    },
+    return503OnClosing: false,
+    serverFactory: (handler) => (web = createWebServer(handler as never, limits, tls)).server,
+  })
+  for (const method of METHODS) {
+    if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
+  }
+  app.removeAllContentTypeParsers()
+  // Whether and how a body is read is decided by the route that is found, not by Fastify's.
+  app.addContentTypeParser('*', (_request, _body, done) => done(null))
+  app.setErrorHandler((error, request, reply) => answerUnexpected(error, request, reply))
+  app.route({ method: app.supportedMethods.filter((method) => method !== 'CONNECT'), url: '*', exposeHeadRoute: false, handler: (request, reply) => take(request.raw, reply.raw) })
+  app.setNotFoundHandler((request, reply) => take(request.raw, reply.raw))
+
+  function take(raw: IncomingMessage, res: ServerResponse): void {
+    const arrival = toArrival(raw)
+    const exchange = new Exchange(host, idOf(raw, arrival), arrival, raw, res)
+    try {
+      begin(exchange)
+    } catch (error) {
+      exchange.fail(error instanceof Fault ? error : fault('step.error', { message: (error as Error).message }, error))
+    }
+  }
+
+  function begin(exchange: Exchange): void {
+    const { arrival } = exchange
+    const deployment = parts.live()
+    if (!deployment) return exchange.fail(fault('gateway.not_ready', {}, undefined, { 'Retry-After': '1' }))
+    if (arrival.path === '*') return answerOptions(exchange, ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'])
+    if (arrival.path.includes('%') && !isDecodable(arrival.path)) {
+      return exchange.fail(fault('request.malformed', { reason: 'its path has a malformed percent-encoding' }))
+    }
+    const refused = tls?.refuse(exchange.raw, hostnameOf(arrival.host))
+    if (refused) return exchange.fail(refused)
+    if (isPreflight(arrival.method, arrival.headers) && answerPreflight(exchange, deployment)) return
+    const match = deployment.routes.find(arrival.method, arrival.path, arrival.host)
+    if (match.kind !== 'found') return missing(exchange, match)
+    exchange.at(deployment, match.route)
+    // A body of GET or HEAD means nothing (RFC 9110 §9.3.1); their payload is the query.
+    if (arrival.method === 'GET' || arrival.method === 'HEAD') return start(exchange, match.route, match.params, undefined, undefined)
+    if (!hasBody(exchange.raw)) return start(exchange, match.route, match.params, '', undefined)
+    takeBody(exchange, match.route, match.params)
+  }
+
+  function missing(exchange: Exchange, match: Exclude<RouteMatch, { kind: 'found' }>): void {
+    const { method, path } = exchange.arrival
+    if (match.kind === 'none') return exchange.fail(fault('route.none', { method, path }))
+    if (method === 'OPTIONS') return answerOptions(exchange, match.allow)
+    exchange.near(match.route)
+    const allow = match.allow.join(', ')
+    exchange.fail(fault('method.none', { method, path, allow }, undefined, { Allow: allow }))
+  }
+
+  function answerPreflight(exchange: Exchange, deployment: Deployment): boolean {
+    const { path, headers, host: name } = exchange.arrival
+    const match = deployment.routes.find(String(headers['access-control-request-method']), path, name)
+    if (match.kind === 'none' || !match.route.entry.cors) return false
+    const methods = match.kind === 'method' ? match.allow : [String(headers['access-control-request-method'])]
+    exchange.answer({ status: 204, headers: [...preflightHeaders(match.route.entry.cors, headers, methods)], body: undefined })
+    return true
+  }
+
+  function takeBody(exchange: Exchange, route: Route, params: Params): void {
+    const { headers } = exchange.arrival
+    const type = headers['content-type']
+    const media = toMediaType(type)
+    const { accepts } = route.entry
+    if (accepts && !takes(accepts, media.type)) {
+      return exchange.fail(fault('body.unsupported', { type: type ?? '(none)' }, undefined, { Accept: accepts.join(', ') }))
+    }
+    const limitBytes = route.entry.bodyLimitBytes ?? limits.bodyLimitBytes
+    const codings = toCodings(headers['content-encoding'])
+    const mustContinue = expecting.has(exchange.raw)
+    if (!mustContinue || Number(headers['content-length'] ?? 0) <= limitBytes) exchange.watch()
+    readBody(exchange.raw, exchange.res, limitBytes, mustContinue, (failed, bytes) => {
+      if (exchange.done) return
+      if (failed) return exchange.fail(failed)
+      const whole = bytes as Buffer
+      const wantsFiles = route.entry.upload === true && media.type === 'multipart/form-data' && route.entry.rawBody !== true
+      if (codings.length === 0 && !wantsFiles) return startWith(exchange, route, params, whole)
+      void unpack(exchange, route, params, whole, codings, limitBytes, wantsFiles)
+    })
+  }
+
+  async function unpack(exchange: Exchange, route: Route, params: Params, bytes: Buffer, codings: readonly string[], limitBytes: number, wantsFiles: boolean): Promise<void> {
+    try {
+      const plain = codings.length === 0 ? bytes : await decodeBody(bytes, codings, limitBytes)
+      if (!wantsFiles) return startWith(exchange, route, params, plain)
+      const { fields, files } = await parseMultipart(plain, exchange.arrival.headers['content-type'] as string)
+      start(exchange, route, params, fields, files)
+    } catch (error) {
+      exchange.fail(error as Fault)
+    }
+  }
+
+  function startWith(exchange: Exchange, route: Route, params: Params, bytes: Buffer): void {
+    const type = exchange.arrival.headers['content-type']
+    try {
+      start(exchange, route, params, toPayload(bytes, toMediaType(type), type, route.entry.rawBody === true), undefined)
+    } catch (error) {
+      exchange.fail(error as Fault)
+    }
+  }
+
+  /** `payload` undefined: the query is the payload. */
+  function start(exchange: Exchange, route: Route, params: Params, payload: unknown, files: readonly UploadedFile[] | undefined): void {
+    if (exchange.done) return
+    const req = new HttpRequest(exchange.arrival, route.entry.path, params, files)
+    exchange.run(req, { _msgid: ids.message(), req, res: response, payload: payload === undefined ? req.query : payload })
+  }
+
+  function toArrival(raw: IncomingMessage): Arrival {
+    const { headers } = raw
+    const method = raw.method as string
+    let url = raw.url as string
+    let name = headers.host ?? (headers[':authority'] as string | undefined) ?? ''
+    if (url.charCodeAt(0) !== 47 && url !== '*' && URL.canParse(url)) {
+      const absolute = new URL(url) // absolute form: its authority goes before the Host header (RFC 9112 §3.2.2)
+      name = absolute.host
+      url = absolute.pathname + absolute.search
+    }
+    const remoteAddress = raw.socket?.remoteAddress ?? ''
+    if (believes && headers['x-forwarded-host'] !== undefined && trusts(remoteAddress)) name = String(headers['x-forwarded-host']).split(',')[0]?.trim() ?? name
+    const mark = url.indexOf('?')
+    const path = mark === -1 ? url : url.slice(0, mark)
+    return { method, url, queryAt: mark + 1, path, headers, host: name, remoteAddress, secure: isSecure, trusts, certificate: tls?.certificate(raw) }
+  }
+
+  function idOf(raw: IncomingMessage, arrival: Arrival): string {
+    if (!believes) return ids.run()
+    const given = raw.headers['x-request-id']
+    return isRequestId(given) && trusts(arrival.remoteAddress) ? given : ids.run()
+  }
+
+  /** What Fastify itself refuses, such as a malformed Content-Type. */
+  function answerUnexpected(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const { statusCode, message } = error as { statusCode?: number; message: string }
+    const arrival = toArrival(request.raw)
+    const exchange = new Exchange(host, idOf(request.raw, arrival), arrival, request.raw, reply.raw)
+    reply.hijack()
+    if (statusCode === 415) exchange.fail(fault('body.unsupported', { type: arrival.headers['content-type'] }))
+    else if (statusCode !== undefined && statusCode < 500) exchange.fail(fault('request.malformed', { reason: message }))
+    else exchange.fail(fault('step.error', { message }, error))
+  }
+
+  web.server.on('checkContinue', (raw: IncomingMessage, res: ServerResponse) => {
+    expecting.add(raw)
+    web.server.emit('request', raw, res)
+  })
+  web.server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const failed = answerClientError(error, socket as never, ids.run())
+    if (failed) parts.metrics.count('http_refused', { code: failed.code, status: String(failed.status) })
+  })
+
+  async function drain(limitMs: number): Promise<{ cut: number }> {
+    host.draining = true
+    web.stop()
+    const timers: NodeJS.Timeout[] = []
+    const ended = web.closed()
+    const limit = new Promise<'limit'>((resolve) => timers.push(setTimeout(() => resolve('limit'), limitMs)))
+    // Connections that sent nothing, or half a head, hold nobody's answer: they are not waited for long.
+    timers.push(
+      setInterval(() => {
+        web.stop()
+        if (waiting.size === 0) web.destroySilent()
+      }, silentMs),
+    )
+    await Promise.race([ended, limit])
+    for (const timer of timers) clearTimeout(timer)
+    const cut = waiting.size
+    for (const exchange of [...waiting]) exchange.cut()
+    web.destroyAll()
+    await ended
+    return { cut }
+  }
+
+  return {
+    async listen() {
+      await app.ready()
+      const { host: name, port } = options
+      await new Promise<void>((resolve, reject) => {
+        web.server.once('error', (error: NodeJS.ErrnoException) => reject(error.code === 'EADDRINUSE' ? portBusy(name, port, error) : error))
+        web.server.listen({ host: name, port, ...(options.reusePort ? { reusePort: true } : {}) }, () => resolve())
+      })
+      const address = web.server.address() as AddressInfo
+      const shown = name.includes(':') ? `[${name}]` : name
+      return { url: `${isSecure ? 'https' : 'http'}://${shown}:${address.port}`, host: name, port: address.port }
+    },
+    drain,
+    setTls(next) {
+      if (!tls) throw new Error('This front was started without TLS.')
+      tls.set(next)
+    },
+    inFlight: () => waiting.size,
+    inject: ((request?: InjectOptions | string) => app.inject(request as InjectOptions)) as FastifyInstance['inject'],
+    async close() {
+      await drain(0)
+      await app.close()
+    },
+  }
+}
+
+type Params = Readonly<Record<string, string | undefined>>
+const noQuery = Object.freeze({})
+const silentMs = 500
+
+function portBusy(host: string, port: number, cause: Error): PortBusy {
+  return Object.assign(new Error(`Port ${port} on ${host} is in use.`, { cause }), { code: 'port.busy' as const, host, port })
+}
+
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function answerOptions(exchange: Exchange, allow: readonly string[]): void {
+  exchange.answer({ status: 204, headers: ['Allow', allow.join(', ')], body: undefined })
+}

@@ -1,0 +1,263 @@
+import createRouter from 'find-my-way'
+import type { BuildRoutes, Route, RouteConflict, RouteMatch, RouteTable } from '../core/deployment.ts'
+import { hostnameOf } from './hostname.ts'
+import { toPatterns, trimSlash, type Pattern } from './route-path.ts'
+
+/**
+ * Routes by host, first path segment and method. Routing is as Express users know it: the case of fixed
+ * parts and a trailing slash do not matter, parameters keep their case. What is fixed wins over what
+ * varies; a route of the method wins over one that answers all methods; a host's own routes win over
+ * those of every host.
+ *
+ * A deployment is changed often and in small places, so a shard (the routes of one host and first
+ * segment) is taken over from the table before when its routes are the same, and its search tree when
+ * at least its patterns are.
+ */
+export class ShardedRouteTable implements RouteTable {
+  readonly size: number
+  /** Shards whose search trees had to be made for this table; the others were taken over. */
+  readonly built: number
+  readonly patterns: Patterns
+  readonly #shards: ReadonlyMap<string, Shard>
+  readonly #hosts: ReadonlySet<string>
+  readonly #methods: readonly string[]
+
+  constructor(size: number, built: number, shards: ReadonlyMap<string, Shard>, patterns: Patterns) {
+    this.size = size
+    this.patterns = patterns
+    this.built = built
+    this.#shards = shards
+    this.#hosts = new Set([...shards.values()].map((shard) => shard.host).filter((host) => host !== ''))
+    this.#methods = [...new Set([...shards.values()].flatMap((shard) => shard.methods))].filter((method) => method !== 'ALL')
+  }
+
+  /** The shard of a host (empty: every host) and a first segment (`undefined`: those that begin with a parameter). */
+  shard(host: string, segment: string | undefined): Shard | undefined {
+    return this.#shards.get(shardKey(host, segment))
+  }
+
+  shards(): ReadonlyMap<string, Shard> {
+    return this.#shards
+  }
+
+  find(method: string, path: string, host: string): RouteMatch {
+    const place = toPlace(path)
+    const hostname = this.#hosts.size === 0 ? '' : hostnameOf(host)
+    const found = this.#search(method, place, hostname)
+    if (found) return found
+    return this.#missing(place, hostname)
+  }
+
+  #search(method: string, place: Place, hostname: string): RouteMatch | undefined {
+    if (hostname !== '' && this.#hosts.has(hostname)) {
+      const found = this.#searchHost(method, place, hostname)
+      if (found) return found
+    }
+    return this.#searchHost(method, place, '')
+  }
+
+  #searchHost(method: string, place: Place, host: string): RouteMatch | undefined {
+    const own = this.#shards.get(host === '' ? place.segment : `${host}/${place.segment}`)
+    const open = this.#shards.get(shardKey(host, undefined))
+    return (
+      own?.find(method, place) ??
+      open?.find(method, place) ??
+      (method === 'HEAD' ? (own?.find('GET', place) ?? open?.find('GET', place)) : undefined) ??
+      own?.find('ALL', place) ??
+      open?.find('ALL', place)
+    )
+  }
+
+  #missing(place: Place, hostname: string): RouteMatch {
+    let route: Route | undefined
+    const allow: string[] = []
+    for (const method of this.#methods) {
+      const found = this.#search(method, place, hostname)
+      if (found?.kind !== 'found') continue
+      route ??= found.route
+      allow.push(method)
+    }
+    if (!route) return { kind: 'none' }
+    if (allow.includes('GET') && !allow.includes('HEAD')) allow.push('HEAD')
+    if (!allow.includes('OPTIONS')) allow.push('OPTIONS')
+    return { kind: 'method', allow: allow.toSorted(), route }
+  }
+}
+
+/** What a request's path is looked up by. */
+interface Place {
+  readonly path: string
+  /** Decoded, lower case, without trailing slash: what fixed patterns are compared with. */
+  readonly lower: string
+  readonly segment: string
+}
+
+function toPlace(path: string): Place {
+  const decoded = path.includes('%') ? decodePath(path) : path
+  const lower = trimSlash(decoded).toLowerCase()
+  const end = lower.indexOf('/', 1)
+  return { path, lower, segment: end === -1 ? lower.slice(1) : lower.slice(1, end) }
+}
+
+function decodePath(path: string): string {
+  try {
+    return decodeURI(path)
+  } catch {
+    return path
+  }
+}
+
+type Tree = ReturnType<typeof createRouter>
+const noParams: Readonly<Record<string, string | undefined>> = Object.freeze(Object.create(null) as Record<string, string>)
+const unused = (): void => {}
+const noQuery = (): undefined => undefined
+
+/** A route under one of its patterns. */
+interface Spot {
+  readonly route: Route
+  readonly pattern: Pattern
+}
+
+/** Patterns of one shard, made searchable. Holds places in the shard's list, not routes, so that a new revision can take it over. */
+interface Index {
+  readonly fixed: ReadonlyMap<string, ReadonlyMap<string, number>>
+  readonly varying: ReadonlyMap<string, Tree>
+}
+
+/** The routes of one host and first segment. Immutable. */
+export class Shard {
+  readonly host: string
+  readonly methods: readonly string[]
+  readonly conflicts: readonly RouteConflict[]
+  readonly spots: readonly Spot[]
+  readonly index: Index
+
+  constructor(host: string, spots: readonly Spot[], taken: Index | undefined) {
+    this.host = host
+    this.spots = spots
+    this.methods = [...new Set(spots.map((spot) => spot.route.entry.method))]
+    const conflicts: RouteConflict[] = []
+    this.index = taken ?? indexOf(spots, conflicts)
+    this.conflicts = conflicts
+  }
+
+  find(method: string, place: Place): RouteMatch | undefined {
+    const fixed = this.index.fixed.get(place.lower)?.get(method)
+    if (fixed !== undefined) return { kind: 'found', route: (this.spots[fixed] as Spot).route, params: noParams }
+    const tree = this.index.varying.get(method)
+    return tree === undefined ? undefined : this.#findVarying(tree, place)
+  }
+
+  #findVarying(tree: Tree, place: Place): RouteMatch | undefined {
+    const whole = place.path
+    const trimmed = trimSlash(whole)
+    // U+0130 is the one character whose lower case is longer; it would shift every parameter after it.
+    const odd = place.lower.length !== trimmed.length && whole.includes('%') && /\u0130/.test(decodePath(whole))
+    const path = odd ? encodeURI(decodePath(trimmed).replaceAll('\u0130', standIn)) : trimmed
+    let found = tree.find('GET', path)
+    // “/files/” is an empty rest under “/files/*”, and nothing else.
+    if (!found && trimmed.length !== whole.length) {
+      found = tree.find('GET', `${path}/`)
+      if (found && found.params['*'] !== '') return undefined
+    }
+    if (!found) return undefined
+    const params = found.params
+    for (const name in params) {
+      if (params[name] === '' && name !== '*') return undefined // a parameter stands for at least one character
+      if (odd) params[name] = params[name]?.replaceAll(standIn, '\u0130')
+    }
+    return { kind: 'found', route: (this.spots[(found.store as { place: number }).place] as Spot).route, params }
+  }
+}
+
+const standIn = '\uF8FF'
+
+function indexOf(spots: readonly Spot[], conflicts: RouteConflict[]): Index {
+  const fixed = new Map<string, Map<string, number>>()
+  const varying = new Map<string, Tree>()
+  const seen = new Map<string, Route>()
+  for (const [place, { route, pattern }] of spots.entries()) {
+    const { method, path, host } = route.entry
+    const same = seen.get(`${method} ${pattern.canonical}`)
+    if (same) {
+      const on = host ? ` on ${host}` : ''
+      conflicts.push({ route, other: same, reason: `${method} ${path}${on} would answer the same requests as ${same.entry.method} ${same.entry.path}. Change or remove one of them.` })
+      continue
+    }
+    seen.set(`${method} ${pattern.canonical}`, route)
+    if (pattern.fixed) {
+      const key = pattern.path.toLowerCase()
+      const methods = fixed.get(key) ?? new Map<string, number>()
+      fixed.set(key, methods.set(method, place))
+      continue
+    }
+    const tree = varying.get(method) ?? createRouter({ caseSensitive: false, maxParamLength: 1000, querystringParser: noQuery })
+    varying.set(method, tree)
+    try {
+      tree.on('GET', pattern.path, unused, { place })
+    } catch (error) {
+      const said = error instanceof Error ? error.message : String(error)
+      conflicts.push({ route, reason: `The path “${path}” cannot be served: ${said} Use plain parameters (“/:name”) and check their values in the flow.` })
+    }
+  }
+  return { fixed, varying }
+}
+
+function shardKey(host: string, segment: string | undefined): string {
+  const key = segment ?? '*'
+  return host === '' ? key : `${host}/${key}`
+}
+
+/** Patterns by route, worked out once for as long as the route lives; handed on from table to table. */
+type Patterns = WeakMap<Route, ReturnType<typeof toPatterns>>
+
+function patternsOf(route: Route, known: Patterns): ReturnType<typeof toPatterns> {
+  let patterns = known.get(route)
+  if (!patterns) known.set(route, (patterns = toPatterns(route.entry.path)))
+  return patterns
+}
+
+/** Builds a table of the routes, taking over from `previous` whatever did not change. */
+export const buildRoutes: BuildRoutes = (routes, previous) => {
+  const old = previous instanceof ShardedRouteTable ? previous : undefined
+  const known: Patterns = old?.patterns ?? new WeakMap()
+  const conflicts: RouteConflict[] = []
+  const groups = new Map<string, { host: string; spots: Spot[] }>()
+  for (const route of routes) {
+    const patterns = patternsOf(route, known)
+    if ('reason' in patterns) {
+      conflicts.push({ route, reason: patterns.reason })
+      continue
+    }
+    const host = route.entry.host?.toLowerCase() ?? ''
+    for (const pattern of patterns) {
+      const key = shardKey(host, pattern.shard)
+      const group = groups.get(key)
+      if (group) group.spots.push({ route, pattern })
+      else groups.set(key, { host, spots: [{ route, pattern }] })
+    }
+  }
+  const shards = new Map<string, Shard>()
+  let built = 0
+  for (const [key, { host, spots }] of groups) {
+    const before = old?.shards().get(key)
+    const like = before && before.conflicts.length === 0 ? likeness(before.spots, spots) : 'other'
+    if (like === 'other') built++
+    const shard = like === 'same' ? (before as Shard) : new Shard(host, spots, like === 'patterns' ? before?.index : undefined)
+    shards.set(key, shard)
+    conflicts.push(...shard.conflicts)
+  }
+  return { table: new ShardedRouteTable(routes.length, built, shards, known), conflicts }
+}
+
+function likeness(old: readonly Spot[], now: readonly Spot[]): 'same' | 'patterns' | 'other' {
+  if (old.length !== now.length) return 'other'
+  let same = true
+  for (const [place, spot] of now.entries()) {
+    const other = old[place] as Spot
+    if (spot.route === other.route && spot.pattern === other.pattern) continue
+    if (spot.pattern.path !== other.pattern.path || spot.route.entry.method !== other.route.entry.method) return 'other'
+    same = false
+  }
+  return same ? 'same' : 'patterns'
+}
