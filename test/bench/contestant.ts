@@ -1,0 +1,13 @@
+/** A server that is up and can be loaded. */
+export interface Running {
+  readonly port: number
+  /** The process whose core must be busy for a row to count. */
+  readonly pid: number
+  stop(): Promise<void>
+}
+
+/** Something that answers the same requests as the others of a scenario. */
+export interface Contestant {
+  readonly name: string
+  start(): Promise<Running>
+}

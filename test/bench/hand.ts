@@ -1,0 +1,21 @@
+import { join } from 'node:path'
+import { root } from '../kit/sources.ts'
+import { startChild } from './child.ts'
+import type { Contestant, Running } from './contestant.ts'
+import { loadCore, serverCore } from './machine.ts'
+
+/** The same thing written by hand on Fastify: `test/bench/hand/<app>.mjs`. */
+export function hand(app: string, ...args: readonly string[]): Contestant {
+  return { name: 'hand', start: () => startApp(app, args, serverCore) }
+}
+
+/** The upstream of the proxy row; it lives on the load generator's core. */
+export function startUpstream(): Promise<Running> {
+  return startApp('upstream', [], loadCore)
+}
+
+async function startApp(app: string, args: readonly string[], core: number): Promise<Running> {
+  const child = startChild(process.execPath, [join(root, 'test', 'bench', 'hand', `${app}.mjs`), ...args], { core })
+  const port = await child.line((line) => (line.startsWith('{') ? (JSON.parse(line) as { port: number }).port : undefined))
+  return { port, pid: child.pid, stop: () => child.stop() }
+}

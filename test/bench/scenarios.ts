@@ -1,0 +1,83 @@
+import { bare, chain, document20k, json20k, nodesOf, proxyWithCallout, proxyWithHttpRequest, routesOfTab } from './flows.ts'
+import { hand, startUpstream } from './hand.ts'
+import { nodeRed } from './node-red.ts'
+import { ours } from './ours.ts'
+import type { Scenario } from './scenario.ts'
+import { throughput } from './throughput.ts'
+
+const fifty = Array.from({ length: 50 }, (_, index) => index)
+const routeCount = 10_000
+
+/** The table of the benchmark, in its order. */
+export const scenarios: readonly Scenario[] = [
+  throughput({
+    name: 'hello',
+    load: { paths: ['/hello'], connections: 32 },
+    atLeast: { hand: 0.8, nodeRed: 6 },
+    async prepare() {
+      const nodes = bare().nodes()
+      return { contestants: [ours(nodes), hand('hello'), nodeRed(nodes)] }
+    },
+  }),
+  throughput({
+    name: 'chain',
+    load: { paths: ['/chain?name=taipei'], connections: 32 },
+    atLeast: { hand: 0.7, nodeRed: 10 },
+    async prepare() {
+      const nodes = chain().nodes()
+      return { contestants: [ours(nodes), hand('chain'), nodeRed(nodes)] }
+    },
+  }),
+  throughput({
+    name: 'chain50',
+    load: { paths: fifty.map((index) => `/chain/${index}?name=taipei`), connections: 32 },
+    atLeast: { hand: 0.6 },
+    async prepare() {
+      const nodes = nodesOf(fifty.map((index) => chain(`/chain/${index}`, `chain${index}`)))
+      return { contestants: [ours(nodes), hand('chain', '50')] }
+    },
+  }),
+  throughput({
+    name: 'chain4',
+    load: { paths: ['/chain?name=taipei'], connections: 4 },
+    atLeast: { hand: 0 },
+    saturate: false,
+    async prepare() {
+      return { contestants: [ours(chain().nodes()), hand('chain')] }
+    },
+  }),
+  throughput({
+    name: 'proxy',
+    load: { paths: ['/proxy'], connections: 32 },
+    atLeast: { hand: 0.85, nodeRed: 8 },
+    async prepare() {
+      const upstream = await startUpstream()
+      return {
+        contestants: [
+          ours(proxyWithCallout(upstream.port).nodes(), { SLUICE_EGRESS_ALLOW: `127.0.0.1:${upstream.port}` }),
+          hand('proxy', String(upstream.port)),
+          nodeRed(proxyWithHttpRequest(upstream.port).nodes()),
+        ],
+        close: () => upstream.stop(),
+      }
+    },
+  }),
+  throughput({
+    name: 'json20k',
+    load: { method: 'POST', paths: ['/json'], body: document20k(), connections: 32 },
+    atLeast: { hand: 0.6 },
+    async prepare() {
+      const nodes = json20k().nodes()
+      return { contestants: [ours(nodes), hand('json'), nodeRed(nodes)] }
+    },
+  }),
+  throughput({
+    name: 'routes10k',
+    load: { paths: Array.from({ length: routeCount }, (_, index) => `/api${index % 200}/route${index}`), connections: 32 },
+    atLeast: { hello: 0.9 },
+    async prepare() {
+      const nodes = nodesOf(Array.from({ length: 200 }, (_, tab) => routesOfTab(tab)))
+      return { contestants: [ours(nodes), { ...ours(bare().nodes()), name: 'hello' }, hand('routes', String(routeCount))] }
+    },
+  }),
+]

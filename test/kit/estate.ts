@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { EditorNode } from '../../runtime/core/flow.ts'
+import { AdminClient } from './admin-client.ts'
+import { root } from './sources.ts'
+
+export interface EstateOptions {
+  /** Settings beyond free ports, a fresh data folder and no samples. */
+  readonly env?: Readonly<Record<string, string>>
+  /** An existing data folder; it is kept at the end. */
+  readonly dataDir?: string
+}
+
+/** What `start --json` says: one object a line. */
+export interface StartEvent {
+  readonly event: string
+  readonly [fact: string]: unknown
+}
+
+/** Control and gateway as real processes, started the way a user does. */
+export interface Estate {
+  readonly admin: AdminClient
+  readonly gatewayPort: number
+  readonly opsPort: number
+  readonly controlUrl: string
+  /** Process ids by what runs in them. */
+  readonly pids: { readonly supervisor: number; readonly control: number; readonly gateways: readonly number[] }
+  readonly dataDir: string
+  readonly password: string
+  /** Everything the processes have printed so far. */
+  output(): string
+  /** Sends a signal and waits for the end. @returns the exit code */
+  stop(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+const password = 'estate-of-a-test'
+
+/** Starts `start.mjs start` on free ports with an empty estate. Always `stop` it. */
+export async function startEstate(options: EstateOptions = {}): Promise<Estate> {
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'sluice-estate-'))
+  // Output goes to a file, as under a service manager: a pipe would make the reader part of what is measured.
+  const logFile = join(mkdtempSync(join(tmpdir(), 'sluice-estate-log-')), 'output.log')
+  const log = openSync(logFile, 'w')
+  const child = spawn(process.execPath, ['start.mjs', 'start', '--json'], {
+    cwd: root,
+    stdio: ['ignore', log, log],
+    env: {
+      ...process.env,
+      SLUICE_HOST: '127.0.0.1', SLUICE_GATEWAY_PORT: '0', SLUICE_OPS_PORT: '0', SLUICE_CONTROL_PORT: '0', SLUICE_SAMPLES: 'off',
+      SLUICE_DATA_DIR: dataDir, SLUICE_ADMIN_PASSWORD: password, ...options.env,
+    },
+  })
+  closeSync(log)
+  const output = () => readFileSync(logFile, 'utf8')
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    child.kill(signal)
+    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000)
+    const code = await exited
+    clearTimeout(timer)
+    rmSync(join(logFile, '..'), { recursive: true, force: true })
+    if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true })
+    return code
+  }
+  try {
+    const ready = await waitFor(() => readReady(output()), () => child.exitCode !== null)
+    const admin = await AdminClient.signIn(ready.controlUrl, 'admin', password)
+    return { ...ready, admin, dataDir, password, output, stop, pids: { supervisor: child.pid as number, ...ready.pids } }
+  } catch (error) {
+    const printed = output()
+    await stop('SIGKILL')
+    throw new Error(`the estate did not start:\n${printed.slice(-4000)}`, { cause: error })
+  }
+}
+
+/** An estate that already runs a flow. */
+export async function startEstateWith(nodes: readonly EditorNode[], options: EstateOptions = {}): Promise<Estate> {
+  const estate = await startEstate(options)
+  try {
+    await estate.admin.deploy(nodes)
+    return estate
+  } catch (error) {
+    await estate.stop()
+    throw error
+  }
+}
+
+function readReady(printed: string): { gatewayPort: number; opsPort: number; controlUrl: string; pids: { control: number; gateways: number[] } } | undefined {
+  void printed
+  return undefined
+}
+
+async function waitFor<T>(look: () => T | undefined, ended: () => boolean): Promise<T> {
+  const until = Date.now() + 30_000
+  for (;;) {
+    const found = look()
+    if (found !== undefined) return found
+    if (ended()) throw new Error('it ended')
+    if (Date.now() > until) throw new Error('it was not ready within 30 s')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
