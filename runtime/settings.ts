@@ -3,70 +3,12 @@ import { join, resolve } from 'node:path'
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import { nearestName } from './settings/nearest.ts'
 import { configVariable, settingNames, settingSchemas, variableOf, type Plane } from './settings/schema.ts'
+import type { Settings } from './settings/shape.ts'
 import { textOfValue, valueOfText } from './settings/values.ts'
 
 export { describeSettings } from './settings/describe.ts'
+export type { Settings, TlsHost } from './settings/shape.ts'
 export { settingNames, settingSchemas, variableOf } from './settings/schema.ts'
-
-/** Everything that can be set, parsed once and frozen. Meanings and limits: docs/settings.md. */
-export interface Settings {
-  readonly host: string
-  readonly gatewayPort: number
-  readonly opsPort: number
-  readonly controlPort: number
-  readonly samplePort: number
-  /** A number of processes, or `auto`. */
-  readonly gateways: string
-  /** Absolute. */
-  readonly dataDir: string
-  readonly databaseUrl?: string
-  readonly samples: boolean
-  readonly adminPassword?: string
-  readonly credentialKey?: string
-  readonly sessionTtlMs: number
-  readonly controlUrl?: string
-  readonly gatewayToken?: string
-  readonly gatewayName?: string
-  readonly drainLimitMs: number
-  readonly deadlineMs: number
-  readonly bodyLimitBytes: number
-  readonly headerLimitBytes: number
-  readonly headersTimeoutMs: number
-  readonly requestTimeoutMs: number
-  readonly idleTimeoutMs: number
-  readonly hopLimit: number
-  readonly trustedProxies: readonly string[]
-  readonly tlsCertFile?: string
-  readonly tlsKeyFile?: string
-  readonly tlsMinVersion: 'TLSv1.2' | 'TLSv1.3'
-  readonly tlsHosts: Readonly<Record<string, TlsHost>>
-  readonly tlsClientCaFile?: string
-  readonly tlsClientCertificate: 'off' | 'request' | 'require'
-  readonly controlTlsCertFile?: string
-  readonly controlTlsKeyFile?: string
-  readonly controlCaFile?: string
-  readonly egressAllow: readonly string[]
-  readonly extraCaFiles: readonly string[]
-  readonly upstreamTimeoutMs: number
-  readonly upstreamLimitBytes: number
-  readonly flowEnv: readonly string[]
-  /** Values of the variables that `flowEnv` names, as they were at the start. */
-  readonly flowEnvironment: Readonly<Record<string, string>>
-  readonly scriptTimeoutMs: number
-  readonly scriptHeapMb: number
-  readonly scriptIsolates: number
-  readonly scriptInputLimitBytes: number
-  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
-  readonly logFormat: 'auto' | 'text' | 'json'
-}
-
-/** TLS of one host name; what it leaves out is as for all. */
-export interface TlsHost {
-  readonly certFile?: string
-  readonly keyFile?: string
-  readonly clientCaFile?: string
-  readonly clientCertificate?: 'off' | 'request' | 'require'
-}
 
 /** Settings that cannot be used; each sentence names one of them, its value and what is expected. */
 export class SettingsError extends Error {

@@ -1,4 +1,4 @@
-import type { Settings } from '../settings.ts'
+import type { Settings } from './shape.ts'
 
 /** Which processes a setting is handed to. A gateway never sees what only control needs. */
 export type Plane = 'both' | 'control' | 'gateway' | 'supervisor'

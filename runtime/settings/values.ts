@@ -7,7 +7,7 @@ export function valueOfText(text: string, schema: SettingSchema): unknown {
     case 'boolean': return /^(on|true|1|yes)$/i.test(text) ? true : /^(off|false|0|no)$/i.test(text) ? false : text
     case 'array': return text.split(',').map((item) => item.trim()).filter((item) => item.length > 0)
     case 'object': return jsonOf(text)
-    case 'string': return text
+    default: return text
   }
 }
 

@@ -9,15 +9,20 @@ export type FromChild =
   | { readonly say: 'ready'; readonly facts: ReadyFacts }
   /** It cannot start; `sentence` is for a person. A busy port comes with its number. */
   | { readonly say: 'failed'; readonly sentence: string; readonly busyPort?: number }
-  | { readonly say: 'joinToken'; readonly id: number; readonly token: string }
+  /** A gateway that has no key of its own yet. */
+  | { readonly say: 'needsToken' }
+  /** Control's answer to `joinToken`. */
+  | { readonly say: 'joinToken'; readonly forGateway: number; readonly token: string }
   /** Something worth a line, such as the release that went live. */
   | { readonly say: 'note'; readonly text: string; readonly facts?: Readonly<Record<string, unknown>> }
 
 /** What the supervisor tells a child. */
 export type ToChild =
   | { readonly say: 'stop'; readonly limitMs: number }
-  | { readonly say: 'joinToken'; readonly id: number }
-  | { readonly say: 'control'; readonly url: string; readonly token?: string }
+  /** To control: make a one-time token for a gateway. */
+  | { readonly say: 'joinToken'; readonly forGateway: number }
+  /** To a gateway: the token it asked for. */
+  | { readonly say: 'token'; readonly token: string }
 
 /** Where a child serves and what a newcomer has to know of it. */
 export interface ReadyFacts {

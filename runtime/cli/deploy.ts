@@ -1,0 +1,74 @@
+import { watch } from 'node:fs'
+import type { EditorNode, Problem } from '../core/flow.ts'
+import { callControl, loadFlows, refused, type Target } from './control-client.ts'
+import { CommandFailed, exitCodes, type Output } from './outcome.ts'
+import { printProblems } from './print-problems.ts'
+import { findFlowFiles, mergeFlows, readFlowFile } from './read-flows.ts'
+
+export interface DeployCommand {
+  readonly files: readonly string[]
+  readonly watch?: string
+  readonly replace?: boolean
+  readonly comment?: string
+  readonly target: Target
+}
+
+/** `sluice deploy`. With `--watch` it runs until it is stopped and says of every change how it went. */
+export async function runDeploy(command: DeployCommand, output: Output): Promise<number> {
+  if (command.watch === undefined && command.files.length === 0) throw new CommandFailed('Name the files to deploy, or a folder with --watch.', {}, exitCodes.usage)
+  if (command.watch === undefined) {
+    await deployFiles(command, command.files, output)
+    return exitCodes.done
+  }
+  return watchAndDeploy(command, command.watch, output)
+}
+
+async function deployFiles(command: DeployCommand, files: readonly string[], output: Output): Promise<void> {
+  const given = (await Promise.all(files.map(readFlowFile))).flat()
+  // Somebody may deploy between reading and writing; then the merge is made again on what they left.
+  for (let attempt = 1; ; attempt++) {
+    const { flows, rev } = await loadFlows(command.target)
+    const nodes = command.replace ? given : mergeFlows(flows, given)
+    const answer = await callControl(command.target, 'POST', '/editor/flows', { flows: nodes, rev, ...(command.comment ? { comment: command.comment } : {}) }, { 'node-red-api-version': 'v2', 'node-red-deployment-type': 'flows' })
+    if (answer.status === 409 && attempt < 4) continue
+    if (answer.status !== 200) throw withProblems(refused('Not deployed', answer), nodes)
+    output.result(`Deployed ${files.join(', ')} (revision ${String(answer.body.rev).slice(0, 12)}).`, { ok: true, ...answer.body })
+    return
+  }
+}
+
+function withProblems(failure: CommandFailed, nodes: readonly EditorNode[]): CommandFailed {
+  const problems = (failure.facts['problems'] ?? []) as readonly Problem[]
+  return problems.length === 0 ? failure : new CommandFailed(`${failure.message}\n${printProblems(problems, nodes)}`, failure.facts)
+}
+
+async function watchAndDeploy(command: DeployCommand, folder: string, output: Output): Promise<number> {
+  const deploy = async () => {
+    try {
+      const files = await findFlowFiles(folder)
+      if (files.length === 0) output.note(`No flow files below ${folder} yet.`)
+      else await deployFiles(command, files, output)
+    } catch (thrown) {
+      if (!(thrown instanceof CommandFailed)) throw thrown
+      if (output.json) output.result('', { ok: false, error: thrown.message, ...thrown.facts })
+      else output.note(thrown.message) // the live version stays; the next save tries again
+    }
+  }
+  await deploy()
+  output.note(`Watching ${folder}; Ctrl-C ends it.`)
+  let timer: NodeJS.Timeout | undefined
+  let last = Promise.resolve()
+  const watcher = watch(folder, { recursive: true }, (_kind, name) => {
+    if (!name?.endsWith('.json')) return
+    clearTimeout(timer)
+    timer = setTimeout(() => (last = last.then(deploy)), 150) // editors save in several writes
+  })
+  await new Promise<void>((stop) => {
+    process.once('SIGINT', () => stop())
+    process.once('SIGTERM', () => stop())
+  })
+  watcher.close()
+  clearTimeout(timer)
+  await last
+  return exitCodes.done
+}

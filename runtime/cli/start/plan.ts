@@ -1,0 +1,55 @@
+import { realpathSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { dirname, join, resolve, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { nodeFlags } from '../../node-flags.mjs'
+import { environmentFor, machineEnvironment, SettingsError, type Settings } from '../../settings.ts'
+
+/** The project's folder. */
+export const projectDir = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
+
+const quiet = ['--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning']
+
+/** Flags of every child. */
+export const childFlags: readonly string[] = [...nodeFlags, ...quiet]
+
+/**
+ * Flags of a gateway: Node's permission model, so that it reads the project and its own folder, writes
+ * its own folder only, and starts no process and no worker. A second line of defence, not a boundary.
+ */
+export function gatewayFlags(settings: Settings): string[] {
+  const own = gatewayDir(settings)
+  const files = [settings.tlsCertFile, settings.tlsKeyFile, settings.tlsClientCaFile, settings.controlCaFile, ...settings.extraCaFiles,
+    ...Object.values(settings.tlsHosts).flatMap((host) => [host.certFile, host.keyFile, host.clientCaFile])]
+  // A certificate is swapped by replacing the file, so its folder is what may be read.
+  const folders = new Set(files.filter((file) => file !== undefined).map((file) => dirname(resolve(file))))
+  return [
+    ...childFlags,
+    '--permission',
+    '--allow-addons',
+    `--allow-fs-read=${realpathSync(projectDir)}${sep}`,
+    `--allow-fs-read=${own}${sep}`,
+    '--allow-fs-read=/etc/alpine-release', // node-gyp-build looks there for the C library
+    ...[...folders].map((folder) => `--allow-fs-read=${folder}${sep}`),
+    `--allow-fs-write=${own}${sep}`,
+  ]
+}
+
+/** The only folder a gateway writes. */
+export function gatewayDir(settings: Settings): string {
+  return join(settings.dataDir, 'gateway')
+}
+
+/** How many gateway processes are asked for. @throws SettingsError where a port cannot be shared */
+export function gatewayCount(settings: Settings): number {
+  const count = settings.gateways === 'auto' ? availableParallelism() : Number(settings.gateways)
+  if (count > 1 && process.platform !== 'linux' && settings.gateways !== 'auto') {
+    throw new SettingsError([`SLUICE_GATEWAYS is “${settings.gateways}”; expected 1: several processes on one port need Linux. Run more machines behind a load balancer instead.`])
+  }
+  return process.platform === 'linux' ? count : 1
+}
+
+/** The environment of a child: the machine's time zone and the like, the settings of its plane, nothing else. */
+export function childEnvironment(plane: 'control' | 'gateway', settings: Settings, cacheDir: string): Record<string, string> {
+  return { ...machineEnvironment(), NODE_COMPILE_CACHE: cacheDir, ...environmentFor(plane, settings) }
+}

@@ -1,0 +1,251 @@
+import { chmod, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { machineEnvironment, variableOf, type Settings } from '../../settings.ts'
+import { ChildFailed, createChild, type Child, type ChildListener } from './child.ts'
+import type { FromChild, ReadyFacts } from './child-channel.ts'
+import { childEnvironment, childFlags, gatewayCount, gatewayDir, gatewayFlags, projectDir } from './plan.ts'
+import { busyPortSentence, findFreePort, isPortFree } from './port.ts'
+import type { GatewayPlace, Report } from './report.ts'
+
+export interface Supervisor {
+  /** @throws StartFailed with a sentence for the person at the terminal; everything is stopped again by then */
+  start(): Promise<void>
+  /** Drains the gateways, then stops the rest. */
+  stop(): Promise<void>
+  /** Ends every child at once. */
+  kill(): void
+  /** Restarts what a changed file of a part of the project concerns. */
+  restart(part: Part): Promise<void>
+}
+
+/** The parts that can be restarted alone. */
+export type Part = 'control' | 'gateways' | 'sample'
+
+export class StartFailed extends Error {
+  override readonly name = 'StartFailed'
+}
+
+export interface SupervisorOptions {
+  readonly settings: Settings
+  readonly version: string
+  readonly report: Report
+  /** Child logs go to stderr, so that stdout holds events only. */
+  readonly json: boolean
+}
+
+/** Runs control, the gateways and the sample upstream as processes of one machine. */
+export function createSupervisor({ settings: given, version, report, json }: SupervisorOptions): Supervisor {
+  let settings = given
+  let control: Child | undefined
+  let sample: Child | undefined
+  let gateways: Child[] = []
+  let stopping: Promise<void> | undefined
+  let controlReady = false
+  const waiting = new Set<number>()
+  const logsTo = json ? 'stderr' : 'stdout'
+
+  async function start(): Promise<void> {
+    const startedAt = performance.now()
+    report({ event: 'starting', version, dataDir: settings.dataDir })
+    const count = gatewayCount(settings)
+    await makeFolders(settings)
+    settings = await withPlaces(settings, count)
+    try {
+      const [place, controlFacts, places] = await Promise.all([settings.samples ? startSample() : undefined, startControl(), startGateways(count)])
+      const running = [control, ...gateways, sample].filter((child) => child?.pid !== undefined) as Child[]
+      report({
+        event: 'ready',
+        tookMs: Math.round(performance.now() - startedAt),
+        editor: controlFacts.url ?? '',
+        gateways: places,
+        ...(place?.url ? { sample: place.url } : {}),
+        ...(controlFacts.password ? { password: controlFacts.password } : {}),
+        pids: Object.fromEntries(running.map((child) => [child.name, child.pid as number])),
+      })
+    } catch (thrown) {
+      await stop(0)
+      throw await explain(thrown, settings)
+    }
+  }
+
+  async function startSample(): Promise<ReadyFacts> {
+    sample = createChild({
+      name: 'sample upstream',
+      file: join(projectDir, 'flows', 'sample-upstream', 'main.ts'),
+      args: [String(settings.samplePort)],
+      execArgv: childFlags,
+      env: () => ({ ...machineEnvironment(), NODE_COMPILE_CACHE: join(settings.dataDir, 'cache') }),
+      logsTo,
+    }, listenerFor('sample upstream'))
+    return sample.start()
+  }
+
+  async function startControl(): Promise<ReadyFacts> {
+    control = createChild({
+      name: 'control',
+      file: join(projectDir, 'runtime', 'cli', 'control-process.ts'),
+      args: settings.samples ? ['--samples'] : [],
+      execArgv: childFlags,
+      env: () => childEnvironment('control', settings, join(settings.dataDir, 'cache')),
+      logsTo,
+    }, listenerFor('control', {
+      ready() {
+        controlReady = true
+        for (const index of waiting) control?.tell({ say: 'joinToken', forGateway: index })
+        waiting.clear()
+      },
+      heard(message) {
+        if (message.say === 'joinToken') gateways[message.forGateway]?.tell({ say: 'token', token: message.token })
+      },
+      died() {
+        controlReady = false
+      },
+    }))
+    return control.start()
+  }
+
+  function startGateways(count: number): Promise<GatewayPlace[]> {
+    gateways = Array.from({ length: count }, (_, index) => {
+      const name = count === 1 ? 'gateway' : `gateway ${index + 1}`
+      return createChild({
+        name,
+        file: join(projectDir, 'runtime', 'cli', 'gateway-process.ts'),
+        args: [`--number=${index + 1}`, ...(count > 1 ? ['--shared-port'] : [])],
+        execArgv: gatewayFlags(settings),
+        env: () => {
+          const opsPort = settings.opsPort + index
+          return childEnvironment('gateway', { ...settings, opsPort, gatewayName: settings.gatewayName ?? `gateway-${index + 1}` }, join(gatewayDir(settings), 'cache'))
+        },
+        logsTo,
+      }, listenerFor(name, {
+        heard(message) {
+          if (message.say !== 'needsToken') return
+          if (controlReady) control?.tell({ say: 'joinToken', forGateway: index })
+          else waiting.add(index)
+        },
+      }))
+    })
+    return Promise.all(gateways.map(async (gateway) => {
+      const facts = await gateway.start()
+      return { url: facts.url ?? '', opsUrl: facts.opsUrl ?? '' }
+    }))
+  }
+
+  function listenerFor(name: string, more: { ready?(): void; heard?(message: FromChild): void; died?(): void } = {}): ChildListener {
+    return {
+      ready(facts, tookMs) {
+        report({ event: 'progress', process: name, text: facts.url ?? 'ready', tookMs: Math.round(tookMs) })
+        more.ready?.()
+      },
+      heard(message) {
+        if (message.say === 'progress') report({ event: 'progress', process: name, text: message.text })
+        if (message.say === 'note') report({ event: 'note', process: name, text: message.text })
+        more.heard?.(message)
+      },
+      died(how, againMs) {
+        more.died?.()
+        report({ event: 'restarting', process: name, text: how, againMs })
+      },
+    }
+  }
+
+  function stop(limitMs = settings.drainLimitMs): Promise<void> {
+    stopping ??= (async () => {
+      // Control and the sample upstream stay while requests in flight may need them.
+      await Promise.all(gateways.map((gateway) => gateway.stop(limitMs)))
+      await Promise.all([control?.stop(Math.min(limitMs, 5_000)), sample?.stop(0)])
+    })()
+    return stopping
+  }
+
+  return {
+    start,
+    stop,
+    kill() {
+      for (const child of [...gateways, control, sample]) child?.kill()
+    },
+    async restart(part) {
+      if (stopping) return
+      const children = part === 'gateways' ? gateways : [part === 'control' ? control : sample]
+      await Promise.all(children.flatMap((child) => (child ? [child.restart(2_000)] : [])))
+    },
+  }
+}
+
+async function makeFolders(settings: Settings): Promise<void> {
+  try {
+    await mkdir(gatewayDir(settings), { recursive: true, mode: 0o700 })
+    if (process.platform !== 'win32') await chmod(gatewayDir(settings), 0o700)
+  } catch (thrown) {
+    const code = (thrown as NodeJS.ErrnoException).code
+    throw new StartFailed(`The data folder ${settings.dataDir} cannot be written (${code ?? String(thrown)}). Make it writable, or set ${variableOf('dataDir')} to another folder.`)
+  }
+}
+
+/**
+ * Settles the ports: one that is 0 becomes a free one now, so that a child keeps it when it is started
+ * again and the others know it; one that is busy is named before any process starts.
+ */
+async function withPlaces(settings: Settings, gateways: number): Promise<Settings> {
+  const chosen = { controlPort: 0, gatewayPort: 0, opsPort: 0, samplePort: 0 }
+  for (const name of ['controlPort', 'gatewayPort', 'opsPort', 'samplePort'] as const) {
+    const wanted = settings[name]
+    if (name === 'samplePort' && !settings.samples) continue
+    const host = name === 'samplePort' ? '127.0.0.1' : settings.host
+    const length = name === 'opsPort' ? gateways : 1
+    chosen[name] = wanted === 0 ? await findPortRow(host, length) : wanted
+    for (let port = wanted; wanted > 0 && port < wanted + length; port++) {
+      if (!(await canListen(host, port))) throw new StartFailed(await busyPortSentence(variableOf(name), port))
+    }
+  }
+  const controlUrl = settings.controlUrl ?? `${settings.controlTlsCertFile ? 'https' : 'http'}://${reachable(settings.host)}:${chosen.controlPort}`
+  const placed = { ...settings, ...chosen, controlUrl }
+  return settings.samples ? withSample(placed) : placed
+}
+
+/** An address of this machine for a host that may mean all of them. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+async function canListen(host: string, port: number): Promise<boolean> {
+  try {
+    return await isPortFree(host, port)
+  } catch (thrown) {
+    const code = (thrown as NodeJS.ErrnoException).code
+    if (code === 'EACCES') throw new StartFailed(`Port ${port} needs rights that this user has not; use one above 1023.`)
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') throw new StartFailed(`${variableOf('host')} is “${host}”; expected an address or host name of this machine.`)
+    throw thrown
+  }
+}
+
+/** The first of `length` free ports in a row. */
+async function findPortRow(host: string, length: number): Promise<number> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const first = await findFreePort(host)
+    if (first + length > 65_536) continue
+    const free = await Promise.all(Array.from({ length: length - 1 }, (_, index) => isPortFree(host, first + 1 + index)))
+    if (free.every(Boolean)) return first
+  }
+  throw new StartFailed('No free ports were found.')
+}
+
+/** The samples may call their own upstream, and learn where it is. */
+function withSample(settings: Settings): Settings {
+  const place = `127.0.0.1:${settings.samplePort}`
+  return {
+    ...settings,
+    egressAllow: [...settings.egressAllow, place],
+    flowEnv: [...settings.flowEnv, 'SAMPLE_UPSTREAM'],
+    flowEnvironment: { ...settings.flowEnvironment, SAMPLE_UPSTREAM: `http://${place}` },
+  }
+}
+
+async function explain(thrown: unknown, settings: Settings): Promise<StartFailed> {
+  if (!(thrown instanceof ChildFailed)) return thrown instanceof StartFailed ? thrown : new StartFailed((thrown as Error).message, { cause: thrown })
+  if (thrown.busyPort === undefined) return new StartFailed(thrown.message)
+  const name = (['controlPort', 'gatewayPort', 'opsPort', 'samplePort'] as const).find((one) => settings[one] === thrown.busyPort) ?? 'opsPort'
+  return new StartFailed(await busyPortSentence(variableOf(name), thrown.busyPort))
+}
