@@ -1,0 +1,64 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { bareNodes } from '../../test/kit/bare-deployer.ts'
+import { checkFlows } from './check.ts'
+import { joinFlows, splitFlows } from './split.ts'
+
+const definitions = bareNodes({})
+const problemsOf = (nodes: unknown) => checkFlows(nodes, definitions, [{ type: 'exec', never: true }, { type: 'mqtt in' }])
+const codes = (nodes: unknown, severity = 'error') => problemsOf(nodes).filter((problem) => problem.severity === severity).map(({ code, node }) => `${code} ${node ?? ''}`.trim())
+
+const tab = { id: 't', type: 'tab', label: 'T' }
+const entry = { id: 'in', type: 'http in', z: 't', url: '/x', wires: [['r']] }
+const reply = { id: 'r', type: 'reply', z: 't', wires: [] }
+
+describe('check', () => {
+  test('finds nothing wrong with a sound flow', () => {
+    expect(problemsOf([tab, entry, reply])).toEqual([])
+  })
+
+  test.each([
+    ['a text that is no list', 'x', ['flow.not_a_list']],
+    ['an entry without type', [tab, { id: 'q' }], ['node.malformed q']],
+    ['an id that occurs twice', [tab, entry, reply, { ...reply }], ['node.malformed r']],
+    ['an unknown type', [tab, entry, reply, { id: 'u', type: 'frobnicate', z: 't', wires: [] }], ['node.unknown u']],
+    ['a type that is not available yet', [tab, entry, reply, { id: 'u', type: 'mqtt in', z: 't', wires: [] }], ['node.not_available u']],
+    ['a type that policy refuses', [tab, entry, reply, { id: 'u', type: 'exec', z: 't', wires: [] }], ['node.refused u']],
+    ['a wire to nowhere', [tab, { ...entry, wires: [['r', 'gone']] }, reply], ['wire.nowhere in']],
+    ['a wire to another tab', [tab, { id: 't2', type: 'tab' }, entry, { ...reply, z: 't2' }], ['wire.nowhere in', 'reply.unreachable in']],
+    ['a route that can reach no reply', [tab, { ...entry, wires: [[]] }, reply], ['reply.unreachable in']],
+    ['two routes that answer the same requests', [tab, entry, { ...entry, id: 'in2', url: '/X/' }, reply], ['route.duplicate in2']],
+    ['a subflow that is missing', [tab, entry, reply, { id: 's', type: 'subflow:nope', z: 't', wires: [] }], ['subflow.missing s']],
+    ['a node on a tab that is missing', [tab, entry, reply, { id: 'h', type: 'reply', z: 'gone', wires: [] }], ['node.homeless h']],
+    ['a link call to nowhere', [tab, { ...entry, wires: [['c']] }, { id: 'c', type: 'link call', z: 't', links: ['gone'], wires: [['r']] }, reply], ['link.nowhere c']],
+  ])('refuses %s', (_what, nodes, expected) => {
+    expect(codes(nodes)).toEqual(expected)
+  })
+
+  test('gives every problem a sentence and a remedy', () => {
+    for (const problem of problemsOf([tab, { ...entry, wires: [['gone']] }, { id: 'u', type: 'frobnicate', z: 't' }])) {
+      expect(problem.message).toMatch(/\.$/)
+      expect(problem.remedy).toMatch(/\.$/)
+    }
+  })
+
+  test('warns about a circle and lets it pass', () => {
+    const nodes = [tab, { ...entry, wires: [['a']] }, { id: 'a', type: 'work', z: 't', step: 'x', wires: [['b']] }, { id: 'b', type: 'work', z: 't', step: 'x', wires: [['a', 'r']] }, reply]
+    expect({ errors: codes(nodes), warnings: codes(nodes, 'warning').length }).toEqual({ errors: [], warnings: 1 })
+  })
+
+  test('leaves out what is disabled: nodes of unknown type, whole tabs, wires to them', () => {
+    expect(codes([tab, { ...entry, wires: [['r', 'u']] }, reply, { id: 'u', type: 'frobnicate', z: 't', d: true }, { id: 'off', type: 'tab', disabled: true }, { ...entry, id: 'in3', z: 'off', wires: [] }])).toEqual([])
+  })
+
+  test('never throws, whatever JSON it is given', () => {
+    const id = fc.constantFrom('a', 'b', 'c', 't', 'S', 'in')
+    const node = fc.record({ id, type: fc.constantFrom('tab', 'subflow', 'subflow:S', 'group', 'junction', 'link in', 'link out', 'link call', 'http in', 'work', 'reply', 'catch', 'nonsense'), z: fc.option(id, { nil: undefined }), g: fc.option(id, { nil: undefined }), wires: fc.array(fc.array(id)), links: fc.anything(), url: fc.anything(), env: fc.anything(), in: fc.anything(), out: fc.anything(), scope: fc.anything(), ports: fc.constant(['out']) }, { requiredKeys: ['id', 'type'] })
+    fc.assert(fc.property(fc.oneof(fc.jsonValue(), fc.array(fc.oneof(node, fc.jsonValue()), { maxLength: 12 })), (json) => void problemsOf(json)), { numRuns: 400 })
+  })
+})
+
+test('splitting and joining keeps every node, in the order of its canvas', () => {
+  const nodes = [tab, { id: 't2', type: 'tab', label: 'B' }, entry, { id: 'x', type: 'work', z: 't2' }, reply, { id: 'cfg', type: 'conf' }, { id: 'S', type: 'subflow', name: 'S' }, { id: 's1', type: 'work', z: 'S' }]
+  expect(joinFlows(splitFlows(nodes)).map(({ id }) => id)).toEqual(['t', 'in', 'r', 't2', 'x', 'S', 's1', 'cfg'])
+})

@@ -1,0 +1,51 @@
+import type { Entry } from './entry.ts'
+import type { Step } from './step.ts'
+
+/** How a fault or status names the node it came from; a subflow instance stands for what is inside it. */
+export interface Source {
+  readonly id: string
+  readonly type: string
+  readonly name?: string
+}
+
+/**
+ * A node that can run: its step, and where each port leads. Junctions, link nodes and the edges of
+ * subflows are gone; a wire to another tab is a `remote` node, found again in the run's own deployment.
+ */
+export interface LinkedNode {
+  readonly id: string
+  readonly type: string
+  readonly name?: string
+  readonly flow: string
+  readonly revision: string
+  /** remote: `target` names a link in elsewhere. call and return: a link call and its way back. */
+  readonly kind: 'step' | 'remote' | 'call' | 'return'
+  /** Absent: the message passes through to the first port. */
+  readonly step: Step | undefined
+  readonly ports: readonly string[]
+  /** Targets by port, in the order of `ports`. */
+  readonly wires: readonly (readonly LinkedNode[])[]
+  /** Link in ids: one for `remote`, the candidates of a `call`; none for a dynamic call. */
+  readonly targets: readonly string[]
+  /** How long a link call waits for its return. */
+  readonly timeoutMs: number
+  /** Catch nodes that take this node's faults, and as whose faults they see them. */
+  readonly rescue: { readonly catchers: readonly LinkedNode[]; readonly source: Source } | undefined
+  readonly statuses: { readonly listeners: readonly LinkedNode[]; readonly source: Source } | undefined
+  readonly completes: readonly LinkedNode[]
+}
+
+/** A flow that can run. Immutable once linked; closed when the last deployment that holds it has retired. */
+export interface Pipeline {
+  readonly flow: string
+  readonly label: string
+  readonly revision: string
+  /** Content of everything it was linked from; equal keys, same pipeline. */
+  readonly key: string
+  /** Limit of a run that enters here, ms. */
+  readonly deadlineMs: number
+  readonly nodes: ReadonlyMap<string, LinkedNode>
+  readonly entries: readonly { readonly node: LinkedNode; readonly entry: Entry }[]
+  /** Runs what waits for retirement, newest first; never rejects. */
+  close(): Promise<void>
+}

@@ -1,0 +1,120 @@
+import type { Deployment, Route, RouteTable, RunHandle, RunInput, RunSummary } from '../core/deployment.ts'
+import { fault } from '../core/fault.ts'
+import type { Message } from '../core/message.ts'
+import type { LinkedNode, Pipeline } from '../core/pipeline.ts'
+import type { DeadlineList } from '../engine/deadlines.ts'
+import { EngineRun, type RunHome, type RunHost } from '../engine/engine-run.ts'
+import { rescue, walk, walkOn } from '../engine/walk.ts'
+
+/** How a run came about, when nobody called. */
+export type Cause = Exclude<RunSummary['on'], 'http'>
+
+/** What all deployments of a gateway share. */
+export interface DeploymentHost {
+  readonly runs: RunHost
+  /** One list per limit, so that each is sorted by itself. */
+  deadlines(limitMs: number): DeadlineList
+  nextRunId(): string
+  ended(run: EngineRun, deployment: LiveDeployment): void
+}
+
+/** A deployment with its runs counted. States: starting → live → draining → retired. */
+export class LiveDeployment implements Deployment, RunHome {
+  readonly release: number
+  readonly hash: string
+  readonly routes: RouteTable
+  readonly pipelines: ReadonlyMap<string, Pipeline>
+  readonly since = new Date().toISOString()
+  readonly #host: DeploymentHost
+  readonly #entries = new Map<string, { node: LinkedNode; pipeline: Pipeline }>()
+  readonly #linkIns = new Map<string, LinkedNode>()
+  #inFlight = 0
+  readonly #whenIdle: (() => void)[] = []
+
+  constructor(release: number, hash: string, routes: RouteTable, pipelines: ReadonlyMap<string, Pipeline>, host: DeploymentHost) {
+    this.release = release
+    this.hash = hash
+    this.routes = routes
+    this.pipelines = pipelines
+    this.#host = host
+    for (const pipeline of pipelines.values()) {
+      for (const { node } of pipeline.entries) this.#entries.set(node.id, { node, pipeline })
+      for (const node of pipeline.nodes.values()) if (node.type === 'link in') this.#linkIns.set(node.id, node)
+    }
+  }
+
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  enter(route: Route, input: RunInput): RunHandle {
+    const entry = this.#entries.get(route.node)
+    if (!entry) {
+      input.fail(fault('route.none', { method: input.request.method, path: input.request.path }))
+      return ended
+    }
+    const limitMs = route.entry.deadlineMs ?? entry.pipeline.deadlineMs
+    const run = new EngineRun({ id: input.id, on: 'http', entry: entry.node, request: input.request, caller: input, limitMs, host: this.#host.runs, home: this, rescue })
+    this.#launch(run, () => walk(run, entry.node, input.message))
+    return run.ended ? ended : { abort: (reason) => run.abort(reason, true) }
+  }
+
+  /** Starts a run that nobody called, at an entry: a timer, a button. */
+  start(node: LinkedNode, on: Cause, message: Message): void {
+    const run = this.#runAt(node, on)
+    this.#launch(run, () => walk(run, node, message))
+  }
+
+  /** Starts a run behind a port of a node: what a timer of a script sent. */
+  startBehind(node: LinkedNode, port: string, message: Message): void {
+    const run = this.#runAt(node, 'emit')
+    this.#launch(run, () => walkOn(run, node, { [port]: message }))
+  }
+
+  /** An entry or any other node by its expanded id. */
+  find(id: string): { node: LinkedNode; pipeline: Pipeline } | undefined {
+    const entry = this.#entries.get(id)
+    if (entry) return entry
+    for (const pipeline of this.pipelines.values()) {
+      const node = pipeline.nodes.get(id)
+      if (node) return { node, pipeline }
+    }
+    return undefined
+  }
+
+  linkIn(idOrName: string, fromFlow: string): LinkedNode | undefined {
+    const byId = this.#linkIns.get(idOrName)
+    if (byId) return byId
+    const named = [...this.#linkIns.values()].filter((node) => node.name === idOrName)
+    // A name in the caller's own flow wins; elsewhere it has to be the only one.
+    return named.find((node) => node.flow === fromFlow) ?? (named.length === 1 ? named[0] : undefined)
+  }
+
+  ended(run: EngineRun): void {
+    this.#inFlight--
+    this.#host.ended(run, this)
+    if (this.#inFlight === 0) for (const tell of this.#whenIdle.splice(0)) tell()
+  }
+
+  /** Resolves when no run is left. Of use when no new run can begin here. */
+  idle(): Promise<void> {
+    if (this.#inFlight === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#whenIdle.push(resolve))
+  }
+
+  #runAt(node: LinkedNode, on: Cause): EngineRun {
+    const limitMs = this.pipelines.get(node.flow)?.deadlineMs ?? 30_000
+    return new EngineRun({ id: this.#host.nextRunId(), on, entry: node, limitMs, host: this.#host.runs, home: this, rescue })
+  }
+
+  #launch(run: EngineRun, begin: () => void): void {
+    this.#inFlight++
+    run.open()
+    begin()
+    run.close()
+    // Only a run that waits for something needs a deadline watched.
+    if (!run.ended) this.#host.deadlines(run.limitMs).add(run)
+  }
+}
+
+const ended: RunHandle = { abort() {} }

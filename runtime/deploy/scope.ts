@@ -1,0 +1,89 @@
+import { substituteProperties, lookUpEnv, pathOf, type Surroundings } from '../compile/env.ts'
+import type { Estate, Flow, FlowNode } from '../compile/flow.ts'
+import { ownProperties } from '../compile/own-properties.ts'
+import type { Scope } from '../core/node.ts'
+import type { LinkedNode } from '../core/pipeline.ts'
+import { announce, report } from '../engine/walk.ts'
+import type { EngineRun } from '../engine/engine-run.ts'
+import type { Message } from '../core/message.ts'
+import type { Services } from './services.ts'
+import type { SharedThings } from './shared.ts'
+
+/** What a flow's scopes need while their pipeline lives. */
+export interface ScopeParts {
+  readonly services: Services
+  readonly shared: SharedThings
+  readonly flow: Flow
+  readonly estate: Estate
+  readonly around: Surroundings
+  /** Starts a run behind a port of a node, outside any caller's run. */
+  emit(node: LinkedNode, port: string, message: Message): void
+  /** Starts a run at Status nodes when there is no run to do it in. */
+  wake(node: LinkedNode, message: Message): void
+  /** Whether the editor switched this debug node on or off by hand. */
+  debugSwitch(node: string): boolean | undefined
+  onRetire(close: () => void | Promise<void>): void
+}
+
+/** The only door of a node to what lies outside its message. */
+export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopeParts): Scope {
+  const { services, around, flow } = parts
+  const facts = { flow: flow.document.id, node: node.id, type: node.type }
+  const log: Scope['log'] = {
+    debug: (more, text) => services.log.debug({ ...facts, ...more }, text),
+    info: (more, text) => services.log.info({ ...facts, ...more }, text),
+    warn: (more, text) => services.log.warn({ ...facts, ...more }, text),
+    error: (more, text) => services.log.error({ ...facts, ...more }, text),
+  }
+  const env = (name: string) => lookUpEnv(node, name, around)
+  return {
+    node: {
+      id: node.id,
+      type: node.type,
+      ...(node.name === undefined ? {} : { name: node.name }),
+      flow: flow.document.id,
+      path: pathOf(node),
+      owner: 'default',
+    },
+    log,
+    clock: services.clock,
+    sandbox: services.sandbox,
+    upstream: services.upstream,
+    contexts: services.contextsOf(node.container.id, node.id),
+    credentials: credentialsOf(node, around),
+    env,
+    configNode(id) {
+      const local = flow.nodes.get(id)
+      if (local) {
+        return { type: local.type, config: substituteProperties(local.properties, env) as Record<string, unknown>, credentials: credentialsOf(local, around) }
+      }
+      const global = parts.estate.global?.nodes.find((candidate) => candidate.id === id && candidate.d !== true)
+      if (!global) return undefined
+      return { type: global.type, config: substituteProperties(ownProperties(global), env) as Record<string, unknown>, credentials: around.credentials[id] ?? {} }
+    },
+    isWired: (port) => (linked.wires[linked.ports.indexOf(port)]?.length ?? 0) > 0,
+    status(status, run, message = {}) {
+      services.publish({ kind: 'status', node: node.id, flow: flow.document.id, status })
+      if (!linked.statuses) return
+      if (run && !(run as EngineRun).ended) announce(run as EngineRun, linked, status, message)
+      else for (const listener of linked.statuses.listeners) parts.wake(listener, { ...message, status: { ...status, source: linked.statuses.source } })
+    },
+    error: (fault, message, run) => report(run as EngineRun, linked, message, fault),
+    emit: (port, message) => parts.emit(linked, port, message),
+    debug(entry) {
+      if (parts.debugSwitch(node.id) === false) return
+      services.publish({ kind: 'debug', flow: flow.document.id, entry })
+    },
+    share(key, open, close) {
+      const [thing, release] = parts.shared.hold(`${node.type}:${key}`, open, close)
+      parts.onRetire(release)
+      return thing
+    },
+    onRetire: (close) => parts.onRetire(close),
+  }
+}
+
+/** A node inside a subflow uses the credentials of its template. */
+function credentialsOf(node: FlowNode, around: Surroundings): Readonly<Record<string, unknown>> {
+  return around.credentials[node.id] ?? around.credentials[node.origin.node] ?? {}
+}

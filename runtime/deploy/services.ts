@@ -1,0 +1,22 @@
+import type { Clock } from '../core/clock.ts'
+import type { Context, Contexts } from '../core/context.ts'
+import type { GatewayEvent } from '../core/deployer.ts'
+import type { RunRecorder } from '../core/deployment.ts'
+import type { Log } from '../core/log.ts'
+import type { Sandbox } from '../core/sandbox.ts'
+import type { Upstream } from '../core/upstream.ts'
+
+/** What flows live on, given by whoever composes the gateway. */
+export interface Services {
+  readonly clock: Clock
+  readonly log: Log
+  readonly sandbox: Sandbox
+  readonly upstream: Upstream
+  /** The environment that flows may read: allow-listed, empty unless set. */
+  readonly env: Readonly<Record<string, string>>
+  readonly recorder: RunRecorder
+  contextsOf(flow: string, node: string): Contexts
+  createRunContext(): Context
+  /** Tells the editor; must not block. */
+  publish(event: GatewayEvent): void
+}

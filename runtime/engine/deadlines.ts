@@ -1,0 +1,73 @@
+import type { Clock } from '../core/clock.ts'
+
+/** Something with a deadline that can be taken off the list at any time, at no cost that grows with the list. */
+export interface Timed {
+  readonly deadline: number
+  prev: Timed | undefined
+  next: Timed | undefined
+  list: DeadlineList | undefined
+  expire(): void
+}
+
+/**
+ * Deadlines of equal length, so that the list is sorted by itself: new ones go to the end. One timer for
+ * all, since a timer per run costs more than most runs do.
+ */
+export class DeadlineList {
+  readonly #clock: Clock
+  #head: Timed | undefined
+  #tail: Timed | undefined
+  #timer: (() => void) | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  add(item: Timed): void {
+    item.list = this
+    item.prev = this.#tail
+    item.next = undefined
+    if (this.#tail) this.#tail.next = item
+    else this.#head = item
+    this.#tail = item
+    this.#timer ??= this.#arm(item)
+  }
+
+  remove(item: Timed): void {
+    if (item.list !== this) return
+    if (item.prev) item.prev.next = item.next
+    else this.#head = item.next
+    if (item.next) item.next.prev = item.prev
+    else this.#tail = item.prev
+    item.list = item.prev = item.next = undefined
+  }
+
+  /** Everything on the list, for an end that cannot wait. */
+  *[Symbol.iterator](): Iterator<Timed> {
+    for (let item = this.#head; item; ) {
+      const next: Timed | undefined = item.next
+      yield item
+      item = next
+    }
+  }
+
+  close(): void {
+    this.#timer?.()
+    this.#timer = undefined
+  }
+
+  // The timer is not moved when its item leaves early: it then finds nothing due and is set for the next head.
+  #arm(item: Timed): () => void {
+    return this.#clock.setTimer(() => this.#fire(), Math.max(1, item.deadline - this.#clock.now()))
+  }
+
+  #fire(): void {
+    this.#timer = undefined
+    const now = this.#clock.now()
+    for (let item = this.#head; item && item.deadline <= now; item = this.#head) {
+      this.remove(item)
+      item.expire()
+    }
+    if (this.#head) this.#timer ??= this.#arm(this.#head)
+  }
+}

@@ -1,0 +1,264 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { fault } from '../core/fault.ts'
+import type { Message } from '../core/message.ts'
+import type { Step } from '../core/step.ts'
+import { bareDeployer } from '../../test/kit/bare-deployer.ts'
+
+const tab = { id: 't', type: 'tab', label: 'T' }
+const entry = (to: string | string[], url = '/x') => ({ id: `in${url}`, type: 'http in', z: 't', url, wires: [[to].flat()] })
+const work = (id: string, step: string, to: string | string[] | string[][], more: object = {}) => ({
+  id, type: 'work', z: 't', step, wires: Array.isArray(to) && Array.isArray(to[0]) ? to : [[to].flat()], ...more,
+})
+const reply = { id: 'reply', type: 'reply', z: 't', wires: [] }
+
+const steps: Record<string, Step> = {
+  pass: (message) => ({ out: message }),
+  add: (message) => ({ out: { ...message, payload: Number(message.payload ?? 0) + 1 } }),
+  later: async (message) => ({ out: { ...message, payload: `${String(message.payload ?? '')}later` } }),
+  drop: () => undefined,
+  fail: () => { throw new Error('broken on purpose') },
+  failLater: async () => { throw fault('flow.fault', { message: 'later' }) },
+  never: () => new Promise(() => {}),
+  untilGone: (_message, run) => new Promise((_resolve, reject) => run.signal.addEventListener('abort', () => reject(run.signal.reason as Error))),
+  three: (message) => ({ out: [1, 2, 3].map((payload) => ({ ...message, payload })) }),
+  async *drip(message) { for (const payload of [1, 2, 3]) yield { out: { ...message, payload } } },
+  two: (message) => ({ a: { ...message, payload: 'a' }, b: { ...message, payload: 'b' } }),
+  mutate: (message) => { (message as { payload: unknown }).payload = 'changed'; return { out: message } },
+  code: (message) => ({ out: { ...message, payload: (message.error as { code: string }).code } }),
+  source: (message) => ({ out: { ...message, payload: (message.error as { source: { id: string } }).source.id } }),
+}
+
+let bare: ReturnType<typeof bareDeployer>
+afterEach(() => bare.deployer.close())
+
+async function ask(nodes: object[], message: Message = {}, options: Parameters<typeof bareDeployer>[1] = {}, more: Record<string, Step> = {}) {
+  bare = bareDeployer({ ...steps, ...more }, options)
+  const deployed = await bare.deploy([tab, ...nodes])
+  expect(deployed).toMatchObject({ ok: true })
+  return bare.call('/x', message)
+}
+
+describe('a run', () => {
+  test('goes through synchronous and asynchronous steps and answers once', async () => {
+    const answer = await ask([entry('a'), work('a', 'add', 'b'), work('b', 'later', 'c'), work('c', 'pass', 'reply'), reply])
+    expect(answer.reply?.payload).toBe('1later')
+  })
+
+  test('of ten thousand steps in a line does not overflow the stack', async () => {
+    const line = Array.from({ length: 10_000 }, (_unused, index) => work(`n${index}`, 'add', index === 9_999 ? 'reply' : `n${index + 1}`))
+    const answer = await ask([entry('n0'), ...line, reply], {}, { hopLimit: 20_000 })
+    expect(answer.reply?.payload).toBe(10_000)
+  })
+
+  test('that ends without a reply is answered at once with flow.no_reply', async () => {
+    const answer = await ask([entry('a'), work('a', 'drop', 'reply'), reply])
+    expect(answer.fault?.code).toBe('flow.no_reply')
+    expect(bare.logged.some(({ text, facts }) => text.includes('without a reply') && 'path' in facts)).toBe(true)
+  })
+
+  test('waits for a slow branch before it says that nobody replied', async () => {
+    const answer = await ask([entry(['a', 'b']), work('a', 'drop', 'reply'), work('b', 'later', 'reply'), reply])
+    expect(answer.reply?.payload).toBe('later')
+  })
+
+  test('whose step throws is answered with a fault that names flow and node', async () => {
+    const answer = await ask([entry('a'), work('a', 'fail', 'reply'), reply])
+    expect(answer.fault).toMatchObject({ code: 'step.error', at: { flow: 't', node: 'a' } })
+  })
+
+  test('that replies twice keeps the first reply and logs the second as a fault', async () => {
+    const answer = await ask([entry(['one', 'two']), work('one', 'pass', 'reply'), work('two', 'pass', 'reply'), reply], { payload: 'first' })
+    expect(answer.reply?.payload).toBe('first')
+    expect(bare.logged.some(({ facts }) => (facts as { code?: string }).code === 'flow.already_replied')).toBe(true)
+  })
+
+  test('is ended by its deadline, and its signal tells the steps', async () => {
+    const answer = await ask([entry('a'), work('a', 'untilGone', 'reply'), reply], {}, { deadlineMs: 20 })
+    expect(answer.fault?.code).toBe('flow.timeout')
+    expect(bare.deployer.inFlight).toBe(0)
+  })
+
+  test('a flow sets its own deadline', async () => {
+    bare = bareDeployer(steps)
+    await bare.deploy([{ ...tab, env: [{ name: 'SLUICE_DEADLINE_MS', type: 'num', value: '15' }] }, entry('a'), work('a', 'never', 'reply'), reply])
+    expect((await bare.call('/x')).fault?.facts.limitMs).toBe(15)
+  })
+
+  test('whose client is gone aborts its steps and is not answered', async () => {
+    bare = bareDeployer(steps)
+    await bare.deploy([tab, entry('a'), work('a', 'untilGone', 'reply'), reply])
+    let answered = false
+    const call = bare.call('/x')
+    void call.then(() => (answered = true))
+    call.hangUp(fault('client.closed'))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    expect({ answered, inFlight: bare.deployer.inFlight }).toEqual({ answered: false, inFlight: 0 })
+  })
+
+  test('that goes round in a circle is ended by the hop limit', async () => {
+    const answer = await ask([entry('a'), work('a', 'pass', 'b'), work('b', 'pass', ['a', 'c']), work('c', 'drop', 'reply'), reply])
+    expect(answer.fault?.code).toBe('flow.hops')
+  })
+})
+
+describe('what a node sends', () => {
+  test('goes out by port, in drawn order', async () => {
+    const seen: unknown[] = []
+    bare = bareDeployer({ ...steps, note: (message) => { seen.push(message.payload); return { out: message } } })
+    await bare.deploy([tab, entry('two'), work('two', 'two', [['x'], ['y']], { ports: ['a', 'b'] }), work('x', 'note', 'reply'), work('y', 'note', []), reply])
+    expect((await bare.call('/x')).reply?.payload).toBe('a')
+    expect(seen).toEqual(['a', 'b'])
+  })
+
+  test('as a list arrives message by message, and so does what it sends over time', async () => {
+    for (const step of ['three', 'drip']) {
+      const seen: unknown[] = []
+      const answer = await ask([entry('a'), work('a', step, 'n'), work('n', 'note', 'reply'), reply], {}, {}, {
+        note: (message) => { seen.push(message.payload); return seen.length === 3 ? { out: message } : undefined },
+      })
+      expect({ step, seen, last: answer.reply?.payload }).toEqual({ step, seen: [1, 2, 3], last: 3 })
+      await bare.deployer.close()
+    }
+  })
+
+  test('cannot be changed by another node: a step that tries fails', async () => {
+    const answer = await ask([entry('a'), work('a', 'mutate', 'reply'), reply], { payload: 'original' })
+    expect(answer.fault?.code).toBe('step.error')
+  })
+})
+
+describe('faults', () => {
+  const caught = (more: object, id = 'catch', to = 'c') => ({ id, type: 'catch', z: 't', wires: [[to]], ...more })
+
+  test('go to the Catch node of the flow, which may answer', async () => {
+    const answer = await ask([entry('a'), work('a', 'failLater', 'reply'), caught({}), work('c', 'code', 'reply'), reply])
+    expect(answer.reply?.payload).toBe('flow.fault')
+  })
+
+  test('go to a Catch node that names the node, not to one that names another', async () => {
+    const nodes = (scope: string[]) => [entry('a'), work('a', 'fail', 'reply'), caught({ scope }), work('c', 'source', 'reply'), reply]
+    expect((await ask(nodes(['a']))).reply?.payload).toBe('a')
+    await bare.deployer.close()
+    expect((await ask(nodes(['reply']))).fault?.code).toBe('step.error')
+  })
+
+  test('go to the Catch node of the group first when only it is meant for the group', async () => {
+    const group = { id: 'g', type: 'group', z: 't', nodes: ['a', 'catch'] }
+    const answer = await ask([group, entry('a'), work('a', 'fail', 'reply', { g: 'g' }), caught({ scope: 'group', g: 'g' }), work('c', 'source', 'reply'), reply])
+    expect(answer.reply?.payload).toBe('a')
+    await bare.deployer.close()
+    const outside = await ask([group, entry('a'), work('a', 'fail', 'reply'), caught({ scope: 'group', g: 'g' }), work('c', 'source', 'reply'), reply])
+    expect(outside.fault?.code).toBe('step.error')
+  })
+
+  test('reach an uncaught-only Catch node just when no other took them', async () => {
+    const both = [entry('a'), work('a', 'fail', 'reply'), caught({ scope: ['a'] }), work('c', 'code', 'reply'), caught({ uncaught: true }, 'catch2', 'd'), work('d', 'fail', []), reply]
+    expect((await ask(both)).reply?.payload).toBe('step.error')
+    await bare.deployer.close()
+    const alone = [entry('a'), work('a', 'fail', 'reply'), caught({ uncaught: true }), work('c', 'code', 'reply'), reply]
+    expect((await ask(alone)).reply?.payload).toBe('step.error')
+  })
+
+  test('in a Catch flow that feeds itself end with the caller answered', async () => {
+    const answer = await ask([entry('a'), work('a', 'fail', 'reply'), caught({}, 'catch', 'a2'), work('a2', 'fail', 'reply'), reply])
+    expect(answer.fault).toBeDefined()
+  })
+})
+
+describe('Complete and Status nodes', () => {
+  test('a Complete node hears that the node it names has finished', async () => {
+    const answer = await ask([entry('a'), work('a', 'drop', []), { id: 'done', type: 'complete', z: 't', scope: ['a'], wires: [['reply']] }, reply], { payload: 'in' })
+    expect(answer.reply).toMatchObject({ payload: 'in', complete: { source: { id: 'a' } } })
+  })
+
+  test('a Status node hears a status in the run that caused it', async () => {
+    const answer = await ask([entry('s'), { id: 's', type: 'teller', z: 't', wires: [[]] }, { id: 'st', type: 'status', z: 't', wires: [['reply']] }, reply])
+    expect(answer.reply).toMatchObject({ status: { text: 'told', source: { id: 's' } } })
+    expect(bare.events).toContainEqual({ kind: 'status', node: 's', flow: 't', status: { text: 'told' } })
+  })
+})
+
+describe('links', () => {
+  const other = { id: 'u', type: 'tab', label: 'U' }
+
+  test('reach a link in on another tab', async () => {
+    const answer = await ask([other, entry('out'), { id: 'out', type: 'link out', z: 't', links: ['in'], wires: [] }, { id: 'in', type: 'link in', z: 'u', links: ['out'], wires: [['w']] }, { ...work('w', 'add', 'r'), z: 'u' }, { ...reply, id: 'r', z: 'u' }])
+    expect(answer.reply?.payload).toBe(1)
+  })
+
+  const callee = [{ id: 'sub', type: 'link in', z: 'u', name: 'adder', links: [], wires: [['w']] }, { ...work('w', 'later', 'back'), z: 'u' }, { id: 'back', type: 'link out', z: 'u', mode: 'return', links: [], wires: [] }]
+  const caller = (more: object) => [entry('call'), { id: 'call', type: 'link call', z: 't', links: ['sub'], linkType: 'static', timeout: '30', wires: [['reply']], ...more }, reply]
+
+  test('a link call comes back with what the called flow made, without its own marks', async () => {
+    const answer = await ask([other, ...caller({}), ...callee])
+    expect(answer.reply?.payload).toBe('later')
+    expect(answer.reply).not.toHaveProperty('_linkSource')
+  })
+
+  test('a dynamic link call finds its target by name', async () => {
+    const answer = await ask([other, ...caller({ links: [], linkType: 'dynamic' }), ...callee], { target: 'adder' })
+    expect(answer.reply?.payload).toBe('later')
+  })
+
+  test('nested link calls come back in order', async () => {
+    const nested = [{ id: 'sub', type: 'link in', z: 'u', links: [], wires: [['call2']] }, { id: 'call2', type: 'link call', z: 'u', links: ['sub2'], wires: [['back']] }, { id: 'back', type: 'link out', z: 'u', mode: 'return', links: [], wires: [] }, { id: 'sub2', type: 'link in', z: 'u', links: [], wires: [['w']] }, { ...work('w', 'add', 'back'), z: 'u' }]
+    expect((await ask([other, ...caller({}), ...nested])).reply?.payload).toBe(1)
+  })
+
+  test('a link call that nothing can answer faults at once instead of waiting', async () => {
+    const answer = await ask([other, ...caller({}), { id: 'sub', type: 'link in', z: 'u', links: [], wires: [['w']] }, { ...work('w', 'drop', []), z: 'u' }])
+    expect(answer.fault).toMatchObject({ code: 'flow.no_return', at: { node: 'call' } })
+  })
+
+  test('a link call that takes too long faults at its node', async () => {
+    const answer = await ask([other, ...caller({ timeout: '0.01' }), { id: 'sub', type: 'link in', z: 'u', links: [], wires: [['w']] }, { ...work('w', 'never', []), z: 'u' }])
+    expect(answer.fault?.code).toBe('flow.no_return')
+  })
+})
+
+describe('subflows', () => {
+  const template = [
+    { id: 'S', type: 'subflow', name: 'S', in: [{ wires: [{ id: 's1' }] }], out: [{ wires: [{ id: 's2', port: 0 }] }, { wires: [{ id: 'S', port: 0 }] }], env: [{ name: 'GREETING', type: 'str', value: 'hello' }] },
+    { id: 's1', type: 'env', z: 'S', name: 'GREETING', wires: [['s2']] },
+    { id: 's2', type: 'work', z: 'S', step: 'pass', wires: [[]] },
+  ]
+  const use = (more: object = {}) => ({ id: 'i', type: 'subflow:S', z: 't', wires: [['reply'], []], ...more })
+
+  test('run as copies with their own environment, the instance over the template', async () => {
+    expect((await ask([entry('i'), use(), reply, ...template])).reply?.payload).toBe('hello')
+    await bare.deployer.close()
+    expect((await ask([entry('i'), use({ env: [{ name: 'GREETING', type: 'str', value: 'hi' }] }), reply, ...template])).reply?.payload).toBe('hi')
+  })
+
+  test('pass an input straight to an output', async () => {
+    expect((await ask([entry('i'), use({ wires: [[], ['reply']] }), reply, ...template], { payload: 'through' })).reply?.payload).toBe('through')
+  })
+
+  test('a fault inside goes to a Catch node around the instance, which sees the instance', async () => {
+    const broken = template.map((node) => (node.id === 's2' ? { ...node, step: 'fail' } : node))
+    const answer = await ask([entry('i'), use(), { id: 'catch', type: 'catch', z: 't', wires: [['c']] }, work('c', 'source', 'reply'), reply, ...broken])
+    expect(answer.reply?.payload).toBe('i')
+  })
+
+  test('may be nested, and may not contain themselves', async () => {
+    const outer = [{ id: 'O', type: 'subflow', name: 'O', in: [{ wires: [{ id: 'o1' }] }], out: [{ wires: [{ id: 'o1', port: 0 }] }] }, { id: 'o1', type: 'subflow:S', z: 'O', wires: [[]] }]
+    expect((await ask([entry('i'), { ...use(), type: 'subflow:O' }, reply, ...template, ...outer])).reply?.payload).toBe('hello')
+    const recursive = [{ id: 'R', type: 'subflow', name: 'R', in: [{ wires: [{ id: 'r1' }] }], out: [] }, { id: 'r1', type: 'subflow:R', z: 'R', wires: [[]] }]
+    expect(await bare.deploy([tab, entry('i'), { ...use(), type: 'subflow:R' }, reply, ...recursive])).toMatchObject({ ok: false, problems: expect.arrayContaining([expect.objectContaining({ code: 'subflow.recursive' })]) })
+  })
+})
+
+describe('environment', () => {
+  const read = (name: string, more: object = {}) => [entry('e'), { id: 'e', type: 'env', z: 't', name, wires: [['reply']], ...more }, reply]
+
+  test('comes from group, tab, global config and the allow-list, in that order, and from nowhere else', async () => {
+    const around = [{ id: 'g', type: 'group', z: 't', nodes: ['e'], env: [{ name: 'A', type: 'str', value: 'group' }] }, { id: 'gc', type: 'global-config', env: [{ name: 'B', type: 'num', value: '7' }] }]
+    expect((await ask([...around, ...read('A', { g: 'g' })])).reply?.payload).toBe('group')
+    await bare.deployer.close()
+    expect((await ask([...around, ...read('B')])).reply?.payload).toBe(7)
+    await bare.deployer.close()
+    expect((await ask(read('ALLOWED'), {}, { env: { ALLOWED: 'yes' } })).reply?.payload).toBe('yes')
+    await bare.deployer.close()
+    expect((await ask(read('PATH'))).reply?.payload).toBeUndefined()
+  })
+})

@@ -1,0 +1,261 @@
+import { fault, toFault } from '../core/fault.ts'
+import type { Message } from '../core/message.ts'
+import type { LinkedNode } from '../core/pipeline.ts'
+import type { Result, Sends } from '../core/step.ts'
+import type { NodeStatus } from '../core/sandbox.ts'
+import type { EngineRun } from './engine-run.ts'
+
+/** A message on its way into a node. */
+interface Branch {
+  readonly node: LinkedNode
+  readonly message: Message
+  readonly hops: number
+}
+
+/** How often a run looks at the clock while it walks without pause. */
+const stepsBetweenLooks = 1024
+
+/**
+ * Takes a message into a node and on from there, until every branch has ended or waits for something.
+ * A straight line of synchronous steps is one loop: no promise, no tick, no recursion. The caller holds
+ * the run open meanwhile.
+ */
+export function walk(run: EngineRun, start: LinkedNode, message: Message, hops = 0): void {
+  drive(run, [], start, message, hops)
+}
+
+/** Goes on behind a node, as if it had just sent these messages. */
+export function walkOn(run: EngineRun, node: LinkedNode, sends: Sends, hops = 0): void {
+  const waiting: Branch[] = []
+  spread(run, node, sends, hops, waiting)
+  next(run, waiting)
+}
+
+/** Takes a fault to the Catch nodes of its node; without one, to the caller. */
+export function rescue(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown): void {
+  const waiting: Branch[] = []
+  spreadFault(run, node, message, thrown, 0, waiting)
+  next(run, waiting)
+}
+
+/** Hands a fault to the Catch nodes without failing the caller: `node.error(text, msg)` in a script. */
+export function report(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown): void {
+  if (node.rescue) return rescue(run, node, message, thrown)
+  const caught = located(node, thrown)
+  run.uncaught ??= caught
+  run.log.error({ node: node.id, code: caught.code, type: node.type }, caught.message)
+}
+
+/** Wakes the Status nodes that listen to a node, in this run. */
+export function announce(run: EngineRun, node: LinkedNode, status: NodeStatus, message: Message): void {
+  if (!node.statuses) return
+  const told: Message = { ...message, status: { ...status, source: node.statuses.source } }
+  for (const listener of node.statuses.listeners) walk(run, listener, told)
+}
+
+function next(run: EngineRun, waiting: Branch[]): void {
+  const first = waiting.pop()
+  if (first) drive(run, waiting, first.node, first.message, first.hops)
+}
+
+function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessage: Message, startHops: number): void {
+  let node: LinkedNode | undefined = start
+  let message = startMessage
+  let hops = startHops
+  while (node !== undefined && !run.ended) {
+    const current: LinkedNode = node
+    node = undefined
+    if (run.host.freeze) run.host.freeze(message)
+    run.passed(current)
+    if (++hops > run.host.hopLimit || ++run.steps > run.host.stepLimit) {
+      spreadFault(run, current, message, fault('flow.hops', { limit: run.host.hopLimit }), hops, waiting, true)
+    } else if (run.steps % stepsBetweenLooks === 0 && run.host.clock.now() >= run.deadline) {
+      run.expire()
+      return
+    } else if (current.kind !== 'step') {
+      const branch = transfer(run, current, message, hops, waiting)
+      if (branch) {
+        node = branch.node
+        message = branch.message
+        continue
+      }
+    } else {
+      try {
+        const result: Result = current.step === undefined ? { [current.ports[0] ?? 'out']: message } : current.step(message, run)
+        if (result === undefined) completed(current, message, hops, waiting)
+        else if (isPromise(result)) settleLater(run, current, message, hops, result)
+        else if (isAsyncIterable(result)) consume(run, current, message, hops, result)
+        else {
+          // The commonest case first: one port, one wire, one message goes on in this very loop.
+          const only: Message | readonly Message[] | undefined = current.ports.length === 1 ? result[current.ports[0] as string] : undefined
+          const wires: readonly LinkedNode[] | undefined = current.wires[0]
+          if (only !== undefined && wires !== undefined && wires.length === 1 && !Array.isArray(only) && current.completes.length === 0) {
+            node = wires[0]
+            message = only as Message
+            continue
+          }
+          completed(current, message, hops, waiting)
+          spread(run, current, result, hops, waiting)
+        }
+      } catch (thrown) {
+        spreadFault(run, current, message, thrown, hops, waiting)
+      }
+    }
+    const branch = waiting.pop()
+    if (branch) {
+      node = branch.node
+      message = branch.message
+      hops = branch.hops
+    }
+  }
+}
+
+/** Puts what a node sent on the stack, last first, so that ports, messages and wires are served in drawn order. */
+function spread(run: EngineRun, node: LinkedNode, sends: Sends, hops: number, waiting: Branch[]): void {
+  for (let port = node.ports.length - 1; port >= 0; port--) {
+    const sent = sends[node.ports[port] as string]
+    const wires = node.wires[port]
+    if (sent === undefined || sent === null || wires === undefined) continue
+    if (Array.isArray(sent)) {
+      for (let index = sent.length - 1; index >= 0; index--) push(wires, sent[index] as Message, hops, waiting)
+    } else push(wires, sent as Message, hops, waiting)
+  }
+  if (run.host.freeze) for (const branch of waiting) run.host.freeze(branch.message)
+}
+
+function push(wires: readonly LinkedNode[], message: Message, hops: number, waiting: Branch[]): void {
+  for (let wire = wires.length - 1; wire >= 0; wire--) waiting.push({ node: wires[wire] as LinkedNode, message, hops })
+}
+
+function completed(node: LinkedNode, message: Message, hops: number, waiting: Branch[]): void {
+  if (node.completes.length === 0) return
+  const told: Message = { ...message, complete: { source: sourceOf(node) } }
+  push(node.completes, told, hops, waiting)
+}
+
+function settleLater(run: EngineRun, node: LinkedNode, message: Message, hops: number, promise: PromiseLike<Sends | undefined>): void {
+  run.open()
+  promise.then(
+    (sends) => {
+      if (!run.ended) {
+        const waiting: Branch[] = []
+        completed(node, message, hops, waiting)
+        if (sends !== undefined) {
+          const wires = node.wires[0]
+          const only = node.ports.length === 1 ? sends[node.ports[0] as string] : undefined
+          if (only !== undefined && wires?.length === 1 && !Array.isArray(only)) drive(run, waiting, wires[0] as LinkedNode, only as Message, hops)
+          else {
+            spread(run, node, sends, hops, waiting)
+            next(run, waiting)
+          }
+        } else next(run, waiting)
+      }
+      run.close()
+    },
+    (thrown: unknown) => {
+      if (!run.ended) settleFault(run, node, message, thrown, hops)
+      run.close()
+    },
+  )
+}
+
+function settleFault(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown, hops: number): void {
+  const waiting: Branch[] = []
+  spreadFault(run, node, message, thrown, hops, waiting)
+  next(run, waiting)
+}
+
+/** A step that sends several times. It is pulled as fast as it gives; a run that has ended pulls no more. */
+function consume(run: EngineRun, node: LinkedNode, message: Message, hops: number, sequence: AsyncIterable<Sends>): void {
+  run.open()
+  void (async () => {
+    try {
+      for await (const sends of sequence) {
+        if (run.ended) return
+        walkOn(run, node, sends, hops)
+      }
+      if (run.ended) return
+      const waiting: Branch[] = []
+      completed(node, message, hops, waiting)
+      next(run, waiting)
+    } catch (thrown) {
+      if (!run.ended) settleFault(run, node, message, thrown, hops)
+    } finally {
+      run.close()
+    }
+  })()
+}
+
+/** The ways across tabs: into a link in, into a called flow, and back. */
+function transfer(run: EngineRun, node: LinkedNode, message: Message, hops: number, waiting: Branch[]): Branch | undefined {
+  switch (node.kind) {
+    case 'remote': {
+      const target = run.home.linkIn(node.targets[0] as string, node.flow)
+      return target && { node: target, message, hops } // a link to a disabled tab leads nowhere, as in Node-RED
+    }
+    case 'call': {
+      const wanted = node.targets[0] ?? message.target
+      const target = typeof wanted === 'string' ? run.home.linkIn(wanted, node.flow) : undefined
+      if (!target) {
+        spreadFault(run, node, message, fault('flow.target_missing', { target: String(wanted) }), hops, waiting)
+        return undefined
+      }
+      const frame = { id: run.call(node, message), node: node.id }
+      return { node: target, message: { ...message, _linkSource: [...frames(message), frame] }, hops }
+    }
+    case 'return': {
+      const stack = frames(message)
+      const frame = stack.at(-1)
+      const caller = frame && run.returnTo(String(frame.id))
+      if (!caller) {
+        run.log.warn({ node: node.id }, 'a link out in return mode was reached without a link call')
+        return undefined
+      }
+      const { _linkSource: _, ...rest } = message
+      const back: Message = stack.length > 1 ? { ...rest, _linkSource: stack.slice(0, -1) } : rest
+      spread(run, caller, { [caller.ports[0] ?? 'out']: back }, hops, waiting)
+      return undefined
+    }
+    default:
+      return undefined
+  }
+}
+
+function frames(message: Message): readonly { readonly id?: unknown }[] {
+  return Array.isArray(message._linkSource) ? (message._linkSource as { id?: unknown }[]) : []
+}
+
+function spreadFault(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown, hops: number, waiting: Branch[], final = false): void {
+  const caught = located(node, thrown)
+  const { rescue: rescuer } = node
+  // A fault on the way round a circle must not be fed back into the circle.
+  if (!rescuer || final || hops > run.host.hopLimit) {
+    run.log.error({ node: node.id, type: node.type, code: caught.code, ...(caught.cause instanceof Error ? { cause: caught.cause.message } : {}) }, caught.message)
+    run.fail(caught)
+    return
+  }
+  const told: Message = {
+    ...message,
+    ...(message.error === undefined ? {} : { _error: message.error }),
+    error: { message: caught.message, code: caught.code, status: caught.status, facts: caught.facts, source: rescuer.source },
+  }
+  push(rescuer.catchers, told, hops, waiting)
+}
+
+function located(node: LinkedNode, thrown: unknown) {
+  const caught = toFault(thrown)
+  caught.at ??= { flow: node.flow, node: node.id, type: node.type, ...(node.name === undefined ? {} : { name: node.name }) }
+  return caught
+}
+
+export function sourceOf(node: { readonly id: string; readonly type: string; readonly name?: string }) {
+  return { id: node.id, type: node.type, ...(node.name === undefined ? {} : { name: node.name }) }
+}
+
+function isPromise(result: object): result is Promise<Sends | undefined> {
+  return typeof (result as { then?: unknown }).then === 'function'
+}
+
+function isAsyncIterable(result: object): result is AsyncIterable<Sends> {
+  return typeof (result as { [Symbol.asyncIterator]?: unknown })[Symbol.asyncIterator] === 'function'
+}
