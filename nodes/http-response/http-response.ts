@@ -1,0 +1,65 @@
+import type { Message } from '../../runtime/core/message.ts'
+import { defineNode } from '../../runtime/core/node.ts'
+
+export interface HttpResponseConfig {
+  /** Absent: the message's, else 200. */
+  readonly statusCode?: number
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** Answers the caller of the run. */
+export const httpResponse = defineNode<HttpResponseConfig, never>({
+  type: 'http response',
+  category: 'reply',
+  label: { en: 'http response', 'zh-TW': 'HTTP 回應' },
+  summary: { en: 'Answers the HTTP request that started the run.', 'zh-TW': '回應啟動本次執行的 HTTP 請求。' },
+  icon: 'white-globe.svg',
+  stockForm: 'network/21-httpin',
+  outputs: [],
+  replies: true,
+  faults: ['flow.already_replied'],
+  config: {
+    type: 'object',
+    properties: {
+      statusCode: { type: 'integer', minimum: 100, maximum: 599, description: 'Wins over msg.statusCode; default 200.' },
+      headers: { type: 'object', additionalProperties: { type: 'string' }, default: {}, description: 'Win over msg.headers.' },
+    },
+  },
+  migrate(config) {
+    const { statusCode, headers, ...rest } = config
+    const migrated: Record<string, unknown> = { ...rest }
+    const status = Number.parseInt(String(statusCode ?? ''), 10)
+    if (!Number.isNaN(status) && status !== 0) migrated.statusCode = status
+    else if (statusCode !== undefined && statusCode !== null && statusCode !== '' && statusCode !== 0 && statusCode !== '0') migrated.statusCode = statusCode
+    if (typeof headers === 'object' && headers !== null && !Array.isArray(headers)) {
+      migrated.headers = Object.fromEntries(Object.entries(headers).filter(([name]) => name !== '').map(([name, value]) => [name, typeof value === 'number' ? String(value) : value]))
+    }
+    return migrated
+  },
+  check(config) {
+    return Object.keys(config.headers)
+      .filter((name) => !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) // token, RFC 9110 §5.6.2
+      .map((name) => ({ code: 'header.name', property: 'headers', message: `“${name}” is not a header name.`, remedy: 'Use letters, digits and hyphens.' }))
+  },
+  compile({ statusCode, headers }) {
+    const own = Object.entries(headers)
+    const ownNames = new Set(own.map(([name]) => name.toLowerCase()))
+    return function httpResponse(message, run) {
+      const reply: Record<string, unknown> = { ...message, statusCode: statusCode ?? (parseStatus(message.statusCode) || 200) }
+      if (own.length > 0) reply.headers = { ...without(message.headers, ownNames), ...headers }
+      run.reply(reply as Message)
+      return undefined
+    }
+  },
+})
+
+function parseStatus(value: unknown): number {
+  const status = typeof value === 'number' ? value : Number.parseInt(String(value), 10)
+  return status >= 100 && status <= 599 ? Math.trunc(status) : 0
+}
+
+/** The message's headers that the node does not set itself, whatever their case. */
+function without(headers: unknown, names: ReadonlySet<string>): Record<string, unknown> {
+  if (typeof headers !== 'object' || headers === null) return {}
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.has(name.toLowerCase())))
+}
