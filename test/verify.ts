@@ -14,7 +14,7 @@ const began = Date.now()
 const say = (line: string) => console.log(line)
 const bin = join(root, 'node_modules', '.bin')
 // The Node that runs this is new enough (start.mjs saw to it); everything below uses the same one.
-const env = { SLUICE_VERIFY: '1', PATH: [join(process.execPath, '..'), bin, process.env['PATH'] ?? ''].join(delimiter), FORCE_COLOR: '0' }
+const env = { VERIFY: '1', PATH: [join(process.execPath, '..'), bin, process.env['PATH'] ?? ''].join(delimiter), FORCE_COLOR: '0' }
 const reports = mkdtempSync(join(tmpdir(), 'sluice-verify-'))
 
 if (!(await installNeeds(say))) process.exit(1)

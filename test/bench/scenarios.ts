@@ -1,8 +1,11 @@
+import { deployScenario } from './deploy.ts'
 import { bare, chain, document20k, json20k, nodesOf, proxyWithCallout, proxyWithHttpRequest, routesOfTab } from './flows.ts'
 import { hand, startUpstream } from './hand.ts'
+import { neighbours } from './neighbours.ts'
 import { nodeRed } from './node-red.ts'
 import { ours } from './ours.ts'
 import type { Scenario } from './scenario.ts'
+import { start } from './start.ts'
 import { throughput } from './throughput.ts'
 
 const fifty = Array.from({ length: 50 }, (_, index) => index)
@@ -80,4 +83,8 @@ export const scenarios: readonly Scenario[] = [
       return { contestants: [ours(nodes), { ...ours(bare().nodes()), name: 'hello' }, hand('routes', String(routeCount))] }
     },
   }),
+  deployScenario('deploy', 'deployMs', 'deploy among 200 flows', () => nodesOf(Array.from({ length: 199 }, (_, index) => chain(`/chain/${index}`, `chain${index}`)))),
+  deployScenario('deploy10k', 'deploy10kMs', 'deploy among 10,000 routes', () => nodesOf(Array.from({ length: 200 }, (_, tab) => routesOfTab(tab)))),
+  start,
+  neighbours,
 ]

@@ -13,12 +13,6 @@ export interface EstateOptions {
   readonly dataDir?: string
 }
 
-/** What `start --json` says: one object a line. */
-export interface StartEvent {
-  readonly event: string
-  readonly [fact: string]: unknown
-}
-
 /** Control and gateway as real processes, started the way a user does. */
 export interface Estate {
   readonly admin: AdminClient
@@ -47,7 +41,7 @@ export async function startEstate(options: EstateOptions = {}): Promise<Estate> 
     cwd: root,
     stdio: ['ignore', log, log],
     env: {
-      ...process.env,
+      ...machineOnly(process.env),
       SLUICE_HOST: '127.0.0.1', SLUICE_GATEWAY_PORT: '0', SLUICE_OPS_PORT: '0', SLUICE_CONTROL_PORT: '0', SLUICE_SAMPLES: 'off',
       SLUICE_DATA_DIR: dataDir, SLUICE_ADMIN_PASSWORD: password, ...options.env,
     },
@@ -87,9 +81,33 @@ export async function startEstateWith(nodes: readonly EditorNode[], options: Est
   }
 }
 
-function readReady(printed: string): { gatewayPort: number; opsPort: number; controlUrl: string; pids: { control: number; gateways: number[] } } | undefined {
-  void printed
-  return undefined
+/** The environment without settings of this product that the person at the terminal has set. */
+function machineOnly(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('SLUICE_') && name !== 'DATABASE_URL'))
+}
+
+interface ReadyEvent {
+  readonly event: 'ready'
+  /** Base address of the control process. */
+  readonly editor: string
+  readonly gateways: readonly { readonly url: string; readonly opsUrl: string }[]
+  /** By process name: `control`, `gateway`, `gateway 2`, … */
+  readonly pids: Readonly<Record<string, number>>
+}
+
+/** Facts of the `ready` event, once `start --json` has written it. */
+function readReady(printed: string) {
+  const line = printed.split('\n').find((one) => one.startsWith('{"event":"ready"') && one.endsWith('}'))
+  if (line === undefined) return undefined
+  const ready = JSON.parse(line) as ReadyEvent
+  const first = ready.gateways[0] as { url: string; opsUrl: string }
+  const gateways = Object.entries(ready.pids).filter(([name]) => name.startsWith('gateway')).map(([, pid]) => pid)
+  return {
+    gatewayPort: Number(new URL(first.url).port),
+    opsPort: Number(new URL(first.opsUrl).port),
+    controlUrl: new URL(ready.editor).origin,
+    pids: { control: ready.pids['control'] ?? 0, gateways },
+  }
 }
 
 async function waitFor<T>(look: () => T | undefined, ended: () => boolean): Promise<T> {

@@ -27,12 +27,12 @@ export function findTool(tool: Tool): string | undefined {
 
 /**
  * Says whether a suite that needs `tool` can run, for `describe.skipIf(!needs('chromium'))`. Under plain
- * `npm test` a missing tool skips the suite; under `npm run verify` (SLUICE_VERIFY=1) it is a failure.
+ * `npm test` a missing tool skips the suite; under `npm run verify` (VERIFY=1) it is a failure.
  * @throws Error in verify when the tool is missing
  */
 export function needs(tool: Tool): boolean {
   if (findTool(tool)) return true
-  if (process.env['SLUICE_VERIFY'] === '1') throw new Error(`${tool} is not installed, and verify leaves nothing out. Run \`npm run verify\` as root on Debian, or install it.`)
+  if (process.env['VERIFY'] === '1') throw new Error(`${tool} is not installed, and verify leaves nothing out. Run \`npm run verify\` as root on Debian, or install it.`)
   return false
 }
 
