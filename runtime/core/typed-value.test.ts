@@ -63,7 +63,7 @@ describe('typed values', () => {
     ['{"a"', 'json', 'value.json'],
     ['{}', 'bin', 'value.json'],
     ['x', 'num', 'value.number'],
-    ['', 'num', 'value.number'],
+    
     ['(', 're', 'regex.syntax'],
     ['(?=a)', 're', 'regex.not_linear'],
     ['a..b', 'msg', 'value.path'],

@@ -89,7 +89,7 @@ export function checkTypedValue(value: unknown, type: string | undefined, proper
     case 'global':
       return checkPath(text, parseContextKey, property)
     case 'num':
-      return text.trim() !== '' && !Number.isNaN(Number(text)) ? undefined : { code: 'value.number', ...at, message: `“${text}” is not a number.`, remedy: 'Enter a number, or choose another type.' }
+      return !Number.isNaN(Number(text)) ? undefined : { code: 'value.number', ...at, message: `“${text}” is not a number.`, remedy: 'Enter a number, or choose another type.' }
     case 'json':
     case 'bin':
       try {

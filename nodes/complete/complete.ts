@@ -1,0 +1,29 @@
+import { defineNode } from '../../runtime/core/node.ts'
+
+export interface CompleteConfig {
+  readonly scope: readonly string[]
+}
+
+/** Wakes when one of the nodes it names has finished with a message. */
+export const complete = defineNode<CompleteConfig, 'out'>({
+  type: 'complete',
+  category: 'fault',
+  label: { en: 'complete', 'zh-TW': '完成' },
+  summary: { en: 'Sends the message on when one of the chosen nodes has finished with it.', 'zh-TW': '當所選節點處理完訊息後送出該訊息。' },
+  icon: 'alert.svg',
+  stockForm: 'common/24-complete',
+  inputs: 0,
+  outputs: ['out'],
+  config: {
+    type: 'object',
+    properties: {
+      scope: { type: 'array', items: { type: 'string' }, default: [], description: 'Ids of the nodes.' },
+    },
+  },
+  migrate: ({ scope, ...rest }) => ({ ...rest, scope: scope === null || scope === '' ? [] : scope }),
+  check(config) {
+    if (config.scope.length > 0) return []
+    return [{ severity: 'warning', code: 'scope.empty', property: 'scope', message: 'The complete node watches no node.', remedy: 'Choose the nodes whose completion it is to take.' }]
+  },
+  entry: ({ scope }) => ({ on: 'complete', of: scope }),
+})
