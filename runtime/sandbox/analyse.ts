@@ -1,0 +1,269 @@
+import { parse } from 'acorn'
+import { fault } from '../core/fault.ts'
+
+/** What the code can see of its message, when the syntax tree proves that it is not everything. */
+export interface Narrow {
+  /** Fields that the code names. */
+  readonly seen: readonly string[]
+  /** Those of them that it may have changed; the others need not come back. */
+  readonly writes: readonly string[]
+}
+
+export interface Analysis {
+  /** It awaits, promises or keeps timers: it must enter alone, and ends later. */
+  readonly async: boolean
+  /** It can send while it goes on, other than by returning. */
+  readonly sendsLater: boolean
+  /** It loops, allocates or calls what we do not know: finished neighbours are handed over before it begins. */
+  readonly careful: boolean
+  /** It may read the run's own context, so the host must know which call asks. */
+  readonly named: boolean
+  /** It registers close handlers, so it must stay in the context where it did so. */
+  readonly closes: boolean
+  readonly narrow: Narrow | undefined
+}
+
+export interface Tree {
+  readonly type: string
+  readonly [key: string]: unknown
+}
+
+const asyncNames = new Set([
+  'Promise', 'setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'eval', 'Function', 'AsyncFunction', 'util',
+])
+const timerNames = new Set(['setTimeout', 'setInterval', 'setImmediate'])
+const hiding = new Set(['eval', 'arguments', 'Function'])
+const asyncProperties = new Set(['constructor', 'then'])
+const quietMethods = new Set([
+  'toUpperCase', 'toLowerCase', 'trim', 'includes', 'startsWith', 'endsWith', 'split', 'toString', 'toFixed', 'indexOf', 'charAt', 'substring',
+])
+const lightMethods = new Set([
+  ...quietMethods, 'get', 'slice', 'warn', 'log', 'error', 'status', 'send', 'now', 'keys', 'round', 'floor', 'ceil', 'abs', 'min', 'max', 'random', 'stringify', 'parse',
+  'toISOString', 'push', 'pop', 'test', 'hasOwn', 'isArray', 'debug', 'set', 'increment',
+])
+const lightCalls = new Set(['Number', 'String', 'Boolean', 'parseInt', 'parseFloat', 'isNaN', 'encodeURIComponent', 'decodeURIComponent', 'Date'])
+const objectNames = new Set(Object.getOwnPropertyNames(Object.prototype))
+const loops = new Set([
+  'ForStatement', 'ForInStatement', 'ForOfStatement', 'WhileStatement', 'DoWhileStatement', 'SpreadElement', 'FunctionDeclaration', 'TaggedTemplateExpression',
+  'ClassDeclaration', 'ClassExpression', 'FunctionExpression', 'ArrowFunctionExpression', 'WithStatement',
+])
+
+const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && typeof (value as Tree).type === 'string'
+
+/**
+ * The syntax tree of code that stands inside a function, checked alone first, so that it cannot close the
+ * function around it, and then as the body it will be.
+ * @throws Fault `script.syntax` with the line the user typed
+ */
+export function parseBody(code: string, parameters = 'msg, node', part?: string): Tree {
+  try {
+    const tree = parse(code, { ecmaVersion: 'latest', allowReturnOutsideFunction: true, allowAwaitOutsideFunction: true })
+    parse(`(async function (${parameters}) {\n${code}\n})`, { ecmaVersion: 'latest' })
+    return tree as unknown as Tree
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    const { line = 1, column = 0 } = (error as { loc?: { line: number; column: number } }).loc ?? {}
+    const wrapped = !parses(code) ? 0 : 1
+    const message = error.message.replace(/ \(\d+:\d+\)$/, '')
+    throw fault('script.syntax', { message, line: line - wrapped, column: column + 1, ...(part && { part }) }, error)
+  }
+}
+
+function parses(code: string): boolean {
+  try {
+    parse(code, { ecmaVersion: 'latest', allowReturnOutsideFunction: true, allowAwaitOutsideFunction: true })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Looks at a function's body.
+ * @throws Fault `script.syntax`
+ */
+export function analyse(code: string): Analysis {
+  const tree = parseBody(code)
+  const seen = new Set<string>()
+  const writes = new Set<string>()
+  let wide = false
+  let isAsync = false
+  let sends = false
+  let timers = false
+  let careful = false
+  let named = false
+  let closes = false
+
+  const visit = (node: Tree, path: readonly Tree[]): void => {
+    const parent = path.at(-1)
+    if (loops.has(node.type)) careful = true
+    switch (node.type) {
+      case 'AwaitExpression':
+      case 'ImportExpression':
+        isAsync = true
+        break
+      case 'WithStatement':
+        wide = true
+        break
+      case 'NewExpression':
+        if (!(isTree(node['callee']) && node['callee']['name'] === 'Date')) careful = true
+        break
+      case 'CallExpression': {
+        const callee = node['callee'] as Tree
+        const name = callee.type === 'Identifier' ? callee['name'] : callee.type === 'MemberExpression' ? propertyName(callee) : undefined
+        const light = callee.type === 'Identifier' ? lightCalls.has(name as string) : lightMethods.has(name as string)
+        if (!light) careful = true
+        break
+      }
+      case 'MemberExpression': {
+        const name = propertyName(node)
+        if (name !== undefined && asyncProperties.has(name)) isAsync = true
+        break
+      }
+      case 'Property':
+        if (parent?.type === 'ObjectPattern') {
+          const key = keyName(node)
+          if (key === undefined || asyncProperties.has(key)) isAsync = true
+        }
+        break
+      case 'Identifier': {
+        const name = node['name'] as string
+        if (asyncNames.has(name) && !(name === 'util' && isKey(node, parent))) isAsync = true
+        if (timerNames.has(name)) timers = true
+        if (hiding.has(name)) wide = true
+        if (name === 'run' || name === 'globalThis' || name === 'eval') named = true
+        if (name === 'node' && !isKey(node, parent)) lookAtNode(node, parent)
+        if (name === 'msg' && !isKey(node, parent)) lookAtMessage(node, path)
+        break
+      }
+    }
+    if (node['async'] === true || (node.type === 'ForOfStatement' && node['await'] === true)) isAsync = true
+    if (node.type === 'ThisExpression') named = true
+    const below = [...path, node]
+    for (const key in node) {
+      const value = node[key]
+      if (isTree(value)) visit(value, below)
+      else if (Array.isArray(value)) for (const item of value) if (isTree(item)) visit(item, below)
+    }
+  }
+
+  const lookAtNode = (node: Tree, parent: Tree | undefined): void => {
+    if (parent?.type !== 'MemberExpression' || parent['object'] !== node) {
+      sends = closes = wide = true // somebody holds the node object under another name
+      return
+    }
+    const name = propertyName(parent)
+    if (name === undefined) sends = closes = wide = true
+    if (name === 'send') sends = true
+    if (name === 'error' || name === 'done') wide ||= name === 'done' // done(error) reports the whole message
+    if (name === 'on') closes = true
+  }
+
+  /** Accepts `msg.name`, `const { name } = msg`, `return msg` and `node.send(msg)`; anything else may see everything. */
+  const lookAtMessage = (node: Tree, path: readonly Tree[]): void => {
+    const parent = path.at(-1)
+    if (parent?.type === 'MemberExpression' && parent['object'] === node) {
+      const name = propertyName(parent)
+      const grand = path.at(-2)
+      const called = (grand?.type === 'CallExpression' && grand['callee'] === parent) || (grand?.type === 'TaggedTemplateExpression' && grand['tag'] === parent)
+      if (name === undefined || objectNames.has(name) || called) wide = true
+      else {
+        seen.add(name)
+        if (!onlyRead(path)) writes.add(name)
+      }
+      return
+    }
+    if (parent?.type === 'VariableDeclarator' && parent['init'] === node) {
+      const pattern = parent['id'] as Tree
+      const properties = pattern.type === 'ObjectPattern' ? (pattern['properties'] as Tree[]) : undefined
+      for (const property of properties ?? []) {
+        const name = property.type === 'Property' ? keyName(property) : undefined
+        if (name === undefined || objectNames.has(name)) wide = true
+        else {
+          seen.add(name)
+          writes.add(name)
+        }
+      }
+      if (properties) return
+    }
+    if (!isSent(node, path)) wide = true
+  }
+
+  visit(tree, [])
+  const narrow = wide ? undefined : { seen: [...seen], writes: [...writes] }
+  return { async: isAsync, sendsLater: isAsync && (sends || timers), careful, named, closes, narrow }
+}
+
+function propertyName(member: Tree): string | undefined {
+  const property = member['property'] as Tree
+  if (!member['computed']) return property['name'] as string | undefined
+  return property.type === 'Literal' && typeof property['value'] === 'string' ? property['value'] : undefined
+}
+
+function keyName(property: Tree): string | undefined {
+  const key = property['key'] as Tree
+  if (!property['computed'] && key.type === 'Identifier') return key['name'] as string
+  return key.type === 'Literal' ? String(key['value']) : undefined
+}
+
+/** An identifier that only names a property: `x.msg`, `{ msg: 1 }`. */
+function isKey(node: Tree, parent: Tree | undefined): boolean {
+  if (!parent) return false
+  if (parent.type === 'MemberExpression') return parent['property'] === node && !parent['computed']
+  if (parent.type === 'Property' || parent.type === 'MethodDefinition' || parent.type === 'PropertyDefinition') {
+    return parent['key'] === node && !parent['computed'] && parent['shorthand'] !== true
+  }
+  return false
+}
+
+/** `return msg` of the function itself or `node.send(msg)`, also inside list literals and branches of `?:`. */
+function isSent(node: Tree, path: readonly Tree[]): boolean {
+  let below = node
+  for (let i = path.length - 1; i >= 0; i--) {
+    const at = path[i] as Tree
+    if (at.type === 'ArrayExpression' || (at.type === 'ConditionalExpression' && at['test'] !== below)) {
+      below = at
+      continue
+    }
+    if (at.type === 'ReturnStatement') return !path.slice(0, i).some((outer) => outer.type.includes('Function') || outer.type.startsWith('Class'))
+    if (at.type === 'CallExpression') {
+      const callee = at['callee'] as Tree
+      const object = callee['object']
+      return callee !== below && callee.type === 'MemberExpression' && isTree(object) && object['name'] === 'node' && propertyName(callee) === 'send'
+    }
+    return false
+  }
+  return false
+}
+
+/** True when what is read at `msg.name…` ends in an operator or a test, so that nobody can change it. */
+function onlyRead(path: readonly Tree[]): boolean {
+  let i = path.length - 1
+  let below = path[i] as Tree
+  for (i--; i >= 0; i--) {
+    const at = path[i] as Tree
+    if (at.type === 'ChainExpression' || (at.type === 'MemberExpression' && at['object'] === below)) {
+      below = at
+      continue
+    }
+    switch (at.type) {
+      case 'BinaryExpression':
+      case 'TemplateLiteral':
+        return true
+      case 'UnaryExpression':
+        return at['operator'] !== 'delete'
+      case 'IfStatement':
+      case 'ConditionalExpression':
+        return at['test'] === below
+      case 'SwitchStatement':
+        return at['discriminant'] === below
+      case 'MemberExpression': // a computed key
+        return at['property'] === below && at['computed'] === true
+      case 'CallExpression':
+        return at['callee'] === below && below.type === 'MemberExpression' && quietMethods.has(propertyName(below) ?? '')
+      default:
+        return false
+    }
+  }
+  return false
+}

@@ -1,0 +1,144 @@
+import ivm from 'isolated-vm'
+import { limitOf, type Guest, type GuestContext } from './guest.ts'
+import type { GuestSource } from './guest-source.ts'
+
+/** A call of a synchronous function that enters together with others. */
+export interface BatchCall {
+  readonly slot: number
+  readonly call: number
+  readonly text: string
+  /** Its function loops or allocates: what has finished is handed over before it begins. */
+  readonly careful: boolean
+  done(result: string): void
+  /** It hit a limit and will not be run again. */
+  hit(limit: 'timeout' | 'memory'): void
+  /** The batch was cut after this call had ended; something it left behind may be the reason. */
+  suspect(): void
+  /** It never began and cannot begin here any more. */
+  again(): void
+}
+
+/** The serving thread's door to one isolate: calls of one turn of the event loop enter as one. */
+export interface Batcher {
+  readonly guest: Guest
+  register(context: GuestContext): number
+  forget(slot: number): void
+  add(call: BatchCall): void
+}
+
+/** No new call of a batch is started after this long. */
+const openMs = 5
+/** A single call is cut after this long. */
+const callMs = 20
+/** A batch is not made larger than this many characters. */
+const batchChars = 512 * 1024
+
+export async function createBatcher(source: GuestSource, guest: Guest): Promise<Batcher> {
+  let batch: BatchCall[] = []
+  let finished = 0
+  const context = await guest.isolate.createContext()
+  const make = (await context.eval(source.dispatcher, { filename: 'sluice', reference: true })) as ivm.Reference
+  /** Results that have left the isolate before a call that might kill it. */
+  const handOver = (begun: number, out: string): void => {
+    settle(out)
+    finished = begun
+  }
+  const dispatcher = (await make.apply(undefined, [new ivm.Callback(handOver)], { result: { reference: true } })) as ivm.Reference
+  const get = (name: string): Promise<ivm.Reference> => dispatcher.get(name, { reference: true }) as Promise<ivm.Reference>
+  const [register, forget, run, take] = await Promise.all([get('register'), get('forget'), get('run'), get('take')])
+
+  const free: number[] = []
+  let slots = 0
+  let queue: BatchCall[] = []
+  let scheduled = false
+  const timeout = { timeout: openMs + callMs }
+
+  /** Gives results to the calls they belong to, in order. */
+  function settle(out: string): void {
+    let at = 0
+    while (at < out.length) {
+      const colon = out.indexOf(';', at)
+      const end = colon + 1 + Number(out.slice(at, colon))
+      const call = batch[finished++] as BatchCall
+      call.done(out.slice(colon + 1, end))
+      at = end
+    }
+  }
+
+  function next(): BatchCall[] {
+    const calls = queue
+    let chars = 0
+    let i = 0
+    while (i < calls.length && (chars < batchChars || i === 0)) chars += (calls[i++] as BatchCall).text.length
+    queue = i === calls.length ? [] : calls.slice(i)
+    const taken = i === calls.length ? calls : calls.slice(0, i)
+    return taken.some((call) => call.careful) ? [...taken.filter((call) => !call.careful), ...taken.filter((call) => call.careful)] : taken
+  }
+
+  function flush(): void {
+    scheduled = false
+    if (guest.dead) return giveBack()
+    batch = next()
+    finished = 0
+    let text = ''
+    for (const call of batch) text += `${call.careful ? '!' : ''}${call.slot},${call.call},${call.text.length};${call.text}`
+    try {
+      settle(run.applySync(undefined, [text, openMs], timeout) as string)
+      if (finished < batch.length) queue = [...batch.slice(finished), ...queue]
+    } catch (error) {
+      cut(error)
+    }
+    batch = []
+    if (queue.length > 0) schedule()
+  }
+
+  function cut(error: unknown): void {
+    const limit = limitOf(guest, error)
+    if (guest.dead) {
+      const culprit = batch[finished]
+      const rest = batch.slice(finished + 1)
+      queue = [...rest, ...queue]
+      culprit?.hit('memory')
+      return giveBack()
+    }
+    const taken = take.applySync(undefined, []) as string
+    const bar = taken.indexOf('|')
+    const begun = Number(taken.slice(0, bar))
+    settle(taken.slice(bar + 1))
+    const ended = batch.slice(0, finished)
+    queue = [...batch.slice(Math.max(begun, finished)), ...queue]
+    if (begun > finished) (batch[finished] as BatchCall).hit(limit ?? 'timeout')
+    else for (const call of ended) call.suspect()
+  }
+
+  function giveBack(): void {
+    const left = queue
+    queue = []
+    for (const call of left) call.again()
+  }
+
+  function schedule(): void {
+    if (scheduled) return
+    scheduled = true
+    setImmediate(flush)
+  }
+
+  return {
+    guest,
+    register(made) {
+      const slot = free.pop() ?? slots++
+      register.applySync(undefined, [slot, made.enter.derefInto()])
+      return slot
+    },
+    forget(slot) {
+      if (guest.dead) return
+      forget.applySync(undefined, [slot])
+      free.push(slot)
+    },
+    add(call) {
+      queue.push(call)
+      schedule()
+    },
+  }
+}
+

@@ -1,0 +1,105 @@
+import ivm from 'isolated-vm'
+import type { GuestSource } from './guest-source.ts'
+
+/** Entry into one context: `(op, …)` of strings and numbers. */
+export type Enter = ivm.Reference<(...args: (string | number)[]) => string>
+
+/** Called by guest code while it runs; only primitives cross, and whatever it throws is an error inside the guest. */
+export type HostCall = (...args: (string | number | undefined)[]) => string | undefined
+
+/** What a context is made of. */
+export interface ContextParts {
+  readonly code: string
+  readonly initialize?: string | undefined
+  readonly finalize?: string | undefined
+  readonly async: boolean
+  readonly meta: string
+  readonly host: HostCall
+  /** Events of an asynchronous function, in order. */
+  tell(call: number, kind: string, text: string): void
+}
+
+export interface GuestContext {
+  readonly guest: Guest
+  readonly enter: Enter
+  release(): void
+}
+
+/** One isolate with what is in it. When it has died, `dead` is true and whoever needs it makes another. */
+export interface Guest {
+  readonly isolate: ivm.Isolate
+  readonly dead: boolean
+  /** Contexts and expressions that live here. */
+  load: number
+  /** Called once each when the isolate has died by itself. */
+  readonly onDeath: Set<() => void>
+  makeContext(parts: ContextParts): Promise<GuestContext>
+  /** The JSONata context, made at first use. */
+  expressions(host: HostCall): Promise<Enter>
+  dispose(): void
+}
+
+/** A heap grows with the contexts in it; this much each is not the script's own. */
+const contextShareMb = 16
+
+export function createGuest(source: GuestSource, heapMb: number): Guest {
+  const isolate = new ivm.Isolate({ memoryLimit: heapMb + contextShareMb, onCatastrophicError: () => {} })
+  let prelude: Promise<ivm.Script> | undefined
+  let expressions: Promise<Enter> | undefined
+
+  async function compile(context: ivm.Context, head: string, code: string, filename: string) {
+    const script = await isolate.compileScript(`(${head} {\n${code}\n})`, { filename, lineOffset: -1 })
+    const fn = await script.run(context, { reference: true })
+    script.release()
+    return fn as ivm.Reference
+  }
+
+  return {
+    isolate,
+    load: 0,
+    onDeath: new Set(),
+    get dead() {
+      return isolate.isDisposed
+    },
+    async makeContext(parts) {
+      prelude ??= isolate.compileScript(source.prelude, { filename: 'sluice' })
+      const script = await prelude
+      const context = await isolate.createContext()
+      const setup = (await script.run(context, { reference: true })) as ivm.Reference
+      const fn = await compile(context, `${parts.async ? 'async ' : ''}function (msg, node)`, parts.code, 'function')
+      const start = parts.initialize ? await compile(context, 'async function (node)', parts.initialize, 'on start') : undefined
+      const stop = parts.finalize ? await compile(context, 'function (node)', parts.finalize, 'on stop') : undefined
+      const enter = (await setup.apply(
+        undefined,
+        [new ivm.Callback(parts.host), new ivm.Callback(parts.tell, { ignored: true }), fn.derefInto(), start?.derefInto(), stop?.derefInto(), parts.meta],
+        { result: { reference: true } },
+      )) as Enter
+      for (const reference of [setup, fn, start, stop]) reference?.release()
+      return {
+        guest: this as Guest,
+        enter,
+        release() {
+          if (isolate.isDisposed) return
+          enter.release()
+          context.release()
+        },
+      }
+    },
+    expressions(host) {
+      return (expressions ??= (async () => {
+        const context = await isolate.createContext()
+        const setup = (await context.eval(source.expressions, { filename: 'sluice', reference: true })) as ivm.Reference
+        return (await setup.apply(undefined, [new ivm.Callback(host), source.part('jsonata')], { result: { reference: true } })) as Enter
+      })())
+    },
+    dispose() {
+      if (!isolate.isDisposed) isolate.dispose()
+    },
+  }
+}
+
+/** How an entry into an isolate ended, told from isolated-vm's errors. */
+export function limitOf(guest: Guest, error: unknown): 'timeout' | 'memory' | undefined {
+  if (guest.dead) return 'memory'
+  return error instanceof Error && error.message === 'Script execution timed out.' ? 'timeout' : undefined
+}

@@ -1,0 +1,3 @@
+export function isJson(value: unknown, depth?: number): boolean
+export function pack(value: unknown, bytesToText: (bytes: Uint8Array) => string, replace?: (value: object) => unknown): string
+export function unpack(text: string, textToBytes: (text: string) => Uint8Array): unknown

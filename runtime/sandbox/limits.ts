@@ -1,0 +1,78 @@
+import type { Clock } from '../core/clock.ts'
+import { fault, type Fault } from '../core/fault.ts'
+
+/** Told when a unit is refused for a while. */
+export interface Quarantine {
+  readonly id: string
+  readonly owner: string
+  readonly times: number
+  /** Milliseconds since the epoch. */
+  readonly untilMs: number
+  readonly last: 'script.timeout' | 'script.memory'
+}
+
+/** What is known of one script or expression: how often it was fast, and how often it hit a limit. Outlives a deploy of the same source. */
+export interface History {
+  readonly key: string
+  fast: number
+  hits: number[]
+  restUntilMs: number
+  rests: number
+}
+
+const trustedAfter = 20
+const fastMs = 2
+const hitsToRest = 3
+const hitWindowMs = 10 * 60_000
+const firstRestMs = 30_000
+const longestRestMs = 10 * 60_000
+const mostRecords = 10_000
+
+export interface Limits {
+  of(key: string): History
+  /** @returns the fault that refuses the call, if it is to be refused */
+  refusal(record: History): Fault | undefined
+  /** A call ended within its limits. */
+  took(record: History, ms: number): void
+  /** A limit was hit. True when the unit is refused from now on. */
+  hit(record: History, info: Omit<Quarantine, 'times' | 'untilMs'>): boolean
+  /** May enter on the serving thread. */
+  trusted(record: History): boolean
+  /** Once hit, an isolate of its own. */
+  alone(record: History): boolean
+}
+
+export function createLimits(clock: Clock, onQuarantine: (info: Quarantine) => void): Limits {
+  const records = new Map<string, History>()
+  return {
+    of(key) {
+      let record = records.get(key)
+      if (record) records.delete(key) // the map's order is the order of use
+      else record = { key, fast: 0, hits: [], restUntilMs: 0, rests: 0 }
+      records.set(key, record)
+      if (records.size > mostRecords) records.delete(records.keys().next().value as string)
+      return record
+    },
+    refusal(record) {
+      if (record.restUntilMs === 0 || clock.now() >= record.restUntilMs) return undefined
+      return fault('script.quarantined', { times: record.hits.length, until: new Date(record.restUntilMs).toISOString() }, undefined, {
+        'retry-after': String(Math.max(1, Math.ceil((record.restUntilMs - clock.now()) / 1000))),
+      })
+    },
+    took(record, ms) {
+      if (ms <= fastMs) record.fast++
+    },
+    hit(record, info) {
+      const now = clock.now()
+      record.fast = 0
+      record.hits = [...record.hits.filter((at) => at > now - hitWindowMs), now]
+      if (record.hits.length < hitsToRest) return false
+      const rest = Math.min(longestRestMs, firstRestMs * 2 ** record.rests++)
+      record.restUntilMs = now + rest
+      onQuarantine({ ...info, times: record.hits.length, untilMs: record.restUntilMs })
+      return true
+    },
+    trusted: (record) => record.hits.length === 0 && record.fast >= trustedAfter,
+    alone: (record) => record.hits.length > 0,
+  }
+}
