@@ -1,9 +1,10 @@
-import type { Entry, HttpEntry } from '../core/entry.ts'
-import type { Problem, FlowDocument } from '../core/flow.ts'
+import type { Route } from '../core/deployment.ts'
+import type { Entry } from '../core/entry.ts'
+import type { FlowDocument, Problem } from '../core/flow.ts'
 import type { Revision } from '../core/release.ts'
 import type { Catalogue } from './catalogue.ts'
 import { checkDocument } from './check-document.ts'
-import { checkRoutes } from './check-routes.ts'
+import { checkRoutes, routeKey } from './check-routes.ts'
 import { checkGraph } from './check-graph.ts'
 import { globalEnv, lookUpEnv, substituteProperties } from './env.ts'
 import { toEstate } from './estate.ts'
@@ -20,6 +21,13 @@ export interface AssembledFlow {
   /** Config by expanded node id, for nodes that have a definition. */
   readonly configs: ReadonlyMap<string, Readonly<Record<string, unknown>>>
   readonly entries: readonly { readonly node: string; readonly entry: Entry }[]
+  /** The HTTP entries, and for each a key that is equal when two would answer the same requests. */
+  readonly routes: readonly Route[]
+  readonly routeKeys: readonly string[]
+  /** Its link in nodes, which other tabs may lead to. */
+  readonly linkIns: readonly string[]
+  /** Whether a link of it may lead to another tab. */
+  readonly leadsOut: boolean
   readonly problems: readonly Problem[]
 }
 
@@ -38,6 +46,8 @@ export interface Assembly {
 export function createAssembler(catalogue: Catalogue, process: Readonly<Record<string, string>> = {}) {
   let documentsSeen = new Map<string, readonly Problem[]>()
   let flowsSeen = new Map<string, AssembledFlow>()
+  const graphs = new WeakMap<AssembledFlow, readonly Problem[]>()
+  const subflowIds = new WeakMap<FlowDocument, readonly string[]>()
 
   return function assemble(revisions: readonly Revision[]): Assembly {
     const documents = revisions.map((revision) => revision.document)
@@ -59,7 +69,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const flows = revisions
       .filter((revision) => revision.document.kind === 'tab')
       .map(({ hash, document }) => {
-        const key = sha256([hash, globalHash, ...usedSubflows(document, estate).map((id) => `${id}=${hashes.get(id) ?? ''}`)].join(' '))
+        const key = sha256([hash, globalHash, ...subflowsOf(document, estate).map((id) => `${id}=${hashes.get(id) ?? ''}`)].join(' '))
         const assembled = flowsSeen.get(key) ?? assembleFlow(key, hash, document, estate, global)
         flowsNow.set(key, assembled)
         return assembled
@@ -68,10 +78,14 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     flowsSeen = flowsNow
 
     const linkIns = new Map<string, AssembledFlow>()
+    for (const assembled of flows) for (const id of assembled.linkIns) linkIns.set(id, assembled)
     for (const assembled of flows) {
-      for (const node of assembled.flow.nodes.values()) if (node.type === 'link in') linkIns.set(node.id, assembled)
+      const seen = graphs.get(assembled)
+      const found = seen ?? checkGraph(assembled, linkIns)
+      // What leads to other tabs has to be looked at again whenever any tab changed.
+      if (!seen && !assembled.leadsOut) graphs.set(assembled, found)
+      problems.push(...assembled.problems, ...found)
     }
-    for (const assembled of flows) problems.push(...assembled.problems, ...checkGraph(assembled, linkIns))
     problems.push(...checkRoutes(flows))
     return { estate, flows, problems: unique(problems), linkIns }
   }
@@ -85,36 +99,43 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
       if (!definition) continue
       const look = (name: string) => lookUpEnv(node, name, { credentials: {}, process, global })
       try {
-        const { config } = catalogue.configure(definition, substituteProperties(node.properties, look) as Record<string, unknown>)
+        const { config, errors } = catalogue.configure(definition, substituteProperties(node.properties, look) as Record<string, unknown>)
         configs.set(node.id, config)
+        if (errors.length > 0) continue // reported by checkDocument, with the node to paint
         const made = definition.entry?.(config) ?? []
         for (const entry of Array.isArray(made) ? (made as readonly Entry[]) : [made as Entry]) entries.push({ node: node.id, entry })
       } catch {
-        // A config that cannot even be read was reported by checkDocument, with the node to paint.
+        // So was a config that cannot even be read.
       }
     }
-    return { key, revision, flow, configs, entries, problems }
+    const nodes = [...flow.nodes.values()]
+    const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision }] : []))
+    return {
+      key, revision, flow, configs, entries, routes, problems,
+      routeKeys: routes.map(({ entry }) => routeKey(entry)),
+      linkIns: nodes.filter(({ type }) => type === 'link in').map(({ id }) => id),
+      leadsOut: nodes.some(({ type, links }) => (type === 'link out' || type === 'link call') && links.some((id) => !flow.nodes.has(id))),
+    }
+  }
+
+  /** Every template a document uses, also inside others, sorted. */
+  function subflowsOf(document: FlowDocument, estate: Estate, seen = new Set<string>()): string[] {
+    let direct = subflowIds.get(document)
+    if (!direct) {
+      direct = document.nodes.flatMap(({ type }) => (type.startsWith('subflow:') ? [type.slice('subflow:'.length)] : []))
+      subflowIds.set(document, direct)
+    }
+    for (const id of direct) {
+      if (seen.has(id)) continue
+      seen.add(id)
+      const template = estate.subflows.get(id)
+      if (template) subflowsOf(template, estate, seen)
+    }
+    return [...seen].sort()
   }
 }
 
 export type Assemble = ReturnType<typeof createAssembler>
-
-/** HTTP entries of a flow, with the node each belongs to. */
-export function httpEntries(assembled: AssembledFlow): { node: string; entry: HttpEntry }[] {
-  return assembled.entries.filter((item): item is { node: string; entry: HttpEntry } => item.entry.on === 'http')
-}
-
-function usedSubflows(document: FlowDocument, estate: Estate, seen = new Set<string>()): string[] {
-  for (const node of document.nodes) {
-    if (!node.type.startsWith('subflow:')) continue
-    const id = node.type.slice('subflow:'.length)
-    if (seen.has(id)) continue
-    seen.add(id)
-    const template = estate.subflows.get(id)
-    if (template) usedSubflows(template, estate, seen)
-  }
-  return [...seen].sort()
-}
 
 /** A template used twice reports its problem once. */
 function unique(problems: readonly Problem[]): Problem[] {

@@ -7,9 +7,8 @@ export function checkRoutes(flows: readonly AssembledFlow[]): Problem[] {
   const taken = new Map<string, { assembled: AssembledFlow; node: string }>()
   const problems: Problem[] = []
   for (const assembled of flows) {
-    for (const { node, entry } of assembled.entries) {
-      if (entry.on !== 'http') continue
-      const key = routeKey(entry)
+    for (const [index, { node, entry }] of assembled.routes.entries()) {
+      const key = assembled.routeKeys[index] as string
       const other = taken.get(key)
       const origin = assembled.flow.nodes.get(node)?.origin
       if (!other) taken.set(key, { assembled, node })
@@ -26,7 +25,7 @@ export function checkRoutes(flows: readonly AssembledFlow[]): Problem[] {
 }
 
 /** Same key, same requests: names of parameters and the case of fixed parts do not tell routes apart. */
-function routeKey(entry: HttpEntry): string {
+export function routeKey(entry: HttpEntry): string {
   const path = entry.path.replaceAll(/:[A-Za-z0-9_]+/g, ':').toLowerCase().replace(/(.)\/+$/, '$1')
   return `${entry.method} ${entry.host ?? ''} ${path}`
 }

@@ -85,6 +85,7 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
       deadlineMs: linking.deadlineMs,
       nodes: linked,
       entries: assembled.entries.map(({ node, entry }) => ({ node: linked.get(node) as LinkedNode, entry })),
+      linkIns: assembled.linkIns.map((id) => linked.get(id) as LinkedNode),
       close: () => linking.close(),
     },
   }

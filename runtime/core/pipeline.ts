@@ -46,6 +46,8 @@ export interface Pipeline {
   readonly deadlineMs: number
   readonly nodes: ReadonlyMap<string, LinkedNode>
   readonly entries: readonly { readonly node: LinkedNode; readonly entry: Entry }[]
+  /** Where other tabs can lead to. */
+  readonly linkIns: readonly LinkedNode[]
   /** Runs what waits for retirement, newest first; never rejects. */
   close(): Promise<void>
 }

@@ -1,11 +1,10 @@
 import type { Assemble, AssembledFlow, Assembly } from '../compile/assemble.ts'
-import { httpEntries } from '../compile/assemble.ts'
 import type { Catalogue } from '../compile/catalogue.ts'
 import { globalEnv, lookUpEnv, substituteProperties, type Surroundings } from '../compile/env.ts'
 import type { FlowNode } from '../compile/flow.ts'
 import { sha256 } from '../compile/hash.ts'
 import { link } from '../compile/link.ts'
-import type { BuildRoutes, Deployment, Route } from '../core/deployment.ts'
+import type { BuildRoutes, Deployment } from '../core/deployment.ts'
 import type { Deployer, GatewayCommand, Prepared, PrepareResult } from '../core/deployer.ts'
 import { fault } from '../core/fault.ts'
 import type { Problem } from '../core/flow.ts'
@@ -127,7 +126,7 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
           pipelines.set(linked.pipeline.flow, linked.pipeline)
         }
       }
-      const { table, conflicts } = parts.buildRoutes(routesOf(assembly), live?.routes)
+      const { table, conflicts } = parts.buildRoutes(assembly.flows.flatMap(({ routes }) => routes), live?.routes)
       for (const conflict of conflicts) {
         problems.push({
           severity: 'error', code: 'route.conflict', flow: conflict.route.flow, node: conflict.route.node, property: 'url',
@@ -327,12 +326,6 @@ function credentialIds(assembled: AssembledFlow): string[] {
     for (const value of Object.values(node.properties)) if (typeof value === 'string') ids.add(value)
   }
   return [...ids].sort()
-}
-
-function routesOf(assembly: Assembly): Route[] {
-  return assembly.flows.flatMap((assembled) =>
-    httpEntries(assembled).map(({ node, entry }) => ({ entry, flow: assembled.flow.document.id, node, revision: assembled.revision })),
-  )
 }
 
 /** 16 hex digits, as Node-RED's `_msgid`. */

@@ -39,7 +39,7 @@ export class LiveDeployment implements Deployment, RunHome {
     this.#host = host
     for (const pipeline of pipelines.values()) {
       for (const { node } of pipeline.entries) this.#entries.set(node.id, { node, pipeline })
-      for (const node of pipeline.nodes.values()) if (node.type === 'link in') this.#linkIns.set(node.id, node)
+      for (const node of pipeline.linkIns) this.#linkIns.set(node.id, node)
     }
   }
 

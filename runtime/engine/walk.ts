@@ -81,6 +81,10 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
       }
     } else {
       try {
+        if (current.step === undefined && current.completes.length === 0 && current.wires[0]?.length === 1) {
+          node = current.wires[0][0] as LinkedNode
+          continue
+        }
         const result: Result = current.step === undefined ? { [current.ports[0] ?? 'out']: message } : current.step(message, run)
         if (result === undefined) completed(current, message, hops, waiting)
         else if (isPromise(result)) settleLater(run, current, message, hops, result)

@@ -4,7 +4,7 @@ import { toRevisions } from '../../runtime/compile/check.ts'
 import { sha256 } from '../../runtime/compile/hash.ts'
 import { systemClock, type Clock } from '../../runtime/core/clock.ts'
 import type { Context } from '../../runtime/core/context.ts'
-import type { BuildRoutes, Route, RunSummary } from '../../runtime/core/deployment.ts'
+import type { BuildRoutes, RunSummary } from '../../runtime/core/deployment.ts'
 import type { GatewayEvent } from '../../runtime/core/deployer.ts'
 import type { Fault } from '../../runtime/core/fault.ts'
 import type { EditorNode } from '../../runtime/core/flow.ts'
@@ -38,12 +38,12 @@ const own = { type: 'object' }
 export function bareNodes(steps: Readonly<Record<string, Step>>): NodeDefinition[] {
   const base = { category: 'script', label: text('x'), summary: text('x'), config: own } as const
   return [
-    defineNode({ ...base, type: 'http in', inputs: 0, outputs: ['out'], entry: (config: { method?: string; url: string }) => ({ on: 'http', method: (config.method ?? 'get').toUpperCase() as 'GET', path: config.url }) }),
+    defineNode({ ...base, type: 'http in', config: { type: 'object', required: ['url'], properties: { url: { type: 'string' } } }, inputs: 0, outputs: ['out'], entry: (config: { method?: string; url: string }) => ({ on: 'http', method: (config.method ?? 'get').toUpperCase() as 'GET', path: config.url }) }),
     defineNode({ ...base, type: 'reply', outputs: [], replies: true, compile: () => (message, run) => void run.reply(message) }),
     defineNode({
       ...base,
       type: 'work',
-      outputs: (config: { ports?: string[] }) => config.ports ?? ['out'],
+      outputs: (config: { step: string; ports?: string[] }) => config.ports ?? ['out'],
       compile: (config: { step: string }, scope) => {
         const step = steps[config.step]
         if (!step) throw new Error(`no step ${config.step}`)
@@ -74,7 +74,7 @@ function memoryContext(): Context {
 }
 
 /** A deployer with nothing around it: flows in, replies out, everything that was recorded at hand. */
-export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { clock?: Clock; deadlineMs?: number; drainMs?: number; hopLimit?: number; env?: Record<string, string> } = {}) {
+export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { clock?: Clock; deadlineMs?: number; drainMs?: number; hopLimit?: number; freeze?: boolean; env?: Record<string, string> } = {}) {
   const catalogue = createCatalogue(bareNodes(steps))
   const events: GatewayEvent[] = []
   const summaries: RunSummary[] = []
@@ -87,7 +87,7 @@ export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { c
       drainMs: options.drainMs ?? 5_000,
       hopLimit: options.hopLimit ?? 1_000,
       stepLimit: 100_000,
-      freeze: freezeDeep,
+      ...(options.freeze === false ? {} : { freeze: freezeDeep }),
     },
     {
       catalogue,

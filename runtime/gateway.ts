@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createAssembler } from './compile/assemble.ts'
+import { createCatalogue, type NotYet } from './compile/catalogue.ts'
+import { systemClock } from './core/clock.ts'
+import type { GatewayEvent } from './core/deployer.ts'
+import type { Log } from './core/log.ts'
+import type { Message } from './core/message.ts'
+import type { NodeDefinition } from './core/node.ts'
+import { createDeployer, type GatewayDeployer } from './deploy/create-deployer.ts'
+import { createFront, type Front } from './http/front.ts'
+import { createOps, type Ops } from './http/ops.ts'
+import { buildRoutes } from './http/route-table.ts'
+import { watchTlsFiles } from './http/tls-files.ts'
+import { createSandbox } from './sandbox/sandbox.ts'
+import { createTimers } from './schedule/timers.ts'
+import type { Settings } from './settings.ts'
+import { createRunContext, openContextStore } from './state/context-store.ts'
+import type { GatewayLog } from './telemetry/log.ts'
+import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+import { createRecorder } from './telemetry/recorder.ts'
+import { parseEgressAllow } from './upstream/egress-policy.ts'
+import { createUpstream } from './upstream/upstream.ts'
+
+/** What a gateway is composed of besides its settings. */
+export interface GatewayParts {
+  readonly definitions: readonly NodeDefinition[]
+  readonly notYet?: readonly NotYet[]
+  readonly log: GatewayLog
+  /** Folder that only this gateway writes: the last good release, context. */
+  readonly folder: string
+  /** Several processes share the port (Linux). */
+  readonly reusePort?: boolean
+  /** Told what the editor may want to see: statuses and debug lines. Must not block. */
+  readonly publish?: (event: GatewayEvent) => void
+  /** Deep-freeze every message: tests do. */
+  readonly freeze?: (message: Message) => void
+}
+
+/** One gateway process's worth of data plane. */
+export interface Gateway {
+  readonly deployer: GatewayDeployer
+  readonly front: Front
+  readonly metrics: Metrics
+  readonly log: Log
+  /** Opens the ports; resolves when both listen. Serves 503 until a release is live. */
+  start(): Promise<{ url: string; opsUrl: string }>
+  /** Readiness off, no new connection, what is in flight may finish within the limit. */
+  drain(limitMs: number): Promise<{ cut: number }>
+  /** Closes everything at once. Call after `drain` for a graceful end. */
+  close(): Promise<void>
+}
+
+/** Wires the rooms of the data plane together: the only place where they meet. */
+export function createGateway(settings: Settings, parts: GatewayParts): Gateway {
+  const clock = systemClock
+  const { log } = parts
+  const metrics = createMetrics()
+  const recorder = createRecorder([log.runs, metrics.runs])
+  const contexts = openContextStore({ folder: parts.folder, clock, log })
+  const upstream = createUpstream({
+    egress: parseEgressAllow(settings.egressAllow),
+    extraCa: settings.extraCaFiles.map((file) => readFileSync(file, 'utf8')),
+    clock,
+    log,
+  })
+  const sandbox = createSandbox({
+    log,
+    clock,
+    isolatesPerOwner: settings.scriptIsolates,
+    heapMb: settings.scriptHeapMb,
+    timeoutMs: settings.scriptTimeoutMs,
+    inputLimitBytes: settings.scriptInputLimitBytes,
+    onQuarantine: () => metrics.count('sluice_script_quarantined_total', {}),
+  })
+  const catalogue = createCatalogue(parts.definitions, parts.notYet)
+  const deployer = createDeployer(
+    {
+      deadlineMs: settings.deadlineMs,
+      // A run ends by its own deadline; draining never cuts it earlier than that.
+      drainMs: settings.deadlineMs + 5_000,
+      hopLimit: settings.hopLimit,
+      stepLimit: 1_000_000,
+      ...(parts.freeze ? { freeze: parts.freeze } : {}),
+    },
+    {
+      catalogue,
+      assemble: createAssembler(catalogue, settings.flowEnvironment),
+      buildRoutes,
+      startTimer: createTimers(clock),
+      contexts,
+      services: {
+        clock,
+        log,
+        sandbox,
+        upstream,
+        env: settings.flowEnvironment,
+        recorder,
+        contextsOf: (flow, node) => contexts.contexts(flow, node),
+        createRunContext,
+        publish: (event) => parts.publish?.(event),
+      },
+    },
+  )
+  let draining = false
+  const tls = settings.tlsCertFile === undefined ? undefined : watchTlsFiles(toTlsFiles(settings), { log, clock, onChange: (options) => front.setTls(options) })
+  const front: Front = createFront(
+    {
+      host: settings.host,
+      port: settings.gatewayPort,
+      reusePort: parts.reusePort === true,
+      bodyLimitBytes: settings.bodyLimitBytes,
+      headerLimitBytes: settings.headerLimitBytes,
+      headersTimeoutMs: settings.headersTimeoutMs,
+      requestTimeoutMs: settings.requestTimeoutMs,
+      keepAliveTimeoutMs: settings.idleTimeoutMs,
+      trustedProxies: settings.trustedProxies,
+      ...(tls ? { tls: tls.options } : {}),
+    },
+    { live: () => deployer.current(), log, recorder, metrics },
+  )
+  const ops: Ops = createOps({
+    host: settings.host,
+    port: settings.opsPort,
+    metrics,
+    ready: () => {
+      const live = deployer.live()
+      return { ready: live !== undefined && !draining, detail: { release: live?.id, hash: live?.hash, draining } }
+    },
+  })
+
+  return {
+    deployer,
+    front,
+    metrics,
+    log,
+    async start() {
+      const [served, watched] = await Promise.all([front.listen(), ops.listen()])
+      return { url: served.url, opsUrl: watched.url }
+    },
+    async drain(limitMs) {
+      draining = true
+      const [requests, runs] = await Promise.all([front.drain(limitMs), deployer.drain(limitMs)])
+      return { cut: Math.max(requests.cut, runs.cut) }
+    },
+    async close() {
+      draining = true
+      tls?.close()
+      await front.close()
+      await deployer.close()
+      await Promise.all([ops.close(), upstream.close(), sandbox.close(), contexts.close()])
+      log.flush()
+    },
+  }
+}
+
+function toTlsFiles(settings: Settings) {
+  return {
+    certFile: settings.tlsCertFile as string,
+    keyFile: settings.tlsKeyFile as string,
+    minVersion: settings.tlsMinVersion,
+    clientCaFile: settings.tlsClientCaFile,
+    clientCertificate: settings.tlsClientCertificate,
+    hosts: settings.tlsHosts,
+  }
+}
+
+/** Where a gateway keeps what is its own, below the data folder. */
+export function gatewayFolder(dataDir: string): string {
+  return join(dataDir, 'gateway')
+}
