@@ -5,7 +5,7 @@ import type { FlowNode } from './flow.ts'
 
 /** What only the drawing as a whole tells: links that lead nowhere, entries that can reach no reply, circles. */
 export function checkGraph(assembled: AssembledFlow, linkIns: ReadonlyMap<string, AssembledFlow>): Problem[] {
-  return [...checkLinks(assembled, linkIns), ...checkReplies(assembled, linkIns), ...checkLoops(assembled)]
+  return [...checkLinks(assembled, linkIns), ...checkReplies(assembled, linkIns), ...checkLoops(assembled), ...checkProtection(assembled)]
 }
 
 function checkLinks({ flow }: AssembledFlow, linkIns: ReadonlyMap<string, AssembledFlow>): Problem[] {
@@ -98,4 +98,32 @@ function checkLoops({ flow }: AssembledFlow): Problem[] {
     }
   }
   return []
+}
+
+/** Routes whose first nodes ask nobody who calls: fine for open data, worth a word otherwise. One warning per flow. */
+function checkProtection({ flow, routes }: AssembledFlow): Problem[] {
+  const open = routes.filter(({ node }) => answersAnybody(flow.nodes.get(node) as FlowNode, flow.nodes))
+  const [first, ...others] = open
+  if (!first) return []
+  const origin = flow.nodes.get(first.node)?.origin
+  return [{
+    severity: 'warning', code: 'route.public', ...(origin ?? {}),
+    message: `${first.entry.method} ${first.entry.path}${others.length > 0 ? ` and ${others.length} more of “${flow.document.label}”` : ''} can be called by anybody: nothing in front asks who calls.`,
+    remedy: 'Fine for open data. Otherwise check the caller right behind http in.',
+  }]
+}
+
+function answersAnybody(start: FlowNode, nodes: ReadonlyMap<string, FlowNode>): boolean {
+  const seen = new Set<string>()
+  const waiting = [start]
+  for (let node = waiting.pop(); node; node = waiting.pop()) {
+    if (seen.has(node.id) || node.definition?.protects) continue
+    seen.add(node.id)
+    if (node.definition?.replies || node.links.length > 0) return true
+    for (const id of node.wires.flat()) {
+      const next = nodes.get(id)
+      if (next) waiting.push(next)
+    }
+  }
+  return false
 }

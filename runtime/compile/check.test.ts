@@ -14,7 +14,7 @@ const reply = { id: 'r', type: 'reply', z: 't', wires: [] }
 
 describe('check', () => {
   test('finds nothing wrong with a sound flow', () => {
-    expect(problemsOf([tab, entry, reply])).toEqual([])
+    expect(codes([tab, entry, reply])).toEqual([])
   })
 
   test.each([
@@ -44,7 +44,14 @@ describe('check', () => {
 
   test('warns about a circle and lets it pass', () => {
     const nodes = [tab, { ...entry, wires: [['a']] }, { id: 'a', type: 'work', z: 't', step: 'x', wires: [['b']] }, { id: 'b', type: 'work', z: 't', step: 'x', wires: [['a', 'r']] }, reply]
-    expect({ errors: codes(nodes), warnings: codes(nodes, 'warning').length }).toEqual({ errors: [], warnings: 1 })
+    expect({ errors: codes(nodes), warnings: codes(nodes, 'warning') }).toEqual({ errors: [], warnings: [expect.stringMatching(/^flow.loop/), 'route.public in'] })
+  })
+
+  test('warns once per flow about routes that anybody may call', () => {
+    const second = { ...entry, id: 'in2', url: '/y' }
+    expect(codes([tab, entry, second, reply], 'warning')).toEqual(['route.public in'])
+    const guard = { id: 'g', type: 'guard', z: 't', wires: [['r']] }
+    expect(codes([tab, { ...entry, wires: [['g']] }, guard, reply], 'warning')).toEqual([])
   })
 
   test('leaves out what is disabled: nodes of unknown type, whole tabs, wires to them', () => {

@@ -56,6 +56,8 @@ export interface NodeDefinition<Config = any, Port extends string = string> {
   readonly faults?: readonly FaultCode[]
   /** True if reaching this node may answer the caller. Compile proves that every HTTP entry can reach one. */
   readonly replies?: boolean
+  /** True if it lets pass only callers it knows: a route with such a node in front is not public. */
+  readonly protects?: boolean
   /** True if it computes from its input alone, so that equal inputs give equal results. */
   readonly pure?: boolean
   /** Brings a config of an earlier version, or of stock Node-RED, to the current shape. Pure. */
