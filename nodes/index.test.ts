@@ -1,0 +1,80 @@
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { Ajv } from 'ajv'
+import { describe, expect, it } from 'vitest'
+import { createCatalogue } from '../runtime/compile/catalogue.ts'
+import { faults } from '../runtime/core/faults.ts'
+import { definitions, notYet } from './index.ts'
+
+const here = import.meta.dirname
+const core = join(dirname(createRequire(import.meta.url).resolve('@node-red/nodes/package.json')), 'core')
+const folderOf = (type: string) => type.replaceAll(' ', '-')
+const types = definitions.map(({ type }) => type)
+
+describe('the list of nodes', () => {
+  it('is sorted and names each node once', () => {
+    expect(types).toEqual([...new Set(types)].sort())
+    const missing = notYet.map(({ type }) => type)
+    expect(missing).toEqual([...new Set(missing)].sort())
+  })
+
+  it('lists every folder, and each folder is named after its type', () => {
+    const folders = readdirSync(here, { withFileTypes: true }).filter((entry) => entry.isDirectory() && readdirSync(join(here, entry.name)).length > 0).map(({ name }) => name)
+    expect(types.map(folderOf).sort()).toEqual(folders.sort())
+  })
+
+  it('knows every node of Node-RED’s core set: it runs, or it is refused by name', () => {
+    const stock = globSync('*/*.js', { cwd: core })
+      .flatMap((file) => [...readFileSync(join(core, file), 'utf8').matchAll(/registerType\(["']([^"']+)["']/g)].map((match) => match[1] as string))
+      .filter((type) => type !== 'unknown')
+    const known = [...types, ...notYet.map(({ type }) => type)]
+    expect(stock.filter((type) => !known.includes(type))).toEqual([])
+    expect(notYet.map(({ type }) => type).filter((type) => !stock.includes(type))).toEqual([])
+    expect(types.filter((type) => notYet.some((entry) => entry.type === type))).toEqual([])
+  })
+})
+
+describe.each(definitions)('$type', (definition) => {
+  const folder = join(here, folderOf(definition.type))
+
+  it('has its code, its test and its help in both languages', () => {
+    const name = folderOf(definition.type)
+    expect(existsSync(join(folder, `${name}.ts`))).toBe(true)
+    expect(existsSync(join(folder, `${name}.test.ts`))).toBe(true)
+    const headings = [...readFileSync(join(folder, 'help.md'), 'utf8').matchAll(/^## (.+)$/gm)].map((match) => match[1])
+    expect(headings).toEqual(['en', 'zh-TW'])
+  })
+
+  it('says what it is in both languages', () => {
+    for (const text of [definition.label, definition.summary]) {
+      expect(text.en).toMatch(/\S/)
+      expect(text['zh-TW']).toMatch(/\S/)
+    }
+    expect(definition.summary.en).toMatch(/^[A-Z].*\.$/)
+    expect(definition.summary['zh-TW']).toMatch(/。$/)
+  })
+
+  it('has a schema that is one, and whose defaults fit it', () => {
+    const ajv = new Ajv({ strict: false, allErrors: true })
+    expect(ajv.validateSchema(definition.config)).toBe(true)
+    for (const [name, property] of Object.entries((definition.config.properties ?? {}) as Record<string, { default?: unknown }>)) {
+      if (property.default !== undefined) expect(ajv.validate(property, property.default), name).toBe(true)
+    }
+  })
+
+  it('is configured from nothing without falling over', () => {
+    expect(() => createCatalogue([definition]).configure(definition, {})).not.toThrow()
+  })
+
+  it('reuses a stock form that is there, if it does', () => {
+    if (definition.stockForm !== undefined) {
+      expect(existsSync(join(core, `${definition.stockForm}.html`))).toBe(true)
+      expect(readFileSync(join(core, `${definition.stockForm}.html`), 'utf8')).toContain(definition.type)
+    }
+  })
+
+  it('raises faults of the register only', () => {
+    for (const code of definition.faults ?? []) expect(Object.keys(faults)).toContain(code)
+  })
+})
