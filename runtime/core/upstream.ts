@@ -22,6 +22,8 @@ export interface UpstreamTls {
   readonly ca?: string
   readonly cert?: string
   readonly key?: string
+  /** PKCS #12, base64: certificate, key and authorities in one. */
+  readonly pfx?: string
   readonly passphrase?: string
   readonly servername?: string
 }

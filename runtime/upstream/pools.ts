@@ -74,6 +74,7 @@ export function createPools(options: {
       ...(roots ? { ca: roots } : {}),
       ...(tls?.cert ? { cert: tls.cert } : {}),
       ...(tls?.key ? { key: tls.key } : {}),
+      ...(tls?.pfx ? { pfx: Buffer.from(tls.pfx, 'base64') } : {}),
       ...(tls?.passphrase ? { passphrase: tls.passphrase } : {}),
     })
     if (contexts.size >= options.originsLimit) contexts.clear()
@@ -100,7 +101,7 @@ export function createPools(options: {
   function keyOf(tls: UpstreamTls): string {
     const known = profileKeys.get(tls)
     if (known !== undefined) return known
-    const key = createHash('sha256').update(JSON.stringify([tls.ca, tls.cert, tls.key, tls.passphrase, tls.servername])).digest('base64')
+    const key = createHash('sha256').update(JSON.stringify([tls.ca, tls.cert, tls.key, tls.pfx, tls.passphrase, tls.servername])).digest('base64')
     profileKeys.set(tls, key)
     return key
   }

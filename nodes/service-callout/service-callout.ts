@@ -1,0 +1,234 @@
+import { type Fault, fault, toFault } from '../../runtime/core/fault.ts'
+import type { Message } from '../../runtime/core/message.ts'
+import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
+import { TemplateError, toText } from '../../runtime/core/path-template.ts'
+import type { Run } from '../../runtime/core/run.ts'
+import type { Sends } from '../../runtime/core/step.ts'
+import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
+import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
+import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
+import { encodeQuery, parseUrlTemplate } from '../../runtime/core/url-template.ts'
+import { parseStatuses } from './expected-status.ts'
+import { checkInput, compileInput, type Input, withEnv } from './input.ts'
+import { toRequestBody } from './request-body.ts'
+
+const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] as const
+const valueTypes = ['str', 'msg', 'jsonata', 'flow', 'global', 'env', 'num', 'bool'] as const
+
+interface Pair {
+  readonly name: string
+  readonly value: string
+  readonly valueType: (typeof valueTypes)[number]
+}
+
+export interface ServiceCalloutConfig {
+  readonly method: (typeof methods)[number] | 'use'
+  readonly url: string
+  readonly query: readonly Pair[]
+  readonly headers: readonly Pair[]
+  readonly bodyFrom: 'auto' | 'none' | 'payload' | 'expression'
+  readonly body: string
+  readonly bodyType: 'jsonata' | 'msg' | 'json' | 'str'
+  readonly timeoutMs: number
+  readonly expectedStatus: string
+  readonly responseLimitBytes: number
+  readonly redirects: number
+  readonly tls: string
+}
+
+type Port = 'ok' | 'error'
+
+/** Headers that a flow cannot set: they frame the message or name the host, which the URL does. */
+const reserved = new Set(['host', 'content-length', 'connection', 'transfer-encoding', 'upgrade', 'te', 'trailer', 'keep-alive', 'expect', 'proxy-connection'])
+
+/** Faults after which nobody waits for the run any more: no port is told. */
+const endings = new Set(['client.closed', 'flow.timeout', 'gateway.draining'])
+
+const pairs = (what: string) => ({
+  type: 'array',
+  default: [],
+  description: what,
+  items: {
+    type: 'object',
+    properties: {
+      name: { type: 'string', default: '', title: 'Name' },
+      value: { type: 'string', default: '', title: 'Value' },
+      valueType: { enum: valueTypes, default: 'str' },
+    },
+    required: ['name'],
+  },
+})
+
+/** One HTTP call to another service, with everything that can go wrong named. */
+export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
+  type: 'service callout',
+  category: 'callout',
+  label: { en: 'service callout', 'zh-TW': '服務呼叫' },
+  summary: { en: 'Calls an HTTP service and sends its answer on.', 'zh-TW': '呼叫 HTTP 服務並送出其回應。' },
+  icon: 'fa-cloud-download',
+  color: '#E7E7AE',
+  outputs: ['ok', 'error'],
+  faults: [
+    'upstream.connect', 'upstream.dns', 'upstream.tls', 'upstream.status', 'upstream.timeout', 'upstream.eof', 'upstream.too_large', 'upstream.body',
+    'upstream.redirects', 'upstream.url', 'upstream.header', 'egress.denied', 'step.config', 'expression.error',
+  ],
+  config: {
+    type: 'object',
+    properties: {
+      method: { enum: [...methods, 'use'], default: 'GET', description: '“use” takes msg.method.' },
+      url: { type: 'string', default: '', title: 'URL', 'x-form': 'template', description: 'https://api.example.org/items/{{payload.id}}. The host is literal or from the environment: ${API_HOST}.' },
+      query: pairs('Parameters added to the URL. Text may hold {{payload.x}}; a value that is missing leaves its parameter out, a list repeats it.'),
+      headers: pairs('Headers to send. Text may hold {{payload.x}}; a value that is missing leaves its header out.'),
+      bodyFrom: { enum: ['auto', 'none', 'payload', 'expression'], default: 'auto', description: 'auto: the payload for POST, PUT and PATCH, nothing for the others.' },
+      body: { type: 'string', default: '', description: 'Used when the body comes from an expression.' },
+      bodyType: { enum: ['jsonata', 'msg', 'json', 'str'], default: 'jsonata' },
+      timeoutMs: { type: 'integer', minimum: 1, default: 10_000, description: 'For the whole call; the deadline of the run applies as well.' },
+      expectedStatus: { type: 'string', default: '200-299', description: 'Statuses that go to “ok”: 200-299, 404.' },
+      responseLimitBytes: { type: 'integer', minimum: 0, default: 5_242_880, description: 'Largest answer taken, unpacked.' },
+      redirects: { type: 'integer', minimum: 0, maximum: 20, default: 5, description: 'Redirects followed; 0 gives the redirect back.' },
+      tls: { type: 'string', default: '', 'x-config': 'tls-config', title: 'TLS', description: 'Client certificate and trusted authorities.' },
+    },
+  },
+  check(config, facts) {
+    const problems: (NodeProblem | undefined)[] = []
+    problems.push(config.url.trim() === '' ? { code: 'callout.no_url', property: 'url', message: 'The service callout has no URL.', remedy: 'Open the node and enter the address to call.' } : checkUrl(config.url))
+    for (const property of ['query', 'headers'] as const) {
+      for (const { name, value, valueType } of config[property]) {
+        if (name.trim() === '') continue
+        problems.push(checkInput(value, valueType, property))
+        if (property === 'query') continue
+        if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name.trim())) problems.push({ code: 'header.name', property, message: `“${name}” is not a header name.`, remedy: 'Use letters, digits and hyphens.' })
+        if (reserved.has(name.trim().toLowerCase())) problems.push({ code: 'header.reserved', property, message: `The header “${name}” is set by the connection itself.`, remedy: 'Remove it; the host comes from the URL and the length from the body.' })
+      }
+    }
+    if (config.bodyFrom === 'expression') problems.push(checkInput(config.body, config.bodyType, 'body'))
+    if (!parseStatuses(config.expectedStatus)) problems.push({ code: 'callout.status', property: 'expectedStatus', message: `“${config.expectedStatus}” is no list of statuses.`, remedy: 'Write statuses and ranges, such as 200-299, 404.' })
+    if (config.tls !== '' && facts.typeOf(config.tls) !== 'tls-config') problems.push({ code: 'config.missing', property: 'tls', message: 'The TLS configuration that the service callout refers to does not exist.', remedy: 'Choose another one, or none.' })
+    return problems.filter((problem) => problem !== undefined)
+  },
+  async compile(config, scope) {
+    const expected = parseStatuses(config.expectedStatus) ?? (() => false)
+    const prepare = await compileRequest(config, scope)
+    const errorWired = scope.isWired?.('error') ?? false
+
+    function receive(message: Message, reply: UpstreamReply): Sends<Port> {
+      const answered = { ...message, payload: reply.body, statusCode: reply.status, headers: markUpstreamHeaders(reply.headers), responseUrl: reply.url }
+      if (expected(reply.status)) return { ok: answered }
+      return fail(answered, fault('upstream.status', { host: new URL(reply.url).host, status: reply.status, expected: config.expectedStatus }))
+    }
+
+    function fail(message: Message, reason: Fault): Sends<Port> {
+      if (!errorWired || endings.has(reason.code)) throw reason
+      const { code, status, title, message: text, facts } = reason
+      const source = { id: scope.node.id, type: scope.node.type, ...(scope.node.name ? { name: scope.node.name } : {}) }
+      return { error: { ...message, ...(message.error === undefined ? {} : { _error: message.error }), error: { code, status, title, message: text, facts, source } } }
+    }
+
+    return function serviceCallout(message, run) {
+      let request: UpstreamRequest | Promise<UpstreamRequest>
+      try {
+        request = prepare(message, run)
+      } catch (error) {
+        return fail(message, toFault(error))
+      }
+      const answer = request instanceof Promise ? request.then((ready) => scope.upstream.request(ready, run)) : scope.upstream.request(request, run)
+      return answer.then(
+        (reply) => receive(message, reply),
+        (error: unknown) => fail(message, toFault(error)),
+      )
+    }
+  },
+})
+
+/** Checks a URL whose `${NAME}`s are not known yet: each stands for some plain text. */
+function checkUrl(url: string): NodeProblem | undefined {
+  try {
+    // A variable may hold the whole beginning of the URL.
+    parseUrlTemplate(url.trim().replace(/^\$\{[^}]+\}/, /^\$\{[^}]+\}[^/]*:\/\//.test(url.trim()) ? 'https' : 'https://env.example').replace(/\$\{[^}]+\}/g, '1'))
+    return undefined
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error
+    return { code: 'callout.url', property: 'url', message: error.message, remedy: 'Write https://host/path/{{payload.id}}; take a host that differs between environments from a variable: https://${API_HOST}/path.' }
+  }
+}
+
+async function compileRequest(config: ServiceCalloutConfig, scope: Scope): Promise<(message: Message, run: Run) => UpstreamRequest | Promise<UpstreamRequest>> {
+  const url = compileUrl(withEnv(config.url, (name) => scope.env(name)))
+  const query = await compilePairs(config.query, scope)
+  const headers = await compilePairs(config.headers, scope)
+  const body = config.bodyFrom === 'expression' ? await compileInput(config.body, config.bodyType, scope) : undefined
+  const tlsNode = config.tls === '' ? undefined : scope.configNode(config.tls)
+  const tls = tlsNode && toUpstreamTls(tlsNode, (name) => scope.env(name))
+  const limits = { timeoutMs: config.timeoutMs, responseLimitBytes: config.responseLimitBytes, redirects: config.redirects, ...(tls ? { tls } : {}) }
+  const inputs = [...query.map(({ input }) => input), ...headers.map(({ input }) => input), ...(body ? [body] : [])]
+  const anyAsync = inputs.some((input) => input.async)
+  const ownType = headers.findIndex(({ name }) => name.toLowerCase() === 'content-type')
+
+  function build(message: Message, values: readonly unknown[]): UpstreamRequest {
+    const method = config.method === 'use' ? toMethod(message.method) : config.method
+    const sent: Record<string, string | string[]> = {}
+    for (const [index, { name }] of headers.entries()) addHeader(sent, name, values[query.length + index])
+    const contentType = ownType === -1 ? undefined : toText(sent[headers[ownType]?.name ?? ''])
+    const value = bodyOf(config.bodyFrom, method, message, body ? values.at(-1) : undefined)
+    const content = toRequestBody(value, contentType)
+    if (content.contentType !== undefined && !contentType) sent['content-type'] = content.contentType
+    return { method, url: addQuery(url.render(message), query, values), headers: sent, body: content.body, ...limits }
+  }
+
+  // Nothing depends on the message: one request for all.
+  const takesBody = config.bodyFrom === 'payload' || (config.bodyFrom === 'auto' && (config.method === 'use' || hasBody(config.method)))
+  if (url.constant && !takesBody && config.method !== 'use' && inputs.every((input) => input.constant)) {
+    const fixed = Object.freeze(build({}, inputs.map((input) => input.evaluate({}, undefined as never))))
+    return () => fixed
+  }
+  if (!anyAsync) return (message, run) => build(message, inputs.map((input) => input.evaluate(message, run)))
+  return (message, run) => Promise.all(inputs.map((input) => input.evaluate(message, run))).then((values) => build(message, values))
+}
+
+function compileUrl(text: string): ReturnType<typeof parseUrlTemplate> {
+  try {
+    return parseUrlTemplate(text)
+  } catch (error) {
+    throw error instanceof TemplateError ? fault('config.invalid', { message: error.message }, error) : error
+  }
+}
+
+async function compilePairs(list: readonly Pair[], scope: Scope): Promise<{ name: string; input: Input }[]> {
+  const compiled: { name: string; input: Input }[] = []
+  for (const { name, value, valueType } of list) {
+    if (name.trim() !== '') compiled.push({ name: name.trim(), input: await compileInput(value, valueType, scope) })
+  }
+  return compiled
+}
+
+function addHeader(headers: Record<string, string | string[]>, name: string, value: unknown): void {
+  if (value === undefined || value === null) return
+  headers[name] = Array.isArray(value) ? value.map(toText) : toText(value)
+}
+
+function addQuery(url: string, query: readonly { name: string }[], values: readonly unknown[]): string {
+  let added = ''
+  for (const [index, { name }] of query.entries()) {
+    const value = values[index]
+    if (value === undefined || value === null) continue
+    for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) added += `&${encodeQuery(name)}=${encodeQuery(one)}`
+  }
+  if (added === '') return url
+  return url + (url.includes('?') ? (/[?&]$/.test(url) ? added.slice(1) : added) : `?${added.slice(1)}`)
+}
+
+function bodyOf(from: ServiceCalloutConfig['bodyFrom'], method: string, message: Message, expression: unknown): unknown {
+  if (from === 'expression') return expression
+  if (from === 'payload' || (from === 'auto' && hasBody(method))) return message.payload
+  return undefined
+}
+
+function hasBody(method: string): boolean {
+  return method === 'POST' || method === 'PUT' || method === 'PATCH'
+}
+
+function toMethod(value: unknown): string {
+  const method = typeof value === 'string' ? value.toUpperCase() : ''
+  if ((methods as readonly string[]).includes(method)) return method
+  throw fault('step.config', { message: `msg.method is no method to call with. It must be one of ${methods.join(', ')}.` })
+}
