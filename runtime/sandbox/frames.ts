@@ -212,7 +212,7 @@ export function decodeOutcome(text: string, input: Message | undefined): Outcome
 
 export function toScriptFault(error: GuestError): Fault {
   if (error.malformed !== undefined) return malformed(error.malformed)
-  const message = String(error.message ?? 'The script failed.')
+  const message = error.message ?? 'The script failed.'
   const outputMistake = /^an? (function|symbol) at /.test(message) && error.line === undefined
   if (outputMistake) return fault('script.output', { reason: message })
   const facts: Record<string, unknown> = { message: error.name && error.name !== 'Error' ? `${error.name}: ${message}` : message }
