@@ -1,0 +1,32 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { definitions, notYet } from '../../nodes/index.ts'
+import { checkFlows } from '../../runtime/compile/check.ts'
+import { startGateway, toRelease, type TestGateway } from '../kit/gateway.ts'
+import { plausibleFlows } from './flow-arbitrary.ts'
+
+let gateway: TestGateway
+beforeAll(async () => {
+  gateway = await startGateway()
+})
+afterAll(() => gateway?.close())
+
+test('a flow without errors at check can be linked, and its routes are there', async () => {
+  let linked = 0
+  await fc.assert(
+    fc.asyncProperty(plausibleFlows, async (nodes) => {
+      const errors = checkFlows(nodes, definitions, notYet).filter((problem) => problem.severity === 'error')
+      const result = await gateway.gateway.deployer.prepare(toRelease(1, nodes))
+      if (errors.length > 0) {
+        // What check refuses is refused at deploy as well: nothing gets in by the other door.
+        expect(result.ok).toBe(false)
+        return
+      }
+      expect(result).toMatchObject({ ok: true })
+      if (result.ok) await gateway.gateway.deployer.discard(result.prepared)
+      linked++
+    }),
+    { numRuns: 100 },
+  )
+  expect(linked).toBeGreaterThan(20)
+})
