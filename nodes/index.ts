@@ -11,6 +11,7 @@ import { linkCall } from './link-call/link-call.ts'
 import { linkIn } from './link-in/link-in.ts'
 import { linkOut } from './link-out/link-out.ts'
 import { status } from './status/status.ts'
+import { switchNode } from './switch/switch.ts'
 
 /** A node of Node-RED's core set that is not run here. */
 export interface NotYet {
@@ -35,6 +36,7 @@ export const definitions: readonly NodeDefinition[] = [
   linkIn,
   linkOut,
   status,
+  switchNode,
 ]
 
 /** Node-RED core nodes that flows may bring along and that are refused by name. Sorted by type. */
