@@ -1,0 +1,226 @@
+// Makes the edit form of a node from the description that the server derived from its definition.
+(function () {
+  const language = () => (RED.i18n.lang() === 'zh-TW' ? 'zh-TW' : 'en')
+  const say = (text) => (text ? text[language()] || text.en : '')
+  const words = {
+    en: { name: 'Name', add: 'add', required: (label) => `${label} must not be empty`, number: (label) => `${label} must be a number`, range: (label) => `${label} is out of range`, pattern: (label) => `${label} has the wrong form` },
+    'zh-TW': { name: '名稱', add: '新增', required: (label) => `${label}不可空白`, number: (label) => `${label}必須是數字`, range: (label) => `${label}超出範圍`, pattern: (label) => `${label}格式不正確` },
+  }
+  const w = () => words[language()]
+  const modes = { code: 'ace/mode/javascript', json: 'ace/mode/json', template: 'ace/mode/handlebars', multiline: 'ace/mode/text' }
+
+  /** True, or a sentence: what the editor shows in the node's tooltip. */
+  function validate(field, value) {
+    const label = say(field.label)
+    const empty = value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)
+    if (empty) return field.required && field.kind !== 'table' ? w().required(label) : true
+    if (field.kind === 'number') {
+      const number = Number(value)
+      if (Number.isNaN(number) || (field.integer && !Number.isInteger(number))) return w().number(label)
+      if ((field.minimum !== undefined && number < field.minimum) || (field.maximum !== undefined && number > field.maximum)) return w().range(label)
+    }
+    if (field.pattern && typeof value === 'string' && !new RegExp(field.pattern).test(value)) return w().pattern(label)
+    return true
+  }
+
+  function defaults(form) {
+    const all = { name: { value: '' } }
+    for (const field of form.fields) {
+      all[field.name] = { value: field.default, validate: (value) => validate(field, value) }
+      if (field.kind === 'config') all[field.name].type = field.configType
+      if (field.typeField) all[field.typeField] = { value: field.types[0] }
+    }
+    return all
+  }
+
+  /** A row with its label and hint; screen readers hear both. */
+  function addRow(container, prefix, field) {
+    const id = `${prefix}-${field.name}`
+    const row = $('<div class="form-row sluice-row"></div>').appendTo(container)
+    $('<label></label>').attr('for', id).text(say(field.label)).appendTo(row)
+    const holder = $('<div class="sluice-input"></div>').appendTo(row)
+    if (field.hint) $('<div class="sluice-hint"></div>').attr('id', `${id}-hint`).text(say(field.hint)).appendTo(row)
+    return { id, holder, describe: (input) => (field.hint ? input.attr('aria-describedby', `${id}-hint`) : input) }
+  }
+
+  /** Makes the input of one field. Gives back how to read it (and to let go of what it holds). */
+  function makeInput(node, container, prefix, field, value) {
+    const { id, holder, describe } = addRow(container, prefix, field)
+    switch (field.kind) {
+      case 'boolean': {
+        const input = describe($('<input type="checkbox">').attr('id', id).prop('checked', value === true)).appendTo(holder)
+        return { read: () => input.prop('checked') }
+      }
+      case 'choice': {
+        const input = describe($('<select></select>').attr('id', id)).appendTo(holder)
+        field.choices.forEach((choice, i) => $('<option></option>').attr('value', i).text(say(choice.label)).appendTo(input))
+        input.val(String(Math.max(0, field.choices.findIndex((choice) => choice.value === value))))
+        return { read: () => field.choices[Number(input.val())]?.value }
+      }
+      case 'number': {
+        const input = describe($('<input type="number">').attr('id', id)).appendTo(holder)
+        if (field.minimum !== undefined) input.attr('min', field.minimum)
+        if (field.maximum !== undefined) input.attr('max', field.maximum)
+        input.attr('step', field.integer ? 1 : 'any').val(value ?? '')
+        return { read: () => (input.val() === '' ? undefined : Number(input.val())) }
+      }
+      case 'expression': {
+        const input = describe($('<input type="text">').attr('id', id)).appendTo(holder)
+        input.typedInput({ types: ['jsonata'], default: 'jsonata' }).typedInput('value', value ?? '').typedInput('width', '100%')
+        return { read: () => input.typedInput('value') }
+      }
+      case 'typed': {
+        const input = describe($('<input type="text">').attr('id', id)).appendTo(holder)
+        input.typedInput({ types: field.types.map(typeOf), default: node[field.typeField] || field.types[0] })
+        input.typedInput('type', node[field.typeField] || field.types[0])
+        input.typedInput('value', value ?? '').typedInput('width', '100%')
+        return { read: () => input.typedInput('value'), readType: () => input.typedInput('type') }
+      }
+      case 'code': case 'json': case 'template': case 'multiline': {
+        const area = $('<div class="node-text-editor sluice-text"></div>').attr('id', id).appendTo(holder)
+        const text = field.kind === 'json' ? (value === null || value === undefined ? '' : JSON.stringify(value, null, 2)) : (value ?? '')
+        const editor = RED.editor.createEditor({ id: area.attr('id'), mode: modes[field.kind], value: text })
+        const read = () => (field.kind === 'json' ? parse(editor.getValue(), value) : editor.getValue())
+        return { read, close: () => editor.destroy() }
+      }
+      case 'table': return makeTable(holder, id, field, Array.isArray(value) ? value : [])
+      default: {
+        const input = describe($('<input type="text">').attr('id', id)).val(value ?? '').appendTo(holder)
+        return { read: () => input.val() }
+      }
+    }
+  }
+
+  // "str" and its like are known to the editor; any other word is a type of the node's own, shown by its name.
+  function typeOf(type) {
+    const known = ['msg', 'flow', 'global', 'str', 'num', 'bool', 'json', 'bin', 'date', 're', 'jsonata', 'env']
+    return known.includes(type) ? type : { value: type, label: type, hasValue: type !== 'none' }
+  }
+
+  function parse(text, before) {
+    if (text.trim() === '') return undefined
+    try { return JSON.parse(text) } catch { return before }
+  }
+
+  function makeTable(holder, id, field, rows) {
+    const list = $('<ol></ol>').attr('id', id).attr('aria-label', say(field.label)).appendTo(holder)
+    list.editableList({
+      addItem(row, index, item) {
+        const given = 'given' in item ? item.given : field.plainRows ? field.columns[0].default : Object.fromEntries(field.columns.map((column) => [column.name, column.default]))
+        row.addClass('sluice-cells')
+        item.read = field.columns.map((column) => {
+          const value = field.plainRows ? given : given?.[column.name]
+          const label = say(column.label)
+          let input
+          if (column.kind === 'boolean') {
+            input = $('<input type="checkbox">').prop('checked', value === true)
+            $('<label></label>').append(input, document.createTextNode(` ${label}`)).appendTo(row)
+            return () => input.prop('checked')
+          }
+          if (column.kind === 'choice') {
+            input = $('<select></select>')
+            column.choices.forEach((choice, i) => $('<option></option>').attr('value', i).text(say(choice.label)).appendTo(input))
+            input.val(String(Math.max(0, column.choices.findIndex((choice) => choice.value === value))))
+          } else {
+            input = $('<input>').attr('type', column.kind === 'number' ? 'number' : 'text').attr('placeholder', label).val(value ?? '')
+          }
+          input.attr('aria-label', label).appendTo(row)
+          if (column.kind === 'expression') input.typedInput({ types: ['jsonata'], default: 'jsonata' }).typedInput('value', value ?? '')
+          return () => {
+            if (column.kind === 'choice') return column.choices[Number(input.val())]?.value
+            if (column.kind === 'expression') return input.typedInput('value')
+            return column.kind === 'number' ? (input.val() === '' ? undefined : Number(input.val())) : input.val()
+          }
+        })
+      },
+      removable: true,
+      sortable: true,
+      addButton: w().add,
+    })
+    for (const given of rows) list.editableList('addItem', { given })
+    const read = () => list.editableList('items').toArray().map((element) => {
+      const cells = element.data('data').read.map((cell) => cell())
+      return field.plainRows ? cells[0] : Object.fromEntries(field.columns.map((column, i) => [column.name, cells[i]]))
+    })
+    return { read }
+  }
+
+  function same(a, b) {
+    return JSON.stringify(a) === JSON.stringify(b)
+  }
+
+  window.Sluice = {
+    /** Answers for types of a stock file that are not offered here. */
+    ignoreType() {},
+
+    /** What `RED.nodes.registerType` wants, made from a description. */
+    nodeDefinition(form) {
+      const prefix = form.configNode ? 'node-config-input' : 'node-input'
+      const inputs = new WeakMap()
+
+      function open() {
+        const node = this
+        const container = $('#dialog-form .sluice-form, #node-config-dialog-edit-form .sluice-form').last().empty()
+        const nameRow = addRow(container, prefix, { name: 'name', label: { en: words.en.name, 'zh-TW': words['zh-TW'].name } })
+        $('<input type="text">').attr('id', nameRow.id).val(node.name || '').appendTo(nameRow.holder)
+        const own = new Map()
+        for (const field of form.fields) {
+          if (field.kind === 'config') {
+            // The stock editor fills and reads pickers of config nodes by itself.
+            const row = addRow(container, prefix, field)
+            $('<input type="text">').attr('id', row.id).appendTo(row.holder)
+            RED.editor.prepareConfigNodeSelect(node, field.name, field.configType, prefix)
+          } else {
+            own.set(field, makeInput(node, container, `${prefix}-sluice`, field, node[field.name]))
+          }
+        }
+        for (const [name, kind] of Object.entries(form.credentials)) {
+          const row = addRow(container, prefix, { name, label: { en: name, 'zh-TW': name } })
+          const has = node.credentials && (kind === 'password' ? node.credentials[`has_${name}`] : node.credentials[name])
+          $('<input>').attr({ type: kind === 'password' ? 'password' : 'text', id: row.id, autocomplete: 'off' })
+            .val(kind === 'password' ? (has ? '__PWRD__' : '') : (has || '')).appendTo(row.holder)
+        }
+        inputs.set(node, own)
+      }
+
+      function save() {
+        let changed = false
+        for (const [field, input] of inputs.get(this) || []) {
+          const value = input.read()
+          if (!same(this[field.name], value)) {
+            this[field.name] = value
+            changed = true
+          }
+          if (field.typeField && this[field.typeField] !== input.readType()) {
+            this[field.typeField] = input.readType()
+            changed = true
+          }
+        }
+        close.call(this)
+        return changed
+      }
+
+      function close() {
+        for (const input of (inputs.get(this) || new Map()).values()) if (input.close) input.close()
+        inputs.delete(this)
+      }
+
+      return {
+        category: form.category,
+        color: form.color,
+        icon: form.icon.startsWith('fa-') ? `font-awesome/${form.icon}` : form.icon,
+        defaults: defaults(form),
+        credentials: Object.fromEntries(Object.entries(form.credentials).map(([name, kind]) => [name, { type: kind }])),
+        inputs: form.inputs,
+        outputs: form.outputLabels.length,
+        outputLabels: form.outputLabels,
+        paletteLabel: say(form.label),
+        label() { return this.name || say(form.label) },
+        labelStyle() { return this.name ? 'node_label_italic' : '' },
+        oneditprepare: open,
+        oneditsave: save,
+        oneditcancel: close,
+      }
+    },
+  }
+})()

@@ -1,0 +1,151 @@
+// What a deploy was refused for, or warned about: said in sentences, and painted on the nodes.
+(function () {
+  const words = {
+    en: {
+      refused: 'Not deployed. What is live stays as it was.',
+      warnings: 'Deployed, with remarks:',
+      behind: 'Deployed. These gateways do not answer and are behind: ',
+      close: 'Close',
+      show: 'Show',
+    },
+    'zh-TW': {
+      refused: '未部署，目前上線的版本維持不變。',
+      warnings: '已部署，但請留意：',
+      behind: '已部署，但下列閘道沒有回應、版本落後：',
+      close: '關閉',
+      show: '顯示',
+    },
+  }
+  const t = (key) => words[RED.i18n.lang() === 'zh-TW' ? 'zh-TW' : 'en'][key]
+
+  /** Nodes we painted, with the status they had. */
+  const painted = new Map()
+  let notice
+
+  function find(id) {
+    // A node inside a subflow instance is called `instance-node`; the node itself is what can be shown.
+    return RED.nodes.node(id) || RED.nodes.group(id) || RED.nodes.junction(id) || RED.nodes.subflow(id) || RED.nodes.workspace(id)
+      || (id.includes('-') ? find(id.slice(id.lastIndexOf('-') + 1)) : null)
+  }
+
+  function clear() {
+    for (const [node, before] of painted) {
+      node.status = before.status
+      delete node.sluiceProblem
+      if (before.error) RED.editor.validateNode(node)
+      redraw(node)
+    }
+    painted.clear()
+    if (notice) notice.close()
+    notice = undefined
+    RED.view.redraw()
+  }
+
+  function redraw(node) {
+    node.dirty = true
+    node.dirtyStatus = true
+  }
+
+  function paint(problem) {
+    const node = problem.node && find(problem.node)
+    if (!node || node.type === 'tab' || node.type === 'subflow') return
+    const isError = problem.severity !== 'warning'
+    const sentence = `${problem.message} ${problem.remedy || ''}`.trim()
+    if (!painted.has(node)) painted.set(node, { status: node.status, error: false })
+    if (isError) {
+      painted.get(node).error = true
+      node.validationErrors = (node.sluiceProblem ? node.validationErrors : []).concat(sentence)
+      node.valid = false
+      node.sluiceProblem = true
+    }
+    if (isError || !node.sluiceProblem) node.status = { fill: isError ? 'red' : 'yellow', shape: isError ? 'dot' : 'ring', text: shorten(problem.message) }
+    redraw(node)
+  }
+
+  function shorten(text) {
+    return text.length > 60 ? `${text.slice(0, 59)}…` : text
+  }
+
+  /** The sentences as a list; each names its node as a link to it. Text only: messages may quote what a user typed. */
+  function list(problems) {
+    const ul = $('<ul class="sluice-problems"></ul>')
+    for (const problem of problems.slice(0, 20)) {
+      const li = $('<li></li>').addClass(problem.severity === 'warning' ? 'sluice-warning' : 'sluice-error').appendTo(ul)
+      const node = find(problem.node || problem.flow || '')
+      if (node) {
+        $('<a href="#"></a>').text(labelOf(node)).attr('aria-label', `${t('show')}: ${labelOf(node)}`).on('click', function (event) {
+          event.preventDefault()
+          RED.view.reveal(node.id)
+        }).appendTo(li)
+        li.append(document.createTextNode(' '))
+      }
+      $('<span></span>').text(problem.message).appendTo(li)
+      if (problem.remedy) $('<span class="sluice-remedy"></span>').text(` ${problem.remedy}`).appendTo(li)
+    }
+    if (problems.length > 20) $('<li></li>').text(`… +${problems.length - 20}`).appendTo(ul)
+    return ul
+  }
+
+  function labelOf(node) {
+    return node.label && node.type === 'tab' ? node.label : RED.utils.getNodeLabel(node, node.type)
+  }
+
+  function show(sentence, problems, type) {
+    const body = $('<div role="alert"></div>').append($('<p></p>').append($('<strong></strong>').text(sentence)))
+    if (problems.length > 0) body.append(list(problems))
+    let shown
+    shown = RED.notify(body, { type, fixed: type === 'error', timeout: 12000, buttons: [{ text: t('close'), click: () => shown.close() }] })
+    return shown
+  }
+
+  function refused(answer) {
+    const problems = Array.isArray(answer.problems) ? answer.problems : []
+    for (const problem of problems) paint(problem)
+    RED.view.redraw()
+    notice = show(problems.length > 0 ? t('refused') : `${t('refused')} ${answer.message || ''}`, problems, 'error')
+  }
+
+  function accepted(answer) {
+    const warnings = Array.isArray(answer.warnings) ? answer.warnings : []
+    for (const problem of warnings) paint({ ...problem, severity: 'warning' })
+    RED.view.redraw()
+    if (warnings.length > 0) notice = show(t('warnings'), warnings.map((one) => ({ ...one, severity: 'warning' })), 'warning')
+    if (Array.isArray(answer.behind) && answer.behind.length > 0) show(t('behind') + answer.behind.join(', '), [], 'warning')
+  }
+
+  // A refusal is shown by us; the stock editor would show the same answer as raw JSON.
+  let swallow = false
+  const stockNotify = RED.notify
+  RED.notify = function (message, options) {
+    if (swallow && (options === 'error' || (options && options.type === 'error')) && typeof message === 'string') {
+      swallow = false
+      return { close() {}, update() {}, showNotification() {}, hideNotification() {} }
+    }
+    return stockNotify.apply(RED, arguments)
+  }
+
+  // Runs when the request is made, so that what it adds is called before what the editor adds.
+  $.ajaxPrefilter(function (options, original, xhr) {
+    if (!/(^|\/)flows$/.test(options.url) || (options.type || '').toUpperCase() !== 'POST') return
+    clear()
+    xhr.done((answer) => setTimeout(() => accepted(answer || {}), 0))
+    xhr.fail(function () {
+      if (xhr.status === 401 || xhr.status === 409 || !xhr.responseJSON || !xhr.responseJSON.message) return
+      swallow = true
+      setTimeout(() => {
+        swallow = false
+        refused(xhr.responseJSON)
+      }, 0)
+    })
+  })
+
+  // Editing a painted node validates it anew, so its mark goes; the status it wore goes with it.
+  RED.events.on('nodes:change', function (node) {
+    const before = painted.get(node)
+    if (!before) return
+    painted.delete(node)
+    delete node.sluiceProblem
+    node.status = before.status
+    redraw(node)
+  })
+})()

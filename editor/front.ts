@@ -1,0 +1,189 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { basename, dirname, join } from 'node:path'
+import { Refused, type Control, type User } from '../control/contract.ts'
+import type { EditorNode } from '../runtime/core/flow.ts'
+import { readBody, readJson } from '../portal/web/body.ts'
+import { redirect, sendJson, sendText } from '../portal/web/reply.ts'
+import { identify, isSameOrigin, mayUse, sessionMs, toEndedSessionCookie, toSessionCookie } from '../portal/web/session.ts'
+import { setSecurityHeaders } from '../portal/web/security-headers.ts'
+import type { EditorHost } from './host.ts'
+import { toEditorRefusal } from './runtime-api/refusal.ts'
+
+export interface EditorFrontOptions {
+  readonly control: Control
+  readonly host: EditorHost
+  /** `/editor/` */
+  readonly basePath: string
+  /** True when browsers reach this port by TLS. */
+  readonly secure: boolean
+}
+
+/** Largest estate taken in one deploy, bytes. */
+const deployLimitBytes = 20 * 1024 * 1024
+
+/** Files of the stock editor that anybody may have: they say nothing about this installation. */
+const publicFiles = /^(red|vendor|theme|types)\/|^favicon\.ico$/
+
+/**
+ * The door of the editor: everything below its mount path comes through here. It says who asks, lets
+ * nobody in who has not signed in, answers what concerns our control plane, and hands the rest to the
+ * stock application.
+ */
+export function createEditorFront(options: EditorFrontOptions) {
+  const { control, host, secure } = options
+
+  return async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    setSecurityHeaders(response, 'editor', secure)
+    const url = new URL(request.url ?? '/', 'http://sluice')
+    const path = url.pathname.slice(options.basePath.length)
+    const method = request.method ?? 'GET'
+    const reads = method === 'GET' || method === 'HEAD'
+    try {
+      if (reads && (publicFiles.test(path) || path === 'auth/login')) return host.handle(request, response)
+      if (method === 'POST' && path === 'auth/token') return await signIn(request, response)
+
+      const { user, token, byCookie } = await identify(request, control.users, secure)
+      if (!user || !token) {
+        if (reads && path === '') return redirect(response, `/sign-in?next=${encodeURIComponent(options.basePath)}`)
+        return sendJson(response, 401, { code: 'auth.required', message: 'Sign in first.' })
+      }
+      // A cookie travels by itself: without this, a page elsewhere could deploy in its reader's name.
+      if (byCookie && !reads && !isSameOrigin(request)) {
+        return sendJson(response, 403, { code: 'auth.origin', message: 'This request did not come from the editor itself.' })
+      }
+      if (await answer(request, response, method, path, user, token)) return
+      request.headers.authorization = `Bearer ${token}` // whom the stock application is to believe
+      host.handle(request, response)
+    } catch (thrown) {
+      const { status, body } = toEditorRefusal(thrown)
+      if (response.headersSent) response.destroy()
+      else sendJson(response, status, body)
+    }
+  }
+
+  /** Requests that are ours; false for those of the stock application. */
+  async function answer(request: IncomingMessage, response: ServerResponse, method: string, path: string, user: User, token: string): Promise<boolean> {
+    const [first = '', second = '', third = ''] = path.split('/')
+    if (method === 'POST') {
+      if (path === 'flows') return await deploy(request, response, user)
+      if (path === 'auth/revoke') return await signOut(request, response, token)
+      if (first === 'inject' && second) return await inject(request, response, user, decodeURIComponent(second))
+      if (first === 'debug' && third) return await setDebug(response, user, [decodeURIComponent(second)], third)
+      if (first === 'debug' && second) return await setDebug(response, user, nodesOf(await readJson(request, 1024 * 1024)), second)
+    }
+    if (method === 'GET' && first === 'debug' && second === 'view') return await sendDebugView(response, third)
+    // The palette is what the definitions say; nobody installs into it. Projects and keys are not offered.
+    const closed = first === 'projects' || path.startsWith('settings/user/keys') || (first === 'nodes' && method !== 'GET' && method !== 'HEAD')
+    if (!closed) return false
+    sendJson(response, 404, { code: 'not_found', message: 'Not offered here.' })
+    return true
+  }
+
+  async function deploy(request: IncomingMessage, response: ServerResponse, user: User): Promise<true> {
+    need(user, 'editor')
+    const version = request.headers['node-red-api-version'] ?? 'v1'
+    if (version !== 'v1' && version !== 'v2') throw new Refused('invalid_api_version', 400, 'Invalid API Version requested')
+    if (request.headers['node-red-deployment-type'] === 'reload') {
+      sendJson(response, 200, { rev: (await control.flows.current()).rev })
+      return true
+    }
+    const body = await readJson(request, deployLimitBytes)
+    const { flows, rev } = version === 'v1' ? { flows: body, rev: undefined } : (body as { flows?: unknown; rev?: unknown } | undefined ?? {})
+    if (!Array.isArray(flows)) throw new Refused('flows.malformed', 400, 'The flows must be a JSON array of nodes.')
+    const result = await control.flows.deploy({
+      nodes: flows as EditorNode[],
+      ...(typeof rev === 'string' ? { rev } : {}),
+      user: user.name,
+    })
+    if (version === 'v1') {
+      response.writeHead(204)
+      response.end()
+    } else {
+      sendJson(response, 200, result)
+    }
+    return true
+  }
+
+  async function signIn(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const fields = await readFields(request)
+    const { username, password } = fields
+    const user = username && password && fields.grant_type === 'password'
+      ? await control.users.authenticate(username, password, request.socket.remoteAddress ?? '')
+      : undefined
+    // Status and body as oauth2orize gives them: Node-RED tooling looks at both.
+    if (!user) return sendJson(response, 403, { error: 'invalid_grant', error_description: 'Invalid resource owner credentials' })
+    const { token } = await control.users.issueToken(user.name, 'editor', sessionMs)
+    // The editor's own dialog renews the page session as well, so that its next reload does not ask again.
+    if (isSameOrigin(request)) response.setHeader('set-cookie', toSessionCookie(token, secure))
+    response.setHeader('cache-control', 'no-store')
+    sendJson(response, 200, { access_token: token, expires_in: sessionMs / 1000, token_type: 'Bearer' })
+  }
+
+  async function signOut(request: IncomingMessage, response: ServerResponse, token: string): Promise<true> {
+    const named = (await readFields(request)).token
+    if (named && named !== token) await control.users.revokeToken(named)
+    await control.users.revokeToken(token)
+    response.setHeader('set-cookie', toEndedSessionCookie(secure))
+    sendJson(response, 200, { redirect: '/sign-in' })
+    return true
+  }
+
+  async function inject(request: IncomingMessage, response: ServerResponse, user: User, node: string): Promise<true> {
+    need(user, 'editor')
+    const body = await readJson(request, 1024 * 1024)
+    const props = (body as { __user_inject_props__?: unknown } | undefined)?.__user_inject_props__
+    const answers = await control.gateways.command({ do: 'inject', node, ...(Array.isArray(props) ? { props } : {}) })
+    return sendPlain(response, answers.some((one) => one.error === undefined) ? 200 : 404)
+  }
+
+  async function setDebug(response: ServerResponse, user: User, nodes: readonly string[], state: string): Promise<true> {
+    need(user, 'editor')
+    if (state !== 'enable' && state !== 'disable') return sendPlain(response, 404)
+    const active = state === 'enable'
+    await Promise.all(nodes.map((node) => control.gateways.command({ do: 'debug', node, active })))
+    return sendPlain(response, active ? 200 : 201)
+  }
+}
+
+function need(user: User, role: 'editor' | 'admin'): void {
+  // 401, not 403: it is what the stock editor shows as "not authorised".
+  if (!mayUse(user, role)) throw new Refused('auth.role', 401, `This needs the role ${role}.`)
+}
+
+function sendPlain(response: ServerResponse, status: number): true {
+  sendText(response, status, 'text/plain; charset=utf-8', status < 400 ? 'OK' : 'Not Found')
+  return true
+}
+
+function nodesOf(body: unknown): string[] {
+  const nodes = (body as { nodes?: unknown } | undefined)?.nodes
+  if (!Array.isArray(nodes)) throw new Refused('body.malformed', 400, 'The body must have a list `nodes`.')
+  return nodes.filter((node) => typeof node === 'string')
+}
+
+/** Fields of a JSON or form body; texts only. */
+async function readFields(request: IncomingMessage): Promise<Readonly<Record<string, string>>> {
+  const text = (await readBody(request, 64 * 1024)).toString('utf8')
+  const isJson = /^application\/json\b/i.test(request.headers['content-type'] ?? '')
+  if (!isJson) return Object.fromEntries(new URLSearchParams(text))
+  try {
+    const entries = Object.entries(JSON.parse(text) as object).filter((entry) => typeof entry[1] === 'string')
+    return Object.fromEntries(entries) as Record<string, string>
+  } catch {
+    return {}
+  }
+}
+
+const debugFiles: Readonly<Record<string, string>> = { 'view.html': 'text/html', 'debug.js': 'text/javascript', 'debug-utils.js': 'text/javascript' }
+
+/** The debug window's page and scripts, which the stock debug node serves by itself. */
+async function sendDebugView(response: ServerResponse, file: string): Promise<true> {
+  const type = debugFiles[file]
+  if (!type) return sendPlain(response, 404)
+  const stock = dirname(createRequire(import.meta.url).resolve('@node-red/nodes'))
+  const text = await readFile(join(stock, 'core/common/lib/debug', basename(file)), 'utf8')
+  sendText(response, 200, `${type}; charset=utf-8`, text.replace('<!-- INSERT-THEME-CSS -->', ''))
+  return true
+}

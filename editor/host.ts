@@ -1,0 +1,157 @@
+import { mkdir } from 'node:fs/promises'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { fileURLToPath } from 'node:url'
+import type { Control } from '../control/contract.ts'
+import type { NodeDefinition } from '../runtime/core/node.ts'
+import { categories } from './palette/categories.ts'
+import { generatePalette } from './palette/generate.ts'
+import { loadNodeRed, type EditorUser, type ExpressApp, type NodeRed, type RegisteredSet } from './node-red.ts'
+import { toEditorUser } from './permissions.ts'
+import { createComms, type Comms } from './runtime-api/comms.ts'
+import { createContextApi } from './runtime-api/context.ts'
+import { createDiagnosticsApi } from './runtime-api/diagnostics.ts'
+import { createFlowsApi } from './runtime-api/flows.ts'
+import { createStorage } from './storage.ts'
+
+export interface EditorHostOptions {
+  readonly control: Control
+  readonly definitions: readonly NodeDefinition[]
+  /** Folder of the editor's generated palette; made if missing, overwritten at every start. */
+  readonly dir: string
+  readonly server: Server
+  /** Where the editor is mounted, with slashes around: `/editor/`. */
+  readonly basePath: string
+  readonly log?: (level: 'error' | 'warn', text: string) => void
+}
+
+/** The stock editor with our palette, on our control plane. One per process. */
+export interface EditorHost {
+  /** Answers a request below the mount path that has already passed the sign-in. */
+  handle(request: IncomingMessage, response: ServerResponse): void
+  /** The Express application, for the test that walks its routes. */
+  readonly app: ExpressApp
+  readonly comms: Comms
+  /** Node sets that the palette holds. */
+  nodeSets(): Promise<readonly RegisteredSet[]>
+  close(): Promise<void>
+}
+
+const client = (file: string) => fileURLToPath(new URL(`./client/${file}`, import.meta.url))
+
+export async function openEditorHost(options: EditorHostOptions): Promise<EditorHost> {
+  const { control, server } = options
+  await mkdir(options.dir, { recursive: true })
+  const palette = await generatePalette(options.dir, options.definitions)
+  const red = loadNodeRed()
+  const tokens = new WeakMap<EditorUser, string>()
+  const settings = toSettings(options, palette, async (token) => {
+    const user = await control.users.verifyToken(token)
+    if (!user) return null
+    const editorUser = toEditorUser(user)
+    tokens.set(editorUser, token)
+    return editorUser
+  })
+
+  red.util.init(settings)
+  red.runtime.init(settings, server, red.api)
+  const comms = createComms(control, red.util, (user) => tokens.get(user))
+  const runtimeApi = Object.assign(Object.create(red.runtime) as object, {
+    flows: createFlowsApi(control),
+    context: createContextApi(control, red.util.util.encodeObject),
+    comms: comms.api,
+    diagnostics: createDiagnosticsApi(control),
+    isStarted: async () => true,
+  })
+  red.api.init(settings, server, red.runtime.storage, runtimeApi)
+  red.api.httpAdmin.use(red.runtime.httpAdmin)
+  await red.runtime.start()
+  // Ours first, so that English is read from it; again after start, which registers the stock texts over it.
+  await registerTexts(red, palette.localesDir)
+  await red.api.start()
+  await registerTexts(red, palette.localesDir)
+
+  return {
+    handle(request, response) {
+      // Express wants the path below the mount in `url` and the whole one in `originalUrl`.
+      Object.assign(request, { originalUrl: request.url })
+      request.url = `/${(request.url ?? '').slice(options.basePath.length)}`
+      red.api.httpAdmin(request, response)
+    },
+    app: red.api.httpAdmin,
+    comms,
+    nodeSets: () => red.runtime.nodes.getNodeList({}),
+    async close() {
+      comms.close()
+      await red.api.stop()
+      await red.runtime.stop()
+    },
+  }
+}
+
+async function registerTexts(red: NodeRed, dir: string): Promise<void> {
+  for (const namespace of ['editor', 'jsonata', 'infotips']) await red.util.i18n.registerMessageCatalog(namespace, dir, `${namespace}.json`)
+}
+
+function toSettings(options: EditorHostOptions, palette: { userDir: string; coreNodesDir: string }, verify: (token: string) => Promise<EditorUser | null>) {
+  const none = { allowInstall: false, allowUpload: false, allowUpdate: false, allowList: [], denyList: ['*'] }
+  return {
+    userDir: palette.userDir,
+    coreNodesDir: palette.coreNodesDir,
+    httpAdminRoot: options.basePath,
+    httpNodeRoot: '/',
+    credentialSecret: false, // the runtime here keeps no credentials to encrypt
+    storageModule: createStorage(options.control.documents),
+    adminAuth: {
+      type: 'credentials',
+      users: async (name: string) => {
+        const user = await options.control.users.get(name)
+        return user && !user.disabled ? toEditorUser(user) : null
+      },
+      // Signing in is done in front of this, with the address of whoever asks.
+      authenticate: async () => null,
+      tokens: verify,
+    },
+    apiMaxLength: '20mb',
+    externalModules: { autoInstall: false, palette: none, modules: none },
+    functionExternalModules: false,
+    telemetry: { enabled: false, updateNotification: false },
+    diagnostics: { enabled: true, ui: true },
+    runtimeState: { enabled: false, ui: false },
+    logging: { console: { level: 'off', metrics: false, audit: false }, ours: { level: 'warn', handler: () => toLogHandler(options.log) } },
+    editorTheme: {
+      page: {
+        title: 'Sluice',
+        favicon: client('favicon.svg'),
+        css: [client('sluice.css')],
+        scripts: [client('form.js'), client('problems.js'), client('shell.js')],
+      },
+      header: { title: 'Sluice', image: client('mark.svg'), url: '/' },
+      deployButton: { type: 'simple' },
+      logout: { redirect: '/sign-in' },
+      menu: {
+        'menu-item-help': { label: 'Sluice', url: '/docs' },
+        'menu-item-import-library': true,
+        'menu-item-projects-menu': false,
+        'menu-item-node-red-version': false,
+      },
+      tours: false,
+      projects: { enabled: false },
+      multiplayer: { enabled: false },
+      codeEditor: { lib: 'monaco', options: {} },
+      palette: {
+        categories: {
+          order: ['subflows', ...Object.keys(categories)],
+          nodeOverrides: Object.fromEntries(options.definitions.filter((one) => one.stockForm && !one.configNode).map((one) => [one.type, one.category])),
+        },
+      },
+    },
+  }
+}
+
+function toLogHandler(log: EditorHostOptions['log']) {
+  const levels: Readonly<Record<number, 'error' | 'warn'>> = { 10: 'error', 20: 'error', 30: 'warn' }
+  return (line: { level: number; msg?: unknown }) => {
+    const level = levels[line.level]
+    if (level && line.msg !== undefined) log?.(level, String(line.msg))
+  }
+}

@@ -1,0 +1,171 @@
+import type { JsonSchema, NodeDefinition, Text } from '../../runtime/core/node.ts'
+
+/** How one property is edited. Plain data: the page builds the form from it. */
+export interface Field {
+  readonly name: string
+  readonly kind: 'text' | 'multiline' | 'number' | 'boolean' | 'choice' | 'expression' | 'template' | 'code' | 'json' | 'table' | 'typed' | 'config'
+  readonly label: Text
+  readonly hint?: Text
+  readonly default: unknown
+  readonly required: boolean
+  readonly choices?: readonly { readonly value: unknown; readonly label: Text }[]
+  /** Columns of a table's rows. */
+  readonly columns?: readonly Field[]
+  /** Rows are plain values, not objects. */
+  readonly plainRows?: boolean
+  /** Property that holds the type of a typed field, and the types it may have. */
+  readonly typeField?: string
+  readonly types?: readonly string[]
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly integer?: boolean
+  readonly pattern?: string
+  /** Type of the config node that a `config` field picks. */
+  readonly configType?: string
+}
+
+/** What the page needs to know to show a node of ours in palette and edit dialog. */
+export interface FormDescription {
+  readonly type: string
+  readonly category: string
+  readonly color: string
+  readonly icon: string
+  readonly inputs: 0 | 1
+  readonly outputLabels: readonly string[]
+  readonly configNode: boolean
+  readonly label: Text
+  readonly summary: Text
+  readonly fields: readonly Field[]
+  readonly credentials: Readonly<Record<string, 'text' | 'password'>>
+}
+
+/** Translations of field texts by property (`headers`, `headers.name` for a column). */
+export type FieldTexts = Readonly<Record<string, { readonly title?: string; readonly description?: string; readonly choices?: Readonly<Record<string, string>> }>>
+
+const colors: Readonly<Record<string, string>> = {
+  entry: '#e7e7ae', reply: '#e7e7ae', callout: '#a9d2e8', transform: '#e2d96e', route: '#e2d96e',
+  sequence: '#e2d96e', script: '#fdd0a2', fault: '#e49191', link: '#dddddd', debug: '#87a980',
+}
+
+/** The edit form of a node, from its definition. */
+export function toForm(definition: NodeDefinition, chinese: FieldTexts): FormDescription {
+  return {
+    type: definition.type,
+    category: definition.configNode ? 'config' : definition.category,
+    color: definition.color ?? colors[definition.category] ?? '#dddddd',
+    icon: definition.icon ?? 'fa-cube',
+    inputs: definition.inputs ?? 1,
+    outputLabels: portsOf(definition),
+    configNode: definition.configNode === true,
+    label: definition.label,
+    summary: definition.summary,
+    fields: toFields(definition.config, chinese, ''),
+    credentials: definition.credentials ?? {},
+  }
+}
+
+/** Ports of a node as it is when it is dropped on the canvas. */
+export function portsOf(definition: NodeDefinition): readonly string[] {
+  if (typeof definition.outputs !== 'function') return definition.outputs
+  try {
+    return definition.outputs(defaultsOf(definition.config))
+  } catch {
+    return [] // a node whose ports need a config that has no default starts without any
+  }
+}
+
+/** The config that a schema's defaults make. */
+export function defaultsOf(schema: JsonSchema): Record<string, unknown> {
+  const defaults: Record<string, unknown> = {}
+  for (const [name, property] of propertiesOf(schema)) if ('default' in property) defaults[name] = property.default
+  return defaults
+}
+
+export function propertiesOf(schema: JsonSchema): [string, JsonSchema][] {
+  return Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>)
+}
+
+function toFields(schema: JsonSchema, chinese: FieldTexts, prefix: string): Field[] {
+  const required = new Set((schema.required ?? []) as string[])
+  const properties = propertiesOf(schema)
+  const names = new Set(properties.map(([name]) => name))
+  const fields: Field[] = []
+  for (const [name, property] of properties) {
+    if (property['x-form'] === 'hidden') continue
+    // `bodyType` beside `body` is the second half of one typed field.
+    if (name.endsWith('Type') && names.has(name.slice(0, -4)) && Array.isArray(property.enum)) continue
+    const typeProperty = properties.find(([other]) => other === `${name}Type`)?.[1]
+    fields.push(toField(name, property, required.has(name), typeProperty, chinese, prefix + name))
+  }
+  return fields
+}
+
+function toField(name: string, schema: JsonSchema, required: boolean, typeProperty: JsonSchema | undefined, chinese: FieldTexts, path: string): Field {
+  const texts = chinese[path] ?? {}
+  const types = Array.isArray(typeProperty?.enum) ? (typeProperty.enum as string[]) : undefined
+  const kind = types ? 'typed' : kindOf(schema)
+  const hint = toText(schema.description, texts.description)
+  const items = (schema.items ?? {}) as JsonSchema
+  return {
+    name,
+    kind,
+    label: toText(schema.title, texts.title) ?? { en: spaced(name), 'zh-TW': texts.title ?? spaced(name) },
+    ...(hint ? { hint } : {}),
+    default: schema.default ?? emptyOf(kind),
+    required,
+    ...(kind === 'choice' ? { choices: choicesOf(schema, texts.choices ?? {}) } : {}),
+    ...(kind === 'table' ? tableOf(items, chinese, path) : {}),
+    ...(types ? { types, typeField: `${name}Type` } : {}),
+    ...(typeof schema.minimum === 'number' ? { minimum: schema.minimum } : {}),
+    ...(typeof schema.maximum === 'number' ? { maximum: schema.maximum } : {}),
+    ...(schema.type === 'integer' ? { integer: true } : {}),
+    ...(typeof schema.pattern === 'string' ? { pattern: schema.pattern } : {}),
+    ...(typeof schema['x-config'] === 'string' ? { configType: schema['x-config'] } : {}),
+  }
+}
+
+function tableOf(items: JsonSchema, chinese: FieldTexts, path: string): Pick<Field, 'columns' | 'plainRows'> {
+  if (propertiesOf(items).length > 0) return { columns: toFields(items, chinese, `${path}.`) }
+  return { columns: [toField('value', items, true, undefined, chinese, `${path}.value`)], plainRows: true }
+}
+
+function kindOf(schema: JsonSchema): Field['kind'] {
+  const wanted = schema['x-form']
+  if (typeof schema['x-config'] === 'string') return 'config'
+  if (wanted === 'expression' || wanted === 'template' || wanted === 'code' || wanted === 'multiline' || wanted === 'table') return wanted
+  if (Array.isArray(schema.enum) || (Array.isArray(schema.oneOf) && schema.oneOf.every((one) => 'const' in (one as object)))) return 'choice'
+  const type = Array.isArray(schema.type) ? schema.type.find((one) => one !== 'null') : schema.type
+  if (type === 'boolean') return 'boolean'
+  if (type === 'number' || type === 'integer') return 'number'
+  if (type === 'array') return 'table'
+  if (type === 'string') return 'text'
+  return 'json'
+}
+
+function choicesOf(schema: JsonSchema, chinese: Readonly<Record<string, string>>): Field['choices'] {
+  const options = Array.isArray(schema.enum)
+    ? schema.enum.map((value: unknown) => ({ const: value, title: undefined }))
+    : (schema.oneOf as { const: unknown; title?: unknown }[])
+  return options.map((option) => {
+    const key = String(option.const)
+    return { value: option.const, label: toText(option.title, chinese[key]) ?? { en: key, 'zh-TW': chinese[key] ?? key } }
+  })
+}
+
+function emptyOf(kind: Field['kind']): unknown {
+  if (kind === 'boolean') return false
+  if (kind === 'table') return []
+  return kind === 'number' || kind === 'json' ? null : ''
+}
+
+/** A schema text is English, or already in both languages. */
+function toText(value: unknown, chinese: string | undefined): Text | undefined {
+  if (typeof value === 'string') return { en: value, 'zh-TW': chinese ?? value }
+  if (typeof value === 'object' && value !== null && 'en' in value) return value as Text
+  return undefined
+}
+
+function spaced(name: string): string {
+  const words = name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase()
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}

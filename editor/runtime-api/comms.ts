@@ -1,0 +1,136 @@
+import type { Control, ControlEvent } from '../../control/contract.ts'
+import type { CommsClient, EditorUser, NodeRed } from '../node-red.ts'
+
+/** Messages that may wait for one browser; more are dropped, the newest first. */
+const queueLimit = 1000
+/** Bytes that may lie unsent on one browser's socket. */
+const bufferLimitBytes = 4 * 1024 * 1024
+
+/** The live connection to the editors: statuses, debug lines, and news of deployments. */
+export interface Comms {
+  /** Node-RED's `runtimeAPI.comms`. */
+  readonly api: {
+    addConnection(options: { client: CommsClient }): Promise<void>
+    removeConnection(options: { client: CommsClient }): Promise<void>
+    subscribe(options: { client: CommsClient; topic: string }): Promise<void>
+    unsubscribe(): Promise<void>
+    receive(): Promise<void>
+  }
+  publish(topic: string, data: unknown, retain?: boolean): void
+  /** Messages that nobody read in time. */
+  dropped(): number
+  close(): void
+}
+
+/**
+ * Fans events of control out to the connected editors. A connection is one signed-in user's; it ends
+ * when that user's token does. `tokenOf` says which token a user object came with.
+ */
+export function createComms(control: Control, util: NodeRed['util'], tokenOf: (user: EditorUser) => string | undefined): Comms {
+  const clients = new Set<CommsClient>()
+  const retained = new Map<string, unknown>()
+  let droppedCount = 0
+
+  function send(client: CommsClient, topic: string, data: unknown): void {
+    if (client.stack.length >= queueLimit || client.ws.bufferedAmount > bufferLimitBytes) {
+      droppedCount++
+      return
+    }
+    client.send(topic, data)
+  }
+
+  function publish(topic: string, data: unknown, retain = false): void {
+    if (retain) retained.set(topic, data)
+    else retained.delete(topic)
+    for (const client of clients) send(client, topic, data)
+  }
+
+  function publishEvent(event: ControlEvent): void {
+    switch (event.kind) {
+      case 'status':
+        return publishStatus(event.node, event.status)
+      case 'debug':
+        return publishDebug(event)
+      case 'release':
+        // Statuses belong to what ran before; gateways report anew.
+        for (const topic of retained.keys()) if (topic.startsWith('status/')) retained.delete(topic)
+        return publish('notification/runtime-deploy', { revision: event.rev }, true)
+      case 'gateway':
+        return
+    }
+  }
+
+  function publishStatus(node: string, status: { fill?: string | undefined; shape?: string | undefined; text?: string | undefined }): void {
+    const { fill, shape, text } = status
+    const shown = fill !== undefined || shape !== undefined || (text !== undefined && text !== '')
+    publish(`status/${node}`, shown ? { fill, shape, text } : {}, shown)
+  }
+
+  function publishDebug({ flow, entry }: Extract<ControlEvent, { kind: 'debug' }>): void {
+    const levels = { error: 20, warn: 30, info: 40 } as const
+    const line = {
+      id: entry.id,
+      z: flow,
+      path: flow,
+      name: entry.name,
+      topic: entry.topic,
+      property: entry.property,
+      msg: structuredCloneOrText(entry.msg), // encodeObject writes into what it is given
+      ...(entry.level && entry.level !== 'info' ? { level: levels[entry.level] } : {}),
+    }
+    publish('debug', util.util.encodeObject(line, { maxLength: 1000 }))
+  }
+
+  const unsubscribe = control.on(publishEvent)
+  const recheck = setInterval(() => void dropEnded(), 10_000)
+  recheck.unref()
+
+  async function dropEnded(): Promise<void> {
+    for (const client of [...clients]) {
+      const token = client.user && tokenOf(client.user)
+      const user = token ? await control.users.verifyToken(token).catch(() => undefined) : undefined
+      if (!user) client.ws.close()
+    }
+  }
+
+  return {
+    api: {
+      async addConnection({ client }) {
+        clients.add(client)
+      },
+      async removeConnection({ client }) {
+        clients.delete(client)
+      },
+      async subscribe({ client, topic }) {
+        for (const [name, data] of retained) if (matchesTopic(topic, name)) send(client, name, data)
+      },
+      unsubscribe: async () => {},
+      receive: async () => {},
+    },
+    publish,
+    dropped: () => droppedCount,
+    close() {
+      clearInterval(recheck)
+      unsubscribe()
+    },
+  }
+}
+
+/** MQTT-like filters of the editor: `status/#`, `notification/+`. Compared by segment: a filter comes from outside. */
+export function matchesTopic(filter: string, topic: string): boolean {
+  const wanted = filter.split('/')
+  const given = topic.split('/')
+  for (const [i, segment] of wanted.entries()) {
+    if (segment === '#') return true
+    if (given[i] === undefined || (segment !== '+' && segment !== given[i])) return false
+  }
+  return wanted.length === given.length
+}
+
+function structuredCloneOrText(value: unknown): unknown {
+  try {
+    return structuredClone(value)
+  } catch {
+    return String(value)
+  }
+}

@@ -1,0 +1,106 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { SecureContextOptions } from 'node:tls'
+import type { Control } from '../control/contract.ts'
+import type { NodeDefinition } from '../runtime/core/node.ts'
+import { createPortal, type SampleApi } from '../portal/portal.ts'
+import { createEditorFront } from './front.ts'
+import { guardUpgrade } from './guard-upgrade.ts'
+import { openEditorHost, type EditorHost } from './host.ts'
+
+export type RawHandler = (request: IncomingMessage, response: ServerResponse) => void
+
+export interface ControlServerOptions {
+  readonly control: Control
+  readonly definitions: readonly NodeDefinition[]
+  /** Node-RED core types that cannot be deployed yet; the docs name them. */
+  readonly notYet?: readonly string[]
+  readonly options: {
+    readonly host: string
+    /** 0 picks a free one. */
+    readonly port: number
+    /** Certificate and key; the port then speaks TLS only. */
+    readonly tls?: SecureContextOptions
+    /** Folder of the control plane's own files; the palette is generated below it. */
+    readonly dataDir: string
+    readonly basePath?: string
+    /** Where gateways serve, for links and the samples to try. */
+    gatewayUrls(): readonly string[]
+    readonly samples?: readonly SampleApi[]
+    /** True when browsers arrive by TLS that ends in front of this port. */
+    readonly cookieSecure?: boolean
+  }
+  /** Handlers by path prefix (`/sync/`): they see the request first and check it themselves. */
+  readonly handlers?: Readonly<Record<string, RawHandler>>
+  readonly log?: (level: 'error' | 'warn', text: string, cause?: unknown) => void
+}
+
+export interface ControlServer {
+  /** Opens the editor and the port. @throws when the port is taken */
+  listen(): Promise<{ readonly url: string; readonly port: number }>
+  /** Ends idle connections, lets requests finish, closes the editor. */
+  close(): Promise<void>
+  /** Takes a renewed certificate into use for new connections. */
+  renewTls(tls: SecureContextOptions): void
+  /** The opened editor, for tests that walk its routes. */
+  readonly editor: EditorHost | undefined
+}
+
+/** The control port: editor, pages, JSON API and whatever handlers it is given, on one server. */
+export function createControlServer({ control, definitions, notYet = [], options, handlers = {}, log }: ControlServerOptions): ControlServer {
+  const basePath = options.basePath ?? '/editor/'
+  const secure = options.cookieSecure ?? options.tls !== undefined
+  const prefixes = Object.entries(handlers)
+  const portal = createPortal({
+    control, definitions, notYet, secure, editorPath: basePath, gatewayUrls: options.gatewayUrls, samples: options.samples ?? [], log,
+  })
+  const server: Server = options.tls ? createTlsServer({ minVersion: 'TLSv1.2', ...options.tls }, handle) : createServer(handle)
+  server.headersTimeout = 15_000
+  server.requestTimeout = 60_000
+  let editor: EditorHost | undefined
+  let front: ReturnType<typeof createEditorFront> | undefined
+
+  function handle(request: IncomingMessage, response: ServerResponse): void {
+    const path = (request.url ?? '/').split('?')[0]!
+    for (const [prefix, handler] of prefixes) if (path.startsWith(prefix)) return handler(request, response)
+    const answered = path.startsWith(basePath) && front ? front(request, response) : portal.handle(request, response)
+    answered.catch((cause: unknown) => {
+      log?.('error', 'A request to the control port failed.', cause)
+      response.destroy()
+    })
+  }
+
+  return {
+    async listen() {
+      guardUpgrade(server, `${basePath}comms`, secure)
+      editor = await openEditorHost({ control, definitions, dir: join(options.dataDir, 'editor'), server, basePath, ...(log ? { log } : {}) })
+      front = createEditorFront({ control, host: editor, basePath, secure })
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(options.port, options.host, () => {
+          server.off('error', reject)
+          resolve()
+        })
+      })
+      const { port } = server.address() as AddressInfo
+      const host = options.host.includes(':') ? `[${options.host}]` : options.host
+      return { url: `${options.tls ? 'https' : 'http'}://${host}:${port}/`, port }
+    },
+    async close() {
+      await editor?.close()
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeIdleConnections()
+      const force = setTimeout(() => server.closeAllConnections(), 2000)
+      await closed
+      clearTimeout(force)
+    },
+    renewTls(tls) {
+      if ('setSecureContext' in server) (server as unknown as { setSecureContext(tls: SecureContextOptions): void }).setSecureContext(tls)
+    },
+    get editor() {
+      return editor
+    },
+  }
+}

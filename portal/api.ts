@@ -1,0 +1,3 @@
+import type { PortalOptions } from './portal.ts'
+import type { PageRoute } from './web/router.ts'
+export function apiRoutes(_options: PortalOptions): PageRoute[] { return [] }

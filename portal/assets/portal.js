@@ -1,0 +1,26 @@
+// Makes pages nicer; everything works without it.
+const language = document.documentElement.lang
+
+// Times in the reader's own zone.
+for (const time of document.querySelectorAll('time[datetime]')) {
+  const date = new Date(time.dateTime)
+  if (!Number.isNaN(date.getTime())) time.textContent = date.toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' })
+}
+
+document.addEventListener('click', async (event) => {
+  const button = event.target.closest('[data-copy]')
+  if (!button) return
+  await navigator.clipboard.writeText(button.dataset.copy)
+  const label = button.textContent
+  button.textContent = button.dataset.copied
+  setTimeout(() => (button.textContent = label), 1500)
+})
+
+// A form is sent once, however often its button is pressed.
+document.addEventListener('submit', (event) => {
+  if (event.target.dataset.sent) return event.preventDefault()
+  event.target.dataset.sent = 'yes'
+})
+addEventListener('pageshow', () => {
+  for (const form of document.forms) delete form.dataset.sent
+})

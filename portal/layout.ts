@@ -1,0 +1,60 @@
+import { html, type Html } from './html.ts'
+import { translator, type TextKey } from './texts.ts'
+import type { Exchange } from './web/exchange.ts'
+
+export interface Page {
+  readonly title: string
+  readonly body: Html
+  /** Entry of the main menu this page belongs to. */
+  readonly section?: TextKey
+  /** Said at the top and announced to screen readers. */
+  readonly notice?: { readonly kind: 'good' | 'bad'; readonly text: string }
+}
+
+const menu: readonly { key: TextKey; href: string; admin?: boolean }[] = [
+  { key: 'start', href: '/' },
+  { key: 'editor', href: '/editor/' },
+  { key: 'releases', href: '/releases' },
+  { key: 'gateways', href: '/gateways' },
+  { key: 'users', href: '/users', admin: true },
+  { key: 'docs', href: '/docs' },
+]
+
+/** A whole page around its content. */
+export function layout(exchange: Exchange, page: Page): Html {
+  const { language, user } = exchange
+  const t = translator(language)
+  const other = language === 'en' ? 'zh-TW' : 'en'
+  const here = exchange.method === 'GET' ? exchange.url.pathname + exchange.url.search : exchange.url.pathname
+  return html`<!doctype html>
+<html lang="${language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${page.title} · Sluice</title>
+<link rel="icon" href="/assets/mark.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/assets/portal.css">
+<script src="/assets/portal.js" defer></script>
+</head>
+<body>
+<a class="skip" href="#main">${t('skip')}</a>
+<header class="top">
+  <a class="brand" href="/"><img src="/assets/mark.svg" alt="" width="28" height="28">Sluice</a>
+  ${user && html`<nav aria-label="${t('mainMenu')}"><ul>${menu
+    .filter((item) => !item.admin || user.role === 'admin')
+    .map((item) => html`<li><a href="${item.href}"${item.key === page.section && html` aria-current="page"`}>${t(item.key)}</a></li>`)}</ul></nav>`}
+  <div class="tools">
+    <form method="post" action="/language"><input type="hidden" name="language" value="${other}"><input type="hidden" name="next" value="${here}">
+      <button class="quiet" lang="${other}">${t('otherLanguage')}</button></form>
+    ${user && html`<a href="/account"${page.section === 'account' && html` aria-current="page"`}>${user.name}</a>
+    <form method="post" action="/sign-out"><button class="quiet">${t('signOut')}</button></form>`}
+  </div>
+</header>
+<main id="main" tabindex="-1">
+${page.notice && html`<p class="notice ${page.notice.kind}" role="${page.notice.kind === 'bad' ? 'alert' : 'status'}">${page.notice.text}</p>`}
+${page.body}
+</main>
+</body>
+</html>`
+}

@@ -1,0 +1,111 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Refused, type Control } from '../control/contract.ts'
+import type { NodeDefinition } from '../runtime/core/node.ts'
+import { apiRoutes } from './api.ts'
+import { sendAsset } from './assets.ts'
+import { html } from './html.ts'
+import { layout } from './layout.ts'
+import { accountRoutes } from './pages/account.ts'
+import { docsRoutes } from './pages/docs.ts'
+import { gatewayRoutes } from './pages/gateways.ts'
+import { releaseRoutes } from './pages/releases.ts'
+import { signInRoutes } from './pages/sign-in.ts'
+import { startRoutes } from './pages/start.ts'
+import { userRoutes } from './pages/users.ts'
+import { translator } from './texts.ts'
+import type { Exchange } from './web/exchange.ts'
+import { toLanguage } from './web/language.ts'
+import { redirect, sendHtml, sendJson, sendProblem, toRefused } from './web/reply.ts'
+import { findRoute, type PageRoute } from './web/router.ts'
+import { setSecurityHeaders } from './web/security-headers.ts'
+import { identify, isSameOrigin, mayUse } from './web/session.ts'
+
+/** An API that the start page offers to try. `path` begins with a slash and is ready to be called. */
+export interface SampleApi {
+  readonly title: { readonly en: string; readonly 'zh-TW': string }
+  readonly path: string
+  readonly method?: string
+}
+
+export interface PortalOptions {
+  readonly control: Control
+  readonly definitions: readonly NodeDefinition[]
+  readonly notYet: readonly string[]
+  readonly secure: boolean
+  readonly editorPath: string
+  gatewayUrls(): readonly string[]
+  readonly samples: readonly SampleApi[]
+  readonly log?: ((level: 'error' | 'warn', text: string, cause?: unknown) => void) | undefined
+}
+
+export interface Portal {
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>
+  /** What it answers and who may ask, for the test that tries every one of them. */
+  readonly routes: readonly PageRoute[]
+}
+
+/** The pages beside the editor, and the JSON API of the command line. */
+export function createPortal(options: PortalOptions): Portal {
+  const routes: readonly PageRoute[] = [
+    ...signInRoutes(options), ...startRoutes(options), ...accountRoutes(options), ...userRoutes(options),
+    ...releaseRoutes(options), ...gatewayRoutes(options), ...docsRoutes(options), ...apiRoutes(options),
+  ]
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    setSecurityHeaders(response, 'page', options.secure)
+    const url = new URL(request.url ?? '/', 'http://sluice')
+    const method = request.method ?? 'GET'
+    if (url.pathname === '/healthz') return sendJson(response, 200, { status: 'ok' })
+    if (url.pathname.startsWith('/assets/')) return sendAsset(response, url.pathname.slice('/assets/'.length))
+    response.setHeader('cache-control', 'no-store') // pages show what only the signed-in may see
+    const identity = await identify(request, options.control.users, options.secure)
+    const exchange: Exchange = {
+      request, response, method, url, ...identity,
+      language: toLanguage(request.headers.cookie, request.headers['accept-language']),
+      from: request.socket.remoteAddress ?? '',
+    }
+    const isApi = url.pathname.startsWith('/api/')
+    try {
+      await answer(exchange, isApi)
+    } catch (thrown) {
+      if (response.headersSent) return void response.destroy()
+      const refused = toRefused(thrown)
+      if (refused.status >= 500) options.log?.('error', `${method} ${url.pathname} failed.`, thrown)
+      if (isApi) sendProblem(response, refused)
+      else sendRefusal(exchange, refused)
+    }
+  }
+
+  async function answer(exchange: Exchange, isApi: boolean): Promise<void> {
+    const { method, url, user, response } = exchange
+    const match = findRoute(routes, method, url.pathname)
+    if (match.kind === 'method') {
+      response.setHeader('allow', match.allow.join(', '))
+      throw new Refused('method.none', 405, `${url.pathname} does not answer ${method}.`)
+    }
+    const access = match.kind === 'found' ? match.route.access : 'viewer' // nobody learns what is not there
+    if (!mayUse(user, access)) {
+      if (user) throw new Refused('auth.role', 403, translator(exchange.language)('notAllowed'))
+      if (isApi) {
+        response.setHeader('www-authenticate', 'Bearer')
+        throw new Refused('auth.required', 401, 'Send a bearer token.')
+      }
+      return redirect(response, `/sign-in?next=${encodeURIComponent(method === 'GET' ? url.pathname + url.search : '/')}`)
+    }
+    if (match.kind === 'none') throw new Refused('route.none', 404, translator(exchange.language)('notFound'))
+    const writes = method !== 'GET' && method !== 'HEAD'
+    const byBrowser = exchange.byCookie || !user // a form, also the one that signs in; a bearer token is sent knowingly
+    if (writes && byBrowser && !isSameOrigin(exchange.request)) throw new Refused('auth.origin', 403, translator(exchange.language)('wrongOrigin'))
+    await match.route.handle(exchange, match.params)
+  }
+
+  return { handle, routes }
+}
+
+function sendRefusal(exchange: Exchange, refused: Refused): void {
+  const t = translator(exchange.language)
+  const body = html`<h1>${t('wentWrong')}</h1>
+${refused.problems.length > 0 && html`<ul class="problems">${refused.problems.map((problem) => html`<li>${problem.message} ${problem.remedy}</li>`)}</ul>`}
+<p><a class="button" href="${exchange.request.headers.referer && isSameOrigin(exchange.request) ? exchange.request.headers.referer : '/'}">${t('back')}</a></p>`
+  sendHtml(exchange.response, refused.status, layout(exchange, { title: t('wentWrong'), body, notice: { kind: 'bad', text: refused.message } }))
+}

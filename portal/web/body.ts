@@ -1,0 +1,36 @@
+import type { IncomingMessage } from 'node:http'
+import { Refused } from '../../control/contract.ts'
+
+/** The body's bytes. @throws Refused `body.too_large` 413 */
+export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request) {
+    bytes += (chunk as Buffer).length
+    if (bytes > limitBytes) throw new Refused('body.too_large', 413, `The body is larger than the limit of ${limitBytes} bytes.`)
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** A JSON body. @throws Refused `body.malformed` 400, `body.too_large` 413 */
+export async function readJson(request: IncomingMessage, limitBytes: number): Promise<unknown> {
+  const text = (await readBody(request, limitBytes)).toString('utf8')
+  if (text === '') return undefined
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new Refused('body.malformed', 400, `The body is not valid JSON: ${(cause as Error).message}.`)
+  }
+}
+
+/** Fields of an HTML form (application/x-www-form-urlencoded). */
+export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+  return new URLSearchParams((await readBody(request, 64 * 1024)).toString('utf8'))
+}
+
+/** A JSON value as an object with nothing known about its fields. @throws Refused `body.malformed` 400 */
+export function asRecord(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw new Refused('body.malformed', 400, 'The body must be a JSON object.')
+}

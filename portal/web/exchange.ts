@@ -1,0 +1,25 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { User } from '../../control/contract.ts'
+import type { Language } from './language.ts'
+
+/** One request of the control port with what the door found out about it. Lives as long as the request. */
+export interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly method: string
+  /** Only path and query are to be trusted; the origin is a placeholder. */
+  readonly url: URL
+  readonly language: Language
+  /** Address of the peer: what failed sign-ins are counted against. */
+  readonly from: string
+  readonly user?: User
+  /** The token the user came with; absent for nobody. */
+  readonly token?: string
+  /** True when the token came in the session cookie, so that a page of another origin may have sent it. */
+  readonly byCookie: boolean
+}
+
+/** Parts of the path that a route captured, decoded. */
+export type Params = Readonly<Record<string, string>>
+
+export type Handler = (exchange: Exchange, params: Params) => Promise<void> | void

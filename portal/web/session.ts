@@ -1,0 +1,68 @@
+import type { IncomingMessage } from 'node:http'
+import { parseCookie, stringifySetCookie } from 'cookie'
+import type { Role, User, Users } from '../../control/contract.ts'
+import type { Access } from './router.ts'
+
+/** How long a page session lasts, ms. */
+export const sessionMs = 12 * 3600 * 1000
+
+export interface Identity {
+  readonly user?: User
+  readonly token?: string
+  readonly byCookie: boolean
+}
+
+/** With TLS the prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis §4.1.3.2). */
+export function sessionCookieName(secure: boolean): string {
+  return secure ? '__Host-sluice' : 'sluice'
+}
+
+export function toSessionCookie(token: string, secure: boolean): string {
+  return stringifySetCookie({ ...attributes(secure), value: token, maxAge: sessionMs / 1000 })
+}
+
+export function toEndedSessionCookie(secure: boolean): string {
+  return stringifySetCookie({ ...attributes(secure), value: '', maxAge: 0 })
+}
+
+function attributes(secure: boolean) {
+  return { name: sessionCookieName(secure), httpOnly: true, sameSite: 'strict', secure, path: '/' } as const
+}
+
+/** Who sends this request: a bearer token first, else the session cookie. A stale bearer token does not hide a good cookie. */
+export async function identify(request: IncomingMessage, users: Users, secure: boolean): Promise<Identity> {
+  const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+  if (bearer) {
+    const user = await users.verifyToken(bearer)
+    if (user) return { user, token: bearer, byCookie: false }
+  }
+  const cookie = parseCookie(request.headers.cookie ?? '')[sessionCookieName(secure)]
+  if (!cookie) return { byCookie: false }
+  const user = await users.verifyToken(cookie)
+  return user ? { user, token: cookie, byCookie: true } : { byCookie: false }
+}
+
+/**
+ * Whether the request comes from a page of this very origin. Needed whenever the browser adds the right
+ * to act by itself (a cookie). Browsers send `Sec-Fetch-Site` to trustworthy origins only, so that plain
+ * HTTP on another address falls back to `Origin`, which they send with every POST.
+ */
+export function isSameOrigin(request: IncomingMessage): boolean {
+  const site = request.headers['sec-fetch-site']
+  if (site !== undefined) return site === 'same-origin'
+  const { origin, host } = request.headers
+  if (!origin || !host) return false
+  try {
+    return new URL(origin).host === host
+  } catch {
+    return false // `null` and the like
+  }
+}
+
+const rank: Readonly<Record<Role, number>> = { viewer: 1, editor: 2, admin: 3 }
+
+/** Whether a user may use what needs `access`. */
+export function mayUse(user: User | undefined, access: Access): boolean {
+  if (access === 'public') return true
+  return user !== undefined && rank[user.role] >= rank[access]
+}
