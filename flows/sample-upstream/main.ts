@@ -3,7 +3,7 @@ import { sampleDocuments } from './documents.ts'
 import { openSampleUpstream } from './service.ts'
 
 /** The process that `start` runs beside the gateways: `main.ts PORT [LATENCY_MS]`. */
-const channel = openChildChannel(0)
+const channel = openChildChannel(0, true)
 const [port = '0', latencyMs = '0'] = process.argv.slice(2)
 try {
   const documents = sampleDocuments(new Date())

@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { commandEnvironment, describeSettings, loadSettings, settingNames, settingSchemas, SettingsError, variableOf, type Settings } from '../settings.ts'
 import { CommandFailed, createOutput, exitCodes, type Output } from './outcome.ts'
-import { projectDir } from './start/plan.ts'
+import { projectVersion } from './project-version.ts'
 
 /** Runs one command. Resolves with the exit code; modules of a command are loaded when it is called. */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
@@ -144,8 +142,4 @@ function explain(thrown: unknown, json: boolean): number {
 /** Refusals of control and faults carry a stable code beside their sentence. */
 function isRefusal(thrown: unknown): boolean {
   return thrown instanceof Error && typeof (thrown as { code?: unknown }).code === 'string' && typeof (thrown as { status?: unknown }).status === 'number'
-}
-
-function projectVersion(): string {
-  return (JSON.parse(readFileSync(join(projectDir, 'package.json'), 'utf8')) as { version: string }).version
 }

@@ -43,18 +43,21 @@ export interface ChildChannel {
 }
 
 /**
- * Opens the channel. Under a supervisor the process ends when the channel closes (its parent is gone,
- * however it went) and leaves Ctrl-C to the supervisor, which reaches the whole foreground group.
+ * Opens the channel. Under a supervisor the process leaves Ctrl-C to it, which reaches the whole
+ * foreground group. In both cases it ends when its channel closes: its parent is gone, however it went.
  */
-export function openChildChannel(drainLimitMs: number): ChildChannel {
-  const supervised = typeof process.send === 'function'
+export function openChildChannel(drainLimitMs: number, supervised: boolean): ChildChannel {
   const listeners: ((message: ToChild) => void)[] = []
   const stopAsked = new Promise<number>((settle) => {
     process.once('SIGTERM', () => settle(drainLimitMs))
-    if (!supervised) process.once('SIGINT', () => settle(drainLimitMs))
-    else {
+    process.on('disconnect', () => process.exit(0))
+    if (!supervised) {
+      process.once('SIGINT', () => {
+        settle(drainLimitMs)
+        process.once('SIGINT', () => process.exit(1))
+      })
+    } else {
       process.on('SIGINT', () => {})
-      process.on('disconnect', () => process.exit(0))
       process.on('message', (message: ToChild) => {
         if (message.say === 'stop') settle(message.limitMs)
         for (const listener of listeners) listener(message)
@@ -64,7 +67,7 @@ export function openChildChannel(drainLimitMs: number): ChildChannel {
   return {
     supervised,
     tell(message) {
-      if (process.connected) process.send?.(message, undefined, {}, () => {}) // a parent that just went is handled by 'disconnect'
+      if (supervised && process.connected) process.send?.(message, undefined, {}, () => {}) // a parent that just went is handled by 'disconnect'
     },
     hear: (listener) => void listeners.push(listener),
     stopAsked,
@@ -74,7 +77,7 @@ export function openChildChannel(drainLimitMs: number): ChildChannel {
 /** Tells the supervisor, or the person at the terminal, why the process cannot start, and ends it. */
 export async function failToStart(channel: ChildChannel, thrown: unknown): Promise<never> {
   const error = thrown as NodeJS.ErrnoException & { port?: number }
-  const busyPort = error?.code === 'EADDRINUSE' ? error.port : undefined
+  const busyPort = error?.code === 'EADDRINUSE' || error?.code === 'port.busy' ? error.port : undefined
   const sentence = thrown instanceof Error ? thrown.message : String(thrown)
   if (!channel.supervised) process.stderr.write(`${sentence}\n`)
   else {

@@ -110,7 +110,7 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
       return createChild({
         name,
         file: join(projectDir, 'runtime', 'cli', 'gateway-process.ts'),
-        args: [`--number=${index + 1}`, ...(count > 1 ? ['--shared-port'] : [])],
+        args: [`--number=${index + 1}`, ...(count > 1 ? ['--shared-port'] : []), ...(settings.samples ? ['--expect-release'] : [])],
         execArgv: gatewayFlags(settings),
         env: () => {
           const opsPort = settings.opsPort + index

@@ -1,0 +1,102 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { CommandFailed } from './outcome.ts'
+
+/** One promise of an API: a request, what its upstreams say, and the answer. */
+export interface FlowCase {
+  readonly name: string
+  readonly request: {
+    readonly method?: string
+    /** Path and query. */
+    readonly url: string
+    readonly headers?: Readonly<Record<string, string>>
+    /** A text as it is; anything else as JSON. */
+    readonly body?: unknown
+  }
+  readonly upstreams?: readonly PlayedUpstream[]
+  readonly expect: {
+    readonly status: number
+    /** These headers with exactly these values, among others. */
+    readonly headers?: Readonly<Record<string, string>>
+    /** The body holds at least this: named properties are compared, others may be there; lists are compared whole. */
+    readonly json?: unknown
+    /** Expressions over `{status, headers, body}`; each must give true. */
+    readonly jsonata?: string | readonly string[]
+    /** The whole body. */
+    readonly text?: string
+  }
+}
+
+/** An answer for every callout whose method and URL match. The first that matches answers. */
+export interface PlayedUpstream {
+  /** `*` in the URL stands for anything; the method is GET unless said. */
+  readonly match: { readonly method?: string; readonly url: string }
+  readonly reply: {
+    readonly status?: number
+    readonly headers?: Readonly<Record<string, string>>
+    readonly body?: unknown
+    /** A file beside cases.json in place of `body`. */
+    readonly file?: string
+    /** Fails instead of answering: `timeout` or `connect`. */
+    readonly fail?: 'timeout' | 'connect'
+  }
+}
+
+/**
+ * The cases of a file, with the files they name read in.
+ * @throws CommandFailed naming the file, the case and what is missing
+ */
+export async function readCases(file: string): Promise<FlowCase[]> {
+  let json: unknown
+  try {
+    json = JSON.parse(await readFile(file, 'utf8'))
+  } catch (thrown) {
+    throw new CommandFailed(`${file} cannot be read: ${(thrown as Error).message}.`, { file })
+  }
+  if (!Array.isArray(json)) throw new CommandFailed(`${file} holds no list of cases.`, { file })
+  return Promise.all(json.map(async (one: FlowCase, index) => {
+    const reason = flawOf(one)
+    if (reason) throw new CommandFailed(`${file}, case ${index + 1}${one?.name ? ` “${one.name}”` : ''}: ${reason}.`, { file })
+    const upstreams = await Promise.all((one.upstreams ?? []).map(async (upstream) => ({ ...upstream, reply: await withFile(upstream.reply, dirname(file)) })))
+    return { ...one, upstreams }
+  }))
+}
+
+function flawOf(one: FlowCase | null): string | undefined {
+  if (one === null || typeof one !== 'object') return 'it is not an object'
+  if (typeof one.name !== 'string' || one.name === '') return 'it has no name'
+  if (typeof one.request?.url !== 'string' || !one.request.url.startsWith('/')) return 'request.url is to be a path such as /hello'
+  if (!Number.isInteger(one.expect?.status)) return 'expect.status is to be a number'
+  if ((one.upstreams ?? []).some((upstream) => typeof upstream.match?.url !== 'string' || typeof upstream.reply !== 'object')) return 'every upstream needs match.url and reply'
+  return undefined
+}
+
+async function withFile(reply: PlayedUpstream['reply'], folder: string): Promise<PlayedUpstream['reply']> {
+  if (reply.file === undefined) return reply
+  const path = resolve(folder, reply.file)
+  try {
+    return { ...reply, body: await readFile(path, 'utf8') }
+  } catch (thrown) {
+    throw new CommandFailed(`${path}, which a case names, cannot be read (${(thrown as NodeJS.ErrnoException).code ?? String(thrown)}).`)
+  }
+}
+
+/** Where an answer departs from what is expected, one line each: place, expected, got. */
+export function differences(expected: unknown, actual: unknown, at = 'body'): string[] {
+  if (Array.isArray(expected)) {
+    if (!Array.isArray(actual)) return [`${at}: expected a list, got ${shown(actual)}`]
+    const length = expected.length === actual.length ? [] : [`${at}: expected ${expected.length} items, got ${actual.length}`]
+    return [...length, ...expected.slice(0, actual.length).flatMap((item, index) => differences(item, actual[index], `${at}[${index}]`))]
+  }
+  if (expected !== null && typeof expected === 'object') {
+    if (actual === null || typeof actual !== 'object' || Array.isArray(actual)) return [`${at}: expected an object, got ${shown(actual)}`]
+    return Object.entries(expected).flatMap(([key, value]) =>
+      Object.hasOwn(actual, key) ? differences(value, (actual as Record<string, unknown>)[key], `${at}.${key}`) : [`${at}.${key}: expected ${shown(value)}, it is not there`])
+  }
+  return Object.is(expected, actual) ? [] : [`${at}: expected ${shown(expected)}, got ${shown(actual)}`]
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 160 ? `${text.slice(0, 160)}…` : text
+}

@@ -1,0 +1,114 @@
+import { openControl, type OpenControl } from '../../control/open-control.ts'
+import { createControlServer } from '../../editor/server.ts'
+import { definitions, notYet } from '../../nodes/index.ts'
+import { systemClock } from '../core/clock.ts'
+import type { Log } from '../core/log.ts'
+import { loadTls, watchTls } from '../http/tls-files.ts'
+import type { Settings } from '../settings.ts'
+import { openLog } from '../telemetry/log.ts'
+import { exitCodes } from './outcome.ts'
+import { loadSamples, sampleApis } from './samples.ts'
+import { failToStart, openChildChannel, type ChildChannel } from './start/child-channel.ts'
+import { formatOf } from './start/log-format.ts'
+
+export interface RunControl {
+  /** Put the sample flows live when nothing was ever deployed. */
+  readonly samples: boolean
+  readonly supervised?: boolean
+}
+
+/** The control process: opens the store, serves editor, pages, admin API and the gateways until it is asked to stop. */
+export async function runControl(settings: Settings, { samples, supervised = false }: RunControl): Promise<number> {
+  const channel = openChildChannel(settings.drainLimitMs, supervised)
+  const log = openLog({ level: settings.logLevel, format: formatOf(settings), base: { role: 'control' } })
+  try {
+    const running = await openRunning(settings, samples, channel, log)
+    await channel.stopAsked
+    await running.close()
+    log.flush()
+    process.exit(exitCodes.done)
+  } catch (thrown) {
+    log.flush()
+    return failToStart(channel, thrown)
+  }
+}
+
+async function openRunning(settings: Settings, samples: boolean, channel: ChildChannel, log: Log): Promise<{ close(): Promise<void> }> {
+  const control = await openControl({
+    dataDir: settings.dataDir,
+    databaseUrl: settings.databaseUrl,
+    definitions,
+    notYet,
+    log,
+    clock: systemClock,
+    adminPassword: settings.adminPassword,
+    credentialsKey: settings.credentialKey,
+  })
+  if (samples) await deploySamples(control, log)
+  const urls = await followGatewayUrls(control)
+  const { controlTlsCertFile: certFile, controlTlsKeyFile: keyFile, tlsMinVersion: minVersion } = settings
+  const tlsFiles = certFile && keyFile ? { certFile, keyFile, minVersion } : undefined
+  const tls = tlsFiles && loadTls(tlsFiles)
+  const server = createControlServer({
+    control,
+    definitions,
+    notYet: notYet.map((one) => one.type),
+    options: {
+      host: settings.host,
+      port: settings.controlPort,
+      dataDir: settings.dataDir,
+      gatewayUrls: () => urls.list(),
+      samples: samples ? sampleApis : [],
+      ...(tls ? { tls: { cert: tls.cert, key: tls.key, minVersion } } : {}),
+    },
+    handlers: {
+      '/sync/': (request, response) => {
+        control.syncHandler(request, response).catch((thrown: unknown) => {
+          log.error({ reason: (thrown as Error).message }, 'a gateway could not be answered')
+          response.destroy()
+        })
+      },
+    },
+    log: (level, text, cause) => log[level](cause instanceof Error ? { reason: cause.message } : {}, text),
+  })
+  channel.hear((message) => {
+    if (message.say !== 'joinToken') return
+    control.gateways.createJoinToken('start', 600_000).then(
+      ({ token }) => channel.tell({ say: 'joinToken', forGateway: message.forGateway, token }),
+      (thrown: unknown) => log.error({ reason: (thrown as Error).message }, 'no join token could be made'),
+    )
+  })
+  const { url } = await server.listen()
+  const unwatch = tlsFiles && watchTls(tlsFiles, (renewed) => server.renewTls({ cert: renewed.cert, key: renewed.key, minVersion }), log)
+  const password = await control.firstPassword()
+  log.info({ url }, 'control is ready')
+  channel.tell({ say: 'ready', facts: { url: url.replace(/\/$/, ''), ...(password ? { password } : {}) } })
+  return {
+    async close() {
+      unwatch?.()
+      urls.close()
+      // Streams to gateways would keep the server open: they end first, and gateways serve on without control.
+      await control.close()
+      await server.close()
+    },
+  }
+}
+
+async function deploySamples(control: OpenControl, log: Log): Promise<void> {
+  const releases = await control.releases.list({ limit: 1 })
+  if (releases.length > 0) return
+  const nodes = await loadSamples()
+  const { release } = await control.flows.deploy({ nodes, user: 'start', comment: 'Sample flows' })
+  log.info({ release }, 'the sample flows were deployed')
+}
+
+/** Where the gateways serve, as they said themselves. */
+async function followGatewayUrls(control: OpenControl): Promise<{ list(): readonly string[]; close(): void }> {
+  const urls = new Map<string, string>()
+  const note = (gateway: { id: string; url?: string }) => void (gateway.url && urls.set(gateway.id, gateway.url))
+  const close = control.on((event) => {
+    if (event.kind === 'gateway' && typeof event.gateway !== 'string') note(event.gateway)
+  })
+  for (const gateway of await control.gateways.list()) note(gateway)
+  return { list: () => [...new Set(urls.values())], close }
+}
