@@ -1,0 +1,275 @@
+import { randomUUID } from 'node:crypto'
+import { stringify } from 'node:querystring'
+import mustache from 'mustache'
+import { Body, payloadOf } from '../../runtime/core/body.ts'
+import { type Fault, fault, toFault } from '../../runtime/core/fault.ts'
+import type { Message } from '../../runtime/core/message.ts'
+import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
+import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
+import type { Run } from '../../runtime/core/run.ts'
+import type { Evaluate } from '../../runtime/core/sandbox.ts'
+import type { Sends } from '../../runtime/core/step.ts'
+import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
+import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
+import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
+import { toCookieHeader, toResponseCookies } from './cookies.ts'
+import { answerDigest } from './digest.ts'
+import { toMultipart } from './multipart.ts'
+import { checkHeaders, compileHeaders, type HeaderRow, type RequestHeaders } from './request-headers.ts'
+import { addToQuery, toRequestUrl } from './request-url.ts'
+
+export interface HttpRequestConfig {
+  readonly method: string
+  readonly ret: 'txt' | 'bin' | 'obj'
+  readonly paytoqs: 'ignore' | 'query' | 'body'
+  readonly url: string
+  readonly tls: string
+  readonly persist: boolean
+  readonly proxy: string
+  readonly insecureHTTPParser: boolean
+  readonly authType: '' | 'basic' | 'digest' | 'bearer'
+  readonly senderr: boolean
+  readonly headers: readonly HeaderRow[]
+  readonly responseLimitBytes: number
+}
+
+/** Node-RED's: as long as a call may take when the message does not say. */
+const defaultTimeoutMs = 120_000
+const redirectLimit = 21
+
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+/** Node-RED's `http request`: one call to a server, with Node-RED's meaning of config and message. */
+export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
+  type: 'http request',
+  category: 'callout',
+  label: { en: 'http request', 'zh-TW': 'HTTP 請求' },
+  summary: { en: 'Sends an HTTP request and returns the response.', 'zh-TW': '送出 HTTP 請求並回傳回應。' },
+  icon: 'white-globe.svg',
+  stockForm: 'network/21-httprequest',
+  credentials: { user: 'text', password: 'password' },
+  outputs: ['out'],
+  faults: [
+    'upstream.connect', 'upstream.dns', 'upstream.tls', 'upstream.timeout', 'upstream.eof', 'upstream.too_large', 'upstream.body', 'upstream.redirects', 'upstream.url',
+    'upstream.header', 'egress.denied', 'step.config', 'template.error',
+  ],
+  config: {
+    type: 'object',
+    properties: {
+      method: { type: 'string', default: 'GET', description: '“use” takes msg.method.' },
+      ret: { enum: ['txt', 'bin', 'obj'], default: 'txt' },
+      paytoqs: { enum: ['ignore', 'query', 'body'], default: 'ignore', description: 'What a GET does with the payload.' },
+      url: { type: 'string', default: '', description: 'May hold {{payload.x}}; empty: msg.url.' },
+      tls: { type: 'string', default: '' },
+      persist: { type: 'boolean', default: false },
+      proxy: { type: 'string', default: '' },
+      insecureHTTPParser: { type: 'boolean', default: false },
+      authType: { enum: ['', 'basic', 'digest', 'bearer'], default: '' },
+      senderr: { type: 'boolean', default: false, description: 'Send errors to Catch nodes only.' },
+      headers: {
+        type: 'array',
+        default: [],
+        items: {
+          type: 'object',
+          properties: { keyType: { type: 'string', default: 'other' }, keyValue: { type: 'string', default: '' }, valueType: { type: 'string', default: 'other' }, valueValue: { type: 'string', default: '' } },
+        },
+      },
+      responseLimitBytes: { type: 'integer', minimum: 0, default: 52_428_800, description: 'Largest answer taken, unpacked.' },
+    },
+  },
+  migrate(config) {
+    const { paytoqs, headers, ...rest } = config
+    return {
+      ...rest,
+      paytoqs: paytoqs === true || paytoqs === 'query' ? 'query' : paytoqs === 'body' ? 'body' : 'ignore',
+      ...(Array.isArray(headers) ? { headers } : {}),
+      ...Object.fromEntries(['tls', 'proxy'].filter((name) => config[name] === null).map((name) => [name, ''])),
+    }
+  },
+  check(config, facts) {
+    const problems: NodeProblem[] = []
+    if (config.url.includes('://') && !/^\s*(?:https?:|\{\{|\$\{)/i.test(config.url)) {
+      problems.push({ code: 'callout.url', property: 'url', message: `“${config.url}” is neither an http nor an https URL.`, remedy: 'Enter an address that begins with http:// or https://.' })
+    }
+    const template = checkTemplate(config.url)
+    if (template) problems.push(template)
+    if (config.method !== 'use' && !token.test(config.method)) problems.push({ code: 'callout.method', property: 'method', message: `“${config.method}” is no HTTP method.`, remedy: 'Choose a method from the list.' })
+    for (const message of checkHeaders(config.headers)) problems.push({ code: 'value.path', property: 'headers', message, remedy: 'Write it like payload.items[0].name.' })
+    if (config.tls !== '' && facts.typeOf(config.tls) !== 'tls-config') problems.push({ code: 'config.missing', property: 'tls', message: 'The TLS configuration that the http request refers to does not exist.', remedy: 'Choose another one, or none.' })
+    if (config.proxy !== '') problems.push({ code: 'callout.proxy', property: 'proxy', message: 'Callouts through a proxy are not available yet.', remedy: 'Untick “Use proxy”.' })
+    if (config.insecureHTTPParser) {
+      problems.push({ code: 'callout.insecure_parser', property: 'insecureHTTPParser', message: 'The lenient HTTP parser is not available: it takes answers that can be read in two ways (request smuggling).', remedy: 'Untick “Disable strict HTTP parsing”.' })
+    }
+    return problems
+  },
+  async compile(config, scope) {
+    const urlOf = await compileUrl(config.url, scope)
+    const headersOf = compileHeaders(config.headers)
+    const tlsNode = config.tls === '' ? undefined : scope.configNode(config.tls)
+    const tls = tlsNode && toUpstreamTls(tlsNode, (name) => scope.env(name))
+    const credentials = { user: textOf(scope.credentials.user), password: textOf(scope.credentials.password) }
+    let failing = false
+
+    /** The request, and the credentials that a Digest challenge is answered with. */
+    function build(urlText: unknown, message: Message): { request: UpstreamRequest; url: URL; user: string; password: string } {
+      if (typeof urlText !== 'string' || urlText.trim() === '') throw fault('step.config', { message: 'No URL is given: set it in the node or in msg.url.' })
+      const { url, ...inUrl } = toRequestUrl(urlText, tlsNode !== undefined)
+      const user = credentials.user === '' ? inUrl.user : credentials.user
+      const password = credentials.password === '' ? inUrl.password : credentials.password
+      const method = config.method === 'use' ? (typeof message.method === 'string' && token.test(message.method) ? message.method.toUpperCase() : 'GET') : config.method.toUpperCase()
+      const headers = headersOf(message)
+      const cookie = toCookieHeader(headers.get('cookie')?.value.toString(), message.cookies)
+      if (cookie !== undefined) headers.set('cookie', { name: 'Cookie', value: cookie })
+      authorize(headers, config.authType, user, password)
+      const body = bodyOf(method, message, headers, config.paytoqs)
+      if (method === 'GET' && config.paytoqs === 'query' && message.payload !== undefined) addToQuery(url, payloadOf(message))
+      return {
+        request: {
+          method,
+          url: url.href,
+          headers: Object.fromEntries([...headers.values()].map(({ name, value }) => [name, value])),
+          body,
+          timeoutMs: timeoutOf(message.requestTimeout),
+          responseLimitBytes: config.responseLimitBytes,
+          redirects: message.followRedirects === undefined || Boolean(message.followRedirects) ? redirectLimit : 0,
+          ...(tls ? { tls } : {}),
+        },
+        url,
+        user,
+        password,
+      }
+    }
+
+    async function call(message: Message, run: Run): Promise<Sends<'out'>> {
+      let shown = config.url
+      try {
+        const urlText = await urlOf(message, run)
+        if (typeof urlText === 'string') shown = urlText.replace(/\/\/[^/?#]*@/, '//')
+        const { request, url, user, password } = build(urlText, message)
+        let reply = await scope.upstream.request(request, run)
+        if (reply.status === 401 && config.authType === 'digest') {
+          const authorization = answerDigest(reply.headers['www-authenticate'], request.method, url.pathname + url.search, { user, password }, randomUUID().replaceAll('-', ''))
+          if (authorization !== undefined) reply = await scope.upstream.request({ ...request, headers: { ...request.headers, Authorization: authorization } }, run)
+        }
+        if (failing) scope.status({})
+        failing = false
+        return { out: toMessage(message, reply, config.ret, run) }
+      } catch (error) {
+        return fail(message, toFault(error), shown, run)
+      }
+    }
+
+    function fail(message: Message, reason: Fault, url: string, run: Run): Sends<'out'> {
+      if (run.signal.aborted) throw reason
+      failing = true
+      scope.status({ fill: 'red', shape: 'ring', text: reason.title }, run)
+      if (config.senderr) throw reason
+      // Node-RED's way without the option: the error goes to Catch nodes and the message goes on as well.
+      scope.error(reason, message, run)
+      return { out: { ...message, payload: `${reason.message} : ${url}`, statusCode: codeOf(reason) } }
+    }
+
+    return call
+  },
+})
+
+/** Node-RED merges in that order: the answer's fields over the message's. */
+function toMessage(message: Message, reply: UpstreamReply, ret: HttpRequestConfig['ret'], run: Run): Message {
+  const setCookie = reply.headers['set-cookie']
+  return {
+    ...message,
+    payload: toPayload(reply, ret, run),
+    statusCode: reply.status,
+    headers: markUpstreamHeaders(reply.headers),
+    responseUrl: reply.url,
+    redirectList: reply.redirects.map((hop, index) => ({
+      location: reply.redirects[index + 1]?.url ?? reply.url,
+      ...(hop.setCookie ? { cookies: toResponseCookies(hop.setCookie) } : {}),
+    })),
+    ...(setCookie === undefined ? {} : { responseCookies: toResponseCookies([setCookie].flat()) }),
+  }
+}
+
+function toPayload({ body, status }: UpstreamReply, ret: HttpRequestConfig['ret'], run: Run): unknown {
+  if (ret === 'bin') return body.bytes()
+  if (ret === 'txt') return body.bytes().toString('utf8')
+  if (status === 204) return {}
+  if (body.jsonText() !== undefined && body.bytes().length > 0) return body // says it is JSON: parsed when somebody reads it
+  const text = body.bytes().toString('utf8')
+  try {
+    return JSON.parse(text) as unknown
+  } catch (error) {
+    run.log.warn({ reason: (error as Error).message }, 'http request: the answer is not valid JSON and stays text')
+    return text
+  }
+}
+
+function bodyOf(method: string, message: Message, headers: RequestHeaders, paytoqs: HttpRequestConfig['paytoqs']): Buffer | string | undefined {
+  const { payload } = message
+  if (payload === undefined || method === 'HEAD' || (method === 'GET' && paytoqs !== 'body')) return undefined
+  const contentType = headers.get('content-type')?.value
+  const announce = (value: string) => headers.set('content-type', { name: headers.get('content-type')?.name ?? 'Content-Type', value })
+  if (payload instanceof Body && payload.jsonText() !== undefined && contentType === undefined) {
+    if (method !== 'GET') announce('application/json')
+    return payload.bytes()
+  }
+  const value = payloadOf(message)
+  if (typeof value === 'string') return value
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  if (typeof value === 'number') return String(value)
+  if (method === 'GET') return JSON.stringify(value)
+  if (contentType === 'multipart/form-data' && typeof value === 'object' && value !== null) {
+    const form = toMultipart(value as Record<string, unknown>, `----${randomUUID()}`)
+    announce(form.contentType)
+    return form.body
+  }
+  if (contentType === 'application/x-www-form-urlencoded') return stringify(value as Record<string, string>)
+  if (contentType === undefined) announce('application/json')
+  return JSON.stringify(value)
+}
+
+function authorize(headers: RequestHeaders, authType: HttpRequestConfig['authType'], user: string, password: string): void {
+  if (user === '' && password === '') return
+  if (authType === 'digest') return
+  const value = authType === 'bearer' ? `Bearer ${password}` : `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+  headers.set('authorization', { name: 'Authorization', value })
+}
+
+/** A plain path template is read in the host; anything more (sections, partials) is rendered in the sandbox. */
+async function compileUrl(url: string, scope: Scope): Promise<Evaluate<unknown>> {
+  if (url.trim() === '') return (message) => message.url
+  try {
+    const template = parsePathTemplate(url)
+    return (message) => template.render(message)
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error
+    return scope.sandbox.template(url, { owner: scope.node.owner, id: scope.node.id, env: (name) => scope.env(name), contexts: scope.contexts }, 'none')
+  }
+}
+
+function checkTemplate(url: string): NodeProblem | undefined {
+  try {
+    mustache.parse(url) // parses only: it runs nothing
+    return undefined
+  } catch (error) {
+    return { code: 'template.syntax', property: 'url', message: `The URL's template does not compile: ${(error as Error).message}.`, remedy: 'Write {{payload.name}}.' }
+  }
+}
+
+function timeoutOf(given: unknown): number {
+  const timeoutMs = Number(given)
+  return given === undefined || Number.isNaN(timeoutMs) || timeoutMs < 1 ? defaultTimeoutMs : timeoutMs
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+/** What Node-RED flows compare `msg.statusCode` with after an error. */
+function codeOf(reason: Fault): string {
+  if (reason.code === 'upstream.timeout') return 'ETIMEDOUT'
+  const { cause } = reason
+  const code = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined
+  if (typeof code === 'string') return code
+  return reason.code === 'upstream.dns' ? 'ENOTFOUND' : reason.code === 'upstream.connect' ? 'ECONNREFUSED' : reason.code
+}
