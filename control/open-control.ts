@@ -1,0 +1,181 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { NotYet } from '../runtime/compile/catalogue.ts'
+import { toDocumentText } from '../runtime/compile/document-text.ts'
+import type { Clock } from '../runtime/core/clock.ts'
+import type { Log } from '../runtime/core/log.ts'
+import type { NodeDefinition } from '../runtime/core/node.ts'
+import type { RevisionText } from '../runtime/core/sync-wire.ts'
+import { createAudit, type Audit } from './audit.ts'
+import type { Control, ControlEvent } from './contract.ts'
+import { openVault } from './credentials/vault.ts'
+import { openRegistry } from './gateways/registry.ts'
+import { loadCredentialsKey, loadReleaseSigner } from './keys/key-files.ts'
+import { createCompile, type Compile } from './releases/compile.ts'
+import { openReleases } from './releases/releases.ts'
+import { openStore, protectFiles } from './store/store.ts'
+import { exportStore } from './store/transfer.ts'
+import { createSyncHandler } from './sync/handler.ts'
+import { createHub, syncLimits, type SyncLimits } from './sync/hub.ts'
+import { toUnavailable } from './store/unavailable.ts'
+import { createFirstPassword, ensureAdmin } from './users/first-password.ts'
+import { defaultCost, type PasswordCost } from './users/password.ts'
+import { createUsers } from './users/users.ts'
+
+export interface ControlOptions {
+  /** Holds the store, the keys and the lock; made with mode 0700. */
+  readonly dataDir: string
+  /** PostgreSQL instead of the embedded SQLite. */
+  readonly databaseUrl?: string | undefined
+  readonly definitions: readonly NodeDefinition[]
+  readonly notYet?: readonly NotYet[] | undefined
+  readonly log: Log
+  readonly clock: Clock
+  /** Password of `admin`; wins at every start. Absent: generated on the first start. */
+  readonly adminPassword?: string | undefined
+  /** Seals node credentials instead of the generated `credentials.key`. */
+  readonly credentialsKey?: string | undefined
+  /** Instead of the compiler made from `definitions`. */
+  readonly compile?: Compile | undefined
+  readonly limits?: Partial<SyncLimits> | undefined
+  readonly passwordCost?: PasswordCost | undefined
+  /** SQLite only: how long a write waits for a lock, and how large the file may become. */
+  readonly busyTimeoutMs?: number | undefined
+  readonly storeLimitBytes?: number | undefined
+}
+
+/** The control plane, running. `close` ends the gateways' streams and gives the data folder free. */
+export interface OpenControl extends Control {
+  /** For the HTTP server of the control process; false when the path is not below `/sync/`. */
+  readonly syncHandler: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>
+  readonly audit: Audit
+  /** The generated password of `admin`, until somebody signed in with it. */
+  firstPassword(): Promise<string | undefined>
+  /** The store as JSON lines. */
+  exportStore(): AsyncIterable<string>
+  close(): Promise<void>
+}
+
+/**
+ * Opens the control plane on a data folder.
+ * @throws Refused `store.locked` when another process has the folder, `store.unavailable` when it cannot be used
+ */
+export async function openControl(options: ControlOptions): Promise<OpenControl> {
+  const { dataDir, definitions, log, clock, passwordCost = defaultCost } = options
+  const limits = { ...syncLimits, ...options.limits }
+  const store = await openStore({ dataDir, databaseUrl: options.databaseUrl, busyTimeoutMs: options.busyTimeoutMs, limitBytes: options.storeLimitBytes })
+  try {
+    const { keys, signer } = loadKeys(dataDir, options.credentialsKey)
+    protectFiles(dataDir)
+    await ensureAdmin(store, keys.current, clock, options.adminPassword, passwordCost)
+    const first = createFirstPassword(store, keys.current)
+    const audit = createAudit(store, clock)
+    const vault = await openVault(store, keys, log)
+
+    const listeners = new Set<(event: ControlEvent) => void>()
+    const emit = (event: ControlEvent) => {
+      for (const listener of listeners) {
+        try {
+          listener(event)
+        } catch (thrown) {
+          log.error({ reason: thrown instanceof Error ? thrown.message : 'unknown' }, 'a listener of the control plane failed')
+        }
+      }
+    }
+
+    const byType = new Map(definitions.map((definition) => [definition.type, definition.credentials ?? null]))
+    const hub = createHub({
+      clock,
+      log,
+      limits,
+      current: () => releases.current(),
+      credentials: () => vault.live,
+      changed: (id) => registry.tell(id),
+    })
+    const releases = await openReleases({
+      store,
+      vault,
+      compile: options.compile ?? createCompile(definitions, options.notYet),
+      signer,
+      rollout: hub.rollout,
+      audit,
+      clock,
+      log,
+      kindsOf: (type) => byType.get(type),
+      announce(release, user) {
+        emit({ kind: 'release', release: release.manifest.id, rev: release.rev, user })
+        // What is behind now did not say anything: its state changed because the release did.
+        for (const gateway of registry.list()) if (gateway.state !== 'live') emit({ kind: 'gateway', gateway })
+      },
+    })
+    const registry = await openRegistry({
+      store,
+      audit,
+      clock,
+      log,
+      publicKey: signer.publicKey,
+      current: () => releases.current()?.manifest,
+      isConnected: (id) => hub.isConnected(id),
+      changed: (gateway) => emit({ kind: 'gateway', gateway }),
+    })
+
+    const revisions = async (hashes: readonly string[]): Promise<RevisionText[]> => {
+      const known = new Map((hub.release('current')?.release.revisions ?? []).map((revision) => [revision.hash, revision.document]))
+      const inMemory = hashes.flatMap((hash) => {
+        const document = known.get(hash)
+        return document ? [{ hash, text: toDocumentText(document) }] : []
+      })
+      const stored = await store.revisions.list(hashes.filter((hash) => !known.has(hash)))
+      return [...inMemory, ...stored.map(({ hash, document }) => ({ hash, text: document }))]
+    }
+
+    return {
+      users: createUsers({ store, audit, clock, log, first, cost: passwordCost }),
+      flows: releases.flows,
+      releases: releases.releases,
+      gateways: {
+        list: async () => registry.list(),
+        createJoinToken: (by, ttlMs) => registry.createJoinToken(by, ttlMs),
+        async revoke(id, by) {
+          await registry.revoke(id, by)
+          hub.session(id)?.close()
+        },
+        command: (command) => hub.command(command),
+      },
+      documents: {
+        async get(key) {
+          const row = await store.documents.get(key)
+          return row && (JSON.parse(row.value) as unknown)
+        },
+        async set(key, value) {
+          if (value === undefined) await store.documents.remove(key)
+          else await store.documents.set(key, JSON.stringify(value), new Date(clock.now()).toISOString())
+        },
+        list: (prefix) => store.documents.list(prefix),
+      },
+      on(listener) {
+        listeners.add(listener)
+        return () => void listeners.delete(listener)
+      },
+      audit,
+      firstPassword: () => first.get(),
+      exportStore: () => exportStore(store),
+      syncHandler: createSyncHandler({ registry, hub, clock, log, limits, revisions, event: (gateway, event) => emit({ ...event, gateway }) }),
+      async close() {
+        hub.close()
+        await store.close()
+      },
+    }
+  } catch (thrown) {
+    await store.close()
+    throw thrown
+  }
+}
+
+function loadKeys(dataDir: string, setting: string | undefined) {
+  try {
+    return { keys: loadCredentialsKey(dataDir, setting), signer: loadReleaseSigner(dataDir) }
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code) throw toUnavailable(thrown)
+    throw thrown
+  }
+}

@@ -1,0 +1,20 @@
+import { createAssembler } from '../../runtime/compile/assemble.ts'
+import { createCatalogue, type NotYet } from '../../runtime/compile/catalogue.ts'
+import { readNodes } from '../../runtime/compile/read-nodes.ts'
+import { splitFlows } from '../../runtime/compile/split.ts'
+import type { EditorNode, FlowDocument, Problem } from '../../runtime/core/flow.ts'
+import type { NodeDefinition } from '../../runtime/core/node.ts'
+import type { Revision } from '../../runtime/core/release.ts'
+
+/** What control needs of the compiler. */
+export interface Compile {
+  read(nodes: unknown): { readonly nodes: readonly EditorNode[]; readonly problems: readonly Problem[] }
+  split(nodes: readonly EditorNode[]): readonly FlowDocument[]
+  /** Problems of a whole estate; may remember by content what it has looked at. */
+  assemble(revisions: readonly Revision[]): readonly Problem[]
+}
+
+export function createCompile(definitions: readonly NodeDefinition[], notYet: readonly NotYet[] = []): Compile {
+  const assemble = createAssembler(createCatalogue(definitions, notYet))
+  return { read: readNodes, split: splitFlows, assemble: (revisions) => assemble(revisions).problems }
+}

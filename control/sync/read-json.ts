@@ -1,0 +1,19 @@
+import type { IncomingMessage } from 'node:http'
+
+/** The JSON body of a request, or `undefined` when it is too large, broken off or no JSON object. Never more than `limitBytes` in memory. */
+export async function readJson(request: IncomingMessage, limitBytes: number): Promise<Record<string, unknown> | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes) return undefined
+  const parts: Buffer[] = []
+  let bytes = 0
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) {
+      bytes += part.length
+      if (bytes > limitBytes) return undefined
+      parts.push(part)
+    }
+    const value: unknown = JSON.parse(Buffer.concat(parts).toString('utf8'))
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}

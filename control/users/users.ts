@@ -1,0 +1,177 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Clock } from '../../runtime/core/clock.ts'
+import type { Log } from '../../runtime/core/log.ts'
+import type { Audit } from '../audit.ts'
+import { Refused, type Role, type User, type Users } from '../contract.ts'
+import type { UserRow } from '../store/schema.ts'
+import type { Store } from '../store/store.ts'
+import { createSerial } from '../serial.ts'
+import type { FirstPassword } from './first-password.ts'
+import { generatePassword, hashPassword, verifyPassword, type PasswordCost } from './password.ts'
+import { createThrottle } from './throttle.ts'
+
+export interface UsersParts {
+  readonly store: Store
+  readonly audit: Audit
+  readonly clock: Clock
+  readonly log: Log
+  readonly first: FirstPassword
+  readonly cost: PasswordCost
+}
+
+const shortestPassword = 8
+const longestPassword = 1024
+/** Password hashes worked on at once (each takes memory and a thread), and how many may wait. */
+const hashesAtOnce = 2
+const hashesWaiting = 100
+
+export function createUsers({ store, audit, clock, log, first, cost }: UsersParts): Users {
+  const throttle = createThrottle(clock)
+  const hashing = createSerial(hashesAtOnce, hashesWaiting)
+  const changing = createSerial(1)
+  // Hashed once: an unknown name then takes as long as a wrong password.
+  const nobody = hashPassword(randomBytes(16).toString('hex'), cost)
+  const nowIso = () => new Date(clock.now()).toISOString()
+
+  async function existing(name: string): Promise<UserRow> {
+    const row = await store.users.get(fold(name))
+    if (!row) throw new Refused('user.none', 404, `There is no user “${name}”.`)
+    return row
+  }
+
+  /** The rule that keeps the door from locking behind everybody. */
+  async function keepAnAdmin(row: UserRow): Promise<void> {
+    if (row.role !== 'admin' || row.disabled) return
+    const others = (await store.users.list()).filter((user) => user.role === 'admin' && !user.disabled && user.name !== row.name)
+    if (others.length === 0) throw new Refused('user.last_admin', 409, `“${row.name}” is the last administrator. Make somebody else an administrator first.`)
+  }
+
+  async function change(name: string, by: string, action: string, set: Partial<UserRow>): Promise<User> {
+    const row = { ...(await existing(name)), ...set }
+    await store.transaction(async (tables) => {
+      await tables.users.change(row.name, set)
+      if (set.disabled === 1 || set.password !== undefined) await tables.tokens.removeOf(row.name)
+      await audit.add(by, action, { user: row.name, ...(set.role ? { role: set.role } : {}) }, tables)
+    })
+    if (set.password !== undefined) await first.forget(row.name)
+    return toUser(row)
+  }
+
+  return {
+    async authenticate(name, password, from) {
+      const key = `${fold(name)}\n${from}`
+      const { waitMs, refused } = throttle.reserve(key)
+      if (refused) {
+        throw new Refused('signin.slow', 429, `Too many attempts to sign in. Try again in ${Math.ceil(waitMs / 1000)} seconds.`)
+      }
+      if (waitMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, waitMs))
+      const row = await store.users.get(fold(name))
+      const right = await hashing(async () => await verifyPassword(password.slice(0, longestPassword), row?.password ?? (await nobody)))
+      if (!row || !right || row.disabled) {
+        throttle.failed(key)
+        log.info({ from }, 'a sign-in failed')
+        return undefined
+      }
+      throttle.succeeded(key)
+      const last_sign_in_at = nowIso()
+      await store.users.change(row.name, { last_sign_in_at })
+      await first.forget(row.name)
+      await audit.add(row.name, 'user.sign_in', { from })
+      return toUser({ ...row, last_sign_in_at })
+    },
+    async get(name) {
+      const row = await store.users.get(fold(name))
+      return row && toUser(row)
+    },
+    list: async () => (await store.users.list()).map(toUser),
+    async create({ name, role, password = generatePassword() }, by) {
+      if (!/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/.test(name)) {
+        throw new Refused('user.name', 422, 'A user name has 1 to 64 letters, digits or . _ @ - and starts with a letter or digit.')
+      }
+      checkRole(role)
+      checkPassword(password)
+      const row: UserRow = {
+        name: fold(name),
+        role,
+        password: await hashing(() => hashPassword(password, cost)),
+        disabled: 0,
+        created_at: nowIso(),
+        last_sign_in_at: null,
+      }
+      await store.transaction(async (tables) => {
+        if (!(await tables.users.add(row))) throw new Refused('user.exists', 409, `There is a user “${row.name}” already.`)
+        await audit.add(by, 'user.create', { user: row.name, role }, tables)
+      })
+      return { user: toUser(row), password }
+    },
+    setRole: (name, role, by) =>
+      changing(async () => {
+        checkRole(role)
+        if (role !== 'admin') await keepAnAdmin(await existing(name))
+        return await change(name, by, 'user.role', { role })
+      }),
+    setDisabled: (name, disabled, by) =>
+      changing(async () => {
+        if (disabled) await keepAnAdmin(await existing(name))
+        return await change(name, by, disabled ? 'user.disable' : 'user.enable', { disabled: disabled ? 1 : 0 })
+      }),
+    async resetPassword(name, by, password = generatePassword()) {
+      checkPassword(password)
+      await change(name, by, 'user.reset_password', { password: await hashing(() => hashPassword(password, cost)) })
+      return { password }
+    },
+    async changeOwnPassword(name, current, next) {
+      const row = await existing(name)
+      if (!(await hashing(() => verifyPassword(current, row.password)))) throw new Refused('user.password_wrong', 403, 'The current password is wrong.')
+      checkPassword(next)
+      await change(name, row.name, 'user.change_password', { password: await hashing(() => hashPassword(next, cost)) })
+    },
+    async issueToken(name, use, ttlMs) {
+      const row = await existing(name)
+      const token = `slc_${randomBytes(32).toString('base64url')}`
+      const expiresAt = new Date(clock.now() + ttlMs).toISOString()
+      await store.tokens.removeExpired(nowIso())
+      await store.tokens.add({ hash: hashToken(token), user_name: row.name, use, created_at: nowIso(), expires_at: expiresAt })
+      return { token, expiresAt }
+    },
+    async verifyToken(token) {
+      const row = await store.tokens.get(hashToken(token))
+      if (!row || row.expires_at <= nowIso()) return undefined
+      const user = await store.users.get(row.user_name)
+      return user && !user.disabled ? toUser(user) : undefined
+    },
+    async revokeToken(token) {
+      await store.tokens.remove(hashToken(token))
+    },
+  }
+}
+
+/** Tokens have 256 random bits, so one round of SHA-256 hides them well enough. */
+export function hashToken(token: string): string {
+  return createHash('sha256').update(token, 'utf8').digest('hex')
+}
+
+/** `Admin` and `admin` are one user. */
+function fold(name: string): string {
+  return name.toLowerCase().slice(0, 64)
+}
+
+function toUser(row: UserRow): User {
+  return {
+    name: row.name,
+    role: row.role as Role,
+    disabled: row.disabled !== 0,
+    createdAt: row.created_at,
+    ...(row.last_sign_in_at === null ? {} : { lastSignInAt: row.last_sign_in_at }),
+  }
+}
+
+function checkRole(role: Role): void {
+  if (role !== 'admin' && role !== 'editor' && role !== 'viewer') throw new Refused('user.role', 422, 'A role is admin, editor or viewer.')
+}
+
+function checkPassword(password: string): void {
+  if (password.length < shortestPassword || password.length > longestPassword) {
+    throw new Refused('user.password', 422, `A password has ${shortestPassword} to ${longestPassword} characters.`)
+  }
+}

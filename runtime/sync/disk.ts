@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, mkdirSync, renameSync } from 'node:fs'
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { RevisionText, SignedManifest } from '../core/sync-wire.ts'
+
+/** Who this gateway is to control. */
+export interface Identity {
+  readonly gatewayId: string
+  readonly key: string
+  /** Keys that sign releases: the present one first, then the one before a new join. */
+  readonly publicKeys: readonly string[]
+}
+
+/** A release as it lies on disk; its documents lie beside it, by hash. */
+export interface StoredRelease extends SignedManifest {
+  /** Node credentials, sealed under the key of this folder. */
+  readonly credentials: string
+}
+
+const writesAtOnce = 16
+
+/** The gateway's folder (0700): its identity, the last good release, and the documents of it. */
+export function openDisk(folder: string) {
+  const revisions = join(folder, 'revisions')
+  const present = new Set<string>()
+  mkdirSync(revisions, { recursive: true, mode: 0o700 })
+  chmodSync(folder, 0o700)
+
+  const path = (name: string) => join(folder, name)
+  const revisionPath = (hash: string) => join(revisions, `${hash}.json`)
+
+  return {
+    loadIdentity: () => readJson<Identity>(path('identity.json')),
+    saveIdentity: (identity: Identity) => writeWhole(path('identity.json'), JSON.stringify(identity)),
+    /** Seals what lies in this folder; made on first use. */
+    async sealKey(): Promise<Buffer> {
+      const text = await readFile(path('seal.key'), 'utf8').catch(() => undefined)
+      if (text !== undefined && Buffer.from(text, 'base64').length === 32) return Buffer.from(text, 'base64')
+      const key = randomBytes(32)
+      await writeWhole(path('seal.key'), key.toString('base64'))
+      return key
+    },
+    loadRelease: () => readJson<StoredRelease>(path('release.json')),
+    /** Puts a release beside the good one, so that making it the good one is a rename that needs no space. */
+    async stage(release: StoredRelease, texts: readonly RevisionText[]): Promise<void> {
+      const missing = texts.filter(({ hash }) => !present.has(hash))
+      for (let start = 0; start < missing.length; start += writesAtOnce) {
+        await Promise.all(missing.slice(start, start + writesAtOnce).map(({ hash, text }) => writeWhole(revisionPath(hash), text)))
+      }
+      for (const { hash } of missing) present.add(hash)
+      await writeWhole(path('next.json'), JSON.stringify(release))
+    },
+    keepStaged(): void {
+      renameSync(path('next.json'), path('release.json'))
+    },
+    dropStaged: () => rm(path('next.json'), { force: true }),
+    async loadRevision(hash: string): Promise<RevisionText | undefined> {
+      if (!/^[0-9a-f]{64}$/.test(hash)) return undefined
+      const text = await readFile(revisionPath(hash), 'utf8').catch(() => undefined)
+      if (text === undefined) return undefined
+      present.add(hash)
+      return { hash, text }
+    },
+    /** A document that proved to be damaged is written anew when it comes again. */
+    distrust(hash: string): void {
+      present.delete(hash)
+    },
+    /** Removes the documents that no release needs any more, and makes the rename of the good one last. */
+    async tidy(needed: ReadonlySet<string>): Promise<void> {
+      await syncFolder(folder)
+      for (const name of await readdir(revisions)) {
+        const hash = name.slice(0, 64)
+        if (needed.has(hash) && name === `${hash}.json`) continue
+        present.delete(hash)
+        await rm(join(revisions, name), { force: true })
+      }
+    },
+  }
+}
+
+export type Disk = ReturnType<typeof openDisk>
+
+async function readJson<T>(file: string): Promise<T | undefined> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as T
+  } catch {
+    return undefined // not there, or broken off: as good as not there
+  }
+}
+
+/** Either the whole text is there afterwards, or what was there before. */
+async function writeWhole(file: string, text: string): Promise<void> {
+  const temporary = `${file}.${randomBytes(4).toString('hex')}.new`
+  try {
+    const handle = await open(temporary, 'wx', 0o600)
+    try {
+      await handle.writeFile(text)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, file)
+  } catch (thrown) {
+    await rm(temporary, { force: true }).catch(() => {})
+    throw thrown
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, 'r')
+    await handle.sync().finally(() => handle.close())
+  } catch {
+    // not every system can sync a folder; the next start would load the release before
+  }
+}
