@@ -20,6 +20,8 @@ export interface Analysis {
   readonly named: boolean
   /** It registers close handlers, so it must stay in the context where it did so. */
   readonly closes: boolean
+  /** Whatever it does before it ends stays inside: it names no context and nothing global. */
+  readonly unnoticed: boolean
   readonly narrow: Narrow | undefined
 }
 
@@ -32,6 +34,7 @@ const asyncNames = new Set([
   'Promise', 'setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'eval', 'Function', 'AsyncFunction', 'util',
 ])
 const timerNames = new Set(['setTimeout', 'setInterval', 'setImmediate'])
+const outward = new Set(['context', 'flow', 'global', 'run', 'globalThis', 'eval', 'Function', 'RED'])
 const hiding = new Set(['eval', 'arguments', 'Function'])
 const asyncProperties = new Set(['constructor', 'then'])
 const quietMethods = new Set([
@@ -93,6 +96,7 @@ export function analyse(code: string): Analysis {
   let careful = false
   let named = false
   let closes = false
+  let unnoticed = true
 
   const visit = (node: Tree, path: readonly Tree[]): void => {
     const parent = path.at(-1)
@@ -130,6 +134,7 @@ export function analyse(code: string): Analysis {
         const name = node['name'] as string
         if (asyncNames.has(name) && !(name === 'util' && isKey(node, parent))) isAsync = true
         if (timerNames.has(name)) timers = true
+        if (outward.has(name) && !isKey(node, parent)) unnoticed = false
         if (hiding.has(name)) wide = true
         if (name === 'run' || name === 'globalThis' || name === 'eval') named = true
         if (name === 'node' && !isKey(node, parent)) lookAtNode(node, parent)
@@ -138,7 +143,10 @@ export function analyse(code: string): Analysis {
       }
     }
     if (node['async'] === true || (node.type === 'ForOfStatement' && node['await'] === true)) isAsync = true
-    if (node.type === 'ThisExpression') named = true
+    if (node.type === 'ThisExpression') {
+      named = true
+      unnoticed = false
+    }
     const below = [...path, node]
     for (const key in node) {
       const value = node[key]
@@ -191,7 +199,7 @@ export function analyse(code: string): Analysis {
 
   visit(tree, [])
   const narrow = wide ? undefined : { seen: [...seen], writes: [...writes] }
-  return { async: isAsync, sendsLater: isAsync && (sends || timers), careful, named, closes, narrow }
+  return { async: isAsync, sendsLater: isAsync && (sends || timers), careful, named, closes, unnoticed, narrow }
 }
 
 function propertyName(member: Tree): string | undefined {

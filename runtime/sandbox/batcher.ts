@@ -10,8 +10,11 @@ export interface BatchCall {
   /** Its function loops or allocates: what has finished is handed over before it begins. */
   readonly careful: boolean
   done(result: string): void
-  /** It hit a limit and will not be run again. */
-  hit(limit: 'timeout' | 'memory'): void
+  /**
+   * It hit a limit and will not be run again. `starved`: the clock ran out while the machine gave this
+   * thread no processor, so it is not the call's doing.
+   */
+  hit(limit: 'timeout' | 'memory', starved: boolean): void
   /** The batch was cut after this call had ended; something it left behind may be the reason. */
   suspect(): void
   /** It never began and cannot begin here any more. */
@@ -30,6 +33,8 @@ export interface Batcher {
 const openMs = 5
 /** A single call is cut after this long. */
 const callMs = 20
+/** Less processor time than this in a batch that ran into its limit means that the machine was busy elsewhere. */
+const starvedMs = 12
 /** A batch is not made larger than this many characters. */
 const batchChars = 512 * 1024
 
@@ -80,25 +85,27 @@ export async function createBatcher(source: GuestSource, guest: Guest): Promise<
     if (guest.dead) return giveBack()
     batch = next()
     finished = 0
+    const cpuBefore = process.threadCpuUsage()
     let text = ''
     for (const call of batch) text += `${call.careful ? '!' : ''}${call.slot},${call.call},${call.text.length};${call.text}`
     try {
       settle(run.applySync(undefined, [text, openMs], timeout) as string)
       if (finished < batch.length) queue = [...batch.slice(finished), ...queue]
     } catch (error) {
-      cut(error)
+      const { user, system } = process.threadCpuUsage(cpuBefore)
+      cut(error, (user + system) / 1000 < starvedMs)
     }
     batch = []
     if (queue.length > 0) schedule()
   }
 
-  function cut(error: unknown): void {
+  function cut(error: unknown, starved: boolean): void {
     const limit = limitOf(guest, error)
     if (guest.dead) {
       const culprit = batch[finished]
       const rest = batch.slice(finished + 1)
       queue = [...rest, ...queue]
-      culprit?.hit('memory')
+      culprit?.hit('memory', false)
       return giveBack()
     }
     const taken = take.applySync(undefined, []) as string
@@ -107,7 +114,7 @@ export async function createBatcher(source: GuestSource, guest: Guest): Promise<
     settle(taken.slice(bar + 1))
     const ended = batch.slice(0, finished)
     queue = [...batch.slice(Math.max(begun, finished)), ...queue]
-    if (begun > finished) (batch[finished] as BatchCall).hit(limit ?? 'timeout')
+    if (begun > finished) (batch[finished] as BatchCall).hit(limit ?? 'timeout', starved)
     else for (const call of ended) call.suspect()
   }
 

@@ -126,10 +126,12 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
             reject(error)
           }
         },
-        hit(limit) {
+        hit(limit, starved) {
           calls.delete(id)
-          leaveServing()
-          reject(limitHit(limit, servingMs, run, true))
+          if (!starved) leaveServing()
+          // What nobody outside can have noticed may begin again, with the time it was not given.
+          if (starved && analysis.unnoticed) enterSide(text, message, run, false).then(resolve, reject)
+          else reject(limitHit(limit, servingMs, run, !starved))
         },
         suspect() {
           history.fast = 0
@@ -203,11 +205,13 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
         if (--sidePending === 0) whenDrained?.()
       }
       let began = 0
+      let cpu: NodeJS.CpuUsage | undefined
       sideLane(large).add({
         refusal: () => limits.refusal(history),
         async enter(guest) {
           const context = await contextIn(guest)
           began = clock.elapsed()
+          cpu = process.cpuUsage()
           return (await context.enter.apply(undefined, ['c', text, id], { timeout: timeoutMs })) as string
         },
         done(result) {
@@ -221,7 +225,7 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
         },
         failed(limit, error) {
           over()
-          reject(limit ? limitHit(limit, timeoutMs, run, !large) : entryFault(error))
+          reject(limit ? limitHit(limit, timeoutMs, run, !large && !starvedSince(cpu, limit)) : entryFault(error))
         },
         again() {
           over()
@@ -505,6 +509,13 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
       host.log('error', `The function hit its limits ${history.hits.length} times and is refused for a while: ${hit.message}`, run)
     } else host.log('warn', hit.message, run)
     return hit
+  }
+
+  /** The whole process had so little processor time that the limit says nothing about the script. */
+  function starvedSince(cpu: NodeJS.CpuUsage | undefined, limit: 'timeout' | 'memory'): boolean {
+    if (!cpu || limit === 'memory') return false
+    const { user, system } = process.cpuUsage(cpu)
+    return (user + system) / 1000 < timeoutMs / 2
   }
 
   const firstLane = initialize ? sideLane(false) : undefined
