@@ -21,7 +21,7 @@ export const httpResponse = defineNode<HttpResponseConfig, never>({
   config: {
     type: 'object',
     properties: {
-      statusCode: { type: 'integer', minimum: 100, maximum: 599, description: 'Wins over msg.statusCode; default 200.' },
+      statusCode: { type: 'integer', minimum: 200, maximum: 599, description: 'Wins over msg.statusCode; default 200.' },
       headers: { type: 'object', additionalProperties: { type: 'string' }, default: {}, description: 'Win over msg.headers.' },
     },
   },
@@ -45,18 +45,13 @@ export const httpResponse = defineNode<HttpResponseConfig, never>({
     const own = Object.entries(headers)
     const ownNames = new Set(own.map(([name]) => name.toLowerCase()))
     return function httpResponse(message, run) {
-      const reply: Record<string, unknown> = { ...message, statusCode: statusCode ?? (parseStatus(message.statusCode) || 200) }
+      const reply: Record<string, unknown> = { ...message, statusCode: statusCode ?? (Number.parseInt(String(message.statusCode), 10) || 200) }
       if (own.length > 0) reply.headers = { ...without(message.headers, ownNames), ...headers }
       run.reply(reply as Message)
       return undefined
     }
   },
 })
-
-function parseStatus(value: unknown): number {
-  const status = typeof value === 'number' ? value : Number.parseInt(String(value), 10)
-  return status >= 100 && status <= 599 ? Math.trunc(status) : 0
-}
 
 /** The message's headers that the node does not set itself, whatever their case. */
 function without(headers: unknown, names: ReadonlySet<string>): Record<string, unknown> {
