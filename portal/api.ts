@@ -1,3 +1,82 @@
+import { Refused } from '../control/contract.ts'
+import type { EditorNode } from '../runtime/core/flow.ts'
 import type { PortalOptions } from './portal.ts'
+import { asRecord, readJson } from './web/body.ts'
+import type { Exchange } from './web/exchange.ts'
+import { sendJson } from './web/reply.ts'
 import type { PageRoute } from './web/router.ts'
-export function apiRoutes(_options: PortalOptions): PageRoute[] { return [] }
+import { mergeFlows } from './merge-flows.ts'
+
+const estateLimitBytes = 20 * 1024 * 1024
+const tokenMs = 30 * 24 * 3600 * 1000
+
+/** The JSON API of the command line. Errors are problem documents (RFC 9457). */
+export function apiRoutes({ control }: PortalOptions): PageRoute[] {
+  return [
+    { method: 'POST', path: '/api/v1/token', access: 'public', handle: signIn },
+    { method: 'GET', path: '/api/v1/flows', access: 'viewer', handle: async ({ response }) => sendJson(response, 200, await control.flows.current()) },
+    { method: 'POST', path: '/api/v1/check', access: 'viewer', handle: check },
+    { method: 'POST', path: '/api/v1/deploy', access: 'editor', handle: deploy },
+    { method: 'POST', path: '/api/v1/rollback', access: 'editor', handle: rollback },
+    { method: 'GET', path: '/api/v1/releases', access: 'viewer', handle: listReleases },
+    { method: 'GET', path: '/api/v1/gateways', access: 'viewer', handle: async ({ response }) => sendJson(response, 200, await control.gateways.list()) },
+    {
+      method: 'POST', path: '/api/v1/gateways/join-token', access: 'admin',
+      handle: async ({ response, user }) => sendJson(response, 201, await control.gateways.createJoinToken(user!.name)),
+    },
+  ]
+
+  async function signIn({ request, response, from }: Exchange): Promise<void> {
+    const { name, password } = asRecord(await readJson(request, 64 * 1024))
+    const user = typeof name === 'string' && typeof password === 'string' ? await control.users.authenticate(name, password, from) : undefined
+    if (!user) throw new Refused('auth.failed', 401, 'This name and password do not belong together, or the user is disabled.')
+    sendJson(response, 201, await control.users.issueToken(user.name, 'cli', tokenMs))
+  }
+
+  async function check({ request, response }: Exchange): Promise<void> {
+    sendJson(response, 200, { problems: await control.flows.check(await toEstate(await readJson(request, estateLimitBytes))) })
+  }
+
+  async function deploy({ request, response, user }: Exchange): Promise<void> {
+    const body = await readJson(request, estateLimitBytes)
+    const { rev, comment } = Array.isArray(body) ? {} as Record<string, unknown> : asRecord(body)
+    const result = await control.flows.deploy({
+      nodes: await toEstate(body),
+      user: user!.name,
+      ...(typeof rev === 'string' ? { rev } : {}),
+      ...(typeof comment === 'string' ? { comment } : {}),
+    })
+    sendJson(response, 200, result)
+  }
+
+  async function rollback({ request, response, user }: Exchange): Promise<void> {
+    const { release, comment } = asRecord(await readJson(request, 64 * 1024))
+    if (!Number.isSafeInteger(release)) throw new Refused('body.malformed', 400, '`release` must be the number of a release.')
+    sendJson(response, 200, await control.releases.rollback(release as number, user!.name, typeof comment === 'string' ? comment : undefined))
+  }
+
+  async function listReleases({ url, response }: Exchange): Promise<void> {
+    const before = Number(url.searchParams.get('before')) || undefined
+    const limit = Math.min(Math.max(Number(url.searchParams.get('limit')) || 30, 1), 200)
+    sendJson(response, 200, await control.releases.list({ limit, ...(before ? { before } : {}) }))
+  }
+
+  /** `[…]` or `{nodes}` is the whole estate; `{merge}` puts flows into what is there, replacing those of the same id. */
+  async function toEstate(body: unknown): Promise<readonly EditorNode[]> {
+    if (Array.isArray(body)) return toNodes(body)
+    const { nodes, merge } = asRecord(body)
+    if (nodes !== undefined) return toNodes(nodes)
+    if (merge !== undefined) return mergeFlows((await control.flows.current()).nodes, toNodes(merge))
+    throw new Refused('body.malformed', 400, 'Send `nodes` (the whole estate) or `merge` (flows to add or replace).')
+  }
+}
+
+function toNodes(value: unknown): readonly EditorNode[] {
+  const good = Array.isArray(value) && value.every((node: unknown) => {
+    if (typeof node !== 'object' || node === null) return false
+    const { id, type } = node as Partial<EditorNode>
+    return typeof id === 'string' && typeof type === 'string'
+  })
+  if (!good) throw new Refused('flows.malformed', 422, 'Flows are a JSON array of nodes, each with `id` and `type`.')
+  return value as EditorNode[]
+}

@@ -93,8 +93,7 @@
   function show(sentence, problems, type) {
     const body = $('<div role="alert"></div>').append($('<p></p>').append($('<strong></strong>').text(sentence)))
     if (problems.length > 0) body.append(list(problems))
-    let shown
-    shown = RED.notify(body, { type, fixed: type === 'error', timeout: 12000, buttons: [{ text: t('close'), click: () => shown.close() }] })
+    const shown = RED.notify(body, { type, fixed: type === 'error', timeout: 12000, buttons: [{ text: t('close'), click: () => shown.close() }] })
     return shown
   }
 

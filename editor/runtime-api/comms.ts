@@ -86,7 +86,7 @@ export function createComms(control: Control, util: NodeRed['util'], tokenOf: (u
   recheck.unref()
 
   async function dropEnded(): Promise<void> {
-    for (const client of [...clients]) {
+    for (const client of clients) {
       const token = client.user && tokenOf(client.user)
       const user = token ? await control.users.verifyToken(token).catch(() => undefined) : undefined
       if (!user) client.ws.close()

@@ -1,3 +1,72 @@
+import type { GatewayInfo } from '../../control/contract.ts'
+import { html, type Html } from '../html.ts'
+import { layout } from '../layout.ts'
 import type { PortalOptions } from '../portal.ts'
+import { translator, type TextKey } from '../texts.ts'
+import { toTime } from '../time.ts'
+import type { Exchange } from '../web/exchange.ts'
+import { redirect, sendHtml } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
-export function gatewayRoutes(_options: PortalOptions): PageRoute[] { return [] }
+import { mayUse } from '../web/session.ts'
+
+/** Gateways: what each runs, letting one join, taking a key away. */
+export function gatewayRoutes({ control }: PortalOptions): PageRoute[] {
+  return [
+    { method: 'GET', path: '/gateways', access: 'viewer', handle: (exchange) => show(exchange) },
+    {
+      method: 'POST', path: '/gateways/join-token', access: 'admin',
+      handle: async (exchange) => show(exchange, await control.gateways.createJoinToken(exchange.user!.name)),
+    },
+    { method: 'GET', path: '/gateways/:id/revoke', access: 'admin', handle: (exchange, { id }) => askRevoke(exchange, id!) },
+    {
+      method: 'POST', path: '/gateways/:id/revoke', access: 'admin',
+      async handle(exchange, { id }) {
+        await control.gateways.revoke(id!, exchange.user!.name)
+        redirect(exchange.response, '/gateways')
+      },
+    },
+  ]
+
+  async function show(exchange: Exchange, fresh?: { token: string; expiresAt: string }): Promise<void> {
+    const t = translator(exchange.language)
+    const gateways = await control.gateways.list()
+    const isAdmin = mayUse(exchange.user, 'admin')
+    const skewed = gateways.some((gateway) => gateway.connected && gateway.state !== 'live')
+    const body = html`<h1>${t('gateways')}</h1>
+${gateways.length === 0
+  ? html`<p>${t('noGateways')}</p>`
+  : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('gateway')}</th><th scope="col">${t('state')}</th><th scope="col">${t('release')}</th><th scope="col">${t('lastSeen')}</th><th scope="col">${t('address')}</th>${isAdmin && html`<th scope="col">${t('actions')}</th>`}</tr></thead>
+<tbody>${gateways.map((gateway) => toRow(gateway, exchange, isAdmin, t))}</tbody></table></div>`}
+${isAdmin && html`<section class="card"><h2>${t('joinGateway')}</h2>
+${fresh
+  ? html`<div role="status"><pre class="secret"><code>SLUICE_GATEWAY_TOKEN=${fresh.token}</code></pre><p class="row"><button type="button" data-copy="${fresh.token}" data-copied="${t('copied')}">${t('copy')}</button> ${t('tokenOnce')} ${toTime(fresh.expiresAt, exchange.language)}</p></div>`
+  : html`<p>${t('joinExplain')}</p><form method="post" action="/gateways/join-token"><button class="primary">${t('makeToken')}</button></form>`}</section>`}`
+    const notice = skewed ? ({ kind: 'bad', text: t('skew') } as const) : undefined
+    sendHtml(exchange.response, 200, layout(exchange, { title: t('gateways'), section: 'gateways', body, ...(notice ? { notice } : {}) }))
+  }
+
+  async function askRevoke(exchange: Exchange, id: string): Promise<void> {
+    const t = translator(exchange.language)
+    const gateway = (await control.gateways.list()).find((one) => one.id === id)
+    if (!gateway) return redirect(exchange.response, '/gateways')
+    const body = html`<section class="card narrow"><h1>${t('revoke')}: ${gateway.name}</h1><p>${t('revokeConfirm')}</p>
+<form method="post" action="/gateways/${encodeURIComponent(id)}/revoke" class="row"><button class="danger">${t('revoke')}</button><a class="button" href="/gateways">${t('cancel')}</a></form></section>`
+    sendHtml(exchange.response, 200, layout(exchange, { title: t('revoke'), section: 'gateways', body }))
+  }
+}
+
+const states: Readonly<Record<GatewayInfo['state'], { text: TextKey; kind: string }>> = {
+  live: { text: 'live', kind: 'good' },
+  behind: { text: 'behind', kind: 'warn' },
+  refused: { text: 'refused', kind: 'bad' },
+  never: { text: 'neverLoaded', kind: 'warn' },
+}
+
+function toRow(gateway: GatewayInfo, { language }: Exchange, isAdmin: boolean, t: (key: TextKey) => string): Html {
+  const state = states[gateway.state]
+  return html`<tr><th scope="row">${gateway.name}${gateway.version && html`<br><span class="soft">${gateway.version}</span>`}</th>
+<td><span class="tag ${state.kind}">${t(state.text)}</span> <span class="tag ${gateway.connected ? 'good' : 'bad'}">${t(gateway.connected ? 'connected' : 'notConnected')}</span>${gateway.detail && html`<br><span class="hint">${gateway.detail}</span>`}</td>
+<td>${gateway.release !== undefined && html`<a href="/releases/${gateway.release}">${gateway.release}</a>`}${gateway.hash && html`<br><code title="${gateway.hash}">${gateway.hash.slice(0, 12)}</code>`}</td>
+<td>${gateway.lastSeenAt ? toTime(gateway.lastSeenAt, language) : t('never')}</td><td>${gateway.url && html`<code>${gateway.url}</code>`}</td>
+${isAdmin && html`<td><a class="button danger" href="/gateways/${encodeURIComponent(gateway.id)}/revoke">${t('revoke')}</a></td>`}</tr>`
+}
