@@ -16,6 +16,7 @@ export const faults = {
   'body.too_large': { status: 413, title: 'Body too large', text: (f) => `The body is larger than the limit of ${f.limitBytes} bytes.` },
   'body.unsupported': { status: 415, title: 'Unsupported content type', text: (f) => `This API does not take bodies of type “${f.type}”.` },
   'body.incomplete': { status: 400, title: 'Incomplete body', text: () => 'The body ended before its announced length.' },
+  'schema.invalid': { status: 400, title: 'Value does not fit its schema', text: (f) => `The value does not fit its JSON Schema: ${f.message ?? 'it is invalid'}.` },
   'request.malformed': { status: 400, title: 'Malformed request', text: (f) => `The request could not be read: ${f.reason ?? 'it is malformed'}.` },
   'request.timeout': { status: 408, title: 'Request timeout', text: () => 'The request did not arrive in time.' },
   'request.headers_too_large': { status: 431, title: 'Headers too large', text: () => 'The request headers are larger than the limit.' },
