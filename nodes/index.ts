@@ -3,15 +3,25 @@ import { catchNode } from './catch/catch.ts'
 import { change } from './change/change.ts'
 import { comment } from './comment/comment.ts'
 import { complete } from './complete/complete.ts'
+import { debug } from './debug/debug.ts'
+import { functionNode } from './function/function.ts'
 import { globalConfig } from './global-config/global-config.ts'
 import { httpIn } from './http-in/http-in.ts'
+import { httpRequest } from './http-request/http-request.ts'
 import { httpResponse } from './http-response/http-response.ts'
+import { inject } from './inject/inject.ts'
+import { json } from './json/json.ts'
 import { junction } from './junction/junction.ts'
 import { linkCall } from './link-call/link-call.ts'
 import { linkIn } from './link-in/link-in.ts'
 import { linkOut } from './link-out/link-out.ts'
+import { respond } from './respond/respond.ts'
+import { serviceCallout } from './service-callout/service-callout.ts'
 import { status } from './status/status.ts'
 import { switchNode } from './switch/switch.ts'
+import { template } from './template/template.ts'
+import { tlsConfig } from './tls-config/tls-config.ts'
+import { transform } from './transform/transform.ts'
 
 /** A node of Node-RED's core set that is not run here. */
 export interface NotYet {
@@ -28,15 +38,25 @@ export const definitions: readonly NodeDefinition[] = [
   change,
   comment,
   complete,
+  debug,
+  functionNode,
   globalConfig,
   httpIn,
+  httpRequest,
   httpResponse,
+  inject,
+  json,
   junction,
   linkCall,
   linkIn,
   linkOut,
+  respond,
+  serviceCallout,
   status,
   switchNode,
+  template,
+  tlsConfig,
+  transform,
 ]
 
 /** Node-RED core nodes that flows may bring along and that are refused by name. Sorted by type. */
