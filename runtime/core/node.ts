@@ -111,6 +111,8 @@ export interface Scope {
   error(fault: Fault, message: Message, run: Run): void
   /** Sends from outside any run (timers, On Start): starts a new run behind this node's port. */
   emit(port: string, message: Message): void
+  /** Whether a debug node publishes: as its config says unless someone used its button since. Absent: as the config says. */
+  isDebugActive?(configured: boolean): boolean
   /** Publishes to the editor's debug sidebar. */
   debug(entry: DebugEntry): void
   /** Opens a thing once for all nodes of all deployments that ask for `key`; closed when the last has retired. */
