@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
 import { Body } from '../../runtime/core/body.ts'
+import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
 import { httpResponse } from './http-response.ts'
 
 const replyOf = async (config: object, message: object) => {
@@ -24,6 +25,13 @@ describe('http response', () => {
   it('takes headers of the node before those of the message, whatever their case', async () => {
     const reply = await replyOf({ headers: { 'content-type': 'text/plain' } }, { headers: { 'Content-Type': 'text/html', 'x-a': '1' } })
     expect(reply?.headers).toEqual({ 'content-type': 'text/plain', 'x-a': '1' })
+  })
+
+  it('does not hand on headers of an upstream that the flow has not touched', async () => {
+    const headers = markUpstreamHeaders({ 'x-internal': '1' })
+    expect(await replyOf({}, { payload: 1, headers })).toEqual({ payload: 1, statusCode: 200 })
+    expect((await replyOf({ headers: { 'x-a': '2' } }, { headers }))?.headers).toEqual({ 'x-a': '2' })
+    expect((await replyOf({}, { headers: { ...headers, 'x-mine': '3' } }))?.headers).toMatchObject({ 'x-internal': '1', 'x-mine': '3' })
   })
 
   it('leaves an unread body unread', async () => {

@@ -1,5 +1,6 @@
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
+import { areUntouchedUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
 
 export interface HttpResponseConfig {
   /** Absent: the message's, else 200. */
@@ -46,7 +47,10 @@ export const httpResponse = defineNode<HttpResponseConfig, never>({
     const ownNames = new Set(own.map(([name]) => name.toLowerCase()))
     return function httpResponse(message, run) {
       const reply: Record<string, unknown> = { ...message, statusCode: statusCode ?? (Number.parseInt(String(message.statusCode), 10) || 200) }
-      if (own.length > 0) reply.headers = { ...without(message.headers, ownNames), ...headers }
+      // Headers that merely came along with an upstream's answer are not meant for the caller.
+      const given = areUntouchedUpstreamHeaders(message.headers) ? undefined : message.headers
+      if (own.length > 0) reply.headers = { ...without(given, ownNames), ...headers }
+      else if (given !== message.headers) delete reply.headers
       run.reply(reply as Message)
       return undefined
     }

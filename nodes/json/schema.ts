@@ -83,7 +83,7 @@ class Validation {
   #string(schema: Record<string, any>, value: string, at: string, from: string): void {
     if (schema.minLength !== undefined || schema.maxLength !== undefined) {
       this.#work(value.length / 100)
-      const length = [...value].length // characters, not code units (JSON Schema validation §6.3)
+      const length = Array.from(value).length // characters, not code units (JSON Schema validation §6.3)
       if (length < (schema.minLength ?? 0)) this.#fail(at, from, 'minLength', `must not have fewer than ${schema.minLength} characters`)
       if (length > (schema.maxLength ?? Infinity)) this.#fail(at, from, 'maxLength', `must not have more than ${schema.maxLength} characters`)
     }

@@ -139,7 +139,7 @@ describe('switch: sequences', () => {
   it('holds no more than it may', async () => {
     const node = await testNode(switchNode, { rules: [{ t: 'tail', v: '1', vt: 'num' }] })
     const run = node.run()
-    expect(() => { for (let i = 0; i <= 10_000; i += 1) node.step(part(i), run) }).toThrow(expect.objectContaining({ code: 'flow.sequence_too_large' }))
+    expect(() => { for (let i = 0; i <= 10_000; i += 1) node.sendNow(part(i), run) }).toThrow(expect.objectContaining({ code: 'flow.sequence_too_large' }))
   })
 })
 
