@@ -4,6 +4,7 @@ import { change } from './change/change.ts'
 import { comment } from './comment/comment.ts'
 import { complete } from './complete/complete.ts'
 import { debug } from './debug/debug.ts'
+import { delay } from './delay/delay.ts'
 import { functionNode } from './function/function.ts'
 import { globalConfig } from './global-config/global-config.ts'
 import { httpIn } from './http-in/http-in.ts'
@@ -15,8 +16,10 @@ import { junction } from './junction/junction.ts'
 import { linkCall } from './link-call/link-call.ts'
 import { linkIn } from './link-in/link-in.ts'
 import { linkOut } from './link-out/link-out.ts'
+import { range } from './range/range.ts'
 import { respond } from './respond/respond.ts'
 import { serviceCallout } from './service-callout/service-callout.ts'
+import { sort } from './sort/sort.ts'
 import { status } from './status/status.ts'
 import { switchNode } from './switch/switch.ts'
 import { template } from './template/template.ts'
@@ -39,6 +42,7 @@ export const definitions: readonly NodeDefinition[] = [
   comment,
   complete,
   debug,
+  delay,
   functionNode,
   globalConfig,
   httpIn,
@@ -50,8 +54,10 @@ export const definitions: readonly NodeDefinition[] = [
   linkCall,
   linkIn,
   linkOut,
+  range,
   respond,
   serviceCallout,
+  sort,
   status,
   switchNode,
   template,
@@ -70,9 +76,7 @@ export const notYet: readonly NotYet[] = [
   { type: 'mqtt in', name: 'mqtt in' },
   { type: 'mqtt out', name: 'mqtt out' },
   { type: 'mqtt-broker', name: 'mqtt broker' },
-  { type: 'range', name: 'range' },
   { type: 'rbe', name: 'filter' },
-  { type: 'sort', name: 'sort' },
   { type: 'tcp in', name: 'tcp in', never: true },
   { type: 'tcp out', name: 'tcp out', never: true },
   { type: 'tcp request', name: 'tcp request', never: true },
