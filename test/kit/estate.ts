@@ -51,7 +51,7 @@ export async function startEstate(options: EstateOptions = {}): Promise<Estate> 
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
     child.kill(signal)
-    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000)
+    const timer = setTimeout(() => child.kill('SIGKILL'), 20_000)
     const code = await exited
     clearTimeout(timer)
     rmSync(join(logFile, '..'), { recursive: true, force: true })
