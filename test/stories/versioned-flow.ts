@@ -10,7 +10,7 @@ export function versioned(version: number, slowMs = 10_000): EditorNode[] {
   const answer = `msg.payload = { id: msg.req.query.id, versions: [...msg.versions, ${version}] }\nreturn msg`
   return estate(
     flow('versions').httpIn('GET', '/versions').change(set('versions', [version])).fn(add).fn(`${add} // again`).change(set('kind', `v${version}`)).fn(answer).httpResponse(),
-    flow('slow').httpIn('GET', '/slow').change(set('versions', [version])).fn(add).delay(slowMs).fn(answer).httpResponse(),
+    flow('slow').httpIn('GET', '/slow').change(set('versions', [version])).fn(add).fn(`await new Promise((resolve) => setTimeout(resolve, ${slowMs}))\nreturn msg`).fn(answer).httpResponse(),
   )
 }
 
