@@ -83,6 +83,10 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
       reply.hijack()
       take(request.raw, reply.raw)
     },
+    clientErrorHandler: (error, socket) => {
+      const failed = answerClientError(error, socket, ids.run())
+      if (failed) parts.metrics.count('http_refused', { code: failed.code, status: String(failed.status) })
+    },
     return503OnClosing: false,
     serverFactory: (handler) => (web = createWebServer(handler as never, limits, tls)).server,
   })
@@ -231,10 +235,6 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     expecting.add(raw)
     web.server.emit('request', raw, res)
   })
-  web.server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const failed = answerClientError(error, socket as never, ids.run())
-    if (failed) parts.metrics.count('http_refused', { code: failed.code, status: String(failed.status) })
-  })
 
   async function drain(limitMs: number): Promise<{ cut: number }> {
     host.draining = true
@@ -252,7 +252,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     await Promise.race([ended, limit])
     for (const timer of timers) clearTimeout(timer)
     const cut = waiting.size
-    for (const exchange of [...waiting]) exchange.cut()
+    for (const exchange of waiting) exchange.cut()
     web.destroyAll()
     await ended
     return { cut }

@@ -122,6 +122,8 @@ interface Spot {
 interface Index {
   readonly fixed: ReadonlyMap<string, ReadonlyMap<string, number>>
   readonly varying: ReadonlyMap<string, Tree>
+  /** Patterns with a wildcard by method, the closest first. */
+  readonly rests: ReadonlyMap<string, readonly Rest[]>
 }
 
 /** The routes of one host and first segment. Immutable. */
@@ -145,28 +147,63 @@ export class Shard {
     const fixed = this.index.fixed.get(place.lower)?.get(method)
     if (fixed !== undefined) return { kind: 'found', route: (this.spots[fixed] as Spot).route, params: noParams }
     const tree = this.index.varying.get(method)
-    return tree === undefined ? undefined : this.#findVarying(tree, place)
+    return tree === undefined ? undefined : this.#findVarying(tree, method, place)
   }
 
-  #findVarying(tree: Tree, place: Place): RouteMatch | undefined {
+  #findVarying(tree: Tree, method: string, place: Place): RouteMatch | undefined {
     const whole = place.path
     const trimmed = trimSlash(whole)
     // U+0130 is the one character whose lower case is longer; it would shift every parameter after it.
     const odd = place.lower.length !== trimmed.length && whole.includes('%') && /\u0130/.test(decodePath(whole))
     const path = odd ? encodeURI(decodePath(trimmed).replaceAll('\u0130', standIn)) : trimmed
-    let found = tree.find('GET', path)
-    // “/files/” is an empty rest under “/files/*”, and nothing else.
-    if (!found && trimmed.length !== whole.length) {
-      found = tree.find('GET', `${path}/`)
-      if (found && found.params['*'] !== '') return undefined
-    }
+    const found = tree.find('GET', path)
+    // A wildcard keeps the slash that others do without: “/files/” is an empty rest under “/files/*”.
+    if (trimmed.length !== whole.length && (!found || '*' in found.params)) return this.#findRest(method, place)
     if (!found) return undefined
     const params = found.params
     for (const name in params) {
-      if (params[name] === '' && name !== '*') return undefined // a parameter stands for at least one character
+      if (params[name] === '' && name !== '*') return this.#findRest(method, place)
       if (odd) params[name] = params[name]?.replaceAll(standIn, '\u0130')
     }
     return { kind: 'found', route: (this.spots[(found.store as { place: number }).place] as Spot).route, params }
+  }
+
+  /**
+   * A parameter stands for at least one character, but find-my-way lets it be empty and looks no further. Where a
+   * segment is empty only a wildcard can match, so those are tried by themselves.
+   */
+  #findRest(method: string, place: Place): RouteMatch | undefined {
+    for (const { expression, names, place: at } of this.index.rests.get(method) ?? []) {
+      const values = expression.exec(place.path.includes('%') ? decodePath(place.path) : place.path)
+      if (!values) continue
+      const params = Object.fromEntries(names.map((name, n) => [name, decodeOnce(values[n + 1] ?? '')]))
+      return { kind: 'found', route: (this.spots[at] as Spot).route, params: Object.assign(Object.create(null) as object, params) }
+    }
+    return undefined
+  }
+}
+
+/** A pattern that ends with a wildcard, as an expression. */
+interface Rest {
+  readonly expression: RegExp
+  readonly names: readonly string[]
+  /** Sorts what is fixed before what varies before what takes the rest, from the left. */
+  readonly rank: string
+  readonly place: number
+}
+
+function toRest(pattern: string, place: number): Rest | undefined {
+  if (!pattern.endsWith('*') || pattern.includes('(')) return undefined
+  const names = [...pattern.matchAll(/:(\w+)|\*$/g)].map((found) => found[1] ?? '*')
+  const source = pattern.replaceAll(/[.\\+?^${}()|[\]]/g, '\\$&').replaceAll(/:\w+/g, '([^/]+)').replace(/\*$/, '(.*)')
+  return { expression: new RegExp(`^${source}$`, 'is'), names, rank: pattern.toLowerCase().replaceAll(/:\w+/g, '\uFFFE').replace('*', '\uFFFF'), place }
+}
+
+function decodeOnce(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
   }
 }
 
@@ -175,6 +212,7 @@ const standIn = '\uF8FF'
 function indexOf(spots: readonly Spot[], conflicts: RouteConflict[]): Index {
   const fixed = new Map<string, Map<string, number>>()
   const varying = new Map<string, Tree>()
+  const rests = new Map<string, Rest[]>()
   const seen = new Map<string, Route>()
   for (const [place, { route, pattern }] of spots.entries()) {
     const { method, path, host } = route.entry
@@ -195,12 +233,14 @@ function indexOf(spots: readonly Spot[], conflicts: RouteConflict[]): Index {
     varying.set(method, tree)
     try {
       tree.on('GET', pattern.path, unused, { place })
+      const rest = toRest(pattern.path, place)
+      if (rest) rests.set(method, [...(rests.get(method) ?? []), rest].toSorted((a, b) => (a.rank < b.rank ? -1 : 1)))
     } catch (error) {
       const said = error instanceof Error ? error.message : String(error)
       conflicts.push({ route, reason: `The path “${path}” cannot be served: ${said} Use plain parameters (“/:name”) and check their values in the flow.` })
     }
   }
-  return { fixed, varying }
+  return { fixed, varying, rests }
 }
 
 function shardKey(host: string, segment: string | undefined): string {

@@ -1,0 +1,102 @@
+import { readFileSync, watch, type FSWatcher } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
+import type { Log } from '../core/log.ts'
+import type { TlsHost, TlsOptions } from './tls.ts'
+
+/** TLS settings by file name; the shape of {@link TlsOptions} with paths in place of contents. */
+export interface TlsFiles extends Omit<TlsOptions, 'cert' | 'key' | 'clientCa' | 'hosts'> {
+  readonly certFile: string
+  readonly keyFile: string
+  readonly clientCaFile?: string
+  readonly hosts?: Readonly<Record<string, TlsHostFiles>>
+}
+
+export interface TlsHostFiles extends Omit<TlsHost, 'cert' | 'key' | 'clientCa'> {
+  readonly certFile: string
+  readonly keyFile: string
+  readonly clientCaFile?: string
+}
+
+/** Reads the files. @throws Error when one cannot be read, or a certificate and its key do not belong together */
+export function loadTls(files: TlsFiles): TlsOptions {
+  const hosts: Record<string, TlsHost> = {}
+  for (const [name, host] of Object.entries(files.hosts ?? {})) hosts[name] = loadHost(host)
+  const { minVersion, http2 } = files
+  return { ...loadHost(files), ...(minVersion ? { minVersion } : {}), ...(http2 === undefined ? {} : { http2 }), hosts }
+}
+
+function loadHost(files: TlsHostFiles): TlsHost {
+  const { certFile, keyFile, clientCaFile, passphrase, clientCertificate } = files
+  const cert = readFileSync(certFile)
+  const key = readFileSync(keyFile)
+  createSecureContext({ cert, key, ...(passphrase === undefined ? {} : { passphrase }) })
+  return {
+    cert,
+    key,
+    ...(passphrase === undefined ? {} : { passphrase }),
+    ...(clientCertificate === undefined ? {} : { clientCertificate }),
+    ...(clientCaFile === undefined ? {} : { clientCa: readFileSync(clientCaFile) }),
+  }
+}
+
+const settleMs = 200
+
+/**
+ * Calls `apply` with new certificates when a file changes, by notification and, because network and container
+ * file systems often give none, by looking every `pollMs`. What cannot be used is logged and the old ones stay.
+ * @returns what stops the watching
+ */
+export function watchTls(files: TlsFiles, apply: (options: TlsOptions) => void, log: Log, pollMs = 30_000): () => void {
+  const paths = [files, ...Object.values(files.hosts ?? {})].flatMap((host) => [host.certFile, host.keyFile, ...(host.clientCaFile ? [host.clientCaFile] : [])])
+  let known = fingerprint(paths)
+  let settle: NodeJS.Timeout | undefined
+
+  function look(): void {
+    const now = fingerprint(paths)
+    if (now === known) return
+    known = now
+    try {
+      const options = loadTls(files)
+      apply(options)
+      log.info({ validTo: new X509Certificate(options.cert).validTo }, 'TLS certificates were renewed.')
+    } catch (error) {
+      log.error({ reason: (error as Error).message }, 'New TLS certificates cannot be used; the old ones stay.')
+    }
+  }
+  /** Certificate and key are two files: the second is often written a moment after the first. */
+  function soon(): void {
+    clearTimeout(settle)
+    settle = setTimeout(look, settleMs).unref()
+  }
+
+  const names = new Set(paths.map((path) => basename(path)))
+  const watchers: FSWatcher[] = []
+  for (const folder of new Set(paths.map((path) => dirname(path)))) {
+    try {
+      // The folder, not the file: renewals replace files, and links to them, instead of writing into them.
+      watchers.push(watch(folder, { persistent: false }, (_event, name) => (name === null || names.has(name) || name.startsWith('..')) && soon()).on('error', () => {}))
+    } catch {
+      // The poll is enough.
+    }
+  }
+  const poll = setInterval(look, pollMs).unref()
+  return () => {
+    clearInterval(poll)
+    clearTimeout(settle)
+    for (const watcher of watchers) watcher.close()
+  }
+}
+
+function fingerprint(paths: readonly string[]): string {
+  return paths
+    .map((path) => {
+      try {
+        return readFileSync(path, 'base64')
+      } catch {
+        return ''
+      }
+    })
+    .join('\n')
+}

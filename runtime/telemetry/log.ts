@@ -1,0 +1,64 @@
+import { pino } from 'pino'
+import type { RunRecorder } from '../core/deployment.ts'
+import type { Log } from '../core/log.ts'
+import { createLineWriter } from './line-writer.ts'
+import { createRunLine } from './run-line.ts'
+import { toRunText, toTextLine } from './text-line.ts'
+
+export interface LogOptions {
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** `json`: one document per line; `text`: for people at a terminal. */
+  readonly format: 'json' | 'text'
+  /** File descriptor (default 1, the standard output), or what takes the text, such as in a test. */
+  readonly write?: number | ((text: string) => void)
+  /** Facts on every line, such as the process's role. */
+  readonly base?: Readonly<Record<string, unknown>>
+  readonly now?: () => number
+}
+
+export interface OpenLog extends Log {
+  /** The same log with more facts on every line. */
+  child(facts: object): Log
+  /** Run lines; level `info` or below shows them. */
+  readonly runs: RunRecorder
+  /** Writes out what is held back. Call it before the process exits. */
+  flush(): void
+  /** Lines lost because the reader did not keep up. */
+  dropped(): number
+}
+
+/** Names whose values never reach a log, wherever they stand at the top of the facts or one below. */
+const secret = ['password', 'secret', 'token', 'authorization', 'cookie', 'credentials', 'passphrase', 'key']
+const redacted = secret.flatMap((name) => [name, `*.${name}`])
+
+/** Opens the log. Lines are written in batches, at once from level `error` on. */
+export function openLog(options: LogOptions): OpenLog {
+  const { level, format, base = {}, now = Date.now } = options
+  const writer = createLineWriter(options.write ?? 1)
+  const stream = { write: (line: string): void => writer.write(format === 'json' ? line : toTextLine(line)) }
+  const logger = pino(
+    {
+      level,
+      base,
+      redact: { paths: redacted, censor: '[hidden]' },
+      formatters: { level: (label) => ({ level: label }) },
+      timestamp: () => `,"time":"${new Date(now()).toISOString()}"`,
+    },
+    stream,
+  )
+  const line = createRunLine(now)
+  const runs: RunRecorder =
+    level === 'debug' || level === 'info'
+      ? { record: (summary) => writer.write(format === 'json' ? line(summary) : toRunText(summary, now())) }
+      : { record() {} }
+
+  function over(target: pino.Logger): Log {
+    return {
+      debug: (facts, text) => target.debug(facts, text),
+      info: (facts, text) => target.info(facts, text),
+      warn: (facts, text) => target.warn(facts, text),
+      error: (facts, text) => target.error(facts, text),
+    }
+  }
+  return { ...over(logger), child: (facts) => over(logger.child(facts)), runs, flush: () => writer.flush(), dropped: () => writer.dropped() }
+}

@@ -1,0 +1,60 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import type { RunRecorder } from '../core/deployment.ts'
+import { createRunMetrics } from './run-metrics.ts'
+
+export interface Metrics {
+  /** Gets every run's summary. */
+  readonly runs: RunRecorder
+  /**
+   * Adds one to the counter `sluice_<name>_total`, made when first counted. Labels must be few and bounded: codes,
+   * classes, ids of flows; never a path, an address or a user. The first call says which labels there are.
+   */
+  count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void
+  /** Shows `sluice_<name>`; `read` is asked at each scrape. */
+  gauge(name: string, help: string, read: () => number): void
+  /** Prometheus text exposition format. */
+  text(): Promise<string>
+  readonly contentType: string
+}
+
+/** Series a counter keeps before further label values become `other`. */
+const mostSeries = 1000
+
+/** Metrics of one process. Opens nothing and starts no timer besides Node's own event loop monitor. */
+export function createMetrics(options: { readonly process?: boolean } = {}): Metrics {
+  const registry = new Registry()
+  if (options.process !== false) collectDefaultMetrics({ register: registry })
+  const counters = new Map<string, { readonly counter: Counter; readonly names: readonly string[]; readonly seen: Set<string> }>()
+
+  return {
+    runs: createRunMetrics(registry),
+    count(name, labels = {}, by = 1) {
+      let known = counters.get(name)
+      if (!known) {
+        const names = Object.keys(labels)
+        const counter = new Counter({ name: `sluice_${name}_total`, help: `Number of ${name.replaceAll('_', ' ')}.`, labelNames: names, registers: [registry] })
+        known = { counter, names, seen: new Set() }
+        counters.set(name, known)
+      }
+      const { counter, names, seen } = known
+      const values: Record<string, string> = {}
+      for (const label of names) values[label] = labels[label] ?? ''
+      const series = Object.values(values).join('\n')
+      if (!seen.has(series)) {
+        if (seen.size >= mostSeries) for (const label of names) values[label] = 'other'
+        else seen.add(series)
+      }
+      counter.inc(values, by)
+    },
+    gauge(name, help, read) {
+      const gauge: Gauge = new Gauge({
+        name: `sluice_${name}`,
+        help,
+        registers: [registry],
+        collect: () => gauge.set(read()),
+      })
+    },
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  }
+}
