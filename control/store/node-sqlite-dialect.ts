@@ -24,6 +24,8 @@ export function createNodeSqliteDialect(options: SqliteOptions): SqliteDialect {
       return {
         close: () => database.close(),
         prepare(text: string) {
+          // A full disk makes SQLite roll back by itself; a second rollback would hide that first error.
+          if (text === 'rollback' && !database.isTransaction) return nothing
           let statement = kept.get(text)
           if (!statement) {
             statement = database.prepare(text)
@@ -37,6 +39,8 @@ export function createNodeSqliteDialect(options: SqliteOptions): SqliteDialect {
     },
   })
 }
+
+const nothing = { reader: false, all: () => [], run: () => ({ changes: 0, lastInsertRowid: 0 }), iterate: () => [].values() }
 
 function openFile({ file, busyTimeoutMs, limitBytes }: SqliteOptions): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: busyTimeoutMs })

@@ -142,7 +142,8 @@ export function openSync(options: SyncOptions): Sync {
   /** Control does not take the key. With a fresh token the gateway joins anew; else it goes on serving and says so. */
   function rejected(): void {
     if (options.token === undefined || tokenSpent) {
-      log.error({ gateway: identity?.gatewayId }, 'the control plane refuses the key of this gateway; it goes on serving what it has. Give it a new join token to connect it again')
+      if (!refused) log.error({ gateway: identity?.gatewayId }, 'the control plane refuses the key of this gateway; it goes on serving what it has. Give it a new join token to connect it again')
+      refused = true
       return
     }
     identity = undefined

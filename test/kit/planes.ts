@@ -40,15 +40,14 @@ export async function openPlanes(options: Partial<ControlOptions> = {}) {
       ...options,
     })
     server = createServer((request, response) => {
-      if (intercept) {
-        const { write, end } = response
-        const change = (text: unknown) => (typeof text === 'string' ? (intercept?.(request.url ?? '', text) ?? text) : text)
-        response.write = ((chunk: unknown, ...rest: []) => write.call(response, change(chunk), ...rest)) as typeof response.write
-        response.end = ((chunk: unknown, ...rest: []) => {
-          response.removeHeader('content-length')
-          return end.call(response, change(chunk), ...rest)
-        }) as typeof response.end
-      }
+      const write = response.write.bind(response) as (chunk: unknown) => boolean
+      const end = response.end.bind(response) as (chunk?: unknown) => typeof response
+      const writeHead = response.writeHead.bind(response) as (status: number, headers: Record<string, string>) => typeof response
+      const change = (chunk: unknown) => (typeof chunk === 'string' ? (intercept?.(request.url ?? '', chunk) ?? chunk) : chunk)
+      response.write = ((chunk: unknown) => write(change(chunk))) as typeof response.write
+      response.end = ((chunk?: unknown) => end(change(chunk))) as typeof response.end
+      response.writeHead = ((status: number, { 'content-length': _length, ...headers }: Record<string, string> = {}) =>
+        writeHead(status, headers)) as typeof response.writeHead
       void control.syncHandler(request, response).then((ours) => ours || response.writeHead(404).end())
     })
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
