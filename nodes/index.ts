@@ -20,6 +20,7 @@ import { range } from './range/range.ts'
 import { respond } from './respond/respond.ts'
 import { serviceCallout } from './service-callout/service-callout.ts'
 import { sort } from './sort/sort.ts'
+import { split } from './split/split.ts'
 import { status } from './status/status.ts'
 import { switchNode } from './switch/switch.ts'
 import { template } from './template/template.ts'
@@ -58,6 +59,7 @@ export const definitions: readonly NodeDefinition[] = [
   respond,
   serviceCallout,
   sort,
+  split,
   status,
   switchNode,
   template,

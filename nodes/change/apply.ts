@@ -7,29 +7,29 @@ import { compileTypedValue } from '../../runtime/core/typed-value.ts'
 import { type Place, toPlace } from './place.ts'
 import type { ChangeRule } from './rules.ts'
 
-/** A compiled rule: message in, message out. */
-export interface Apply {
-  readonly async: boolean
-  (message: Message, run: Run): Message | Promise<Message>
-}
+/** A compiled rule: message in, message out; a promise only where JSONata had to wait. */
+export type Apply = (message: Message, run: Run) => Message | Promise<Message>
 
 /** Compiles a rule to one closure, so that nothing is looked up while messages pass. */
 export async function compileRule(rule: ChangeRule, scope: Scope): Promise<Apply> {
   const place = toPlace(rule.pt, rule.p, scope.contexts)
-  if (rule.t === 'delete') return sync((message) => place.delete(message))
-  if (rule.t === 'move') return sync(move(rule, place, toPlace(rule.tot, String(rule.to ?? ''), scope.contexts)))
+  if (rule.t === 'delete') return (message) => place.delete(message)
+  if (rule.t === 'move') return move(rule, place, toPlace(rule.tot, String(rule.to ?? ''), scope.contexts))
 
   const to = await compileTypedValue(rule.to, rule.tot, scope)
   const source = ['msg', 'flow', 'global'].includes(rule.tot) ? toPlace(rule.tot, String(rule.to ?? ''), scope.contexts) : undefined
   const write = rule.t === 'set' ? set(rule, place) : await change(rule, place, scope)
   if (to.constant) {
     const value = to.value
-    return sync((message, run) => write(message, value, run))
+    return (message, run) => write(message, value, run)
   }
   if (to.async) {
-    return Object.assign(async (message: Message, run: Run) => write(message, await to.evaluate(message, run), run), { async: true })
+    return (message, run) => {
+      const value = to.evaluate(message, run)
+      return value instanceof Promise ? value.then((later: unknown) => write(message, later, run)) : write(message, value, run)
+    }
   }
-  return sync((message, run) => (source !== undefined && !source.reachable(message) ? message : write(message, to.evaluate(message, run), run)))
+  return (message, run) => (source !== undefined && !source.reachable(message) ? message : write(message, to.evaluate(message, run), run))
 }
 
 type Write = (message: Message, value: unknown, run: Run) => Message
@@ -102,8 +102,4 @@ function replaced(current: unknown, needle: Needle, by: unknown, type: string): 
   if (typeof current === 'number' && needle.kind === 'num') return current === Number(needle.value) ? by : current
   if (typeof current === 'boolean' && needle.kind === 'bool') return String(current) === String(needle.value) ? by : current
   return current
-}
-
-function sync(apply: (message: Message, run: Run) => Message): Apply {
-  return Object.assign(apply, { async: false })
 }

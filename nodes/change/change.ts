@@ -1,5 +1,6 @@
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
+import type { Run } from '../../runtime/core/run.ts'
 import type { Step } from '../../runtime/core/step.ts'
 import { checkTypedValue } from '../../runtime/core/typed-value.ts'
 import { compileRule } from './apply.ts'
@@ -46,17 +47,17 @@ export const change = defineNode<ChangeConfig, 'out'>({
   },
   async compile({ rules }, scope): Promise<Step<'out'>> {
     const applies = await Promise.all(rules.map((rule) => compileRule(rule, scope)))
-    if (applies.every((apply) => !apply.async)) {
-      return function change(message, run) {
-        let changed = message
-        for (let i = 0; i < applies.length; i += 1) changed = applies[i]!(changed, run) as Message
-        return { out: changed }
-      }
-    }
-    return async function change(message, run) {
+    const applyFrom = (message: Message, run: Run, first: number): { out: Message } | Promise<{ out: Message }> => {
       let changed = message
-      for (const apply of applies) changed = apply.async ? await apply(changed, run) : (apply(changed, run) as Message)
+      for (let i = first; i < applies.length; i += 1) {
+        const after = applies[i]!(changed, run)
+        if (after instanceof Promise) return after.then((later) => applyFrom(later, run, i + 1))
+        changed = after
+      }
       return { out: changed }
+    }
+    return function change(message, run) {
+      return applyFrom(message, run, 0)
     }
   },
 })

@@ -18,8 +18,6 @@ export interface RespondConfig {
 
 /** Something of the reply, ready to be read. */
 interface Input {
-  readonly async: boolean
-  readonly constant: boolean
   evaluate(message: Message, run: Run): unknown
 }
 
@@ -90,20 +88,22 @@ export const respond = defineNode<RespondConfig, never>({
       })
       return all
     }
-    if (![status, body, ...headers.map(({ input }) => input)].some((input) => input.async)) {
-      return function respond(message, run) {
-        run.reply({
-          payload: body.evaluate(message, run),
-          statusCode: toStatus(status.evaluate(message, run)),
-          headers: collect(headers.map(({ input }) => input.evaluate(message, run))),
-        })
-        return undefined
-      }
-    }
-    return async function respond(message, run) {
-      const [statusCode, payload, ...values] = await Promise.all([status, body, ...headers.map(({ input }) => input)].map(async (input) => input.evaluate(message, run)))
+    const inputs = [status, body, ...headers.map(({ input }) => input)]
+    const answer = ([statusCode, payload, ...values]: readonly unknown[], run: Run) => {
       run.reply({ payload, statusCode: toStatus(statusCode), headers: collect(values) })
       return undefined
+    }
+    return function respond(message, run) {
+      const values: unknown[] = []
+      try {
+        for (const input of inputs) values.push(input.evaluate(message, run))
+      } catch (error) {
+        // What is still under way must not fail unheard.
+        for (const value of values) if (value instanceof Promise) value.catch(() => {})
+        throw error
+      }
+      if (!values.some((value) => value instanceof Promise)) return answer(values, run)
+      return Promise.all(values).then((later) => answer(later, run))
     }
   },
 })
@@ -112,7 +112,7 @@ export const respond = defineNode<RespondConfig, never>({
 async function compileBody(config: RespondConfig, scope: Scope): Promise<Input> {
   if (config.bodyType === 'msg') {
     const path = parseMessagePath(config.body)
-    if (path.length === 1 && path[0] === 'payload') return { async: false, constant: false, evaluate: (message) => message.payload }
+    if (path.length === 1 && path[0] === 'payload') return { evaluate: (message) => message.payload }
   }
   return compileInput(config.body, config.bodyType, scope)
 }
@@ -122,7 +122,7 @@ async function compileInput(value: string, type: string, scope: Scope): Promise<
   if (type !== 'str' || !value.includes('{{')) return compileTypedValue(value, type, scope)
   const host = { owner: scope.node.owner, id: scope.node.id, env: (name: string) => scope.env(name), contexts: scope.contexts }
   const render = await scope.sandbox.template(value, host, 'none')
-  return { async: false, constant: false, evaluate: render }
+  return { evaluate: render }
 }
 
 function toStatus(value: unknown): number {

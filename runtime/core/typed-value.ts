@@ -15,7 +15,7 @@ export interface TypedValue {
   /** True when it is the same for every message; `value` holds it then. */
   readonly constant: boolean
   readonly value?: unknown
-  /** True when `evaluate` may give a promise (JSONata). */
+  /** True when `evaluate` may give a promise (JSONata; a simple one may answer at once all the same). */
   readonly async: boolean
 }
 
