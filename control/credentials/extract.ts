@@ -58,9 +58,8 @@ function merge(type: string, given: NodeCredentials, saved: NodeCredentials, kin
   if (type === 'global-config') return mergeMap(given, saved)
   if (kinds === undefined || /^subflow(:|$)/.test(type)) return mergeFree(type, given, saved)
   const merged = new Map(Object.entries(saved))
-  for (const [name, kind] of Object.entries(kinds ?? {})) {
-    if (!Object.hasOwn(given, name) || given[name] === undefined) continue
-    if (kind === 'password' && given[name] === untouched) continue
+  for (const name of Object.keys(kinds ?? {})) {
+    if (!Object.hasOwn(given, name) || given[name] === undefined || given[name] === untouched) continue
     put(merged, name, given[name])
   }
   return fromEntries(merged)

@@ -142,7 +142,7 @@ test('a join token works once, and not after its time', async () => {
     (await fetch(`${planes.url}/sync/join`, { method: 'POST', body: JSON.stringify({ token, name: 'x' }) })).status
   const { token } = await planes.control.gateways.createJoinToken('admin')
   const tries = await Promise.all([join(token), join(token), join(token)])
-  expect(tries.sort()).toEqual([200, 401, 401])
+  expect(tries.toSorted((a, b) => a - b)).toEqual([200, 401, 401])
   expect(await join((await planes.control.gateways.createJoinToken('admin', -1)).token)).toBe(401)
   expect(await join('guess')).toBe(401)
 })

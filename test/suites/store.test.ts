@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, test } from 'vitest'
+import { test } from 'vitest'
 import { findPostgres, startPostgres } from '../kit/postgres.ts'
 import { openStore, storeSuite } from './store-suite.ts'
 
@@ -31,5 +31,5 @@ if (bin) {
     }
   })
 } else {
-  describe('store on PostgreSQL', () => test.skip('needs the PostgreSQL 15 (or newer) server programs, which are not installed'))
+  test.skip('store on PostgreSQL: needs the server programs of PostgreSQL 15 or newer, which are not installed', () => {})
 }
