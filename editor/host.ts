@@ -5,7 +5,7 @@ import type { Control } from '../control/contract.ts'
 import type { NodeDefinition } from '../runtime/core/node.ts'
 import { categories } from './palette/categories.ts'
 import { generatePalette } from './palette/generate.ts'
-import { loadNodeRed, type EditorUser, type ExpressApp, type NodeRed, type RegisteredSet } from './node-red.ts'
+import { loadNodeRed, type EditorUser, type NodeRed, type RegisteredSet } from './node-red.ts'
 import { toEditorUser } from './permissions.ts'
 import { createComms, type Comms } from './runtime-api/comms.ts'
 import { createContextApi } from './runtime-api/context.ts'
@@ -28,8 +28,6 @@ export interface EditorHostOptions {
 export interface EditorHost {
   /** Answers a request below the mount path that has already passed the sign-in. */
   handle(request: IncomingMessage, response: ServerResponse): void
-  /** The Express application, for the test that walks its routes. */
-  readonly app: ExpressApp
   readonly comms: Comms
   /** Node sets that the palette holds. */
   nodeSets(): Promise<readonly RegisteredSet[]>
@@ -77,7 +75,6 @@ export async function openEditorHost(options: EditorHostOptions): Promise<Editor
       request.url = `/${(request.url ?? '').slice(options.basePath.length)}`
       red.api.httpAdmin(request, response)
     },
-    app: red.api.httpAdmin,
     comms,
     nodeSets: () => red.runtime.nodes.getNodeList({}),
     async close() {

@@ -39,14 +39,6 @@ export interface RegisteredSet {
 export interface ExpressApp {
   (request: IncomingMessage, response: ServerResponse): void
   use(app: ExpressApp): void
-  readonly _router: { readonly stack: readonly ExpressLayer[] }
-}
-
-export interface ExpressLayer {
-  readonly name: string
-  readonly regexp: RegExp
-  readonly route?: { readonly path: string | RegExp; readonly methods: Readonly<Record<string, boolean>> }
-  readonly handle: { readonly stack?: readonly ExpressLayer[]; readonly _router?: { readonly stack: readonly ExpressLayer[] } }
 }
 
 /** Loads Node-RED's modules. They keep their state in module variables: one editor host per process. */

@@ -94,7 +94,8 @@ export function createPortal(options: PortalOptions): Portal {
     }
     if (match.kind === 'none') throw new Refused('route.none', 404, translator(exchange.language)('notFound'))
     const writes = method !== 'GET' && method !== 'HEAD'
-    const byBrowser = exchange.byCookie || !user // a form, also the one that signs in; a bearer token is sent knowingly
+    // A form, also the one that signs in. A bearer token is sent knowingly, and the API's sign-in sets no cookie.
+    const byBrowser = exchange.byCookie || (!user && !isApi)
     if (writes && byBrowser && !isSameOrigin(exchange.request)) throw new Refused('auth.origin', 403, translator(exchange.language)('wrongOrigin'))
     await match.route.handle(exchange, match.params)
   }

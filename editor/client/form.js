@@ -7,7 +7,7 @@
     'zh-TW': { name: '名稱', add: '新增', required: (label) => `${label}不可空白`, number: (label) => `${label}必須是數字`, range: (label) => `${label}超出範圍`, pattern: (label) => `${label}格式不正確` },
   }
   const w = () => words[language()]
-  const modes = { code: 'ace/mode/javascript', json: 'ace/mode/json', template: 'ace/mode/handlebars', multiline: 'ace/mode/text' }
+  const modes = { code: 'ace/mode/javascript', json: 'ace/mode/json', multiline: 'ace/mode/text' }
 
   /** True, or a sentence: what the editor shows in the node's tooltip. */
   function validate(field, value) {
@@ -28,7 +28,7 @@
     for (const field of form.fields) {
       all[field.name] = { value: field.default, validate: (value) => validate(field, value) }
       if (field.kind === 'config') all[field.name].type = field.configType
-      if (field.typeField) all[field.typeField] = { value: field.types[0] }
+      if (field.typeField) all[field.typeField] = { value: field.typeDefault }
     }
     return all
   }
@@ -71,12 +71,12 @@
       }
       case 'typed': {
         const input = describe($('<input type="text">').attr('id', id)).appendTo(holder)
-        input.typedInput({ types: field.types.map(typeOf), default: node[field.typeField] || field.types[0] })
-        input.typedInput('type', node[field.typeField] || field.types[0])
+        input.typedInput({ types: field.types.map(typeOf), default: node[field.typeField] || field.typeDefault })
+        input.typedInput('type', node[field.typeField] || field.typeDefault)
         input.typedInput('value', value ?? '').typedInput('width', '100%')
         return { read: () => input.typedInput('value'), readType: () => input.typedInput('type') }
       }
-      case 'code': case 'json': case 'template': case 'multiline': {
+      case 'code': case 'json': case 'multiline': {
         const area = $('<div class="node-text-editor sluice-text"></div>').attr('id', id).appendTo(holder)
         const text = field.kind === 'json' ? (value === null || value === undefined ? '' : JSON.stringify(value, null, 2)) : (value ?? '')
         const editor = RED.editor.createEditor({ id: area.attr('id'), mode: modes[field.kind], value: text })
@@ -85,7 +85,8 @@
       }
       case 'table': return makeTable(holder, id, field, Array.isArray(value) ? value : [])
       default: {
-        const input = describe($('<input type="text">').attr('id', id)).val(value ?? '').appendTo(holder)
+        const input = describe($('<input type="text">').attr({ id, spellcheck: false })).val(value ?? '').appendTo(holder)
+        if (field.kind === 'template') input.addClass('sluice-mono')
         return { read: () => input.val() }
       }
     }
@@ -106,7 +107,7 @@
     const list = $('<ol></ol>').attr('id', id).attr('aria-label', say(field.label)).appendTo(holder)
     list.editableList({
       addItem(row, index, item) {
-        const given = 'given' in item ? item.given : field.plainRows ? field.columns[0].default : Object.fromEntries(field.columns.map((column) => [column.name, column.default]))
+        const given = 'given' in item ? item.given : field.plainRows ? field.columns[0].default : emptyRow(field.columns)
         row.addClass('sluice-cells')
         item.read = field.columns.map((column) => {
           const value = field.plainRows ? given : given?.[column.name]
@@ -126,6 +127,11 @@
           }
           input.attr('aria-label', label).appendTo(row)
           if (column.kind === 'expression') input.typedInput({ types: ['jsonata'], default: 'jsonata' }).typedInput('value', value ?? '')
+          if (column.kind === 'typed') {
+            const type = given?.[column.typeField] || column.typeDefault
+            input.typedInput({ types: column.types.map(typeOf), default: type }).typedInput('type', type).typedInput('value', value ?? '')
+            return () => ({ [column.name]: input.typedInput('value'), [column.typeField]: input.typedInput('type') })
+          }
           return () => {
             if (column.kind === 'choice') return column.choices[Number(input.val())]?.value
             if (column.kind === 'expression') return input.typedInput('value')
@@ -140,9 +146,19 @@
     for (const given of rows) list.editableList('addItem', { given })
     const read = () => list.editableList('items').toArray().map((element) => {
       const cells = element.data('data').read.map((cell) => cell())
-      return field.plainRows ? cells[0] : Object.fromEntries(field.columns.map((column, i) => [column.name, cells[i]]))
+      if (field.plainRows) return cells[0]
+      return Object.assign({}, ...field.columns.map((column, i) => (column.kind === 'typed' ? cells[i] : { [column.name]: cells[i] })))
     })
     return { read }
+  }
+
+  function emptyRow(columns) {
+    const row = {}
+    for (const column of columns) {
+      row[column.name] = column.default
+      if (column.typeField) row[column.typeField] = column.typeDefault
+    }
+    return row
   }
 
   function same(a, b) {

@@ -16,6 +16,7 @@ export interface Field {
   /** Property that holds the type of a typed field, and the types it may have. */
   readonly typeField?: string
   readonly types?: readonly string[]
+  readonly typeDefault?: string
   readonly minimum?: number
   readonly maximum?: number
   readonly integer?: boolean
@@ -91,7 +92,7 @@ function toFields(schema: JsonSchema, chinese: FieldTexts, prefix: string): Fiel
   const names = new Set(properties.map(([name]) => name))
   const fields: Field[] = []
   for (const [name, property] of properties) {
-    if (property['x-form'] === 'hidden') continue
+    if (hintOf(property).control === 'hidden') continue
     // `bodyType` beside `body` is the second half of one typed field.
     if (name.endsWith('Type') && names.has(name.slice(0, -4)) && Array.isArray(property.enum)) continue
     const typeProperty = properties.find(([other]) => other === `${name}Type`)?.[1]
@@ -101,7 +102,7 @@ function toFields(schema: JsonSchema, chinese: FieldTexts, prefix: string): Fiel
 }
 
 function toField(name: string, schema: JsonSchema, required: boolean, typeProperty: JsonSchema | undefined, chinese: FieldTexts, path: string): Field {
-  const texts = chinese[path] ?? {}
+  const texts = chinese[path] ?? hintOf(schema)['zh-TW'] ?? {}
   const types = Array.isArray(typeProperty?.enum) ? (typeProperty.enum as string[]) : undefined
   const kind = types ? 'typed' : kindOf(schema)
   const hint = toText(schema.description, texts.description)
@@ -115,7 +116,7 @@ function toField(name: string, schema: JsonSchema, required: boolean, typeProper
     required,
     ...(kind === 'choice' ? { choices: choicesOf(schema, texts.choices ?? {}) } : {}),
     ...(kind === 'table' ? tableOf(items, chinese, path) : {}),
-    ...(types ? { types, typeField: `${name}Type` } : {}),
+    ...(types ? { types, typeField: `${name}Type`, typeDefault: String(typeProperty?.default ?? types[0]) } : {}),
     ...(typeof schema.minimum === 'number' ? { minimum: schema.minimum } : {}),
     ...(typeof schema.maximum === 'number' ? { maximum: schema.maximum } : {}),
     ...(schema.type === 'integer' ? { integer: true } : {}),
@@ -124,14 +125,21 @@ function toField(name: string, schema: JsonSchema, required: boolean, typeProper
   }
 }
 
+/** `x-form` is the name of a control, or says control and Chinese texts. */
+function hintOf(schema: JsonSchema): { readonly control?: unknown; readonly 'zh-TW'?: FieldTexts[string] } {
+  const hint = schema['x-form']
+  return typeof hint === 'object' && hint !== null ? hint : { control: hint }
+}
+
 function tableOf(items: JsonSchema, chinese: FieldTexts, path: string): Pick<Field, 'columns' | 'plainRows'> {
   if (propertiesOf(items).length > 0) return { columns: toFields(items, chinese, `${path}.`) }
   return { columns: [toField('value', items, true, undefined, chinese, `${path}.value`)], plainRows: true }
 }
 
 function kindOf(schema: JsonSchema): Field['kind'] {
-  const wanted = schema['x-form']
+  const wanted = hintOf(schema).control
   if (typeof schema['x-config'] === 'string') return 'config'
+  if (wanted === 'jsonata') return 'expression'
   if (wanted === 'expression' || wanted === 'template' || wanted === 'code' || wanted === 'multiline' || wanted === 'table') return wanted
   if (Array.isArray(schema.enum) || (Array.isArray(schema.oneOf) && schema.oneOf.every((one) => 'const' in (one as object)))) return 'choice'
   const type = Array.isArray(schema.type) ? schema.type.find((one) => one !== 'null') : schema.type

@@ -11,16 +11,15 @@ export function folderOf(type: string): string {
 }
 
 /**
- * Help of a node in Markdown: `help.md`, and `help.zh-TW.md` or the part of `help.md` behind a line
- * `<!-- zh-TW -->`. A node without one has its summary.
+ * Help of a node in Markdown: the parts of `help.md` under the headings `## en` and `## zh-TW`. A node
+ * without help has its summary.
  */
 export async function loadHelp(definition: NodeDefinition): Promise<Text> {
-  const folder = join(nodesDir, folderOf(definition.type))
-  const [english = '', inline] = ((await readText(join(folder, 'help.md'))) ?? '').split(/^<!-- *zh-TW *-->$/m)
-  const chinese = inline ?? (await readText(join(folder, 'help.zh-TW.md')))
+  const text = (await readText(join(nodesDir, folderOf(definition.type), 'help.md'))) ?? ''
+  const parts = new Map(text.split(/^## (?=(?:en|zh-TW)\s*$)/m).map((part) => [/^\S*/.exec(part)![0], part.replace(/^\S*/, '').trim()]))
   return {
-    en: english.trim() || definition.summary.en,
-    'zh-TW': chinese?.trim() || definition.summary['zh-TW'],
+    en: parts.get('en') || definition.summary.en,
+    'zh-TW': parts.get('zh-TW') || definition.summary['zh-TW'],
   }
 }
 

@@ -52,6 +52,7 @@ function compareFlow(id: string, before: readonly EditorNode[] = [], after: read
   for (const node of [...after, ...before.filter((one) => !now.has(one.id))]) {
     const changes = compareNode(old.get(node.id), now.get(node.id))
     marks.set(node.id, markOf(old.get(node.id), now.get(node.id), changes))
+    if (marks.get(node.id) !== 'changed') continue // what is wholly new or gone is seen on the drawing
     for (const change of changes) if (!placing.has(change.property)) properties.push({ node: node.id, label: labelOf(node), ...change })
   }
   if (before.length > 0 && after.length > 0 && [...marks.values()].every((mark) => mark === 'unchanged')) return undefined
@@ -83,7 +84,9 @@ function compareNode(before: EditorNode | undefined, after: EditorNode | undefin
 /** Texts as they are, so that code reads as code; everything else as JSON. */
 function toText(value: unknown): string | undefined {
   if (value === undefined) return undefined
-  return typeof value === 'string' ? value : JSON.stringify(value, null, 1)
+  if (typeof value === 'string') return value
+  const text = JSON.stringify(value)
+  return text.length <= 80 ? text : JSON.stringify(value, null, 1)
 }
 
 /** What people call a node. */

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { defineNode } from '../../runtime/core/node.ts'
+import { definitions } from '../../nodes/index.ts'
+import chineseFields from '../locales/zh-TW/fields.json' with { type: 'json' }
+import { toForm, type Field, type FieldTexts } from './form.ts'
+import { keepTypes, typesOfForm } from './stock-form.ts'
+import { toFormHtml } from './own-form.ts'
+
+const text = (en: string) => ({ en, 'zh-TW': en })
+const node = (properties: object, required: string[] = []) =>
+  defineNode({ type: 'probe', category: 'transform', label: text('probe'), summary: text('Probes.'), outputs: ['out'], config: { type: 'object', properties, required } })
+const kinds = (properties: object) => toForm(node(properties), {}).fields.map((field) => [field.name, field.kind])
+
+test('each kind of property gets the control that fits it', () => {
+  expect(kinds({
+    a: { type: 'string' }, b: { type: 'integer', minimum: 1 }, c: { type: 'boolean' }, d: { enum: ['x', 'y'] }, e: { type: 'string', 'x-form': 'expression' },
+    f: { type: 'array', items: { type: 'object', properties: { name: { type: 'string' } } } }, g: { type: 'object' }, h: { type: 'string', 'x-config': 'tls-config' },
+    i: { type: 'string', 'x-form': { control: 'jsonata' } }, j: { type: 'string', 'x-form': 'hidden' }, k: { oneOf: [{ const: 1, title: 'one' }] },
+  })).toEqual([['a', 'text'], ['b', 'number'], ['c', 'boolean'], ['d', 'choice'], ['e', 'expression'], ['f', 'table'], ['g', 'json'], ['h', 'config'], ['i', 'expression'], ['k', 'choice']])
+})
+
+test('a property with a type beside it is one typed field, in rows of a table as well', () => {
+  const pair = { value: { type: 'string' }, valueType: { enum: ['str', 'msg'], default: 'msg' } }
+  const [typed, table] = toForm(node({ ...pair, rows: { type: 'array', items: { type: 'object', properties: pair } } }), {}).fields as [Field, Field]
+  const wanted = { kind: 'typed', types: ['str', 'msg'], typeField: 'valueType', typeDefault: 'msg' }
+  expect(typed).toMatchObject(wanted)
+  expect(table.columns).toMatchObject([wanted])
+})
+
+test('texts of a definition cannot end the script element they travel in', () => {
+  const form = toForm(node({ a: { type: 'string', description: '</script><script>alert(1)</script>' } }), {})
+  const html = toFormHtml(form, text('see </script> here'))
+  expect(html.match(/<\/script>/g)).toHaveLength(4) // template, two helps, registration
+})
+
+test('types that are not offered leave a stock form file with template and registration', () => {
+  const html = `<script type="text/html" data-template-name="a"></script><script>RED.nodes.registerType('a',{});RED.nodes.registerType("b",{})</script><script type="text/html" data-template-name="b"></script>`
+  expect(keepTypes(html, new Set(['a', 'b']))).toBe(html)
+  const kept = keepTypes(html, new Set(['a']))
+  expect(typesOfForm(kept)).toEqual(['a'])
+  expect(kept).toContain(`Sluice.ignoreType("b",{})`)
+})
+
+test('every field of our own nodes has its Chinese texts', () => {
+  const missing: string[] = []
+  for (const definition of definitions.filter((one) => !one.stockForm)) {
+    const own = (chineseFields as Record<string, FieldTexts>)[definition.type] ?? {}
+    const visit = (field: Field, path: string) => {
+      if (field.hint && field.hint.en === field.hint['zh-TW']) missing.push(`${definition.type}: ${path} description`)
+      if (field.label.en === field.label['zh-TW'] && !/^[A-Z]+$/.test(field.label.en)) missing.push(`${definition.type}: ${path} title`)
+      for (const column of field.columns ?? []) visit(column, `${path}.${column.name}`)
+    }
+    for (const field of toForm(definition, own).fields) visit(field, field.name)
+  }
+  expect(missing).toEqual([])
+})
