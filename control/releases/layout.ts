@@ -6,12 +6,11 @@ import type { EditorNode, FlowDocument } from '../../runtime/core/flow.ts'
  * documents (a node before its tab), `{"ids": […]}`.
  */
 export function toLayout(nodes: readonly EditorNode[], documents: readonly FlowDocument[]): string {
-  const home = new Map<string, number>()
-  documents.forEach((document, index) => document.nodes.forEach((node) => home.set(node.id, index)))
+  const indexes = new Map(documents.map(({ id }, index) => [id, index]))
   const taken = documents.map(() => 0)
   const runs: number[] = []
   for (const node of nodes) {
-    const index = home.get(node.id) ?? -1
+    const index = homeOf(node, indexes)
     const position = taken[index] ?? 0
     if (documents[index]?.nodes[position]?.id !== node.id) return JSON.stringify({ ids: nodes.map(({ id }) => id) })
     taken[index] = position + 1
@@ -38,4 +37,10 @@ export function fromLayout(layout: string, documents: readonly FlowDocument[]): 
     taken[document] = to
   }
   return nodes
+}
+
+/** A guess that the caller checks: every node lies where `z` says, or in the global document. */
+function homeOf(node: EditorNode, indexes: ReadonlyMap<string, number>): number {
+  const own = node.type === 'tab' || node.type === 'subflow' ? indexes.get(node.id) : node.z === undefined ? undefined : indexes.get(node.z)
+  return own ?? indexes.get('global') ?? -1
 }
