@@ -11,6 +11,7 @@ import { httpIn } from './http-in/http-in.ts'
 import { httpRequest } from './http-request/http-request.ts'
 import { httpResponse } from './http-response/http-response.ts'
 import { inject } from './inject/inject.ts'
+import { join } from './join/join.ts'
 import { json } from './json/json.ts'
 import { junction } from './junction/junction.ts'
 import { linkCall } from './link-call/link-call.ts'
@@ -50,6 +51,7 @@ export const definitions: readonly NodeDefinition[] = [
   httpRequest,
   httpResponse,
   inject,
+  join,
   json,
   junction,
   linkCall,
