@@ -135,7 +135,7 @@ export class Exchange implements RunInput {
     if (this.#watched) this.#host.waiting.delete(this)
     const extra = ['X-Request-Id', this.id]
     // HTTP/2 has no Connection header; its sessions are told to go away (RFC 9113 §8.2.2).
-    const bodyPending = reply.status >= 400 && !this.raw.complete && this.raw.httpVersionMajor < 2 && announcesBody(this.raw)
+    const bodyPending = reply.status >= 400 && !this.raw.complete && !this.raw.readableEnded && this.raw.httpVersionMajor < 2 && announcesBody(this.raw)
     if (bodyPending || (this.#host.draining && this.raw.httpVersionMajor < 2)) extra.push('Connection', 'close')
     if (bodyPending) sendBeforeBody(this.raw, this.res, reply, extra, this.arrival.method === 'HEAD')
     else send(this.res, reply, extra, this.arrival.method === 'HEAD')
