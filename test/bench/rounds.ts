@@ -9,6 +9,8 @@ export interface Measured {
   readonly p99Ms: number
   /** Share of its core that the server was busy, 0–1. */
   readonly busy: number
+  /** Processor time per request, µs: what a busy machine disturbs least. */
+  readonly cpuUs: number
   /** Connections of the load generator. */
   readonly connections: number
   readonly bad: number
@@ -16,6 +18,7 @@ export interface Measured {
 
 interface Round extends WrkResult {
   readonly busy: number
+  readonly cpuUs: number
 }
 
 export interface RoundOptions {
@@ -65,14 +68,15 @@ async function loadOnce(server: Running, load: Load, seconds: number): Promise<R
   const result = await wrk(server.port, load, seconds)
   // wrk starts and ends with a few idle milliseconds, which are not the server's.
   const tookMs = Math.max(seconds * 1000, performance.now() - start - 60)
-  return { ...result, busy: Math.min(1, (cpuMs(server.pid) - before) / tookMs) }
+  const usedMs = cpuMs(server.pid) - before
+  return { ...result, busy: Math.min(1, usedMs / tookMs), cpuUs: (usedMs * 1000) / Math.max(1, result.requestsPerSecond * seconds) }
 }
 
 function medianRound(rounds: readonly Round[]): Round {
   const sorted = rounds.toSorted((a, b) => a.requestsPerSecond - b.requestsPerSecond)
   const middle = sorted[Math.floor((sorted.length - 1) / 2)] as Round
   const bad = rounds.reduce((sum, round) => sum + round.bad, 0)
-  return { ...middle, busy: median(rounds.map((round) => round.busy)), p50Ms: median(rounds.map((round) => round.p50Ms)), p99Ms: median(rounds.map((round) => round.p99Ms)), bad }
+  return { ...middle, busy: median(rounds.map((round) => round.busy)), cpuUs: median(rounds.map((round) => round.cpuUs)), p50Ms: median(rounds.map((round) => round.p50Ms)), p99Ms: median(rounds.map((round) => round.p99Ms)), bad }
 }
 
 export function median(values: readonly number[]): number {

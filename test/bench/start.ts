@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gatewayDir, gatewayFlags } from '../../runtime/cli/start/plan.ts'
+import { childEnvironment, gatewayDir, gatewayFlags } from '../../runtime/cli/start/plan.ts'
 import { loadSettings } from '../../runtime/settings.ts'
 import { startEstate } from '../kit/estate.ts'
 import { flow, setBy, type FlowBuilder } from '../kit/flow-builder.ts'
@@ -77,9 +77,8 @@ async function startOnce(dataDir: string): Promise<{ readyMs: number; calledMs: 
   // Nobody answers at this address: a gateway starts and serves without control.
   const env = { SLUICE_DATA_DIR: dataDir, SLUICE_HOST: '127.0.0.1', SLUICE_GATEWAY_PORT: String(gatewayPort), SLUICE_OPS_PORT: String(opsPort), SLUICE_CONTROL_URL: 'http://127.0.0.1:9', SLUICE_GATEWAY_NAME: 'gateway-1' }
   const settings = loadSettings({ env, cwd: root })
-  const cache = { NODE_COMPILE_CACHE: join(gatewayDir(settings), 'cache') }
   const began = performance.now()
-  const child = startChild(process.execPath, [...gatewayFlags(settings), join(root, 'runtime', 'cli', 'gateway-process.ts'), '--number=1'], { core: serverCore, env: { ...env, ...cache } })
+  const child = startChild(process.execPath, [...gatewayFlags(settings), join(root, 'runtime', 'cli', 'gateway-process.ts'), '--number=1'], { core: serverCore, env: childEnvironment('gateway', settings, join(gatewayDir(settings), 'cache')) })
   try {
     await untilReady(opsPort, child, began)
     const readyMs = performance.now() - began

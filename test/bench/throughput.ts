@@ -58,5 +58,5 @@ function rate(one: Measured): string {
 }
 
 function describe(one: Measured): string {
-  return `${rate(one).padStart(8)} req/s  p50 ${one.p50Ms.toFixed(2)} ms  p99 ${one.p99Ms.toFixed(2)} ms  core ${(one.busy * 100).toFixed(0)} %  ${one.connections} connections${one.bad > 0 ? `  ${one.bad} BAD` : ''}`
+  return `${rate(one).padStart(8)} req/s  p50 ${one.p50Ms.toFixed(2)} ms  p99 ${one.p99Ms.toFixed(2)} ms  core ${(one.busy * 100).toFixed(0)} %  ${one.cpuUs.toFixed(1)} µs CPU each  ${one.connections} connections${one.bad > 0 ? `  ${one.bad} BAD` : ''}`
 }
