@@ -11,14 +11,14 @@ import { createDeployer, type GatewayDeployer } from './deploy/create-deployer.t
 import { createFront, type Front } from './http/front.ts'
 import { createOps, type Ops } from './http/ops.ts'
 import { buildRoutes } from './http/route-table.ts'
-import { watchTlsFiles } from './http/tls-files.ts'
+import { loadTls, watchTls, type TlsFiles } from './http/tls-files.ts'
 import { createSandbox } from './sandbox/sandbox.ts'
 import { createTimers } from './schedule/timers.ts'
 import type { Settings } from './settings.ts'
 import { createRunContext, openContextStore } from './state/context-store.ts'
-import type { GatewayLog } from './telemetry/log.ts'
+import type { OpenLog } from './telemetry/log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
-import { createRecorder } from './telemetry/recorder.ts'
+import { recordTo } from './telemetry/recorder.ts'
 import { parseEgressAllow } from './upstream/egress-policy.ts'
 import { createUpstream } from './upstream/upstream.ts'
 
@@ -26,7 +26,7 @@ import { createUpstream } from './upstream/upstream.ts'
 export interface GatewayParts {
   readonly definitions: readonly NodeDefinition[]
   readonly notYet?: readonly NotYet[]
-  readonly log: GatewayLog
+  readonly log: OpenLog
   /** Folder that only this gateway writes: the last good release, context. */
   readonly folder: string
   /** Several processes share the port (Linux). */
@@ -56,7 +56,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   const clock = systemClock
   const { log } = parts
   const metrics = createMetrics()
-  const recorder = createRecorder([log.runs, metrics.runs])
+  const recorder = recordTo(log.runs, metrics.runs)
   const contexts = openContextStore({ folder: parts.folder, clock, log })
   const upstream = createUpstream({
     egress: parseEgressAllow(settings.egressAllow),
@@ -71,7 +71,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     heapMb: settings.scriptHeapMb,
     timeoutMs: settings.scriptTimeoutMs,
     inputLimitBytes: settings.scriptInputLimitBytes,
-    onQuarantine: () => metrics.count('sluice_script_quarantined_total', {}),
+    onQuarantine: () => metrics.count('scripts_quarantined'),
   })
   const catalogue = createCatalogue(parts.definitions, parts.notYet)
   const deployer = createDeployer(
@@ -102,8 +102,10 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       },
     },
   )
+  metrics.gauge('release', 'Release that is live; 0 before the first.', () => deployer.live()?.id ?? 0)
+  metrics.gauge('runs_in_flight', 'Runs that have not ended.', () => deployer.inFlight)
   let draining = false
-  const tls = settings.tlsCertFile === undefined ? undefined : watchTlsFiles(toTlsFiles(settings), { log, clock, onChange: (options) => front.setTls(options) })
+  const tls = toTlsFiles(settings)
   const front: Front = createFront(
     {
       host: settings.host,
@@ -115,13 +117,12 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       requestTimeoutMs: settings.requestTimeoutMs,
       keepAliveTimeoutMs: settings.idleTimeoutMs,
       trustedProxies: settings.trustedProxies,
-      ...(tls ? { tls: tls.options } : {}),
+      ...(tls ? { tls: loadTls(tls) } : {}),
     },
     { live: () => deployer.current(), log, recorder, metrics },
   )
-  const ops: Ops = createOps({
-    host: settings.host,
-    port: settings.opsPort,
+  const unwatch = tls ? watchTls(tls, (options) => front.setTls(options), log) : undefined
+  const ops: Ops = createOps({ host: settings.host, port: settings.opsPort }, {
     metrics,
     ready: () => {
       const live = deployer.live()
@@ -145,7 +146,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     },
     async close() {
       draining = true
-      tls?.close()
+      unwatch?.()
       await front.close()
       await deployer.close()
       await Promise.all([ops.close(), upstream.close(), sandbox.close(), contexts.close()])
@@ -154,15 +155,25 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   }
 }
 
-function toTlsFiles(settings: Settings) {
-  return {
-    certFile: settings.tlsCertFile as string,
-    keyFile: settings.tlsKeyFile as string,
-    minVersion: settings.tlsMinVersion,
-    clientCaFile: settings.tlsClientCaFile,
-    clientCertificate: settings.tlsClientCertificate,
-    hosts: settings.tlsHosts,
+function toTlsFiles(settings: Settings): TlsFiles | undefined {
+  const { tlsCertFile, tlsKeyFile } = settings
+  if (tlsCertFile === undefined || tlsKeyFile === undefined) return undefined
+  const own = {
+    certFile: tlsCertFile,
+    keyFile: tlsKeyFile,
+    ...asks(settings.tlsClientCertificate),
+    ...(settings.tlsClientCaFile === undefined ? {} : { clientCaFile: settings.tlsClientCaFile }),
   }
+  const hosts = Object.entries(settings.tlsHosts).map(([name, host]) => {
+    const { clientCertificate, ...files } = host
+    return [name, { ...own, ...files, ...(clientCertificate === undefined ? {} : asks(clientCertificate)) }] as const
+  })
+  return { ...own, minVersion: settings.tlsMinVersion, hosts: Object.fromEntries(hosts) }
+}
+
+function asks(rule: 'off' | 'request' | 'require'): { clientCertificate?: 'optional' | 'required' } {
+  if (rule === 'off') return {}
+  return { clientCertificate: rule === 'require' ? 'required' : 'optional' }
 }
 
 /** Where a gateway keeps what is its own, below the data folder. */

@@ -45,3 +45,6 @@ export type Entry =
   | { readonly on: 'fault'; readonly of: 'flow' | 'group' | readonly string[]; readonly uncaught: boolean }
   | { readonly on: 'status'; readonly of: 'flow' | 'group' | readonly string[] }
   | { readonly on: 'complete'; readonly of: readonly string[] }
+
+/** Starts what makes an entry fire by itself; the result stops it. Entries that wait for others start nothing. */
+export type StartTimer = (entry: Entry, fire: () => void) => () => void

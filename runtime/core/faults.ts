@@ -36,7 +36,6 @@ export const faults = {
   'flow.no_return': { status: 500, title: 'Link call got no return', text: (f) => `The link call did not get an answer${f.afterMs ? ` within ${f.afterMs} ms` : ''}. End the called flow with a link out node in return mode.` },
   'flow.target_missing': { status: 500, title: 'Link target missing', text: (f) => `There is no link in node “${f.target}” in the release that runs.` },
   'flow.sequence_too_large': { status: 500, title: 'Too many messages held', text: (f) => `The node holds more than ${f.limit} messages of one request. Lower the number of parts or raise the node's limit.` },
-  'flow.fault': { status: 500, title: 'Fault raised by the flow', text: (f) => String(f.message ?? 'The flow raised a fault.') },
   'reply.invalid': { status: 500, title: 'Reply cannot be sent', text: (f) => `The flow's reply cannot be sent over HTTP: ${f.reason}.` },
   'step.error': { status: 500, title: 'Step failed', text: (f) => String(f.message ?? 'A step failed.') },
   'step.config': { status: 500, title: 'Step cannot run', text: (f) => String(f.message ?? 'The node is not configured for this message.') },

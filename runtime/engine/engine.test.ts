@@ -17,7 +17,7 @@ const steps: Record<string, Step> = {
   later: async (message) => ({ out: { ...message, payload: `${String(message.payload ?? '')}later` } }),
   drop: () => undefined,
   fail: () => { throw new Error('broken on purpose') },
-  failLater: async () => { throw fault('flow.fault', { message: 'later' }) },
+  failLater: async () => { throw fault('step.config', { message: 'later' }) },
   never: () => new Promise(() => {}),
   untilGone: (_message, run) => new Promise((_resolve, reject) => run.signal.addEventListener('abort', () => reject(run.signal.reason as Error))),
   three: (message) => ({ out: [1, 2, 3].map((payload) => ({ ...message, payload })) }),
@@ -132,7 +132,7 @@ describe('faults', () => {
 
   test('go to the Catch node of the flow, which may answer', async () => {
     const answer = await ask([entry('a'), work('a', 'failLater', 'reply'), caught({}), work('c', 'code', 'reply'), reply])
-    expect(answer.reply?.payload).toBe('flow.fault')
+    expect(answer.reply?.payload).toBe('step.config')
   })
 
   test('go to a Catch node that names the node, not to one that names another', async () => {

@@ -1,9 +1,6 @@
 import { Cron } from 'croner'
 import type { Clock } from '../core/clock.ts'
-import type { Entry } from '../core/entry.ts'
-
-/** Starts what makes an entry fire by itself; the result stops it. Entries that wait for others start nothing. */
-export type StartTimer = (entry: Entry, fire: () => void) => () => void
+import type { StartTimer } from '../core/entry.ts'
 
 /** Timers of one gateway process, in memory. Cron follows its zone through changes of daylight saving time. */
 export function createTimers(clock: Clock): StartTimer {
