@@ -29,6 +29,7 @@ export interface KnownGateway {
 }
 
 const joinTtlMs = 3600_000
+const keptAcknowledgements = 50
 
 /** Who the gateways are and what each said last. Held in memory, written through to the store. */
 export async function openRegistry(parts: RegistryParts) {
@@ -138,6 +139,8 @@ export async function openRegistry(parts: RegistryParts) {
       acks.set(id, row)
       tell(id)
       await store.gateways.acknowledge(row)
+      // All of them are read at start, so they may not grow for ever.
+      if (ack.release % keptAcknowledgements === 0) await store.gateways.forgetAcknowledgements(id, ack.release - keptAcknowledgements)
     },
   }
 }

@@ -176,6 +176,9 @@ function gateways(db: Kysely<Schema>) {
         .onConflict((c) => c.columns(['gateway_id', 'release_id']).doUpdateSet({ hash: row.hash, state: row.state, detail: row.detail, at: row.at }))
         .execute()
     },
+    async forgetAcknowledgements(gatewayId: string, beforeRelease: number): Promise<void> {
+      await db.deleteFrom('acknowledgements').where('gateway_id', '=', gatewayId).where('release_id', '<', beforeRelease).execute()
+    },
     acknowledgements: () => db.selectFrom('acknowledgements').selectAll().orderBy('at').execute(),
   }
 }

@@ -21,6 +21,7 @@ function reason(thrown: unknown): string {
   if (typeof error.errcode === 'number') return sqliteReasons[error.errcode & 0xff] ?? `SQLite said “${error.message}”.`
   if (error.code === 'ENOSPC') return 'the disk is full. Free some space.'
   if (error.code === 'EACCES' || error.code === 'EROFS' || error.code === 'EPERM') return 'the data folder cannot be written to. Check its owner and permissions.'
+  if (error.code === '23505') return 'another control process writes to the same database. Run only one.'
   if (error.code === '53100') return 'the disk of the PostgreSQL server is full.'
   if (error.code === '28P01' || error.code === '28000') return 'PostgreSQL refused the user or password of DATABASE_URL.'
   if (error.code === '3D000') return 'the database named in DATABASE_URL does not exist.'

@@ -39,9 +39,11 @@ export interface SyncClientLimits {
   readonly silenceMs: number
   /** How long after a release could not be loaded it is tried again. */
   readonly settleAgainMs: number
+  /** How long `close` waits for what is being prepared. */
+  readonly closeMs: number
 }
 
-const defaultLimits: SyncClientLimits = { timeoutMs: 30_000, firstRetryMs: 200, longestRetryMs: 10_000, pollForMs: 60_000, silenceMs: 7000, settleAgainMs: 15_000 }
+const defaultLimits: SyncClientLimits = { timeoutMs: 30_000, firstRetryMs: 200, longestRetryMs: 10_000, pollForMs: 60_000, silenceMs: 7000, settleAgainMs: 15_000, closeMs: 2000 }
 const beatMs = 2000
 const hashesAtOnce = 100
 
@@ -473,8 +475,8 @@ export function openSync(options: SyncOptions): Sync {
       wake()
       cancelRetry()
       client.close()
-      await running
-      await line
+      // A prepare that hangs may not keep the process from ending.
+      await Promise.race([running.then(() => line), new Promise<void>((resolve) => void clock.setTimer(resolve, limits.closeMs))])
       await dropStaged()
     },
   }

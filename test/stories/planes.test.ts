@@ -1,6 +1,7 @@
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, onTestFinished, test } from 'vitest'
 import { Refused } from '../../control/contract.ts'
 import type { EditorNode } from '../../runtime/core/flow.ts'
+import { findPostgres, startPostgres } from '../kit/postgres.ts'
 import { openPlanes, until, type Planes } from '../kit/planes.ts'
 
 let planes: Planes
@@ -256,4 +257,22 @@ test('a second control process on the same folder is told who has it', async () 
   const second = await openPlanes({ compile, dataDir: planes.dataDir }).catch((thrown: unknown) => thrown)
   expect(second).toMatchObject({ code: 'store.locked', status: 409 })
   expect((second as Error).message).toContain(`process ${process.pid}`)
+})
+
+const postgres = findPostgres()
+test.skipIf(postgres === undefined)('on PostgreSQL deploys, rollbacks and restarts work as on the embedded store', async () => {
+  const server = await startPostgres(postgres as string)
+  onTestFinished(() => server.stop())
+  server.createDatabase('sluice')
+  planes = await openPlanes({ compile, databaseUrl: server.url('sluice') })
+  const { deployer } = await planes.connected()
+  await deploy(estate())
+  await deploy(estate('two'))
+  await planes.control.releases.rollback(1, 'admin')
+  await planes.stop()
+  await planes.start()
+  expect((await planes.control.flows.current()).nodes).toEqual(estate())
+  expect((await planes.control.releases.get(2))?.nodes).toEqual(estate('two'))
+  await deploy(estate('three'))
+  await until(() => deployer.commits.at(-1)?.manifest.id === 4)
 })

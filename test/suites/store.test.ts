@@ -31,5 +31,5 @@ if (bin) {
     }
   })
 } else {
-  test.skip('store on PostgreSQL: needs the server programs of PostgreSQL 15 or newer, which are not installed', () => {})
+  test.skipIf(bin === undefined)('store on PostgreSQL: needs the server programs of PostgreSQL 15 or newer, which are not installed', () => {})
 }
