@@ -5,9 +5,12 @@
  * - `--no-node-snapshot`: isolated-vm's requirement since Node 20.
  * - the two regular-expression flags give V8's linear-time engine: the `l` flag for patterns that a
  *   user typed, and a fallback for patterns of our own that backtrack too much.
+ * - `--no-osr-from-maglev`: a loop that V8 replaces by TurboFan code while it runs may lose its interrupt
+ *   check (`while (true) new Array(1000).fill(1)` on 24.21), and then no time or heap limit can end a script.
  */
 export const nodeFlags = [
   '--no-node-snapshot',
+  '--no-osr-from-maglev',
   '--enable-experimental-regexp-engine',
   '--enable-experimental-regexp-engine-on-excessive-backtracks',
 ]

@@ -7,7 +7,6 @@ import type { Message } from '../core/message.ts'
 import type { Run } from '../core/run.ts'
 import type { Evaluate, ExpressionHost } from '../core/sandbox.ts'
 import { decodeValue, encodeMessage, encodeValue } from './frames.ts'
-import type { GuestSource } from './guest-source.ts'
 import { limitOf, type Enter, type Guest } from './guest.ts'
 import type { Lane } from './lane.ts'
 import type { Limits } from './limits.ts'
@@ -16,7 +15,6 @@ import type { OwnerPool } from './pool.ts'
 import { largeChars } from './script.ts'
 
 export interface ExpressionParts {
-  readonly source: GuestSource
   readonly clock: Clock
   readonly limits: Limits
   poolOf(owner: string): OwnerPool

@@ -6,29 +6,26 @@ export interface GuestSource {
   readonly prelude: string
   readonly dispatcher: string
   readonly expressions: string
-  /** A part that a context loads when it first needs it. */
-  part(name: string): string
+  /** The JSONata library. */
+  jsonata(): string
 }
 
-const parts = new Set(['buffer', 'red-util', 'web'])
+/**
+ * Parts that a context runs when it first needs them. They stand in the prelude as functions, which V8
+ * parses once per isolate and compiles when called; `eval` would not do, as it gives nothing in a
+ * context that was entered from another one.
+ */
+const parts = { buffer: 'buffer.generated.js', web: 'web.js', 'red-util': 'red-util.js' }
 
 export function readGuestSource(): GuestSource {
   const read = (name: string): string => readFileSync(new URL(`guest/${name}`, import.meta.url), 'utf8')
   const codec = read('codec.js').replaceAll(/^export /gm, '')
-  const loaded = new Map<string, string>()
+  const lazy = Object.entries(parts).map(([name, file]) => `'${name}': () =>\n${read(file)}`)
+  let jsonata: string | undefined
   return {
-    prelude: `(function () { 'use strict';\n${codec}\n${read('prelude.js')}\n})()`,
+    prelude: `(function () { 'use strict';\n${codec}\nconst parts = {\n${lazy.join(',\n')}}\n${read('prelude.js')}\n})()`,
     dispatcher: read('dispatcher.js'),
     expressions: `(function () { 'use strict';\n${codec}\n${read('expressions.js')}\n})()`,
-    part(name) {
-      let text = loaded.get(name)
-      if (text === undefined) {
-        if (name === 'jsonata') text = readFileSync(createRequire(import.meta.url).resolve('jsonata'), 'utf8')
-        else if (parts.has(name)) text = name === 'buffer' ? read('buffer.generated.js') : read(`${name}.js`)
-        else text = ''
-        loaded.set(name, text)
-      }
-      return text
-    },
+    jsonata: () => (jsonata ??= readFileSync(createRequire(import.meta.url).resolve('jsonata'), 'utf8')),
   }
 }

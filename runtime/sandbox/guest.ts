@@ -89,7 +89,7 @@ export function createGuest(source: GuestSource, heapMb: number): Guest {
       return (expressions ??= (async () => {
         const context = await isolate.createContext()
         const setup = (await context.eval(source.expressions, { filename: 'sluice', reference: true })) as ivm.Reference
-        return (await setup.apply(undefined, [new ivm.Callback(host), source.part('jsonata')], { result: { reference: true } })) as Enter
+        return (await setup.apply(undefined, [new ivm.Callback(host), source.jsonata()], { result: { reference: true } })) as Enter
       })())
     },
     dispose() {

@@ -1,11 +1,9 @@
 import type { Context, Contexts } from '../core/context.ts'
 import { decodeValue, encodeValue } from './frames.ts'
-import type { GuestSource } from './guest-source.ts'
 import { urlCall } from './url-call.ts'
 
 /** What guest code may ask the host for while it runs. Every answer is text. */
 export interface HostCalls {
-  readonly source: GuestSource
   readonly contexts: Contexts
   env(name: string): unknown
   /** The `run` scope of the call that asks. */
@@ -13,7 +11,7 @@ export interface HostCalls {
 }
 
 /**
- * One question of a function's context: `load part`, `env name`, `url …`, `context scope op key value call`.
+ * One question of a function's context: `env name`, `url …`, `context scope op key value call`.
  * An error is answered as `!` and its text: a thrown one would carry the host's stack into the guest.
  */
 export function answer(host: HostCalls, question: readonly unknown[]): string | undefined {
@@ -27,8 +25,6 @@ export function answer(host: HostCalls, question: readonly unknown[]): string | 
 function tryAnswer(host: HostCalls, question: readonly unknown[]): string | undefined {
   const [op, a, b, c, d, e] = question
   switch (op) {
-    case 'load':
-      return host.source.part(String(a))
     case 'env':
       return encodeValue(host.env(String(a)))
     case 'url':

@@ -20,6 +20,9 @@ export interface Lane {
   readonly waiting: number
 }
 
+/** Longer than any time limit of one entry. */
+const giveUpMs = 10_000
+
 export function createLane(guest: Guest, clock: Clock): Lane {
   let queue: LaneTask[] = []
   let busy = false
@@ -40,13 +43,29 @@ export function createLane(guest: Guest, clock: Clock): Lane {
     if (refused) return task.failed(undefined, refused)
     const began = clock.elapsed()
     try {
-      task.done(await task.enter(guest), clock.elapsed() - began)
+      task.done(await inTime(task.enter(guest)), clock.elapsed() - began)
     } catch (error) {
       task.failed(limitOf(guest, error), error)
     }
     if (guest.dead) {
       for (const told of guest.onDeath) told()
       guest.onDeath.clear()
+    }
+  }
+
+  /** The last resort: an isolate that does not obey its limits is given up, so that nobody waits behind it. */
+  async function inTime(entry: Promise<string>): Promise<string> {
+    let stop: (() => void) | undefined
+    const late = new Promise<never>((_, reject) => {
+      stop = clock.setTimer(() => {
+        guest.dispose()
+        reject(new Error('The isolate did not obey its limits.'))
+      }, giveUpMs)
+    })
+    try {
+      return await Promise.race([entry, late])
+    } finally {
+      stop?.()
     }
   }
 

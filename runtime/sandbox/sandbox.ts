@@ -38,12 +38,12 @@ export function createSandbox(options: SandboxOptions): Sandbox & { close(): Pro
     if (!pool) pools.set(owner, (pool = createOwnerPool({ source, clock, isolatesPerOwner, heapMb })))
     return pool
   }
-  const expressions = createExpressions({ source, clock, limits, poolOf, timeoutMs, heapMb, inputLimitBytes })
+  const expressions = createExpressions({ clock, limits, poolOf, timeoutMs, heapMb, inputLimitBytes })
   return {
     async script(script, host) {
       if (script.initialize?.trim()) parseBody(script.initialize, 'node', 'on start')
       if (script.finalize?.trim()) parseBody(script.finalize, 'node', 'on stop')
-      return createScript({ source, clock, pool: poolOf(script.owner), limits, timeoutMs, heapMb, inputLimitBytes }, script, host)
+      return createScript({ clock, pool: poolOf(script.owner), limits, timeoutMs, heapMb, inputLimitBytes }, script, host)
     },
     async jsonata(text, host) {
       return expressions.overMessage(text, host)

@@ -9,7 +9,6 @@ import { analyse } from './analyse.ts'
 import type { Batcher } from './batcher.ts'
 import { decodeOutcome, encodeMessage, toScriptFault, type GuestError, type GuestEvent, type Outcome } from './frames.ts'
 import { limitOf, type Guest, type GuestContext } from './guest.ts'
-import type { GuestSource } from './guest-source.ts'
 import { answer } from './host-calls.ts'
 import type { Lane, LaneTask } from './lane.ts'
 import type { Limits } from './limits.ts'
@@ -17,7 +16,6 @@ import type { OwnerPool } from './pool.ts'
 import { createSendStream, toSends, type SendStream } from './sends.ts'
 
 export interface ScriptParts {
-  readonly source: GuestSource
   readonly clock: Clock
   readonly pool: OwnerPool
   readonly limits: Limits
@@ -29,6 +27,7 @@ export interface ScriptParts {
 /** Inputs above this many characters enter alone, in an isolate where nobody else is. */
 export const largeChars = 64 * 1024
 const servingMs = 20
+const longestTimerMs = 2 ** 31 - 1
 
 /** A call that has begun, or waits to. `run` is absent for On Start code. */
 interface Call {
@@ -63,6 +62,8 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
   const named = analysis.named || evented
 
   const contexts = new Map<Guest, Promise<GuestContext>>()
+  /** The same, as soon as they can be entered: On Start code may still be running. */
+  const entries = new WeakMap<Guest, GuestContext>()
   const calls = new Map<number, Call>()
   const open = new Map<number, OpenCall>()
   /** Those of them that have entered. */
@@ -85,7 +86,6 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
   })
 
   const hostCalls = {
-    source: parts.source,
     contexts: host.contexts,
     env: (name: string) => host.env(name),
     runContext: (call: number) => (calls.get(call) ?? open.get(call))?.run?.context,
@@ -99,6 +99,7 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
       context = guest
         .makeContext({ code: script.code, initialize, finalize, async: evented, meta, host: (...question) => answer(hostCalls, question), tell })
         .then(async (made) => {
+          entries.set(guest, made)
           if (lane && initialize) await runInitialize(lane, made)
           return made
         })
@@ -277,7 +278,7 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
     const refused = limits.refusal(history)
     const lane = sideLane(large)
     const id = ++callCount
-    const wallMs = Math.max(1, Math.min(script.wallMs ?? Infinity, run.deadline - clock.now()))
+    const wallMs = Math.max(1, Math.min(script.wallMs ?? longestTimerMs, run.deadline - clock.now(), longestTimerMs))
     const stopWall = clock.setTimer(() => finish(call, fault('script.timeout', { limitMs: Math.round(wallMs), wall: true })), wallMs)
     const aborted = (): void => finish(call, run.signal.reason)
     const call: OpenCall = { id, run, message, lane, timers: new Map(), ...ways, fail: (error) => (release(), ways.fail(error)), end: () => (release(), ways.end()) }
@@ -351,8 +352,8 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
     if (call.timers.size === 0) return
     for (const cancel of call.timers.values()) cancel()
     call.timers.clear()
-    const context = contexts.get(call.lane.guest)
-    if (context && !call.lane.guest.dead) void context.then((made) => made.enter.apply(undefined, ['x', call.id], { timeout: timeoutMs })).catch(() => {})
+    const context = entries.get(call.lane.guest)
+    if (context && !call.lane.guest.dead) context.enter.apply(undefined, ['x', call.id], { timeout: timeoutMs }).catch(() => {})
   }
 
   function settleBy(call: OpenCall, read: () => Outcome): void {
@@ -406,8 +407,8 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
     call.timers.delete(timer)
     call.lane.add({
       async enter(guest) {
-        if (!open.has(call.id)) return ''
-        const context = await contextIn(guest)
+        const context = entries.get(guest)
+        if (!context || !open.has(call.id)) return ''
         return (await context.enter.apply(undefined, ['f', timer], { timeout: timeoutMs })) as string
       },
       done() {},

@@ -16,7 +16,6 @@ const Bytes = Uint8Array
 const later = Promise.prototype.then
 const instant = Promise.resolve.bind(Promise)
 const randomOf = Math.random
-const evaluate = (0, eval)
 
 delete globalThis.WebAssembly
 delete globalThis.SharedArrayBuffer
@@ -173,6 +172,10 @@ return function setup(hostCall, tell, fn, start, stop, metaText) {
 
   function result(call) {
     const { sends, events } = call
+    if (meta.async) {
+      call.sends = []
+      call.events = []
+    }
     if (events.length === 0) {
       if (sends.length === 0) return 'N'
       if (sends.length === 1 && sends[0][0] === 0) return 'S' + sends[0][1]
@@ -180,8 +183,6 @@ return function setup(hostCall, tell, fn, start, stop, metaText) {
     const head = stringify({ m: sends.map(([port, text]) => [port, text.length]), e: events })
     let text = 'G' + head.length + ':' + head
     for (let i = 0; i < sends.length; i++) text += sends[i][1]
-    call.sends = []
-    call.events = []
     return text
   }
 
@@ -294,7 +295,7 @@ return function setup(hostCall, tell, fn, start, stop, metaText) {
   }
   const closers = []
   const flush = (call) => {
-    if (call.sends.length > 0 || call.events.length > 0) tell(call.id, 'r', result(call))
+    if (call.id !== 0 && (call.sends.length > 0 || call.events.length > 0)) tell(call.id, 'r', result(call))
   }
 
   // ---- context
@@ -343,7 +344,7 @@ return function setup(hostCall, tell, fn, start, stop, metaText) {
       },
     })
   const loaded = create(null)
-  const load = (part) => (loaded[part] ??= evaluate(host('load', part))({ host, toBase64, fromBase64, isJson, pack, unpack, flow: () => globalThis.flow, global: () => globalThis.global, env: () => globalThis.env }))
+  const load = (part) => (loaded[part] ??= parts[part]()({ host, toBase64, fromBase64, isJson, pack, unpack, flow: () => globalThis.flow, global: () => globalThis.global, env: () => globalThis.env }))
 
   lazy('context', () => {
     const own = contextOf('node')

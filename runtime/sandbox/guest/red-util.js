@@ -1,6 +1,5 @@
 /** The part of Node-RED's `RED.util` that functions use. An expression: a function of what the prelude lends. */
 (({ toBase64, fromBase64, pack, unpack, flow, global, env }) => {
-  'use strict'
   const bytesOf = (text) => globalThis.Buffer.from(fromBase64(text).buffer)
   const forbidden = new Set(['__proto__', 'constructor', 'prototype'])
 

@@ -1,6 +1,5 @@
 /** The web's names that the language lacks. An expression: a function of what the prelude lends. */
 (({ host, toBase64, fromBase64, pack, unpack }) => {
-  'use strict'
   const parts = ['href', 'origin', 'protocol', 'username', 'password', 'host', 'hostname', 'port', 'pathname', 'search', 'hash']
 
   const encodeForm = (text) => encodeURIComponent(String(text).toWellFormed()).replace(/[!'()~]|%20/g, (c) => (c === '%20' ? '+' : '%' + c.charCodeAt(0).toString(16).toUpperCase()))
