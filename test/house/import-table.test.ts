@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { importsOf, isSource, listFiles, readSource, type Import } from '../kit/sources.ts'
+import { importsOf, isForDevelopment, isSource, listFiles, readSource, type Import } from '../kit/sources.ts'
 import { nodeFolder, roomOf, type Room } from './rooms.ts'
 
-const sources = listFiles().filter((file) => isSource(file) && !file.endsWith('.test.ts'))
+const sources = listFiles().filter((file) => isSource(file) && !isForDevelopment(file))
 
 test('every source file is in a room', () => {
   expect(sources.filter((file) => !roomOf(file))).toEqual([])

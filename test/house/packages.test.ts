@@ -1,5 +1,6 @@
+import { isBuiltin } from 'node:module'
 import { expect, test } from 'vitest'
-import { importsOf, isSource, listFiles, readSource } from '../kit/sources.ts'
+import { importsOf, isForDevelopment, isSource, listFiles, readSource } from '../kit/sources.ts'
 
 interface Manifest {
   readonly dependencies: Record<string, string>
@@ -29,11 +30,10 @@ test('the lock file holds a checksum of every package', () => {
 test('what the server imports is a dependency, what only tests import is not', () => {
   const missing: string[] = []
   for (const file of files) {
-    const isTest = file.endsWith('.test.ts') || file.startsWith('test/') || file === 'vitest.config.ts'
     for (const imported of importsOf(file, readSource(file))) {
       const name = imported.package
-      if (name === undefined || name.startsWith('node:') || name in manifest.dependencies) continue
-      if ((isTest || imported.typeOnly) && (name in manifest.devDependencies || `@types/${name}` in manifest.devDependencies)) continue
+      if (name === undefined || isBuiltin(name) || name in manifest.dependencies) continue
+      if ((isForDevelopment(file) || imported.typeOnly) && (name in manifest.devDependencies || `@types/${name}` in manifest.devDependencies)) continue
       missing.push(`${file}: ${name}`)
     }
   }

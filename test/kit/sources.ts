@@ -21,6 +21,11 @@ export function isSource(file: string): boolean {
   return /\.(ts|mts|mjs|js)$/.test(file) && !file.endsWith('.d.ts')
 }
 
+/** Tests, what only tests use beside the code (`test-*.ts`), and generators that are run by hand (`make-*.ts`). */
+export function isForDevelopment(file: string): boolean {
+  return /\.(test|bench)\.ts$/.test(file) || /(^|\/)(test|make)-[a-z-]+\.ts$/.test(file) || file.startsWith('test/') || file === 'vitest.config.ts'
+}
+
 export interface Import {
   /** As written: `./walk.ts`, `fastify`, `node:fs`. */
   readonly specifier: string
