@@ -3,6 +3,7 @@ import { catchNode } from './catch/catch.ts'
 import { change } from './change/change.ts'
 import { comment } from './comment/comment.ts'
 import { complete } from './complete/complete.ts'
+import { csv } from './csv/csv.ts'
 import { debug } from './debug/debug.ts'
 import { delay } from './delay/delay.ts'
 import { functionNode } from './function/function.ts'
@@ -43,6 +44,7 @@ export const definitions: readonly NodeDefinition[] = [
   change,
   comment,
   complete,
+  csv,
   debug,
   delay,
   functionNode,
