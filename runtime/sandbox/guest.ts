@@ -63,6 +63,7 @@ export function createGuest(source: GuestSource, heapMb: number): Guest {
     },
     async makeContext(parts) {
       prelude ??= isolate.compileScript(source.prelude, { filename: 'sluice' })
+      prelude.catch(() => {})
       const script = await prelude
       const context = await isolate.createContext()
       const setup = (await script.run(context, { reference: true })) as ivm.Reference

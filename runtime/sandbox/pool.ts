@@ -89,6 +89,7 @@ export function createOwnerPool(options: PoolOptions): OwnerPool {
       if (room) return room.batcher
       const guest = open()
       const made = { guest, batcher: createBatcher(source, guest) }
+      made.batcher.catch(() => {}) // whoever waits for it is told; nobody may be waiting when the sandbox closes
       batchers.push(made)
       return made.batcher
     },

@@ -155,7 +155,7 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
     contexts.delete(batcher.guest)
     if (batcher.guest.dead) return
     // calls of this function that wait in the batcher still need the slot
-    setImmediate(() => setImmediate(() => void drop(batcher, slot, context)))
+    setImmediate(() => setImmediate(() => drop(batcher, slot, context).catch(() => {})))
   }
 
   async function drop(batcher: Batcher, slot: number, context: Promise<GuestContext> | undefined): Promise<void> {
@@ -177,7 +177,7 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
         if (home && left) {
           contexts.delete(home.guest)
           home.guest.load--
-          void left.then((made) => made.release())
+          void left.then((made) => made.release(), () => {})
         }
         home = undefined
       } catch {

@@ -1,0 +1,34 @@
+import { afterAll, expect, it } from 'vitest'
+import { Body } from '../../runtime/core/body.ts'
+import { systemClock } from '../../runtime/core/clock.ts'
+import { silentLog } from '../../runtime/core/log.ts'
+import { createSandbox } from '../../runtime/sandbox/sandbox.ts'
+import { checkNode, testNode } from '../../test/kit/node-tester.ts'
+import { transform } from './transform.ts'
+
+const sandbox = createSandbox({ log: silentLog, clock: systemClock })
+afterAll(() => sandbox.close())
+
+const payloadOf = async (expression: string, message: object) => {
+  const node = await testNode(transform, { expression }, { sandbox, env: { KEY: 'v' } })
+  const [sent] = await node.send(message)
+  return sent?.message
+}
+
+it('makes the payload from the payload and keeps the other fields', async () => {
+  expect(await payloadOf('{ "total": $sum(items.price) }', { payload: { items: [{ price: 1 }, { price: 2 }] }, topic: 't' })).toEqual({ payload: { total: 3 }, topic: 't' })
+  expect(await payloadOf('a.b', { payload: Body.ofJsonText('{"a":{"b":5}}') })).toEqual({ payload: 5 })
+  expect(await payloadOf('$message.topic & $env("KEY")', { payload: 1, topic: 't' })).toEqual({ payload: 'tv', topic: 't' })
+})
+
+it('gives undefined when the expression finds nothing', async () => {
+  expect((await payloadOf('nothing', { payload: {} }))?.payload).toBeUndefined()
+})
+
+it('a body that is not JSON is the caller’s fault', async () => {
+  await expect(payloadOf('$sum(a)', { payload: Body.ofJsonBytes(Buffer.from('{')) })).rejects.toMatchObject({ code: 'body.malformed' })
+})
+
+it('refuses an expression that does not compile', () => {
+  expect(checkNode(transform, { expression: 'a.(' })).not.toEqual([])
+})
