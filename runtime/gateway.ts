@@ -7,6 +7,7 @@ import type { GatewayEvent } from './core/deployer.ts'
 import type { Log } from './core/log.ts'
 import type { Message } from './core/message.ts'
 import type { NodeDefinition } from './core/node.ts'
+import type { Upstream } from './core/upstream.ts'
 import { createDeployer, type GatewayDeployer } from './deploy/create-deployer.ts'
 import { createFront, type Front } from './http/front.ts'
 import { createOps, type Ops } from './http/ops.ts'
@@ -33,6 +34,8 @@ export interface GatewayParts {
   readonly reusePort?: boolean
   /** Told what the editor may want to see: statuses and debug lines. Must not block. */
   readonly publish?: (event: GatewayEvent) => void
+  /** Answers callouts in place of the network: tests of flows do. */
+  readonly upstream?: Upstream
   /** Deep-freeze every message: tests do. */
   readonly freeze?: (message: Message) => void
 }
@@ -93,7 +96,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         clock,
         log,
         sandbox,
-        upstream,
+        upstream: parts.upstream ?? upstream,
         env: settings.flowEnvironment,
         recorder,
         contextsOf: (flow, node) => contexts.contexts(flow, node),

@@ -98,8 +98,12 @@ async function deploySamples(control: OpenControl, log: Log): Promise<void> {
   const releases = await control.releases.list({ limit: 1 })
   if (releases.length > 0) return
   const nodes = await loadSamples()
-  const { release } = await control.flows.deploy({ nodes, user: 'start', comment: 'Sample flows' })
-  log.info({ release }, 'the sample flows were deployed')
+  try {
+    const { release } = await control.flows.deploy({ nodes, user: 'start', comment: 'Sample flows' })
+    log.info({ release }, 'the sample flows were deployed')
+  } catch (thrown) {
+    log.error({ reason: (thrown as Error).message, problems: (thrown as { problems?: unknown }).problems }, 'the sample flows were not deployed') // the editor is there all the same
+  }
 }
 
 /** Where the gateways serve, as they said themselves. */

@@ -19,15 +19,16 @@ export async function runStart({ settings, version, json, dev }: StartCommand): 
   const report = json ? jsonReport(write) : textReport(write, color)
   const supervisor = createSupervisor({ settings, version, report, json })
 
-  let asked = 0
+  let askedAt: number | undefined
   const stopAsked = new Promise<'drain' | 'orphan'>((settle) => {
-    const ask = () => {
-      asked++
+    const ask = (signal: NodeJS.Signals) => {
+      const now = performance.now()
+      askedAt ??= now
       settle('drain')
-      if (asked > 1) {
-        supervisor.kill()
-        process.exit(1)
-      }
+      // Service managers signal the whole group and start.mjs passes a signal on: only a person's second Ctrl-C forces.
+      if (signal !== 'SIGINT' || now - askedAt < 300) return
+      supervisor.kill()
+      process.exit(1)
     }
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, ask)
     process.on('disconnect', () => settle('orphan')) // whoever started this process is gone

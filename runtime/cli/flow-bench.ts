@@ -1,0 +1,127 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { definitions, notYet } from '../../nodes/index.ts'
+import { toRevisions } from '../compile/check.ts'
+import { sha256 } from '../compile/hash.ts'
+import { systemClock } from '../core/clock.ts'
+import { silentLog } from '../core/log.ts'
+import type { Run } from '../core/run.ts'
+import { createGateway } from '../gateway.ts'
+import { createSandbox } from '../sandbox/sandbox.ts'
+import { environmentFor, loadSettings } from '../settings.ts'
+import { openLog } from '../telemetry/log.ts'
+import { differences, type FlowCase } from './flow-cases.ts'
+import { CommandFailed } from './outcome.ts'
+import { createPlayedUpstream } from './played-upstream.ts'
+import { printProblems } from './print-problems.ts'
+import { readFlowFile } from './read-flows.ts'
+
+/** Where sample flows find their upstream in a test: nobody can answer there but the case. */
+export const playedSampleUrl = 'http://sample-upstream.test'
+
+/** A whole gateway without ports, running some flows; callouts go to what each case plays. */
+export interface FlowBench {
+  /** Runs a case; what it gives back is what was not as promised. */
+  run(one: FlowCase): Promise<string[]>
+  close(): Promise<void>
+}
+
+/** @throws CommandFailed with the compiler's problems when the flows are not fit to deploy */
+export async function openFlowBench(files: readonly string[]): Promise<FlowBench> {
+  const nodes = (await Promise.all(files.map(readFlowFile))).flat()
+  const given = loadSettings()
+  const env = { SAMPLE_UPSTREAM: playedSampleUrl, ...given.flowEnvironment }
+  const settings = { ...loadSettings({ env: environmentFor('gateway', given) }), flowEnv: Object.keys(env), flowEnvironment: env }
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'))
+  const upstream = createPlayedUpstream()
+  const failed: string[] = []
+  const log = openLog({ level: 'warn', format: 'json', write: (text) => void failed.push(...text.split('\n').filter(Boolean)) })
+  const gateway = createGateway(settings, { definitions, notYet, log, folder, upstream })
+  const close = async () => {
+    await gateway.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+  const revisions = toRevisions(nodes)
+  const flows = revisions.map(({ hash, document }) => ({ id: document.id, revision: hash }))
+  const manifest = { id: 1, createdAt: new Date().toISOString(), flows, hash: sha256(JSON.stringify(flows)), credentialsHash: '' }
+  const prepared = await gateway.deployer.prepare({ manifest, revisions, credentials: {} })
+  if (!prepared.ok) {
+    await close()
+    throw new CommandFailed(`${files.join(', ')} cannot be deployed:\n${printProblems(prepared.problems, nodes)}`, { problems: prepared.problems })
+  }
+  gateway.deployer.commit(prepared.prepared)
+
+  return {
+    async run(one) {
+      upstream.play(one.upstreams ?? [])
+      failed.length = 0
+      const { body, headers = {}, method = 'GET', url } = one.request
+      const isJson = body !== undefined && typeof body !== 'string'
+      const reply = await gateway.front.inject({
+        method: method as 'GET',
+        url: encodeURI(decodeSafely(url)),
+        headers: { ...(isJson ? { 'content-type': 'application/json' } : {}), ...headers },
+        ...(body === undefined ? {} : { payload: isJson ? JSON.stringify(body) : (body as string) }),
+      })
+      const failures = await compare(one, { status: reply.statusCode, headers: reply.headers, text: reply.body })
+      for (const stray of upstream.strays) failures.push(`called ${stray}, which the case does not play`)
+      log.flush()
+      if (failures.length > 0) failures.push(...failed.map((line) => `log: ${line}`))
+      return failures
+    },
+    close,
+  }
+}
+
+interface Reply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly text: string
+}
+
+async function compare({ expect }: FlowCase, reply: Reply): Promise<string[]> {
+  const failures: string[] = []
+  if (reply.status !== expect.status) failures.push(`status: expected ${expect.status}, got ${reply.status} ${reply.text.slice(0, 300)}`)
+  for (const [name, value] of Object.entries(expect.headers ?? {})) {
+    const got = reply.headers[name.toLowerCase()]
+    if (String(got) !== value) failures.push(`header ${name}: expected “${value}”, got ${got === undefined ? 'none' : `“${JSON.stringify(got).replace(/^"|"$/g, '')}”`}`)
+  }
+  if (expect.text !== undefined && reply.text !== expect.text) failures.push(`body: expected “${expect.text.slice(0, 200)}”, got “${reply.text.slice(0, 200)}”`)
+  if (expect.json === undefined && expect.jsonata === undefined) return failures
+  let body: unknown
+  try {
+    body = JSON.parse(reply.text)
+  } catch {
+    return [...failures, `body: expected JSON, got “${reply.text.slice(0, 200)}”`]
+  }
+  if (expect.json !== undefined) failures.push(...differences(expect.json, body))
+  const expressions = typeof expect.jsonata === 'string' ? [expect.jsonata] : (expect.jsonata ?? [])
+  if (expressions.length > 0) failures.push(...(await compareExpressions(expressions, { status: reply.status, headers: reply.headers, body })))
+  return failures
+}
+
+async function compareExpressions(expressions: readonly string[], document: object): Promise<string[]> {
+  const sandbox = createSandbox({ log: silentLog, clock: systemClock })
+  const nothing = { get: () => undefined, set() {}, keys: () => [], delete() {}, increment: () => 0 }
+  const run = { id: 'case', signal: new AbortController().signal, deadline: Date.now() + 10_000, log: silentLog, context: nothing } as unknown as Run
+  const failures: string[] = []
+  try {
+    for (const [index, text] of expressions.entries()) {
+      const evaluate = await sandbox.jsonataOf(text, { owner: 'cases', id: `case-${index}`, env: () => undefined, contexts: { node: nothing, flow: nothing, global: nothing } })
+      let value = await evaluate(document, run)
+      if (value !== null && typeof value === 'object' && 'value' in value && typeof value.value === 'function') value = (value.value as () => unknown)()
+      if (value !== true) failures.push(`expected ${text} to be true, got ${JSON.stringify(value)}`)
+    }
+  } catch (thrown) {
+    failures.push(`an expectation could not be evaluated: ${(thrown as Error).message}`)
+  } finally {
+    await sandbox.close()
+  }
+  return failures
+}
+
+/** Cases may be written with readable text in their URL. */
+function decodeSafely(url: string): string {
+  return /%[0-9a-f]{2}/i.test(url) ? decodeURI(url) : url
+}
