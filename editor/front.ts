@@ -20,6 +20,13 @@ export interface EditorFrontOptions {
   readonly secure: boolean
 }
 
+/** What is posted; nothing in it is believed before it was looked at. */
+interface DeployBody {
+  readonly flows?: unknown
+  readonly rev?: unknown
+  readonly comment?: unknown
+}
+
 /** Largest estate taken in one deploy, bytes. */
 const deployLimitBytes = 20 * 1024 * 1024
 
@@ -90,11 +97,12 @@ export function createEditorFront(options: EditorFrontOptions) {
       return true
     }
     const body = await readJson(request, deployLimitBytes)
-    const { flows, rev } = version === 'v1' ? { flows: body, rev: undefined } : (body as { flows?: unknown; rev?: unknown } | undefined ?? {})
+    const { flows, rev, comment } = version === 'v1' ? { flows: body } as DeployBody : ((body ?? {}) as DeployBody)
     if (!Array.isArray(flows)) throw new Refused('flows.malformed', 400, 'The flows must be a JSON array of nodes.')
     const result = await control.flows.deploy({
       nodes: flows as EditorNode[],
       ...(typeof rev === 'string' ? { rev } : {}),
+      ...(typeof comment === 'string' ? { comment } : {}),
       user: user.name,
     })
     if (version === 'v1') {

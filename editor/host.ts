@@ -114,7 +114,7 @@ function toSettings(options: EditorHostOptions, palette: { userDir: string; core
     telemetry: { enabled: false, updateNotification: false },
     diagnostics: { enabled: true, ui: true },
     runtimeState: { enabled: false, ui: false },
-    logging: { console: { level: 'off', metrics: false, audit: false }, ours: { level: 'warn', handler: () => toLogHandler(options.log) } },
+    logging: { console: { level: 'off', metrics: false, audit: false }, ours: { level: 'error', handler: () => toLogHandler(options.log) } },
     editorTheme: {
       page: {
         title: 'Sluice',
@@ -145,10 +145,9 @@ function toSettings(options: EditorHostOptions, palette: { userDir: string; core
   }
 }
 
+/** Errors only: the stock runtime's warnings are about running flows and keeping credentials, which it does not do here. */
 function toLogHandler(log: EditorHostOptions['log']) {
-  const levels: Readonly<Record<number, 'error' | 'warn'>> = { 10: 'error', 20: 'error', 30: 'warn' }
-  return (line: { level: number; msg?: unknown }) => {
-    const level = levels[line.level]
-    if (level && line.msg !== undefined) log?.(level, String(line.msg))
+  return (line: { msg?: unknown }) => {
+    if (line.msg !== undefined) log?.('error', String(line.msg))
   }
 }

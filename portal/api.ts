@@ -17,8 +17,12 @@ export function apiRoutes({ control }: PortalOptions): PageRoute[] {
     { method: 'GET', path: '/api/v1/flows', access: 'viewer', handle: async ({ response }) => sendJson(response, 200, await control.flows.current()) },
     { method: 'POST', path: '/api/v1/check', access: 'viewer', handle: check },
     { method: 'POST', path: '/api/v1/deploy', access: 'editor', handle: deploy },
-    { method: 'POST', path: '/api/v1/rollback', access: 'editor', handle: rollback },
+    { method: 'POST', path: '/api/v1/rollback', access: 'editor', handle: (exchange) => rollback(exchange) },
     { method: 'GET', path: '/api/v1/releases', access: 'viewer', handle: listReleases },
+    { method: 'POST', path: '/api/v1/releases/:id/rollback', access: 'editor', handle: (exchange, { id }) => rollback(exchange, Number(id)) },
+    // Without a version in the path: whatever is newest.
+    { method: 'GET', path: '/api/releases', access: 'viewer', handle: listReleases },
+    { method: 'POST', path: '/api/releases/:id/rollback', access: 'editor', handle: (exchange, { id }) => rollback(exchange, Number(id)) },
     { method: 'GET', path: '/api/v1/gateways', access: 'viewer', handle: async ({ response }) => sendJson(response, 200, await control.gateways.list()) },
     {
       method: 'POST', path: '/api/v1/gateways/join-token', access: 'admin',
@@ -49,8 +53,8 @@ export function apiRoutes({ control }: PortalOptions): PageRoute[] {
     sendJson(response, 200, result)
   }
 
-  async function rollback({ request, response, user }: Exchange): Promise<void> {
-    const { release, comment } = asRecord(await readJson(request, 64 * 1024))
+  async function rollback({ request, response, user }: Exchange, id?: number): Promise<void> {
+    const { release = id, comment } = asRecord((await readJson(request, 64 * 1024)) ?? {})
     if (!Number.isSafeInteger(release)) throw new Refused('body.malformed', 400, '`release` must be the number of a release.')
     sendJson(response, 200, await control.releases.rollback(release as number, user!.name, typeof comment === 'string' ? comment : undefined))
   }

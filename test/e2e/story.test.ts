@@ -1,0 +1,197 @@
+import { mkdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { chromium, type Browser, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findTool, needs } from '../kit/tools.ts'
+import { startProduct, type Product } from './product.ts'
+
+const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
+
+// The editor's own global; the story uses what a hand would: palette, canvas, dialogs, buttons.
+declare const RED: any
+
+describe.skipIf(!needs('chromium'))('a person with a browser', () => {
+  let product: Product
+  let browser: Browser
+  let page: Page
+  const complaints: string[] = []
+  const shot = (name: string) => page.screenshot({ path: `${artifacts}${name}.png` })
+
+  beforeAll(async () => {
+    await mkdir(artifacts, { recursive: true })
+    product = await startProduct()
+    browser = await chromium.launch({ executablePath: findTool('chromium')!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
+    page = await (await browser.newContext({ viewport: { width: 1360, height: 860 }, locale: 'en-US' })).newPage()
+    page.on('pageerror', (error) => {
+      // Monaco, when its dialog closes while it still colours the text; the stock editor has it as well.
+      if (!error.message.startsWith('TextModelPart is disposed')) complaints.push(error.message)
+    })
+    page.on('console', (line) => {
+      if (/Content Security Policy/i.test(line.text())) complaints.push(line.text())
+    })
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await product?.stop()
+  })
+
+  /** Drags a node out of the palette and gives the id of what was dropped. */
+  async function drag(type: string, x: number, y: number): Promise<string> {
+    const before = await page.evaluate(() => RED.nodes.filterNodes({}).map((node: { id: string }) => node.id) as string[])
+    const source = page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`)
+    await source.scrollIntoViewIfNeeded()
+    await source.dragTo(page.locator('#red-ui-workspace-chart'), { targetPosition: { x, y }, force: true })
+    const after = await page.evaluate(() => RED.nodes.filterNodes({}).map((node: { id: string }) => node.id) as string[])
+    const made = after.filter((id) => !before.includes(id))
+    expect(made, `one ${type} on the canvas`).toHaveLength(1)
+    return made[0]!
+  }
+
+  async function wire(from: string, to: string): Promise<void> {
+    const output = page.locator(`[id="${from}"] .red-ui-flow-port-output .red-ui-flow-port`).first()
+    await output.dragTo(page.locator(`[id="${to}"] .red-ui-flow-port-input .red-ui-flow-port`).first(), { force: true })
+    expect(await page.evaluate(([a, b]) => RED.nodes.filterLinks({ source: { id: a }, target: { id: b } }).length as number, [from, to])).toBe(1)
+  }
+
+  /** Opens a node's dialog, lets `fill` work in it, presses Done. */
+  async function edit(id: string, fill: () => Promise<void>): Promise<void> {
+    await page.evaluate((node) => RED.editor.edit(RED.nodes.node(node)), id)
+    await page.waitForSelector('#node-dialog-ok', { state: 'visible' })
+    await page.waitForTimeout(500) // the tray slides in; its editors are made when it stands
+    await fill()
+    await page.click('#node-dialog-ok')
+    await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+  }
+
+  async function typeCode(text: string): Promise<void> {
+    await page.click('#node-input-func-editor .view-lines')
+    await page.keyboard.press('Control+A')
+    await page.keyboard.insertText(text)
+  }
+
+  async function deploy(): Promise<{ status: number; body: any }> {
+    const answered = page.waitForResponse((one) => one.url().endsWith('/editor/flows') && one.request().method() === 'POST')
+    await page.click('#red-ui-header-button-deploy')
+    const answer = await answered
+    const body: unknown = await answer.json()
+    await page.waitForTimeout(600) // the button is busy for 300 ms at least
+    return { status: answer.status(), body }
+  }
+
+  let httpIn: string, script: string, response: string
+
+  test('signs in once and finds the editor with our palette', async () => {
+    await page.goto(`${product.control}editor/`)
+    await shot('01-sign-in')
+    await page.fill('input[name=name]', 'admin')
+    await page.fill('input[name=password]', product.password)
+    await page.keyboard.press('Enter')
+    await page.waitForSelector('.red-ui-palette-node[data-palette-type="http in"]')
+    await page.waitForTimeout(1000)
+    await shot('02-editor')
+    expect(await page.locator('.red-ui-palette-node[data-palette-type="exec"]').count()).toBe(0)
+    expect(await page.locator('#red-ui-palette-container-callout .red-ui-palette-header').innerText()).toContain('callout')
+  })
+
+  test('draws an API, deploys it and calls it', async () => {
+    await page.evaluate(() => RED.actions.invoke('core:add-flow'))
+    await page.waitForTimeout(300)
+    httpIn = await drag('http in', 140, 140)
+    script = await drag('function', 360, 140)
+    response = await drag('http response', 580, 140)
+    await wire(httpIn, script)
+    await wire(script, response)
+    await edit(httpIn, () => page.fill('#node-input-url', '/story'))
+    await edit(script, () => typeCode("msg.payload = { version: 1 }\nreturn msg"))
+    await shot('03-drawn')
+    const answer = await deploy()
+    expect(answer).toMatchObject({ status: 200, body: { rev: expect.any(String), behind: [] } })
+    await shot('04-deployed')
+    expect(await (await fetch(`${product.gateway}/story`)).json()).toEqual({ version: 1 })
+    expect(await page.getByText('have been updated').count()).toBe(0)
+  })
+
+  test('breaks it: the deploy is refused, the node is painted with the sentence, the live version stays', async () => {
+    await edit(script, () => typeCode('msg.payload = {\nreturn msg'))
+    const answered = deploy()
+    // The stock editor knows the syntax as well and asks first; the answer is "deploy all the same".
+    const confirm = page.locator('#red-ui-deploy-dialog-confirm-deploy-deploy')
+    await confirm.click({ timeout: 2000 }).catch(() => {})
+    const answer = await answered
+    expect(answer).toMatchObject({ status: 422, body: { problems: expect.arrayContaining([expect.objectContaining({ node: script, severity: 'error' })]) } })
+    await page.waitForSelector('.sluice-problems')
+    await shot('05-refused')
+    const { message } = (answer.body.problems as { node?: string; message: string }[]).find((one) => one.node === script)!
+    expect(await page.locator('.sluice-problems').innerText()).toContain(message)
+    const painted = await page.evaluate((id) => {
+      const node = RED.nodes.node(id)
+      return { valid: node.valid as boolean, errors: node.validationErrors as string[], fill: node.status.fill as string }
+    }, script)
+    expect(painted).toMatchObject({ valid: false, fill: 'red' })
+    expect(painted.errors.join()).toContain(message)
+    expect(await (await fetch(`${product.gateway}/story`)).json()).toEqual({ version: 1 })
+  })
+
+  test('mends it and deploys the next version; the marks go', async () => {
+    await page.locator('.red-ui-notification .ui-button, .red-ui-notification button').last().click()
+    await edit(script, () => typeCode("msg.payload = { version: 2 }\nreturn msg"))
+    expect(await deploy()).toMatchObject({ status: 200 })
+    expect(await (await fetch(`${product.gateway}/story`)).json()).toEqual({ version: 2 })
+    const node = await page.evaluate((id) => ({ valid: RED.nodes.node(id).valid as boolean, fill: RED.nodes.node(id).status?.fill as string }), script)
+    expect(node.valid).toBe(true)
+    expect(node.fill).not.toBe('red')
+    await shot('06-mended')
+  })
+
+  test('opens the form of a node of ours, in both languages', async () => {
+    const callout = await drag('service callout', 360, 300)
+    await page.evaluate((id) => RED.editor.edit(RED.nodes.node(id)), callout)
+    await page.waitForTimeout(800)
+    await shot('07-form')
+    expect(await page.locator('.sluice-form label').allInnerTexts()).toContain('URL')
+    await page.click('#node-dialog-cancel')
+    await page.evaluate((id) => {
+      RED.nodes.remove(id)
+      RED.nodes.dirty(false)
+    }, callout)
+  })
+
+  test('looks at what changed and rolls back on the page; the earlier version answers again', async () => {
+    await page.goto(`${product.control}releases`)
+    await shot('08-releases')
+    const first = page.locator('tbody tr').nth(1)
+    await first.locator('th a').click()
+    await page.goto(page.url())
+    await page.getByText('Roll back to this release').first().click()
+    await page.waitForSelector('svg.canvas')
+    await shot('09-rollback')
+    await page.click('button.primary')
+    await page.waitForSelector('.notice.good')
+    expect(await (await fetch(`${product.gateway}/story`)).json()).toEqual({ version: 1 })
+    for (const [name, path] of [['10-start', ''], ['11-gateways', 'gateways'], ['12-users', 'users'], ['13-docs', 'docs'], ['14-node-page', 'docs/nodes/respond']] as const) {
+      await page.goto(product.control + path)
+      await shot(name)
+    }
+  })
+
+  test('reads everything in Traditional Chinese', async () => {
+    await page.goto(product.control)
+    await page.getByRole('button', { name: '繁體中文' }).click()
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-TW')
+    await shot('15-start-zh')
+    const chinese = await (await browser.newContext({ viewport: { width: 1360, height: 860 }, locale: 'zh-TW', storageState: await page.context().storageState() })).newPage()
+    page = chinese
+    await page.goto(`${product.control}editor/`)
+    await page.waitForSelector('.red-ui-palette-node[data-palette-type="http in"]')
+    expect(await page.locator('#red-ui-palette-container-callout .red-ui-palette-header').innerText()).toContain('呼叫外部服務')
+    const callout = await drag('service callout', 360, 300)
+    await page.evaluate((id) => RED.editor.edit(RED.nodes.node(id)), callout)
+    await page.waitForTimeout(800)
+    expect(await page.locator('.sluice-form label').allInnerTexts()).toContain('網址')
+    await shot('16-editor-zh')
+  })
+
+  test('nothing went wrong inside the pages, and nothing broke their security policy', () => {
+    expect(complaints).toEqual([])
+  })
+})
