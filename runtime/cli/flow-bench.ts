@@ -27,17 +27,22 @@ export interface FlowBench {
   close(): Promise<void>
 }
 
-/** @throws CommandFailed with the compiler's problems when the flows are not fit to deploy */
-export async function openFlowBench(files: readonly string[]): Promise<FlowBench> {
+/**
+ * With `sampleUrl` callouts go over the network, to a sample upstream that runs there.
+ * @throws CommandFailed with the compiler's problems when the flows are not fit to deploy
+ */
+export async function openFlowBench(files: readonly string[], options: { readonly sampleUrl?: string } = {}): Promise<FlowBench> {
   const nodes = (await Promise.all(files.map(readFlowFile))).flat()
   const given = loadSettings()
-  const env = { SAMPLE_UPSTREAM: playedSampleUrl, ...given.flowEnvironment }
-  const settings = { ...loadSettings({ env: environmentFor('gateway', given) }), flowEnv: Object.keys(env), flowEnvironment: env }
+  const { sampleUrl } = options
+  const env = { SAMPLE_UPSTREAM: playedSampleUrl, ...given.flowEnvironment, ...(sampleUrl ? { SAMPLE_UPSTREAM: sampleUrl } : {}) }
+  const egressAllow = sampleUrl ? [new URL(sampleUrl).host] : []
+  const settings = { ...loadSettings({ env: environmentFor('gateway', given) }), egressAllow, flowEnv: Object.keys(env), flowEnvironment: env }
   const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'))
   const upstream = createPlayedUpstream()
   const failed: string[] = []
   const log = openLog({ level: 'warn', format: 'json', write: (text) => void failed.push(...text.split('\n').filter(Boolean)) })
-  const gateway = createGateway(settings, { definitions, notYet, log, folder, upstream })
+  const gateway = createGateway(settings, { definitions, notYet, log, folder, ...(sampleUrl ? {} : { upstream }) })
   const close = async () => {
     await gateway.close()
     await rm(folder, { recursive: true, force: true })
