@@ -34,7 +34,7 @@ const openMs = 5
 /** A single call is cut after this long. */
 const callMs = 20
 /** Less processor time than this in a batch that ran into its limit means that the machine was busy elsewhere. */
-const starvedMs = 12
+const starvedMs = 18
 /** A batch is not made larger than this many characters. */
 const batchChars = 512 * 1024
 

@@ -92,7 +92,7 @@ const functionsMs = performance.now() - start
 const expressions = await Promise.all(
   Array.from({ length: 200 }, (_, i) => sandbox.jsonata(`{ "n": $count(payload.list), "i": ${i} }`, { owner: 'many', id: `j${i}`, env: () => undefined, contexts: host.contexts })),
 )
-await Promise.all(expressions.map((evaluate) => evaluate(small(), run)))
+await Promise.all(expressions.map(async (evaluate) => evaluate(small(), run)))
 console.log(
   `200 functions, first call: ${functionsMs.toFixed(0)} ms; with 200 expressions: ${(performance.now() - start).toFixed(0)} ms, +${((process.memoryUsage().rss - before) / 1e6).toFixed(0)} MB`,
 )

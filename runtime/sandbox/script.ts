@@ -129,7 +129,8 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
         },
         hit(limit, starved) {
           calls.delete(id)
-          if (!starved) leaveServing()
+          if (!starved || !analysis.unnoticed) leaveServing()
+          if (starved) history.fast = analysis.unnoticed ? history.fast : 0 // it has to show again that it is fast
           // What nobody outside can have noticed may begin again, with the time it was not given.
           if (starved && analysis.unnoticed) enterSide(text, message, run, false).then(resolve, reject)
           else reject(limitHit(limit, servingMs, run, !starved))
