@@ -32,7 +32,7 @@
     for (const [node, before] of painted) {
       node.status = before.status
       delete node.sluiceProblem
-      if (before.error) RED.editor.validateNode(node)
+      RED.editor.validateNode(node)
       redraw(node)
     }
     painted.clear()
@@ -49,16 +49,12 @@
   function paint(problem) {
     const node = problem.node && find(problem.node)
     if (!node || node.type === 'tab' || node.type === 'subflow') return
-    const isError = problem.severity !== 'warning'
     const sentence = `${problem.message} ${problem.remedy || ''}`.trim()
-    if (!painted.has(node)) painted.set(node, { status: node.status, error: false })
-    if (isError) {
-      painted.get(node).error = true
-      node.validationErrors = (node.sluiceProblem ? node.validationErrors : []).concat(sentence)
-      node.valid = false
-      node.sluiceProblem = true
-    }
-    if (isError || !node.sluiceProblem) node.status = { fill: isError ? 'red' : 'yellow', shape: isError ? 'dot' : 'ring', text: shorten(problem.message) }
+    if (!painted.has(node)) painted.set(node, { status: node.status })
+    node.validationErrors = (node.sluiceProblem ? node.validationErrors : []).concat(sentence)
+    node.valid = false
+    node.sluiceProblem = true
+    node.status = { fill: 'red', shape: 'dot', text: shorten(problem.message) }
     redraw(node)
   }
 
@@ -97,18 +93,30 @@
     return shown
   }
 
+  /** Remarks of the last deploy: what was said once is not said at every deploy. */
+  const said = new Set()
+  const keyOf = (problem) => [problem.code, problem.flow, problem.node, problem.message].join(' ')
+
+  /** Control and gateways may find the same thing. */
+  function distinct(problems) {
+    return [...new Map(problems.map((problem) => [keyOf(problem), problem])).values()]
+  }
+
   function refused(answer) {
     const problems = Array.isArray(answer.problems) ? answer.problems : []
-    for (const problem of problems) paint(problem)
+    // Remarks wait until it is deployed: now only what stands in the way is of use.
+    const errors = distinct(problems.filter((one) => one.severity !== 'warning'))
+    for (const problem of errors) paint(problem)
     RED.view.redraw()
-    notice = show(problems.length > 0 ? t('refused') : `${t('refused')} ${answer.message || ''}`, problems, 'error')
+    notice = show(problems.length > 0 ? t('refused') : `${t('refused')} ${answer.message || ''}`, errors, 'error')
   }
 
   function accepted(answer) {
-    const warnings = Array.isArray(answer.warnings) ? answer.warnings : []
-    for (const problem of warnings) paint({ ...problem, severity: 'warning' })
-    RED.view.redraw()
-    if (warnings.length > 0) notice = show(t('warnings'), warnings.map((one) => ({ ...one, severity: 'warning' })), 'warning')
+    const all = distinct(Array.isArray(answer.warnings) ? answer.warnings : [])
+    const fresh = all.filter((one) => !said.has(keyOf(one)))
+    said.clear()
+    for (const one of all) said.add(keyOf(one))
+    if (fresh.length > 0) notice = show(t('warnings'), fresh.map((one) => ({ ...one, severity: 'warning' })), 'compact')
     if (Array.isArray(answer.behind) && answer.behind.length > 0) show(t('behind') + answer.behind.join(', '), [], 'warning')
   }
 

@@ -27,7 +27,7 @@ export function docsRoutes({ definitions, notYet }: PortalOptions): PageRoute[] 
     const nodes = await list('nodes')
     const summaryOf = (page: string) => definitions.find((one) => one.type.replace(/[^a-z0-9]+/gi, '-').toLowerCase() === page)?.summary[exchange.language]
     const body = html`<h1>${t('docs')}</h1>${t('docsEnglish') && html`<p class="soft">${t('docsEnglish')}</p>`}
-<h2>${t('guides')}</h2><ul>${await Promise.all(guides.map(async (page) => html`<li><a href="/docs/${page}">${await titleOf('', page)}</a></li>`))}</ul>
+${guides.length > 0 && html`<h2>${t('guides')}</h2><ul>${await Promise.all(guides.map(async (page) => html`<li><a href="/docs/${page}">${await titleOf('', page)}</a></li>`))}</ul>`}
 <h2>${t('nodePages')}</h2><ul class="plain">${await Promise.all(nodes.map(async (page) => html`<li><a href="/docs/nodes/${page}">${await titleOf('nodes', page)}</a> <span class="soft">${summaryOf(page)}</span></li>`))}</ul>
 ${notYet.length > 0 && html`<h2>${t('notYet')}</h2><ul class="columns">${notYet.map((type) => html`<li>${type}</li>`)}</ul>`}`
     sendHtml(exchange.response, 200, layout(exchange, { title: t('docs'), section: 'docs', body }))

@@ -133,7 +133,9 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
   })
 
   test('mends it and deploys the next version; the marks go', async () => {
-    await page.locator('.red-ui-notification .ui-button, .red-ui-notification button').last().click()
+    await page.locator('.red-ui-notification button').last().click()
+    await page.waitForTimeout(500)
+    await shot('05-painted')
     await edit(script, () => typeCode("msg.payload = { version: 2 }\nreturn msg"))
     expect(await deploy()).toMatchObject({ status: 200 })
     expect(await (await fetch(`${product.gateway}/story`)).json()).toEqual({ version: 2 })
