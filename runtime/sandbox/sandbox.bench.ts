@@ -87,7 +87,7 @@ await compare('async', [`await null\nreturn msg`], (m) => m, small)
 const before = process.memoryUsage().rss
 const start = performance.now()
 const many = await Promise.all(Array.from({ length: 200 }, (_, i) => sandbox.script({ id: `many${i}`, owner: 'many', code: greet, outputs: 1 }, host)))
-await Promise.all(many.map((script) => script.step(small(), run)))
+await Promise.all(many.map(async (script) => script.step(small(), run)))
 const functionsMs = performance.now() - start
 const expressions = await Promise.all(
   Array.from({ length: 200 }, (_, i) => sandbox.jsonata(`{ "n": $count(payload.list), "i": ${i} }`, { owner: 'many', id: `j${i}`, env: () => undefined, contexts: host.contexts })),
