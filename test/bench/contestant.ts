@@ -9,5 +9,7 @@ export interface Running {
 /** Something that answers the same requests as the others of a scenario. */
 export interface Contestant {
   readonly name: string
+  /** What it is asked for, when that is not what the others are asked for. */
+  readonly paths?: readonly string[]
   start(): Promise<Running>
 }

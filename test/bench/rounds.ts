@@ -35,17 +35,17 @@ export interface RoundOptions {
  * alike, and gives each one's median round.
  */
 export async function measure(contestants: readonly Contestant[], load: Load, options: RoundOptions): Promise<Record<string, Measured>> {
-  const running: { name: string; server: Running; connections: number; rounds: Round[] }[] = []
+  const running: { name: string; server: Running; load: Load; rounds: Round[] }[] = []
   try {
     for (const contestant of contestants) {
       const server = await contestant.start()
-      running.push({ name: contestant.name, server, connections: load.connections, rounds: [] })
+      running.push({ name: contestant.name, server, load: { ...load, paths: contestant.paths ?? load.paths }, rounds: [] })
     }
-    for (const one of running) one.connections = await warmUp(one.server, load, options)
+    for (const one of running) one.load = { ...one.load, connections: await warmUp(one.server, one.load, options) }
     for (let round = 0; round < options.rounds; round++) {
-      for (const one of running) one.rounds.push(await loadOnce(one.server, { ...load, connections: one.connections }, options.seconds))
+      for (const one of running) one.rounds.push(await loadOnce(one.server, one.load, options.seconds))
     }
-    return Object.fromEntries(running.map((one) => [one.name, { ...medianRound(one.rounds), connections: one.connections }]))
+    return Object.fromEntries(running.map((one) => [one.name, { ...medianRound(one.rounds), connections: one.load.connections }]))
   } finally {
     for (const one of running) await one.server.stop()
   }

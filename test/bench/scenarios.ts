@@ -80,7 +80,7 @@ export const scenarios: readonly Scenario[] = [
     atLeast: { hello: 0.9 },
     async prepare() {
       const nodes = nodesOf(Array.from({ length: 200 }, (_, tab) => routesOfTab(tab)))
-      return { contestants: [ours(nodes), { ...ours(bare().nodes()), name: 'hello' }, hand('routes', String(routeCount))] }
+      return { contestants: [ours(nodes), { ...ours(bare().nodes()), name: 'hello', paths: ['/hello'] }, hand('routes', String(routeCount))] }
     },
   }),
   deployScenario('deploy', 'deployMs', 'deploy among 200 flows', () => nodesOf(Array.from({ length: 199 }, (_, index) => chain(`/chain/${index}`, `chain${index}`)))),
