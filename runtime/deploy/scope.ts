@@ -70,10 +70,8 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     },
     error: (fault, message, run) => report(run as EngineRun, linked, message, fault),
     emit: (port, message) => parts.emit(linked, port, message),
-    debug(entry) {
-      if (parts.debugSwitch(node.id) === false) return
-      services.publish({ kind: 'debug', flow: flow.document.id, entry })
-    },
+    debug: (entry) => services.publish({ kind: 'debug', flow: flow.document.id, entry }),
+    isDebugActive: (configured) => parts.debugSwitch(node.id) ?? configured,
     share(key, open, close) {
       const [thing, release] = parts.shared.hold(`${node.type}:${key}`, open, close)
       parts.onRetire(release)

@@ -50,7 +50,7 @@ describe('testNode', () => {
   })
 
   it('rejects with a fault when a step throws, and says when a sandbox is missing', async () => {
-    await expect((await testNode(nodeOf(() => { throw fault('flow.fault', { message: 'no' }) }))).send(1)).rejects.toMatchObject({ code: 'flow.fault' })
+    await expect((await testNode(nodeOf(() => { throw fault('step.config', { message: 'on purpose' }) }))).send(1)).rejects.toMatchObject({ code: 'step.config' })
     const needy = nodeOf(() => undefined, { compile: (_: unknown, scope: any) => scope.sandbox.jsonata('1', {}) })
     await expect(testNode(needy)).rejects.toThrow(/needs a sandbox/)
   })
