@@ -66,7 +66,7 @@
       }
       case 'expression': {
         const input = describe($('<input type="text">').attr('id', id)).appendTo(holder)
-        input.typedInput({ types: ['jsonata'], default: 'jsonata' }).typedInput('value', value ?? '').typedInput('width', '100%')
+        input.typedInput({ types: [jsonata], default: 'jsonata' }).typedInput('value', value ?? '').typedInput('width', '100%')
         return { read: () => input.typedInput('value') }
       }
       case 'typed': {
@@ -92,9 +92,25 @@
     }
   }
 
+  // An expression may be left out; the stock type marks an empty one as wrong.
+  const jsonata = {
+    value: 'jsonata',
+    label: 'JSONata',
+    icon: 'red/images/typedInput/expr.svg',
+    validate: (text, options) => text === '' || RED.utils.validateTypedProperty(text, 'jsonata', options),
+    expand() {
+      RED.editor.editExpression({
+        value: this.value().replace(/\t/g, '\n'),
+        focus: true,
+        complete: (text) => this.value(text.replace(/\n/g, '\t')),
+      })
+    },
+  }
+
   // "str" and its like are known to the editor; any other word is a type of the node's own, shown by its name.
   function typeOf(type) {
-    const known = ['msg', 'flow', 'global', 'str', 'num', 'bool', 'json', 'bin', 'date', 're', 'jsonata', 'env']
+    if (type === 'jsonata') return jsonata
+    const known = ['msg', 'flow', 'global', 'str', 'num', 'bool', 'json', 'bin', 'date', 're', 'env']
     return known.includes(type) ? type : { value: type, label: type, hasValue: type !== 'none' }
   }
 
@@ -126,7 +142,7 @@
             input = $('<input>').attr('type', column.kind === 'number' ? 'number' : 'text').attr('placeholder', label).val(value ?? '')
           }
           input.attr('aria-label', label).appendTo(row)
-          if (column.kind === 'expression') input.typedInput({ types: ['jsonata'], default: 'jsonata' }).typedInput('value', value ?? '')
+          if (column.kind === 'expression') input.typedInput({ types: [jsonata], default: 'jsonata' }).typedInput('value', value ?? '')
           if (column.kind === 'typed') {
             const type = given?.[column.typeField] || column.typeDefault
             input.typedInput({ types: column.types.map(typeOf), default: type }).typedInput('type', type).typedInput('value', value ?? '')

@@ -45,13 +45,13 @@ async function showPage(exchange: Exchange, folder: string, page: string): Promi
   sendHtml(exchange.response, 200, layout(exchange, { title: titleIn(text) ?? name, section: 'docs', body }))
 }
 
-/** Markdown as markup. Raw HTML in it is shown as text, links lead to the web or to this site only. */
+/** Markdown as markup. Raw HTML in it is shown as text, comments not at all; links lead to the web or to this site only. */
 export function renderMarkdown(text: string): Html {
   const marked = new Marked({
     gfm: true,
     async: false,
     renderer: {
-      html: (token) => escapeHtml(token.text),
+      html: (token) => escapeHtml(token.text.replace(/<!--[\s\S]*?-->/g, '')),
       link(token) {
         const inner = this.parser.parseInline(token.tokens)
         if (!/^(https?:|#|\.{0,2}\/|[\w-]+(\.md)?(#|$)|[\w-]+\/)/i.test(token.href)) return inner
