@@ -27,7 +27,10 @@ const [file, rest] = args[0] === '--run' ? [join(here, args[1] ?? ''), args.slic
 const child = spawn(node, [...nodeFlags, '--disable-warning=ExperimentalWarning', file, ...rest], {
   stdio: ['inherit', 'inherit', 'inherit', 'ipc'], // the channel's end tells the child that its parent is gone
 })
-// Ctrl-C reaches the whole foreground group; a signal sent to this process alone is passed on.
-for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-process.on('SIGINT', () => {})
+// Ctrl-C reaches the whole foreground group; a signal sent to this process alone is passed on. The child takes two at once for one.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+child.on('error', (error) => {
+  console.error(`Node could not be started from ${node}: ${error.message}`)
+  process.exit(1)
+})
 child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)))

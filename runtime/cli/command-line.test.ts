@@ -53,7 +53,7 @@ test('a file that is missing or no JSON is named', async () => {
   expect(out).toMatch(/none\.json could not be read[\s\S]*bad\.json is not valid JSON/)
 })
 
-test('test tells expected from got, by place', async () => {
+test('a failing case tells expected from got, by place', async () => {
   write('flow.json', [tab, entry, reply])
   write('cases.json', [{ name: 'answers nothing', request: { url: '/x' }, expect: { status: 204 } }, { name: 'is wrong', request: { url: '/x' }, expect: { status: 200 } }])
   expect(await runCommandLine(['test', folder])).toBe(1)

@@ -49,8 +49,8 @@ function describeProgram(exit: (code: number) => void): Command {
 
   command('gateway', 'run one gateway process alone; it pulls its flows from SLUICE_CONTROL_URL')
     .action(run(async () => {
-      const { runGateway } = await import('./run-gateway.ts')
-      return runGateway(loadSettings(), {})
+      const { runGatewayAlone } = await import('./start/gateway-alone.ts')
+      return runGatewayAlone(loadSettings())
     }))
 
   command('check', 'compile flow files and say what is wrong, without running anything')
@@ -89,6 +89,9 @@ function describeProgram(exit: (code: number) => void): Command {
     .action(run(async (output, file: string) => (await import('./store.ts')).runExport(loadSettings(), file, output)))
   store.command('import').description('fill an empty store from a file').argument('<file>', 'what export wrote').option('--json', 'print JSON for programs')
     .action(run(async (output, file: string) => (await import('./store.ts')).runImport(loadSettings(), file, output)))
+
+  command('health', 'ask what runs on this machine whether it is well; for containers')
+    .action(run(async (output) => (await import('./health.ts')).runHealth(loadSettings(), output)))
 
   command('settings', 'print the settings in force, without secrets')
     .addOption(new Option('--markdown', 'print the settings page of the manual instead'))
@@ -132,7 +135,7 @@ function printSettings(settings: Settings, output: Output): void {
 function explain(thrown: unknown, json: boolean): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.done : exitCodes.usage // commander has printed its own text
   const code = thrown instanceof CommandFailed ? thrown.code : thrown instanceof SettingsError ? exitCodes.usage : exitCodes.failed
-  const known = thrown instanceof CommandFailed || thrown instanceof SettingsError || isRefusal(thrown)
+  const known = thrown instanceof CommandFailed || (thrown as Error)?.name === 'StartFailed' || thrown instanceof SettingsError || isRefusal(thrown)
   const text = known ? (thrown as Error).message : String((thrown as Error)?.stack ?? thrown)
   if (json) process.stdout.write(`${JSON.stringify({ ok: false, error: text, ...(thrown instanceof CommandFailed ? thrown.facts : {}) })}\n`)
   else process.stderr.write(`${text}\n`)

@@ -14,6 +14,8 @@ import { formatOf } from './start/log-format.ts'
 
 export interface RunGateway {
   readonly supervised?: boolean
+  /** Nobody beside it can give it a join token, and it is ready when it listens. */
+  readonly alone?: boolean
   /** Which of several processes of this machine it is; each has a folder of its own. */
   readonly number?: number
   /** Several processes listen on the same port. */
@@ -44,7 +46,7 @@ export async function runGateway(settings: Settings, options: RunGateway): Promi
       reusePort: sharedPort,
       publish: (event) => line.sync?.publish(event),
     })
-    const token = tokenFor(settings, folder, channel)
+    const token = options.alone ? Promise.resolve(settings.gatewayToken) : tokenFor(settings, folder, channel)
     const { url, opsUrl } = await gateway.start()
     const sync = openSync({
       controlUrl: settings.controlUrl,
@@ -60,7 +62,7 @@ export async function runGateway(settings: Settings, options: RunGateway): Promi
     })
     line.sync = sync
     await sync.start()
-    if (supervised) await settled(sync, options.expectRelease === true)
+    if (supervised && !options.alone) await settled(sync, options.expectRelease === true)
     const { release } = sync.state()
     log.info({ url, opsUrl, ...(release === undefined ? {} : { release }) }, 'the gateway is ready')
     channel.tell({ say: 'ready', facts: { url: url.replace(/\/$/, ''), opsUrl: opsUrl.replace(/\/$/, ''), ...(release === undefined ? {} : { release }) } })
@@ -80,7 +82,7 @@ export async function runGateway(settings: Settings, options: RunGateway): Promi
 
 /** A gateway without a key of its own asks its supervisor for a join token; one by itself has it from the settings. */
 async function tokenFor(settings: Settings, folder: string, channel: ChildChannel): Promise<string | undefined> {
-  if (settings.gatewayToken !== undefined || !channel.supervised || existsSync(join(folder, 'identity.json'))) return settings.gatewayToken
+  if (settings.gatewayToken !== undefined || existsSync(join(folder, 'identity.json'))) return settings.gatewayToken
   const token = new Promise<string>((settle) => {
     channel.hear((message) => {
       if (message.say === 'token') settle(message.token)

@@ -48,7 +48,7 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
     const startedAt = performance.now()
     report({ event: 'starting', version, dataDir: settings.dataDir })
     const count = gatewayCount(settings)
-    await makeFolders(settings)
+    await makeGatewayFolder(settings)
     settings = await withPlaces(settings, count)
     try {
       const [place, controlFacts, places] = await Promise.all([settings.samples ? startSample() : undefined, startControl(), startGateways(count)])
@@ -172,7 +172,8 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
   }
 }
 
-async function makeFolders(settings: Settings): Promise<void> {
+/** @throws StartFailed naming the folder when it cannot be written */
+export async function makeGatewayFolder(settings: Settings): Promise<void> {
   try {
     await mkdir(gatewayDir(settings), { recursive: true, mode: 0o700 })
     if (process.platform !== 'win32') await chmod(gatewayDir(settings), 0o700)
