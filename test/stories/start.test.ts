@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -21,7 +21,7 @@ beforeEach(() => void (dataDir = mkdtempSync(join(tmpdir(), 'sluice-start-'))))
 afterEach(() => {
   for (const child of started) child.kill('SIGKILL')
   started = []
-  rmSync(dataDir, { recursive: true, force: true })
+  rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 }) // children that were just cut off may still write
 })
 
 test('a first start serves the samples, says how to sign in, and ends without a process left', async () => {
@@ -39,6 +39,38 @@ test('a first start serves the samples, says how to sign in, and ends without a 
   expect(await run.ended).toBe(0)
   await gone(Object.values(ready.pids))
   expect(run.printed()).toContain('"event":"stopped"')
+  expect(run.printed()).not.toContain('"event":"restarting"')
+})
+
+test('a stop finishes what is in flight, also when a service manager signals every process', async (context) => {
+  if (process.platform === 'win32') return context.skip('there are no signals')
+  const run = start({ SLUICE_ADMIN_PASSWORD: password })
+  const ready = await run.ready()
+  await sluice(['deploy', writeFlow('wait.json', slowFlow(3_000))], await tokenOf(ready), ready)
+  const waiting = fetch(`${ready.gateways[0]?.url}/wait`)
+  await new Promise((next) => setTimeout(next, 500)) // long enough to be in flight
+  for (const pid of [run.child.pid as number, ...Object.values(ready.pids)]) process.kill(pid, 'SIGTERM')
+  expect((await waiting).status).toBe(200)
+  expect(await run.ended).toBe(0)
+  await gone(Object.values(ready.pids))
+})
+
+test('flows are deployed and rolled back from a terminal', async () => {
+  const run = start({ SLUICE_ADMIN_PASSWORD: password, SLUICE_SAMPLES: 'off' })
+  const ready = await run.ready()
+  const token = await tokenOf(ready)
+  const answer = async () => (await fetch(`${ready.gateways[0]?.url}/wait`)).text()
+  expect(await sluice(['deploy', writeFlow('flow.json', slowFlow(1, 'one')), '--comment', 'first'], token, ready)).toMatchObject({ code: 0 })
+  expect(await answer()).toBe('one')
+  expect(await sluice(['deploy', writeFlow('flow.json', slowFlow(1, 'two'))], token, ready)).toMatchObject({ code: 0 })
+  expect(await answer()).toBe('two')
+  const broken = slowFlow(1, 'three').map((node) => (node.type === 'http response' ? { ...node, type: 'exec' } : node))
+  const refused = await sluice(['deploy', writeFlow('flow.json', broken)], token, ready)
+  expect(refused.code).toBe(1)
+  expect(refused.text).toContain('Slow › exec')
+  expect(await answer()).toBe('two')
+  expect(await sluice(['rollback'], token, ready)).toMatchObject({ code: 0 })
+  expect(await answer()).toBe('one')
 })
 
 test('a gateway runs under the permission model, with nothing of control in its environment', async (context) => {
@@ -100,6 +132,43 @@ test('several gateways share one port and share the work of a restart', async (c
   expect(ops[1]).toBe((ops[0] as number) + 1)
   for (let call = 0; call < 10; call++) expect((await fetch(`${ready.gateways[0]?.url}/hello`, { headers: { connection: 'close' } })).status).toBe(200)
 })
+
+const password = 'password-of-a-story'
+
+function slowFlow(waitMs: number, text = 'done') {
+  return [
+    { id: 'ab01', type: 'tab', label: 'Slow' },
+    { id: 'ab02', type: 'http in', z: 'ab01', url: '/wait', method: 'get', x: 1, y: 1, wires: [['ab03']] },
+    { id: 'ab03', type: 'function', z: 'ab01', func: `await new Promise((next) => setTimeout(next, ${waitMs})); msg.payload = '${text}'; return msg`, outputs: 1, x: 2, y: 1, wires: [['ab04']] },
+    { id: 'ab04', type: 'http response', z: 'ab01', statusCode: '', headers: {}, x: 3, y: 1, wires: [] },
+  ]
+}
+
+function writeFlow(name: string, nodes: readonly object[]): string {
+  const file = join(dataDir, name)
+  writeFileSync(file, JSON.stringify(nodes))
+  return file
+}
+
+async function tokenOf(ready: Ready): Promise<string> {
+  const { code, text } = await sluice(['token'], undefined, ready, `${password}\n`)
+  expect(code).toBe(0)
+  return text.trim()
+}
+
+function sluice(words: readonly string[], token: string | undefined, ready: Ready, input = ''): Promise<{ code: number | null; text: string }> {
+  const child = spawn(process.execPath, ['start.mjs', ...words, '--url', ready.editor], {
+    cwd: root,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], HOME: dataDir, SLUICE_CONFIG: 'off', ...(token ? { SLUICE_TOKEN: token } : {}) },
+  })
+  started.push(child)
+  let text = ''
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => void (text += chunk))
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => void (words[0] === 'token' ? undefined : (text += chunk)))
+  child.stdin.end(input)
+  return new Promise((settle) => child.once('close', (code) => settle({ code, text })))
+}
 
 function start(env: Readonly<Record<string, string>> = {}) {
   const child = spawn(process.execPath, ['start.mjs', 'start', '--json'], {

@@ -42,6 +42,9 @@ export interface ChildChannel {
   readonly stopAsked: Promise<number>
 }
 
+/** How long a supervised process that got SIGTERM leaves the order of stopping to its supervisor. */
+const ownDecisionMs = 1_000
+
 /**
  * Opens the channel. Under a supervisor the process leaves Ctrl-C to it, which reaches the whole
  * foreground group. In both cases it ends when its channel closes: its parent is gone, however it went.
@@ -49,7 +52,8 @@ export interface ChildChannel {
 export function openChildChannel(drainLimitMs: number, supervised: boolean): ChildChannel {
   const listeners: ((message: ToChild) => void)[] = []
   const stopAsked = new Promise<number>((settle) => {
-    process.once('SIGTERM', () => settle(drainLimitMs))
+    // A service manager signals the whole group: the supervisor then says who stops when.
+    process.once('SIGTERM', () => (supervised ? setTimeout(settle, ownDecisionMs, drainLimitMs) : settle(drainLimitMs)))
     process.on('disconnect', () => process.exit(0))
     if (!supervised) {
       process.once('SIGINT', () => {

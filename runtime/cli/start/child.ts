@@ -31,6 +31,8 @@ export interface Child {
   restart(limitMs: number): Promise<void>
   /** Asks it to drain and end; kills it `graceMs` after the limit. */
   stop(limitMs: number): Promise<void>
+  /** From now on it is not started again when it ends. */
+  letEnd(): void
   kill(): void
 }
 
@@ -128,6 +130,10 @@ export function createChild(plan: ChildPlan, listener: ChildListener): Child {
       })
     },
     stop: end,
+    letEnd() {
+      wanted = false
+      clearTimeout(timer)
+    },
     kill() {
       wanted = false
       clearTimeout(timer)

@@ -151,6 +151,8 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
 
   function stop(limitMs = settings.drainLimitMs): Promise<void> {
     stopping ??= (async () => {
+      control?.letEnd()
+      sample?.letEnd()
       // Control and the sample upstream stay while requests in flight may need them.
       await Promise.all(gateways.map((gateway) => gateway.stop(limitMs)))
       await Promise.all([control?.stop(Math.min(limitMs, 5_000)), sample?.stop(0)])
