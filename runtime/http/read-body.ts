@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { fault, type Fault } from '../core/fault.ts'
+import { GatheredBytes } from '../core/gathered-bytes.ts'
 
 /** True if a request announces a body (RFC 9112 §6.3; HTTP/2 has no announcement but a length). */
 export function hasBody(raw: IncomingMessage): boolean {
@@ -22,18 +23,14 @@ export function readBody(raw: IncomingMessage, res: ServerResponse, limitBytes: 
     take(tooLarge(limitBytes), undefined)
     return
   }
-  let first: Buffer | undefined
-  let more: Buffer[] | undefined
-  let size = 0
+  const gathered = new GatheredBytes(announced)
 
   function onData(chunk: Buffer): void {
-    size += chunk.length
-    if (size > limitBytes) return finish(tooLarge(limitBytes), undefined)
-    if (first === undefined) first = chunk
-    else (more ??= [first]).push(chunk)
+    if (gathered.size + chunk.length > limitBytes) return finish(tooLarge(limitBytes), undefined)
+    gathered.add(chunk)
   }
   function onEnd(): void {
-    finish(undefined, more ? Buffer.concat(more, size) : (first ?? Buffer.alloc(0)))
+    finish(undefined, gathered.take())
   }
   function onError(): void {
     finish(fault('body.incomplete'), undefined)

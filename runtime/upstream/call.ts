@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { fault } from '../core/fault.ts'
+import { GatheredBytes } from '../core/gathered-bytes.ts'
 import { toUpstreamFault } from './to-fault.ts'
 
 /** The answer of one hop, collected. */
@@ -8,8 +9,6 @@ export interface Answer {
   readonly headers: Record<string, string | string[]>
   readonly bytes: Buffer
 }
-
-const noBytes = Buffer.alloc(0)
 
 /**
  * One exchange with an upstream: collects the answer within its limit and settles once. It is undici's
@@ -24,9 +23,7 @@ export class Call implements Dispatcher.DispatchHandler {
   #settled = false
   #status = 0
   #headers: Record<string, string | string[]> = {}
-  #first: Buffer | undefined
-  #rest: Buffer[] | undefined
-  #bytes = 0
+  readonly #gathered = new GatheredBytes()
 
   constructor(host: string, limitBytes: number, resolve: (answer: Answer) => void, reject: (fault: Error) => void) {
     this.host = host
@@ -68,17 +65,14 @@ export class Call implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#bytes += chunk.length
-    if (this.#bytes > this.#limitBytes) return this.#tooLarge()
-    if (this.#first === undefined) this.#first = chunk
-    else (this.#rest ??= [this.#first]).push(chunk)
+    if (this.#gathered.size + chunk.length > this.#limitBytes) return this.#tooLarge()
+    this.#gathered.add(chunk)
   }
 
   onResponseEnd(): void {
     if (this.#settled) return
     this.#settled = true
-    const bytes = this.#rest ? Buffer.concat(this.#rest, this.#bytes) : (this.#first ?? noBytes)
-    this.#resolve({ status: this.#status, headers: this.#headers, bytes })
+    this.#resolve({ status: this.#status, headers: this.#headers, bytes: this.#gathered.take() })
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
