@@ -60,6 +60,8 @@ export class EngineRun implements Run, Timed {
   readonly startedAt: number
   readonly deadline: number
   readonly limitMs: number
+  /** True when somebody called, also when that somebody has left since. */
+  readonly called: boolean
   readonly host: RunHost
   readonly home: RunHome
   readonly taken: LinkedNode[] = []
@@ -101,17 +103,13 @@ export class EngineRun implements Run, Timed {
     this.revision = input.entry.revision
     this.request = input.request
     this.#caller = input.caller
+    this.called = input.caller !== undefined
     this.host = input.host
     this.home = input.home
     this.limitMs = input.limitMs
     this.startedAt = input.host.clock.now()
     this.deadline = this.startedAt + input.limitMs
     this.#rescue = input.rescue
-  }
-
-  /** True when somebody waits for an answer. */
-  get called(): boolean {
-    return this.#caller !== undefined
   }
 
   get signal(): AbortSignal {

@@ -93,11 +93,19 @@ describe('a run', () => {
     call.hangUp(fault('client.closed'))
     await new Promise((resolve) => setTimeout(resolve, 5))
     expect({ answered, inFlight: bare.deployer.inFlight }).toEqual({ answered: false, inFlight: 0 })
+    expect(bare.summaries).toEqual([]) // the front writes the line of a request, also of one that was given up
   })
 
   test('that goes round in a circle is ended by the hop limit', async () => {
     const answer = await ask([entry('a'), work('a', 'pass', 'b'), work('b', 'pass', ['a', 'c']), work('c', 'drop', 'reply'), reply])
     expect(answer.fault?.code).toBe('flow.hops')
+  })
+
+  test('that goes round in a circle and doubles each time is ended, with one line in the log', async () => {
+    const answer = await ask([entry('a'), work('a', 'pass', ['a', 'a', 'b']), work('b', 'drop', 'reply'), reply], {}, { hopLimit: 50 })
+    expect(answer.fault?.code).toBe('flow.hops')
+    expect(bare.deployer.inFlight).toBe(0)
+    expect(bare.logged.filter(({ level, facts }) => level === 'error' && (facts as { code?: string }).code === 'flow.hops').length).toBeLessThanOrEqual(2)
   })
 })
 
@@ -203,6 +211,11 @@ describe('links', () => {
   test('nested link calls come back in order', async () => {
     const nested = [{ id: 'sub', type: 'link in', z: 'u', links: [], wires: [['call2']] }, { id: 'call2', type: 'link call', z: 'u', links: ['sub2'], wires: [['back']] }, { id: 'back', type: 'link out', z: 'u', mode: 'return', links: [], wires: [] }, { id: 'sub2', type: 'link in', z: 'u', links: [], wires: [['w']] }, { ...work('w', 'add', 'back'), z: 'u' }]
     expect((await ask([other, ...caller({}), ...nested])).reply?.payload).toBe(1)
+  })
+
+  test('a return that no link call waits for is a fault', async () => {
+    const answer = await ask([entry('back'), { id: 'back', type: 'link out', z: 't', mode: 'return', links: [], wires: [] }, work('x', 'drop', 'reply'), { id: 'c', type: 'catch', z: 't', wires: [['reply']] }, reply])
+    expect(answer.reply).toMatchObject({ error: { code: 'step.config', source: { id: 'back' } } })
   })
 
   test('a link call that nothing can answer faults at once instead of waiting', async () => {

@@ -1,4 +1,4 @@
-import { fault, toFault } from '../core/fault.ts'
+import { fault, toFault, type Fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
 import type { LinkedNode } from '../core/pipeline.ts'
 import type { Result, Sends } from '../core/step.ts'
@@ -43,7 +43,7 @@ export function report(run: EngineRun, node: LinkedNode, message: Message, throw
   if (node.rescue) return rescue(run, node, message, thrown)
   const caught = located(node, thrown)
   run.uncaught ??= caught
-  run.log.error({ node: node.id, code: caught.code, type: node.type }, caught.message)
+  logFault(run, node, caught)
 }
 
 /** Wakes the Status nodes that listen to a node, in this run. */
@@ -67,7 +67,13 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
     node = undefined
     if (run.host.freeze) run.host.freeze(message)
     run.passed(current)
-    if (++hops > run.host.hopLimit || ++run.steps > run.host.stepLimit) {
+    if (++run.steps > run.host.stepLimit) {
+      const runaway = located(current, fault('flow.hops', { limit: run.host.stepLimit }))
+      logFault(run, current, runaway)
+      run.abort(runaway) // every branch of it would only meet the same limit
+      return
+    }
+    if (++hops > run.host.hopLimit) {
       spreadFault(run, current, message, fault('flow.hops', { limit: run.host.hopLimit }), hops, waiting, true)
     } else if (run.steps % stepsBetweenLooks === 0 && run.host.clock.now() >= run.deadline) {
       run.expire()
@@ -212,7 +218,7 @@ function transfer(run: EngineRun, node: LinkedNode, message: Message, hops: numb
       const frame = stack.at(-1)
       const caller = frame && run.returnTo(String(frame.id))
       if (!caller) {
-        run.log.warn({ node: node.id }, 'a link out in return mode was reached without a link call')
+        spreadFault(run, node, message, fault('step.config', { message: 'This link out node returns to a link call, but the message did not come through one.' }), hops, waiting)
         return undefined
       }
       const { _linkSource: _, ...rest } = message
@@ -234,7 +240,8 @@ function spreadFault(run: EngineRun, node: LinkedNode, message: Message, thrown:
   const { rescue: rescuer } = node
   // A fault on the way round a circle must not be fed back into the circle.
   if (!rescuer || final || hops > run.host.hopLimit) {
-    run.log.error({ node: node.id, type: node.type, code: caught.code, ...(caught.cause instanceof Error ? { cause: caught.cause.message } : {}) }, caught.message)
+    // A circle that fans out meets the limit on every one of its ways: one line says it all.
+    if (caught.code !== 'flow.hops' || run.uncaught?.code !== 'flow.hops') logFault(run, node, caught)
     run.fail(caught)
     return
   }
@@ -246,13 +253,18 @@ function spreadFault(run: EngineRun, node: LinkedNode, message: Message, thrown:
   push(rescuer.catchers, told, hops, waiting)
 }
 
-function located(node: LinkedNode, thrown: unknown) {
+function logFault(run: EngineRun, node: LinkedNode, caught: Fault): void {
+  run.log.error({ node: node.id, type: node.type, code: caught.code, ...(caught.cause instanceof Error ? { cause: caught.cause.message } : {}) }, caught.message)
+}
+
+/** What was thrown, as a fault that says where. */
+function located(node: LinkedNode, thrown: unknown): Fault {
   const caught = toFault(thrown)
   caught.at ??= { flow: node.flow, node: node.id, type: node.type, ...(node.name === undefined ? {} : { name: node.name }) }
   return caught
 }
 
-export function sourceOf(node: { readonly id: string; readonly type: string; readonly name?: string }) {
+function sourceOf(node: { readonly id: string; readonly type: string; readonly name?: string }) {
   return { id: node.id, type: node.type, ...(node.name === undefined ? {} : { name: node.name }) }
 }
 
