@@ -8,7 +8,7 @@ import { checkRoutes, routeKey } from './check-routes.ts'
 import { checkGraph } from './check-graph.ts'
 import { globalEnv, lookUpEnv, substituteProperties } from './env.ts'
 import { toEstate } from './estate.ts'
-import { expand } from './expand.ts'
+import { expand, maxCopies } from './expand.ts'
 import type { EnvEntry, Estate, Flow } from './flow.ts'
 import { sha256 } from './hash.ts'
 
@@ -28,6 +28,8 @@ export interface AssembledFlow {
   readonly linkIns: readonly string[]
   /** Whether a link of it may lead to another tab. */
   readonly leadsOut: boolean
+  /** Nodes that its subflow instances became. */
+  readonly copies: number
   readonly problems: readonly Problem[]
 }
 
@@ -66,12 +68,15 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     }
 
     const flowsNow = new Map<string, AssembledFlow>()
+    let room = maxCopies
     const flows = revisions
       .filter((revision) => revision.document.kind === 'tab')
       .map(({ hash, document }) => {
         const key = sha256([hash, globalHash, ...subflowsOf(document, estate).map((id) => `${id}=${hashes.get(id) ?? ''}`)].join(' '))
-        const assembled = flowsSeen.get(key) ?? assembleFlow(key, hash, document, estate, global)
-        flowsNow.set(key, assembled)
+        const assembled = flowsSeen.get(key) ?? assembleFlow(key, hash, document, estate, global, room)
+        // One that found no room might find it beside other flows: it is looked at again next time.
+        if (assembled.copies <= room) flowsNow.set(key, assembled)
+        room = Math.max(0, room - assembled.copies)
         return assembled
       })
     documentsSeen = documentsNow
@@ -90,8 +95,8 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     return { estate, flows, problems: unique(problems), linkIns }
   }
 
-  function assembleFlow(key: string, revision: string, document: FlowDocument, estate: Estate, global: readonly EnvEntry[]): AssembledFlow {
-    const { flow, problems } = expand(document, estate, catalogue)
+  function assembleFlow(key: string, revision: string, document: FlowDocument, estate: Estate, global: readonly EnvEntry[], room: number): AssembledFlow {
+    const { flow, problems, copies } = expand(document, estate, catalogue, room)
     const configs = new Map<string, Record<string, unknown>>()
     const entries: { node: string; entry: Entry }[] = []
     for (const node of flow.nodes.values()) {
@@ -111,7 +116,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const nodes = [...flow.nodes.values()]
     const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision }] : []))
     return {
-      key, revision, flow, configs, entries, routes, problems,
+      key, revision, flow, configs, entries, routes, copies, problems,
       routeKeys: routes.map(({ entry }) => routeKey(entry)),
       linkIns: nodes.filter(({ type }) => type === 'link in').map(({ id }) => id),
       leadsOut: nodes.some(({ type, links }) => (type === 'link out' || type === 'link call') && links.some((id) => !flow.nodes.has(id))),

@@ -11,6 +11,17 @@ export interface Surroundings {
   readonly global: readonly EnvEntry[]
 }
 
+/**
+ * What one look-up may cost. Entries that name others twice double it level by level, so that fifty short
+ * entries would take for ever and make a text that fits nowhere.
+ */
+interface Budget extends Surroundings {
+  left: number
+}
+
+const mostSteps = 10_000
+const longestText = 1024 * 1024
+
 /** Entries of every global-config node, in order. */
 export function globalEnv(estate: Estate): EnvEntry[] {
   return (estate.global?.nodes ?? []).filter((node) => node.type === 'global-config' && node.d !== true).flatMap((node) => readEnv(node.env))
@@ -25,11 +36,11 @@ export function lookUpEnv(node: FlowNode, name: string, around: Surroundings): u
   if (name === 'NR_NODE_ID') return node.id
   if (name === 'NR_NODE_NAME') return node.name ?? ''
   if (name === 'NR_NODE_PATH') return pathOf(node)
-  return fromGroups(node, node.groups, name, around, 0)
+  return fromGroups(node, node.groups, name, { ...around, left: mostSteps }, 0)
 }
 
-function fromGroups(node: FlowNode, groups: readonly string[], name: string, around: Surroundings, depth: number): unknown {
-  if (depth > 50) return undefined // entries that refer to each other in a circle have no value
+function fromGroups(node: FlowNode, groups: readonly string[], name: string, around: Budget, depth: number): unknown {
+  if (depth > 50 || --around.left < 0) return undefined // entries that refer to each other in a circle have no value
   const [id, ...outer] = groups
   if (id === undefined) return fromContainer(node.container, name, around, depth)
   const skip = skipLevel(name)
@@ -42,8 +53,8 @@ function fromGroups(node: FlowNode, groups: readonly string[], name: string, aro
   return fromGroups(node, outer, name, around, depth)
 }
 
-function fromContainer(container: Container, name: string, around: Surroundings, depth: number): unknown {
-  if (depth > 50) return undefined
+function fromContainer(container: Container, name: string, around: Budget, depth: number): unknown {
+  if (depth > 50 || --around.left < 0) return undefined
   const outside = (inner: string): unknown => {
     const instance = container.instance
     return instance ? fromGroups(instance, instance.groups, inner, around, depth + 1) : fromGlobal(inner, around, depth + 1)
@@ -59,12 +70,12 @@ function fromContainer(container: Container, name: string, around: Surroundings,
   return evaluate(entry, container.credentialIds, around, (inner) => (inner === name ? outside(inner) : fromContainer(container, inner, around, depth + 1)))
 }
 
-function fromGlobal(name: string, around: Surroundings, depth: number): unknown {
-  if (depth > 50) return undefined
+function fromGlobal(name: string, around: Budget, depth: number): unknown {
+  if (depth > 50 || --around.left < 0) return undefined
   const entry = around.global.findLast((candidate) => candidate.name === name)
   if (!entry) return Object.hasOwn(around.process, name) ? around.process[name] : undefined
   return evaluate(entry, [], around, (inner) =>
-    inner === name ? around.process[inner] : fromGlobal(inner, around, depth + 1),
+    inner === name ? ownValue(around.process, inner) : fromGlobal(inner, around, depth + 1),
   )
 }
 
@@ -79,15 +90,19 @@ function evaluate(entry: EnvEntry, credentialIds: readonly string[], around: Sur
     case 'env': return substitute(String(value), look)
     case 'cred': {
       for (const id of credentialIds) {
-        const own = around.credentials[id]
-        const map = own?.map as Record<string, unknown> | undefined
-        const secret = own?.[entry.name] ?? map?.[entry.name]
+        const credentials = ownValue(around.credentials, id)
+        const secret = ownValue(credentials, entry.name) ?? ownValue(ownValue(credentials, 'map'), entry.name)
         if (secret !== undefined) return secret
       }
       return value
     }
     default: return value
   }
+}
+
+/** What ids and names of a flow are looked up with: one called `constructor` finds nothing of the prototype. */
+export function ownValue(of: unknown, key: string): unknown {
+  return typeof of === 'object' && of !== null && Object.hasOwn(of, key) ? (of as Record<string, unknown>)[key] : undefined
 }
 
 function readJson(value: unknown): unknown {
@@ -103,7 +118,12 @@ function substitute(text: string, look: (name: string) => unknown): unknown {
   const whole = /^\$\{([^}]+)\}$/.exec(text)
   if (whole) return look(whole[1] as string)
   if (!text.includes('${')) return look(text)
-  return text.replaceAll(/\$\{([^}]+)\}/g, (_match, name: string) => String(look(name) ?? ''))
+  let made = 0
+  return text.replaceAll(/\$\{([^}]+)\}/g, (_match, name: string) => {
+    const value = made > longestText ? '' : String(look(name) ?? '')
+    made += value.length
+    return value
+  })
 }
 
 /**

@@ -6,16 +6,27 @@ import { ownProperties } from './own-properties.ts'
 /** Deeper nesting than this is a mistake, not a design. */
 const maxSubflowDepth = 20
 
+/** Outputs beyond this do not exist: every port costs memory, also the ones before it. */
+const maxPort = 1000
+
+/**
+ * Nodes that subflow instances may become in one release. Copies multiply: ten instances of a subflow with ten
+ * instances of another are a hundred, and six such levels a million.
+ */
+export const maxCopies = 100_000
+
 /**
  * A tab as a flow: disabled nodes left out, every subflow instance replaced by a copy of its template with
  * ids `<instance>-<node>`, wires and references rewritten. The instance itself stays as the node its
  * callers are wired to. Pure.
+ * @param room how many copies it may make; a flow that needs more gets the problem `subflow.too_many`
  */
-export function expand(document: FlowDocument, estate: Estate, catalogue: Catalogue): { flow: Flow; problems: Problem[] } {
+export function expand(document: FlowDocument, estate: Estate, catalogue: Catalogue, room = maxCopies): { flow: Flow; problems: Problem[]; copies: number } {
   const tab = document.nodes[0]
   const problems: Problem[] = []
   const nodes = new Map<string, FlowNode>()
   const subflows = new Set<string>()
+  let copies = 0
   const container: Container = {
     id: document.id,
     label: document.label,
@@ -26,7 +37,7 @@ export function expand(document: FlowDocument, estate: Estate, catalogue: Catalo
   if (tab?.disabled !== true) {
     place({ members: document.nodes, container, prefix: '', outer: undefined, trail: [] })
   }
-  return { flow: { document, container, nodes, subflows: [...subflows] }, problems }
+  return { flow: { document, container, nodes, subflows: [...subflows] }, problems, copies }
 
   interface Placement {
     readonly members: readonly EditorNode[]
@@ -90,13 +101,23 @@ export function expand(document: FlowDocument, estate: Estate, catalogue: Catalo
       return
     }
     subflows.add(id)
+    if (copies > room) return // said already
+    copies += template.nodes.length
+    if (copies > room) {
+      problems.push({
+        severity: 'error', code: 'subflow.too_many', ...where,
+        message: `The subflows of “${document.label}” become more than ${maxCopies} nodes.`,
+        remedy: 'Call a flow with a link call instead of nesting subflows in subflows: it is not copied.',
+      })
+      return
+    }
     const definition = template.nodes[0] as EditorNode
     const outer = new Map<string, string[]>()
     const passthrough: string[] = []
     readPorts(definition.out).forEach((sources, port) => {
       const targets = instance.wires[port] ?? []
       for (const source of sources) {
-        if (source.id === id) passthrough.push(...targets) // an input wired straight to an output
+        if (source.id === id) passthrough.push(...targets) // the input wired straight to an output
         else {
           const key = `${source.id}:${source.port}`
           outer.set(key, [...(outer.get(key) ?? []), ...targets])
@@ -107,7 +128,8 @@ export function expand(document: FlowDocument, estate: Estate, catalogue: Catalo
     // The status port: what reaches it becomes the status of the instance.
     for (const source of readPorts([definition.status]).flat()) {
       const key = `${source.id}:${source.port}`
-      outer.set(key, [...(outer.get(key) ?? []), `${instance.id}:status`])
+      if (source.id === id) passthrough.push(statusPortOf(instance.id))
+      else outer.set(key, [...(outer.get(key) ?? []), statusPortOf(instance.id)])
     }
     const inner: Container = {
       id: instance.id,
@@ -120,10 +142,15 @@ export function expand(document: FlowDocument, estate: Estate, catalogue: Catalo
     const inputs = readPorts(definition.in).flat().map((source) => prefix + source.id)
     nodes.set(instance.id, { ...instance, wires: [[...inputs, ...passthrough]] })
     if (definition.status) {
-      nodes.set(`${instance.id}:status`, { ...instance, id: `${instance.id}:status`, type: 'subflow status', wires: [], links: [] })
+      nodes.set(statusPortOf(instance.id), { ...instance, id: statusPortOf(instance.id), type: 'subflow status', wires: [], links: [], instance })
     }
     place({ members: template.nodes, container: inner, prefix, outer, trail: [...trail, id] })
   }
+}
+
+/** Id of the node that stands for the status output of a subflow instance. */
+export function statusPortOf(instance: string): string {
+  return `${instance}:status`
 }
 
 /** References to nodes of the same subflow get the instance's prefix; everything else stays as it is. */
@@ -186,7 +213,9 @@ function readPorts(ports: unknown): { id: string; port: number }[][] {
     if (!Array.isArray(wires)) return []
     return wires.flatMap((wire: unknown) => {
       const { id, port: from } = (wire ?? {}) as { id?: unknown; port?: unknown }
-      return typeof id === 'string' ? [{ id, port: typeof from === 'number' ? from : 0 }] : []
+      if (typeof id !== 'string') return []
+      const number = typeof from === 'number' ? from : 0
+      return Number.isInteger(number) && number >= 0 && number <= maxPort ? [{ id, port: number }] : []
     })
   })
 }

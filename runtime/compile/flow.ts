@@ -43,6 +43,8 @@ export interface FlowNode {
   readonly wires: readonly (readonly string[])[]
   /** Targets of a link out or link call in `link`/`static` mode. */
   readonly links: readonly string[]
+  /** For the status output of a subflow: the instance whose status it tells. */
+  readonly instance?: FlowNode
   /** Node and flow to paint when something is wrong with it: the template's own node for an expanded one. */
   readonly origin: { readonly node: string; readonly flow: string }
 }

@@ -1,11 +1,15 @@
+import { inspect } from 'node:util'
+import { payloadOf } from '../core/body.ts'
 import { Fault, toFault } from '../core/fault.ts'
 import type { Problem } from '../core/flow.ts'
+import type { Message } from '../core/message.ts'
 import type { NodeDefinition, Scope } from '../core/node.ts'
 import type { LinkedNode, Pipeline } from '../core/pipeline.ts'
+import type { NodeStatus } from '../core/sandbox.ts'
 import type { AssembledFlow } from './assemble.ts'
 import { nameOf } from './check-document.ts'
 import type { FlowNode } from './flow.ts'
-import { catchersOf, completesOf, listenersOf } from './listeners.ts'
+import { toListeners } from './listeners.ts'
 
 /** What linking needs of the room that owns lifetimes. */
 export interface Linking {
@@ -23,6 +27,12 @@ export type LinkResult = { readonly pipeline: Pipeline } | { readonly problems: 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 const linkCallTimeoutMs = 30_000
 
+/** Ways through junctions and links that one flow may have, and how many of them one behind the other. */
+const mostWays = 100_000
+const longestWay = 1000
+/** Longest status text that is made of a value. */
+const statusLength = 32
+
 /**
  * Makes a flow runnable: compiles every step, joins the wires, and finds for each node who takes its
  * faults, statuses and completions. Everything that can fail does so here; what was opened is closed again.
@@ -37,19 +47,32 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
     linked.set(node.id, blank(node, flow.document.id, revision, definitions.get(node.id)))
   }
 
+  const listeners = toListeners(assembled)
+  const linkedAs = (ids: readonly string[]) => ids.map((id) => linked.get(id) as LinkedNode)
   const remotes = new Map<string, LinkedNode>()
+  let ways = 0
+  let tangled: FlowNode | undefined
   for (const node of flow.nodes.values()) {
     const own = linked.get(node.id)
     if (!own) continue
     own.wires = node.type === 'subflow status' ? [] : node.wires.map((targets) => targets.flatMap((id) => follow(id, new Set())))
-    own.completes = completesOf(node, assembled).flatMap((id) => linked.get(id) ?? [])
-    const catching = catchersOf(node, assembled)
-    if (catching) own.rescue = { catchers: catching.ids.map((id) => linked.get(id) as LinkedNode), source: catching.source }
-    const listening = listenersOf(node, assembled)
-    if (listening) own.statuses = { listeners: listening.ids.map((id) => linked.get(id) as LinkedNode), source: listening.source }
+    own.completes = linkedAs(listeners.completesOf(node))
+    const catching = listeners.catchersOf(node)
+    if (catching) own.rescue = { catchers: linkedAs(catching.ids), source: catching.source }
+    const listening = listeners.statusesOf(node)
+    if (listening) own.statuses = { listeners: linkedAs(listening.ids), source: listening.source }
   }
 
   const problems: Problem[] = []
+  if (tangled) {
+    problems.push({
+      severity: 'error', code: 'wire.too_many', ...tangled.origin,
+      message: `Wires meet and part again so often around ${nameOf(tangled)} that a message would take more than ${mostWays} ways.`,
+      remedy: 'Wire the nodes without junctions that lead to the same places several times.',
+    })
+    await linking.close()
+    return { problems }
+  }
   await Promise.all(
     [...definitions].map(async ([id, { definition, config }]) => {
       if (!definition.compile) return
@@ -62,12 +85,12 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
     }),
   )
   for (const node of flow.nodes.values()) {
-    if (node.type !== 'subflow status') continue
+    if (!node.instance) continue
     const own = linked.get(node.id) as Mutable<LinkedNode>
-    const scope = linking.scopeOf(node.container.instance ?? node, linked.get(node.id.slice(0, -':status'.length)) ?? own)
+    const scope = linking.scopeOf(node.instance, linked.get(node.instance.id) as LinkedNode)
     own.step = (message, run) => {
-      const { payload } = message
-      scope.status(typeof payload === 'object' && payload !== null ? payload : { text: String(payload ?? '') }, run, message)
+      const status = toStatus(message)
+      if (status) scope.status(status, run, message)
       return undefined
     }
   }
@@ -94,6 +117,11 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
   function follow(id: string, seen: Set<string>): LinkedNode[] {
     const node = flow.nodes.get(id)
     if (!node || seen.has(id)) return [] // disabled, or a circle of junctions that holds no step
+    // Every way is a message of its own; two junctions wired to two doubles them row by row.
+    if (++ways > mostWays || seen.size > longestWay) {
+      tangled ??= node
+      return []
+    }
     const pass = (targets: readonly string[]) => targets.flatMap((target) => follow(target, new Set([...seen, id])))
     if (node.type === 'junction' || node.type === 'link in' || isInstance(node)) return pass(node.wires.flat())
     if (node.type === 'link out' && node.properties.mode !== 'return') {
@@ -134,6 +162,17 @@ function blank(node: FlowNode, flow: string, revision: string, own: { definition
 
 function isInstance(node: FlowNode): boolean {
   return node.type.startsWith('subflow:')
+}
+
+/** What a message at the status output of a subflow says, as Node-RED reads it. */
+function toStatus(message: Message): NodeStatus | undefined {
+  const payload = payloadOf(message)
+  if (payload === undefined) return typeof message.status === 'object' && message.status !== null ? message.status : undefined
+  if (typeof payload === 'string') return { text: payload }
+  const looksLikeStatus = typeof payload === 'object' && payload !== null && (Object.keys(payload).length === 0 || 'text' in payload || 'fill' in payload || 'shape' in payload)
+  if (looksLikeStatus) return payload as NodeStatus
+  const text = inspect(payload)
+  return { text: text.length > statusLength ? `${text.slice(0, statusLength)}...` : text }
 }
 
 function compileProblem(node: FlowNode, thrown: unknown): Problem {

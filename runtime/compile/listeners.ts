@@ -1,5 +1,7 @@
+import type { Entry } from '../core/entry.ts'
 import type { Source } from '../core/pipeline.ts'
 import type { AssembledFlow } from './assemble.ts'
+import { statusPortOf } from './expand.ts'
 import type { Container, FlowNode } from './flow.ts'
 
 /** Listening nodes by expanded id, and as whose events they see them. */
@@ -8,69 +10,87 @@ export interface Listening {
   readonly source: Source
 }
 
-/**
- * Who takes a node's faults, as Node-RED decides it: candidates of its own container, nearest group first;
- * an `uncaught` one only when none before it took the fault; inside a subflow with no taker, those around
- * the instance, which then stands as the source.
- */
-export function catchersOf(node: FlowNode, assembled: AssembledFlow): Listening | undefined {
-  return seek(node, assembled, 'fault', (candidates) => {
-    let handled = false
-    let byUncaught = false
-    return candidates.filter(({ uncaught }) => {
-      if (uncaught && !byUncaught) {
-        if (handled) return false
-        byUncaught = true
-      }
-      handled = true
-      return true
-    })
-  })
+/** Who hears what of a flow's nodes, as Node-RED decides it. */
+export interface Listeners {
+  /**
+   * Who takes a node's faults: candidates of its own container, nearest group first; an `uncaught` one only
+   * when none before it took the fault; inside a subflow with no taker, those around the instance.
+   */
+  catchersOf(node: FlowNode): Listening | undefined
+  /**
+   * Who hears a node's statuses: the same search without the rule for uncaught ones. A subflow with a status
+   * output tells its own status and keeps those of its nodes to itself.
+   */
+  statusesOf(node: FlowNode): Listening | undefined
+  /** Complete nodes that name this node. */
+  completesOf(node: FlowNode): readonly string[]
 }
 
-/** Who hears a node's statuses; the same search, without the rule for uncaught ones. */
-export function listenersOf(node: FlowNode, assembled: AssembledFlow): Listening | undefined {
-  return seek(node, assembled, 'status', (candidates) => candidates)
-}
-
-/** Complete nodes that name this node. */
-export function completesOf(node: FlowNode, assembled: AssembledFlow): string[] {
-  return assembled.entries
-    .filter(({ node: id, entry }) => entry.on === 'complete' && entry.of.includes(node.id) && homeOf(id, assembled) === node.container)
-    .map(({ node: id }) => id)
-}
-
-interface Candidate {
-  readonly id: string
-  readonly distance: number
+interface Listener {
+  readonly node: FlowNode
+  readonly of: 'flow' | 'group' | readonly string[]
   readonly uncaught: boolean
 }
 
-function seek(node: FlowNode, assembled: AssembledFlow, on: 'fault' | 'status', choose: (candidates: Candidate[]) => Candidate[]): Listening | undefined {
-  for (let at: FlowNode | undefined = node; at; at = at.container.instance) {
-    const candidates = candidatesFor(at, assembled, on).sort((a, b) => a.distance - b.distance)
-    const chosen = choose(candidates)
-    if (chosen.length > 0) {
-      const source: Source = { id: at.id, type: at.type, ...(at.name === undefined ? {} : { name: at.name }) }
-      return { ids: chosen.map(({ id }) => id), source }
+/** Looks at the entries of a flow once; asking for a node costs what listens in its own container. */
+export function toListeners({ flow, entries }: AssembledFlow): Listeners {
+  const listening = (on: Entry['on']): ReadonlyMap<Container, readonly Listener[]> =>
+    Map.groupBy(
+      entries.flatMap(({ node, entry }): Listener[] =>
+        entry.on === on && 'of' in entry ? [{ node: flow.nodes.get(node) as FlowNode, of: entry.of, uncaught: entry.on === 'fault' && entry.uncaught }] : [],
+      ),
+      ({ node }) => node.container,
+    )
+  const catches = new Map([...listening('fault')].map(([container, found]) => [container, found.toSorted((a, b) => rankOf(a) - rankOf(b))]))
+  const statuses = listening('status')
+  const completes = listening('complete')
+  return {
+    catchersOf: (node) => seek(node, (at) => withoutLateUncaught(candidatesFor(at, catches.get(at.container)))),
+    statusesOf: (node) =>
+      seek(node, (at) => candidatesFor(at, statuses.get(at.container)), ({ instance }) => instance !== undefined && flow.nodes.has(statusPortOf(instance.id))),
+    completesOf: (node) => (completes.get(node.container) ?? []).filter(({ of }) => of.includes(node.id)).map((found) => found.node.id),
+  }
+}
+
+/** Catch nodes that choose come before those that take all, and those before the ones that wait for the uncaught. */
+function rankOf({ of, uncaught }: Listener): number {
+  if (of !== 'flow') return 0
+  return uncaught ? 2 : 1
+}
+
+/** Searches from the node outwards; `ends` says at which container the search stops. */
+function seek(
+  node: FlowNode,
+  find: (at: FlowNode) => readonly Listener[],
+  ends: (container: Container) => boolean = () => false,
+): Listening | undefined {
+  for (let at: FlowNode | undefined = node; at; at = ends(at.container) ? undefined : at.container.instance) {
+    const found = find(at)
+    if (found.length > 0) {
+      const source: Source = { id: node.id, type: node.type, ...(node.name === undefined ? {} : { name: node.name }) }
+      return { ids: found.map((listener) => listener.node.id), source }
     }
   }
   return undefined
 }
 
-function candidatesFor(node: FlowNode, assembled: AssembledFlow, on: 'fault' | 'status'): Candidate[] {
-  return assembled.entries.flatMap(({ node: id, entry }): Candidate[] => {
-    if (entry.on !== on || homeOf(id, assembled) !== node.container || id === node.id) return []
-    if (Array.isArray(entry.of) && !entry.of.includes(node.id)) return []
-    const group = assembled.flow.nodes.get(id)?.groups[0]
-    const found = group === undefined ? -1 : node.groups.indexOf(group)
-    if (entry.of === 'group' && group !== undefined && found < 0) return []
-    // Not in a group of the node's: as far away as the canvas itself.
-    const distance = found < 0 ? node.groups.length : found
-    return [{ id, distance, uncaught: entry.on === 'fault' && entry.uncaught }]
-  })
+/** Listeners that mean this node, nearest group first; equally near ones stay in order. */
+function candidatesFor(node: FlowNode, listeners: readonly Listener[] = []): readonly Listener[] {
+  return listeners
+    .flatMap((listener) => {
+      const { of } = listener
+      if (listener.node.id === node.id || (Array.isArray(of) && !of.includes(node.id))) return []
+      const group = listener.node.groups[0]
+      const found = group === undefined ? -1 : node.groups.indexOf(group)
+      if (of === 'group' && group !== undefined && found < 0) return []
+      // Not in a group of the node's: as far away as the canvas itself.
+      return [{ listener, distance: found < 0 ? node.groups.length : found }]
+    })
+    .toSorted((a, b) => a.distance - b.distance)
+    .map(({ listener }) => listener)
 }
 
-function homeOf(id: string, assembled: AssembledFlow): Container | undefined {
-  return assembled.flow.nodes.get(id)?.container
+/** Those for the uncaught have a turn only when one of them is the first of all. */
+function withoutLateUncaught(candidates: readonly Listener[]): readonly Listener[] {
+  return candidates[0]?.uncaught ? candidates : candidates.filter(({ uncaught }) => !uncaught)
 }

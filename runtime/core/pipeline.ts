@@ -1,7 +1,7 @@
 import type { Entry } from './entry.ts'
 import type { Step } from './step.ts'
 
-/** How a fault or status names the node it came from; a subflow instance stands for what is inside it. */
+/** How a fault or status names the node it came from. */
 export interface Source {
   readonly id: string
   readonly type: string

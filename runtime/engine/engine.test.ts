@@ -167,6 +167,30 @@ describe('faults', () => {
     expect((await ask(alone)).reply?.payload).toBe('step.error')
   })
 
+  test('are left to the other Catch nodes by an uncaught-only one that was drawn before them', async () => {
+    const answer = await ask([caught({ uncaught: true }, 'late', 'l'), work('l', 'fail', 'reply'), entry('a'), work('a', 'fail', 'reply'), caught({}), work('c', 'source', 'reply'), reply])
+    expect(answer.reply?.payload).toBe('a')
+    expect(bare.logged.some(({ facts }) => (facts as { node?: string }).node === 'l')).toBe(false)
+  })
+
+  test('inside nested groups go to the innermost Catch node first, outwards from there', async () => {
+    const groups = [{ id: 'g', type: 'group', z: 't', nodes: ['h', 'outer'] }, { id: 'h', type: 'group', z: 't', g: 'g', nodes: ['a', 'inner'] }]
+    const seen: unknown[] = []
+    const note = (id: string) => ({ ...work(`n-${id}`, 'note', id === 'flow' ? 'reply' : []), mark: id })
+    await ask([...groups, caught({}, 'flow', 'n-flow'), caught({ scope: 'group', g: 'g' }, 'outer', 'n-outer'), caught({ scope: 'group', g: 'h' }, 'inner', 'n-inner'), entry('a'), work('a', 'fail', 'reply', { g: 'h' }), note('flow'), note('outer'), note('inner'), reply], {}, {}, {
+      note: (message, run) => { seen.push((run as unknown as { taken: { id: string }[] }).taken.at(-1)?.id); return { out: message } },
+    })
+    expect(seen).toEqual(['n-inner', 'n-outer', 'n-flow'])
+  })
+
+  test('count how often the same node failed on the same message', async () => {
+    const counted: unknown[] = []
+    await ask([entry('a'), work('a', 'fail', 'reply'), caught({}, 'catch', 'n'), work('n', 'note', 'a'), reply], {}, { hopLimit: 10 }, {
+      note: (message) => { counted.push((message.error as { source: { count: number } }).source.count); return { out: message } },
+    })
+    expect(counted.slice(0, 3)).toEqual([1, 2, 3])
+  })
+
   test('in a Catch flow that feeds itself end with the caller answered', async () => {
     const answer = await ask([entry('a'), work('a', 'fail', 'reply'), caught({}, 'catch', 'a2'), work('a2', 'fail', 'reply'), reply])
     expect(answer.fault).toBeDefined()
@@ -247,10 +271,30 @@ describe('subflows', () => {
     expect((await ask([entry('i'), use({ wires: [[], ['reply']] }), reply, ...template], { payload: 'through' })).reply?.payload).toBe('through')
   })
 
-  test('a fault inside goes to a Catch node around the instance, which sees the instance', async () => {
+  test('a fault inside goes to a Catch node around the instance, which sees the node that failed', async () => {
     const broken = template.map((node) => (node.id === 's2' ? { ...node, step: 'fail' } : node))
     const answer = await ask([entry('i'), use(), { id: 'catch', type: 'catch', z: 't', wires: [['c']] }, work('c', 'source', 'reply'), reply, ...broken])
-    expect(answer.reply?.payload).toBe('i')
+    expect(answer.reply?.payload).toBe('i-s2')
+  })
+
+  test('a fault inside is left to the Catch node inside, when there is one', async () => {
+    const guarded = [...template.map((node) => (node.id === 's2' ? { ...node, step: 'fail' } : node)), { id: 'sc', type: 'catch', z: 'S', scope: ['s2'], wires: [['s3']] }, { id: 's3', type: 'work', z: 'S', step: 'source', wires: [[]] }]
+    const withOutput = guarded.map((node) => (node.id === 'S' ? { ...node, out: [{ wires: [{ id: 's3', port: 0 }] }] } : node))
+    const answer = await ask([entry('i'), use(), { id: 'catch', type: 'catch', z: 't', wires: [['c']] }, work('c', 'drop', 'reply'), reply, ...withOutput])
+    expect(answer.reply?.payload).toBe('i-s2')
+  })
+
+  test('a Complete node inside hears its own instance alone', async () => {
+    const completing = [...template.filter(({ id }) => id !== 'S'), { ...template[0], out: [{ wires: [{ id: 'sd', port: 0 }] }] }, { id: 'sd', type: 'complete', z: 'S', scope: ['s1'], wires: [[]] }]
+    const answer = await ask([entry('i'), use(), { ...use({ wires: [['other'], []] }), id: 'j' }, work('other', 'fail', []), reply, ...completing])
+    expect(answer.reply).toMatchObject({ complete: { source: { id: 'i-s1' } } })
+  })
+
+  test('what reaches the status output is the status of the instance; those inside stay inside', async () => {
+    const status = [{ ...template[0], out: [], status: { wires: [{ id: 's2', port: 0 }] } }, ...template.slice(1), { id: 's0', type: 'teller', z: 'S', wires: [['s1']] }].map((node) => (node.id === 'S' ? { ...node, in: [{ wires: [{ id: 's0' }, { id: 's1' }] }] } : node))
+    const answer = await ask([entry('i'), use({ wires: [] }), { id: 'st', type: 'status', z: 't', wires: [['reply']] }, reply, ...status])
+    expect(answer.reply).toMatchObject({ status: { text: 'hello', source: { id: 'i' } } })
+    expect(bare.events).toContainEqual({ kind: 'status', node: 'i', flow: 't', status: { text: 'hello' } })
   })
 
   test('may be nested, and may not contain themselves', async () => {

@@ -245,12 +245,19 @@ function spreadFault(run: EngineRun, node: LinkedNode, message: Message, thrown:
     run.fail(caught)
     return
   }
+  const { source } = rescuer
   const told: Message = {
     ...message,
     ...(message.error === undefined ? {} : { _error: message.error }),
-    error: { message: caught.message, code: caught.code, status: caught.status, facts: caught.facts, source: rescuer.source },
+    error: { message: caught.message, code: caught.code, status: caught.status, facts: caught.facts, source: { ...source, count: timesFailed(message, source.id) } },
   }
   push(rescuer.catchers, told, hops, waiting)
+}
+
+/** How often in a row this node has failed on the message, as Node-RED counts it. */
+function timesFailed(message: Message, node: string): number {
+  const { source } = (message.error ?? {}) as { source?: { id?: unknown; count?: unknown } | undefined }
+  return source?.id === node ? (Number(source.count) || 0) + 1 : 1
 }
 
 function logFault(run: EngineRun, node: LinkedNode, caught: Fault): void {
