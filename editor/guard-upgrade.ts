@@ -10,13 +10,15 @@ import { sessionCookieName } from '../portal/web/session.ts'
  */
 export function guardUpgrade(server: Server, commsPath: string, secure: boolean): void {
   server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+    // Node leaves the socket to us: without a listener, a client that resets it would end the process.
+    socket.on('error', () => socket.destroy())
     const path = (request.url ?? '').split('?')[0]
     const { origin, host } = request.headers
     const foreign = origin !== undefined && hostOf(origin) !== host
     if (path !== commsPath || foreign) {
       // Listeners behind this one cannot be stopped; a path of nobody's keeps them quiet.
       request.url = '/refused'
-      socket.end(`HTTP/1.1 ${foreign ? '403 Forbidden' : '404 Not Found'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+      socket.end(`HTTP/1.1 ${foreign ? '403 Forbidden' : '404 Not Found'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
       return
     }
     const cookie = parseCookie(request.headers.cookie ?? '')[sessionCookieName(secure)]
