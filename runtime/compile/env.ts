@@ -24,7 +24,7 @@ const longestText = 1024 * 1024
 
 /** Entries of every global-config node, in order. */
 export function globalEnv(estate: Estate): EnvEntry[] {
-  return (estate.global?.nodes ?? []).filter((node) => node.type === 'global-config' && node.d !== true).flatMap((node) => readEnv(node.env))
+  return (estate.global?.nodes ?? []).filter((node) => node.type === 'global-config' && node.d !== true).flatMap((node) => readEnv(node.env).map((entry) => ({ ...entry, owner: node.id })))
 }
 
 /**
@@ -37,6 +37,11 @@ export function lookUpEnv(node: FlowNode, name: string, around: Surroundings): u
   if (name === 'NR_NODE_NAME') return node.name ?? ''
   if (name === 'NR_NODE_PATH') return pathOf(node)
   return fromGroups(node, node.groups, name, { ...around, left: mostSteps }, 0)
+}
+
+/** The same chain seen from a tab as a whole. */
+export function lookUpTabEnv(tab: Container, name: string, around: Surroundings): unknown {
+  return fromContainer(tab, name, { ...around, left: mostSteps }, 0)
 }
 
 function fromGroups(node: FlowNode, groups: readonly string[], name: string, around: Budget, depth: number): unknown {
@@ -74,7 +79,7 @@ function fromGlobal(name: string, around: Budget, depth: number): unknown {
   if (depth > 50 || --around.left < 0) return undefined
   const entry = around.global.findLast((candidate) => candidate.name === name)
   if (!entry) return Object.hasOwn(around.process, name) ? around.process[name] : undefined
-  return evaluate(entry, [], around, (inner) =>
+  return evaluate(entry, entry.owner === undefined ? [] : [entry.owner], around, (inner) =>
     inner === name ? ownValue(around.process, inner) : fromGlobal(inner, around, depth + 1),
   )
 }

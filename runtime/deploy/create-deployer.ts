@@ -1,7 +1,7 @@
 import type { Assemble, AssembledFlow, Assembly } from '../compile/assemble.ts'
 import type { Catalogue } from '../compile/catalogue.ts'
-import { globalEnv, lookUpEnv, substituteProperties, type Surroundings } from '../compile/env.ts'
-import type { FlowNode } from '../compile/flow.ts'
+import { globalEnv, lookUpEnv, lookUpTabEnv, substituteProperties, type Surroundings } from '../compile/env.ts'
+import type { EnvEntry, Estate, FlowNode } from '../compile/flow.ts'
 import { sha256 } from '../compile/hash.ts'
 import { link } from '../compile/link.ts'
 import type { BuildRoutes, Deployment } from '../core/deployment.ts'
@@ -22,8 +22,8 @@ import { createSharedThings } from './shared.ts'
 export interface DeployerOptions {
   /** Limit of a run unless its flow sets SLUICE_DEADLINE_MS. */
   readonly deadlineMs: number
-  /** How long runs of a replaced deployment may go on before they are ended. */
-  readonly drainMs: number
+  /** How long runs of a replaced deployment may go on before they are ended. Absent: until the last of their own deadlines. */
+  readonly drainMs?: number
   readonly hopLimit: number
   readonly stepLimit: number
   readonly freeze?: (message: Message) => void
@@ -48,7 +48,14 @@ export interface GatewayDeployer extends Deployer {
   close(): Promise<void>
 }
 
+/** How much longer than their deadlines runs of a replaced deployment are waited for. */
+const drainGraceMs = 5_000
+/** Messages kept of what a pipeline sends before it is live. */
+const mostEarly = 1_000
+
 class PreparedDeployment implements Prepared {
+  /** True once it was committed or discarded: its pipelines are let go of once. */
+  settled = false
   readonly release: Release
   readonly warnings: readonly Problem[]
   readonly deployment: LiveDeployment
@@ -72,6 +79,8 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
   /** Every pipeline that some deployment holds, by key, with the number of its holders. */
   const held = new Map<string, { pipeline: Pipeline; holders: number }>()
   const timers = new Map<string, (() => void)[]>()
+  /** What nodes sent outside of any run before their pipeline was live, by its key. */
+  const early = new Map<string, (() => void)[]>()
   const debugSwitches = new Map<string, boolean>()
   const draining = new Set<LiveDeployment>()
   let live: LiveDeployment | undefined
@@ -116,15 +125,17 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
 
       const pipelines = new Map<string, Pipeline>()
       const problems: Problem[] = []
-      for (const assembled of assembly.flows) {
-        const key = pipelineKey(assembled, release)
-        const known = held.get(key)?.pipeline
-        const linked = known ? { pipeline: known } : await linkFlow(key, assembled, assembly, release)
-        if ('problems' in linked) problems.push(...linked.problems)
-        else {
-          hold(linked.pipeline)
-          pipelines.set(linked.pipeline.flow, linked.pipeline)
+      try {
+        for (const assembled of assembly.flows) {
+          const key = pipelineKey(assembled, assembly, release)
+          const known = held.get(key)?.pipeline
+          const linked = known ? { pipeline: known } : await linkFlow(key, assembled, assembly, release)
+          if ('problems' in linked) problems.push(...linked.problems)
+          else pipelines.set(assembled.flow.document.id, await hold(linked.pipeline))
         }
+      } catch (thrown) {
+        await letGo(pipelines.values())
+        throw thrown
       }
       const { table, conflicts } = parts.buildRoutes(assembly.flows.flatMap(({ routes }) => routes), live?.routes)
       for (const conflict of conflicts) {
@@ -142,19 +153,31 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
     },
 
     commit(prepared) {
-      const { deployment } = prepared as PreparedDeployment
+      const fresh = prepared as PreparedDeployment
+      if (fresh.settled) return
+      fresh.settled = true
+      const { deployment } = fresh
       const old = live
       live = deployment
       for (const [key, stops] of timers) {
         if (![...deployment.pipelines.values()].some((pipeline) => pipeline.key === key)) stopTimers(key, stops)
       }
-      for (const pipeline of deployment.pipelines.values()) startTimers(pipeline)
+      for (const pipeline of deployment.pipelines.values()) {
+        if (old?.pipelines.get(pipeline.flow) === pipeline) continue
+        forgetDebugSwitches(pipeline)
+        startTimers(pipeline)
+        for (const send of early.get(pipeline.key)?.splice(0) ?? []) send()
+        early.delete(pipeline.key)
+      }
       log.info({ release: deployment.release, flows: deployment.pipelines.size, routes: deployment.routes.size }, 'release is live')
-      if (old) void retire(old, options.drainMs)
+      if (old) void retire(old, options.drainMs ?? longestRunMs(old) + drainGraceMs)
     },
 
     async discard(prepared) {
-      await letGo((prepared as PreparedDeployment).deployment.pipelines.values())
+      const unwanted = prepared as PreparedDeployment
+      if (unwanted.settled) return
+      unwanted.settled = true
+      await letGo(unwanted.deployment.pipelines.values())
     },
 
     live: () => live && { id: live.release, hash: live.hash, since: live.since },
@@ -204,8 +227,8 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
   }
 
   /** Equal keys, same pipeline: everything it was assembled from, and the credentials of its nodes. */
-  function pipelineKey(assembled: AssembledFlow, release: Release): string {
-    const own = Object.keys(release.credentials).length === 0 ? [] : credentialIds(assembled).flatMap((id) => (release.credentials[id] ? [[id, release.credentials[id]]] : []))
+  function pipelineKey(assembled: AssembledFlow, { estate }: Assembly, release: Release): string {
+    const own = Object.keys(release.credentials).length === 0 ? [] : credentialIds(assembled, estate).flatMap((id) => (Object.hasOwn(release.credentials, id) ? [[id, release.credentials[id]]] : []))
     return own.length === 0 ? assembled.key : sha256(`${assembled.key} ${JSON.stringify(own)}`)
   }
 
@@ -213,6 +236,14 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
     const closing: (() => void | Promise<void>)[] = []
     const around: Surroundings = { credentials: release.credentials, process: services.env, global: globalEnv(assembly.estate) }
     const id = assembled.flow.document.id
+    /** What On Start code sends waits for the commit: until then there is no deployment that it could run in. */
+    const whenLive = (begin: (holder: LiveDeployment) => void) => {
+      const holder = holderOf(id, key)
+      if (holder) return begin(holder)
+      const waiting = early.get(key) ?? []
+      if (waiting.length < mostEarly) waiting.push(() => whenLive(begin))
+      early.set(key, waiting)
+    }
     return link(assembled, {
       key,
       deadlineMs: deadlineOf(assembled, around),
@@ -224,8 +255,8 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
           flow: assembled.flow,
           estate: assembly.estate,
           around,
-          emit: (from, port, message) => holderOf(id, key)?.startBehind(from, port, message),
-          wake: (listener, message) => holderOf(id, key)?.start(listener, 'emit', message),
+          emit: (from, port, message) => whenLive((holder) => holder.startBehind(from, port, message)),
+          wake: (listener, message) => whenLive((holder) => holder.start(listener, 'emit', message)),
           debugSwitch: (node) => debugSwitches.get(node),
           onRetire: (close) => closing.push(close),
         }),
@@ -255,15 +286,20 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
   }
 
   function deadlineOf(assembled: AssembledFlow, around: Surroundings): number {
-    const entry = assembled.flow.container.env.find(({ name }) => name === 'SLUICE_DEADLINE_MS')
-    const value = Number(entry?.type === 'env' ? around.process[String(entry.value)] : entry?.value)
+    const value = Number(lookUpTabEnv(assembled.flow.container, 'SLUICE_DEADLINE_MS', around))
     return Number.isFinite(value) && value > 0 ? value : options.deadlineMs
   }
 
-  function hold(pipeline: Pipeline): void {
+  /** Holds a pipeline, or in its place the equal one that another prepare has linked meanwhile. */
+  async function hold(pipeline: Pipeline): Promise<Pipeline> {
     const entry = held.get(pipeline.key)
-    if (entry) entry.holders++
-    else held.set(pipeline.key, { pipeline, holders: 1 })
+    if (!entry) {
+      held.set(pipeline.key, { pipeline, holders: 1 })
+      return pipeline
+    }
+    entry.holders++
+    if (entry.pipeline !== pipeline) await pipeline.close()
+    return entry.pipeline
   }
 
   async function letGo(pipelines: Iterable<Pipeline>): Promise<void> {
@@ -271,6 +307,7 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
       const entry = held.get(key)
       if (!entry || --entry.holders > 0) continue
       held.delete(key)
+      early.delete(key)
       await entry.pipeline.close()
     }
   }
@@ -302,6 +339,13 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
     return cut
   }
 
+  /** A flow that was deployed anew shows what its debug nodes say, not what was switched by hand before. */
+  function forgetDebugSwitches(pipeline: Pipeline): void {
+    for (const switched of debugSwitches.keys()) {
+      if (pipeline.nodes.has(switched) || [...pipeline.nodes.keys()].some((id) => id.endsWith(`-${switched}`))) debugSwitches.delete(switched)
+    }
+  }
+
   function startTimers(pipeline: Pipeline): void {
     if (timers.has(pipeline.key)) return
     const stops = pipeline.entries.map(({ node, entry }) =>
@@ -316,13 +360,34 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
   }
 }
 
-/** Ids whose credentials a flow may use: its own nodes and containers, its subflow templates, and config nodes they name. */
-function credentialIds(assembled: AssembledFlow): string[] {
+/** The longest that a run of a deployment may take. */
+function longestRunMs({ pipelines }: LiveDeployment): number {
+  let longest = 0
+  for (const { deadlineMs, entries } of pipelines.values()) {
+    longest = Math.max(longest, deadlineMs)
+    for (const { entry } of entries) if (entry.on === 'http') longest = Math.max(longest, entry.deadlineMs ?? 0)
+  }
+  return longest
+}
+
+/**
+ * Ids whose credentials a flow may use: its own nodes and containers, its subflow templates, config nodes
+ * that they or their environment name, and what holds the global environment.
+ */
+function credentialIds({ flow }: AssembledFlow, estate: Estate): string[] {
   const ids = new Set<string>()
-  for (const node of assembled.flow.nodes.values()) {
+  const addEnv = (env: readonly EnvEntry[] = []) => {
+    for (const { value, owner } of env) for (const id of [value, owner]) if (typeof id === 'string') ids.add(id)
+  }
+  addEnv(globalEnv(estate))
+  for (const node of flow.nodes.values()) {
     ids.add(node.id).add(node.origin.node)
     for (const id of node.container.credentialIds) ids.add(id)
-    for (const group of node.groups) ids.add(group)
+    addEnv(node.container.env)
+    for (const group of node.groups) {
+      ids.add(group)
+      addEnv(node.container.groups.get(group)?.env)
+    }
     for (const value of Object.values(node.properties)) if (typeof value === 'string') ids.add(value)
   }
   return [...ids].sort()

@@ -1,4 +1,4 @@
-import { substituteProperties, lookUpEnv, pathOf, type Surroundings } from '../compile/env.ts'
+import { lookUpEnv, ownValue, pathOf, substituteProperties, type Surroundings } from '../compile/env.ts'
 import type { Estate, Flow, FlowNode } from '../compile/flow.ts'
 import { ownProperties } from '../compile/own-properties.ts'
 import type { Scope } from '../core/node.ts'
@@ -59,19 +59,21 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
       }
       const global = parts.estate.global?.nodes.find((candidate) => candidate.id === id && candidate.d !== true)
       if (!global) return undefined
-      return { type: global.type, config: substituteProperties(ownProperties(global), env) as Record<string, unknown>, credentials: around.credentials[id] ?? {} }
+      return { type: global.type, config: substituteProperties(ownProperties(global), env) as Record<string, unknown>, credentials: ownCredentials(around, id) ?? {} }
     },
     isWired: (port) => (linked.wires[linked.ports.indexOf(port)]?.length ?? 0) > 0,
     status(status, run, message = {}) {
       services.publish({ kind: 'status', node: node.id, flow: flow.document.id, status })
       if (!linked.statuses) return
-      if (run && !(run as EngineRun).ended) announce(run as EngineRun, linked, status, message)
-      else for (const listener of linked.statuses.listeners) parts.wake(listener, { ...message, status: { ...status, source: linked.statuses.source } })
+      // A run that has ended starts nothing: two nodes that tell each other would go on for ever.
+      if (run) {
+        if (!(run as EngineRun).ended) announce(run as EngineRun, linked, status, message)
+      } else for (const listener of linked.statuses.listeners) parts.wake(listener, { ...message, status: { ...status, source: linked.statuses.source } })
     },
     error: (fault, message, run) => report(run as EngineRun, linked, message, fault),
     emit: (port, message) => parts.emit(linked, port, message),
     debug: (entry) => services.publish({ kind: 'debug', flow: flow.document.id, entry }),
-    isDebugActive: (configured) => parts.debugSwitch(node.id) ?? configured,
+    isDebugActive: (configured) => parts.debugSwitch(node.id) ?? parts.debugSwitch(node.origin.node) ?? configured,
     share(key, open, close) {
       const [thing, release] = parts.shared.hold(`${node.type}:${key}`, open, close)
       parts.onRetire(release)
@@ -83,5 +85,9 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
 
 /** A node inside a subflow uses the credentials of its template. */
 function credentialsOf(node: FlowNode, around: Surroundings): Readonly<Record<string, unknown>> {
-  return around.credentials[node.id] ?? around.credentials[node.origin.node] ?? {}
+  return ownCredentials(around, node.id) ?? ownCredentials(around, node.origin.node) ?? {}
+}
+
+function ownCredentials(around: Surroundings, id: string): Readonly<Record<string, unknown>> | undefined {
+  return ownValue(around.credentials, id) as Readonly<Record<string, unknown>> | undefined
 }
