@@ -80,8 +80,6 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   const deployer = createDeployer(
     {
       deadlineMs: settings.deadlineMs,
-      // A run ends by its own deadline; draining never cuts it earlier than that.
-      drainMs: settings.deadlineMs + 5_000,
       hopLimit: settings.hopLimit,
       stepLimit: 1_000_000,
       ...(parts.freeze ? { freeze: parts.freeze } : {}),

@@ -6,6 +6,8 @@ export interface EnvEntry {
   readonly name: string
   readonly type: string
   readonly value: unknown
+  /** The record whose credentials hold it, for an entry of the global environment. */
+  readonly owner?: string
 }
 
 /** Where nodes live: a tab, or one instance of a subflow inside another container. */

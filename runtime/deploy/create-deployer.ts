@@ -236,8 +236,10 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
     const closing: (() => void | Promise<void>)[] = []
     const around: Surroundings = { credentials: release.credentials, process: services.env, global: globalEnv(assembly.estate) }
     const id = assembled.flow.document.id
+    let closed = false
     /** What On Start code sends waits for the commit: until then there is no deployment that it could run in. */
     const whenLive = (begin: (holder: LiveDeployment) => void) => {
+      if (closed) return
       const holder = holderOf(id, key)
       if (holder) return begin(holder)
       const waiting = early.get(key) ?? []
@@ -261,6 +263,7 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
           onRetire: (close) => closing.push(close),
         }),
       async close() {
+        closed = true
         for (const close of closing.splice(0).reverse()) {
           try {
             await close()

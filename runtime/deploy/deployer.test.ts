@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Message } from '../core/message.ts'
 import type { Step } from '../core/step.ts'
+import { fakeClock } from '../../test/kit/fake-clock.ts'
 import { bareDeployer } from '../../test/kit/bare-deployer.ts'
 
 let bare: ReturnType<typeof bareDeployer>
@@ -72,6 +73,24 @@ describe('a deploy', () => {
     expect(bare.retired).toEqual(['a-0'])
   })
 
+  test('brings changed secrets of the global environment to the flows', async () => {
+    bare = bareDeployer({})
+    const nodes = [{ id: 'a', type: 'tab', label: 'a' }, { id: 'in', type: 'http in', z: 'a', url: '/a', wires: [['e']] }, { id: 'e', type: 'env', z: 'a', name: 'TOKEN', wires: [['r']] }, { id: 'r', type: 'reply', z: 'a', wires: [] }, { id: 'gc', type: 'global-config', env: [{ name: 'TOKEN', type: 'cred', value: '' }] }]
+    for (const secret of ['one', 'two']) {
+      await bare.deploy(nodes, { gc: { map: { TOKEN: secret } } })
+      expect((await bare.call('/a')).reply?.payload).toBe(secret)
+    }
+  })
+
+  test('brings secrets of a subflow instance to its inside, each instance its own', async () => {
+    bare = bareDeployer({})
+    const template = [{ id: 'S', type: 'subflow', name: 'S', in: [{ wires: [{ id: 's' }] }], out: [{ wires: [{ id: 's', port: 0 }] }], env: [{ name: 'TOKEN', type: 'cred', value: '' }] }, { id: 's', type: 'env', z: 'S', name: 'TOKEN', wires: [[]] }]
+    const use = (id: string) => [{ id, type: 'tab', label: id }, { id: `${id}-in`, type: 'http in', z: id, url: `/${id}`, wires: [[`${id}-i`]] }, { id: `${id}-i`, type: 'subflow:S', z: id, env: [{ name: 'TOKEN', type: 'cred', value: '' }], wires: [[`${id}-r`]] }, { id: `${id}-r`, type: 'reply', z: id, wires: [] }]
+    await bare.deploy([...use('a'), ...use('b'), ...template], { 'a-i': { TOKEN: 'of a' }, S: { TOKEN: 'of the template' } })
+    expect((await bare.call('/a')).reply?.payload).toBe('of a')
+    expect((await bare.call('/b')).reply?.payload).toBe('of the template')
+  })
+
   test('ends runs of the old deployment that outlast the drain limit', async () => {
     bare = bareDeployer({ gate: () => new Promise(() => {}), ok: (message) => ({ out: message }) }, { drainMs: 10 })
     await bare.deploy(flow('a', 1))
@@ -79,6 +98,84 @@ describe('a deploy', () => {
     await bare.deploy(flow('a', 2, ['ok']))
     expect((await stuck).fault?.code).toBe('gateway.draining')
     expect((await bare.call('/a')).reply).toBeDefined()
+  })
+})
+
+describe('a prepared release', () => {
+  test('that was made twice at once is linked once, and retired once', async () => {
+    bare = bareDeployer({ gate: (message) => ({ out: message }) })
+    const releases = await Promise.all([bare.deployer.prepare(bare.toRelease(flow('a', 1))), bare.deployer.prepare(bare.toRelease(flow('a', 1)))])
+    expect(bare.retired).toEqual(['a-0']) // the spare one
+    for (const prepared of releases) if (prepared.ok) bare.deployer.commit(prepared.prepared)
+    expect((await bare.call('/a', { payload: 'served' })).reply?.payload).toBe('served')
+    await bare.deployer.close()
+    expect(bare.retired).toEqual(['a-0', 'a-0'])
+  })
+
+  test('is committed or thrown away once; what is asked for again changes nothing', async () => {
+    bare = bareDeployer({ gate: (message) => ({ out: message }) })
+    const result = await bare.deployer.prepare(bare.toRelease(flow('a', 1)))
+    if (!result.ok) throw new Error('refused')
+    bare.deployer.commit(result.prepared)
+    bare.deployer.commit(result.prepared)
+    await bare.deployer.discard(result.prepared)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(bare.retired).toEqual([])
+    expect((await bare.call('/a', { payload: 'served' })).reply?.payload).toBe('served')
+  })
+})
+
+test('a run with a deadline of its own, longer than the gateway’s, is not cut short by a deploy', async () => {
+  const clock = fakeClock()
+  const held = gate()
+  bare = bareDeployer({ gate: held.step }, { clock, deadlineMs: 1_000 })
+  const slowly = (payload: number) => flow('a', payload).map((node) => (node.type === 'tab' ? { ...node, env: [{ name: 'SLUICE_DEADLINE_MS', type: 'num', value: '60000' }] } : node))
+  await bare.deploy(slowly(1))
+  const slow = bare.call('/a', { payload: 'whole' })
+  await bare.deploy(slowly(2))
+  await clock.advance(50_000)
+  held.open()
+  expect((await slow).reply?.payload).toBe('whole')
+})
+
+describe('what a flow starts by itself', () => {
+  const timed = (everyMs: number, more: object = {}) => [{ id: 'a', type: 'tab', label: 'a' }, { id: 'tick', type: 'tick', z: 'a', everyMs, onceMs: 10, wires: [['n']], ...more }, { id: 'n', type: 'work', z: 'a', step: 'note', wires: [[]] }]
+  const other = (note: string) => [{ id: 'b', type: 'tab', label: note }]
+  const count = (on: string) => bare.summaries.filter((summary) => summary.on === on).length
+
+  test('starts once however often it is part of a deploy, and stops when it is replaced', async () => {
+    const clock = fakeClock()
+    bare = bareDeployer({ note: () => undefined }, { clock })
+    await bare.deploy([...timed(1_000), ...other('one')])
+    await bare.deploy([...timed(1_000), ...other('two')])
+    await clock.advance(3_500)
+    expect({ start: count('start'), interval: count('interval') }).toEqual({ start: 1, interval: 3 })
+    await bare.deploy(other('three'))
+    await clock.advance(5_000)
+    expect({ start: count('start'), interval: count('interval') }).toEqual({ start: 1, interval: 3 })
+  })
+
+  test('starts again when a release that was left comes back', async () => {
+    const clock = fakeClock()
+    bare = bareDeployer({ note: () => undefined }, { clock })
+    await bare.deploy(timed(1_000))
+    await bare.deploy(other('none'))
+    await bare.deploy(timed(1_000))
+    await clock.advance(1_500)
+    expect({ start: count('start'), interval: count('interval') }).toEqual({ start: 1, interval: 1 })
+  })
+
+  test('waits for the commit with what On Start code sends, and never sends it when the release is not wanted', async () => {
+    const seen: unknown[] = []
+    bare = bareDeployer({ note: (message) => (seen.push(message.payload), undefined) })
+    const starting = (payload: number) => [{ id: 'a', type: 'tab', label: 'a' }, { id: 's', type: 'starter', z: 'a', wires: [['n']] }, { id: 'n', type: 'work', z: 'a', step: 'note', note: payload, wires: [[]] }]
+    const first = await bare.deployer.prepare(bare.toRelease(starting(1)))
+    const second = await bare.deployer.prepare(bare.toRelease(starting(2)))
+    expect(seen).toEqual([])
+    if (second.ok) await bare.deployer.discard(second.prepared)
+    if (first.ok) bare.deployer.commit(first.prepared)
+    expect(seen).toEqual(['started'])
+    expect(bare.summaries).toMatchObject([{ on: 'emit', flow: 'a', node: 's', release: 1, revision: expect.any(String) }])
   })
 })
 

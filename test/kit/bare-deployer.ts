@@ -15,6 +15,7 @@ import type { Credentials, Release } from '../../runtime/core/release.ts'
 import type { RequestFacts } from '../../runtime/core/request-facts.ts'
 import type { Step } from '../../runtime/core/step.ts'
 import { createDeployer } from '../../runtime/deploy/create-deployer.ts'
+import { createTimers } from '../../runtime/schedule/timers.ts'
 
 /** A table of exact paths: the real one is in the HTTP room and tested there. */
 const buildRoutes: BuildRoutes = (routes) => {
@@ -57,7 +58,8 @@ export function bareNodes(steps: Readonly<Record<string, Step>>): NodeDefinition
     defineNode({ ...base, type: 'teller', outputs: ['out'], compile: (_config, scope) => (message, run) => (scope.status({ text: 'told' }, run, message), undefined) }),
     defineNode({ ...base, type: 'env', outputs: ['out'], compile: (config: { name: string }, scope) => (message) => ({ out: { ...message, payload: scope.env(config.name) } }) }),
     defineNode({ ...base, type: 'guard', outputs: ['out'], protects: true }),
-    defineNode({ ...base, type: 'tick', inputs: 0, outputs: ['out'], entry: () => ({ on: 'manual' }) }),
+    defineNode({ ...base, type: 'tick', inputs: 0, outputs: ['out'], entry: (config: { everyMs?: number; onceMs?: number }) => [{ on: 'manual' }, ...(config.everyMs ? [{ on: 'interval' as const, everyMs: config.everyMs }] : []), ...(config.onceMs ? [{ on: 'start' as const, delayMs: config.onceMs }] : [])] }),
+    defineNode({ ...base, type: 'starter', outputs: ['out'], compile: (_config, scope) => (scope.emit('out', { payload: 'started' }), (message) => ({ out: message })) }),
   ]
 }
 
@@ -85,7 +87,7 @@ export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { c
   const deployer = createDeployer(
     {
       deadlineMs: options.deadlineMs ?? 5_000,
-      drainMs: options.drainMs ?? 5_000,
+      ...(options.drainMs === undefined ? {} : { drainMs: options.drainMs }),
       hopLimit: options.hopLimit ?? 1_000,
       stepLimit: 100_000,
       ...(options.freeze === false ? {} : { freeze: freezeDeep }),
@@ -94,7 +96,7 @@ export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { c
       catalogue,
       assemble: createAssembler(catalogue, options.env),
       buildRoutes,
-      startTimer: () => () => {},
+      startTimer: createTimers(options.clock ?? systemClock),
       contexts: { get: () => undefined, delete: () => {} },
       services: {
         clock: options.clock ?? systemClock,
