@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Deployment, Route, RunHandle, RunInput, RunRecorder } from '../core/deployment.ts'
 import type { Cors } from '../core/entry.ts'
-import { fault, type Fault } from '../core/fault.ts'
+import { fault, toFault, type Fault } from '../core/fault.ts'
 import type { Log } from '../core/log.ts'
 import type { Message } from '../core/message.ts'
 import type { RequestFacts } from '../core/request-facts.ts'
@@ -99,7 +99,7 @@ export class Exchange implements RunInput {
     try {
       reply = this.#conditional(toReply(message))
     } catch (error) {
-      this.fail(error as Fault)
+      this.fail(toFault(error))
       return
     }
     this.#finish(reply, undefined)
@@ -126,19 +126,45 @@ export class Exchange implements RunInput {
     const { status } = reply
     const cors = this.#cors
     if (cors) for (const one of corsHeaders(cors, this.arrival.headers.origin)) reply.headers.push(one)
-    this.#write(reply)
-    this.#record(status, failed)
+    const refused = this.#write(reply)
+    this.#record(refused ? refused.status : status, refused ?? failed)
   }
 
-  #write(reply: Reply): void {
+  /** Writes the answer; gives the fault that was sent in its place when Node would not take it. */
+  #write(reply: Reply): Fault | undefined {
     this.#done = true
     if (this.#watched) this.#host.waiting.delete(this)
     const extra = ['X-Request-Id', this.id]
     // HTTP/2 has no Connection header; its sessions are told to go away (RFC 9113 §8.2.2).
     const bodyPending = reply.status >= 400 && !this.raw.complete && !this.raw.readableEnded && this.raw.httpVersionMajor < 2 && announcesBody(this.raw)
     if (bodyPending || (this.#host.draining && this.raw.httpVersionMajor < 2)) extra.push('Connection', 'close')
-    if (bodyPending) sendBeforeBody(this.raw, this.res, reply, extra, this.arrival.method === 'HEAD')
-    else send(this.res, reply, extra, this.arrival.method === 'HEAD')
+    const isHead = this.arrival.method === 'HEAD'
+    try {
+      if (bodyPending) sendBeforeBody(this.raw, this.res, reply, extra, isHead)
+      else send(this.res, reply, extra, isHead)
+      return undefined
+    } catch (error) {
+      return this.#sendRefused(error, extra, isHead)
+    }
+  }
+
+  /**
+   * A header that passed our own checks and not Node's, such as a CORS rule with a line break or, on HTTP/2, a
+   * header that may only stand once: the caller must not wait for an answer that nobody sends any more.
+   */
+  #sendRefused(error: unknown, extra: readonly string[], isHead: boolean): Fault {
+    const refused = fault('reply.invalid', { reason: error instanceof Error ? error.message : String(error) }, error)
+    this.#logFault(refused)
+    try {
+      if (this.res.headersSent) this.res.destroy()
+      else {
+        for (const name of this.res.getHeaderNames()) this.res.removeHeader(name)
+        send(this.res, faultReply(refused, this.id, this.arrival.path), extra, isHead)
+      }
+    } catch {
+      this.res.destroy()
+    }
+    return refused
   }
 
   /** If-None-Match (RFC 9110 §13.1.2): a 200 that the client has already becomes 304. */

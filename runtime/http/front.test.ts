@@ -309,3 +309,40 @@ it('believes ids and addresses of trusted proxies only', async () => {
   expect(id).not.toBe('abc-1')
   expect(rest).toEqual(['127.0.0.1', 'http', 'inner'])
 })
+
+describe('whatever comes, somebody is answered', () => {
+  it('a request that names two hosts is refused: a proxy may have checked the other one', async () => {
+    const { front } = frontOf([{ ...hello, host: 'public.test' }])
+    const { port } = await front.listen()
+    for (const other of ['public.test', 'private.test']) {
+      const got = await talk(port, `GET /hello HTTP/1.1\r\nHost: public.test\r\nhost: ${other}\r\nConnection: close\r\n\r\n`)
+      expect(got).toContain('HTTP/1.1 400')
+    }
+  })
+
+  it('a reply whose values have no text is a fault with a code', async () => {
+    const { front, logged } = frontOf([{ path: '/odd', flow: () => ({ payload: 1, headers: { a: { toString: 1, valueOf: 1 } } }) }])
+    const answer = await front.inject('/odd')
+    expect([answer.statusCode, answer.json().code]).toEqual([500, 'step.error'])
+    expect(logged).toHaveLength(1)
+  })
+
+  it('a header that Node refuses costs the answer, not the caller’s patience', async () => {
+    const { front, summaries } = frontOf([{ path: '/cors', cors: { origins: '*', exposed: ['X-中'] }, flow: () => ({ payload: 1 }) }])
+    const { port } = await front.listen()
+    const got = await talk(port, 'GET /cors HTTP/1.1\r\nHost: a\r\nOrigin: http://b\r\nConnection: close\r\n\r\n')
+    expect(got).toContain('HTTP/1.1 500')
+    expect(got).toContain('"code":"reply.invalid"')
+    expect(got).not.toContain('中')
+    expect(summaries).toMatchObject([{ status: 500, fault: 'reply.invalid' }])
+  })
+
+  it('a body in chunks of one byte is a body like any other', async () => {
+    const { front } = frontOf([echo])
+    const { port } = await front.listen()
+    const body = `[${'1,'.repeat(9999)}1]`
+    const chunks = body.replaceAll(/./gs, '1\r\n$&\r\n')
+    const got = await talk(port, `POST /echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n${chunks}0\r\n\r\n`)
+    expect(got).toContain(body)
+  })
+})

@@ -2,7 +2,7 @@ import { METHODS, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type InjectOptions } from 'fastify'
 import type { Deployment, Route, RouteMatch, RunRecorder } from '../core/deployment.ts'
-import { fault, Fault } from '../core/fault.ts'
+import { fault, toFault } from '../core/fault.ts'
 import type { Log } from '../core/log.ts'
 import { response } from '../core/message.ts'
 import type { UploadedFile } from '../core/request-facts.ts'
@@ -106,12 +106,13 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     try {
       begin(exchange)
     } catch (error) {
-      exchange.fail(error instanceof Fault ? error : fault('step.error', { message: (error as Error).message }, error))
+      exchange.fail(toFault(error))
     }
   }
 
   function begin(exchange: Exchange): void {
     const { arrival } = exchange
+    if (namesTwoHosts(exchange.raw)) return exchange.fail(fault('request.malformed', { reason: 'it names its host more than once' }))
     const deployment = parts.live()
     if (!deployment) return exchange.fail(fault('gateway.not_ready', {}, undefined, { 'Retry-After': '1' }))
     if (arrival.path === '*') return answerOptions(exchange, ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'])
@@ -160,7 +161,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     const codings = toCodings(headers['content-encoding'])
     const mustContinue = expecting.has(exchange.raw)
     if (!mustContinue || Number(headers['content-length'] ?? 0) <= limitBytes) exchange.watch()
-    readBody(exchange.raw, exchange.res, limitBytes, mustContinue, (failed, bytes) => {
+    readBody(exchange.raw, exchange.res, limitBytes, mustContinue, limits.requestTimeoutMs, (failed, bytes) => {
       if (exchange.done) return
       if (failed) return exchange.fail(failed)
       const whole = bytes as Buffer
@@ -177,7 +178,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
       const { fields, files } = await parseMultipart(plain, exchange.arrival.headers['content-type'] as string)
       start(exchange, route, params, fields, files)
     } catch (error) {
-      exchange.fail(error as Fault)
+      exchange.fail(toFault(error))
     }
   }
 
@@ -186,7 +187,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     try {
       start(exchange, route, params, toPayload(bytes, toMediaType(type), type, route.entry.rawBody === true), undefined)
     } catch (error) {
-      exchange.fail(error as Fault)
+      exchange.fail(toFault(error))
     }
   }
 
@@ -282,6 +283,22 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
       await app.close()
     },
   }
+}
+
+/**
+ * More than one Host header (RFC 9112 §3.2), or on HTTP/2 one that says something else than `:authority` (RFC 9113
+ * §8.3.1): a proxy in front may have checked the one and we would route by the other.
+ */
+function namesTwoHosts(raw: IncomingMessage): boolean {
+  const { rawHeaders, headers } = raw
+  const authority = headers[':authority']
+  if (authority !== undefined && headers.host !== undefined && headers.host.toLowerCase() !== String(authority).toLowerCase()) return true
+  let hosts = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
+  return hosts > 1
 }
 
 type Params = Readonly<Record<string, string | undefined>>

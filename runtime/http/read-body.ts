@@ -16,13 +16,15 @@ export type TakeBody = (failed: Fault | undefined, bytes: Buffer | undefined) =>
 /**
  * Collects a body of at most `limitBytes`. What is larger is refused at its announcement if it has one, else
  * at the first byte too many, and no more of it is kept. `mustContinue`: the client waits for a 100 first.
+ * `withinMs` is for HTTP/2, where Node knows no limit for a request's arrival; it keeps to one itself on HTTP/1.1.
  */
-export function readBody(raw: IncomingMessage, res: ServerResponse, limitBytes: number, mustContinue: boolean, take: TakeBody): void {
+export function readBody(raw: IncomingMessage, res: ServerResponse, limitBytes: number, mustContinue: boolean, withinMs: number, take: TakeBody): void {
   const announced = Number(raw.headers['content-length'] ?? 0)
   if (announced > limitBytes) {
     take(tooLarge(limitBytes), undefined)
     return
   }
+  const timer = raw.httpVersionMajor < 2 ? undefined : setTimeout(() => finish(fault('request.timeout'), undefined), withinMs)
   const gathered = new GatheredBytes(announced)
 
   function onData(chunk: Buffer): void {
@@ -36,6 +38,7 @@ export function readBody(raw: IncomingMessage, res: ServerResponse, limitBytes: 
     finish(fault('body.incomplete'), undefined)
   }
   function finish(failed: Fault | undefined, bytes: Buffer | undefined): void {
+    clearTimeout(timer)
     raw.off('data', onData)
     raw.off('end', onEnd)
     raw.off('error', onError)
@@ -46,6 +49,7 @@ export function readBody(raw: IncomingMessage, res: ServerResponse, limitBytes: 
   raw.on('data', onData)
   raw.on('end', onEnd)
   raw.on('error', onError)
+  if (timer) raw.once('close', () => clearTimeout(timer))
   if (mustContinue) res.writeContinue()
 }
 

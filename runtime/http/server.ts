@@ -5,6 +5,9 @@ import type { Socket } from 'node:net'
 import type { FrontLimits } from './front-options.ts'
 import type { Tls } from './tls.ts'
 
+/** What RFC 9113 §6.5.2 asks for at the least, and browsers use at the most; Node's own default is none. */
+const streamsPerConnection = 100
+
 export type Handler = (request: never, response: never) => void
 
 /** A listening point and what is open on it. */
@@ -69,7 +72,7 @@ export function createWebServer(handler: Handler, limits: FrontLimits, tls: Tls 
 function makeServer(handler: Handler, timing: object, limits: FrontLimits, tls: Tls | undefined): Server {
   if (!tls) return createServer(timing, handler as never)
   if (!tls.http2) return tls.attach(createHttpsServer({ ...tls.serverOptions(), ...timing }, handler as never)) as unknown as Server
-  const server = createSecureServer({ ...tls.serverOptions(), ...timing, allowHTTP1: true, settings: { maxHeaderListSize: limits.headerLimitBytes } }, handler as never)
+  const server = createSecureServer({ ...tls.serverOptions(), ...timing, allowHTTP1: true, settings: { maxHeaderListSize: limits.headerLimitBytes, maxConcurrentStreams: streamsPerConnection } }, handler as never)
   // The HTTP/1.1 side of an HTTP/2 server reads its timeouts from properties.
   Object.assign(server, { keepAliveTimeout: limits.keepAliveTimeoutMs })
   return tls.attach(server) as unknown as Server

@@ -85,6 +85,34 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
     })
   }
 
+  it('answers on HTTP/2 whatever a flow sets as headers, and refuses two names for one host', async () => {
+    const deployment = fakeDeployment([{ path: '/twice', flow: () => ({ payload: 'x', headers: { etag: ['"a"', '"b"'] } }) }])
+    const front = createFront({ host: '127.0.0.1', port: 0, tls: certificate('main') }, { live: () => deployment, log: silentLog, recorder: { record() {} }, metrics: { count() {} } })
+    open.push(front)
+    const { port } = await front.listen()
+    const session = connectHttp2(`https://127.0.0.1:${port}`, { servername: 'main.test', rejectUnauthorized: false })
+    const statusOf = (headers: Record<string, string>): Promise<number> =>
+      new Promise((done, fail) => session.request(headers).on('response', (answer) => done(answer[':status'] as number)).on('error', fail).end())
+    expect(await statusOf({ ':path': '/twice', ':authority': 'main.test' })).toBe(500)
+    expect(await statusOf({ ':path': '/none', ':authority': 'main.test', host: 'MAIN.test' })).toBe(404)
+    expect(await statusOf({ ':path': '/none', ':authority': 'main.test', host: 'other.test' })).toBe(400)
+    session.close()
+  })
+
+  it('takes the body of an HTTP/2 request only for so long', async () => {
+    const deployment = fakeDeployment([{ path: '/slow', method: 'POST', flow: () => ({ payload: 'x' }) }])
+    const front = createFront({ host: '127.0.0.1', port: 0, requestTimeoutMs: 200, tls: certificate('main') }, { live: () => deployment, log: silentLog, recorder: { record() {} }, metrics: { count() {} } })
+    open.push(front)
+    const { port } = await front.listen()
+    const session = connectHttp2(`https://127.0.0.1:${port}`, { servername: 'main.test', rejectUnauthorized: false })
+    const request = session.request({ ':path': '/slow', ':method': 'POST', ':authority': 'main.test' }).on('error', () => {})
+    const answered = new Promise((done) => request.on('response', (answer) => done(answer[':status'])))
+    const drip = setInterval(() => request.write('x'), 20)
+    expect(await answered).toBe(408)
+    clearInterval(drip)
+    session.destroy()
+  })
+
   it('serves HTTP/2, and HTTP/1.1 to who has no other', async () => {
     const { port } = await start()
     expect(await ask(port, 'main.test')).toEqual({ status: 200, body: '{"secure":true,"who":null}' })
