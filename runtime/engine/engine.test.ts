@@ -101,10 +101,24 @@ describe('a run', () => {
     expect(answer.fault?.code).toBe('flow.hops')
   })
 
+  test('that walks for long lets others have their turn', async () => {
+    let elsewhere = 0
+    const other = setInterval(() => elsewhere++, 1)
+    const slowly: Step = (message) => {
+      const until = performance.now() + 1
+      while (performance.now() < until);
+      return { out: message }
+    }
+    const answer = await ask([entry('a'), work('a', 'slowly', ['a', 'b']), work('b', 'drop', 'reply'), reply], {}, { hopLimit: 300 }, { slowly })
+    clearInterval(other)
+    expect(answer.fault?.code).toBe('flow.hops')
+    expect(elsewhere).toBeGreaterThan(1)
+  })
+
   test('that goes round in a circle and doubles each time is ended, with one line in the log', async () => {
     const answer = await ask([entry('a'), work('a', 'pass', ['a', 'a', 'b']), work('b', 'drop', 'reply'), reply], {}, { hopLimit: 50 })
     expect(answer.fault?.code).toBe('flow.hops')
-    expect(bare.deployer.inFlight).toBe(0)
+    await expect.poll(() => bare.deployer.inFlight).toBe(0)
     expect(bare.logged.filter(({ level, facts }) => level === 'error' && (facts as { code?: string }).code === 'flow.hops').length).toBeLessThanOrEqual(2)
   })
 })
@@ -235,6 +249,14 @@ describe('links', () => {
   test('nested link calls come back in order', async () => {
     const nested = [{ id: 'sub', type: 'link in', z: 'u', links: [], wires: [['call2']] }, { id: 'call2', type: 'link call', z: 'u', links: ['sub2'], wires: [['back']] }, { id: 'back', type: 'link out', z: 'u', mode: 'return', links: [], wires: [] }, { id: 'sub2', type: 'link in', z: 'u', links: [], wires: [['w']] }, { ...work('w', 'add', 'back'), z: 'u' }]
     expect((await ask([other, ...caller({}), ...nested])).reply?.payload).toBe(1)
+  })
+
+  test('a link call that calls itself without end is ended, with a stack that stays small', async () => {
+    const nodes = [entry('call'), { id: 'call', type: 'link call', z: 't', links: ['sub'], wires: [['reply']] }, reply, { id: 'sub', type: 'link in', z: 't', links: [], wires: [['again']] }, { id: 'again', type: 'link call', z: 't', links: ['sub'], wires: [['back']] }, { id: 'back', type: 'link out', z: 't', mode: 'return', links: [], wires: [] }]
+    const answer = await ask(nodes)
+    expect(answer.fault).toMatchObject({ code: 'flow.hops', at: { node: 'again' } })
+    expect(bare.deployer.inFlight).toBe(0)
+    expect(bare.logged.length).toBeLessThan(300)
   })
 
   test('a return that no link call waits for is a fault', async () => {

@@ -13,7 +13,13 @@ interface Branch {
 }
 
 /** How often a run looks at the clock while it walks without pause. */
-const stepsBetweenLooks = 1024
+const stepsBetweenLooks = 64
+
+/** How long a run may walk without letting others have a turn. Hardly a run takes so long; a circle does. */
+const turnMs = 20
+
+/** Link calls inside each other. Every one carries the whole stack in its message. */
+const longestStack = 100
 
 /**
  * Takes a message into a node and on from there, until every branch has ended or waits for something.
@@ -62,8 +68,21 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
   let node: LinkedNode | undefined = start
   let message = startMessage
   let hops = startHops
+  let began: number | undefined
   while (node !== undefined && !run.ended) {
     const current: LinkedNode = node
+    if (run.steps !== 0 && run.steps % stepsBetweenLooks === 0) {
+      const now = run.host.clock.now()
+      if (now >= run.deadline) {
+        run.expire()
+        return
+      }
+      if (now - (began ??= now) >= turnMs) {
+        waiting.push({ node: current, message, hops })
+        goOnLater(run, waiting)
+        return
+      }
+    }
     node = undefined
     if (run.host.freeze) run.host.freeze(message)
     run.passed(current)
@@ -75,9 +94,6 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
     }
     if (++hops > run.host.hopLimit) {
       spreadFault(run, current, message, fault('flow.hops', { limit: run.host.hopLimit }), hops, waiting, true)
-    } else if (run.steps % stepsBetweenLooks === 0 && run.host.clock.now() >= run.deadline) {
-      run.expire()
-      return
     } else if (current.kind !== 'step') {
       const branch = transfer(run, current, message, hops, waiting)
       if (branch) {
@@ -118,6 +134,15 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
       hops = branch.hops
     }
   }
+}
+
+/** Lets timers, sockets and other runs have their turn, then goes on where the walk was. */
+function goOnLater(run: EngineRun, waiting: Branch[]): void {
+  run.open()
+  setImmediate(() => {
+    if (!run.ended) next(run, waiting)
+    run.close()
+  })
 }
 
 /** Puts what a node sent on the stack, last first, so that ports, messages and wires are served in drawn order. */
@@ -210,8 +235,13 @@ function transfer(run: EngineRun, node: LinkedNode, message: Message, hops: numb
         spreadFault(run, node, message, fault('flow.target_missing', { target: String(wanted) }), hops, waiting)
         return undefined
       }
+      const stack = frames(message)
+      if (stack.length >= longestStack) {
+        spreadFault(run, node, message, fault('flow.hops', { limit: longestStack }), hops, waiting, true)
+        return undefined
+      }
       const frame = { id: run.call(node, message), node: node.id }
-      return { node: target, message: { ...message, _linkSource: [...frames(message), frame] }, hops }
+      return { node: target, message: { ...message, _linkSource: [...stack, frame] }, hops }
     }
     case 'return': {
       const stack = frames(message)
