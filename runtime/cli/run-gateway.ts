@@ -22,6 +22,8 @@ export interface RunGateway {
   readonly sharedPort?: boolean
   /** Control is known to have a release: not ready before it is loaded. */
   readonly expectRelease?: boolean
+  /** File of the certificate that control on this machine shows. */
+  readonly controlCertFile?: string | undefined
 }
 
 const longestWaitMs = 10_000
@@ -30,7 +32,7 @@ const emptyWaitMs = 300
 
 /** A gateway process: serves what it has, keeps in step with control, drains when it is asked to stop. */
 export async function runGateway(settings: Settings, options: RunGateway): Promise<number> {
-  const { supervised = false, number = 1, sharedPort = false } = options
+  const { supervised = false, number = 1, sharedPort = false, controlCertFile } = options
   const channel = openChildChannel(settings.drainLimitMs, supervised)
   const log = openLog({ level: settings.logLevel, format: formatOf(settings), base: { role: 'gateway', ...(number > 1 ? { number } : {}) } })
   try {
@@ -56,6 +58,7 @@ export async function runGateway(settings: Settings, options: RunGateway): Promi
       url: url.replace(/\/$/, ''),
       version: projectVersion(),
       ca: settings.controlCaFile === undefined ? undefined : readFileSync(settings.controlCaFile, 'utf8'),
+      pinned: controlCertFile === undefined ? undefined : () => readFileSync(controlCertFile, 'utf8'),
       deployer: gateway.deployer,
       log,
       clock: systemClock,

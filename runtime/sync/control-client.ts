@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Clock } from '../core/clock.ts'
@@ -6,6 +7,11 @@ export interface ControlClientOptions {
   readonly controlUrl: string
   /** Certificate authority of control's certificate, PEM, when no public one signed it. */
   readonly ca?: string | undefined
+  /**
+   * The certificate that control shows, PEM, asked for at every request because it is renewed while we run. It is
+   * trusted whoever signed it and whatever name it is for: two processes of one machine meet on a loopback address.
+   */
+  readonly pinned?: (() => string) | undefined
   readonly clock: Clock
   /** Sent with every request. */
   readonly headers: Readonly<Record<string, string>>
@@ -26,7 +32,7 @@ export class ControlError extends Error {
 const answerBytes = 256 * 1024 * 1024
 
 /** Requests to control over kept connections. `close` breaks off all that are under way. */
-export function createControlClient({ controlUrl, ca, clock, headers, timeoutMs }: ControlClientOptions) {
+export function createControlClient({ controlUrl, ca, pinned, clock, headers, timeoutMs }: ControlClientOptions) {
   const base = new URL(controlUrl)
   const secure = base.protocol === 'https:'
   if (!secure && base.protocol !== 'http:') throw new TypeError(`the control URL must be http or https: ${controlUrl}`)
@@ -38,6 +44,7 @@ export function createControlClient({ controlUrl, ca, clock, headers, timeoutMs 
       const request = (secure ? https : http).request(new URL(path, base), {
         method,
         agent,
+        ...(pinned === undefined || !secure ? {} : trustOnly(pinned())),
         headers: {
           ...headers,
           ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
@@ -115,6 +122,16 @@ export function createControlClient({ controlUrl, ca, clock, headers, timeoutMs 
       for (const request of underWay) request.destroy()
       agent.destroy()
     },
+  }
+}
+
+/** TLS options that take this certificate and no other. */
+function trustOnly(pem: string): https.RequestOptions & { allowPartialTrustChain: true } {
+  const { fingerprint256 } = new X509Certificate(pem)
+  return {
+    ca: pem,
+    allowPartialTrustChain: true,
+    checkServerIdentity: (_host, shown) => (shown.fingerprint256 === fingerprint256 ? undefined : new Error('control shows another certificate than its file holds')),
   }
 }
 

@@ -23,6 +23,8 @@ export interface SyncOptions {
   readonly version: string
   /** Certificate authority of control, PEM. */
   readonly ca?: string | undefined
+  /** The certificate control shows, PEM, where it is known beforehand. */
+  readonly pinned?: (() => string) | undefined
   readonly deployer: Deployer
   readonly log: Log
   readonly clock: Clock
@@ -85,6 +87,7 @@ export function openSync(options: SyncOptions): Sync {
   const client = createControlClient({
     controlUrl: options.controlUrl,
     ca: options.ca,
+    pinned: options.pinned,
     clock,
     timeoutMs: limits.timeoutMs,
     headers: { 'x-sluice-version': options.version, ...(options.url === undefined ? {} : { 'x-sluice-url': options.url }) },

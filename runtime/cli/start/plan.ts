@@ -16,8 +16,9 @@ export const childFlags: readonly string[] = [...nodeFlags, ...quiet]
 /**
  * Flags of a gateway: Node's permission model, so that it reads the project and its own folder, writes
  * its own folder only, and starts no process and no worker. A second line of defence, not a boundary.
+ * Of control on the same machine it may read the certificate, not the key that lies beside it.
  */
-export function gatewayFlags(settings: Settings): string[] {
+export function gatewayFlags(settings: Settings, controlCert?: string): string[] {
   const own = gatewayDir(settings)
   const files = [settings.tlsCertFile, settings.tlsKeyFile, settings.tlsClientCaFile, settings.controlCaFile, ...settings.extraCaFiles,
     ...Object.values(settings.tlsHosts).flatMap((host) => [host.certFile, host.keyFile, host.clientCaFile])]
@@ -31,6 +32,7 @@ export function gatewayFlags(settings: Settings): string[] {
     `--allow-fs-read=${own}${sep}`,
     '--allow-fs-read=/etc/alpine-release', // node-gyp-build looks there for the C library
     ...[...folders].map((folder) => `--allow-fs-read=${folder}${sep}`),
+    ...(controlCert === undefined ? [] : [`--allow-fs-read=${controlCert}`]),
     `--allow-fs-write=${own}${sep}`,
   ]
 }

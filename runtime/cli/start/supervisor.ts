@@ -1,5 +1,5 @@
 import { chmod, mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { machineEnvironment, variableOf, type Settings } from '../../settings.ts'
 import { ChildFailed, createChild, type Child, type ChildListener } from './child.ts'
 import type { FromChild, ReadyFacts } from './child-channel.ts'
@@ -105,13 +105,15 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
   }
 
   function startGateways(count: number): Promise<GatewayPlace[]> {
+    // Its certificate is for the name that browsers use, not for the loopback address between the two processes.
+    const controlCert = given.controlUrl === undefined && settings.controlTlsCertFile !== undefined ? resolve(settings.controlTlsCertFile) : undefined
     gateways = Array.from({ length: count }, (_, index) => {
       const name = count === 1 ? 'gateway' : `gateway ${index + 1}`
       return createChild({
         name,
         file: join(projectDir, 'runtime', 'cli', 'gateway-process.ts'),
-        args: [`--number=${index + 1}`, ...(count > 1 ? ['--shared-port'] : []), ...(settings.samples ? ['--expect-release'] : [])],
-        execArgv: gatewayFlags(settings),
+        args: [`--number=${index + 1}`, ...(count > 1 ? ['--shared-port'] : []), ...(settings.samples ? ['--expect-release'] : []), ...(controlCert ? [`--control-cert=${controlCert}`] : [])],
+        execArgv: gatewayFlags(settings, controlCert),
         env: () => {
           const opsPort = settings.opsPort + index
           return childEnvironment('gateway', { ...settings, opsPort, gatewayName: settings.gatewayName ?? `gateway-${index + 1}` }, join(gatewayDir(settings), 'cache'))
