@@ -7,14 +7,14 @@ import { checkDocument } from './check-document.ts'
 import { checkRoutes, routeKey } from './check-routes.ts'
 import { checkGraph } from './check-graph.ts'
 import { globalEnv, lookUpEnv, substituteProperties } from './env.ts'
-import { toEstate } from './estate.ts'
+import { toEstate, toLinkEnds, type LinkEnds } from './estate.ts'
 import { expand, maxCopies } from './expand.ts'
 import type { EnvEntry, Estate, Flow } from './flow.ts'
 import { sha256 } from './hash.ts'
 
 /** A flow with its configs filled in, checked as far as it can be without running anything. */
 export interface AssembledFlow {
-  /** Changes when anything the flow is made of changes: its tab, its subflows, global config and environment. */
+  /** Changes when anything the flow is made of changes: its tab, its subflows, global config and environment, and the links that other tabs claim. */
   readonly key: string
   readonly revision: string
   readonly flow: Flow
@@ -50,11 +50,12 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
   let flowsSeen = new Map<string, AssembledFlow>()
   const graphs = new WeakMap<AssembledFlow, readonly Problem[]>()
   const subflowIds = new WeakMap<FlowDocument, readonly string[]>()
+  const linkEnds = new WeakMap<FlowDocument, LinkEnds>()
 
   return function assemble(revisions: readonly Revision[]): Assembly {
     const documents = revisions.map((revision) => revision.document)
     const hashes = new Map(revisions.map((revision) => [revision.document.id, revision.hash]))
-    const estate = toEstate(documents)
+    const estate = toEstate(documents, linkEndsOf)
     const global = globalEnv(estate)
     const globalHash = hashes.get('global') ?? ''
     const problems: Problem[] = []
@@ -72,7 +73,9 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const flows = revisions
       .filter((revision) => revision.document.kind === 'tab')
       .map(({ hash, document }) => {
-        const key = sha256([hash, globalHash, ...subflowsOf(document, estate).map((id) => `${id}=${hashes.get(id) ?? ''}`)].join(' '))
+        const subflows = subflowsOf(document, estate).map((id) => `${id}=${hashes.get(id) ?? ''}`)
+        const links = linkEndsOf(document).outs.map((id) => `${id}>${estate.claimedLinks(id).join()}`)
+        const key = sha256([hash, globalHash, ...subflows, ...links].join(' '))
         const assembled = flowsSeen.get(key) ?? assembleFlow(key, hash, document, estate, global, room)
         // One that found no room might find it beside other flows: it is looked at again next time.
         if (assembled.copies <= room) flowsNow.set(key, assembled)
@@ -121,6 +124,12 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
       linkIns: nodes.filter(({ type }) => type === 'link in').map(({ id }) => id),
       leadsOut: nodes.some(({ type, links }) => (type === 'link out' || type === 'link call') && links.some((id) => !flow.nodes.has(id))),
     }
+  }
+
+  function linkEndsOf(document: FlowDocument): LinkEnds {
+    let ends = linkEnds.get(document)
+    if (!ends) linkEnds.set(document, (ends = toLinkEnds(document)))
+    return ends
   }
 
   /** Every template a document uses, also inside others, sorted. */

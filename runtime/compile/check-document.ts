@@ -7,6 +7,7 @@ import { ownProperties } from './own-properties.ts'
 
 /** What can be said of one document by itself: known types, configs that fit, wires that land somewhere on the same canvas. */
 export function checkDocument(document: FlowDocument, estate: Estate, catalogue: Catalogue): Problem[] {
+  if (document.nodes[0]?.type === 'tab' && document.nodes[0].disabled === true) return []
   const problems: Problem[] = []
   const members = new Map(document.nodes.map((node) => [node.id, node]))
   for (const node of document.nodes) {

@@ -57,7 +57,7 @@ function reachesReply(start: FlowNode, home: AssembledFlow, linkIns: ReadonlyMap
       waiting.push({ node: next, assembled: where })
     }
     for (const id of node.wires.flat()) visit(id, assembled)
-    if (node.type !== 'link in') for (const id of node.links) visit(id, linkIns.get(id))
+    for (const id of node.links) visit(id, linkIns.get(id))
     if (rescuers.has(assembled)) continue
     rescuers.add(assembled)
     // A fault, a status or a completion may set these off from anywhere in the flow.
@@ -70,11 +70,12 @@ function reachesReply(start: FlowNode, home: AssembledFlow, linkIns: ReadonlyMap
 
 /** Circles are allowed (deadline and hop limit bound them) but rarely meant: one warning per flow. */
 function checkLoops({ flow }: AssembledFlow): Problem[] {
+  const targetsOf = (node: FlowNode) => [...node.wires.flat(), ...(node.type === 'link out' ? node.links : [])]
   const done = new Set<string>()
   const open = new Set<string>()
   for (const start of flow.nodes.values()) {
     if (done.has(start.id)) continue
-    const trail: { node: FlowNode; targets: string[] }[] = [{ node: start, targets: start.wires.flat() }]
+    const trail: { node: FlowNode; targets: string[] }[] = [{ node: start, targets: targetsOf(start) }]
     open.add(start.id)
     for (let step = trail.at(-1); step; step = trail.at(-1)) {
       const next = step.targets.pop()
@@ -94,7 +95,7 @@ function checkLoops({ flow }: AssembledFlow): Problem[] {
       }
       if (!node || done.has(next)) continue
       open.add(next)
-      trail.push({ node, targets: node.wires.flat() })
+      trail.push({ node, targets: targetsOf(node) })
     }
   }
   return []

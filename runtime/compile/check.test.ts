@@ -47,6 +47,24 @@ describe('check', () => {
     expect({ errors: codes(nodes), warnings: codes(nodes, 'warning') }).toEqual({ errors: [], warnings: [expect.stringMatching(/^flow.loop/), 'route.public in'] })
   })
 
+  test('warns about a circle that goes through a link', () => {
+    const nodes = [tab, { ...entry, wires: [['a']] }, { id: 'a', type: 'work', z: 't', step: 'x', wires: [['o', 'r']] }, { id: 'o', type: 'link out', z: 't', links: ['li'], wires: [] }, { id: 'li', type: 'link in', z: 't', links: ['o'], wires: [['a']] }, reply]
+    expect(codes(nodes, 'warning')).toContainEqual(expect.stringMatching(/^flow.loop/))
+  })
+
+  test('finds the reply behind subflows, links, link calls and Catch nodes', () => {
+    const subflow = [{ id: 'S', type: 'subflow', name: 'S', in: [{ wires: [{ id: 's' }] }], out: [] }, { id: 's', type: 'reply', z: 'S', wires: [] }]
+    expect(codes([tab, { ...entry, wires: [['i']] }, { id: 'i', type: 'subflow:S', z: 't', wires: [] }, ...subflow])).toEqual([])
+    const links = [{ id: 'u', type: 'tab' }, { id: 'li', type: 'link in', z: 'u', links: [], wires: [['back']] }, { id: 'back', type: 'link out', mode: 'return', z: 'u', links: [], wires: [] }]
+    expect(codes([tab, { ...entry, wires: [['c']] }, { id: 'c', type: 'link call', z: 't', links: ['li'], wires: [['r']] }, reply, ...links])).toEqual([])
+    expect(codes([tab, { ...entry, wires: [['w']] }, { id: 'w', type: 'work', z: 't', step: 'x', wires: [[]] }, { id: 'c', type: 'catch', z: 't', wires: [['r']] }, reply])).toEqual([])
+  })
+
+  test('does not take what a returning link once led to for a way to a reply', () => {
+    const nodes = [tab, { ...entry, wires: [['o']] }, { id: 'o', type: 'link out', mode: 'return', z: 't', links: ['li'], wires: [] }, { id: 'li', type: 'link in', z: 't', links: [], wires: [['r']] }, reply]
+    expect(codes(nodes)).toEqual(['reply.unreachable in'])
+  })
+
   test('warns once per flow about routes that anybody may call', () => {
     const second = { ...entry, id: 'in2', url: '/y' }
     expect(codes([tab, entry, second, reply], 'warning')).toEqual(['route.public in'])
@@ -55,7 +73,7 @@ describe('check', () => {
   })
 
   test('leaves out what is disabled: nodes of unknown type, whole tabs, wires to them', () => {
-    expect(codes([tab, { ...entry, wires: [['r', 'u']] }, reply, { id: 'u', type: 'frobnicate', z: 't', d: true }, { id: 'off', type: 'tab', disabled: true }, { ...entry, id: 'in3', z: 'off', wires: [] }])).toEqual([])
+    expect(codes([tab, { ...entry, wires: [['r', 'u']] }, reply, { id: 'u', type: 'frobnicate', z: 't', d: true }, { id: 'off', type: 'tab', disabled: true }, { ...entry, id: 'in3', z: 'off', wires: [['gone']] }, { id: 'm', type: 'mqtt in', z: 'off', wires: [] }])).toEqual([])
   })
 
   test('never throws, whatever JSON it is given', () => {

@@ -1,18 +1,40 @@
 import type { EditorNode, FlowDocument } from '../core/flow.ts'
 import type { Estate } from './flow.ts'
 
+/** The link nodes of a document, as far as other documents have to do with them. */
+export interface LinkEnds {
+  readonly ins: readonly { readonly id: string; readonly links: readonly string[] }[]
+  readonly outs: readonly string[]
+}
+
+const none: readonly string[] = []
+
 /** Indexes the documents of a release. The index of all records is made only when somebody asks. */
-export function toEstate(documents: readonly FlowDocument[]): Estate {
+export function toEstate(documents: readonly FlowDocument[], linkEndsOf: (document: FlowDocument) => LinkEnds = toLinkEnds): Estate {
   let records: Map<string, EditorNode> | undefined
+  const claimed = new Map<string, string[]>()
+  for (const document of documents) {
+    for (const { id, links } of linkEndsOf(document).ins) for (const out of links) claimed.set(out, [...(claimed.get(out) ?? []), id])
+  }
   return {
     documents,
     subflows: new Map(documents.filter((document) => document.kind === 'subflow').map((document) => [document.id, document])),
     global: documents.find((document) => document.kind === 'global'),
+    claimedLinks: (linkOut) => claimed.get(linkOut) ?? none,
     records: {
       get(id) {
         records ??= new Map(documents.flatMap((document) => document.nodes.map((node) => [node.id, node] as const)))
         return records.get(id)
       },
     },
+  }
+}
+
+/** Finds the link nodes of a document that are not disabled. */
+export function toLinkEnds({ nodes }: FlowDocument): LinkEnds {
+  const enabled = nodes.filter((node) => node.d !== true)
+  return {
+    ins: enabled.flatMap(({ id, type, links }) => (type === 'link in' && Array.isArray(links) ? [{ id, links: links.filter((out): out is string => typeof out === 'string') }] : [])),
+    outs: enabled.flatMap(({ id, type }) => (type === 'link out' ? [id] : [])),
   }
 }

@@ -54,7 +54,7 @@ export function expand(document: FlowDocument, estate: Estate, catalogue: Catalo
     for (const node of members) {
       if (node.type === 'tab' || node.type === 'subflow' || node.type === 'group' || node.type === 'comment' || node.d === true) continue
       const origin = { node: node.id, flow: home }
-      const rewritten = rewrite(node, inside, prefix)
+      const rewritten = rewrite(node, inside, prefix, estate.claimedLinks(node.id))
       const wires = rewritten.wires.map((targets, port) => [...targets, ...(outer?.get(`${node.id}:${port}`) ?? [])])
       // A port that only the subflow's output uses may lie beyond the wires the editor wrote.
       for (const [key, targets] of outer ?? []) {
@@ -154,10 +154,10 @@ export function statusPortOf(instance: string): string {
 }
 
 /** References to nodes of the same subflow get the instance's prefix; everything else stays as it is. */
-function rewrite(node: EditorNode, inside: ReadonlySet<string>, prefix: string) {
+function rewrite(node: EditorNode, inside: ReadonlySet<string>, prefix: string, claimed: readonly string[]) {
   const properties = ownProperties(node)
   const wires = (node.wires as readonly (readonly string[])[] | undefined) ?? []
-  const links = Array.isArray(node.links) ? node.links.filter((id): id is string => typeof id === 'string') : []
+  const links = linksOf(node, claimed)
   if (prefix === '') return { properties, wires, links }
   const into = (id: string) => (inside.has(id) ? prefix + id : id)
   for (const [key, value] of Object.entries(properties)) {
@@ -165,6 +165,14 @@ function rewrite(node: EditorNode, inside: ReadonlySet<string>, prefix: string) 
     else if (Array.isArray(value)) properties[key] = value.map((item: unknown) => (typeof item === 'string' ? into(item) : item))
   }
   return { properties, wires: wires.map((targets) => targets.map(into)), links: links.map(into) }
+}
+
+/** Where a link out or link call leads. A link counts when either end names the other. */
+function linksOf(node: EditorNode, claimed: readonly string[]): string[] {
+  const named = Array.isArray(node.links) ? node.links.filter((id): id is string => typeof id === 'string') : []
+  if (node.type === 'link call') return node.linkType === 'dynamic' ? [] : named
+  if (node.type !== 'link out' || node.mode === 'return') return []
+  return [...new Set([...named, ...claimed])]
 }
 
 function groupChain(group: unknown, groups: ReadonlyMap<string, Group>): string[] {

@@ -65,6 +65,8 @@ export interface Estate {
   readonly documents: readonly FlowDocument[]
   readonly subflows: ReadonlyMap<string, FlowDocument>
   readonly global: FlowDocument | undefined
+  /** Link in nodes, wherever they lie, that name this link out node as one that leads to them. */
+  claimedLinks(linkOut: string): readonly string[]
   /** Every record by its own id, wherever it lies. */
   readonly records: { get(id: string): EditorNode | undefined }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FlowDocument } from '../core/flow.ts'
+import { toDocumentText } from './document-text.ts'
 
 /** JSON with object keys sorted at every level: equal values give equal text, whatever order they were built in. */
 export function canonicalJson(value: unknown): string {
@@ -20,5 +21,5 @@ export function sha256(text: string): string {
  * through parse and stringify, and sorting an estate of ten thousand routes would cost more than a deploy may take.
  */
 export function hashDocument(document: FlowDocument): string {
-  return sha256(JSON.stringify([document.id, document.kind, document.label, document.nodes]))
+  return sha256(toDocumentText(document))
 }

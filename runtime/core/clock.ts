@@ -7,13 +7,20 @@ export interface Clock {
   setTimer(callback: () => void, afterMs: number): () => void
 }
 
-/** The machine's clock. Its timers do not keep a process alive. */
+/** A longer wait overflows the machine's timer, which then fires at once. */
+const longestTimerMs = 2 ** 31 - 1
+
+/** The machine's clock. Its timers do not keep a process alive, and may be longer than the machine's own (24.8 days). */
 export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
   setTimer(callback, afterMs) {
-    const timer = setTimeout(callback, afterMs)
-    timer.unref()
+    let timer: NodeJS.Timeout
+    const wait = (leftMs: number) => {
+      timer = leftMs > longestTimerMs ? setTimeout(() => wait(leftMs - longestTimerMs), longestTimerMs) : setTimeout(callback, leftMs)
+      timer.unref()
+    }
+    wait(afterMs)
     return () => clearTimeout(timer)
   },
 }

@@ -1,6 +1,6 @@
 import type { FlowDocument } from './flow.ts'
 
-/** A flow document with its content hash (SHA-256, hex, of the canonical JSON). */
+/** A flow document with its content hash (SHA-256, hex, of its document text). */
 export interface Revision {
   readonly hash: string
   readonly document: FlowDocument

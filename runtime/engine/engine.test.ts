@@ -232,6 +232,18 @@ describe('links', () => {
     expect(answer.reply?.payload).toBe(1)
   })
 
+  test('count when either end names the other, also across tabs and also when the other tab changes', async () => {
+    const nodes = (links: string[]) => [other, entry('out'), { id: 'out', type: 'link out', z: 't', links: [], wires: [] }, { id: 'in', type: 'link in', z: 'u', links, wires: [['w']] }, { ...work('w', 'add', 'r'), z: 'u' }, { ...reply, id: 'r', z: 'u' }]
+    expect((await ask(nodes(['out']))).reply?.payload).toBe(1)
+    expect(await bare.deploy([tab, ...nodes([])])).toMatchObject({ ok: false, problems: [{ code: 'reply.unreachable' }] })
+  })
+
+  test('inside a subflow stay inside their own instance', async () => {
+    const template = [{ id: 'S', type: 'subflow', name: 'S', in: [{ wires: [{ id: 'so' }] }], out: [{ wires: [{ id: 'si', port: 0 }] }] }, { id: 'so', type: 'link out', z: 'S', links: ['si'], wires: [] }, { id: 'si', type: 'link in', z: 'S', links: ['so'], wires: [[]] }]
+    const answer = await ask([entry('i'), { id: 'i', type: 'subflow:S', z: 't', wires: [['reply']] }, { id: 'j', type: 'subflow:S', z: 't', wires: [['x']] }, work('x', 'fail', []), reply, ...template], { payload: 'mine' })
+    expect(answer.reply?.payload).toBe('mine')
+  })
+
   const callee = [{ id: 'sub', type: 'link in', z: 'u', name: 'adder', links: [], wires: [['w']] }, { ...work('w', 'later', 'back'), z: 'u' }, { id: 'back', type: 'link out', z: 'u', mode: 'return', links: [], wires: [] }]
   const caller = (more: object) => [entry('call'), { id: 'call', type: 'link call', z: 't', links: ['sub'], linkType: 'static', timeout: '30', wires: [['reply']], ...more }, reply]
 
