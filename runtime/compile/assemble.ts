@@ -3,7 +3,7 @@ import type { Entry } from '../core/entry.ts'
 import type { FlowDocument, Problem } from '../core/flow.ts'
 import type { Revision } from '../core/release.ts'
 import type { Catalogue } from './catalogue.ts'
-import { checkDocument } from './check-document.ts'
+import { checkDocument, judgeConfig } from './check-document.ts'
 import { checkRoutes, routeKey } from './check-routes.ts'
 import { checkGraph } from './check-graph.ts'
 import { globalEnv, lookUpEnv, substituteProperties } from './env.ts'
@@ -105,11 +105,19 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     for (const node of flow.nodes.values()) {
       const { definition } = node
       if (!definition) continue
-      const look = (name: string) => lookUpEnv(node, name, { credentials: {}, process, global })
+      let substituted = false
+      const look = (name: string) => {
+        const value = lookUpEnv(node, name, { credentials: {}, process, global })
+        if (value !== undefined) substituted = true
+        return value
+      }
       try {
-        const { config, errors } = catalogue.configure(definition, substituteProperties(node.properties, look) as Record<string, unknown>)
+        const configured = catalogue.configure(definition, substituteProperties(node.properties, look) as Record<string, unknown>)
+        const { config, errors } = configured
         configs.set(node.id, config)
-        if (errors.length > 0) continue // reported by checkDocument, with the node to paint
+        // What the editor wrote was judged by checkDocument; what the environment put in its place was not.
+        if (substituted) problems.push(...judgeConfig({ ...node, id: node.origin.node }, definition, configured, node.origin, estate))
+        if (errors.length > 0) continue
         const made = definition.entry?.(config) ?? []
         for (const entry of Array.isArray(made) ? (made as readonly Entry[]) : [made as Entry]) entries.push({ node: node.id, entry })
       } catch {

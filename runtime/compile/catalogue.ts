@@ -16,7 +16,13 @@ export interface Catalogue {
   get(type: string): NodeDefinition | undefined
   notYet(type: string): NotYet | undefined
   /** Brings a config to the current shape, fills defaults, and says what does not fit the schema. */
-  configure(definition: NodeDefinition, properties: Readonly<Record<string, unknown>>): { config: Record<string, unknown>; errors: readonly ErrorObject[] }
+  configure(definition: NodeDefinition, properties: Readonly<Record<string, unknown>>): Configured
+}
+
+/** A config with its defaults, and what in it does not fit the schema. */
+export interface Configured {
+  readonly config: Record<string, unknown>
+  readonly errors: readonly ErrorObject[]
 }
 
 export function createCatalogue(definitions: readonly NodeDefinition[], notYet: readonly NotYet[] = []): Catalogue {

@@ -1,7 +1,7 @@
 import type { ErrorObject } from 'ajv'
 import type { EditorNode, FlowDocument, Problem } from '../core/flow.ts'
 import type { NodeDefinition } from '../core/node.ts'
-import { structuralTypes, type Catalogue } from './catalogue.ts'
+import { structuralTypes, type Catalogue, type Configured } from './catalogue.ts'
 import type { Estate } from './flow.ts'
 import { ownProperties } from './own-properties.ts'
 
@@ -22,7 +22,8 @@ export function checkDocument(document: FlowDocument, estate: Estate, catalogue:
   return problems
 }
 
-type Place = { flow: string; node: string }
+type Place = { readonly flow: string; readonly node: string }
+type Named = { readonly id: string; readonly type: string; readonly name?: unknown }
 
 function checkPlace(node: EditorNode, document: FlowDocument, place: Place): Problem[] {
   if (document.kind !== 'global' || !node.z) return []
@@ -55,11 +56,16 @@ function checkConfig(node: EditorNode, definition: NodeDefinition, document: Flo
   } catch (thrown) {
     return [unreadable(node, place, thrown)]
   }
+  return judgeConfig(node, definition, configured, place, estate)
+}
+
+/** What is wrong with a config that could be read: what its schema refuses, then what its node refuses. Never throws. */
+export function judgeConfig(node: Named, definition: NodeDefinition, configured: Configured, place: Place, estate: Estate): Problem[] {
   const errors = configured.errors.filter((error) => !isSubstituted(configured.config, error.instancePath))
   if (errors.length > 0) return errors.slice(0, 5).map((error) => schemaProblem(node, error, place))
   try {
     const said = definition.check?.(configured.config, {
-      node: { id: node.id, ...(typeof node.name === 'string' && node.name ? { name: node.name } : {}), flow: document.id },
+      node: { id: node.id, ...(typeof node.name === 'string' && node.name ? { name: node.name } : {}), flow: place.flow },
       typeOf: (id) => estate.records.get(id)?.type,
     })
     return (said ?? []).map((problem) => ({ severity: 'error', ...problem, ...place }))
@@ -68,8 +74,8 @@ function checkConfig(node: EditorNode, definition: NodeDefinition, document: Flo
   }
 }
 
-function schemaProblem(node: EditorNode, error: ErrorObject, place: Place): Problem {
-  const property = (error.instancePath.slice(1) || String(error.params.missingProperty ?? '')).replaceAll('/', '.')
+function schemaProblem(node: Named, error: ErrorObject, place: Place): Problem {
+  const property = propertyOf(error)
   const allowed = Array.isArray(error.params.allowedValues) ? ` (${error.params.allowedValues.join(', ')})` : ''
   return {
     severity: 'error', code: 'config.invalid', ...place, ...(property ? { property } : {}),
@@ -78,7 +84,12 @@ function schemaProblem(node: EditorNode, error: ErrorObject, place: Place): Prob
   }
 }
 
-function unreadable(node: EditorNode, place: Place, thrown: unknown): Problem {
+/** The property that a schema error is about, as `a.b`; empty when it is about the config as a whole. */
+export function propertyOf(error: ErrorObject): string {
+  return (error.instancePath.slice(1) || String(error.params.missingProperty ?? '')).replaceAll('/', '.')
+}
+
+function unreadable(node: Named, place: Place, thrown: unknown): Problem {
   return {
     severity: 'error', code: 'config.unreadable', ...place,
     message: `The settings of ${nameOf(node)} cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}.`,
@@ -117,6 +128,6 @@ function isSubstituted(config: unknown, pointer: string): boolean {
 }
 
 /** How a person would name the node: its label and type. */
-export function nameOf(node: { readonly type: string; readonly name?: unknown; readonly id: string }): string {
+export function nameOf(node: Named): string {
   return typeof node.name === 'string' && node.name !== '' ? `“${node.name}” (${node.type})` : `The ${node.type} node ${node.id}`
 }

@@ -42,6 +42,12 @@ describe('check', () => {
     }
   })
 
+  test('judges what the environment puts into a config, at the node that names it', () => {
+    const filled = (value: unknown) => codes([{ ...tab, env: [{ name: 'URL', type: 'json', value: JSON.stringify(value) }] }, { ...entry, url: '${URL}' }, reply])
+    expect(filled('/from/env')).toEqual([])
+    expect(filled(5)).toEqual(['config.invalid in'])
+  })
+
   test('warns about a circle and lets it pass', () => {
     const nodes = [tab, { ...entry, wires: [['a']] }, { id: 'a', type: 'work', z: 't', step: 'x', wires: [['b']] }, { id: 'b', type: 'work', z: 't', step: 'x', wires: [['a', 'r']] }, reply]
     expect({ errors: codes(nodes), warnings: codes(nodes, 'warning') }).toEqual({ errors: [], warnings: [expect.stringMatching(/^flow.loop/), 'route.public in'] })

@@ -99,7 +99,7 @@ function evaluate(entry: EnvEntry, credentialIds: readonly string[], around: Sur
         const secret = ownValue(credentials, entry.name) ?? ownValue(ownValue(credentials, 'map'), entry.name)
         if (secret !== undefined) return secret
       }
-      return value
+      return value === '' ? undefined : value // flow JSON never holds the secret itself
     }
     default: return value
   }

@@ -15,7 +15,7 @@ import { toListeners } from './listeners.ts'
 export interface Linking {
   readonly key: string
   readonly deadlineMs: number
-  /** A config with everything filled in, credentials' environment included. */
+  /** A config with everything filled in, credentials' environment included. @throws Fault when that does not fit the node */
   configOf(node: FlowNode): Readonly<Record<string, unknown>>
   /** A scope for a node; what it opens is taken back by `close`. */
   scopeOf(node: FlowNode, linked: LinkedNode): Scope
@@ -39,13 +39,21 @@ const statusLength = 32
  */
 export async function link(assembled: AssembledFlow, linking: Linking): Promise<LinkResult> {
   const { flow, revision } = assembled
+  const problems: Problem[] = []
   const linked = new Map<string, Mutable<LinkedNode>>()
   const definitions = new Map<string, { definition: NodeDefinition; config: Readonly<Record<string, unknown>> }>()
   for (const node of flow.nodes.values()) {
     if (node.definition?.configNode) continue
-    if (node.definition) definitions.set(node.id, { definition: node.definition, config: linking.configOf(node) })
+    try {
+      if (node.definition) definitions.set(node.id, { definition: node.definition, config: linking.configOf(node) })
+    } catch (thrown) {
+      problems.push(compileProblem(node, thrown))
+      continue
+    }
     linked.set(node.id, blank(node, flow.document.id, revision, definitions.get(node.id)))
   }
+
+  if (problems.length > 0) return { problems }
 
   const listeners = toListeners(assembled)
   const linkedAs = (ids: readonly string[]) => ids.map((id) => linked.get(id) as LinkedNode)
@@ -63,7 +71,6 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
     if (listening) own.statuses = { listeners: linkedAs(listening.ids), source: listening.source }
   }
 
-  const problems: Problem[] = []
   if (tangled) {
     problems.push({
       severity: 'error', code: 'wire.too_many', ...tangled.origin,

@@ -1,5 +1,6 @@
 import type { Assemble, AssembledFlow, Assembly } from '../compile/assemble.ts'
 import type { Catalogue } from '../compile/catalogue.ts'
+import { propertyOf } from '../compile/check-document.ts'
 import { globalEnv, lookUpEnv, lookUpTabEnv, substituteProperties, type Surroundings } from '../compile/env.ts'
 import type { EnvEntry, Estate, FlowNode } from '../compile/flow.ts'
 import { sha256 } from '../compile/hash.ts'
@@ -285,7 +286,10 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
     // Credentials are known only now: a config that names an environment entry is filled in again.
     if (!node.definition || !/\$[{(]/.test(JSON.stringify(node.properties))) return known
     const properties = substituteProperties(node.properties, (name) => lookUpEnv(node, name, around)) as Record<string, unknown>
-    return parts.catalogue.configure(node.definition, properties).config
+    const { config, errors } = parts.catalogue.configure(node.definition, properties)
+    const [error] = errors
+    if (error) throw fault('config.invalid', { property: propertyOf(error), message: `“${propertyOf(error)}” ${error.message ?? 'is not valid'}, as the environment fills it in.` })
+    return config
   }
 
   function deadlineOf(assembled: AssembledFlow, around: Surroundings): number {

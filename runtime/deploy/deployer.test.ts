@@ -82,6 +82,14 @@ describe('a deploy', () => {
     }
   })
 
+  test('refuses a secret that does not fit where it is filled in, without saying it', async () => {
+    bare = bareDeployer({})
+    const nodes = [{ id: 'a', type: 'tab', label: 'a', env: [{ name: 'URL', type: 'cred', value: '' }] }, { id: 'in', type: 'http in', z: 'a', url: '${URL}', wires: [['r']] }, { id: 'r', type: 'reply', z: 'a', wires: [] }]
+    const refused = await bare.deploy(nodes, { a: { URL: 12_345 } })
+    expect(refused).toMatchObject({ ok: false, problems: [{ code: 'config.invalid', flow: 'a', node: 'in', property: 'url' }] })
+    expect(JSON.stringify(refused)).not.toContain('12345')
+  })
+
   test('brings secrets of a subflow instance to its inside, each instance its own', async () => {
     bare = bareDeployer({})
     const template = [{ id: 'S', type: 'subflow', name: 'S', in: [{ wires: [{ id: 's' }] }], out: [{ wires: [{ id: 's', port: 0 }] }], env: [{ name: 'TOKEN', type: 'cred', value: '' }] }, { id: 's', type: 'env', z: 'S', name: 'TOKEN', wires: [[]] }]
