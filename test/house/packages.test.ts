@@ -7,7 +7,7 @@ interface Manifest {
   readonly devDependencies: Record<string, string>
 }
 interface Lock {
-  readonly packages: Record<string, { resolved?: string; integrity?: string; link?: boolean; version?: string; inBundle?: boolean }>
+  readonly packages: Record<string, { resolved?: string; integrity?: string; link?: boolean; version?: string; inBundle?: boolean; dependencies?: Record<string, string>; optionalDependencies?: Record<string, string> }>
 }
 
 const manifest = JSON.parse(readSource('package.json')) as Manifest
@@ -27,6 +27,17 @@ test('the lock file holds a checksum of every package', () => {
   expect(Object.entries(lock.packages).filter(([name, entry]) => name !== '' && !entry.link && !entry.inBundle && !entry.integrity).map(([name]) => name)).toEqual([])
 })
 
+// An npm that could not find the builds for other platforms leaves them out silently, and `npm ci` then refuses everywhere.
+test('the lock file knows every package that another one names, those for other platforms too', () => {
+  const unknown: string[] = []
+  for (const [path, entry] of Object.entries(lock.packages)) {
+    for (const name of Object.keys({ ...entry.dependencies, ...entry.optionalDependencies })) {
+      if (!foldersAbove(path).some((folder) => `${folder}node_modules/${name}` in lock.packages)) unknown.push(`${path}: ${name}`)
+    }
+  }
+  expect(unknown).toEqual([])
+})
+
 test('what the server imports is a dependency, what only tests import is not', () => {
   const missing: string[] = []
   for (const file of files) {
@@ -39,3 +50,10 @@ test('what the server imports is a dependency, what only tests import is not', (
   }
   expect(missing.filter((line) => !line.startsWith('test/house/'))).toEqual([])
 })
+
+/** Where Node looks for a package that `path` imports, as prefixes of lock file entries: its own folder first, the project's last. */
+function foldersAbove(path: string): string[] {
+  const folders = ['']
+  for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('node_modules/') - 1))) folders.unshift(`${at}/`)
+  return folders
+}
