@@ -2,6 +2,7 @@ import { fault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { Sends } from '../../runtime/core/step.ts'
+import { whenAborted } from '../../runtime/core/when-aborted.ts'
 
 export type Port = 'out' | 'dropped'
 
@@ -45,7 +46,7 @@ export class Waiting {
       const held: Held = { message, release: () => settle({ out: message }), drop: (to) => settle(to && { [to]: message }) }
       this.#held.add(held)
       undo = wait(held)
-      stopListening = onAbort(run, () => settle(undefined))
+      stopListening = whenAborted(run, () => settle(undefined))
       if (!this.#held.has(held)) undo()
     })
   }
@@ -62,17 +63,6 @@ export class Waiting {
   clear(): void {
     for (const held of this.#held) held.drop()
   }
-}
-
-function onAbort(run: Run, listener: () => void): () => void {
-  if (run.onAbort) return run.onAbort(listener)
-  const { signal } = run
-  if (signal.aborted) {
-    listener()
-    return () => {}
-  }
-  signal.addEventListener('abort', listener, { once: true })
-  return () => signal.removeEventListener('abort', listener)
 }
 
 /** How many messages `msg.flush` asks for. */

@@ -1,3 +1,4 @@
+import { isHeaderName } from '../../runtime/core/header-name.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import { areUntouchedUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
@@ -39,7 +40,7 @@ export const httpResponse = defineNode<HttpResponseConfig, never>({
   },
   check(config) {
     return Object.keys(config.headers)
-      .filter((name) => !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) // token, RFC 9110 §5.6.2
+      .filter((name) => !isHeaderName(name))
       .map((name) => ({ code: 'header.name', property: 'headers', message: `“${name}” is not a header name.`, remedy: 'Use letters, digits and hyphens.' }))
   },
   compile({ statusCode, headers }) {

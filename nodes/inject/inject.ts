@@ -3,7 +3,7 @@ import type { Entry } from '../../runtime/core/entry.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
-import { parseMessagePath, PathError, type PropertyPath, setProperty } from '../../runtime/core/property.ts'
+import { parseMessagePath, type PropertyPath, setProperty } from '../../runtime/core/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { checkTypedValue, compileTypedValue, type TypedValue } from '../../runtime/core/typed-value.ts'
 
@@ -112,12 +112,8 @@ async function compileProps(props: readonly Prop[], scope: Scope): Promise<Fill>
 
 function checkProp({ p, v, vt }: Prop): NodeProblem | undefined {
   if (p === '') return undefined
-  try {
-    parseMessagePath(p)
-  } catch (error) {
-    if (!(error instanceof PathError)) throw error
-    return { code: 'value.path', property: 'props', message: error.message, remedy: 'Write it like payload.items[0].name.' }
-  }
+  const problem = checkTypedValue(p, 'msg', 'props')
+  if (problem) return problem
   const isVariable = typeof v === 'string' && /^\$\{[^}]+\}$/.test(v)
   if (isVariable || (vt === 'jsonata' && (v ?? '') === '')) return undefined
   return checkTypedValue(v ?? '', vt ?? 'str', 'props')

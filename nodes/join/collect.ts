@@ -4,6 +4,7 @@ import type { Scope } from '../../runtime/core/node.ts'
 import { getProperty, parseMessagePath, type PropertyPath, setProperty } from '../../runtime/core/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { Result, Step } from '../../runtime/core/step.ts'
+import { whenAborted } from '../../runtime/core/when-aborted.ts'
 import { addField, addItem, addMerged, assemble, type Build, type Group } from './group.ts'
 import { type JoinConfig, partsLimit } from './config.ts'
 import { toJoiner } from './joiner.ts'
@@ -114,7 +115,7 @@ export function collectStep(config: JoinConfig, scope: Scope): Step<'out'> {
         resolve(result && { out: result })
       }
       group.expire = expire
-      stopListening = onAbort(run, () => forget(groups, id))
+      stopListening = whenAborted(run, () => forget(groups, id))
     })
   }
 
@@ -191,11 +192,4 @@ function withoutParts(message: Message): Message {
 function countOf(count: unknown): number | undefined {
   const number = Number(count)
   return count === undefined || count === null || Number.isNaN(number) || number <= 0 ? undefined : number
-}
-
-function onAbort(run: Run, listener: () => void): () => void {
-  if (run.onAbort) return run.onAbort(listener)
-  const { signal } = run
-  signal.addEventListener('abort', listener, { once: true })
-  return () => signal.removeEventListener('abort', listener)
 }

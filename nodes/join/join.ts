@@ -1,5 +1,4 @@
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-import { parseMessagePath, PathError } from '../../runtime/core/property.ts'
 import { checkTypedValue } from '../../runtime/core/typed-value.ts'
 import { collectStep } from './collect.ts'
 import { type JoinConfig, partsLimit } from './config.ts'
@@ -60,21 +59,11 @@ export const join = defineNode<JoinConfig, 'out'>({
       problems.push(checkTypedValue(config.reduceInit, config.reduceInitType, 'reduceInit'))
     }
     if (config.mode === 'custom') {
-      problems.push(checkPath(config.property, 'property'))
-      if (config.build === 'object') problems.push(checkPath(config.key, 'key'))
+      problems.push(checkTypedValue(config.property, 'msg', 'property'))
+      if (config.build === 'object') problems.push(checkTypedValue(config.key, 'msg', 'key'))
       if (toJoiner(config) === undefined) problems.push({ code: 'join.joiner', property: 'joiner', message: `“${config.joiner}” is not a JSON array of bytes.`, remedy: 'Write it like [13, 10].' })
     }
     return problems.filter((problem) => problem !== undefined)
   },
   compile: (config, scope) => (config.mode === 'reduce' ? reduceStep(config, scope) : collectStep(config, scope)),
 })
-
-function checkPath(path: string, property: string): NodeProblem | undefined {
-  try {
-    parseMessagePath(path)
-    return undefined
-  } catch (error) {
-    if (!(error instanceof PathError)) throw error
-    return { code: 'value.path', property, message: error.message, remedy: 'Write it like payload.items[0].name.' }
-  }
-}

@@ -14,7 +14,7 @@ export const linkOut = defineNode<LinkOutConfig, never>({
   icon: 'link-out.svg',
   stockForm: 'common/60-link',
   outputs: [],
-  faults: ['flow.target_missing'],
+  faults: ['step.config'],
   config: {
     type: 'object',
     properties: {

@@ -1,4 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
+import { isHeaderName } from '../../runtime/core/header-name.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parseMessagePath } from '../../runtime/core/property.ts'
@@ -68,8 +69,7 @@ export const respond = defineNode<RespondConfig, never>({
     for (const { name, value, valueType } of config.headers) {
       if (name.trim() === '') continue
       problems.push(checkTypedValue(value, valueType, 'headers'))
-      // token, RFC 9110 §5.6.2
-      if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name.trim())) problems.push({ code: 'header.name', property: 'headers', message: `“${name}” is not a header name.`, remedy: 'Use letters, digits and hyphens.' })
+      if (!isHeaderName(name.trim())) problems.push({ code: 'header.name', property: 'headers', message: `“${name}” is not a header name.`, remedy: 'Use letters, digits and hyphens.' })
     }
     return problems.filter((problem) => problem !== undefined)
   },

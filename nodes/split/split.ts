@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-import { getProperty, parseMessagePath, PathError, setProperty } from '../../runtime/core/property.ts'
+import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
+import { checkTypedValue } from '../../runtime/core/typed-value.ts'
 import { type Cut, cutBytes, cutList, cutText, within } from './pieces.ts'
 
 export interface SplitConfig {
@@ -60,13 +61,8 @@ export const split = defineNode<SplitConfig, 'out'>({
       problems.push({ code: 'split.separator', property: 'splt', message: `“${config.splt}” is not ${what}.`, remedy: config.spltType === 'bin' ? 'Write it like [13, 10].' : 'Enter a whole number.' })
     }
     for (const property of ['property', 'addname'] as const) {
-      if (config[property] === '') continue
-      try {
-        parseMessagePath(config[property])
-      } catch (error) {
-        if (!(error instanceof PathError)) throw error
-        problems.push({ code: 'value.path', property, message: error.message, remedy: 'Write it like payload.items[0].name.' })
-      }
+      const problem = config[property] === '' ? undefined : checkTypedValue(config[property], 'msg', property)
+      if (problem) problems.push(problem)
     }
     return problems
   },
