@@ -78,7 +78,8 @@ describe('JSON Schema that came in with a message', () => {
       fc.record({ if: tie('any'), then: tie('any'), else: tie('any') }),
     ),
   })).any
-  const data = fc.oneof(value, fc.record({ a: value, b: value }, { requiredKeys: [] }), fc.array(value))
+  // Objects without a prototype differ from others for Ajv; parsed JSON has none of them.
+  const data = fc.oneof(value, fc.record({ a: value, b: value }, { requiredKeys: [] }), fc.array(value)).map((made) => JSON.parse(JSON.stringify(made)) as unknown)
 
   it('says valid when Ajv does', () => {
     const ajv = new Ajv({ strict: false })
