@@ -9,7 +9,7 @@ import type { Log } from '../../runtime/core/log.ts'
 import type { NodeDefinition } from '../../runtime/core/node.ts'
 import { splitFlows } from '../../runtime/compile/split.ts'
 import { openControl, type OpenControl } from '../open-control.ts'
-import { extractCredentials, untouched, type CredentialKinds } from './extract.ts'
+import { extractCredentials, toEditorView, untouched, type CredentialKinds } from './extract.ts'
 
 let dataDir: string
 let control: OpenControl
@@ -116,6 +116,16 @@ test('the map of global-config shows no values, and takes changes name by name',
   expect(await control.flows.credentials('global-config', 'g')).toEqual({ map: { A: untouched, has_A: true, B: untouched, has_B: true } })
   await deploy(config({ A: untouched, has_A: true }))
   expect(await control.flows.credentials('global-config', 'g')).toEqual({ map: { A: untouched, has_A: true } })
+})
+
+test('a key that the form treats as text is never shown, and stays when the form sends its mark back', () => {
+  const kinds = { certdata: 'text', keydata: 'hidden' } as const
+  const node = (keydata: string) => [{ id: 'n', type: 'tls', credentials: { certdata: 'certificate', keydata } }]
+  const kept = extractCredentials(node(secret), new Map(), () => kinds).credentials
+  const view = toEditorView('tls', kept.get('n'), kinds)
+  expect(view).toEqual({ certdata: 'certificate', keydata: untouched })
+  expect(extractCredentials(node(view.keydata as string), kept, () => kinds).credentials).toEqual(kept)
+  expect(extractCredentials(node(''), kept, () => kinds).credentials.get('n')).toEqual({ certdata: 'certificate' })
 })
 
 const kindsOf = (type: string): CredentialKinds | null | undefined => ({ call: { user: 'text', password: 'password' } as const, plain: null })[type]

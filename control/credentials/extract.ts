@@ -1,7 +1,7 @@
 import type { EditorNode } from '../../runtime/core/flow.ts'
 
 export type NodeCredentials = Readonly<Record<string, unknown>>
-export type CredentialKinds = Readonly<Record<string, 'text' | 'password'>>
+export type CredentialKinds = Readonly<Record<string, 'text' | 'password' | 'hidden'>>
 
 /** What the editor sends in place of a password that was not touched. */
 export const untouched = '__PWRD__'
@@ -115,7 +115,9 @@ export function toEditorView(type: string, saved: NodeCredentials | undefined, k
     return fromEntries(view)
   }
   for (const [name, kind] of Object.entries(kinds ?? {})) {
-    if (kind === 'password') view.push([`has_${name}`, has(saved[name])])
+    // The form sends the mark back, which leaves the secret as it is.
+    if (kind === 'hidden') view.push([name, has(saved[name]) ? untouched : ''])
+    else if (kind === 'password') view.push([`has_${name}`, has(saved[name])])
     else view.push([name, saved[name] ?? ''])
   }
   return fromEntries(view)

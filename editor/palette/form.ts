@@ -61,7 +61,7 @@ export function toForm(definition: NodeDefinition, chinese: FieldTexts): FormDes
     label: definition.label,
     summary: definition.summary,
     fields: toFields(definition.config, chinese, ''),
-    credentials: definition.credentials ?? {},
+    credentials: Object.fromEntries(Object.entries(definition.credentials ?? {}).map(([name, kind]) => [name, kind === 'text' ? 'text' : 'password'])),
   }
 }
 

@@ -26,7 +26,7 @@ export const tlsConfig = defineNode<TlsConfigConfig, never>({
   configNode: true,
   inputs: 0,
   outputs: [],
-  credentials: { certdata: 'text', keydata: 'text', cadata: 'text', p12data: 'text', passphrase: 'password' },
+  credentials: { certdata: 'text', keydata: 'hidden', cadata: 'text', p12data: 'hidden', passphrase: 'password' },
   config: {
     type: 'object',
     properties: {

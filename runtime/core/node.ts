@@ -39,8 +39,11 @@ export interface NodeDefinition<Config = any, Port extends string = string> {
   readonly color?: string
   /** Own properties only; Node-RED's common ones (`id type z name x y wires g d info env l`) are not listed. */
   readonly config: JsonSchema
-  /** Secret properties kept apart from the flow JSON, as Node-RED's `credentials`. */
-  readonly credentials?: Readonly<Record<string, 'text' | 'password'>>
+  /**
+   * Secret properties kept apart from the flow JSON, as Node-RED's `credentials`: `text` is shown to whoever may
+   * read flows, `password` never. `hidden` is never shown either, in a form that treats it as text.
+   */
+  readonly credentials?: Readonly<Record<string, 'text' | 'password' | 'hidden'>>
   /** 0 for entries; default 1. */
   readonly inputs?: 0 | 1
   /** Port names in the order of `wires`. A function when they depend on the config. */
@@ -50,6 +53,10 @@ export interface NodeDefinition<Config = any, Port extends string = string> {
    * without extension (`network/21-httpin`). Absent: the form is made from `config`.
    */
   readonly stockForm?: string
+  /** Properties that the stock form does not know and that are edited below it. */
+  readonly stockFormFields?: readonly string[]
+  /** Values, each with its label, that selects of the stock form lack, by property. */
+  readonly stockFormChoices?: Readonly<Record<string, readonly (readonly [value: string, label: string])[]>>
   /** True for a config node (has no place on the canvas). */
   readonly configNode?: boolean
   /** Faults this node can raise, for its docs page. */
