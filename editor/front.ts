@@ -6,7 +6,7 @@ import { Refused, type Control, type User } from '../control/contract.ts'
 import type { EditorNode } from '../runtime/core/flow.ts'
 import { readBody, readJson } from '../portal/web/body.ts'
 import { redirect, sendJson, sendText } from '../portal/web/reply.ts'
-import { identify, isSameOrigin, mayUse, sessionMs, toEndedSessionCookie, toSessionCookie } from '../portal/web/session.ts'
+import { identify, isSameOrigin, mayUse, toEndedSessionCookie, toSessionCookie } from '../portal/web/session.ts'
 import { setSecurityHeaders } from '../portal/web/security-headers.ts'
 import type { EditorHost } from './host.ts'
 import { toEditorRefusal } from './runtime-api/refusal.ts'
@@ -18,6 +18,10 @@ export interface EditorFrontOptions {
   readonly basePath: string
   /** True when browsers reach this port by TLS. */
   readonly secure: boolean
+  /** How long a sign-in lasts, ms. */
+  readonly sessionMs: number
+  /** Address of whoever asks, for counting failed sign-ins. */
+  clientOf(request: IncomingMessage): string
 }
 
 /** What is posted; nothing in it is believed before it was looked at. */
@@ -39,7 +43,7 @@ const publicFiles = /^(red|vendor|theme|types)\/|^favicon\.ico$/
  * stock application.
  */
 export function createEditorFront(options: EditorFrontOptions) {
-  const { control, host, secure } = options
+  const { control, host, secure, sessionMs } = options
 
   return async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     setSecurityHeaders(response, 'editor', secure)
@@ -118,15 +122,15 @@ export function createEditorFront(options: EditorFrontOptions) {
     const fields = await readFields(request)
     const { username, password } = fields
     const user = username && password && fields.grant_type === 'password'
-      ? await control.users.authenticate(username, password, request.socket.remoteAddress ?? '')
+      ? await control.users.authenticate(username, password, options.clientOf(request))
       : undefined
     // Status and body as oauth2orize gives them: Node-RED tooling looks at both.
     if (!user) return sendJson(response, 403, { error: 'invalid_grant', error_description: 'Invalid resource owner credentials' })
     const { token } = await control.users.issueToken(user.name, 'editor', sessionMs)
     // The editor's own dialog renews the page session as well, so that its next reload does not ask again.
-    if (isSameOrigin(request)) response.setHeader('set-cookie', toSessionCookie(token, secure))
+    if (isSameOrigin(request)) response.setHeader('set-cookie', toSessionCookie(token, { ttlMs: sessionMs, secure }))
     response.setHeader('cache-control', 'no-store')
-    sendJson(response, 200, { access_token: token, expires_in: sessionMs / 1000, token_type: 'Bearer' })
+    sendJson(response, 200, { access_token: token, expires_in: Math.floor(sessionMs / 1000), token_type: 'Bearer' })
   }
 
   async function signOut(request: IncomingMessage, response: ServerResponse, token: string): Promise<true> {

@@ -28,7 +28,10 @@ beforeAll(async () => {
   control = createFakeControl()
   server = createControlServer({
     control, definitions, notYet: ['exec'],
-    options: { host: '127.0.0.1', port: 0, dataDir, gatewayUrls: () => ['http://127.0.0.1:9'] },
+    options: {
+      host: '127.0.0.1', port: 0, dataDir, gatewayUrls: () => ['http://127.0.0.1:9'], sessionMs: 600_000,
+      clientOf: (request) => String(request.headers['x-forwarded-for'] ?? request.socket.remoteAddress),
+    },
     handlers: { '/sync/': (_request, response) => response.end('sync') },
   })
   base = (await server.listen()).url
@@ -96,6 +99,22 @@ test('Node-RED tooling signs in, reads and writes flows by the standard admin AP
   const next = await call('editor/flows', { method: 'POST', headers: { ...headers, 'node-red-api-version': 'v2' }, body: JSON.stringify({ flows: [{ ...tab, label: 'Two' }], rev: v2.rev }) })
   expect(await next.json()).toMatchObject({ rev: expect.not.stringContaining(v2.rev), release: 2 })
   expect(control.deploys.at(-1)).toMatchObject({ user: 'eve', rev: v2.rev })
+})
+
+test('an attempt to sign in counts against the address that the server is told to see, by the editor, the page and the API', async () => {
+  control.signInsFrom.length = 0
+  const from = (address: string) => ({ 'x-forwarded-for': address, origin: base.slice(0, -1), 'content-type': 'application/json' })
+  await call('editor/auth/token', { method: 'POST', headers: from('192.0.2.1'), body: JSON.stringify({ grant_type: 'password', username: 'eve', password: 'wrong' }) })
+  await call('api/v1/token', { method: 'POST', headers: from('192.0.2.2'), body: JSON.stringify({ name: 'eve', password: 'wrong' }) })
+  await call('sign-in', { method: 'POST', headers: { 'x-forwarded-for': '192.0.2.3', origin: base.slice(0, -1) }, body: new URLSearchParams({ name: 'eve', password: 'wrong' }) })
+  expect(control.signInsFrom).toEqual(['192.0.2.1', '192.0.2.2', '192.0.2.3'])
+})
+
+test('a sign-in lasts as long as the setting says, for tokens and cookies', async () => {
+  const token = await call('editor/auth/token', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ grant_type: 'password', username: 'eve', password: 'open sesame' }) })
+  expect(await token.json()).toMatchObject({ expires_in: 600 })
+  const page = await call('sign-in', { method: 'POST', headers: { origin: base.slice(0, -1) }, body: new URLSearchParams({ name: 'eve', password: 'open sesame' }) })
+  expect(page.headers.get('set-cookie')).toContain('Max-Age=600;')
 })
 
 test('a deploy on top of an outdated revision is answered so that the editor opens its merge dialog', async () => {

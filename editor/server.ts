@@ -6,6 +6,7 @@ import type { SecureContextOptions } from 'node:tls'
 import type { Control } from '../control/contract.ts'
 import type { NodeDefinition } from '../runtime/core/node.ts'
 import { createPortal, type SampleApi } from '../portal/portal.ts'
+import { defaultSessionMs } from '../portal/web/session.ts'
 import { createEditorFront } from './front.ts'
 import { guardUpgrade } from './guard-upgrade.ts'
 import { openEditorHost, type EditorHost } from './host.ts'
@@ -31,6 +32,10 @@ export interface ControlServerOptions {
     readonly samples?: readonly SampleApi[]
     /** True when browsers arrive by TLS that ends in front of this port. */
     readonly cookieSecure?: boolean
+    /** How long a sign-in lasts, ms; 12 hours if left out. */
+    readonly sessionMs?: number
+    /** Address of whoever asks, as trusted proxies tell it; failed sign-ins are counted against it. The peer's if left out. */
+    readonly clientOf?: (request: IncomingMessage) => string
   }
   /** Handlers by path prefix (`/sync/`): they see the request first and check it themselves. */
   readonly handlers?: Readonly<Record<string, RawHandler>>
@@ -52,9 +57,10 @@ export interface ControlServer {
 export function createControlServer({ control, definitions, notYet = [], options, handlers = {}, log }: ControlServerOptions): ControlServer {
   const basePath = options.basePath ?? '/editor/'
   const secure = options.cookieSecure ?? options.tls !== undefined
+  const { sessionMs = defaultSessionMs, clientOf = (request) => request.socket.remoteAddress ?? '' } = options
   const prefixes = Object.entries(handlers)
   const portal = createPortal({
-    control, definitions, notYet, secure, editorPath: basePath, gatewayUrls: options.gatewayUrls, samples: options.samples ?? [], log,
+    control, definitions, notYet, secure, sessionMs, clientOf, editorPath: basePath, gatewayUrls: options.gatewayUrls, samples: options.samples ?? [], log,
   })
   const server: Server = options.tls ? createTlsServer({ minVersion: 'TLSv1.2', ...options.tls }, handle) : createServer(handle)
   server.headersTimeout = 15_000
@@ -76,7 +82,7 @@ export function createControlServer({ control, definitions, notYet = [], options
     async listen() {
       guardUpgrade(server, `${basePath}comms`, secure)
       editor = await openEditorHost({ control, definitions, dir: join(options.dataDir, 'editor'), server, basePath, ...(log ? { log } : {}) })
-      front = createEditorFront({ control, host: editor, basePath, secure })
+      front = createEditorFront({ control, host: editor, basePath, secure, sessionMs, clientOf })
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject)
         server.listen(options.port, options.host, () => {

@@ -13,7 +13,7 @@ let base: string
 beforeAll(async () => {
   control = createFakeControl()
   portal = createPortal({
-    control, definitions: [], notYet: ['exec'], secure: false, editorPath: '/editor/', gatewayUrls: () => ['http://127.0.0.1:9/'],
+    control, definitions: [], notYet: ['exec'], secure: false, sessionMs: 3_600_000, clientOf: (request) => String(request.headers['x-client'] ?? 'peer'), editorPath: '/editor/', gatewayUrls: () => ['http://127.0.0.1:9/'],
     samples: [{ title: { en: 'Today', 'zh-TW': '今日' }, path: "/today?x='1" }],
   })
   server = createServer((request, response) => void portal.handle(request, response))

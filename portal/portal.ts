@@ -32,6 +32,10 @@ export interface PortalOptions {
   readonly definitions: readonly NodeDefinition[]
   readonly notYet: readonly string[]
   readonly secure: boolean
+  /** How long a sign-in lasts, ms. */
+  readonly sessionMs: number
+  /** Address of whoever asks, for counting failed sign-ins. */
+  clientOf(request: IncomingMessage): string
   readonly editorPath: string
   gatewayUrls(): readonly string[]
   readonly samples: readonly SampleApi[]
@@ -62,7 +66,7 @@ export function createPortal(options: PortalOptions): Portal {
     const exchange: Exchange = {
       request, response, method, url, ...identity,
       language: toLanguage(request.headers.cookie, request.headers['accept-language']),
-      from: request.socket.remoteAddress ?? '',
+      from: options.clientOf(request),
     }
     const isApi = url.pathname.startsWith('/api/')
     try {

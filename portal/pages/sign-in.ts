@@ -8,10 +8,10 @@ import type { Exchange } from '../web/exchange.ts'
 import { languageCookie } from '../web/language.ts'
 import { redirect, sendHtml } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
-import { sessionMs, toEndedSessionCookie, toSessionCookie } from '../web/session.ts'
+import { toEndedSessionCookie, toSessionCookie } from '../web/session.ts'
 
 /** Signing in and out, and choosing the language. */
-export function signInRoutes({ control, secure }: PortalOptions): PageRoute[] {
+export function signInRoutes({ control, secure, sessionMs }: PortalOptions): PageRoute[] {
   return [
     { method: 'GET', path: '/sign-in', access: 'public', handle: (exchange) => showSignIn(exchange, toNext(exchange.url.searchParams.get('next'))) },
     {
@@ -24,7 +24,7 @@ export function signInRoutes({ control, secure }: PortalOptions): PageRoute[] {
         if (!user) return showSignIn(exchange, next, name, true)
         if (exchange.token) await control.users.revokeToken(exchange.token) // never two sessions in one browser
         const { token } = await control.users.issueToken(user.name, 'page', sessionMs)
-        exchange.response.setHeader('set-cookie', toSessionCookie(token, secure))
+        exchange.response.setHeader('set-cookie', toSessionCookie(token, { ttlMs: sessionMs, secure }))
         redirect(exchange.response, next)
       },
     },

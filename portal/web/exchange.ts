@@ -10,7 +10,7 @@ export interface Exchange {
   /** Only path and query are to be trusted; the origin is a placeholder. */
   readonly url: URL
   readonly language: Language
-  /** Address of the peer: what failed sign-ins are counted against. */
+  /** Address of whoever asks: what failed sign-ins are counted against. */
   readonly from: string
   readonly user?: User
   /** The token the user came with; absent for nobody. */

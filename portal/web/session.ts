@@ -3,8 +3,16 @@ import { parseCookie, stringifySetCookie } from 'cookie'
 import type { Role, User, Users } from '../../control/contract.ts'
 import type { Access } from './router.ts'
 
-/** How long a page session lasts, ms. */
-export const sessionMs = 12 * 3600 * 1000
+/** How a sign-in is kept. */
+export interface Sessions {
+  /** How long one lasts, ms. */
+  readonly ttlMs: number
+  /** True when browsers reach this port by TLS. */
+  readonly secure: boolean
+}
+
+/** How long a sign-in lasts when nothing else is said, ms. */
+export const defaultSessionMs = 12 * 3600 * 1000
 
 export interface Identity {
   readonly user?: User
@@ -17,8 +25,8 @@ export function sessionCookieName(secure: boolean): string {
   return secure ? '__Host-sluice' : 'sluice'
 }
 
-export function toSessionCookie(token: string, secure: boolean): string {
-  return stringifySetCookie({ ...attributes(secure), value: token, maxAge: sessionMs / 1000 })
+export function toSessionCookie(token: string, { ttlMs, secure }: Sessions): string {
+  return stringifySetCookie({ ...attributes(secure), value: token, maxAge: Math.floor(ttlMs / 1000) })
 }
 
 export function toEndedSessionCookie(secure: boolean): string {

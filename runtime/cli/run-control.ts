@@ -3,6 +3,7 @@ import { createControlServer } from '../../editor/server.ts'
 import { definitions, notYet } from '../../nodes/index.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
+import { clientAddress, createTrust } from '../http/client-address.ts'
 import { loadTls, watchTls } from '../http/tls-files.ts'
 import type { Settings } from '../settings.ts'
 import { openLog } from '../telemetry/log.ts'
@@ -49,6 +50,7 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
   const { controlTlsCertFile: certFile, controlTlsKeyFile: keyFile, tlsMinVersion: minVersion } = settings
   const tlsFiles = certFile && keyFile ? { certFile, keyFile, minVersion } : undefined
   const tls = tlsFiles && loadTls(tlsFiles)
+  const trusts = createTrust(settings.trustedProxies)
   const server = createControlServer({
     control,
     definitions,
@@ -59,6 +61,8 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
       dataDir: settings.dataDir,
       gatewayUrls: () => urls.list(),
       samples: samples ? sampleApis : [],
+      sessionMs: settings.sessionTtlMs,
+      clientOf: ({ socket, headers }) => clientAddress(socket.remoteAddress ?? '', headers['x-forwarded-for']?.toString(), trusts),
       ...(tls ? { tls: { cert: tls.cert, key: tls.key, minVersion } } : {}),
     },
     handlers: {

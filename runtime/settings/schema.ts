@@ -83,8 +83,6 @@ export const settingSchemas: Readonly<Record<keyof Omit<Settings, 'flowEnvironme
 
   egressAllow: { ...names, default: [], section: 'Callouts', plane: 'gateway', expects: 'hosts or CIDR ranges, each with an optional :port, separated by commas', title: 'Private addresses that flows may call', description: 'Loopback, link-local, private and metadata addresses are refused unless listed: `10.1.0.0/16`, `db.internal:8443`, `[::1]:9000`.' },
   extraCaFiles: { ...names, default: [], section: 'Callouts', plane: 'gateway', expects: 'paths of PEM files, separated by commas', title: 'Certificate authorities trusted beside the public ones' },
-  upstreamTimeoutMs: { ...ms(1), default: 10_000, section: 'Callouts', plane: 'gateway', title: 'Time an upstream has to answer when the node does not say' },
-  upstreamLimitBytes: { ...bytes, default: 10_485_760, section: 'Callouts', plane: 'gateway', title: 'Largest answer taken when the node does not say' },
 
   flowEnv: { ...names, default: [], section: 'Flows and functions', plane: 'gateway', expects: 'names of environment variables, separated by commas', title: 'Environment variables that flows may read', description: 'Everything else of the environment is out of their reach.' },
   scriptTimeoutMs: { ...ms(1), default: 100, section: 'Flows and functions', plane: 'gateway', title: 'Processor time a function may use per call, off the serving thread' },

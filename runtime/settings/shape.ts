@@ -37,8 +37,6 @@ export interface Settings {
   readonly controlCaFile?: string
   readonly egressAllow: readonly string[]
   readonly extraCaFiles: readonly string[]
-  readonly upstreamTimeoutMs: number
-  readonly upstreamLimitBytes: number
   readonly flowEnv: readonly string[]
   /** Values of the variables that `flowEnv` names, as they were at the start. */
   readonly flowEnvironment: Readonly<Record<string, string>>

@@ -9,6 +9,8 @@ export interface FakeControl extends Control {
   findProblems: (nodes: readonly EditorNode[]) => readonly Problem[]
   readonly deploys: DeployInput[]
   readonly commands: GatewayCommand[]
+  /** Addresses that tried to sign in, in order. */
+  readonly signInsFrom: string[]
   answerCommand: (command: GatewayCommand) => { result?: unknown; error?: string }
   emit(event: ControlEvent): void
   addUser(name: string, role: Role, password: string): void
@@ -62,12 +64,14 @@ export function createFakeControl(): FakeControl {
   const control: FakeControl = {
     deploys: [],
     commands: [],
+    signInsFrom: [],
     findProblems: () => [],
     answerCommand: () => ({ result: {} }),
     emit: (event) => listeners.forEach((listener) => listener(event)),
     addUser: (name, role, password) => put({ name, role, disabled: false, createdAt: '2026-01-01T00:00:00.000Z' }, password),
     users: {
-      async authenticate(name, password) {
+      async authenticate(name, password, from) {
+        control.signInsFrom.push(from)
         const person = people.get(name)
         return person && !person.user.disabled && person.password === password ? person.user : undefined
       },
