@@ -8,9 +8,16 @@ import { splitFlows } from './split.ts'
 
 /** Everything that can be said about flow JSON without running it. Errors refuse a deploy. Never throws. */
 export function checkFlows(json: unknown, definitions: readonly NodeDefinition[], notYet: readonly NotYet[] = []): Problem[] {
-  const { nodes, problems } = readNodes(json)
+  return createCheck(definitions, notYet)(json)
+}
+
+/** {@link checkFlows} for many: validators are made once, and what was looked at before is known again. */
+export function createCheck(definitions: readonly NodeDefinition[], notYet: readonly NotYet[] = []): (json: unknown) => Problem[] {
   const assemble = createAssembler(createCatalogue(definitions, notYet))
-  return [...problems, ...assemble(toRevisions(nodes)).problems]
+  return (json) => {
+    const { nodes, problems } = readNodes(json)
+    return [...problems, ...assemble(toRevisions(nodes)).problems]
+  }
 }
 
 /** Flow JSON as content-hashed documents. */

@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { definitions, notYet } from '../../nodes/index.ts'
-import { checkFlows } from '../../runtime/compile/check.ts'
+import { createCheck } from '../../runtime/compile/check.ts'
 import { startGateway, toRelease, type TestGateway } from '../kit/gateway.ts'
 import { plausibleFlows } from './flow-arbitrary.ts'
 
+const check = createCheck(definitions, notYet)
 let gateway: TestGateway
 beforeAll(async () => {
   gateway = await startGateway()
@@ -15,7 +16,7 @@ test('a flow without errors at check can be linked, and its routes are there', a
   let linked = 0
   await fc.assert(
     fc.asyncProperty(plausibleFlows, async (nodes) => {
-      const errors = checkFlows(nodes, definitions, notYet).filter((problem) => problem.severity === 'error')
+      const errors = check(nodes).filter((problem) => problem.severity === 'error')
       const result = await gateway.gateway.deployer.prepare(toRelease(1, nodes))
       if (errors.length > 0) {
         // What check refuses is refused at deploy as well: nothing gets in by the other door.
@@ -23,7 +24,11 @@ test('a flow without errors at check can be linked, and its routes are there', a
         return
       }
       expect(result).toMatchObject({ ok: true })
-      if (result.ok) await gateway.gateway.deployer.discard(result.prepared)
+      if (result.ok) gateway.gateway.deployer.commit(result.prepared)
+      for (const { type, url } of nodes) {
+        if (type !== 'http in') continue
+        expect(gateway.gateway.deployer.current()?.routes.find('GET', String(url), 'localhost').kind).toBe('found')
+      }
       linked++
     }),
     { numRuns: 100 },

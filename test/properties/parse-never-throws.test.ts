@@ -1,13 +1,15 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { definitions, notYet } from '../../nodes/index.ts'
-import { checkFlows } from '../../runtime/compile/check.ts'
+import { createCheck } from '../../runtime/compile/check.ts'
 import { brokenFlows, plausibleFlows } from './flow-arbitrary.ts'
+
+const check = createCheck(definitions, notYet)
 
 test('whatever JSON comes, the compiler answers with problems, never with a throw', () => {
   fc.assert(
     fc.property(brokenFlows, (json) => {
-      for (const problem of checkFlows(json, definitions, notYet)) {
+      for (const problem of check(json)) {
         expect(problem.code).toMatch(/^[a-z]+(\.[a-z_]+)+$/)
         expect(problem.message).not.toMatch(/undefined|\[object Object\]|NaN/)
         expect(problem.remedy.length).toBeGreaterThan(5)
@@ -25,5 +27,5 @@ test('a good flow with one value replaced by anything is answered with problems,
     node[names[property % names.length] as string] = value
     return copy
   })
-  fc.assert(fc.property(damaged, (nodes) => void checkFlows(nodes, definitions, notYet)), { numRuns: 500 })
+  fc.assert(fc.property(damaged, (nodes) => void check(nodes)), { numRuns: 500 })
 })
