@@ -39,7 +39,8 @@ function toTable(fields: readonly Field[]): string {
     const choices = field.choices ? ` One of ${field.choices.map((choice) => `\`${String(choice.value)}\``).join(', ')}.` : ''
     const range = field.minimum === undefined && field.maximum === undefined ? '' : ` From ${field.minimum ?? '…'} to ${field.maximum ?? '…'}.`
     const columns = field.columns && !field.plainRows ? ` Rows of ${field.columns.map((column) => `\`${column.name}\``).join(', ')}.` : ''
-    const text = `${field.hint?.en ?? field.label.en}${choices}${range}${columns}`
+    const inner = field.fields ? ` Holds ${field.fields.map((one) => `\`${one.name}\``).join(', ')}.` : ''
+    const text = `${field.hint?.en ?? field.label.en}${choices}${range}${columns}${inner}`
     return `| \`${field.name}\`${field.required ? ' (required)' : ''} | ${cell(text)} | ${cell(toDefault(field.default))} |`
   })
   return ['| property | meaning | default |', '|---|---|---|', ...rows].join('\n')

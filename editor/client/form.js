@@ -3,8 +3,8 @@
   const language = () => (RED.i18n.lang() === 'zh-TW' ? 'zh-TW' : 'en')
   const say = (text) => (text ? text[language()] || text.en : '')
   const words = {
-    en: { name: 'Name', add: 'add', required: (label) => `${label} must not be empty`, number: (label) => `${label} must be a number`, range: (label) => `${label} is out of range`, pattern: (label) => `${label} has the wrong form` },
-    'zh-TW': { name: '名稱', add: '新增', required: (label) => `${label}不可空白`, number: (label) => `${label}必須是數字`, range: (label) => `${label}超出範圍`, pattern: (label) => `${label}格式不正確` },
+    en: { name: 'Name', add: 'add', more: 'More for this node', required: (label) => `${label} must not be empty`, number: (label) => `${label} must be a number`, range: (label) => `${label} is out of range`, pattern: (label) => `${label} has the wrong form` },
+    'zh-TW': { name: '名稱', add: '新增', more: '此節點的其他設定', required: (label) => `${label}不可空白`, number: (label) => `${label}必須是數字`, range: (label) => `${label}超出範圍`, pattern: (label) => `${label}格式不正確` },
   }
   const w = () => words[language()]
   const modes = { code: 'ace/mode/javascript', json: 'ace/mode/json', multiline: 'ace/mode/text' }
@@ -12,8 +12,7 @@
   /** True, or a sentence: what the editor shows in the node's tooltip. */
   function validate(field, value) {
     const label = say(field.label)
-    const empty = value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)
-    if (empty) return field.required && field.kind !== 'table' ? w().required(label) : true
+    if (isEmpty(value)) return field.required && field.kind !== 'table' ? w().required(label) : true
     if (field.kind === 'number') {
       const number = Number(value)
       if (Number.isNaN(number) || (field.integer && !Number.isInteger(number))) return w().number(label)
@@ -82,6 +81,14 @@
         const editor = RED.editor.createEditor({ id: area.attr('id'), mode: modes[field.kind], value: text })
         const read = () => (field.kind === 'json' ? parse(editor.getValue(), value) : editor.getValue())
         return { read, close: () => editor.destroy() }
+      }
+      case 'list': {
+        const input = describe($('<input type="text">').attr({ id, spellcheck: false })).val(Array.isArray(value) ? value.join(', ') : (value ?? '')).appendTo(holder)
+        return { read: () => input.val().split(/[,\s]+/).filter((one) => one !== '') }
+      }
+      case 'group': {
+        const own = field.fields.map((inner) => [inner, makeInput(node, $('<div class="sluice-group"></div>').appendTo(holder), id, inner, value?.[inner.name])])
+        return { read: () => readGroup(own), close: () => own.forEach(([, input]) => input.close?.()) }
       }
       case 'table': return makeTable(holder, id, field, Array.isArray(value) ? value : [])
       default: {
@@ -168,6 +175,16 @@
     return { read }
   }
 
+  /** The group as an object without what was left empty; nothing when its first field is. */
+  function readGroup(own) {
+    const values = own.map(([inner, input]) => [inner.name, input.read()]).filter(([, value]) => !isEmpty(value) && value !== false)
+    return values[0]?.[0] === own[0][0].name ? Object.fromEntries(values) : undefined
+  }
+
+  function isEmpty(value) {
+    return value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0)
+  }
+
   function emptyRow(columns) {
     const row = {}
     for (const column of columns) {
@@ -184,6 +201,55 @@
   window.Sluice = {
     /** Answers for types of a stock file that are not offered here. */
     ignoreType() {},
+
+    /** Registers a type of a stock file, with fields below its form and choices in its selects. */
+    registerStockType(additions, stock) {
+      const inputs = new WeakMap()
+      const saved = (value) => (isEmpty(value) ? undefined : value)
+
+      function open() {
+        for (const [name, choices] of Object.entries(additions.choices)) {
+          const select = $(`#node-input-${name}`)
+          for (const [value, label] of choices) $('<option></option>').attr('value', value).text(label).appendTo(select)
+          if (choices.some(([value]) => value === this[name])) select.val(this[name])
+        }
+        stock.oneditprepare?.call(this)
+        if (additions.fields.length === 0) return
+        const isSet = additions.fields.some((field) => saved(this[field.name]) !== undefined && !same(this[field.name], field.default))
+        const more = $('<details class="sluice-more"></details>').prop('open', isSet).appendTo('#dialog-form')
+        $('<summary></summary>').text(w().more).appendTo(more)
+        inputs.set(this, additions.fields.map((field) => [field, makeInput(this, more, 'node-input-sluice', field, this[field.name] ?? field.default)]))
+      }
+
+      function save() {
+        let changed = stock.oneditsave?.call(this) === true
+        for (const [field, input] of inputs.get(this) || []) {
+          const value = saved(input.read())
+          if (same(saved(this[field.name]), value) || (this[field.name] === undefined && same(value, field.default))) continue
+          this[field.name] = value
+          changed = true
+        }
+        close.call(this)
+        return changed
+      }
+
+      function close() {
+        for (const [, input] of inputs.get(this) || []) input.close?.()
+        inputs.delete(this)
+      }
+
+      const own = Object.fromEntries(additions.fields.map((field) => [field.name, { value: undefined, validate: (value) => validate(field, value) }]))
+      RED.nodes.registerType(additions.type, {
+        ...stock,
+        defaults: { ...stock.defaults, ...own },
+        oneditprepare: open,
+        oneditsave: save,
+        oneditcancel() {
+          stock.oneditcancel?.call(this)
+          close.call(this)
+        },
+      })
+    },
 
     /** What `RED.nodes.registerType` wants, made from a description. */
     nodeDefinition(form) {

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { defineNode } from '../../runtime/core/node.ts'
 import { definitions } from '../../nodes/index.ts'
 import chineseFields from '../locales/zh-TW/fields.json' with { type: 'json' }
-import { toForm, type Field, type FieldTexts } from './form.ts'
-import { keepTypes, typesOfForm } from './stock-form.ts'
+import { toAdditions, toForm, type Field, type FieldTexts } from './form.ts'
+import { addFields, keepTypes, typesOfForm } from './stock-form.ts'
 import { toFormHtml } from './own-form.ts'
 
 const text = (en: string) => ({ en, 'zh-TW': en })
@@ -41,16 +41,25 @@ test('types that are not offered leave a stock form file with template and regis
   expect(kept).toContain(`Sluice.ignoreType("b",{})`)
 })
 
-test('every field of our own nodes has its Chinese texts', () => {
+test('a stock form gets the fields it lacks, and its registration goes through the page', () => {
+  const httpIn = definitions.find((one) => one.type === 'http in')!
+  const additions = toAdditions(httpIn, chineseFields['http in'])!
+  expect(additions.fields.map((field) => [field.name, field.kind])).toEqual([['host', 'text'], ['accepts', 'list'], ['bodyLimitBytes', 'number'], ['timeoutMs', 'number'], ['cors', 'group']])
+  const html = addFields(`<script>RED.nodes.registerType('http in',{a:1});RED.nodes.registerType('http response',{})</script>`, additions)
+  expect(html).toMatch(/Sluice\.registerStockType\(\{"type":"http in".*\},\{a:1\}\);RED\.nodes\.registerType\('http response'/)
+})
+
+test('every field of ours has its Chinese texts', () => {
   const missing: string[] = []
-  for (const definition of definitions.filter((one) => !one.stockForm)) {
+  for (const definition of definitions) {
     const own = (chineseFields as Record<string, FieldTexts>)[definition.type] ?? {}
     const visit = (field: Field, path: string) => {
       if (field.hint && field.hint.en === field.hint['zh-TW']) missing.push(`${definition.type}: ${path} description`)
       if (field.label.en === field.label['zh-TW'] && !/^[A-Z]+$/.test(field.label.en)) missing.push(`${definition.type}: ${path} title`)
-      for (const column of field.columns ?? []) visit(column, `${path}.${column.name}`)
+      for (const column of [...(field.columns ?? []), ...(field.fields ?? [])]) visit(column, `${path}.${column.name}`)
     }
-    for (const field of toForm(definition, own).fields) visit(field, field.name)
+    const fields = definition.stockForm ? (toAdditions(definition, own)?.fields ?? []) : toForm(definition, own).fields
+    for (const field of fields) visit(field, field.name)
   }
   expect(missing).toEqual([])
 })

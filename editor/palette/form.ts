@@ -3,7 +3,7 @@ import type { JsonSchema, NodeDefinition, Text } from '../../runtime/core/node.t
 /** How one property is edited. Plain data: the page builds the form from it. */
 export interface Field {
   readonly name: string
-  readonly kind: 'text' | 'multiline' | 'number' | 'boolean' | 'choice' | 'expression' | 'template' | 'code' | 'json' | 'table' | 'typed' | 'config'
+  readonly kind: 'text' | 'multiline' | 'number' | 'boolean' | 'choice' | 'expression' | 'template' | 'code' | 'json' | 'table' | 'typed' | 'config' | 'list' | 'group'
   readonly label: Text
   readonly hint?: Text
   readonly default: unknown
@@ -11,6 +11,8 @@ export interface Field {
   readonly choices?: readonly { readonly value: unknown; readonly label: Text }[]
   /** Columns of a table's rows. */
   readonly columns?: readonly Field[]
+  /** Fields inside a group; the first of them says whether the group is there at all. */
+  readonly fields?: readonly Field[]
   /** Rows are plain values, not objects. */
   readonly plainRows?: boolean
   /** Property that holds the type of a typed field, and the types it may have. */
@@ -40,6 +42,13 @@ export interface FormDescription {
   readonly credentials: Readonly<Record<string, 'text' | 'password'>>
 }
 
+/** What the page adds to a stock form. */
+export interface FormAdditions {
+  readonly type: string
+  readonly fields: readonly Field[]
+  readonly choices: NonNullable<NodeDefinition['stockFormChoices']>
+}
+
 /** Translations of field texts by property (`headers`, `headers.name` for a column). */
 export type FieldTexts = Readonly<Record<string, { readonly title?: string; readonly description?: string; readonly choices?: Readonly<Record<string, string>> }>>
 
@@ -63,6 +72,19 @@ export function toForm(definition: NodeDefinition, chinese: FieldTexts): FormDes
     fields: toFields(definition.config, chinese, ''),
     credentials: Object.fromEntries(Object.entries(definition.credentials ?? {}).map(([name, kind]) => [name, kind === 'text' ? 'text' : 'password'])),
   }
+}
+
+/** What a stock form lacks of a node's config; undefined when it lacks nothing. */
+export function toAdditions(definition: NodeDefinition, chinese: FieldTexts): FormAdditions | undefined {
+  const { stockFormFields: names = [], stockFormChoices: choices = {} } = definition
+  if (names.length === 0 && Object.keys(choices).length === 0) return undefined
+  const fields = toFields(definition.config, chinese, '').filter((field) => names.includes(field.name))
+  return { type: definition.type, fields: fields.map(withoutDefault), choices }
+}
+
+/** Stock flows do not have the property: a node that says nothing of it stays as it is. */
+function withoutDefault(field: Field): Field {
+  return field.kind === 'choice' ? field : { ...field, default: undefined }
 }
 
 /** Ports of a node as it is when it is dropped on the canvas. */
@@ -115,6 +137,7 @@ function toField(name: string, schema: JsonSchema, required: boolean, typeProper
     default: schema.default ?? emptyOf(kind),
     required,
     ...(kind === 'choice' ? { choices: choicesOf(schema, texts.choices ?? {}) } : {}),
+    ...(kind === 'group' ? { fields: toFields(schema, chinese, `${path}.`) } : {}),
     ...(kind === 'table' ? tableOf(items, chinese, path) : {}),
     ...(types ? { types, typeField: `${name}Type`, typeDefault: String(typeProperty?.default ?? types[0]) } : {}),
     ...(typeof schema.minimum === 'number' ? { minimum: schema.minimum } : {}),
@@ -140,6 +163,7 @@ function kindOf(schema: JsonSchema): Field['kind'] {
   const wanted = hintOf(schema).control
   if (typeof schema['x-config'] === 'string') return 'config'
   if (wanted === 'jsonata') return 'expression'
+  if (wanted === 'list' || wanted === 'group') return wanted
   if (wanted === 'expression' || wanted === 'template' || wanted === 'code' || wanted === 'multiline' || wanted === 'table') return wanted
   if (Array.isArray(schema.enum) || (Array.isArray(schema.oneOf) && schema.oneOf.every((one) => 'const' in (one as object)))) return 'choice'
   const type = Array.isArray(schema.type) ? schema.type.find((one) => one !== 'null') : schema.type
@@ -162,8 +186,8 @@ function choicesOf(schema: JsonSchema, chinese: Readonly<Record<string, string>>
 
 function emptyOf(kind: Field['kind']): unknown {
   if (kind === 'boolean') return false
-  if (kind === 'table') return []
-  return kind === 'number' || kind === 'json' ? null : ''
+  if (kind === 'table' || kind === 'list') return []
+  return kind === 'number' || kind === 'json' || kind === 'group' ? null : ''
 }
 
 /** A schema text is English, or already in both languages. */

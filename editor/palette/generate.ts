@@ -4,11 +4,11 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { NodeDefinition } from '../../runtime/core/node.ts'
 import { categories } from './categories.ts'
-import { toForm, type FieldTexts } from './form.ts'
+import { toAdditions, toForm, type FieldTexts } from './form.ts'
 import { folderOf, loadHelp } from './help.ts'
 import { mergeTexts, type Texts } from './merge-texts.ts'
 import { toFormHtml } from './own-form.ts'
-import { alwaysThere, keepTypes, stockExtras } from './stock-form.ts'
+import { addFields, alwaysThere, keepTypes, stockExtras } from './stock-form.ts'
 
 const require = createRequire(import.meta.url)
 const ownLocales = fileURLToPath(new URL('../locales/', import.meta.url))
@@ -60,7 +60,9 @@ async function writeStockNode(stockDir: string, coreNodesDir: string, form: stri
   const html = await readFile(join(stockDir, 'core', `${form}.html`), 'utf8')
   const folder = join(coreNodesDir, 'core', dirname(form))
   await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, `${basename(form)}.html`), keepTypes(html, types))
+  const chinese = await loadChineseFields()
+  const additions = definitions.filter((one) => types.has(one.type)).flatMap((one) => toAdditions(one, chinese[one.type] ?? {}) ?? [])
+  await writeFile(join(folder, `${basename(form)}.html`), additions.reduce(addFields, keepTypes(html, types)))
   const credentialsOf = (type: string) => definitions.find((definition) => definition.type === type)?.credentials
   await writeFile(join(folder, `${basename(form)}.js`), toStub([...types], credentialsOf))
 }
@@ -68,10 +70,14 @@ async function writeStockNode(stockDir: string, coreNodesDir: string, form: stri
 async function writeOwnNode(coreNodesDir: string, definition: NodeDefinition): Promise<void> {
   const folder = join(coreNodesDir, 'core', 'own')
   await mkdir(folder, { recursive: true })
-  const chinese = JSON.parse(await readFile(join(ownLocales, 'zh-TW', 'fields.json'), 'utf8')) as Record<string, FieldTexts>
+  const chinese = await loadChineseFields()
   const form = toForm(definition, chinese[definition.type] ?? {})
   await writeFile(join(folder, `${folderOf(definition.type)}.html`), toFormHtml(form, await loadHelp(definition)))
   await writeFile(join(folder, `${folderOf(definition.type)}.js`), toStub([definition.type], () => definition.credentials))
+}
+
+async function loadChineseFields(): Promise<Readonly<Record<string, FieldTexts>>> {
+  return JSON.parse(await readFile(join(ownLocales, 'zh-TW', 'fields.json'), 'utf8')) as Record<string, FieldTexts>
 }
 
 /** What the registry runs to learn of a type. It registers an empty function: this process starts no flow. */

@@ -23,6 +23,6 @@ function attribute(text: string): string {
 }
 
 /** JSON that may stand inside a script element: nothing in it can end the element. */
-function scriptJson(value: unknown): string {
+export function scriptJson(value: unknown): string {
   return JSON.stringify(value).replaceAll('<', '\\u003c').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
 }

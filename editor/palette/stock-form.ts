@@ -1,3 +1,6 @@
+import { scriptJson } from './own-form.ts'
+import type { FormAdditions } from './form.ts'
+
 /** What a stock edit form needs from the server besides its own files. Facts of the pinned Node-RED version. */
 export interface StockExtras {
   /** Settings that the form reads, by name. */
@@ -25,6 +28,13 @@ export const alwaysThere: ReadonlyMap<string, readonly string[]> = new Map([
   ['common/91-global-config', ['global-config']],
   ['common/98-unknown', ['unknown']],
 ])
+
+/** A stock form file whose registration of a type goes through the page's own, with what the form lacks. */
+export function addFields(html: string, additions: FormAdditions): string {
+  const quoted = additions.type.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  const call = new RegExp(`RED\\.nodes\\.registerType\\(\\s*(['"])${quoted}\\1`, 'g')
+  return html.replace(call, () => `Sluice.registerStockType(${scriptJson(additions)}`)
+}
 
 /** Types that a stock form file declares (its edit templates). */
 export function typesOfForm(html: string): string[] {

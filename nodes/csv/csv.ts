@@ -41,6 +41,7 @@ export const csv = defineNode<CsvConfig, 'out'>({
   summary: { en: 'Converts between CSV text and objects.', 'zh-TW': '在 CSV 文字與物件之間轉換。' },
   icon: 'parser-csv.svg',
   stockForm: 'parsers/70-CSV',
+  stockFormFields: ['encoding'],
   outputs: ['out'],
   faults: ['step.error', 'flow.sequence_too_large'],
   config: {
@@ -56,7 +57,7 @@ export const csv = defineNode<CsvConfig, 'out'>({
       strings: { type: 'boolean', default: true },
       include_empty_strings: { type: 'boolean', default: false },
       include_null_values: { type: 'boolean', default: false },
-      encoding: { type: 'string', default: 'utf8', description: 'Of bytes: utf8, big5; msg.encoding wins.' },
+      encoding: { type: 'string', default: 'utf8', title: 'Encoding of bytes', description: 'utf8, big5; msg.encoding wins.' },
     },
   },
   migrate(config) {

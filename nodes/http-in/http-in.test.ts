@@ -18,6 +18,10 @@ describe('http in', () => {
     })
   })
 
+  it('takes what the fields below the stock form write: lists, and nothing for what was left empty', async () => {
+    expect(await entryOf({ url: '/a', method: 'all', accepts: [], cors: { origins: ['*'] } })).toEqual({ on: 'http', method: 'ALL', path: '/a', cors: { origins: '*' } })
+  })
+
   it.each([
     [{ url: '' }, 'route.no_path'],
     [{ url: 'https://x.example/a' }, 'route.path'],
@@ -27,6 +31,8 @@ describe('http in', () => {
     [{ url: '/a', method: 'brew' }, 'config.invalid'],
     [{ url: '/a', accepts: ['json'] }, 'config.invalid'],
     [{ url: '/a', cors: { origins: '*', credentials: true } }, 'cors.wildcard'],
+    [{ url: '/a', cors: { origins: ['app.example.org'] } }, 'cors.origin'],
+    [{ url: '/a', cors: { origins: ['https://app.example.org/'] } }, 'cors.origin'],
     [{ url: '/a', upload: true, skipBodyParsing: true }, 'route.upload_raw'],
   ])('says what is wrong with %j', (config, code) => {
     expect(checkNode(httpIn, config)).toMatchObject([{ code }])

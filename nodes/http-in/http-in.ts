@@ -3,7 +3,7 @@ import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 
 const methods: readonly Method[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'ALL']
 
-/** Node-RED's properties, and the ones of ours that its form does not show (host, cors, limits). */
+/** Node-RED's properties, and the ones of ours that are edited below its form (host, cors, limits). */
 export interface HttpInConfig {
   readonly url: string
   readonly method: Method
@@ -28,6 +28,8 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
   },
   icon: 'white-globe.svg',
   stockForm: 'network/21-httpin',
+  stockFormFields: ['host', 'accepts', 'bodyLimitBytes', 'timeoutMs', 'cors'],
+  stockFormChoices: { method: [['head', 'HEAD'], ['options', 'OPTIONS'], ['all', 'ALL']] },
   inputs: 0,
   outputs: ['out'],
   faults: ['body.malformed', 'body.too_large', 'body.unsupported', 'method.none', 'route.none'],
@@ -38,24 +40,32 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
       method: { enum: methods, default: 'GET' },
       upload: { type: 'boolean', default: false, description: 'Take multipart file uploads (msg.req.files).' },
       skipBodyParsing: { type: 'boolean', default: false, description: 'Give the body as bytes and do not look inside.' },
-      host: { type: 'string', description: 'Answer this host name only.' },
+      host: { type: 'string', title: 'Host name', description: 'Answer this host name only, such as api.example.org. Empty: every one.' },
+      accepts: {
+        type: 'array', items: { type: 'string', pattern: '^[^/\\s]+/[^/\\s]+$' }, 'x-form': 'list', title: 'Content types taken',
+        description: 'Such as application/json, image/*; others get 415. Empty: all.',
+      },
+      bodyLimitBytes: { type: 'integer', minimum: 0, title: 'Largest request body (bytes)', description: 'Empty: the limit of the gateway.' },
+      timeoutMs: { type: 'integer', minimum: 1, title: 'Deadline (ms)', description: 'Longest time a run that enters here may take. Empty: that of the flow.' },
       cors: {
         type: 'object',
         properties: {
-          origins: { anyOf: [{ const: '*' }, { type: 'array', items: { type: 'string' }, minItems: 1 }] },
-          methods: { type: 'array', items: { type: 'string' } },
-          headers: { type: 'array', items: { type: 'string' } },
-          exposed: { type: 'array', items: { type: 'string' } },
-          credentials: { type: 'boolean' },
-          maxAgeSeconds: { type: 'integer', minimum: 0 },
+          origins: {
+            anyOf: [{ const: '*' }, { type: 'array', items: { type: 'string' }, minItems: 1 }], 'x-form': 'list', title: 'Origins',
+            description: 'https://app.example.org, http://localhost:3000; * for every page. Empty: no CORS.',
+          },
+          credentials: { type: 'boolean', title: 'With cookies and other credentials', description: 'Not together with *.' },
+          methods: { type: 'array', items: { type: 'string' }, 'x-form': 'list', title: 'Methods', description: 'Empty: those that the path answers.' },
+          headers: { type: 'array', items: { type: 'string' }, 'x-form': 'list', title: 'Request headers', description: 'Empty: those that are asked for.' },
+          exposed: { type: 'array', items: { type: 'string' }, 'x-form': 'list', title: 'Response headers that pages may read', description: 'Beside the usual ones, such as X-Total-Count.' },
+          maxAgeSeconds: { type: 'integer', minimum: 0, title: 'Browsers remember the answer for (seconds)', description: 'Empty: their own time, 5 seconds for most.' },
         },
         required: ['origins'],
         additionalProperties: false,
+        'x-form': 'group',
+        title: 'CORS',
         description: 'Which web pages of other origins may call this API.',
       },
-      bodyLimitBytes: { type: 'integer', minimum: 0, description: 'Largest request body; default: the limit of the gateway.' },
-      accepts: { type: 'array', items: { type: 'string', pattern: '^[^/\\s]+/[^/\\s]+$' }, description: 'Content types taken, such as application/json or image/*.' },
-      timeoutMs: { type: 'integer', minimum: 1, description: 'Deadline of a run that enters here.' },
     },
   },
   migrate(config) {
@@ -66,9 +76,11 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
     migrated.skipBodyParsing = skipBodyParsing === true || skipBodyParsing === 'true'
     for (const name of ['host', 'cors', 'accepts', 'bodyLimitBytes', 'timeoutMs']) {
       const value = migrated[name]
-      if (value === '' || value === null) delete migrated[name]
+      if (value === '' || value === null || (Array.isArray(value) && value.length === 0)) delete migrated[name]
       else if (/Bytes$|Ms$/.test(name) && typeof value === 'string' && Number.isFinite(Number(value))) migrated[name] = Number(value)
     }
+    const { cors } = migrated
+    if (isRecord(cors) && Array.isArray(cors.origins) && cors.origins.includes('*')) migrated.cors = { ...cors, origins: '*' }
     return migrated
   },
   check(config) {
@@ -91,6 +103,13 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
     if (config.cors?.origins === '*' && config.cors.credentials === true) {
       problems.push({ code: 'cors.wildcard', property: 'cors', message: 'CORS with credentials does not work for every origin (*).', remedy: 'List the origins that may send credentials.' })
     }
+    for (const origin of Array.isArray(config.cors?.origins) ? config.cors.origins : []) {
+      if (isOrigin(origin)) continue
+      problems.push({
+        code: 'cors.origin', property: 'cors', message: `“${origin}” is not an origin; no browser would ever send it.`,
+        remedy: 'Enter scheme, host and port only, such as https://app.example.org or http://localhost:3000.',
+      })
+    }
     if (config.upload && config.skipBodyParsing) {
       problems.push({ severity: 'warning', code: 'route.upload_raw', property: 'upload', message: 'File uploads are not read when the raw body is asked for.', remedy: 'Switch one of the two options off.' })
     }
@@ -112,3 +131,13 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
     }
   },
 })
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
+
+/** As browsers write it in the Origin header (RFC 6454 §7); `null` is what a page without an origin sends. */
+function isOrigin(text: string): boolean {
+  if (text === 'null') return true
+  return URL.canParse(text) && /^[a-z][a-z0-9+.-]*:\/\/[^/?#@]+$/.test(text) && !/[A-Z]/.test(text) && !/:$/.test(text)
+}

@@ -47,6 +47,7 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
   summary: { en: 'Sends an HTTP request and returns the response.', 'zh-TW': '送出 HTTP 請求並回傳回應。' },
   icon: 'white-globe.svg',
   stockForm: 'network/21-httprequest',
+  stockFormFields: ['responseLimitBytes'],
   credentials: { user: 'text', password: 'password' },
   outputs: ['out'],
   faults: [
@@ -74,7 +75,7 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
           properties: { keyType: { type: 'string', default: 'other' }, keyValue: { type: 'string', default: '' }, valueType: { type: 'string', default: 'other' }, valueValue: { type: 'string', default: '' } },
         },
       },
-      responseLimitBytes: { type: 'integer', minimum: 0, default: 52_428_800, description: 'Largest answer taken, unpacked.' },
+      responseLimitBytes: { type: 'integer', minimum: 0, default: 52_428_800, title: 'Response limit (bytes)', description: 'Largest answer taken, unpacked.' },
     },
   },
   migrate(config) {

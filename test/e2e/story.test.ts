@@ -145,6 +145,46 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
     await shot('06-mended')
   })
 
+  test('says below the stock form which pages may call the API, and what it takes', async () => {
+    const more = page.locator('.sluice-more')
+    await edit(httpIn, async () => {
+      expect(await more.getAttribute('open')).toBeNull()
+      await more.locator('summary').click()
+      await page.selectOption('#node-input-method', 'post')
+      await page.fill('#node-input-sluice-accepts', 'application/json')
+      await page.fill('#node-input-sluice-bodyLimitBytes', '100')
+      await page.fill('#node-input-sluice-cors-origins', 'https://app.example.org http://localhost:3000')
+      await page.check('#node-input-sluice-cors-credentials')
+      await shot('06-more')
+    })
+    expect(await deploy()).toMatchObject({ status: 200 })
+    const url = `${product.gateway}/story`
+    const origin = 'https://app.example.org'
+    const preflight = await fetch(url, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } })
+    expect([preflight.status, preflight.headers.get('access-control-allow-origin'), preflight.headers.get('access-control-allow-credentials')]).toEqual([204, origin, 'true'])
+    const json = { 'content-type': 'application/json', origin }
+    expect((await fetch(url, { method: 'POST', headers: json, body: '{}' })).headers.get('access-control-allow-origin')).toBe(origin)
+    expect((await fetch(url, { method: 'POST', headers: json, body: JSON.stringify('x'.repeat(100)) })).status).toBe(413)
+    expect((await fetch(url, { method: 'POST', headers: { 'content-type': 'text/plain' }, body: 'x' })).status).toBe(415)
+
+    // What was said stands in the form again; what is emptied is gone from the node.
+    await edit(httpIn, async () => {
+      expect(await more.getAttribute('open')).not.toBeNull()
+      expect(await page.inputValue('#node-input-sluice-cors-origins')).toBe('https://app.example.org, http://localhost:3000')
+      for (const field of ['accepts', 'bodyLimitBytes', 'cors-origins']) await page.fill(`#node-input-sluice-${field}`, '')
+      await page.selectOption('#node-input-method', 'all')
+    })
+    const node = await page.evaluate((id) => JSON.parse(JSON.stringify(RED.nodes.convertNode(RED.nodes.node(id)))) as object, httpIn)
+    for (const name of ['host', 'cors', 'accepts', 'bodyLimitBytes', 'timeoutMs']) expect(node).not.toHaveProperty(name)
+    expect(await deploy()).toMatchObject({ status: 200 })
+    expect((await fetch(url, { method: 'PUT' })).status).toBe(200)
+    await edit(httpIn, async () => {
+      expect(await page.inputValue('#node-input-method')).toBe('all')
+      await page.selectOption('#node-input-method', 'get')
+    })
+    expect(await deploy()).toMatchObject({ status: 200 })
+  })
+
   test('opens the form of a node of ours, in both languages', async () => {
     const callout = await drag('service callout', 360, 300)
     await page.evaluate((id) => RED.editor.edit(RED.nodes.node(id)), callout)
@@ -161,7 +201,9 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
   test('looks at what changed and rolls back on the page; the earlier version answers again', async () => {
     await page.goto(`${product.control}releases`)
     await shot('08-releases')
-    const first = page.locator('tbody tr').nth(1)
+    // The samples are the oldest release, the first version of the story the next.
+    const rows = page.locator('tbody tr')
+    const first = rows.nth((await rows.count()) - 2)
     await first.locator('th a').click()
     await page.goto(page.url())
     await page.getByText('Roll back to this release').first().click()
