@@ -2,8 +2,7 @@ import type { Assemble, AssembledFlow, Assembly } from '../compile/assemble.ts'
 import type { Catalogue } from '../compile/catalogue.ts'
 import { propertyOf } from '../compile/check-document.ts'
 import { globalEnv, lookUpEnv, lookUpTabEnv, substituteProperties, type Surroundings } from '../compile/env.ts'
-import type { EnvEntry, Estate, FlowNode } from '../compile/flow.ts'
-import { sha256 } from '../compile/hash.ts'
+import type { FlowNode } from '../compile/flow.ts'
 import { link } from '../compile/link.ts'
 import type { BuildRoutes, Deployment } from '../core/deployment.ts'
 import type { Deployer, GatewayCommand, Prepared, PrepareResult } from '../core/deployer.ts'
@@ -16,6 +15,7 @@ import type { Release } from '../core/release.ts'
 import { DeadlineList } from '../engine/deadlines.ts'
 import type { EngineRun } from '../engine/engine-run.ts'
 import { LiveDeployment, type Cause, type DeploymentHost } from './live-deployment.ts'
+import { pipelineKey } from './pipeline-key.ts'
 import { createScope } from './scope.ts'
 import type { Services } from './services.ts'
 import { createSharedThings } from './shared.ts'
@@ -128,7 +128,7 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
       const problems: Problem[] = []
       try {
         for (const assembled of assembly.flows) {
-          const key = pipelineKey(assembled, assembly, release)
+          const key = pipelineKey(assembled, assembly.estate, release.credentials)
           const known = held.get(key)?.pipeline
           const linked = known ? { pipeline: known } : await linkFlow(key, assembled, assembly, release)
           if ('problems' in linked) problems.push(...linked.problems)
@@ -225,12 +225,6 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
       held.clear()
       for (const list of lists.values()) list.close()
     },
-  }
-
-  /** Equal keys, same pipeline: everything it was assembled from, and the credentials of its nodes. */
-  function pipelineKey(assembled: AssembledFlow, { estate }: Assembly, release: Release): string {
-    const own = Object.keys(release.credentials).length === 0 ? [] : credentialIds(assembled, estate).flatMap((id) => (Object.hasOwn(release.credentials, id) ? [[id, release.credentials[id]]] : []))
-    return own.length === 0 ? assembled.key : sha256(`${assembled.key} ${JSON.stringify(own)}`)
   }
 
   async function linkFlow(key: string, assembled: AssembledFlow, assembly: Assembly, release: Release) {
@@ -375,29 +369,6 @@ function longestRunMs({ pipelines }: LiveDeployment): number {
     for (const { entry } of entries) if (entry.on === 'http') longest = Math.max(longest, entry.deadlineMs ?? 0)
   }
   return longest
-}
-
-/**
- * Ids whose credentials a flow may use: its own nodes and containers, its subflow templates, config nodes
- * that they or their environment name, and what holds the global environment.
- */
-function credentialIds({ flow }: AssembledFlow, estate: Estate): string[] {
-  const ids = new Set<string>()
-  const addEnv = (env: readonly EnvEntry[] = []) => {
-    for (const { value, owner } of env) for (const id of [value, owner]) if (typeof id === 'string') ids.add(id)
-  }
-  addEnv(globalEnv(estate))
-  for (const node of flow.nodes.values()) {
-    ids.add(node.id).add(node.origin.node)
-    for (const id of node.container.credentialIds) ids.add(id)
-    addEnv(node.container.env)
-    for (const group of node.groups) {
-      ids.add(group)
-      addEnv(node.container.groups.get(group)?.env)
-    }
-    for (const value of Object.values(node.properties)) if (typeof value === 'string') ids.add(value)
-  }
-  return [...ids].sort()
 }
 
 /** 16 hex digits, as Node-RED's `_msgid`. */
