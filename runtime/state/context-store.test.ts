@@ -92,3 +92,18 @@ it('a damaged file is put aside, not lost', async () => {
   expect(readFileSync(join(folder, 'context.json.unreadable'), 'utf8')).toBe('{"scopes":')
   await store.close()
 })
+
+it('holds no more than its limit, over all scopes; what is deleted makes room', () => {
+  const store = openContextStore({ folder, clock: fakeClock(), log: silentLog, limitBytes: 10_000 })
+  const { flow, global } = store.contexts('f', 'n')
+  flow.set('a', 'x'.repeat(6000))
+  expect(() => global.set('b', 'x'.repeat(6000))).toThrow(/context is full/)
+  expect(global.get('b')).toBeUndefined()
+  flow.set('a', 'x'.repeat(6001))
+  flow.delete('a')
+  global.set('b', 'x'.repeat(6000))
+  for (let i = 0; i < 100; i++) global.set('b', { i, text: 'x'.repeat(5000) })
+  expect(() => Array.from({ length: 1000 }, (_, i) => flow.set(`k${i}`, i))).toThrow(/context is full/)
+  store.delete('global', undefined)
+  flow.set('c', 'x'.repeat(3000))
+})

@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Context, Contexts } from '../core/context.ts'
 import type { Log } from '../core/log.ts'
 import { fromStored, toStored, type StoredValue } from './context-value.ts'
-import { createMemoryScope, type MemoryScope } from './memory-scope.ts'
+import { createMemoryScope, createRoom, type MemoryScope } from './memory-scope.ts'
 
 export type ContextScope = 'node' | 'flow' | 'global'
 
@@ -27,9 +27,13 @@ export interface ContextStoreOptions {
   readonly folder: string
   readonly clock: Clock
   readonly log: Log
+  /** What all scopes together may hold, as an estimate (default 64 MB). */
+  readonly limitBytes?: number
 }
 
 const saveAfterMs = 1000
+const defaultLimitBytes = 64 * 1024 * 1024
+const runLimitBytes = 16 * 1024 * 1024
 
 /** Opens the file, or begins empty. A folder that cannot be written is logged once; memory goes on. */
 export function openContextStore(options: ContextStoreOptions): ContextStore {
@@ -37,6 +41,7 @@ export function openContextStore(options: ContextStoreOptions): ContextStore {
   const file = join(folder, 'context.json')
   const temporary = `${file}.new`
   const scopes = new Map<string, MemoryScope>()
+  const room = createRoom(options.limitBytes ?? defaultLimitBytes)
   let dirty = false
   let complained = false
   let cancel: (() => void) | undefined
@@ -51,7 +56,7 @@ export function openContextStore(options: ContextStoreOptions): ContextStore {
   }
   const scopeOf = (name: string): MemoryScope => {
     let scope = scopes.get(name)
-    if (!scope) scopes.set(name, (scope = createMemoryScope(changed)))
+    if (!scope) scopes.set(name, (scope = createMemoryScope(changed, room)))
     return scope
   }
   const nameOf = (scope: ContextScope, id: string | undefined): string => (scope === 'global' ? 'global' : `${scope}:${id ?? ''}`)
@@ -67,7 +72,7 @@ export function openContextStore(options: ContextStoreOptions): ContextStore {
     try {
       const stored = JSON.parse(text) as { scopes: Record<string, Record<string, StoredValue>> }
       for (const [name, values] of Object.entries(stored.scopes)) {
-        scopes.set(name, createMemoryScope(changed, Object.entries(values).map(([key, value]) => [key, fromStored(value)] as const)))
+        scopes.set(name, createMemoryScope(changed, room, Object.entries(values).map(([key, value]) => [key, fromStored(value)] as const)))
       }
     } catch (error) {
       const aside = `${file}.unreadable`
@@ -146,5 +151,5 @@ export function openContextStore(options: ContextStoreOptions): ContextStore {
 
 /** The context that belongs to one run: in memory, gone with the run. */
 export function createRunContext(): Context {
-  return createMemoryScope(() => {})
+  return createMemoryScope(() => {}, createRoom(runLimitBytes))
 }

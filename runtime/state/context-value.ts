@@ -27,6 +27,19 @@ function keep<T>(from: object, copy: T, seen: Map<object, unknown>): T {
   return copy
 }
 
+/** About how many bytes a value takes in memory: enough to keep a limit by, no more. */
+export function sizeOf(value: unknown, seen: Set<object> = new Set()): number {
+  if (typeof value === 'string') return 16 + value.length
+  if (typeof value !== 'object' || value === null || seen.has(value)) return 8
+  seen.add(value)
+  if (value instanceof Uint8Array) return 64 + value.byteLength
+  let bytes = 32
+  if (value instanceof Map) for (const [key, item] of value) bytes += sizeOf(key, seen) + sizeOf(item, seen)
+  else if (value instanceof Set || Array.isArray(value)) for (const item of value) bytes += sizeOf(item, seen)
+  else for (const [key, item] of Object.entries(value)) bytes += 16 + key.length + sizeOf(item, seen)
+  return bytes
+}
+
 /** True when freezing alone protects it: then the one copy can be given to every reader. */
 export function isFrozenPlain(value: unknown, seen: Set<object> = new Set()): boolean {
   if (typeof value !== 'object' || value === null || seen.has(value)) return true

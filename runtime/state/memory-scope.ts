@@ -1,6 +1,6 @@
 import type { Context } from '../core/context.ts'
 import { deleteProperty, getProperty, parsePath, setProperty, type PropertyPath } from '../core/property.ts'
-import { copyValue, isFrozenPlain } from './context-value.ts'
+import { copyValue, isFrozenPlain, sizeOf } from './context-value.ts'
 
 /** One context scope in memory. Keys are property paths; what goes in and out is a copy, or frozen. */
 export interface MemoryScope extends Context {
@@ -8,13 +8,41 @@ export interface MemoryScope extends Context {
   entries(): Iterable<readonly [key: string, value: unknown]>
 }
 
-/** @param changed called after every change */
-export function createMemoryScope(changed: () => void, initial: Iterable<readonly [string, unknown]> = []): MemoryScope {
-  const data = new Map<string, { value: unknown; shared: boolean }>()
-  const put = (key: string, value: unknown): void => {
-    data.set(key, { value, shared: isFrozenPlain(value) })
+/** What scopes may hold together, as an estimate. Whoever keeps a value per request would else end the process for all. */
+export interface Room {
+  readonly limitBytes: number
+  leftBytes: number
+}
+
+export function createRoom(limitBytes: number): Room {
+  return { limitBytes, leftBytes: limitBytes }
+}
+
+/**
+ * @param changed called after every change
+ * @param room shared by the scopes that count together; a change that does not fit throws an Error
+ * @param initial is taken whatever its size
+ */
+export function createMemoryScope(changed: () => void, room: Room, initial: Iterable<readonly [string, unknown]> = []): MemoryScope {
+  const data = new Map<string, { value: unknown; shared: boolean; bytes: number }>()
+  const drop = (key: string): void => {
+    room.leftBytes += data.get(key)?.bytes ?? 0
+    data.delete(key)
   }
-  for (const [key, value] of initial) put(key, copyValue(value))
+  const put = (key: string, value: unknown): void => {
+    const bytes = sizeOf(key) + sizeOf(value)
+    const more = bytes - (data.get(key)?.bytes ?? 0)
+    // What grows nothing may always be written, also when there is too much already.
+    if (more > 0 && more > room.leftBytes) throw new Error(`The context is full: it holds ${Math.round(room.limitBytes / 1024 / 1024)} MB. Delete what is not needed any more.`)
+    room.leftBytes -= more
+    data.set(key, { value, shared: isFrozenPlain(value), bytes })
+  }
+  for (const [key, value] of initial) {
+    const bytes = sizeOf(key) + sizeOf(value)
+    room.leftBytes -= bytes
+    const copy = copyValue(value)
+    data.set(key, { value: copy, shared: isFrozenPlain(copy), bytes })
+  }
 
   const read = (path: PropertyPath): unknown => {
     const entry = data.get(String(path[0]))
@@ -34,7 +62,7 @@ export function createMemoryScope(changed: () => void, initial: Iterable<readonl
   }
   const remove = (path: PropertyPath): void => {
     const first = String(path[0])
-    if (path.length === 1) data.delete(first)
+    if (path.length === 1) drop(first)
     else if (data.has(first)) put(first, copyValue((deleteProperty({ at: data.get(first)?.value }, ['at', ...path.slice(1)]) as { at: unknown }).at))
     changed()
   }
@@ -51,7 +79,7 @@ export function createMemoryScope(changed: () => void, initial: Iterable<readonl
       return sum
     },
     clear() {
-      data.clear()
+      for (const key of data.keys()) drop(key)
       changed()
     },
     *entries() {
