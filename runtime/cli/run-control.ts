@@ -11,6 +11,7 @@ import { exitCodes } from './outcome.ts'
 import { loadSamples, sampleApis } from './samples.ts'
 import { failToStart, openChildChannel, type ChildChannel } from './start/child-channel.ts'
 import { formatOf } from './start/log-format.ts'
+import { watchProcess } from './watch-process.ts'
 
 export interface RunControl {
   /** Put the sample flows live when nothing was ever deployed. */
@@ -22,6 +23,7 @@ export interface RunControl {
 export async function runControl(settings: Settings, { samples, supervised = false }: RunControl): Promise<number> {
   const channel = openChildChannel(settings.drainLimitMs, supervised)
   const log = openLog({ level: settings.logLevel, format: formatOf(settings), base: { role: 'control' } })
+  watchProcess(log)
   try {
     const running = await openRunning(settings, samples, channel, log)
     await channel.stopAsked

@@ -11,6 +11,7 @@ import { CommandFailed, exitCodes } from './outcome.ts'
 import { projectVersion } from './project-version.ts'
 import { failToStart, openChildChannel, type ChildChannel } from './start/child-channel.ts'
 import { formatOf } from './start/log-format.ts'
+import { watchProcess } from './watch-process.ts'
 
 export interface RunGateway {
   readonly supervised?: boolean
@@ -35,6 +36,7 @@ export async function runGateway(settings: Settings, options: RunGateway): Promi
   const { supervised = false, number = 1, sharedPort = false, controlCertFile } = options
   const channel = openChildChannel(settings.drainLimitMs, supervised)
   const log = openLog({ level: settings.logLevel, format: formatOf(settings), base: { role: 'gateway', ...(number > 1 ? { number } : {}) } })
+  watchProcess(log)
   try {
     if (!settings.controlUrl) throw new CommandFailed('SLUICE_CONTROL_URL is not set; expected the address of control, such as http://control:1880.')
     const own = gatewayFolder(settings.dataDir)
