@@ -147,6 +147,7 @@ function goOnLater(run: EngineRun, waiting: Branch[]): void {
 
 /** Puts what a node sent on the stack, last first, so that ports, messages and wires are served in drawn order. */
 function spread(run: EngineRun, node: LinkedNode, sends: Sends, hops: number, waiting: Branch[]): void {
+  const before = waiting.length
   for (let port = node.ports.length - 1; port >= 0; port--) {
     const sent = sends[node.ports[port] as string]
     const wires = node.wires[port]
@@ -155,7 +156,7 @@ function spread(run: EngineRun, node: LinkedNode, sends: Sends, hops: number, wa
       for (let index = sent.length - 1; index >= 0; index--) push(wires, sent[index] as Message, hops, waiting)
     } else push(wires, sent as Message, hops, waiting)
   }
-  if (run.host.freeze) for (const branch of waiting) run.host.freeze(branch.message)
+  if (run.host.freeze) for (let at = before; at < waiting.length; at++) run.host.freeze((waiting[at] as Branch).message)
 }
 
 function push(wires: readonly LinkedNode[], message: Message, hops: number, waiting: Branch[]): void {
