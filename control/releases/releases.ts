@@ -16,6 +16,7 @@ import { emptyRev, loadRelease, makeRelease, type LoadedRelease } from './curren
 import { internDocuments, type Interned } from './intern.ts'
 import { sameJson } from './same-json.ts'
 import type { Rollout } from './rollout.ts'
+import { unlikeProblems } from './unlike-problems.ts'
 
 export interface ReleasesParts {
   readonly store: Store
@@ -75,7 +76,7 @@ export async function openReleases(parts: ReleasesParts) {
           nodes,
           documents,
           credentials: reuse(credentials, vault.live),
-          warnings: problems,
+          warnings: [...read.problems, ...problems],
           user: input.user,
           comment: oneLine(input.comment),
         })
@@ -151,7 +152,7 @@ export async function openReleases(parts: ReleasesParts) {
     const attempt = await rollout.prepare(release, plan.documents, plan.credentials, current)
     if (attempt.problems.length > 0) {
       rollout.abort(attempt)
-      throw refused(attempt.problems)
+      throw refused(unlikeProblems(attempt.problems))
     }
     try {
       await save(release, plan)
@@ -164,8 +165,8 @@ export async function openReleases(parts: ReleasesParts) {
     const { live, behind } = await rollout.commit(attempt)
     parts.announce(release, plan.user)
     log.info({ release: release.manifest.id, user: plan.user, live: live.length, behind: behind.length, tookMs: Math.round(clock.elapsed() - started) }, 'a release is live')
-    const warnings = plan.warnings.filter(({ severity }) => severity === 'warning')
-    return { rev: release.rev, release: release.manifest.id, warnings: [...warnings, ...attempt.warnings], live, behind }
+    const warnings = unlikeProblems([...plan.warnings, ...attempt.warnings].filter(({ severity }) => severity === 'warning'))
+    return { rev: release.rev, release: release.manifest.id, warnings, live, behind }
   }
 
   /** Everything a release consists of, in one transaction. */

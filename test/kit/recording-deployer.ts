@@ -7,8 +7,8 @@ export interface RecordingDeployer extends Deployer {
   readonly commits: Release[]
   readonly prepared: Release[]
   readonly discarded: Release[]
-  /** Makes the next prepares refuse with this problem, wait for this promise, or claim another hash. */
-  behaviour: { refuse?: Problem | undefined; wait?: Promise<void> | undefined; claimHash?: string | undefined }
+  /** Makes the next prepares refuse with this problem, warn of these, wait for this promise, or claim another hash. */
+  behaviour: { refuse?: Problem | undefined; warn?: readonly Problem[]; wait?: Promise<void> | undefined; claimHash?: string | undefined }
 }
 
 export function createRecordingDeployer(): RecordingDeployer {
@@ -21,11 +21,11 @@ export function createRecordingDeployer(): RecordingDeployer {
     discarded,
     behaviour: {},
     async prepare(release): Promise<PrepareResult> {
-      const { refuse, wait } = deployer.behaviour
+      const { refuse, wait, warn = [] } = deployer.behaviour
       if (wait) await wait
       if (refuse) return { ok: false, problems: [refuse] }
       prepared.push(release)
-      return { ok: true, prepared: { release, warnings: [] } }
+      return { ok: true, prepared: { release, warnings: warn } }
     },
     commit: ({ release }: Prepared) => void commits.push(release),
     discard: async ({ release }) => void discarded.push(release),

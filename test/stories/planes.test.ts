@@ -56,6 +56,18 @@ test('one gateway that refuses refuses the deploy for all, and nothing changes a
   expect((await deploy(estate('mended'))).live.length).toBe(2)
 })
 
+test('a doubt or an error that control and every gateway find is told once', async () => {
+  const doubt = { severity: 'warning', code: 'flow.loop', flow: 't1', node: 'a', message: 'It may go round.', remedy: 'Look at it.' } as const
+  const other = { ...doubt, node: 'b' }
+  planes = await openPlanes({ compile: { ...compile, assemble: () => [doubt] } })
+  const gateways = [await planes.connected(), await planes.connected()]
+  for (const { deployer } of gateways) deployer.behaviour.warn = [doubt, other]
+  expect((await deploy(estate())).warnings).toEqual([doubt, other])
+  const refuse = { ...doubt, severity: 'error', code: 'script.syntax' } as const
+  for (const { deployer } of gateways) deployer.behaviour.refuse = refuse
+  await expect(deploy(estate('two'))).rejects.toMatchObject({ problems: [refuse] })
+})
+
 test('a gateway that stays silent is behind, and catches up when it speaks again', async () => {
   planes = await openPlanes({ compile })
   const quick = await planes.connected()
