@@ -1,10 +1,11 @@
-import { METHODS, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type InjectOptions } from 'fastify'
 import type { Deployment, Route, RouteMatch, RunRecorder } from '../core/deployment.ts'
 import { fault, toFault } from '../core/fault.ts'
 import type { Log } from '../core/log.ts'
 import { response } from '../core/message.ts'
+import { http } from '../core/node-http.ts'
 import type { UploadedFile } from '../core/request-facts.ts'
 import { createTrust } from './client-address.ts'
 import { answerClientError } from './client-error.ts'
@@ -90,7 +91,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     return503OnClosing: false,
     serverFactory: (handler) => (web = createWebServer(handler as never, limits, tls)).server,
   })
-  for (const method of METHODS) {
+  for (const method of http.METHODS) {
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
   }
   app.removeAllContentTypeParsers()

@@ -1,5 +1,5 @@
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { http } from '../core/node-http.ts'
 
 export interface OpsParts {
   /** Ready means: a release is loaded and can run, and the gateway is not shutting down. */
@@ -15,7 +15,7 @@ export interface Ops {
 
 /** Wires the operators' port. Nothing listens before `listen()`; a port in use rejects with code `port.busy`. */
 export function createOps(options: { readonly host: string; readonly port: number }, parts: OpsParts): Ops {
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 30_000, maxHeaderSize: 8192 }, (request, reply) => {
+  const server = http.createServer({ requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 30_000, maxHeaderSize: 8192 }, (request, reply) => {
     const answer = (status: number, type: string, text: string): void => {
       reply.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text), 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' })
       reply.end(text)

@@ -1,4 +1,5 @@
-import { ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
+import { http } from '../core/node-http.ts'
 import type { Reply } from './to-reply.ts'
 
 /**
@@ -18,7 +19,7 @@ export function send(res: ServerResponse, reply: Reply, extra: readonly string[]
 }
 
 function writeHead(res: ServerResponse, status: number, headers: string[]): void {
-  if (Object.getPrototypeOf(res) === ServerResponse.prototype) {
+  if (Object.getPrototypeOf(res) === http.ServerResponse.prototype) {
     res.writeHead(status, headers) // names and values in turn: nothing is looked up, sorted or copied
     return
   }

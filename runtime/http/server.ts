@@ -1,7 +1,8 @@
-import { createServer, type Server } from 'node:http'
+import type { Server } from 'node:http'
 import { createSecureServer, type ServerHttp2Session } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
+import { http } from '../core/node-http.ts'
 import type { FrontLimits } from './front-options.ts'
 import type { Tls } from './tls.ts'
 
@@ -70,7 +71,7 @@ export function createWebServer(handler: Handler, limits: FrontLimits, tls: Tls 
 }
 
 function makeServer(handler: Handler, timing: object, limits: FrontLimits, tls: Tls | undefined): Server {
-  if (!tls) return createServer(timing, handler as never)
+  if (!tls) return http.createServer(timing, handler as never)
   if (!tls.http2) return tls.attach(createHttpsServer({ ...tls.serverOptions(), ...timing }, handler as never)) as unknown as Server
   const server = createSecureServer({ ...tls.serverOptions(), ...timing, allowHTTP1: true, settings: { maxHeaderListSize: limits.headerLimitBytes, maxConcurrentStreams: streamsPerConnection } }, handler as never)
   // The HTTP/1.1 side of an HTTP/2 server reads its timeouts from properties.

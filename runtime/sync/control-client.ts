@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto'
-import http, { type IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import https from 'node:https'
 import type { Clock } from '../core/clock.ts'
+import { http } from '../core/node-http.ts'
 
 export interface ControlClientOptions {
   readonly controlUrl: string
@@ -37,9 +38,9 @@ export function createControlClient({ controlUrl, ca, pinned, clock, headers, ti
   const secure = base.protocol === 'https:'
   if (!secure && base.protocol !== 'http:') throw new TypeError(`the control URL must be http or https: ${controlUrl}`)
   const agent = secure ? new https.Agent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) }) : new http.Agent({ keepAlive: true })
-  const underWay = new Set<http.ClientRequest>()
+  const underWay = new Set<ClientRequest>()
 
-  function open(method: string, path: string, key: string | undefined, body: string | undefined): Promise<{ request: http.ClientRequest; response: IncomingMessage }> {
+  function open(method: string, path: string, key: string | undefined, body: string | undefined): Promise<{ request: ClientRequest; response: IncomingMessage }> {
     return new Promise((resolve, reject) => {
       const request = (secure ? https : http).request(new URL(path, base), {
         method,
@@ -62,7 +63,7 @@ export function createControlClient({ controlUrl, ca, pinned, clock, headers, ti
   return {
     /** @throws ControlError for an answer other than 2xx, or when there is none in time */
     async call(method: 'GET' | 'POST', path: string, key: string | undefined, body?: unknown, withinMs = timeoutMs): Promise<unknown> {
-      let opened: http.ClientRequest | undefined
+      let opened: ClientRequest | undefined
       let late = false
       const cancel = clock.setTimer(() => {
         late = true
@@ -137,7 +138,7 @@ function trustOnly(pem: string): https.RequestOptions & { allowPartialTrustChain
 
 export type ControlClient = ReturnType<typeof createControlClient>
 
-async function readText(request: http.ClientRequest, response: IncomingMessage): Promise<string> {
+async function readText(request: ClientRequest, response: IncomingMessage): Promise<string> {
   const parts: Buffer[] = []
   let bytes = 0
   for await (const part of response as AsyncIterable<Buffer>) {
