@@ -51,7 +51,7 @@ export function loadSettings({ env = process.env, cwd = process.cwd() }: LoadSet
   for (const [name, value] of Object.entries(fromEnvironment)) [given[name], origin[name]] = [value, variableOf(name as keyof typeof settingSchemas)]
 
   const refused = new Set<string>()
-  const validate = compileSchema()
+  const validate = compileSchema(settingNames.filter((name) => Object.hasOwn(given, name)))
   if (!validate(given)) {
     for (const error of validate.errors ?? []) {
       const name = (error.instancePath.split('/')[1] ?? '') as keyof typeof settingSchemas
@@ -159,9 +159,10 @@ function readJson(path: string): { path: string; values: Record<string, unknown>
   throw new SettingsError([`The settings file ${path} holds no object; expected {"gatewayPort": 8080, …}.`])
 }
 
-function compileSchema(): ValidateFunction {
-  const properties = Object.fromEntries(settingNames.map((name) => [name, jsonSchemaOf(name)]))
-  return new Ajv({ allErrors: true, strict: false }).compile({ type: 'object', properties })
+/** Of the settings that are given only, and unchecked itself: every process of a start waits for this. */
+function compileSchema(names: readonly (keyof typeof settingSchemas)[]): ValidateFunction {
+  const properties = Object.fromEntries(names.map((name) => [name, jsonSchemaOf(name)]))
+  return new Ajv({ allErrors: true, strict: false, validateSchema: false }).compile({ type: 'object', properties })
 }
 
 /** The JSON Schema keywords of a setting, without what is ours. */

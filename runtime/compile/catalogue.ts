@@ -1,5 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import type { NodeDefinition } from '../core/node.ts'
+import { copyJson } from './copy-json.ts'
 
 /** Node types that belong to the flow format itself: the compiler resolves them, they have no step. */
 export const structuralTypes: ReadonlySet<string> = new Set(['tab', 'subflow', 'group', 'junction', 'comment', 'global-config', 'link in', 'link out', 'link call'])
@@ -26,8 +27,9 @@ export interface Configured {
 }
 
 export function createCatalogue(definitions: readonly NodeDefinition[], notYet: readonly NotYet[] = []): Catalogue {
-  // Schemas are ours and fixed, so Ajv's code generation never sees a user's text.
-  const ajv = new Ajv({ strict: false, allErrors: true, useDefaults: true })
+  // Schemas are ours and fixed, so Ajv's code generation never sees a user's text; that they are right is a test's business,
+  // as compiling the schema of schemas would take longer than all of ours.
+  const ajv = new Ajv({ strict: false, allErrors: true, useDefaults: true, validateSchema: false })
   const byType = new Map(definitions.map((definition) => [definition.type, definition]))
   const missing = new Map(notYet.map((entry) => [entry.type, entry]))
   const validators = new Map<string, ValidateFunction>()
@@ -35,7 +37,7 @@ export function createCatalogue(definitions: readonly NodeDefinition[], notYet: 
     get: (type) => byType.get(type),
     notYet: (type) => missing.get(type),
     configure(definition, properties) {
-      const config = definition.migrate ? definition.migrate(structuredClone(properties)) : structuredClone(properties)
+      const config = definition.migrate ? definition.migrate(copyJson(properties)) : copyJson(properties)
       let validate = validators.get(definition.type)
       if (!validate) validators.set(definition.type, (validate = ajv.compile(definition.config)))
       const valid = validate(config)
