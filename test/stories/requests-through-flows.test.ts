@@ -25,7 +25,7 @@ describe('a body, through a flow', () => {
   let gateway: TestGateway
   beforeAll(async () => void (gateway = await startGateway({ nodes: bodies().nodes() })))
   afterAll(() => gateway?.close())
-  const post = (path: string, body: BodyInit, type?: string, headers: Record<string, string> = {}) =>
+  const post = (path: string, body: NonNullable<RequestInit['body']>, type?: string, headers: Record<string, string> = {}) =>
     fetch(gateway.url + path, { method: 'POST', body, headers: { ...(type ? { 'content-type': type } : {}), ...headers } })
 
   test('of a form arrives as a value, with nested and repeated keys', async () => {
@@ -207,7 +207,7 @@ describe('a callout', () => {
   test('to a private address is refused, and the log says what would allow it', async () => {
     await using gateway = await startGateway({ nodes: calling(`http://${place}/`) })
     const reply = await fetch(`${gateway.url}/call`)
-    expect([reply.status, (await reply.json()).code]).toEqual([502, 'egress.denied'])
+    expect([reply.status, ((await reply.json()) as { code: string }).code]).toEqual([502, 'egress.denied'])
     expect(JSON.stringify(gateway.lines())).toContain('SLUICE_EGRESS_ALLOW')
   })
 
@@ -217,7 +217,7 @@ describe('a callout', () => {
     expect(await (await fetch(`${gateway.url}/call`)).text()).toBe('inside')
     for (const to of ['http://127.0.0.1:9/', 'http://169.254.169.254/latest/meta-data/', 'http://[::1]:9/', 'http://localhost:9/', 'http://2130706433:9/']) {
       await gateway.deploy(calling(`http://${place}/?to=${encodeURIComponent(to)}`))
-      expect([to, (await (await fetch(`${gateway.url}/call`)).json()).code]).toEqual([to, 'egress.denied'])
+      expect([to, ((await (await fetch(`${gateway.url}/call`)).json()) as { code: string }).code]).toEqual([to, 'egress.denied'])
     }
   })
 })
