@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
 import { request } from 'node:https'
@@ -7,35 +6,22 @@ import { join } from 'node:path'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startProduct, type Product } from '../e2e/product.ts'
+import { makeCertificate } from '../kit/certificates.ts'
+import { needs } from '../kit/tools.ts'
 
-const hasOpenssl = (() => {
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-})()
-
-describe.skipIf(!hasOpenssl)('the product with certificates from its settings', () => {
+describe.skipIf(!needs('openssl'))('the product with certificates from its settings', () => {
   let folder = ''
   let product: Product
   const file = (name: string): string => join(folder, name)
   const read = (name: string): string => readFileSync(file(name), 'utf8')
 
-  function makeCertificate(name: string, host: string, signer?: string): void {
-    const signed = signer ? ['-CA', file(`${signer}.crt`), '-CAkey', file(`${signer}.key`)] : []
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', file(`${name}.key`)]
-    execFileSync('openssl', ['req', '-x509', ...key, '-out', file(`${name}.crt`), '-days', '2', '-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`, ...signed], { stdio: 'ignore' })
-  }
-
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sluice-tls-'))
-    makeCertificate('ca', 'ca.test')
+    makeCertificate(folder, 'ca', 'ca.test')
     // Apart from the others: gateways may read the folders of their own certificates.
     mkdirSync(file('control'))
-    for (const name of ['api', 'api-next', 'partner', 'control/console', 'control/console-next']) makeCertificate(name, `${name.replace('-next', '').replace('control/', '')}.test`, 'ca')
-    makeCertificate('client', 'client-1', 'ca')
+    for (const name of ['api', 'api-next', 'partner', 'control/console', 'control/console-next']) makeCertificate(folder, name, `${name.replace('-next', '').replace('control/', '')}.test`, 'ca')
+    makeCertificate(folder, 'client', 'client-1', 'ca')
     product = await startProduct({
       SLUICE_TLS_CERT_FILE: file('api.crt'),
       SLUICE_TLS_KEY_FILE: file('api.key'),

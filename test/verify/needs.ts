@@ -15,6 +15,7 @@ const program = (tool: Tool) => () => findTool(tool) !== undefined
 const needed: readonly Need[] = [
   { package: 'chromium', why: 'the browser test draws a flow in a real browser', here: program('chromium') },
   { package: 'wrk', why: 'the load generator of the benchmark and of the neighbour story', here: program('wrk') },
+  { package: 'openssl', why: 'certificates of the TLS tests are made with it', here: program('openssl') },
   { package: 'postgresql', why: 'the store suite runs on PostgreSQL as well', here: program('postgresql') },
   { package: 'fonts-noto-cjk', why: 'screenshots of the Chinese pages need the characters', here: () => existsSync('/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc') },
 ]
