@@ -47,7 +47,7 @@ export const httpResponse = defineNode<HttpResponseConfig, never>({
     const own = Object.entries(headers)
     const ownNames = new Set(own.map(([name]) => name.toLowerCase()))
     return function httpResponse(message, run) {
-      const reply: Record<string, unknown> = { ...message, statusCode: statusCode ?? (Number.parseInt(String(message.statusCode), 10) || 200) }
+      const reply: Record<string, unknown> = { ...message, statusCode: statusCode ?? toStatus(message.statusCode) }
       // Headers that merely came along with an upstream's answer are not meant for the caller.
       const given = areUntouchedUpstreamHeaders(message.headers) ? undefined : message.headers
       if (own.length > 0) reply.headers = { ...without(given, ownNames), ...headers }
@@ -57,6 +57,12 @@ export const httpResponse = defineNode<HttpResponseConfig, never>({
     }
   },
 })
+
+/** Node-RED's reading of `msg.statusCode`: what is no number is 200. */
+function toStatus(given: unknown): number {
+  if (given === undefined || typeof given === 'number') return given || 200
+  return Number.parseInt(String(given), 10) || 200
+}
 
 /** The message's headers that the node does not set itself, whatever their case. */
 function without(headers: unknown, names: ReadonlySet<string>): Record<string, unknown> {

@@ -7,8 +7,10 @@ export interface BatchCall {
   readonly slot: number
   readonly call: number
   readonly text: string
-  /** Its function loops or allocates: what has finished is handed over before it begins. */
+  /** Its function loops or allocates, so it might kill the isolate. */
   readonly careful: boolean
+  /** Whatever it does before it ends stays inside the isolate: nobody can notice that it began again. */
+  readonly unnoticed: boolean
   done(result: string): void
   /**
    * It hit a limit and will not be run again. `starved`: the clock ran out while the machine gave this
@@ -19,6 +21,8 @@ export interface BatchCall {
   suspect(): void
   /** It never began and cannot begin here any more. */
   again(): void
+  /** The isolate died while it, or another that nobody can notice, ran: it begins in a place of its own. */
+  aside(): void
 }
 
 /** The serving thread's door to one isolate: calls of one turn of the event loop enter as one. */
@@ -77,7 +81,15 @@ export async function createBatcher(source: GuestSource, guest: Guest): Promise<
     while (i < calls.length && (chars < batchChars || i === 0)) chars += (calls[i++] as BatchCall).text.length
     queue = i === calls.length ? [] : calls.slice(i)
     const taken = i === calls.length ? calls : calls.slice(0, i)
-    return taken.some((call) => call.careful) ? [...taken.filter((call) => !call.careful), ...taken.filter((call) => call.careful)] : taken
+    return taken.every((call) => rank(call) === 0) ? taken : [0, 1, 2].flatMap((wanted) => taken.filter((call) => rank(call) === wanted))
+  }
+
+  /**
+   * The order within a batch: what cannot kill the isolate; what may, and that nobody can notice; the rest. Of the
+   * last, each is handed over alone, so that a death has one culprit; a death among the others has a few suspects.
+   */
+  function rank(call: BatchCall): 0 | 1 | 2 {
+    return !call.careful ? 0 : call.unnoticed ? 1 : 2
   }
 
   function flush(): void {
@@ -87,7 +99,13 @@ export async function createBatcher(source: GuestSource, guest: Guest): Promise<
     finished = 0
     const cpuBefore = process.threadCpuUsage()
     let text = ''
-    for (const call of batch) text += `${call.careful ? '!' : ''}${call.slot},${call.call},${call.text.length};${call.text}`
+    let before = 0
+    for (const call of batch) {
+      // Handed over before the first that may kill the isolate, and before each that must not begin twice.
+      const now = rank(call)
+      text += `${now === 2 || now > before ? '!' : ''}${call.slot},${call.call},${call.text.length};${call.text}`
+      before = now
+    }
     try {
       settle(run.applySync(undefined, [text, openMs], timeout) as string)
       if (finished < batch.length) queue = [...batch.slice(finished), ...queue]
@@ -102,10 +120,15 @@ export async function createBatcher(source: GuestSource, guest: Guest): Promise<
   function cut(error: unknown, starved: boolean): void {
     const limit = limitOf(guest, error)
     if (guest.dead) {
-      const culprit = batch[finished]
-      const rest = batch.slice(finished + 1)
-      queue = [...rest, ...queue]
-      culprit?.hit('memory', false)
+      const left = batch.slice(finished)
+      const suspects = left.filter((call) => rank(call) === 1)
+      if (left[0] && rank(left[0]) === 1) {
+        queue = [...left.slice(suspects.length), ...queue]
+        for (const call of suspects) call.aside()
+      } else {
+        queue = [...left.slice(1), ...queue]
+        left[0]?.hit('memory', false)
+      }
       return giveBack()
     }
     const taken = take.applySync(undefined, []) as string

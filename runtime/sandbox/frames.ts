@@ -65,6 +65,10 @@ export function encodeMessage(message: Message, narrow: Narrow | undefined): str
     return isJson(value) ? 'P0' + JSON.stringify(value) : 'T0' + packForGuest({ payload: value })
   }
   if (seen.length === 0) return 'Z0'
+  if (narrow && raw === undefined) {
+    const text = encodeFields(message, seen)
+    if (text !== undefined) return text
+  }
   let flags = 0
   let json = true
   let rawPayload: string | undefined
@@ -92,6 +96,23 @@ export function encodeMessage(message: Message, narrow: Narrow | undefined): str
   }
   const text = JSON.stringify(fields)
   return rawPayload === undefined ? `J${flags}${text}` : `R${flags}${text.length}:${text}${rawPayload}`
+}
+
+/**
+ * The commonest case, written straight to text: a few named fields, all JSON, none of them the request. Building
+ * an object first only to write it out costs as much again.
+ */
+function encodeFields(message: Message, seen: readonly string[]): string | undefined {
+  let text = ''
+  for (const name of seen) {
+    const value = message[name]
+    if (value === undefined && !(name in message)) continue
+    if (name === 'req' || name === 'res' || name === '__proto__') return undefined
+    const plain = typeof value === 'string' ? value : resolve(value)
+    if (!isJson(plain)) return undefined
+    text += `${text === '' ? 'J0{' : ','}${JSON.stringify(name)}:${JSON.stringify(plain)}`
+  }
+  return text === '' ? 'J0{}' : `${text}}`
 }
 
 function parseOrFault(body: Body): unknown {

@@ -131,8 +131,12 @@ describe('limits', () => {
   it('three hits refuse a function for a while and show it red; others are untouched', async () => {
     const bench = openBench({ timeoutMs: 30 })
     const bad = await bench.script(`for (;;);`, { id: 'bad' })
-    for (let i = 0; i < 3; i++) expect((await faultOf(bad.call())).code).toBe('script.timeout')
-    const refused = await faultOf(bad.call())
+    const before: string[] = []
+    let refused = await faultOf(bad.call())
+    // On a machine that has no time for the thread a hit may not count: more than three may be needed.
+    for (; refused.code !== 'script.quarantined' && before.length < 30; refused = await faultOf(bad.call())) before.push(refused.code)
+    expect(new Set(before)).toEqual(new Set(['script.timeout']))
+    expect(before.length).toBeGreaterThanOrEqual(3)
     expect([refused.code, refused.status]).toEqual(['script.quarantined', 503])
     expect(refused.headers?.['retry-after']).toMatch(/^\d+$/)
     expect(bench.quarantines).toMatchObject([{ id: 'bad', times: 3, last: 'script.timeout' }])

@@ -6,7 +6,7 @@ import type { Run } from '../core/run.ts'
 import type { ScriptHost, ScriptSource } from '../core/sandbox.ts'
 import type { Sends, Step } from '../core/step.ts'
 import { analyse } from './analyse.ts'
-import type { Batcher } from './batcher.ts'
+import type { BatchCall, Batcher } from './batcher.ts'
 import { decodeOutcome, encodeMessage, toScriptFault, type GuestError, type GuestEvent, type Outcome } from './frames.ts'
 import { limitOf, type Guest, type GuestContext } from './guest.ts'
 import { answer } from './host-calls.ts'
@@ -27,6 +27,8 @@ export interface ScriptParts {
 /** Inputs above this many characters enter alone, in an isolate where nobody else is. */
 export const largeChars = 64 * 1024
 const servingMs = 20
+/** How often a call that was given no processor time may begin again. */
+const starvedTries = 3
 const longestTimerMs = 2 ** 31 - 1
 
 /** A call that has begun, or waits to. `run` is absent for On Start code. */
@@ -113,39 +115,49 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
 
   function enterBatch(at: { batcher: Batcher; slot: number }, text: string, message: Message, run: Run): Promise<Sends | undefined> {
     return new Promise((resolve, reject) => {
-      const id = named ? nextCall(message, run) : 0
-      at.batcher.add({
-        slot: at.slot,
-        call: id,
-        text,
-        careful: analysis.careful,
-        done(result) {
-          if (named) calls.delete(id)
-          try {
-            resolve(sendsOf(result, message, run))
-          } catch (error) {
-            reject(error)
-          }
-        },
-        hit(limit, starved) {
-          calls.delete(id)
-          if (!starved || !analysis.unnoticed) leaveServing()
-          if (starved) history.fast = analysis.unnoticed ? history.fast : 0 // it has to show again that it is fast
-          // What nobody outside can have noticed may begin again, with the time it was not given.
-          if (starved && analysis.unnoticed) enterSide(text, message, run, false).then(resolve, reject)
-          else reject(limitHit(limit, servingMs, run, !starved))
-        },
-        suspect() {
-          history.fast = 0
-          leaveServing()
-        },
-        again() {
-          calls.delete(id)
-          leaveServing()
-          enter(text, message, run).then(resolve, reject)
-        },
-      })
+      at.batcher.add(new BatchedCall(batched, at.slot, named ? nextCall(message, run) : 0, text, message, run, resolve, reject))
     })
+  }
+
+  /** What becomes of calls that entered together; one for all of them, as each is on the hot path. */
+  const batched: BatchedWays = {
+    careful: analysis.careful,
+    unnoticed: analysis.unnoticed,
+    done(call, result) {
+      if (named) calls.delete(call.call)
+      try {
+        call.resolve(sendsOf(result, call.message, call.run))
+      } catch (error) {
+        call.reject(error)
+      }
+    },
+    hit(call, limit, starved) {
+      calls.delete(call.call)
+      if (!starved || !analysis.unnoticed) leaveServing()
+      if (starved) history.fast = analysis.unnoticed ? history.fast : 0 // it has to show again that it is fast
+      // What nobody outside can have noticed may begin again, with the time it was not given.
+      if (starved && analysis.unnoticed) begin(call, enterSide)
+      else call.reject(limitHit(limit, servingMs, call.run, !starved))
+    },
+    suspect() {
+      history.fast = 0
+      leaveServing()
+    },
+    again(call) {
+      calls.delete(call.call)
+      leaveServing()
+      begin(call, enter)
+    },
+    aside(call) {
+      calls.delete(call.call)
+      history.fast = 0
+      leaveServing()
+      begin(call, enterSide)
+    },
+  }
+
+  function begin(call: BatchedCall, door: (text: string, message: Message, run: Run, large: boolean) => Promise<Sends | undefined>): void {
+    door(call.text, call.message, call.run, false).then(call.resolve, call.reject)
   }
 
   function leaveServing(): void {
@@ -198,7 +210,7 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
     return home
   }
 
-  function enterSide(text: string, message: Message, run: Run, large: boolean): Promise<Sends | undefined> {
+  function enterSide(text: string, message: Message, run: Run, large: boolean, tries = 0): Promise<Sends | undefined> {
     sidePending++
     return new Promise<Sends | undefined>((resolve, reject) => {
       const id = nextCall(message, run)
@@ -207,13 +219,13 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
         if (--sidePending === 0) whenDrained?.()
       }
       let began = 0
-      let cpu: NodeJS.CpuUsage | undefined
+      let used: () => number = () => Infinity
       sideLane(large).add({
         refusal: () => limits.refusal(history),
         async enter(guest) {
           const context = await contextIn(guest)
           began = clock.elapsed()
-          cpu = process.cpuUsage()
+          used = cpuOf(guest)
           return (await context.enter.apply(undefined, ['c', text, id], { timeout: timeoutMs })) as string
         },
         done(result) {
@@ -227,7 +239,10 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
         },
         failed(limit, error) {
           over()
-          reject(limit ? limitHit(limit, timeoutMs, run, !large && !starvedSince(cpu, limit)) : entryFault(error))
+          const starved = limit === 'timeout' && used() < timeoutMs / 2
+          // As on the serving thread: it begins again with the time it was not given, a few times at most.
+          if (starved && analysis.unnoticed && tries < starvedTries) enterSide(text, message, run, large, tries + 1).then(resolve, reject)
+          else reject(limit ? limitHit(limit, timeoutMs, run, !large && !starved) : entryFault(error))
         },
         again() {
           over()
@@ -242,8 +257,7 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
     if (refused) return Promise.reject(refused)
     if (text.length > largeChars) return enterSide(text, message, run, true)
     if (pinned || !limits.trusted(history)) return enterSide(text, message, run, false)
-    if (serving && !serving.batcher.guest.dead) return enterBatch(serving, text, message, run)
-    serving = undefined
+    if (serving) return enterBatch(serving, text, message, run) // a dead isolate gives its calls back
     return move().then(() => (serving ? enterBatch(serving, text, message, run) : enterSide(text, message, run, false)))
   }
 
@@ -513,13 +527,6 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
     return hit
   }
 
-  /** The whole process had so little processor time that the limit says nothing about the script. */
-  function starvedSince(cpu: NodeJS.CpuUsage | undefined, limit: 'timeout' | 'memory'): boolean {
-    if (!cpu || limit === 'memory') return false
-    const { user, system } = process.cpuUsage(cpu)
-    return (user + system) / 1000 < timeoutMs / 2
-  }
-
   const firstLane = initialize ? sideLane(false) : undefined
   if (firstLane) contextIn(firstLane.guest, firstLane).catch(() => {}) // reported when it failed; every message meets the same fault
 
@@ -561,6 +568,70 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
       host.log('error', `On Stop failed: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
+}
+
+/** What a script does with its calls in a batch. */
+interface BatchedWays {
+  readonly careful: boolean
+  readonly unnoticed: boolean
+  done(call: BatchedCall, result: string): void
+  hit(call: BatchedCall, limit: 'timeout' | 'memory', starved: boolean): void
+  suspect(): void
+  again(call: BatchedCall): void
+  aside(call: BatchedCall): void
+}
+
+/** One call on its way through a batch. */
+class BatchedCall implements BatchCall {
+  readonly slot: number
+  readonly call: number
+  readonly text: string
+  readonly message: Message
+  readonly run: Run
+  readonly careful: boolean
+  readonly unnoticed: boolean
+  readonly resolve: (sends: Sends | undefined) => void
+  readonly reject: (error: unknown) => void
+  readonly #ways: BatchedWays
+
+  constructor(ways: BatchedWays, slot: number, call: number, text: string, message: Message, run: Run, resolve: (sends: Sends | undefined) => void, reject: (error: unknown) => void) {
+    this.#ways = ways
+    this.slot = slot
+    this.call = call
+    this.text = text
+    this.message = message
+    this.run = run
+    this.careful = ways.careful
+    this.unnoticed = ways.unnoticed
+    this.resolve = resolve
+    this.reject = reject
+  }
+
+  done(result: string): void {
+    this.#ways.done(this, result)
+  }
+
+  hit(limit: 'timeout' | 'memory', starved: boolean): void {
+    this.#ways.hit(this, limit, starved)
+  }
+
+  suspect(): void {
+    this.#ways.suspect()
+  }
+
+  again(): void {
+    this.#ways.again(this)
+  }
+
+  aside(): void {
+    this.#ways.aside(this)
+  }
+}
+
+/** Milliseconds of processor time the isolate's thread has had since. */
+function cpuOf(guest: Guest): () => number {
+  const before = guest.isolate.cpuTime
+  return () => (guest.dead ? Infinity : Number(guest.isolate.cpuTime - before) / 1e6)
 }
 
 function hashOf(script: ScriptSource): string {

@@ -1,4 +1,4 @@
-import { write, writeSync } from 'node:fs'
+import { fstatSync, write, writeSync } from 'node:fs'
 
 /** Where lines go. */
 export interface LineWriter {
@@ -17,7 +17,11 @@ const batchMs = 50
 const heldChars = 8 * 1024 * 1024
 const flushTries = 100
 
-/** Collects lines and hands them on in batches: to a file descriptor without ever blocking, or to a function. */
+/**
+ * Collects lines and hands them on in batches: to a function, or to a file descriptor. A pipe or terminal is
+ * never waited for. A regular file is written at once: it takes a batch without delay, and handing it to another
+ * thread would cost more than the write.
+ */
 export function createLineWriter(to: number | ((text: string) => void)): LineWriter {
   let batch = ''
   let waiting: string[] = []
@@ -26,6 +30,7 @@ export function createLineWriter(to: number | ((text: string) => void)): LineWri
   let lostSince = 0
   let busy = false
   let timer: NodeJS.Timeout | undefined
+  const direct = typeof to === 'number' && isFile(to)
 
   function take(): void {
     clearTimeout(timer)
@@ -36,6 +41,10 @@ export function createLineWriter(to: number | ((text: string) => void)): LineWri
     batch = ''
     if (typeof to === 'function') {
       to(text)
+      return
+    }
+    if (direct) {
+      writeOut(to, Buffer.from(text, 'utf8'))
       return
     }
     waiting.push(text)
@@ -99,6 +108,14 @@ export function createLineWriter(to: number | ((text: string) => void)): LineWri
       this.flush()
       clearTimeout(timer)
     },
+  }
+}
+
+function isFile(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile()
+  } catch {
+    return false
   }
 }
 

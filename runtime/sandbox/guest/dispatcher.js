@@ -1,7 +1,8 @@
 /**
  * Runs a batch of calls of many contexts as one entry into the isolate. It keeps what has finished, so
  * that a batch which is cut off loses nothing, and starts no new call when its time is up.
- * In: `slot,call,length;text` after one another, a `!` before a call that is handed over for safety first.
+ * In: `slot,call,length;text` after one another, a `!` before a call that might kill the isolate and must not
+ * begin twice, so that what has finished is handed over first and the host knows who began last.
  * Out: `length;text` after one another; then the caller asks `take` how far it came.
  */
 (function (handOver) {
