@@ -321,7 +321,7 @@ export function openSync(options: SyncOptions): Sync {
     for (const text of sent) if (wanted.has(text.hash) && !known.has(text.hash)) learn(text, true)
     for (const hash of wanted) {
       if (known.has(hash)) continue
-      const text = await disk.loadRevision(hash)
+      const text = disk.loadRevision(hash)
       if (!text) continue
       try {
         learn(text, false)
@@ -442,7 +442,7 @@ export function openSync(options: SyncOptions): Sync {
       const manifest = verifyManifest(stored, identity.publicKeys)
       const revisions: Revision[] = []
       for (const { revision } of manifest.flows) {
-        const text = await disk.loadRevision(revision)
+        const text = disk.loadRevision(revision)
         if (!text) throw new Error(`the document ${revision} is missing`)
         revisions.push(verifyRevision(text))
       }
