@@ -1,9 +1,9 @@
-import { watch } from 'node:fs'
 import type { EditorNode, Problem } from '../core/flow.ts'
 import { callControl, loadFlows, refused, type Target } from './control-client.ts'
 import { CommandFailed, exitCodes, type Output } from './outcome.ts'
 import { printProblems } from './print-problems.ts'
 import { findFlowFiles, mergeFlows, readFlowFile } from './read-flows.ts'
+import { watchFiles } from './watch-files.ts'
 
 export interface DeployCommand {
   readonly files: readonly string[]
@@ -49,26 +49,21 @@ async function watchAndDeploy(command: DeployCommand, folder: string, output: Ou
       if (files.length === 0) output.note(`No flow files below ${folder} yet.`)
       else await deployFiles(command, files, output)
     } catch (thrown) {
-      if (!(thrown instanceof CommandFailed)) throw thrown
-      if (output.json) output.result('', { ok: false, error: thrown.message, ...thrown.facts })
-      else output.note(thrown.message) // the live version stays; the next save tries again
+      // Whatever it was: the live version stays, and the next save tries again.
+      const { message, facts } = thrown instanceof CommandFailed ? thrown : { message: String(thrown), facts: {} }
+      if (output.json) output.result('', { ok: false, error: message, ...facts })
+      else output.note(message)
     }
   }
-  await deploy()
-  output.note(`Watching ${folder}; Ctrl-C ends it.`)
-  let timer: NodeJS.Timeout | undefined
   let last = Promise.resolve()
-  const watcher = watch(folder, { recursive: true }, (_kind, name) => {
-    if (!name?.endsWith('.json')) return
-    clearTimeout(timer)
-    timer = setTimeout(() => (last = last.then(deploy)), 150) // editors save in several writes
-  })
+  const unwatch = await watchFiles({ folders: [folder], matters: (file) => file.endsWith('.json'), changed: () => (last = last.then(deploy)) })
+  await (last = deploy())
+  output.note(`Watching ${folder}; Ctrl-C ends it.`)
   await new Promise<void>((stop) => {
     process.once('SIGINT', () => stop())
     process.once('SIGTERM', () => stop())
   })
-  watcher.close()
-  clearTimeout(timer)
+  unwatch()
   await last
   return exitCodes.done
 }

@@ -39,7 +39,7 @@ export async function runStart({ settings, version, json, dev }: StartCommand): 
     started.catch(() => {}) // looked at below, unless the stop comes first
     const first = await Promise.race([started.then(() => 'started' as const), stopAsked])
     if (first !== 'started') return await end(first)
-    const unwatch = dev ? watchProject(projectDir, (parts, files) => {
+    const unwatch = dev ? await watchProject(projectDir, (parts, files) => {
       report({ event: 'note', process: 'dev', text: `${files[0]}${files.length > 1 ? ` and ${files.length - 1} more` : ''} changed: ${parts.join(', ')} starts again` })
       for (const part of parts) void supervisor.restart(part)
     }) : undefined

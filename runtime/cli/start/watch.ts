@@ -1,5 +1,5 @@
-import { watch, type FSWatcher } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
+import { watchFiles } from '../watch-files.ts'
 import type { Part } from './supervisor.ts'
 
 /** What has to start again when a file of the project changes; nothing for tests and documents. */
@@ -13,24 +13,11 @@ export function partsOf(file: string): readonly Part[] {
 }
 
 /** Calls `changed` with the parts concerned once files have been still for a moment. The result ends it. */
-export function watchProject(projectDir: string, changed: (parts: readonly Part[], files: readonly string[]) => void): () => void {
-  const pending = new Set<string>()
-  let timer: NodeJS.Timeout | undefined
-  const settle = () => {
-    const files = [...pending]
-    pending.clear()
-    const parts = [...new Set(files.flatMap(partsOf))]
-    if (parts.length > 0) changed(parts, files.filter((file) => partsOf(file).length > 0))
-  }
-  const watchers: FSWatcher[] = ['runtime', 'nodes', 'control', 'editor', 'portal', 'flows'].map((folder) =>
-    watch(join(projectDir, folder), { recursive: true }, (_kind, name) => {
-      if (!name) return
-      pending.add(`${folder}/${name.replaceAll('\\', '/')}`)
-      clearTimeout(timer)
-      timer = setTimeout(settle, 150)
-    }))
-  return () => {
-    clearTimeout(timer)
-    for (const watcher of watchers) watcher.close()
-  }
+export function watchProject(projectDir: string, changed: (parts: readonly Part[], files: readonly string[]) => void): Promise<() => void> {
+  const nameOf = (file: string) => relative(projectDir, file).split(sep).join('/')
+  return watchFiles({
+    folders: ['runtime', 'nodes', 'control', 'editor', 'portal', 'flows'].map((folder) => join(projectDir, folder)),
+    matters: (file) => partsOf(nameOf(file)).length > 0,
+    changed: (files) => changed([...new Set(files.flatMap((file) => partsOf(nameOf(file))))], files.map(nameOf)),
+  })
 }
