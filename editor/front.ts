@@ -4,10 +4,11 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { Refused, type Control, type User } from '../control/contract.ts'
 import type { EditorNode } from '../runtime/core/flow.ts'
-import { readBody, readJson } from '../portal/web/body.ts'
+import { parseJson, readBody, readJson } from '../portal/web/body.ts'
 import { redirect, sendJson, sendText } from '../portal/web/reply.ts'
 import { identify, isSameOrigin, mayUse, toEndedSessionCookie, toSessionCookie } from '../portal/web/session.ts'
 import { setSecurityHeaders } from '../portal/web/security-headers.ts'
+import { createFlowsReader } from './flows-body.ts'
 import type { EditorHost } from './host.ts'
 import { toEditorRefusal } from './runtime-api/refusal.ts'
 
@@ -44,6 +45,7 @@ const publicFiles = /^(red|vendor|theme|types)\/|^favicon\.ico$/
  */
 export function createEditorFront(options: EditorFrontOptions) {
   const { control, host, secure, sessionMs } = options
+  const readFlows = createFlowsReader()
 
   return async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     setSecurityHeaders(response, 'editor', secure)
@@ -100,7 +102,7 @@ export function createEditorFront(options: EditorFrontOptions) {
       sendJson(response, 200, { rev: (await control.flows.current()).rev })
       return true
     }
-    const body = await readJson(request, deployLimitBytes)
+    const body = parseJson(await readBody(request, deployLimitBytes), readFlows)
     const { flows, rev, comment } = version === 'v1' ? { flows: body } as DeployBody : ((body ?? {}) as DeployBody)
     if (!Array.isArray(flows)) throw new Refused('flows.malformed', 400, 'The flows must be a JSON array of nodes.')
     const result = await control.flows.deploy({

@@ -15,10 +15,13 @@ export async function readBody(request: IncomingMessage, limitBytes: number): Pr
 
 /** A JSON body. @throws Refused `body.malformed` 400, `body.too_large` 413 */
 export async function readJson(request: IncomingMessage, limitBytes: number): Promise<unknown> {
-  const text = (await readBody(request, limitBytes)).toString('utf8')
-  if (text === '') return undefined
+  return parseJson(await readBody(request, limitBytes), (bytes) => (bytes.length === 0 ? undefined : JSON.parse(bytes.toString('utf8'))))
+}
+
+/** What `read` makes of a body. @throws Refused `body.malformed` 400 when it throws */
+export function parseJson(bytes: Buffer, read: (bytes: Buffer) => unknown): unknown {
   try {
-    return JSON.parse(text)
+    return read(bytes)
   } catch (cause) {
     throw new Refused('body.malformed', 400, `The body is not valid JSON: ${(cause as Error).message}.`)
   }
