@@ -168,6 +168,7 @@ describe('a refusal', () => {
   it.each<[string, string, number, string]>([
     ['garbage', 'GARBAGE\r\n\r\n', 400, 'request.malformed'],
     ['large headers', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`, 431, 'request.headers_too_large'],
+    ['no host', 'GET /echo HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'request.malformed'],
     ['headers that do not end', 'GET / HTTP/1.1\r\nHost: x\r\n', 408, 'request.timeout'],
     ['a body that does not end', 'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx', 408, 'request.timeout'],
   ])('comes for %s', async (_what, text, status, code) => {

@@ -113,7 +113,8 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
 
   function begin(exchange: Exchange): void {
     const { arrival } = exchange
-    if (namesTwoHosts(exchange.raw)) return exchange.fail(fault('request.malformed', { reason: 'it names its host more than once' }))
+    const ill = checkHost(exchange.raw)
+    if (ill !== undefined) return exchange.fail(fault('request.malformed', { reason: ill }))
     const deployment = parts.live()
     if (!deployment) return exchange.fail(fault('gateway.not_ready', {}, undefined, { 'Retry-After': '1' }))
     if (arrival.path === '*') return answerOptions(exchange, ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'])
@@ -287,20 +288,23 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
 }
 
 /**
- * More than one Host header (RFC 9112 §3.2), or on HTTP/2 one that says something else than `:authority` (RFC 9113
+ * What is wrong with the host: none on HTTP/1.1, more than one Host header (RFC 9112 §3.2), or on HTTP/2 one that says something else than `:authority` (RFC 9113
  * §8.3.1): a proxy in front may have checked the one and we would route by the other.
  */
-function namesTwoHosts(raw: IncomingMessage): boolean {
+function checkHost(raw: IncomingMessage): string | undefined {
   const { rawHeaders, headers } = raw
   const authority = headers[':authority']
-  if (authority !== undefined && headers.host !== undefined && headers.host.toLowerCase() !== String(authority).toLowerCase()) return true
+  if (authority !== undefined && headers.host !== undefined && headers.host.toLowerCase() !== String(authority).toLowerCase()) return twoHosts
   let hosts = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++
   }
-  return hosts > 1
+  if (hosts > 1) return twoHosts
+  return hosts === 0 && authority === undefined && raw.httpVersion === '1.1' ? 'it does not name its host' : undefined
 }
+
+const twoHosts = 'it names its host more than once'
 
 type Params = Readonly<Record<string, string | undefined>>
 const noQuery = Object.freeze({})

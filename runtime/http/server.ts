@@ -32,6 +32,7 @@ export function createWebServer(handler: Handler, limits: FrontLimits, tls: Tls 
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: limits.timeoutCheckMs,
     maxHeaderSize: limits.headerLimitBytes,
+    requireHostHeader: false, // the front refuses a request without, in its own words
   }
   const server = makeServer(handler, timing, limits, tls)
   server.setTimeout(limits.socketTimeoutMs)

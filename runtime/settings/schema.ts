@@ -59,7 +59,7 @@ export const settingSchemas: Readonly<Record<keyof Omit<Settings, 'flowEnvironme
   gatewayName: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,63}$', section: 'Control and gateways', plane: 'gateway', expects: 'letters, digits, dots, dashes and underscores, at most 63', title: 'Name shown for this gateway', description: 'Default: host name and number.' },
   drainLimitMs: { ...ms(), default: 30_000, section: 'Control and gateways', plane: 'both', title: 'How long requests in flight may take to finish at a stop' },
 
-  deadlineMs: { ...ms(1), default: 30_000, section: 'Requests', plane: 'gateway', title: 'Longest time a run may take', description: 'A flow can have its own.' },
+  deadlineMs: { ...ms(1), default: 30_000, section: 'Requests', plane: 'gateway', title: 'Longest time a run may take', description: 'A flow can have its own: a variable of the same name in the environment of its tab; an http in node too.' },
   bodyLimitBytes: { ...bytes, default: 5_242_880, section: 'Requests', plane: 'gateway', title: 'Largest request body' },
   headerLimitBytes: { ...bytes, default: 16_384, section: 'Requests', plane: 'gateway', title: 'Largest request head' },
   headersTimeoutMs: { ...ms(1), default: 10_000, section: 'Requests', plane: 'gateway', title: 'Time a client has to send its request head' },
