@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
 import { get } from 'node:https'
@@ -6,41 +5,27 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { makeCertificate } from '../../test/kit/certificates.ts'
+import { needs } from '../../test/kit/tools.ts'
 import { silentLog } from '../core/log.ts'
 import { fakeDeployment } from './fake-deployment.ts'
 import { createFront, type Front } from './front.ts'
 import { loadTls, watchTls, type TlsFiles } from './tls-files.ts'
 import type { TlsOptions } from './tls.ts'
 
-/** Whether certificates can be made here. */
-const hasOpenssl = (() => {
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-})()
-
-describe.skipIf(!hasOpenssl)('TLS', () => {
+describe.skipIf(!needs('openssl'))('TLS', () => {
   let folder = ''
   const file = (name: string): string => join(folder, name)
   const read = (name: string): Buffer => readFileSync(file(name))
 
-  function makeCertificate(name: string, host: string, signer?: string): void {
-    const signed = signer ? ['-CA', file(`${signer}.crt`), '-CAkey', file(`${signer}.key`)] : []
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', file(`${name}.key`)]
-    execFileSync('openssl', ['req', '-x509', ...key, '-out', file(`${name}.crt`), '-days', '2', '-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`, ...signed], { stdio: 'ignore' })
-  }
-
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'tls-'))
-    makeCertificate('ca', 'ca.test')
-    makeCertificate('main', 'main.test')
-    makeCertificate('next', 'main.test')
-    makeCertificate('other', 'other.test')
-    makeCertificate('client', 'client-1', 'ca')
-    makeCertificate('stranger', 'stranger')
+    makeCertificate(folder, 'ca', 'ca.test')
+    makeCertificate(folder, 'main', 'main.test')
+    makeCertificate(folder, 'next', 'main.test')
+    makeCertificate(folder, 'other', 'other.test')
+    makeCertificate(folder, 'client', 'client-1', 'ca')
+    makeCertificate(folder, 'stranger', 'stranger')
   })
   afterAll(() => rmSync(folder, { recursive: true }))
 
