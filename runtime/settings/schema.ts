@@ -79,7 +79,7 @@ export const settingSchemas: Readonly<Record<keyof Omit<Settings, 'flowEnvironme
   tlsClientCertificate: { type: 'string', enum: ['off', 'request', 'require'], default: 'off', section: 'TLS', plane: 'gateway', expects: 'off, request or require', title: 'Whether clients show a certificate' },
   controlTlsCertFile: { ...file, section: 'TLS', plane: 'control', title: 'Certificate chain of the editor and admin API' },
   controlTlsKeyFile: { ...file, section: 'TLS', plane: 'control', title: 'Private key of the editor and admin API' },
-  controlCaFile: { ...file, section: 'TLS', plane: 'gateway', title: 'Authority that signed control’s certificate', description: 'For gateways; public authorities are known.' },
+  controlCaFile: { ...file, section: 'TLS', plane: 'gateway', title: 'Authority that signed control’s certificate', description: 'For gateways elsewhere; public authorities are known. Those that `start` runs know control by its certificate file.' },
 
   egressAllow: { ...names, default: [], section: 'Callouts', plane: 'gateway', expects: 'hosts or CIDR ranges, each with an optional :port, separated by commas', title: 'Private addresses that flows may call', description: 'Loopback, link-local, private and metadata addresses are refused unless listed: `10.1.0.0/16`, `db.internal:8443`, `[::1]:9000`.' },
   extraCaFiles: { ...names, default: [], section: 'Callouts', plane: 'gateway', expects: 'paths of PEM files, separated by commas', title: 'Certificate authorities trusted beside the public ones' },
