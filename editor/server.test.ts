@@ -205,7 +205,9 @@ test('statuses, debug lines and the right revision reach a signed-in editor; a f
   control.emit({ kind: 'status', gateway: 'g1', node: 'n1', flow: 't1', status: { fill: 'red', shape: 'dot', text: 'slow' } })
   control.emit({ kind: 'debug', gateway: 'g1', flow: 't1', entry: { id: 'n2', property: 'payload', msg: { long: 'x'.repeat(5000) } } })
   control.emit({ kind: 'release', release: 9, rev: 'abc', user: 'eve' })
-  await expect.poll(() => seen.length).toBeGreaterThanOrEqual(3)
+  await expect.poll(() => seen.length).toBeGreaterThanOrEqual(4)
+  // Until it hears this, the editor does not let anybody press the button of an inject or debug node.
+  expect(seen).toContainEqual({ topic: 'notification/runtime-state', data: { state: 'start', deploy: false } })
   expect(seen).toContainEqual({ topic: 'status/n1', data: { fill: 'red', shape: 'dot', text: 'slow' } })
   expect(seen).toContainEqual({ topic: 'notification/runtime-deploy', data: { revision: 'abc' } })
   const debug = seen.find((one) => one.topic === 'debug')!.data as { id: string; format: string; msg: string }
@@ -243,6 +245,9 @@ test('the editor speaks Traditional Chinese, with names for our categories', asy
   expect(texts.palette.label).toMatchObject({ entry: '入口', callout: '呼叫外部服務' })
   const html = await (await call('editor/nodes', { headers: { ...headers, accept: 'text/html', 'accept-language': 'zh-TW' } })).text()
   expect(html).toContain('data-template-name="http in"')
+  const helps = [...html.matchAll(/<script [^>]*data-help-name\s*=\s*['"]([^'"]+)['"][^>]*>([\s\S]*?)<\/script>/g)]
+  const inEnglish = definitions.filter((one) => !helps.some(([, type, text]) => type === one.type && /[\u4e00-\u9fff]/.test(text!)))
+  expect(inEnglish.map((one) => one.type)).toEqual([])
 })
 
 /** A path that a route matches, with its parameters filled in. */

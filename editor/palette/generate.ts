@@ -7,7 +7,7 @@ import { categories } from './categories.ts'
 import { toAdditions, toForm, type FieldTexts } from './form.ts'
 import { folderOf, loadHelp } from './help.ts'
 import { mergeTexts, type Texts } from './merge-texts.ts'
-import { toFormHtml } from './own-form.ts'
+import { toFormHtml, toHelpScript } from './own-form.ts'
 import { addFields, alwaysThere, keepTypes, stockExtras } from './stock-form.ts'
 
 const require = createRequire(import.meta.url)
@@ -39,7 +39,7 @@ export async function generatePalette(userDir: string, definitions: readonly Nod
     ...[...stock].map(([form, types]) => writeStockNode(stockDir, coreNodesDir, form, types, definitions)),
     ...definitions.filter((definition) => !definition.stockForm).map((definition) => writeOwnNode(coreNodesDir, definition)),
     cp(join(stockDir, 'icons'), join(coreNodesDir, 'icons'), { recursive: true }),
-    writeNodeLocales(stockDir, coreNodesDir, [...stock.keys()]),
+    writeNodeLocales(stockDir, coreNodesDir, stock, definitions),
     writeEditorLocales(localesDir),
   ])
   return { userDir, coreNodesDir, localesDir }
@@ -95,7 +95,9 @@ function toStub(types: readonly string[], credentialsOf: (type: string) => Reado
   return `export default function (RED) {\n${lines.join('\n')}\n}\n`
 }
 
-async function writeNodeLocales(stockDir: string, coreNodesDir: string, forms: readonly string[]): Promise<void> {
+async function writeNodeLocales(
+  stockDir: string, coreNodesDir: string, stock: ReadonlyMap<string, ReadonlySet<string>>, definitions: readonly NodeDefinition[],
+): Promise<void> {
   const from = join(stockDir, 'locales')
   await Promise.all(
     (await readdir(from)).map(async (language) => {
@@ -103,14 +105,23 @@ async function writeNodeLocales(stockDir: string, coreNodesDir: string, forms: r
       await mkdir(to, { recursive: true })
       const texts = JSON.parse(await readFile(join(from, language, 'messages.json'), 'utf8')) as Texts
       await writeFile(join(to, 'messages.json'), JSON.stringify(mergeTexts(texts, await loadOwn(language, 'messages.json'))))
-      for (const form of forms) {
-        const help = await readFile(join(from, language, `${form}.html`)).catch(() => undefined)
-        if (!help) continue
+      for (const [form, types] of stock) {
+        const theirs = await readFile(join(from, language, `${form}.html`), 'utf8').catch(() => '')
+        const ours = language === 'zh-TW' ? await loadMissingHelp(theirs, definitions.filter((one) => types.has(one.type))) : ''
+        if (!theirs && !ours) continue
         await mkdir(join(to, dirname(form)), { recursive: true })
-        await writeFile(join(to, `${form}.html`), help)
+        await writeFile(join(to, `${form}.html`), theirs + ours)
       }
     }),
   )
+}
+
+/** Our Chinese help of the stock nodes for which Node-RED has none. */
+async function loadMissingHelp(theirs: string, definitions: readonly NodeDefinition[]): Promise<string> {
+  const there = new Set([...theirs.matchAll(/data-help-name\s*=\s*['"]([^'"]*)['"]/gi)].map((match) => match[1]))
+  const missing = definitions.filter((one) => !there.has(one.type))
+  const scripts = await Promise.all(missing.map(async (one) => toHelpScript(one.type, one.summary['zh-TW'], (await loadHelp(one))['zh-TW'])))
+  return scripts.map((script) => `\n${script}\n`).join('')
 }
 
 /** The editor's own texts, with the names of our categories and what zh-TW lacks. */

@@ -5,17 +5,18 @@ import type { FormDescription } from './form.ts'
 export function toFormHtml(form: FormDescription, help: Text): string {
   return [
     `<script type="text/html" data-template-name="${attribute(form.type)}"><div class="sluice-form"></div></script>`,
-    helpScript(form.type, 'en-US', form.summary.en, help.en),
-    helpScript(form.type, 'zh-TW', form.summary['zh-TW'], help['zh-TW']),
+    toHelpScript(form.type, form.summary.en, help.en, 'en-US'),
+    toHelpScript(form.type, form.summary['zh-TW'], help['zh-TW'], 'zh-TW'),
     `<script type="text/javascript">RED.nodes.registerType(${scriptJson(form.type)}, Sluice.nodeDefinition(${scriptJson(form)}))</script>`,
     '',
   ].join('\n')
 }
 
-// Markdown is what the editor's help sidebar renders by itself, cleaned of anything active.
-function helpScript(type: string, language: string, summary: string, help: string): string {
+/** Help as the editor's help sidebar takes it: Markdown, which it renders itself, cleaned of anything active. */
+export function toHelpScript(type: string, summary: string, help: string, language?: string): string {
   const text = help.startsWith(summary) ? help : `${summary}\n\n${help}`
-  return `<script type="text/markdown" data-help-name="${attribute(type)}" data-lang="${language}">\n${text.replaceAll('</script', '<\\/script')}\n</script>`
+  const named = `data-help-name="${attribute(type)}"${language ? ` data-lang="${language}"` : ''}`
+  return `<script type="text/markdown" ${named}>\n${text.replaceAll('</script', '<\\/script')}\n</script>`
 }
 
 function attribute(text: string): string {

@@ -28,7 +28,8 @@ export interface Comms {
  */
 export function createComms(control: Control, util: NodeRed['util'], tokenOf: (user: EditorUser) => string | undefined): Comms {
   const clients = new Set<CommsClient>()
-  const retained = new Map<string, unknown>()
+  // The stock editor dims the buttons of inject and debug nodes, and ignores clicks on them, until it hears that flows run.
+  const retained = new Map<string, unknown>([['notification/runtime-state', { state: 'start', deploy: false }]])
   let droppedCount = 0
 
   function send(client: CommsClient, topic: string, data: unknown): void {
