@@ -21,6 +21,8 @@
   /** Nodes we painted, with the status they had. */
   const painted = new Map()
   let notice
+  /** What the stock editor said of the deploy before; beside a refusal it would contradict it. */
+  let success
 
   function find(id) {
     // A node inside a subflow instance is called `instance-node`; the node itself is what can be shown.
@@ -38,6 +40,8 @@
     painted.clear()
     if (notice) notice.close()
     notice = undefined
+    if (success) success.close()
+    success = undefined
     RED.view.redraw()
   }
 
@@ -87,14 +91,43 @@
   }
 
   function show(sentence, problems, type) {
-    const body = $('<div role="alert"></div>').append($('<p></p>').append($('<strong></strong>').text(sentence)))
+    const body = $('<div class="sluice-notice" role="alert"></div>').append($('<p></p>').append($('<strong></strong>').text(sentence)))
     if (problems.length > 0) body.append(list(problems))
     const shown = RED.notify(body, { type, fixed: type === 'error', timeout: 12000, buttons: [{ text: t('close'), click: () => shown.close() }] })
     return shown
   }
 
-  /** Remarks of the last deploy: what was said once is not said at every deploy. */
-  const said = new Set()
+  /** What a notice speaks of has to be seen beside it: nodes under it are scrolled out from there. */
+  function uncover() {
+    const box = $('.sluice-notice').last().closest('.red-ui-notification')[0]
+    if (!box) return
+    const { top, left, right, bottom } = box.getBoundingClientRect()
+    const hidden = [...painted.keys()].map((node) => document.getElementById(node.id)).filter(Boolean).map((one) => one.getBoundingClientRect())
+      .filter((one) => one.width > 0 && one.left < right && one.right > left && one.top < bottom && one.bottom > top)
+    if (hidden.length === 0) return
+    const chart = $('#red-ui-workspace-chart')
+    chart.scrollTop(chart.scrollTop() + Math.max(...hidden.map((one) => one.bottom)) - top + 30)
+  }
+
+  /** Remarks of the last deploy: what was said once is not said at every deploy, nor after a reload. */
+  const said = new Set(loadSaid())
+
+  function loadSaid() {
+    try {
+      return JSON.parse(localStorage.getItem('sluice-said') || '[]')
+    } catch {
+      return []
+    }
+  }
+
+  function saveSaid() {
+    try {
+      localStorage.setItem('sluice-said', JSON.stringify([...said]))
+    } catch {
+      // a browser without storage hears them again after a reload
+    }
+  }
+
   const keyOf = (problem) => [problem.code, problem.flow, problem.node, problem.message].join(' ')
 
   /** Control and gateways may find the same thing. */
@@ -109,6 +142,7 @@
     for (const problem of errors) paint(problem)
     RED.view.redraw()
     notice = show(problems.length > 0 ? t('refused') : `${t('refused')} ${answer.message || ''}`, errors, 'error')
+    uncover()
   }
 
   function accepted(answer) {
@@ -116,6 +150,7 @@
     const fresh = all.filter((one) => !said.has(keyOf(one)))
     said.clear()
     for (const one of all) said.add(keyOf(one))
+    saveSaid()
     if (fresh.length > 0) notice = show(t('warnings'), fresh.map((one) => ({ ...one, severity: 'warning' })), 'compact')
     if (Array.isArray(answer.behind) && answer.behind.length > 0) show(t('behind') + answer.behind.join(', '), [], 'warning')
   }
@@ -128,7 +163,9 @@
       swallow = false
       return { close() {}, update() {}, showNotification() {}, hideNotification() {} }
     }
-    return stockNotify.apply(RED, arguments)
+    const shown = stockNotify.apply(RED, arguments)
+    if (options === 'success' || (options && options.type === 'success')) success = shown
+    return shown
   }
 
   // Runs when the request is made, so that what it adds is called before what the editor adds.
