@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import { nearestName } from './settings/nearest.ts'
@@ -195,11 +196,24 @@ function contradictions(settings: Settings, refused: ReadonlySet<string>): strin
     const same = ports.slice(0, index).find((other) => settings[other] === settings[name])
     if (same) problems.push(`${variableOf(name)} is “${settings[name]}”, and so is ${variableOf(same)}; expected two different ports.`)
   }
+  if (!refused.has('trustedProxies')) {
+    const wrong = settings.trustedProxies.find((proxy) => !isProxy(proxy))
+    if (wrong !== undefined) problems.push(`${variableOf('trustedProxies')} names “${wrong}”; expected ${settingSchemas.trustedProxies.expects}.`)
+  }
   if (!refused.has('flowEnv')) {
     const secret = settings.flowEnv.find((name) => name.startsWith('SLUICE_') || name === 'DATABASE_URL')
     if (secret) problems.push(`${variableOf('flowEnv')} names ${secret}, a setting of Sluice itself; expected variables that are meant for flows.`)
   }
   return problems
+}
+
+/** An address, a range such as `10.0.0.0/8`, or one of the two ranges that have a name. */
+function isProxy(text: string): boolean {
+  if (text === 'loopback' || text === 'private') return true
+  const [address = '', bits, ...rest] = text.split('/')
+  const family = isIP(address)
+  if (family === 0 || rest.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
 }
 
 function deepFreeze<T>(value: T): T {

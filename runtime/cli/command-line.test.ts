@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -18,6 +18,7 @@ beforeEach(() => {
 })
 afterEach(() => {
   vi.restoreAllMocks()
+  vi.unstubAllEnvs()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -69,6 +70,21 @@ test('deploy asks for a token before it does anything', async () => {
 test('a control that cannot be reached is named with its address', async () => {
   expect(await runCommandLine(['deploy', '--url', 'http://127.0.0.1:1', '--token', 'x'.repeat(20), write('flow.json', [tab])])).toBe(1)
   expect(out).toContain('http://127.0.0.1:1')
+})
+
+test('an import into a new folder says which keys have to come along', async () => {
+  const moved = join(folder, 'moved.jsonl')
+  vi.stubEnv('SLUICE_DATA_DIR', join(folder, 'old'))
+  mkdirSync(join(folder, 'old'))
+  expect(await runCommandLine(['store', 'export', moved])).toBe(0)
+  vi.stubEnv('SLUICE_DATA_DIR', join(folder, 'new'))
+  mkdirSync(join(folder, 'new'))
+  expect(await runCommandLine(['store', 'import', moved])).toBe(0)
+  expect(out).toContain('copy credentials.key and release.key from the old data folder')
+  for (const key of ['credentials.key', 'release.key']) writeFileSync(join(folder, 'new', key), '')
+  out = ''
+  expect(await runCommandLine(['store', 'import', moved])).toBe(0)
+  expect(out).not.toContain('copy')
 })
 
 test('an unknown command or option ends with code 2, help with 0', async () => {

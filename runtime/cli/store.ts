@@ -1,4 +1,5 @@
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -38,7 +39,11 @@ export async function runImport(settings: Settings, file: string, output: Output
   const store = await openStore(settings)
   try {
     const { rows } = await importStore(store, createInterface({ input, crlfDelay: Infinity }))
-    output.result(`${rows} rows read from ${file}.`, { file, rows })
+    const keys = settings.credentialKey === undefined ? ['credentials.key', 'release.key'] : ['release.key']
+    const missing = keys.filter((key) => !existsSync(join(settings.dataDir, key)))
+    // Without them control makes new ones, and gateways refuse releases that another key has signed.
+    const before = missing.length > 0 ? ` Before the start, copy ${missing.join(' and ')} from the old data folder into ${settings.dataDir}: releases are signed and node credentials sealed with them.` : ''
+    output.result(`${rows} rows read from ${file}.${before}`, { file, rows, missingKeys: missing })
   } finally {
     await store.close()
   }

@@ -42,6 +42,13 @@ describe('values', () => {
   })
 })
 
+test('a trusted proxy that is no address or range stops the start', () => {
+  for (const good of ['10.0.0.0/8', '192.0.2.1', '::1', 'fd00::/8', 'loopback, private']) expect(sentences({ SLUICE_TRUSTED_PROXIES: good })).toEqual([])
+  for (const bad of ['nonsense', '10.0.0.0/99', '10.0.0.0/8/8', '10.0.0/8', '::1/129', '10.0.0.0/']) {
+    expect(sentences({ SLUICE_TRUSTED_PROXIES: bad })).toEqual([expect.stringMatching(/^SLUICE_TRUSTED_PROXIES names “.*”; expected addresses or CIDR ranges/)])
+  }
+})
+
 describe('the file', () => {
   test('gives what the environment does not', () => {
     writeFileSync(join(cwd, 'sluice.json'), JSON.stringify({ gatewayPort: 9000, opsPort: 9001 }))

@@ -93,6 +93,20 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
     expect(await page.locator('#red-ui-palette-container-callout .red-ui-palette-header').innerText()).toContain('callout')
   })
 
+  test('opens the sample that puts three services together', async () => {
+    await page.setViewportSize({ width: 1600, height: 560 })
+    await page.locator('.red-ui-tab', { hasText: 'Taipei today' }).click()
+    await page.mouse.move(700, 400) // off the tab, whose tooltip goes
+    await page.evaluate(() => RED.actions.invoke('core:zoom-fit'))
+    await page.waitForTimeout(800) // the zoom glides
+    expect(await page.locator('.red-ui-flow-node').count()).toBeGreaterThan(15)
+    await shot('02-taipei') // the README shows a copy of it
+    await page.evaluate(() => RED.actions.invoke('core:zoom-reset'))
+    await page.setViewportSize({ width: 1360, height: 860 })
+    await page.locator('.red-ui-tab', { hasText: 'Hello' }).click()
+    await page.waitForTimeout(300)
+  })
+
   test('draws an API, deploys it and calls it', async () => {
     await page.evaluate(() => RED.actions.invoke('core:add-flow'))
     await page.waitForTimeout(300)
