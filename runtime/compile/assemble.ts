@@ -52,7 +52,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
   const subflowIds = new WeakMap<FlowDocument, readonly string[]>()
   const linkEnds = new WeakMap<FlowDocument, LinkEnds>()
 
-  return function assemble(revisions: readonly Revision[]): Assembly {
+  return function assemble(revisions: readonly Revision[], checked = false): Assembly {
     const documents = revisions.map((revision) => revision.document)
     const hashes = new Map(revisions.map((revision) => [revision.document.id, revision.hash]))
     const estate = toEstate(documents, linkEndsOf)
@@ -63,7 +63,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const documentsNow = new Map<string, readonly Problem[]>()
     for (const { hash, document } of revisions) {
       const key = `${hash}:${globalHash}`
-      const found = documentsSeen.get(key) ?? checkDocument(document, estate, catalogue)
+      const found = documentsSeen.get(key) ?? checkDocument(document, estate, catalogue, checked)
       documentsNow.set(key, found)
       problems.push(...found)
     }

@@ -5,8 +5,11 @@ import { structuralTypes, type Catalogue, type Configured } from './catalogue.ts
 import type { Estate } from './flow.ts'
 import { ownProperties } from './own-properties.ts'
 
-/** What can be said of one document by itself: known types, configs that fit, wires that land somewhere on the same canvas. */
-export function checkDocument(document: FlowDocument, estate: Estate, catalogue: Catalogue): Problem[] {
+/**
+ * What can be said of one document by itself: known types, configs that fit, wires that land somewhere on the same canvas.
+ * Of one that was `checked` before by this version, the nodes are not asked again: parsing every script twice is a good part of a start.
+ */
+export function checkDocument(document: FlowDocument, estate: Estate, catalogue: Catalogue, checked = false): Problem[] {
   if (document.nodes[0]?.type === 'tab' && document.nodes[0].disabled === true) return []
   const problems: Problem[] = []
   const members = new Map(document.nodes.map((node) => [node.id, node]))
@@ -16,7 +19,7 @@ export function checkDocument(document: FlowDocument, estate: Estate, catalogue:
     problems.push(...checkPlace(node, document, place), ...checkWires(node, members, place))
     if (node.type.startsWith('subflow:')) continue // looked at where it is expanded
     const definition = catalogue.get(node.type)
-    if (definition) problems.push(...checkConfig(node, definition, document, estate, catalogue))
+    if (definition) problems.push(...checkConfig(node, definition, document, estate, catalogue, checked))
     else if (!structuralTypes.has(node.type)) problems.push(unknownType(node, catalogue, place))
   }
   return problems
@@ -47,7 +50,7 @@ function checkWires(node: EditorNode, members: ReadonlyMap<string, EditorNode>, 
   })
 }
 
-function checkConfig(node: EditorNode, definition: NodeDefinition, document: FlowDocument, estate: Estate, catalogue: Catalogue): Problem[] {
+function checkConfig(node: EditorNode, definition: NodeDefinition, document: FlowDocument, estate: Estate, catalogue: Catalogue, checked: boolean): Problem[] {
   const place = { flow: document.id, node: node.id }
   const properties = ownProperties(node)
   let configured
@@ -56,7 +59,7 @@ function checkConfig(node: EditorNode, definition: NodeDefinition, document: Flo
   } catch (thrown) {
     return [unreadable(node, place, thrown)]
   }
-  return judgeConfig(node, definition, configured, place, estate)
+  return judgeConfig(node, checked ? { ...definition, check: undefined } : definition, configured, place, estate)
 }
 
 /** What is wrong with a config that could be read: what its schema refuses, then what its node refuses. Never throws. */

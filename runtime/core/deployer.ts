@@ -13,7 +13,8 @@ export type PrepareResult = { readonly ok: true; readonly prepared: Prepared } |
 
 /** What is live in a gateway. `prepare` changes nothing that callers can see; `commit` moves one pointer and cannot fail. */
 export interface Deployer {
-  prepare(release: Release): Promise<PrepareResult>
+  /** `checked`: it was prepared before by this version, so what nodes say of texts that are compiled anyway is not asked again. */
+  prepare(release: Release, checked?: boolean): Promise<PrepareResult>
   commit(prepared: Prepared): void
   /** Closes what a prepared release opened, when it is not to go live. */
   discard(prepared: Prepared): Promise<void>

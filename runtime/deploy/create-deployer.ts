@@ -119,8 +119,8 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
   }
 
   return {
-    async prepare(release): Promise<PrepareResult> {
-      const assembly = parts.assemble(release.revisions)
+    async prepare(release, checked): Promise<PrepareResult> {
+      const assembly = parts.assemble(release.revisions, checked)
       const errors = assembly.problems.filter((problem) => problem.severity === 'error')
       if (errors.length > 0) return { ok: false, problems: errors }
 

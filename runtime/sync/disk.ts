@@ -16,6 +16,8 @@ export interface Identity {
 export interface StoredRelease extends SignedManifest {
   /** Node credentials, sealed under the key of this folder. */
   readonly credentials: string
+  /** Version of the gateway that prepared it. */
+  readonly version?: string
 }
 
 const writesAtOnce = 16

@@ -374,7 +374,7 @@ export function openSync(options: SyncOptions): Sync {
 
   async function save({ signed, texts, credentials, manifest }: Whole): Promise<void> {
     const key = await disk.sealKey()
-    await disk.stage({ ...pick(signed), credentials: seal(key, JSON.stringify(credentials), manifest.credentialsHash) }, texts)
+    await disk.stage({ ...pick(signed), credentials: seal(key, JSON.stringify(credentials), manifest.credentialsHash), version: options.version }, texts)
   }
 
   async function goLive(): Promise<void> {
@@ -447,7 +447,7 @@ export function openSync(options: SyncOptions): Sync {
         revisions.push(verifyRevision(text))
       }
       const credentials = JSON.parse(unseal(await disk.sealKey(), stored.credentials, manifest.credentialsHash)) as Credentials
-      const result = await deployer.prepare({ manifest, revisions, credentials })
+      const result = await deployer.prepare({ manifest, revisions, credentials }, stored.version === options.version)
       if (!result.ok) throw new Error(result.problems[0]?.message ?? 'it cannot be prepared')
       deployer.commit(result.prepared)
       live = { signed: pick(stored), manifest, revisions, texts: [], credentials }
