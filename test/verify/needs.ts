@@ -39,8 +39,10 @@ export async function installNeeds(say: (line: string) => void): Promise<boolean
   }
   say(`Installing with apt: ${packages.join(', ')}.`)
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
-  const update = await run('apt-get', ['update', '-qq'], { env })
-  const install = await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { env })
+  // Fresh machines often have their own upgrade under way, and mirrors have bad moments.
+  const patient = ['-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3']
+  const update = await run('apt-get', [...patient, 'update', '-qq'], { env })
+  const install = await run('apt-get', [...patient, 'install', '-y', '-qq', '--no-install-recommends', ...packages], { env })
   const still = needed.filter((need) => !need.here())
   if (still.length === 0) return true
   say(`apt could not install ${still.map((need) => need.package).join(', ')}:\n${tail(update.output + install.output)}`)
