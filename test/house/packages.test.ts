@@ -5,9 +5,10 @@ import { importsOf, isForDevelopment, isSource, listFiles, readSource } from '..
 interface Manifest {
   readonly dependencies: Record<string, string>
   readonly devDependencies: Record<string, string>
+  readonly overrides: Record<string, Record<string, string>>
 }
 interface Lock {
-  readonly packages: Record<string, { resolved?: string; integrity?: string; link?: boolean; version?: string; inBundle?: boolean; dependencies?: Record<string, string>; optionalDependencies?: Record<string, string> }>
+  readonly packages: Record<string, { resolved?: string; integrity?: string; link?: boolean; version?: string; inBundle?: boolean; dependencies?: Record<string, string>; optionalDependencies?: Record<string, string>; peerDependencies?: Record<string, string> }>
 }
 
 const manifest = JSON.parse(readSource('package.json')) as Manifest
@@ -36,6 +37,12 @@ test('the lock file knows every package that another one names, those for other 
     }
   }
   expect(unknown).toEqual([])
+})
+
+// i18next names an older TypeScript as an optional peer. npm 10, which comes with Node 20, then wants a second one in the lock file.
+test('the npm of the oldest Node takes the lock file: peers that conflict are overridden', () => {
+  const peers = Object.entries(lock.packages).filter(([, entry]) => entry.peerDependencies?.['typescript'] !== undefined).map(([path]) => path.split('node_modules/').at(-1) as string)
+  expect(peers.filter((name) => manifest.overrides[name]?.['typescript'] !== '$typescript')).toEqual([])
 })
 
 test('what the server imports is a dependency, what only tests import is not', () => {
