@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import ivm from 'isolated-vm'
 import type { GuestSource } from './guest-source.ts'
 
@@ -43,6 +44,9 @@ export interface Guest {
 const contextShareMb = 16
 
 export function createGuest(source: GuestSource, heapMb: number): Guest {
+  // The process runs with a larger young generation (node-flags.mjs). The flag would lift the limit of every isolate,
+  // too: the process's own heap is set up by now, so from here on it counts for nobody.
+  setFlagsFromString('--max-semi-space-size=0')
   const isolate = new ivm.Isolate({ memoryLimit: heapMb + contextShareMb, onCatastrophicError: () => {} })
   let prelude: Promise<ivm.Script> | undefined
   let expressions: Promise<Enter> | undefined

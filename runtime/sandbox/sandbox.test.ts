@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { fakeRun } from '../../test/kit/fake-run.ts'
 import { Body } from '../core/body.ts'
 import { response } from '../core/message.ts'
+import { createGuest } from './guest.ts'
 import { bundleBuffer } from './guest/make-buffer.ts'
+import { readGuestSource } from './guest-source.ts'
 import { faultOf, openBench } from './test-bench.ts'
 
 describe('nothing of the host is reachable', () => {
@@ -126,6 +128,12 @@ describe('limits', () => {
     const tens = Array.from({ length: 20 }, (_, t) => order.filter((i) => Math.floor(i / 10) === t))
     for (const ten of tens) expect(ten).toEqual([...ten].sort((a, b) => a - b))
     expect(order).toHaveLength(200)
+  })
+
+  it('an isolate’s heap is limited as it was asked for, whatever the process’s own heap may take', () => {
+    const guest = createGuest(readGuestSource(), 32)
+    onTestFinished(() => guest.dispose())
+    expect(guest.isolate.getHeapStatisticsSync().heap_size_limit).toBeLessThan(64 * 1024 * 1024)
   })
 
   it('three hits refuse a function for a while and show it red; others are untouched', async () => {
