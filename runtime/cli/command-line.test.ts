@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -81,6 +81,7 @@ test('an import into a new folder says which keys have to come along', async () 
   mkdirSync(join(folder, 'new'))
   expect(await runCommandLine(['store', 'import', moved])).toBe(0)
   expect(out).toContain('copy credentials.key and release.key from the old data folder')
+  if (process.platform !== 'win32') expect(statSync(join(folder, 'new', 'store.db')).mode & 0o077).toBe(0)
   for (const key of ['credentials.key', 'release.key']) writeFileSync(join(folder, 'new', key), '')
   out = ''
   expect(await runCommandLine(['store', 'import', moved])).toBe(0)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { openStore } from '../../control/store/store.ts'
+import { openStore, protectFiles } from '../../control/store/store.ts'
 import { exportStore, importStore } from '../../control/store/transfer.ts'
 import type { Settings } from '../settings.ts'
 import { CommandFailed, type Output } from './outcome.ts'
@@ -38,6 +38,7 @@ export async function runImport(settings: Settings, file: string, output: Output
   })
   const store = await openStore(settings)
   try {
+    protectFiles(settings.dataDir)
     const { rows } = await importStore(store, createInterface({ input, crlfDelay: Infinity }))
     const keys = settings.credentialKey === undefined ? ['credentials.key', 'release.key'] : ['release.key']
     const missing = keys.filter((key) => !existsSync(join(settings.dataDir, key)))
