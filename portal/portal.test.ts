@@ -160,3 +160,18 @@ test('the command line deploys, merges, checks and rolls back with a token, and 
   expect([none.status, await none.json()]).toEqual([401, expect.objectContaining({ code: 'auth.required' })])
   expect((await call('/api/v1/deploy', { headers: { authorization: `Bearer ${token}` } })).headers.get('allow')).toBe('POST')
 })
+
+test('guides and node pages are read in the reader’s language; every link on the list of documents leads to a page', async () => {
+  const headers = await signIn('vera')
+  for (const [language, guide, help] of [['en', 'Your first API', 'Properties'], ['zh-TW', '第一個 API', '屬性']] as const) {
+    const spoken = { ...headers, cookie: `${headers.cookie}; sluice-language=${language}`, 'accept-language': language }
+    expect(await page('/docs/guides/first-api', spoken)).toContain(guide)
+    expect(await page('/docs/nodes/transform', spoken)).toContain(help)
+    const list = await page('/docs', spoken)
+    const links = [...list.matchAll(/href="(\/docs\/[^"]+)"/g)].map((match) => match[1]!)
+    expect(links.length).toBeGreaterThan(30)
+    const answers = await Promise.all(links.map(async (link) => [link, (await call(link, { headers: spoken })).status]))
+    expect(answers.filter(([, status]) => status !== 200)).toEqual([])
+  }
+  expect((await call('/docs/..%2f..%2f/README', { headers })).status).toBe(404)
+})

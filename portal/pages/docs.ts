@@ -8,27 +8,34 @@ import { layout } from '../layout.ts'
 import type { PortalOptions } from '../portal.ts'
 import { translator } from '../texts.ts'
 import type { Exchange } from '../web/exchange.ts'
+import type { Language } from '../web/language.ts'
 import { sendHtml } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
 
 const docsDir = fileURLToPath(new URL('../../docs/', import.meta.url))
 
-/** The project's own documents, read where they lie. */
+/** Folders of pages that are shown, by the path they are shown at. */
+const folders = ['', 'guides', 'nodes', 'decisions'] as const
+
+/** The project's own documents, read where they lie; in the reader's language where they are translated. */
 export function docsRoutes({ definitions, notYet }: PortalOptions): PageRoute[] {
   return [
     { method: 'GET', path: '/docs', access: 'viewer', handle: showList },
     { method: 'GET', path: '/docs/:page', access: 'viewer', handle: (exchange, { page }) => showPage(exchange, '', page!) },
-    { method: 'GET', path: '/docs/nodes/:page', access: 'viewer', handle: (exchange, { page }) => showPage(exchange, 'nodes', page!) },
+    { method: 'GET', path: '/docs/:folder/:page', access: 'viewer', handle: (exchange, { folder, page }) => showPage(exchange, folder!, page!) },
   ]
 
   async function showList(exchange: Exchange): Promise<void> {
-    const t = translator(exchange.language)
-    const guides = await list('')
-    const nodes = await list('nodes')
-    const summaryOf = (page: string) => definitions.find((one) => one.type.replace(/[^a-z0-9]+/gi, '-').toLowerCase() === page)?.summary[exchange.language]
-    const body = html`<h1>${t('docs')}</h1>${t('docsEnglish') && html`<p class="soft">${t('docsEnglish')}</p>`}
-${guides.length > 0 && html`<h2>${t('guides')}</h2><ul>${await Promise.all(guides.map(async (page) => html`<li><a href="/docs/${page}">${await titleOf('', page)}</a></li>`))}</ul>`}
-<h2>${t('nodePages')}</h2><ul class="plain">${await Promise.all(nodes.map(async (page) => html`<li><a href="/docs/nodes/${page}">${await titleOf('nodes', page)}</a> <span class="soft">${summaryOf(page)}</span></li>`))}</ul>
+    const { language } = exchange
+    const t = translator(language)
+    const [guides, references, nodes] = await Promise.all([list('guides'), list(''), list('nodes')])
+    const summaryOf = (page: string) => definitions.find((one) => one.type.replace(/[^a-z0-9]+/gi, '-').toLowerCase() === page)?.summary[language]
+    const toLinks = (folder: string, pages: readonly string[]) =>
+      Promise.all(pages.map(async (page) => html`<li><a href="/docs/${folder && `${folder}/`}${page}">${await titleOf(folder, page, language)}</a></li>`))
+    const body = html`<h1>${t('docs')}</h1>
+<h2>${t('guides')}</h2><ul>${await toLinks('guides', guides)}</ul>
+<h2>${t('references')}</h2><ul>${await toLinks('', references)}<li><a href="/docs/decisions/README">${t('decisions')}</a></li></ul>
+<h2>${t('nodePages')}</h2><ul class="plain">${await Promise.all(nodes.map(async (page) => html`<li><a href="/docs/nodes/${page}">${await titleOf('nodes', page, language)}</a> <span class="soft">${summaryOf(page)}</span></li>`))}</ul>
 ${notYet.length > 0 && html`<h2>${t('notYet')}</h2><ul class="columns">${notYet.map((type) => html`<li>${type}</li>`)}</ul>`}`
     sendHtml(exchange.response, 200, layout(exchange, { title: t('docs'), section: 'docs', body }))
   }
@@ -36,13 +43,22 @@ ${notYet.length > 0 && html`<h2>${t('notYet')}</h2><ul class="columns">${notYet.
 
 async function showPage(exchange: Exchange, folder: string, page: string): Promise<void> {
   const t = translator(exchange.language)
-  // The name must be one of those that lie there; a path is never made from what was asked for.
-  const known = await list(folder)
-  const name = known.find((one) => one === page.replace(/\.md$/, ''))
-  if (!name) throw new Refused('route.none', 404, t('notFound'))
-  const text = await readFile(join(docsDir, folder, `${name}.md`), 'utf8')
-  const body = html`<p><a href="/docs">${t('docs')}</a></p><article class="doc" lang="en">${renderMarkdown(text)}</article>`
+  const wanted = /\.md$/.test(page) ? page.slice(0, -3) : page
+  // Both names must be of those that lie there; a path is never made from what was asked for.
+  const place = folders.find((one) => one === folder)
+  const name = place === undefined ? undefined : (await list(place)).find((one) => one === wanted)
+  if (place === undefined || !name) throw new Refused('route.none', 404, t('notFound'))
+  const { text, language } = await load(place, name, exchange.language)
+  const note = language === exchange.language ? '' : t('docsEnglish')
+  const body = html`<p><a href="/docs">${t('docs')}</a></p>${note && html`<p class="soft">${note}</p>`}<article class="doc" lang="${language}">${renderMarkdown(text)}</article>`
   sendHtml(exchange.response, 200, layout(exchange, { title: titleIn(text) ?? name, section: 'docs', body }))
+}
+
+/** A page, translated where it is. Translations lie one folder deeper, which their links count in. */
+async function load(folder: string, name: string, language: Language): Promise<{ readonly text: string; readonly language: Language }> {
+  const translated = language === 'en' ? undefined : await readFile(join(docsDir, language, folder, `${name}.md`), 'utf8').catch(() => undefined)
+  if (translated !== undefined) return { text: translated.replaceAll('](../../', '](../'), language }
+  return { text: await readFile(join(docsDir, folder, `${name}.md`), 'utf8').catch(() => ''), language: 'en' }
 }
 
 /** Markdown as markup. Raw HTML in it is shown as text, comments not at all; links lead to the web or to this site only. */
@@ -68,8 +84,8 @@ async function list(folder: string): Promise<string[]> {
   return files.filter((file) => file.endsWith('.md')).map((file) => file.slice(0, -3)).toSorted()
 }
 
-async function titleOf(folder: string, page: string): Promise<string> {
-  return titleIn(await readFile(join(docsDir, folder, `${page}.md`), 'utf8').catch(() => '')) ?? page
+async function titleOf(folder: string, page: string, language: Language): Promise<string> {
+  return titleIn((await load(folder, page, language)).text) ?? page
 }
 
 function titleIn(text: string): string | undefined {

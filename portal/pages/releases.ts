@@ -70,6 +70,7 @@ ${differences.map((difference) => toDifference(difference, t))}`}`
 <section class="card"><p><strong>${t('release')} ${id}</strong> · ${toTime(info.createdAt, exchange.language)} · ${info.user}</p><p>${t('rollbackExplain')}</p>
 <form method="post" action="/releases/${id}/rollback" class="stack"><label>${t('comment')}<input name="comment" maxlength="200"></label>
 <p class="row"><button class="primary">${t('confirm')}</button><a class="button" href="/releases/${id}">${t('cancel')}</a></p></form></section>
+${differences.length === 0 && html`<p>${t('noChanges')}</p>`}
 ${differences.map((difference) => toDifference(difference, t))}`
     sendHtml(exchange.response, 200, layout(exchange, { title: t('rollback'), section: 'releases', body }))
   }
