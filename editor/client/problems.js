@@ -7,6 +7,7 @@
       behind: 'Deployed. These gateways do not answer and are behind: ',
       close: 'Close',
       show: 'Show',
+      role: 'Your role only looks: this needs the role editor.',
     },
     'zh-TW': {
       refused: '未部署，目前上線的版本維持不變。',
@@ -14,13 +15,23 @@
       behind: '已部署，但下列閘道沒有回應、版本落後：',
       close: '關閉',
       show: '顯示',
+      role: '您的角色僅供檢視，此操作需要編輯者角色。',
     },
   }
   const t = (key) => words[RED.i18n.lang() === 'zh-TW' ? 'zh-TW' : 'en'][key]
 
+  /** What a problem is, in the reader's language; the server's English sentence, which names the place, is the detail. */
+  function say(problem) {
+    const { message, remedy = '' } = problem
+    const known = RED.i18n.lang() === 'zh-TW' ? RED._(`sluiceProblems.${problem.code}`, { defaultValue: '' }) : ''
+    return known ? { sentence: known, detail: message } : { sentence: message, detail: remedy }
+  }
+
   /** Nodes we painted, with the status they had. */
   const painted = new Map()
   let notice
+  /** Remarks of the last deploy, while they are shown: they make room when somebody goes on working. */
+  let remarks
   /** What the stock editor said of the deploy before; beside a refusal it would contradict it. */
   let success
 
@@ -53,12 +64,13 @@
   function paint(problem) {
     const node = problem.node && find(problem.node)
     if (!node || node.type === 'tab' || node.type === 'subflow') return
-    const sentence = `${problem.message} ${problem.remedy || ''}`.trim()
+    const said = say(problem)
+    const sentence = `${said.sentence} ${said.detail}`.trim()
     if (!painted.has(node)) painted.set(node, { status: node.status })
     node.validationErrors = (node.sluiceProblem ? node.validationErrors : []).concat(sentence)
     node.valid = false
     node.sluiceProblem = true
-    node.status = { fill: 'red', shape: 'dot', text: shorten(problem.message) }
+    node.status = { fill: 'red', shape: 'dot', text: shorten(said.sentence) }
     redraw(node)
   }
 
@@ -79,8 +91,9 @@
         }).appendTo(li)
         li.append(document.createTextNode(' '))
       }
-      $('<span></span>').text(problem.message).appendTo(li)
-      if (problem.remedy) $('<span class="sluice-remedy"></span>').text(` ${problem.remedy}`).appendTo(li)
+      const said = say(problem)
+      $('<span></span>').text(said.sentence).appendTo(li)
+      if (said.detail) $('<span class="sluice-remedy"></span>').text(` ${said.detail}`).appendTo(li)
     }
     if (problems.length > 20) $('<li></li>').text(`… +${problems.length - 20}`).appendTo(ul)
     return ul
@@ -151,7 +164,7 @@
     said.clear()
     for (const one of all) said.add(keyOf(one))
     saveSaid()
-    if (fresh.length > 0) notice = show(t('warnings'), fresh.map((one) => ({ ...one, severity: 'warning' })), 'compact')
+    if (fresh.length > 0) remarks = notice = show(t('warnings'), fresh.map((one) => ({ ...one, severity: 'warning' })), 'compact')
     if (Array.isArray(answer.behind) && answer.behind.length > 0) show(t('behind') + answer.behind.join(', '), [], 'warning')
   }
 
@@ -170,6 +183,17 @@
 
   // Runs when the request is made, so that what it adds is called before what the editor adds.
   $.ajaxPrefilter(function (options, original, xhr) {
+    if (/(^|\/)(inject|debug)\//.test(options.url) && (options.type || '').toUpperCase() === 'POST') {
+      xhr.fail(function () {
+        if (xhr.status !== 403 && xhr.status !== 401) return
+        swallow = true
+        setTimeout(() => {
+          swallow = false
+          RED.notify(t('role'), { type: 'warning', timeout: 4000 })
+        }, 0)
+      })
+      return
+    }
     if (!/(^|\/)flows$/.test(options.url) || (options.type || '').toUpperCase() !== 'POST') return
     clear()
     xhr.done((answer) => setTimeout(() => accepted(answer || {}), 0))
@@ -181,6 +205,11 @@
         refused(xhr.responseJSON)
       }, 0)
     })
+  })
+
+  RED.events.on('editor:open', function () {
+    if (remarks) remarks.close()
+    remarks = undefined
   })
 
   // Editing a painted node validates it anew, so its mark goes; the status it wore goes with it.

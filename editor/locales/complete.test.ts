@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import problems from './zh-TW/problems.json' with { type: 'json' }
+import { listFiles, readSource } from '../../test/kit/sources.ts'
 import editor from './zh-TW/editor.json' with { type: 'json' }
 import { mergeTexts, type Texts } from '../palette/merge-texts.ts'
 
@@ -22,4 +24,12 @@ test('our Chinese texts keep the placeholders of the English ones', () => {
   const holes = (text: string) => (text.match(/__\w+?__/g) ?? []).toSorted()
   const english = load('en-US')
   for (const key of keysOf(editor)) expect([key, holes(textAt(editor, key))]).toEqual([key, holes(textAt(english, key))])
+})
+
+test('every problem that a deploy can name is said in Traditional Chinese', () => {
+  const sources = listFiles().filter((file) => /^(runtime\/(compile|deploy)|nodes)\/.*\.ts$/.test(file) && !file.endsWith('.test.ts'))
+  const codes = sources.flatMap((file) => [...readSource(file).matchAll(/code: '([a-z]+\.[a-z_]+)'(?=[^]{0,400}?remedy)/g)].map((match) => match[1]!))
+  expect(codes.length).toBeGreaterThan(40)
+  const known = new Set(keysOf(problems))
+  expect([...new Set(codes)].filter((code) => !known.has(code))).toEqual([])
 })

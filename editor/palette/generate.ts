@@ -135,7 +135,7 @@ async function writeEditorLocales(localesDir: string): Promise<void> {
         if (text === undefined) continue
         const texts = mergeTexts(JSON.parse(text.replace(/^\uFEFF/, '')) as Texts, await loadOwn(language, file))
         const named = file === 'editor.json' ? mergeTexts(texts, categoryNames(language)) : texts
-        await writeFile(join(localesDir, language, file), JSON.stringify(named))
+        await writeFile(join(localesDir, language, file), JSON.stringify(file === 'editor.json' ? { ...named, sluiceProblems: await loadOwn(language, 'problems.json') } : named))
       }
     }),
   )
