@@ -236,6 +236,7 @@ test('every answer carries the security headers, and given handlers keep their p
     expect(headers.get('x-powered-by')).toBeNull()
   }
   expect((await call('sign-in')).headers.get('content-security-policy')).not.toContain('unsafe')
+  expect((await call('editor/')).headers.get('content-security-policy')).not.toContain('unsafe-eval')
   expect(await (await call('sync/anything')).text()).toBe('sync')
 })
 

@@ -6,11 +6,11 @@ const pagePolicy =
   "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 /**
- * The stock editor writes node definitions as inline scripts, evaluates expressions in the page and starts
- * its code editor's workers from blobs. It loads nothing from other hosts, and nobody may frame it.
+ * The stock editor writes node definitions as inline scripts and starts its code editor's workers from
+ * blobs. It evaluates no text, loads nothing from other hosts, and nobody may frame it.
  */
 const editorPolicy =
-  "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
+  "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
   "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-src 'self' blob: data:; media-src 'self'; " +
   "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 

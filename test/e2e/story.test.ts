@@ -135,6 +135,10 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
     expect(answer).toMatchObject({ status: 422, body: { problems: expect.arrayContaining([expect.objectContaining({ node: script, severity: 'error' })]) } })
     await page.waitForSelector('.sluice-problems')
     await shot('05-refused')
+    expect(await page.getByText('Successfully deployed').count()).toBe(0)
+    const notice = (await page.locator('.red-ui-notification').boundingBox())!
+    const node = (await page.locator(`[id="${script}"]`).boundingBox())!
+    expect(node.y + node.height, 'the notice leaves the node to be seen').toBeLessThan(notice.y)
     const { message } = (answer.body.problems as { node?: string; message: string }[]).find((one) => one.node === script)!
     expect(await page.locator('.sluice-problems').innerText()).toContain(message)
     const painted = await page.evaluate((id) => {
@@ -199,6 +203,50 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
     expect(await deploy()).toMatchObject({ status: 200 })
   })
 
+  test('presses the button of an inject node: the debug line, the status and the context arrive', async () => {
+    const inject = await drag('inject', 140, 300)
+    const worker = await drag('function', 360, 300)
+    const debug = await drag('debug', 580, 300)
+    await wire(inject, worker)
+    await wire(worker, debug)
+    await edit(worker, () => typeCode('node.status({ fill: "green", shape: "dot", text: "seen" })\nflow.set("count", 7)\nmsg.payload = "pressed"\nreturn msg'))
+    expect(await deploy()).toMatchObject({ status: 200 })
+    await page.evaluate(() => RED.sidebar.show('debug'))
+    await page.locator(`[id="${inject}"] .red-ui-flow-node-button-button`).click()
+    await page.waitForSelector('.red-ui-debug-msg')
+    expect(await page.locator('.red-ui-debug-msg').first().innerText()).toContain('pressed')
+    await expect.poll(() => page.evaluate((id) => RED.nodes.node(id).status?.text as string, worker)).toBe('seen')
+    await page.evaluate(() => RED.sidebar.show('context'))
+    for (const refresh of await page.locator('button:has(.fa-refresh):visible, a:has(.fa-refresh):visible').all()) await refresh.click()
+    await page.waitForSelector('.red-ui-debug-msg-object-key, .red-ui-sidebar-context-property', { timeout: 5000 })
+    expect(await page.getByText('count', { exact: true }).count()).toBe(1)
+    await shot('06-inject')
+  })
+
+  test('two people deploy: the second is asked, merges, and both changes live', async () => {
+    const other = await (await browser.newContext({ viewport: { width: 1360, height: 860 }, locale: 'en-US', storageState: await page.context().storageState() })).newPage()
+    await other.goto(`${product.control}editor/`)
+    await other.waitForSelector('.red-ui-palette-node[data-palette-type="http in"]')
+    await other.waitForTimeout(1000)
+    const mine = page
+    const tab = await mine.evaluate((id) => RED.nodes.node(id).z as string, script)
+    page = other
+    await other.evaluate((id) => RED.workspaces.show(id), tab)
+    await other.waitForTimeout(300)
+    const theirs = await drag('comment', 300, 460)
+    expect(await deploy()).toMatchObject({ status: 200 })
+    page = mine
+    const ours = await drag('comment', 600, 460)
+    expect(await deploy()).toMatchObject({ status: 409, body: { code: 'version_mismatch' } })
+    await shot('06-merge')
+    await page.click('#red-ui-deploy-dialog-confirm-deploy-merge')
+    await page.waitForTimeout(1000)
+    expect(await deploy()).toMatchObject({ status: 200 })
+    const flows = (await (await page.request.get(`${product.control}editor/flows`, { headers: { 'node-red-api-version': 'v2' } })).json()) as { flows: { id: string }[] }
+    expect(flows.flows.map((one) => one.id)).toEqual(expect.arrayContaining([theirs, ours]))
+    await other.context().close()
+  })
+
   test('opens the form of a node of ours, in both languages', async () => {
     const callout = await drag('service callout', 360, 300)
     await page.evaluate((id) => RED.editor.edit(RED.nodes.node(id)), callout)
@@ -247,6 +295,13 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
     await page.waitForTimeout(800)
     expect(await page.locator('.sluice-form label').allInnerTexts()).toContain('網址')
     await shot('16-editor-zh')
+    await page.click('#node-dialog-cancel')
+    const answer = deploy() // the callout has no URL
+    await page.locator('#red-ui-deploy-dialog-confirm-deploy-deploy').click({ timeout: 2000 }).catch(() => {})
+    expect(await answer).toMatchObject({ status: 422 })
+    await page.waitForSelector('.sluice-problems')
+    await shot('17-refused-zh')
+    expect(await page.locator('.sluice-problems').innerText()).toContain('尚未設定網址')
   })
 
   test('nothing went wrong inside the pages, and nothing broke their security policy', () => {
