@@ -78,8 +78,10 @@ describe('JSON Schema that came in with a message', () => {
       fc.record({ if: tie('any'), then: tie('any'), else: tie('any') }),
     ),
   })).any
-  // Objects without a prototype differ from others for Ajv; parsed JSON has none of them.
-  const data = fc.oneof(value, fc.record({ a: value, b: value }, { requiredKeys: [] }), fc.array(value)).map((made) => JSON.parse(JSON.stringify(made)) as unknown)
+  // Objects without a prototype differ from others for Ajv; parsed JSON has none of them. Neither is it asked about
+  // numbers it reads by their text: 1e21 is no multiple of 1 for it.
+  const tame = (_key: string, made: unknown) => (typeof made === 'number' && Math.abs(made) >= 1e15 ? 1 : typeof made === 'number' && made !== 0 && Math.abs(made) < 1e-6 ? 0.5 : made)
+  const data = fc.oneof(value, fc.record({ a: value, b: value }, { requiredKeys: [] }), fc.array(value)).map((made) => JSON.parse(JSON.stringify(made), tame) as unknown)
 
   it('says valid when Ajv does', () => {
     const ajv = new Ajv({ strict: false })
