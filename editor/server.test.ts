@@ -216,6 +216,26 @@ test('statuses, debug lines and the right revision reach a signed-in editor; a f
   socket.close()
 })
 
+test('a status outlives releases that leave its flow alone, and goes with one that changes it', async () => {
+  const flow = (id: string, info: string) => ({ id, type: 'tab', label: id, info })
+  const seenOf = async () => {
+    const socket = new WebSocket(`${base.replace('http', 'ws')}editor/comms`, { headers: { origin: base.slice(0, -1), cookie: await cookieOf('vera') } })
+    const seen: { topic: string; data: unknown }[] = []
+    socket.on('message', (data) => seen.push(...(JSON.parse(String(data)) as typeof seen)))
+    await new Promise((resolve) => socket.once('open', resolve))
+    socket.send(JSON.stringify({ subscribe: '#' }))
+    await expect.poll(() => seen.some((one) => one.topic === 'notification/runtime-state')).toBe(true)
+    socket.close()
+    return seen.filter((one) => one.topic === 'status/kept').map((one) => one.data)
+  }
+  await control.flows.deploy({ nodes: [flow('kept-on', 'a'), flow('other', 'a')], user: 'eve' })
+  control.emit({ kind: 'status', gateway: 'g1', node: 'kept', flow: 'kept-on', status: { fill: 'red', text: 'refused for a while' } })
+  await control.flows.deploy({ nodes: [flow('kept-on', 'a'), flow('other', 'b')], user: 'eve' })
+  expect(await seenOf()).toEqual([{ fill: 'red', text: 'refused for a while' }])
+  await control.flows.deploy({ nodes: [flow('kept-on', 'b'), flow('other', 'b')], user: 'eve' })
+  expect(await seenOf()).toEqual([])
+})
+
 test('a socket that nobody signed in gets nothing', async () => {
   const socket = new WebSocket(`${base.replace('http', 'ws')}editor/comms`)
   const seen: string[] = []

@@ -30,6 +30,8 @@ export function createComms(control: Control, util: NodeRed['util'], tokenOf: (u
   const clients = new Set<CommsClient>()
   // The stock editor dims the buttons of inject and debug nodes, and ignores clicks on them, until it hears that flows run.
   const retained = new Map<string, unknown>([['notification/runtime-state', { state: 'start', deploy: false }]])
+  /** Flow of each retained status, by topic. */
+  const flowOf = new Map<string, string>()
   let droppedCount = 0
 
   function send(client: CommsClient, topic: string, data: unknown): void {
@@ -49,22 +51,37 @@ export function createComms(control: Control, util: NodeRed['util'], tokenOf: (u
   function publishEvent(event: ControlEvent): void {
     switch (event.kind) {
       case 'status':
-        return publishStatus(event.node, event.status)
+        return publishStatus(event)
       case 'debug':
         return publishDebug(event)
       case 'release':
-        // Statuses belong to what ran before; gateways report anew.
-        for (const topic of retained.keys()) if (topic.startsWith('status/')) retained.delete(topic)
+        void clearStatuses(event.release)
         return publish('notification/runtime-deploy', { revision: event.rev }, true)
       case 'gateway':
         return
     }
   }
 
-  function publishStatus(node: string, status: { fill?: string | undefined; shape?: string | undefined; text?: string | undefined }): void {
+  function publishStatus({ node, flow, status }: Extract<ControlEvent, { kind: 'status' }>): void {
     const { fill, shape, text } = status
     const shown = fill !== undefined || shape !== undefined || (text !== undefined && text !== '')
-    publish(`status/${node}`, shown ? { fill, shape, text } : {}, shown)
+    const topic = `status/${node}`
+    publish(topic, shown ? { fill, shape, text } : {}, shown)
+    if (shown) flowOf.set(topic, flow)
+    else flowOf.delete(topic)
+  }
+
+  /** Statuses of flows that a release changed belong to what ran before; those of the others still hold. */
+  async function clearStatuses(release: number): Promise<void> {
+    const before = new Map([...flowOf].map(([topic, flow]) => [topic, { flow, data: retained.get(topic) }]))
+    if (before.size === 0) return
+    const [newest] = await control.releases.list({ limit: 1 }).catch(() => [])
+    const changed = newest?.id === release ? new Set(newest.changed.map((one) => one.flow)) : undefined
+    for (const [topic, { flow, data }] of before) {
+      if ((changed && !changed.has(flow)) || retained.get(topic) !== data) continue // the latter was told meanwhile
+      flowOf.delete(topic)
+      publish(topic, {})
+    }
   }
 
   function publishDebug({ flow, entry }: Extract<ControlEvent, { kind: 'debug' }>): void {
