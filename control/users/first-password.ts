@@ -1,4 +1,4 @@
-import { seal, unseal } from '../keys/seal.ts'
+import { seal, unseal } from '../../runtime/core/seal.ts'
 import type { SealingKey } from '../keys/key-files.ts'
 import type { Store } from '../store/store.ts'
 import type { Clock } from '../../runtime/core/clock.ts'

@@ -7,7 +7,7 @@ import type { Acknowledgement, JoinReply, PollReply, ReleasePointer, RevisionTex
 import { ControlError, createControlClient } from './control-client.ts'
 import { openDisk, type Identity } from './disk.ts'
 import { createOutbox } from './outbox.ts'
-import { deriveSealKey, seal, unseal } from './seal.ts'
+import { deriveSealKey, seal, unseal } from '../core/seal.ts'
 import { Untrusted, verifyManifest, verifyRevision } from './verify.ts'
 
 export interface SyncOptions {
@@ -347,7 +347,7 @@ export function openSync(options: SyncOptions): Sync {
     const sealed = sent ?? ((await call('GET', `credentials?release=${manifest.id}`)) as SealedCredentials)
     if (sealed.credentialsHash !== manifest.credentialsHash) throw new Untrusted('release.credentials', 'The credentials sent are not those of the release.')
     try {
-      return JSON.parse(unseal(deriveSealKey((identity as Identity).key), sealed.sealed, manifest.credentialsHash)) as Credentials
+      return JSON.parse(unseal(sealKeyOf(identity as Identity), sealed.sealed, manifest.credentialsHash)) as Credentials
     } catch {
       throw new Untrusted('release.credentials', 'The credentials of the release cannot be opened with the key of this gateway.')
     }
@@ -501,4 +501,10 @@ function diskProblem(name: string, thrown: unknown): Problem {
 function remedyOf(thrown: unknown): string {
   if (thrown instanceof Untrusted) return 'If the control plane was restored or replaced, let the gateway join it again with a new token.'
   return 'Look at the log of the gateway.'
+}
+
+/** The key control seals this gateway's credentials under: both sides derive it from the gateway's `id.secret`. */
+function sealKeyOf(identity: Identity): Buffer {
+  const dot = identity.key.indexOf('.')
+  return deriveSealKey(identity.key.slice(0, dot), identity.key.slice(dot + 1))
 }

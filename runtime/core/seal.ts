@@ -3,7 +3,10 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 const ivBytes = 12
 const tagBytes = 16
 
-/** AES-256-GCM: base64 of nonce, tag and ciphertext; `about` is authenticated with it (the form of core/sync-wire). */
+/**
+ * AES-256-GCM: base64 of nonce, tag and ciphertext. `about` is authenticated with it, so that a sealed
+ * value cannot be put in another place. Control and gateways keep and exchange secrets in this form.
+ */
 export function seal(key: Buffer, text: string, about: string): string {
   const iv = randomBytes(ivBytes)
   const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(about, 'utf8'))
@@ -19,8 +22,7 @@ export function unseal(key: Buffer, sealed: string, about: string): string {
   return Buffer.concat([decipher.update(bytes.subarray(ivBytes + tagBytes)), decipher.final()]).toString('utf8')
 }
 
-/** The key under which control seals this gateway's credentials (RFC 5869), from its bearer key. */
-export function deriveSealKey(bearerKey: string): Buffer {
-  const dot = bearerKey.indexOf('.')
-  return Buffer.from(hkdfSync('sha256', bearerKey.slice(dot + 1), bearerKey.slice(0, dot), 'sluice gateway credentials', 32))
+/** The key under which credentials travel to one gateway (RFC 5869). Both sides derive it; it is sent nowhere. */
+export function deriveSealKey(gatewayId: string, gatewaySecret: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', gatewaySecret, gatewayId, 'sluice gateway credentials', 32))
 }
