@@ -3,6 +3,7 @@ import { fault, toFault } from '../core/fault.ts'
 import { silentLog, type Log } from '../core/log.ts'
 import type { Run } from '../core/run.ts'
 import type { Upstream, UpstreamReply, UpstreamRequest, UpstreamTls } from '../core/upstream.ts'
+import { whenAborted } from '../core/when-aborted.ts'
 import { Call, dropHopHeaders, toHeaderList, type Answer } from './call.ts'
 import type { Lookup } from './connector.ts'
 import { acceptedCodings, decompress } from './decompress.ts'
@@ -86,7 +87,7 @@ export function createUpstream(options: UpstreamOptions): Upstream & { close(): 
       }
       const call = new Call(host, limitBytes, done, failed)
       stopTimer = clock.setTimer(() => call.abort(fault('upstream.timeout', { host, afterMs: Math.round(clock.now() - startedAt) })), leftMs)
-      stopListening = onAbort(run, (reason) => call.abort(toFault(reason)))
+      stopListening = whenAborted(run, (reason) => call.abort(toFault(reason)))
       if (call.settled) return settle()
       const headers = toHeaderList(hop.headers, codings)
       pool.dispatch({ path, method: hop.method, headers, body: hop.body ?? null }, call)
@@ -140,16 +141,4 @@ export function createUpstream(options: UpstreamOptions): Upstream & { close(): 
     },
     close: () => pools.close(),
   }
-}
-
-function onAbort(run: Run, listener: (reason: unknown) => void): () => void {
-  if (run.onAbort) return run.onAbort(listener)
-  const { signal } = run
-  const listen = () => listener(signal.reason)
-  if (signal.aborted) {
-    queueMicrotask(listen)
-    return () => {}
-  }
-  signal.addEventListener('abort', listen, { once: true })
-  return () => signal.removeEventListener('abort', listen)
 }
