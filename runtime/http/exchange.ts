@@ -9,6 +9,7 @@ import { corsHeaders } from './cors.ts'
 import { matchesEtag, weakEtag } from './etag.ts'
 import { faultReply } from './fault-reply.ts'
 import type { Arrival } from './http-request.ts'
+import type { Outbox } from './outbox.ts'
 import { send } from './send.ts'
 import { toReply, type Reply } from './to-reply.ts'
 
@@ -23,6 +24,7 @@ export interface ExchangeHost {
   readonly recorder: RunRecorder
   readonly metrics: Counter
   readonly etag: 'asked' | 'always'
+  readonly outbox: Outbox
   /** Exchanges that wait for something. */
   readonly waiting: Set<Exchange>
   draining: boolean
@@ -141,7 +143,7 @@ export class Exchange implements RunInput {
     const isHead = this.arrival.method === 'HEAD'
     try {
       if (bodyPending) sendBeforeBody(this.raw, this.res, reply, extra, isHead)
-      else send(this.res, reply, extra, isHead)
+      else send(this.res, reply, extra, isHead, this.#host.outbox)
       return undefined
     } catch (error) {
       return this.#sendRefused(error, extra, isHead)
@@ -159,7 +161,7 @@ export class Exchange implements RunInput {
       if (this.res.headersSent) this.res.destroy()
       else {
         for (const name of this.res.getHeaderNames()) this.res.removeHeader(name)
-        send(this.res, faultReply(refused, this.id, this.arrival.path), extra, isHead)
+        send(this.res, faultReply(refused, this.id, this.arrival.path), extra, isHead, this.#host.outbox)
       }
     } catch {
       this.res.destroy()
@@ -237,7 +239,7 @@ const lingerMs = 1000
  * its way (RFC 9112 §9.6), so what still comes is thrown away for a moment before the end.
  */
 function sendBeforeBody(raw: IncomingMessage, res: ServerResponse, reply: Reply, extra: readonly string[], isHead: boolean): void {
-  send(res, reply, extra, isHead, 'hold')
+  send(res, reply, extra, isHead)
   const timer = setTimeout(finish, lingerMs)
   function finish(): void {
     clearTimeout(timer)

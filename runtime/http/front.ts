@@ -17,6 +17,7 @@ import { hostnameOf } from './hostname.ts'
 import { HttpRequest, type Arrival } from './http-request.ts'
 import { takes, toMediaType } from './media-type.ts'
 import { parseMultipart } from './multipart.ts'
+import { createOutbox } from './outbox.ts'
 import { hasBody, readBody } from './read-body.ts'
 import { createIds, isRequestId } from './request-id.ts'
 import { createWebServer, type WebServer } from './server.ts'
@@ -70,7 +71,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
   const tls = options.tls ? createTls(options.tls) : undefined
   const isSecure = tls !== undefined
   const waiting = new Set<Exchange>()
-  const host: ExchangeHost = { log: parts.log, recorder: parts.recorder, metrics: parts.metrics, etag: options.etag ?? 'asked', waiting, draining: false }
+  const host: ExchangeHost = { log: parts.log, recorder: parts.recorder, metrics: parts.metrics, etag: options.etag ?? 'asked', outbox: createOutbox(), waiting, draining: false }
   /** Requests whose client waits for `100 Continue` before it sends the body. */
   const expecting = new WeakSet<IncomingMessage>()
   let web!: WebServer
@@ -79,17 +80,15 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     logger: false,
     genReqId: () => '',
     routerOptions: { querystringParser: () => noQuery },
-    // Fastify's router finds a malformed path before ours does.
-    frameworkErrors: (_error, request, reply) => {
-      reply.hijack()
-      take(request.raw, reply.raw)
-    },
+    // What Fastify refuses by itself, such as a malformed path, our own checks refuse in our own words.
+    frameworkErrors: takeFrom,
     clientErrorHandler: (error, socket) => {
       const failed = answerClientError(error, socket, ids.run())
       if (failed) parts.metrics.count('http_refused', { code: failed.code, status: String(failed.status) })
     },
     return503OnClosing: false,
-    serverFactory: (handler) => (web = createWebServer(handler as never, limits, tls)).server,
+    // Requests of the socket skip Fastify's router, request and reply, of which nothing is used (docs/decisions/0012).
+    serverFactory: () => (web = createWebServer(take, limits, tls)).server,
   })
   for (const method of http.METHODS) {
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
@@ -97,9 +96,13 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
   app.removeAllContentTypeParsers()
   // Whether and how a body is read is decided by the route that is found, not by Fastify's.
   app.addContentTypeParser('*', (_request, _body, done) => done(null))
-  app.setErrorHandler((error, request, reply) => answerUnexpected(error, request, reply))
-  app.route({ method: app.supportedMethods.filter((method) => method !== 'CONNECT'), url: '*', exposeHeadRoute: false, handler: (request, reply) => take(request.raw, reply.raw) })
-  app.setNotFoundHandler((request, reply) => take(request.raw, reply.raw))
+  app.setErrorHandler(takeFrom)
+  app.setNotFoundHandler((request, reply) => takeFrom(undefined, request, reply))
+
+  function takeFrom(_error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    reply.hijack()
+    take(request.raw, reply.raw)
+  }
 
   function take(raw: IncomingMessage, res: ServerResponse): void {
     const arrival = toArrival(raw)
@@ -221,17 +224,6 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     if (!believes) return ids.run()
     const given = raw.headers['x-request-id']
     return isRequestId(given) && trusts(arrival.remoteAddress) ? given : ids.run()
-  }
-
-  /** What Fastify itself refuses, such as a malformed Content-Type. */
-  function answerUnexpected(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const { statusCode, message } = error as { statusCode?: number; message: string }
-    const arrival = toArrival(request.raw)
-    const exchange = new Exchange(host, idOf(request.raw, arrival), arrival, request.raw, reply.raw)
-    reply.hijack()
-    if (statusCode === 415) exchange.fail(fault('body.unsupported', { type: arrival.headers['content-type'] }))
-    else if (statusCode !== undefined && statusCode < 500) exchange.fail(fault('request.malformed', { reason: message }))
-    else exchange.fail(fault('step.error', { message }, error))
   }
 
   web.server.on('checkContinue', (raw: IncomingMessage, res: ServerResponse) => {

@@ -157,27 +157,30 @@ export class Shard {
     const odd = place.lower.length !== trimmed.length && whole.includes('%') && /\u0130/.test(decodePath(whole))
     const path = odd ? encodeURI(decodePath(trimmed).replaceAll('\u0130', standIn)) : trimmed
     const found = tree.find('GET', path)
-    // A wildcard keeps the slash that others do without: “/files/” is an empty rest under “/files/*”.
-    if (trimmed.length !== whole.length && (!found || '*' in found.params)) return this.#findRest(method, place)
+    if (trimmed.length !== whole.length) {
+      // A wildcard keeps the slash that others do without: “/files/” is an empty rest under “/files/*”, which is closer than “/:name”.
+      const rest = this.#findRest(method, place)
+      if (!found || '*' in found.params || (rest && rest.rank < (found.store as Stored).rank)) return rest?.match
+    }
     if (!found) return undefined
     const params = found.params
     for (const name in params) {
-      if (params[name] === '' && name !== '*') return this.#findRest(method, place)
+      if (params[name] === '' && name !== '*') return this.#findRest(method, place)?.match
       if (odd) params[name] = params[name]?.replaceAll(standIn, '\u0130')
     }
-    return { kind: 'found', route: (this.spots[(found.store as { place: number }).place] as Spot).route, params }
+    return { kind: 'found', route: (this.spots[(found.store as Stored).place] as Spot).route, params }
   }
 
   /**
    * A parameter stands for at least one character, but find-my-way lets it be empty and looks no further. Where a
    * segment is empty only a wildcard can match, so those are tried by themselves.
    */
-  #findRest(method: string, place: Place): RouteMatch | undefined {
-    for (const { expression, names, place: at } of this.index.rests.get(method) ?? []) {
+  #findRest(method: string, place: Place): { readonly rank: string; readonly match: RouteMatch } | undefined {
+    for (const { expression, names, rank, place: at } of this.index.rests.get(method) ?? []) {
       const values = expression.exec(place.path.includes('%') ? decodePath(place.path) : place.path)
       if (!values) continue
       const params = Object.fromEntries(names.map((name, n) => [name, decodeOnce(values[n + 1] ?? '')]))
-      return { kind: 'found', route: (this.spots[at] as Spot).route, params: Object.assign(Object.create(null) as object, params) }
+      return { rank, match: { kind: 'found', route: (this.spots[at] as Spot).route, params: Object.assign(Object.create(null) as object, params) } }
     }
     return undefined
   }
@@ -187,16 +190,26 @@ export class Shard {
 interface Rest {
   readonly expression: RegExp
   readonly names: readonly string[]
-  /** Sorts what is fixed before what varies before what takes the rest, from the left. */
   readonly rank: string
   readonly place: number
+}
+
+/** What a search tree holds for a pattern. */
+interface Stored {
+  readonly place: number
+  readonly rank: string
+}
+
+/** Sorts what is fixed before what varies before what takes the rest, from the left. */
+function rankOf(pattern: string): string {
+  return pattern.toLowerCase().replaceAll(/:\w+/g, '\uFFFE').replace('*', '\uFFFF')
 }
 
 function toRest(pattern: string, place: number): Rest | undefined {
   if (!pattern.endsWith('*') || pattern.includes('(')) return undefined
   const names = [...pattern.matchAll(/:(\w+)|\*$/g)].map((found) => found[1] ?? '*')
   const source = pattern.replaceAll(/[.\\+?^${}()|[\]]/g, '\\$&').replaceAll(/:\w+/g, '([^/]+)').replace(/\*$/, '(.*)')
-  return { expression: new RegExp(`^${source}$`, 'is'), names, rank: pattern.toLowerCase().replaceAll(/:\w+/g, '\uFFFE').replace('*', '\uFFFF'), place }
+  return { expression: new RegExp(`^${source}$`, 'is'), names, rank: rankOf(pattern), place }
 }
 
 function decodeOnce(text: string): string {
@@ -232,7 +245,8 @@ function indexOf(spots: readonly Spot[], conflicts: RouteConflict[]): Index {
     const tree = varying.get(method) ?? createRouter({ caseSensitive: false, maxParamLength: 1000, querystringParser: noQuery })
     varying.set(method, tree)
     try {
-      tree.on('GET', pattern.path, unused, { place })
+      const stored: Stored = { place, rank: rankOf(pattern.path) }
+      tree.on('GET', pattern.path, unused, stored)
       const rest = toRest(pattern.path, place)
       if (rest) rests.set(method, [...(rests.get(method) ?? []), rest].toSorted((a, b) => (a.rank < b.rank ? -1 : 1)))
     } catch (error) {

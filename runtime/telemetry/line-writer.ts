@@ -4,6 +4,11 @@ import { fstatSync, write, writeSync } from 'node:fs'
 export interface LineWriter {
   /** Takes a line, newline included. Costs no system call. */
   write(line: string): void
+  /**
+   * Takes a line of at most `mostBytes` that `fill` writes at `at`, giving back where it ends: what is written for
+   * every request makes no string that has to be joined, copied and collected.
+   */
+  writeBytes(mostBytes: number, fill: (into: Buffer, at: number) => number): void
   /** Writes everything out before it returns, as far as the reader takes it. */
   flush(): void
   /** Lines that were dropped because the reader did not keep up. */
@@ -11,10 +16,10 @@ export interface LineWriter {
   close(): void
 }
 
-const batchChars = 64 * 1024
+const batchBytes = 64 * 1024
 const batchMs = 50
 /** What may wait for a slow reader; more is dropped, because memory and callers matter more than log lines. */
-const heldChars = 8 * 1024 * 1024
+const heldBytes = 8 * 1024 * 1024
 const flushTries = 100
 
 /**
@@ -23,85 +28,94 @@ const flushTries = 100
  * thread would cost more than the write.
  */
 export function createLineWriter(to: number | ((text: string) => void)): LineWriter {
-  let batch = ''
-  let waiting: string[] = []
-  let waitingChars = 0
+  let batch = Buffer.allocUnsafeSlow(batchBytes)
+  let end = 0
+  let waiting: Buffer[] = []
+  let waitingBytes = 0
   let lost = 0
   let lostSince = 0
-  let busy = false
+  let unwritten: Buffer | undefined
   let timer: NodeJS.Timeout | undefined
   const direct = typeof to === 'number' && isFile(to)
+
+  /** Room for a line of that many bytes in the batch; false when the line is to be dropped. */
+  function makeRoom(mostBytes: number): boolean {
+    if (waitingBytes > heldBytes) {
+      lost++
+      lostSince++
+      return false
+    }
+    if (end + mostBytes > batch.length) take()
+    if (mostBytes > batch.length) batch = Buffer.allocUnsafeSlow(mostBytes)
+    return true
+  }
+
+  function added(at: number): void {
+    end = at
+    if (end >= batchBytes) take()
+    else timer ??= setTimeout(take, batchMs).unref()
+  }
 
   function take(): void {
     clearTimeout(timer)
     timer = undefined
-    if (batch === '' && lostSince === 0) return
-    const text = lostSince === 0 ? batch : `${batch}${lossLine(lostSince)}`
+    if (end > 0) handOn(batch.subarray(0, end))
+    end = 0
+    if (lostSince === 0) return
+    const line = Buffer.from(lossLine(lostSince))
     lostSince = 0
-    batch = ''
-    if (typeof to === 'function') {
-      to(text)
-      return
+    handOn(line)
+  }
+
+  function handOn(bytes: Buffer): void {
+    if (typeof to === 'function') to(bytes.toString('utf8'))
+    else if (direct) writeOut(to, bytes)
+    else {
+      waiting.push(bytes)
+      waitingBytes += bytes.length
+      if (bytes.buffer === batch.buffer) batch = Buffer.allocUnsafeSlow(batchBytes)
+      pump(to)
     }
-    if (direct) {
-      writeOut(to, Buffer.from(text, 'utf8'))
-      return
-    }
-    waiting.push(text)
-    waitingChars += text.length
-    pump(to)
   }
 
   function pump(fd: number): void {
-    if (busy || waiting.length === 0) return
-    const bytes = Buffer.from(waiting.join(''), 'utf8')
+    if (unwritten || waiting.length === 0) return
+    writeAll(fd, takeWaiting())
+  }
+
+  function takeWaiting(): Buffer {
+    const bytes = waiting.length === 1 ? (waiting[0] as Buffer) : Buffer.concat(waiting)
     waiting = []
-    waitingChars = 0
-    busy = true
-    writeAll(fd, bytes)
+    waitingBytes = 0
+    return bytes
   }
 
   function writeAll(fd: number, bytes: Buffer): void {
     unwritten = bytes
     write(fd, bytes, (error, written) => {
-      if (unwritten !== bytes) return // flushed meanwhile
-      if (error && error.code !== 'EAGAIN') {
-        done(fd) // the reader is gone: there is nobody to tell
+      // A reader that is gone takes nothing more: there is nobody to tell.
+      const rest = bytes.subarray(!error ? written : error.code === 'EAGAIN' ? 0 : bytes.length)
+      if (rest.length > 0) {
+        setTimeout(writeAll, error ? 10 : 0, fd, rest).unref()
         return
       }
-      const rest = bytes.subarray(error ? 0 : written)
-      if (rest.length === 0) done(fd)
-      else setTimeout(() => unwritten === bytes && writeAll(fd, rest), error ? 10 : 0).unref()
+      unwritten = undefined
+      pump(fd)
     })
-  }
-
-  let unwritten: Buffer | undefined
-
-  function done(fd: number): void {
-    unwritten = undefined
-    busy = false
-    pump(fd)
   }
 
   return {
     write(line) {
-      if (waitingChars > heldChars) {
-        lost++
-        lostSince++
-        return
-      }
-      batch += line
-      if (batch.length >= batchChars) take()
-      else timer ??= setTimeout(take, batchMs).unref()
+      // UTF-8 takes at most three bytes for each unit of UTF-16.
+      if (makeRoom(line.length * 3)) added(end + batch.write(line, end))
+    },
+    writeBytes(mostBytes, fill) {
+      if (makeRoom(mostBytes)) added(fill(batch, end))
     },
     flush() {
       take()
-      if (typeof to === 'function') return
       // An asynchronous write that is under way cannot be taken back: it ends by itself.
-      const bytes = Buffer.from(waiting.join(''), 'utf8')
-      waiting = []
-      waitingChars = 0
-      writeOut(to, bytes)
+      if (typeof to === 'number') writeOut(to, takeWaiting())
     },
     dropped: () => lost,
     close() {

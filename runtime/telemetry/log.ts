@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import type { RunRecorder } from '../core/deployment.ts'
 import type { Log } from '../core/log.ts'
 import { createLineWriter } from './line-writer.ts'
-import { createRunLine } from './run-line.ts'
+import { createRunLines } from './run-lines.ts'
 import { toRunText, toTextLine } from './text-line.ts'
 
 export interface LogOptions {
@@ -46,10 +46,10 @@ export function openLog(options: LogOptions): OpenLog {
     },
     stream,
   )
-  const line = createRunLine(now)
+  const writeLine = createRunLines(writer, now)
   const runs: RunRecorder =
     level === 'debug' || level === 'info'
-      ? { record: (summary) => writer.write(format === 'json' ? line(summary) : toRunText(summary, now())) }
+      ? { record: (summary) => (format === 'json' ? writeLine(summary) : writer.write(toRunText(summary, now()))) }
       : { record() {} }
 
   function over(target: pino.Logger): Log {
