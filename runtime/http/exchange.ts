@@ -12,6 +12,7 @@ import type { Arrival } from './http-request.ts'
 import type { Outbox } from './outbox.ts'
 import { send } from './send.ts'
 import { toReply, type Reply } from './to-reply.ts'
+import type { WaitingList, Waits } from './waiting-list.ts'
 
 /** Counts events that are no runs, such as requests refused before a route was found. */
 export interface Counter {
@@ -26,7 +27,7 @@ export interface ExchangeHost {
   readonly etag: 'asked' | 'always'
   readonly outbox: Outbox
   /** Exchanges that wait for something. */
-  readonly waiting: Set<Exchange>
+  readonly waiting: WaitingList<Exchange>
   draining: boolean
 }
 
@@ -34,7 +35,7 @@ export interface ExchangeHost {
  * One request and its answer, from arrival to the last byte handed to the socket. It is the engine's
  * {@link RunInput}: exactly one answer leaves, whatever is called and however often.
  */
-export class Exchange implements RunInput {
+export class Exchange implements RunInput, Waits {
   readonly id: string
   readonly arrival: Arrival
   readonly raw: IncomingMessage
@@ -48,6 +49,7 @@ export class Exchange implements RunInput {
   #route: Route | undefined
   #cors: Cors | undefined
   #handle: RunHandle | undefined
+  place = -1
   #done = false
   #watched = false
 

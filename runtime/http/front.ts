@@ -23,6 +23,7 @@ import { createIds, isRequestId } from './request-id.ts'
 import { createWebServer, type WebServer } from './server.ts'
 import { createTls, type TlsOptions } from './tls.ts'
 import { toPayload } from './to-payload.ts'
+import { WaitingList } from './waiting-list.ts'
 
 /** What the front works with. */
 export interface FrontParts {
@@ -70,7 +71,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
   const ids = createIds()
   const tls = options.tls ? createTls(options.tls) : undefined
   const isSecure = tls !== undefined
-  const waiting = new Set<Exchange>()
+  const waiting = new WaitingList<Exchange>()
   const host: ExchangeHost = { log: parts.log, recorder: parts.recorder, metrics: parts.metrics, etag: options.etag ?? 'asked', outbox: createOutbox(), waiting, draining: false }
   /** Requests whose client waits for `100 Continue` before it sends the body. */
   const expecting = new WeakSet<IncomingMessage>()
@@ -247,7 +248,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     await Promise.race([ended, limit])
     for (const timer of timers) clearTimeout(timer)
     const cut = waiting.size
-    for (const exchange of waiting) exchange.cut()
+    for (const exchange of waiting.all()) exchange.cut()
     web.destroyAll()
     await ended
     return { cut }
