@@ -2,7 +2,7 @@ import { fault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import type { Sends, Step } from '../../runtime/core/step.ts'
+import { SentTo, type Sends, type Step } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
 import { checkLinear } from '../../runtime/core/linear-regex.ts'
 import { compileTest, type Memory, partsOf } from './compile.ts'
@@ -105,6 +105,7 @@ export const switchNode = defineNode<SwitchConfig>({
     }
     const isAsync = property.async || tests.some((test) => test.async)
     const send = (message: Message, ports: readonly number[]) => {
+      if (ports.length === 1) return new SentTo(ports[0] as number, message)
       const sends: Record<string, Message> = {}
       for (const port of ports) sends[port] = message
       return sends

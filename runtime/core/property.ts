@@ -82,7 +82,7 @@ export function getProperty(root: unknown, path: PropertyPath, message: unknown 
 export function setProperty<T = Message>(message: T, path: PropertyPath, value: unknown): T | undefined {
   if (value === undefined) return deleteProperty(message, path)
   const only = path.length === 1 ? path[0] : undefined
-  if (typeof only === 'string' && isPlainObject(message)) return { ...message, [only]: value }
+  if (typeof only === 'string' && isPlainObject(message)) return withKey(message, only, value) as T
   return setAt(message, path, 0, value, message) as T | undefined
 }
 
@@ -117,7 +117,15 @@ function setAt(at: unknown, path: PropertyPath, depth: number, value: unknown, m
   }
   if (!isPlainObject(parent)) return undefined
   const child = last ? value : setAt(childOf(parent, key) ?? emptyFor(path[depth + 1] as PathPart, message), path, depth + 1, value, message)
-  return child === undefined ? undefined : { ...parent, [key]: child }
+  return child === undefined ? undefined : withKey(parent, key, child)
+}
+
+/** A copy with one key set. A computed key in an object literal would take V8's slow way; the payload's is the commonest. */
+function withKey(object: Record<string | number, unknown>, key: string | number, value: unknown): object {
+  if (key === 'payload') return { ...object, payload: value }
+  const copy = { ...object }
+  copy[key] = value
+  return copy
 }
 
 function deleteAt(at: unknown, path: PropertyPath, depth: number, message: unknown): unknown {
@@ -139,7 +147,7 @@ function deleteAt(at: unknown, path: PropertyPath, depth: number, message: unkno
     return copy
   }
   const child = deleteAt(parent[key], path, depth + 1, message)
-  return child === parent[key] ? at : { ...parent, [key]: child }
+  return child === parent[key] ? at : withKey(parent, key, child)
 }
 
 /** `null` is a value that cannot have children: it is kept apart from “nothing there”. */

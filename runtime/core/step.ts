@@ -7,14 +7,28 @@ export type Sends<Port extends string = string> = {
 }
 
 /**
- * What a step gives back: sends at once (no promise, no tick), later, or one after the other while the
- * step goes on (a function node that sends from a timer). `undefined` sends nothing.
+ * One message to one port, by the port's place among the outputs. It says the same as {@link Sends}; nodes whose
+ * outputs are numbered give it for their commonest answer, because an object with a computed key costs more to make
+ * than many a step.
  */
-export type Result<Port extends string = string> =
-  | Sends<Port>
-  | undefined
-  | Promise<Sends<Port> | undefined>
-  | AsyncIterable<Sends<Port>>
+export class SentTo {
+  readonly port: number
+  readonly message: Message
+
+  constructor(port: number, message: Message) {
+    this.port = port
+    this.message = message
+  }
+}
+
+/** What leaves a step at once; `undefined` sends nothing. */
+export type Output<Port extends string = string> = Sends<Port> | SentTo | undefined
+
+/**
+ * What a step gives back: sends at once (no promise, no tick), later, or one after the other while the
+ * step goes on (a function node that sends from a timer).
+ */
+export type Result<Port extends string = string> = Output<Port> | Promise<Output<Port>> | AsyncIterable<NonNullable<Output<Port>>>
 
 /** A compiled node. It must not change the message. What it throws becomes a fault at its node. */
 export type Step<Port extends string = string> = (message: Message, run: Run) => Result<Port>

@@ -1,7 +1,7 @@
 import { fault, toFault, type Fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
 import type { LinkedNode } from '../core/pipeline.ts'
-import type { Result, Sends } from '../core/step.ts'
+import { SentTo, type Output, type Result, type Sends } from '../core/step.ts'
 import type { NodeStatus } from '../core/sandbox.ts'
 import type { EngineRun } from './engine-run.ts'
 
@@ -31,7 +31,7 @@ export function walk(run: EngineRun, start: LinkedNode, message: Message, hops =
 }
 
 /** Goes on behind a node, as if it had just sent these messages. */
-export function walkOn(run: EngineRun, node: LinkedNode, sends: Sends, hops = 0): void {
+export function walkOn(run: EngineRun, node: LinkedNode, sends: NonNullable<Output>, hops = 0): void {
   const waiting: Branch[] = []
   spread(run, node, sends, hops, waiting)
   next(run, waiting)
@@ -112,12 +112,11 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
         else if (isPromise(result)) settleLater(run, current, message, hops, result)
         else if (isAsyncIterable(result)) consume(run, current, message, hops, result)
         else {
-          // The commonest case first: one port, one wire, one message goes on in this very loop.
-          const only: Message | readonly Message[] | undefined = current.ports.length === 1 ? result[current.ports[0] as string] : undefined
-          const wires: readonly LinkedNode[] | undefined = current.wires[0]
-          if (only !== undefined && wires !== undefined && wires.length === 1 && !Array.isArray(only) && current.completes.length === 0) {
-            node = wires[0]
-            message = only as Message
+          // The commonest case first: one message down one wire goes on in this very loop.
+          const only: SentTo | undefined = current.completes.length === 0 ? onlySend(current, result) : undefined
+          if (only) {
+            node = (current.wires[only.port] as readonly LinkedNode[])[0]
+            message = only.message
             continue
           }
           completed(current, message, hops, waiting)
@@ -146,8 +145,14 @@ function goOnLater(run: EngineRun, waiting: Branch[]): void {
 }
 
 /** Puts what a node sent on the stack, last first, so that ports, messages and wires are served in drawn order. */
-function spread(run: EngineRun, node: LinkedNode, sends: Sends, hops: number, waiting: Branch[]): void {
+function spread(run: EngineRun, node: LinkedNode, sends: NonNullable<Output>, hops: number, waiting: Branch[]): void {
   const before = waiting.length
+  if (sends instanceof SentTo) push(node.wires[sends.port] ?? [], sends.message, hops, waiting)
+  else spreadPorts(node, sends, hops, waiting)
+  if (run.host.freeze) for (let at = before; at < waiting.length; at++) run.host.freeze((waiting[at] as Branch).message)
+}
+
+function spreadPorts(node: LinkedNode, sends: Sends, hops: number, waiting: Branch[]): void {
   for (let port = node.ports.length - 1; port >= 0; port--) {
     const sent = sends[node.ports[port] as string]
     const wires = node.wires[port]
@@ -156,7 +161,14 @@ function spread(run: EngineRun, node: LinkedNode, sends: Sends, hops: number, wa
       for (let index = sent.length - 1; index >= 0; index--) push(wires, sent[index] as Message, hops, waiting)
     } else push(wires, sent as Message, hops, waiting)
   }
-  if (run.host.freeze) for (let at = before; at < waiting.length; at++) run.host.freeze((waiting[at] as Branch).message)
+}
+
+/** The one message of an output, when it goes down a single wire. */
+function onlySend(node: LinkedNode, sends: NonNullable<Output>): SentTo | undefined {
+  if (sends instanceof SentTo) return node.wires[sends.port]?.length === 1 ? sends : undefined
+  if (node.ports.length !== 1 || node.wires[0]?.length !== 1) return undefined
+  const sent = node.ports[0] === 'out' ? sends['out'] : sends[node.ports[0] as string]
+  return sent === undefined || sent === null || Array.isArray(sent) ? undefined : new SentTo(0, sent as Message)
 }
 
 function push(wires: readonly LinkedNode[], message: Message, hops: number, waiting: Branch[]): void {
@@ -169,7 +181,7 @@ function completed(node: LinkedNode, message: Message, hops: number, waiting: Br
   push(node.completes, told, hops, waiting)
 }
 
-function settleLater(run: EngineRun, node: LinkedNode, message: Message, hops: number, promise: PromiseLike<Sends | undefined>): void {
+function settleLater(run: EngineRun, node: LinkedNode, message: Message, hops: number, promise: PromiseLike<Output>): void {
   run.open()
   promise.then(
     (sends) => {
@@ -177,9 +189,8 @@ function settleLater(run: EngineRun, node: LinkedNode, message: Message, hops: n
         const waiting: Branch[] = []
         completed(node, message, hops, waiting)
         if (sends !== undefined) {
-          const wires = node.wires[0]
-          const only = node.ports.length === 1 ? sends[node.ports[0] as string] : undefined
-          if (only !== undefined && wires?.length === 1 && !Array.isArray(only)) drive(run, waiting, wires[0] as LinkedNode, only as Message, hops)
+          const only = onlySend(node, sends)
+          if (only) drive(run, waiting, (node.wires[only.port] as readonly LinkedNode[])[0] as LinkedNode, only.message, hops)
           else {
             spread(run, node, sends, hops, waiting)
             next(run, waiting)
@@ -202,7 +213,7 @@ function settleFault(run: EngineRun, node: LinkedNode, message: Message, thrown:
 }
 
 /** A step that sends several times. It is pulled as fast as it gives; a run that has ended pulls no more. */
-function consume(run: EngineRun, node: LinkedNode, message: Message, hops: number, sequence: AsyncIterable<Sends>): void {
+function consume(run: EngineRun, node: LinkedNode, message: Message, hops: number, sequence: AsyncIterable<NonNullable<Output>>): void {
   run.open()
   void (async () => {
     try {
@@ -306,10 +317,10 @@ function sourceOf(node: { readonly id: string; readonly type: string; readonly n
   return { id: node.id, type: node.type, ...(node.name === undefined ? {} : { name: node.name }) }
 }
 
-function isPromise(result: object): result is Promise<Sends | undefined> {
+function isPromise(result: object): result is Promise<Output> {
   return typeof (result as { then?: unknown }).then === 'function'
 }
 
-function isAsyncIterable(result: object): result is AsyncIterable<Sends> {
+function isAsyncIterable(result: object): result is AsyncIterable<NonNullable<Output>> {
   return typeof (result as { [Symbol.asyncIterator]?: unknown })[Symbol.asyncIterator] === 'function'
 }

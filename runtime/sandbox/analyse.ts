@@ -3,9 +3,11 @@ import { fault } from '../core/fault.ts'
 
 /** What the code can see of its message, when the syntax tree proves that it is not everything. */
 export interface Narrow {
-  /** Fields that the code names. */
+  /** Fields that the code reads: they go in. */
   readonly seen: readonly string[]
-  /** Those of them that it may have changed; the others need not come back. */
+  /** The same as JSON keys, colon included. */
+  readonly labels: readonly string[]
+  /** Fields that it may have changed: they come back. One that is not seen is only ever assigned as a whole. */
   readonly writes: readonly string[]
 }
 
@@ -176,6 +178,10 @@ export function analyse(code: string): Analysis {
       const called = (grand?.type === 'CallExpression' && grand['callee'] === parent) || (grand?.type === 'TaggedTemplateExpression' && grand['tag'] === parent)
       if (name === undefined || objectNames.has(name) || called) wide = true
       else {
+        if (grand?.type === 'AssignmentExpression' && grand['operator'] === '=' && grand['left'] === parent) {
+          writes.add(name)
+          return
+        }
         seen.add(name)
         if (!onlyRead(path)) writes.add(name)
       }
@@ -198,8 +204,13 @@ export function analyse(code: string): Analysis {
   }
 
   visit(tree, [])
-  const narrow = wide ? undefined : { seen: [...seen], writes: [...writes] }
+  const narrow = wide ? undefined : { seen: [...seen], labels: toLabels(seen), writes: [...writes] }
   return { async: isAsync, sendsLater: isAsync && (sends || timers), careful, named, closes, unnoticed, narrow }
+}
+
+/** Names as JSON keys, so that no call has to quote them. */
+export function toLabels(names: Iterable<string>): string[] {
+  return Array.from(names, (name) => `${JSON.stringify(name)}:`)
 }
 
 function propertyName(member: Tree): string | undefined {

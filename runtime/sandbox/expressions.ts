@@ -6,6 +6,7 @@ import { fault, type Fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
 import type { Run } from '../core/run.ts'
 import type { Evaluate, ExpressionHost } from '../core/sandbox.ts'
+import { toLabels, type Narrow } from './analyse.ts'
 import { decodeValue, encodeMessage, encodeValue } from './frames.ts'
 import { limitOf, type Enter, type Guest } from './guest.ts'
 import type { Lane } from './lane.ts'
@@ -217,9 +218,9 @@ const plain = (message: Message): Record<string, unknown> =>
  * The message's fields an expression can see: every word of its text, when nothing in it can take the
  * message whole (a bare `$`, wildcards, functions that fall back on the context). Undefined: all fields.
  */
-function fieldsOf(text: string): { seen: string[]; writes: string[] } | undefined {
+function fieldsOf(text: string): Narrow | undefined {
   const calls = text.replaceAll(/(\$(now|millis|random)|function)\s*\(\s*\)/g, '')
   if (/\$(?![A-Za-z_])|\*|%|\(\s*\)|\$(eval|each|sift|lookup)\b|\\/.test(calls)) return undefined
   const seen = new Set([...text.matchAll(/[\p{L}\p{N}_]+/gu), ...text.matchAll(/`([^`]*)`/g)].map((match) => match[1] ?? match[0]))
-  return { seen: [...seen], writes: [] }
+  return { seen: [...seen], labels: toLabels(seen), writes: [] }
 }

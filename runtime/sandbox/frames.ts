@@ -66,7 +66,7 @@ export function encodeMessage(message: Message, narrow: Narrow | undefined): str
   }
   if (seen.length === 0) return 'Z0'
   if (narrow && raw === undefined) {
-    const text = encodeFields(message, seen)
+    const text = encodeFields(message, narrow)
     if (text !== undefined) return text
   }
   let flags = 0
@@ -102,18 +102,28 @@ export function encodeMessage(message: Message, narrow: Narrow | undefined): str
  * The commonest case, written straight to text: a few named fields, all JSON, none of them the request. Building
  * an object first only to write it out costs as much again.
  */
-function encodeFields(message: Message, seen: readonly string[]): string | undefined {
+function encodeFields(message: Message, { seen, labels }: Narrow): string | undefined {
   let text = ''
-  for (const name of seen) {
+  for (let i = 0; i < seen.length; i++) {
+    const name = seen[i] as string
     const value = message[name]
     if (value === undefined && !(name in message)) continue
     if (name === 'req' || name === 'res' || name === '__proto__') return undefined
     const plain = typeof value === 'string' ? value : resolve(value)
     if (!isJson(plain)) return undefined
-    text += `${text === '' ? 'J0{' : ','}${JSON.stringify(name)}:${JSON.stringify(plain)}`
+    text += (text === '' ? 'J0{' : ',') + (labels[i] as string) + toJsonText(plain)
   }
   return text === '' ? 'J0{}' : `${text}}`
 }
+
+/** JSON of a value that is known to be JSON. Short plain text and numbers are most of what crosses; they need no serialiser. */
+function toJsonText(value: unknown): string {
+  if (typeof value === 'string') return value.length <= shortText && plainText.test(value) ? `"${value}"` : JSON.stringify(value)
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+const shortText = 64
+const plainText = /^[ !#-[\]-~]*$/
 
 function parseOrFault(body: Body): unknown {
   try {

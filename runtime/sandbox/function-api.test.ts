@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { fakeRun } from '../../test/kit/fake-run.ts'
-import { Body } from '../core/body.ts'
+import { Body, resolve } from '../core/body.ts'
 import { response } from '../core/message.ts'
+import type { SentTo } from '../core/step.ts'
 import { faultOf, openBench } from './test-bench.ts'
 
 describe('what a function returns and sends', () => {
@@ -56,10 +57,24 @@ describe('what a function returns and sends', () => {
     const bench = openBench()
     const body = Body.ofJsonBytes(Buffer.from('{"a": 1}'))
     const same = await bench.script(`if (msg.payload.a > 0) msg.topic = 'yes'; return msg`)
-    const sends = (await same.step({ payload: body }, fakeRun())) as { 0: { payload: Body; topic: string } }
-    expect(sends[0].payload).toBe(body)
-    expect(sends[0].topic).toBe('yes')
+    const { message } = (await same.step({ payload: body }, fakeRun())) as SentTo
+    expect(message.payload).toBe(body)
+    expect(message['topic']).toBe('yes')
     expect(body.parsed).toBe(false)
+  })
+
+  it('a field that the code only assigns need not go in, and stays as it was where it is not assigned', async () => {
+    const bench = openBench()
+    const fn = await bench.script(`if (msg.topic === 'set') msg.payload = { made: true }\nif (msg.topic === 'cut') delete msg.extra\nreturn msg`)
+    const payload = Body.ofJsonBytes(Buffer.from('{"a":1}'))
+    const send = async (topic: string) => ((await fn.step({ topic, payload, extra: 1 }, fakeRun())) as SentTo).message
+    expect(await send('leave')).toEqual({ topic: 'leave', payload, extra: 1 })
+    expect((await send('leave')).payload).toBe(payload)
+    expect(await send('cut')).toEqual({ topic: 'cut', payload })
+    expect(resolve((await send('set')).payload)).toEqual({ made: true })
+    const never = await bench.script(`if (msg.topic === 'set') msg.payload = undefined\nreturn msg`)
+    expect(await never.call({ topic: 'set', payload: 1 })).toEqual([{ port: 0, message: { topic: 'set', payload: undefined } }])
+    expect(await never.payload({ topic: 'other', payload: 1 })).toBe(1)
   })
 
   it('a body that is not JSON is the caller’s fault, and cannot add fields', async () => {

@@ -4,7 +4,7 @@ import { fault, type Fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
 import type { Run } from '../core/run.ts'
 import type { ScriptHost, ScriptSource } from '../core/sandbox.ts'
-import type { Sends, Step } from '../core/step.ts'
+import type { Output, Step } from '../core/step.ts'
 import { analyse } from './analyse.ts'
 import type { BatchCall, Batcher } from './batcher.ts'
 import { decodeOutcome, encodeMessage, toScriptFault, type GuestError, type GuestEvent, type Outcome } from './frames.ts'
@@ -113,7 +113,7 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
 
   // ---- the serving thread: calls of one turn enter together
 
-  function enterBatch(at: { batcher: Batcher; slot: number }, text: string, message: Message, run: Run): Promise<Sends | undefined> {
+  function enterBatch(at: { batcher: Batcher; slot: number }, text: string, message: Message, run: Run): Promise<Output> {
     return new Promise((resolve, reject) => {
       at.batcher.add(new BatchedCall(batched, at.slot, named ? nextCall(message, run) : 0, text, message, run, resolve, reject))
     })
@@ -156,7 +156,7 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
     },
   }
 
-  function begin(call: BatchedCall, door: (text: string, message: Message, run: Run, large: boolean) => Promise<Sends | undefined>): void {
+  function begin(call: BatchedCall, door: (text: string, message: Message, run: Run, large: boolean) => Promise<Output>): void {
     door(call.text, call.message, call.run, false).then(call.resolve, call.reject)
   }
 
@@ -210,9 +210,9 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
     return home
   }
 
-  function enterSide(text: string, message: Message, run: Run, large: boolean, tries = 0): Promise<Sends | undefined> {
+  function enterSide(text: string, message: Message, run: Run, large: boolean, tries = 0): Promise<Output> {
     sidePending++
-    return new Promise<Sends | undefined>((resolve, reject) => {
+    return new Promise<Output>((resolve, reject) => {
       const id = nextCall(message, run)
       const over = (): void => {
         calls.delete(id)
@@ -252,7 +252,7 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
     })
   }
 
-  function enter(text: string, message: Message, run: Run): Promise<Sends | undefined> {
+  function enter(text: string, message: Message, run: Run): Promise<Output> {
     const refused = limits.refusal(history)
     if (refused) return Promise.reject(refused)
     if (text.length > largeChars) return enterSide(text, message, run, true)
@@ -263,7 +263,7 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
 
   // ---- asynchronous functions
 
-  function enterAsync(text: string, message: Message, run: Run): Promise<Sends | undefined> | AsyncIterable<Sends> {
+  function enterAsync(text: string, message: Message, run: Run): Promise<Output> | AsyncIterable<NonNullable<Output>> {
     if (analysis.sendsLater) {
       const stream: SendStream = createSendStream(() => abandon(call))
       const call = openCall(text, message, run, {
@@ -284,7 +284,7 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
     })
   }
 
-  const push = (stream: SendStream, sends: Sends | undefined): void => {
+  const push = (stream: SendStream, sends: Output): void => {
     if (sends) stream.push(sends)
   }
 
@@ -478,12 +478,12 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
     return id
   }
 
-  function sendsOf(result: string, message: Message, run: Run): Sends | undefined {
+  function sendsOf(result: string, message: Message, run: Run): Output {
     const outcome = decodeOutcome(result, message)
     return tellHost(outcome, run)
   }
 
-  function tellHost(outcome: Outcome, run: Run | undefined): Sends | undefined {
+  function tellHost(outcome: Outcome, run: Run | undefined): Output {
     return outcome.events.length === 0 ? toSends(outcome.sends) : toSends(tellAndKeep(outcome, run))
   }
 
@@ -590,11 +590,11 @@ class BatchedCall implements BatchCall {
   readonly run: Run
   readonly careful: boolean
   readonly unnoticed: boolean
-  readonly resolve: (sends: Sends | undefined) => void
+  readonly resolve: (sends: Output) => void
   readonly reject: (error: unknown) => void
   readonly #ways: BatchedWays
 
-  constructor(ways: BatchedWays, slot: number, call: number, text: string, message: Message, run: Run, resolve: (sends: Sends | undefined) => void, reject: (error: unknown) => void) {
+  constructor(ways: BatchedWays, slot: number, call: number, text: string, message: Message, run: Run, resolve: (sends: Output) => void, reject: (error: unknown) => void) {
     this.#ways = ways
     this.slot = slot
     this.call = call

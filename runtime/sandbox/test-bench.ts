@@ -8,7 +8,7 @@ import { payloadOf, resolve } from '../core/body.ts'
 import type { Message } from '../core/message.ts'
 import type { Run } from '../core/run.ts'
 import type { NodeStatus, ScriptHost, ScriptSource } from '../core/sandbox.ts'
-import type { Result, Sends, Step } from '../core/step.ts'
+import { SentTo, type Output, type Result, type Step } from '../core/step.ts'
 import type { Quarantine } from './limits.ts'
 import { createSandbox, type SandboxOptions } from './sandbox.ts'
 
@@ -68,15 +68,15 @@ export interface Sent {
 /** All a step sent, in order; bodies among the fields are parsed. */
 export async function collect(result: Result): Promise<Sent[]> {
   const sent: Sent[] = []
-  const take = (sends: Sends | undefined): void => {
-    for (const [port, messages] of Object.entries(sends ?? {})) {
+  const take = (sends: Output): void => {
+    for (const [port, messages] of Object.entries(sends instanceof SentTo ? { [sends.port]: sends.message } : (sends ?? {}))) {
       for (const message of (Array.isArray(messages) ? messages : [messages]) as Message[]) {
         sent.push({ port: Number(port), message: Object.fromEntries(Object.entries(message).map(([name, value]) => [name, resolve(value)])) })
       }
     }
   }
-  if (result && typeof result === 'object' && Symbol.asyncIterator in result) for await (const sends of result as AsyncIterable<Sends>) take(sends)
-  else take(await (result as Promise<Sends | undefined>))
+  if (result && typeof result === 'object' && Symbol.asyncIterator in result) for await (const sends of result as AsyncIterable<NonNullable<Output>>) take(sends)
+  else take(await (result as Promise<Output>))
   return sent
 }
 

@@ -9,7 +9,7 @@ import type { Message } from '../../runtime/core/message.ts'
 import type { DebugEntry, NodeDefinition, NodeProblem, Scope } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { NodeStatus, Sandbox } from '../../runtime/core/sandbox.ts'
-import type { Result, Sends, Step } from '../../runtime/core/step.ts'
+import { SentTo, type Output, type Result, type Step } from '../../runtime/core/step.ts'
 import type { Upstream } from '../../runtime/core/upstream.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { type FakeRun, fakeRun, type RunOptions } from './fake-run.ts'
@@ -121,9 +121,9 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
   }
   const step: Step = (await definition.compile?.(full, scope)) ?? ((message) => (ports[0] === undefined ? undefined : { [ports[0]]: message }))
 
-  function list(sends: Sends | undefined): Sent[] {
+  function list(sends: Output): Sent[] {
     const sent: Sent[] = []
-    for (const [port, messages] of Object.entries(sends ?? {})) {
+    for (const [port, messages] of Object.entries(sends instanceof SentTo ? { [ports[sends.port] ?? sends.port]: sends.message } : (sends ?? {}))) {
       if (messages === undefined) continue
       known(port)
       for (const message of Array.isArray(messages) ? (messages as readonly Message[]) : [messages as Message]) {
@@ -233,7 +233,7 @@ function copy(value: unknown, depth = 0): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copy(item, depth + 1)]))
 }
 
-function isIterable(result: Result): result is AsyncIterable<Sends> {
+function isIterable(result: Result): result is AsyncIterable<NonNullable<Output>> {
   return typeof result === 'object' && result !== null && Symbol.asyncIterator in result
 }
 

@@ -10,6 +10,7 @@ const { isArray } = Array
 const charCode = Function.prototype.call.bind(String.prototype.charCodeAt)
 const slice = Function.prototype.call.bind(String.prototype.slice)
 const indexOf = Function.prototype.call.bind(String.prototype.indexOf)
+const includes = Function.prototype.call.bind(Array.prototype.includes)
 const hasOwn = Object.hasOwn
 const apply = Reflect.apply
 const Bytes = Uint8Array
@@ -65,7 +66,9 @@ return function setup(hostCall, tell, fn, start, stop, metaText) {
     return answer
   }
   const writes = narrow ? narrow.writes : undefined
-  const payloadOnly = writes !== undefined && writes.length === 1 && writes[0] === 'payload'
+  /** Whether the field comes in at all, by place in `writes`. */
+  const cameIn = writes ? writes.map((name) => includes(narrow.seen, name)) : []
+  const mayBeSame = includes(cameIn, true)
   let current // the call that runs now
 
   const bytesOf = (text) => globalThis.Buffer.from(fromBase64(text).buffer)
@@ -113,7 +116,7 @@ return function setup(hostCall, tell, fn, start, stop, metaText) {
 
   // ---- messages out
   function writeMessage(message, call) {
-    if (narrow && message === call.msg) return writeSame(message)
+    if (narrow && message === call.msg) return writeSame(message, call)
     let flags = 0
     if (message.req !== undefined && message.req === call.req) flags |= 1
     if (message.res === responseMark) flags |= 2
@@ -144,29 +147,39 @@ return function setup(hostCall, tell, fn, start, stop, metaText) {
     return true
   }
   /** The message this call was given: only what the code can have changed goes back. */
-  function writeSame(message) {
-    if (writes.length === 0) return 'k'
-    if (payloadOnly) {
-      const payload = message.payload
-      if (payload !== undefined && isJson(payload)) return 'p' + stringify(payload)
-    }
-    const set = {}
-    const gone = []
+  function writeSame(message, call) {
+    let set
+    let gone
+    let payload
+    let hasPayload = false
     let json = true
-    for (const key of writes) {
-      if (!hasOwn(message, key)) gone.push(key)
-      else if (key === 'req' && message.req === reqNow()) continue
-      else if (key === 'res' && message.res === responseMark) continue
-      else {
-        if (json && !isJson(message[key])) json = false
-        set[key] = message[key]
+    for (let i = 0; i < writes.length; i++) {
+      const key = writes[i]
+      if (!hasOwn(message, key)) {
+        if (cameIn[i]) (gone ??= []).push(key) // what never came in and was not assigned is still as it was
+        continue
       }
+      const value = message[key]
+      if (key === 'req' && value === reqNow()) continue
+      if (key === 'res' && value === responseMark) continue
+      if (cameIn[i] && typeof value !== 'object' && value === call.before[i]) continue
+      json = json && isJson(value)
+      if (key === 'payload') {
+        payload = value
+        hasPayload = true
+      } else (set ??= {})[key] = value
     }
-    if (!json) return 'u' + packed({ set, gone })
-    const payload = hasOwn(set, 'payload') ? stringify(set.payload) : ''
-    delete set.payload
-    const text = stringify({ set, gone })
-    return 'f' + text.length + ':' + text + payload
+    if (!hasPayload && !set && !gone) return 'k'
+    if (!json) return 'u' + packed({ set: hasPayload ? { ...set, payload } : set, gone: gone ?? [] })
+    if (!set && !gone) return 'p' + stringify(payload)
+    const text = stringify({ set: set ?? {}, gone: gone ?? [] })
+    return 'f' + text.length + ':' + text + (hasPayload ? stringify(payload) : '')
+  }
+  /** Values that can be told to be the same afterwards, by their place in `writes`. */
+  function valuesBefore(message) {
+    const values = []
+    for (let i = 0; i < writes.length; i++) values[i] = cameIn[i] ? message[writes[i]] : undefined
+    return values
   }
   const reqNow = () => (current ? current.req : undefined)
 
@@ -412,7 +425,7 @@ return function setup(hostCall, tell, fn, start, stop, metaText) {
     }
   }
 
-  const newCall = (id, msg) => ({ id, msg, req: msg && msg.req, sends: [], events: [], timers: 0, settled: false, closed: false })
+  const newCall = (id, msg) => ({ id, msg, req: msg && msg.req, before: mayBeSame && msg ? valuesBefore(msg) : undefined, sends: [], events: [], timers: 0, settled: false, closed: false })
   const shared = meta.async ? undefined : makeNode(() => current)
 
   function callSync(text, id) {
