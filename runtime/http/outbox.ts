@@ -29,10 +29,18 @@ export function createOutbox(): Outbox {
     }
   }
 
+  /** Several at once are the results of one batch: nothing is gained by waiting for more. */
+  function flushSeveral(): void {
+    if (held.length > 1) flush()
+  }
+
   return {
     end(res, body) {
       const count = held.push({ res, body })
-      if (count === 1) setImmediate(flush)
+      if (count === 1) {
+        process.nextTick(flushSeveral)
+        setImmediate(flush)
+      }
       else if (count === mostHeld) flush()
     },
   }
