@@ -4,18 +4,19 @@ import type { AssembledFlow } from './assemble.ts'
 
 /** Two entries that answer the same method, host and path: only one could ever be called. */
 export function checkRoutes(flows: readonly AssembledFlow[]): Problem[] {
-  const taken = new Map<string, { assembled: AssembledFlow; node: string }>()
+  const taken = new Map<string, AssembledFlow>()
   const problems: Problem[] = []
   for (const assembled of flows) {
-    for (const [index, { node, entry }] of assembled.routes.entries()) {
+    for (let index = 0; index < assembled.routes.length; index++) {
       const key = assembled.routeKeys[index] as string
       const other = taken.get(key)
-      const origin = assembled.flow.nodes.get(node)?.origin
-      if (!other) taken.set(key, { assembled, node })
+      if (!other) taken.set(key, assembled)
       else {
+        const { node, entry } = assembled.routes[index] as AssembledFlow['routes'][number]
+        const origin = assembled.flow.nodes.get(node)?.origin
         problems.push({
           severity: 'error', code: 'route.duplicate', ...(origin ?? {}), property: 'url',
-          message: `${entry.method} ${entry.path} is answered by another http in node already, on the tab “${other.assembled.flow.document.label}”.`,
+          message: `${entry.method} ${entry.path} is answered by another http in node already, on the tab “${other.flow.document.label}”.`,
           remedy: 'Give one of the two another path or method, or disable it.',
         })
       }

@@ -18,9 +18,10 @@ export function readNodes(json: unknown): { nodes: EditorNode[]; problems: Probl
   }
   const nodes: EditorNode[] = []
   const seen = new Set<string>()
-  list.forEach((item: unknown, index) => {
+  for (let index = 0; index < list.length; index++) {
+    const item: unknown = list[index]
     const reason = whyUnreadable(item, seen)
-    if (reason) {
+    if (reason !== undefined) {
       const id = isRecord(item) && typeof item.id === 'string' ? item.id : undefined
       problems.push({
         severity: 'error',
@@ -29,12 +30,12 @@ export function readNodes(json: unknown): { nodes: EditorNode[]; problems: Probl
         message: `Entry ${index + 1} of the flow JSON ${reason}.`,
         remedy: 'Correct or remove this entry, or export the flow again from the editor.',
       })
-      return
+      continue
     }
     const node = item as EditorNode
     seen.add(node.id)
     nodes.push(node)
-  })
+  }
   return { nodes, problems }
 }
 
@@ -50,7 +51,13 @@ function whyUnreadable(item: unknown, seen: ReadonlySet<string>): string | undef
 }
 
 function isWires(value: unknown): boolean {
-  return Array.isArray(value) && value.every((port) => Array.isArray(port) && port.every((id) => typeof id === 'string'))
+  if (!Array.isArray(value)) return false
+  // Loops, as every node of an estate passes here on each deploy.
+  for (const port of value as unknown[]) {
+    if (!Array.isArray(port)) return false
+    for (const id of port as unknown[]) if (typeof id !== 'string') return false
+  }
+  return true
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

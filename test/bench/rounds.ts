@@ -51,10 +51,19 @@ export async function measure(contestants: readonly Contestant[], load: Load, op
   }
 }
 
-/** Lets the compiler see the hot paths, and finds the connections it takes to keep the core busy. */
+/** A contestant that gets less than this much cheaper per request from one second to the next is warm. */
+const warmAt = 0.95
+const mostWarmUps = 10
+
+/** Loads until the compiler has seen the hot paths, and finds the connections it takes to keep the core busy. */
 async function warmUp(server: Running, load: Load, options: RoundOptions): Promise<number> {
   let connections = load.connections
-  await loadOnce(server, load, Math.min(3, options.seconds))
+  let cheapest = Number.POSITIVE_INFINITY
+  for (let same = 0, round = 0; same < 2 && round < mostWarmUps; round++) {
+    const { cpuUs } = await loadOnce(server, load, 1)
+    same = cpuUs > cheapest * warmAt ? same + 1 : 0
+    cheapest = Math.min(cheapest, cpuUs)
+  }
   for (;;) {
     const { busy } = await loadOnce(server, { ...load, connections }, 1)
     if (busy >= options.saturation || connections * 2 > options.mostConnections) return connections
