@@ -47,6 +47,8 @@ export function createGuest(source: GuestSource, heapMb: number): Guest {
   // The process runs with a larger young generation (node-flags.mjs). The flag would lift the limit of every isolate,
   // too: the process's own heap is set up by now, so from here on it counts for nobody.
   setFlagsFromString('--max-semi-space-size=0')
+  // Contexts alone fill a new isolate past V8's first limit: without this each is marked several times while it starts.
+  setFlagsFromString(`--initial-old-space-size=${contextShareMb * 2}`)
   const isolate = new ivm.Isolate({ memoryLimit: heapMb + contextShareMb, onCatastrophicError: () => {} })
   let prelude: Promise<ivm.Script> | undefined
   let expressions: Promise<Enter> | undefined
