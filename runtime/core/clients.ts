@@ -1,0 +1,146 @@
+import type { State } from './state.ts'
+
+/**
+ * Who may call, as gateways know it: a copy of control's records that each gateway keeps on disk, so that callers
+ * are known while control is away. Holds no secret in clear; what a caller must prove is kept as a hash, a public
+ * key or a secret sealed for this gateway.
+ */
+export interface ClientSnapshot {
+  /** Counts up with every change. */
+  readonly version: number
+  readonly applications: readonly Application[]
+  readonly plans: readonly Plan[]
+  readonly apis: readonly Api[]
+}
+
+/** One part of a snapshot that changed; `undefined` as value: removed. Applied in order, `version` after it. */
+export interface ClientChange {
+  readonly version: number
+  readonly applications?: Readonly<Record<string, Application | null>>
+  readonly plans?: Readonly<Record<string, Plan | null>>
+  readonly apis?: Readonly<Record<string, Api | null>>
+}
+
+/** Something that calls: it belongs to an organisation, holds credentials and subscribes to APIs. */
+export interface Application {
+  readonly id: string
+  readonly name: string
+  readonly organisation: string
+  readonly active: boolean
+  readonly rules: ClientRules
+  readonly credentials: readonly ClientCredential[]
+  readonly subscriptions: readonly Subscription[]
+}
+
+/** Limits of who, from where and when, whatever is called. Each is optional. */
+export interface ClientRules {
+  /** IPv4 and IPv6 networks; none: from everywhere. */
+  readonly cidrs?: readonly string[]
+  /** RFC 3339. Each end is optional. */
+  readonly validFrom?: string
+  readonly validUntil?: string
+  readonly hours?: ServiceHours
+  /** Label that nodes may ask for. */
+  readonly clearance?: string
+  /** Partner facts that flows may fill into requests. */
+  readonly attributes?: Readonly<Record<string, string>>
+}
+
+/** Weekly opening hours. A window whose end is not after its start goes over midnight. */
+export interface ServiceHours {
+  /** IANA time zone. */
+  readonly zone: string
+  readonly windows: readonly { /** 1 Monday … 7 Sunday. */ readonly days: readonly number[]; /** HH:MM. */ readonly from: string; readonly to: string }[]
+}
+
+export type ClientCredential = (
+  | { readonly kind: 'key'; /** Public part; the caller sends `prefix.secret`. */ readonly prefix: string; /** SHA-256 of the secret, base64url. */ readonly hash: string }
+  | { readonly kind: 'basic'; readonly name: string; /** `scrypt$N$r$p$salt$hash`, base64url parts. */ readonly verifier: string }
+  | { readonly kind: 'hmac'; /** Key id. */ readonly id: string; /** Sealed under a key that only gateways have; base64. */ readonly sealed: string }
+  | { readonly kind: 'jwt'; /** `sub`, `client_id` or `azp` that stands for this application, and who says so. */ readonly issuer: string; readonly subject: string }
+  | { readonly kind: 'certificate'; /** SHA-256 of the DER, hex; or a name in the certificate. */ readonly fingerprint?: string; readonly san?: string }
+) & {
+  readonly environment: 'production' | 'sandbox'
+  readonly active: boolean
+  readonly expiresAt?: string
+}
+
+export interface Subscription {
+  readonly api: string
+  readonly plan: string
+  readonly state: 'pending' | 'approved' | 'refused' | 'suspended'
+}
+
+/** What a subscriber may use. */
+export interface Plan {
+  readonly id: string
+  readonly name: string
+  readonly quotas: readonly PlanQuota[]
+  readonly rate?: { readonly perSecond: number; readonly burst: number }
+  readonly concurrency?: number
+  /** 0 first, 9 last; default 5. */
+  readonly priority: number
+}
+
+export interface PlanQuota {
+  readonly limit: number
+  readonly every: number
+  readonly unit: 'second' | 'minute' | 'hour' | 'day' | 'week' | 'month'
+  readonly algorithm: 'fixed' | 'calendar' | 'rolling' | 'flexi'
+  /** IANA time zone of calendar windows. */
+  readonly zone?: string
+}
+
+export interface Api {
+  readonly id: string
+  readonly name: string
+  readonly organisation: string
+  /** Flow (tab) that serves it. */
+  readonly flow: string
+  /** PROTOTYPED needs no subscription; DEPRECATED serves old subscribers; BLOCKED answers 503, RETIRED 410; CREATED is not served. */
+  readonly lifecycle: 'CREATED' | 'PROTOTYPED' | 'PUBLISHED' | 'BLOCKED' | 'DEPRECATED' | 'RETIRED'
+  readonly visibility: 'public' | 'organisation' | 'roles'
+  readonly sunset?: string
+}
+
+/** The lookups of a gateway, each in constant time, whatever the number of records. */
+export interface Clients {
+  readonly version: number
+  /** False when control was silent for longer than the setting allows. */
+  readonly fresh: boolean
+  byKey(prefix: string): Credentialed | undefined
+  byBasicName(name: string): Credentialed | undefined
+  byHmacId(id: string): Credentialed | undefined
+  byJwt(issuer: string, subject: string): Credentialed | undefined
+  byCertificate(facts: { readonly fingerprint: string; readonly sans: readonly string[] }): Credentialed | undefined
+  application(id: string): Application | undefined
+  plan(id: string): Plan | undefined
+  /** The record of the API that a flow serves, if it has one. */
+  apiOfFlow(flow: string): Api | undefined
+  /** Secret of an HMAC credential, in memory only. */
+  open(sealed: string): Buffer
+}
+
+export interface Credentialed {
+  readonly application: Application
+  readonly credential: ClientCredential
+}
+
+/** `msg.client`: what flows see of the caller. Never holds a secret. */
+export interface MessageClient {
+  readonly id: string
+  readonly application: string
+  readonly organisation: string
+  readonly environment: 'production' | 'sandbox'
+  readonly plan?: string
+  readonly priority: number
+  readonly scopes: readonly string[]
+  readonly clearance?: string
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+/** What nodes that know callers get. */
+export interface Gatekeeping {
+  readonly clients: Clients
+  readonly state: State
+}
