@@ -20,7 +20,7 @@ describe('http request', () => {
     expect((await call({}, { url: 'h.example/x?a=20%&b=%41' })).asked?.url).toBe('http://h.example/x?a=20%25&b=%41')
     expect((await call({ tls: 't' }, { url: 'h.example' }, { configNodes: { t: { type: 'tls-config' } } })).asked?.url).toBe('https://h.example/')
     await expect(call({ senderr: true }, {})).rejects.toMatchObject({ code: 'step.config' })
-    await expect(call({ senderr: true }, { url: 'file:///etc/passwd' })).rejects.toMatchObject({ code: 'upstream.url' })
+    await expect(call({ senderr: true }, { url: 'file:///etc/passwd?key=secret' })).rejects.toMatchObject({ code: 'upstream.url', facts: { url: 'file:///etc/passwd' } })
   })
 
   it('puts values into the URL as they are, without HTML escapes', async () => {
@@ -117,7 +117,7 @@ describe('http request', () => {
 
   it('sends an error to Catch nodes and on, or to Catch nodes only', async () => {
     const answers = [fault('upstream.timeout', { host: 'h.example', afterMs: 9 })]
-    const { message, errors, statuses } = await call({ url: 'http://u:secret@h.example/a' }, { topic: 't' }, { answers })
+    const { message, errors, statuses } = await call({ url: 'http://u:secret@h.example/a?key=secret' }, { topic: 't' }, { answers })
     expect(errors).toMatchObject([{ fault: { code: 'upstream.timeout' } }])
     expect(message).toMatchObject({ topic: 't', payload: 'h.example did not answer within 9 ms. : http://h.example/a', statusCode: 'ETIMEDOUT' })
     expect(statuses).toMatchObject([{ status: { fill: 'red' } }])

@@ -8,6 +8,7 @@ import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/nod
 import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { Evaluate } from '../../runtime/core/sandbox.ts'
+import { shownUrl } from '../../runtime/core/shown-url.ts'
 import type { Sends } from '../../runtime/core/step.ts'
 import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
 import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
@@ -142,10 +143,10 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
     }
 
     async function call(message: Message, run: Run): Promise<Sends<'out'>> {
-      let shown = config.url
+      let shown = shownUrl(config.url)
       try {
         const urlText = await urlOf(message, run)
-        if (typeof urlText === 'string') shown = urlText.replace(/\/\/[^/?#]*@/, '//')
+        if (typeof urlText === 'string') shown = shownUrl(urlText)
         const { request, url, user, password } = build(urlText, message)
         let reply = await scope.upstream.request(request, run)
         if (reply.status === 401 && config.authType === 'digest') {

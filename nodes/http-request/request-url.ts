@@ -1,5 +1,6 @@
 import { stringify } from 'node:querystring'
 import { fault } from '../../runtime/core/fault.ts'
+import { shownUrl } from '../../runtime/core/shown-url.ts'
 
 /** A URL ready to be called, and the credentials that stood in it. */
 export interface RequestUrl {
@@ -38,7 +39,7 @@ export function addToQuery(url: URL, payload: unknown): void {
 }
 
 function refuse(text: string): Error {
-  return fault('upstream.url', { url: text.replace(/\/\/[^/?#]*@/, '//').slice(0, 200) })
+  return fault('upstream.url', { url: shownUrl(text) })
 }
 
 function decode(text: string): string {

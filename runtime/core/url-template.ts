@@ -1,5 +1,6 @@
 import { fault } from './fault.ts'
 import { parsePathTemplate, pathText, TemplateError, type PathTemplate } from './path-template.ts'
+import { shownUrl } from './shown-url.ts'
 
 /** Characters of a rendered path value that would change where the path leads although they are encoded. */
 const dots = /^(?:\.|%2e){1,2}$/i
@@ -24,7 +25,7 @@ export interface UrlTemplate {
 export function parseUrlTemplate(text: string): UrlTemplate {
   const trimmed = text.trim()
   const scheme = /^https?:\/\//i.exec(trimmed)?.[0]
-  if (!scheme) throw new TemplateError(`“${trimmed.slice(0, 100)}” does not begin with http:// or https://.`)
+  if (!scheme) throw new TemplateError(`“${shownUrl(trimmed)}” does not begin with http:// or https://.`)
   const authorityEnd = indexOfAny(trimmed, scheme.length, '/?#\\')
   const authority = trimmed.slice(scheme.length, authorityEnd)
   if (authority.includes('{{')) throw new TemplateError('The host of the URL must not come from the message.')

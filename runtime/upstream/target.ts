@@ -1,4 +1,5 @@
 import { fault } from '../core/fault.ts'
+import { shownUrl } from '../core/shown-url.ts'
 
 /** A URL as a connection needs it. */
 export interface Target {
@@ -17,8 +18,7 @@ export interface Target {
  * @throws Fault `upstream.url`
  */
 export function toTarget(url: string): Target {
-  // Text after an @ could be a password: the fault shows the URL without what stands before it.
-  const refuse = () => fault('upstream.url', { url: url.replace(/\/\/[^/?#]*@/, '//').slice(0, 200) })
+  const refuse = () => fault('upstream.url', { url: shownUrl(url) })
   if (!URL.canParse(url)) throw refuse()
   const { protocol, origin, hostname, port, pathname, search } = new URL(url)
   if (protocol !== 'http:' && protocol !== 'https:') throw refuse()

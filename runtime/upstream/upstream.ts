@@ -2,6 +2,7 @@ import { systemClock, type Clock } from '../core/clock.ts'
 import { fault, toFault } from '../core/fault.ts'
 import { silentLog, type Log } from '../core/log.ts'
 import type { Run } from '../core/run.ts'
+import { shownUrl } from '../core/shown-url.ts'
 import type { Upstream, UpstreamReply, UpstreamRequest, UpstreamTls } from '../core/upstream.ts'
 import { whenAborted } from '../core/when-aborted.ts'
 import { Call, dropHopHeaders, toHeaderList, type Answer } from './call.ts'
@@ -128,7 +129,7 @@ export function createUpstream(options: UpstreamOptions): Upstream & { close(): 
         if (!isRedirect(current.status) || typeof location !== 'string') return finish(current, hop.url, responseLimitBytes, redirects)
         if (redirects.length >= request.redirects) throw fault('upstream.redirects', { host: new URL(hop.url).host, limit: request.redirects })
         const next = follow(hop, current.status, location)
-        if (next === undefined) throw fault('upstream.url', { url: location.slice(0, 200) })
+        if (next === undefined) throw fault('upstream.url', { url: shownUrl(location) })
         const list = setCookie === undefined ? undefined : Array.isArray(setCookie) ? setCookie : [setCookie]
         redirects.push({ url: hop.url, status: current.status, ...(list ? { setCookie: list } : {}) })
         cookies.take(hop.url, list ?? [])
