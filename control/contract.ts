@@ -1,5 +1,8 @@
 import type { EditorNode, Problem } from '../runtime/core/flow.ts'
 import type { GatewayCommand, GatewayEvent } from '../runtime/core/deployer.ts'
+import type { Consumers } from './consumers-contract.ts'
+
+export type * from './consumers-contract.ts'
 
 /**
  * What the pages and the editor host ask of the control plane. `control/` implements it; `editor/` and
@@ -10,14 +13,20 @@ export interface Control {
   readonly flows: Flows
   readonly releases: Releases
   readonly gateways: Gateways
+  /** Who may call what, how much. */
+  readonly consumers: Consumers
   /** Small documents of the editor itself (user settings, library entries), by key. */
   readonly documents: { get(key: string): Promise<unknown>; set(key: string, value: unknown): Promise<void>; list(prefix: string): Promise<string[]> }
   /** Subscribes to what happens; the result unsubscribes. */
   on(listener: (event: ControlEvent) => void): () => void
 }
 
-/** admin: everything. editor: draw, deploy, roll back. viewer: look. */
-export type Role = 'admin' | 'editor' | 'viewer'
+/**
+ * admin: everything. editor: draw, deploy, roll back. viewer: look. creator: as editor, and make APIs. publisher: as editor,
+ * and publish them, approve subscriptions, keep consumers and plans. operator: look, block and suspend. auditor: look, and
+ * read the audit log. subscriber: own applications, nothing of the flows. In an organisation a user can have a further role.
+ */
+export type Role = 'admin' | 'editor' | 'viewer' | 'creator' | 'publisher' | 'operator' | 'auditor' | 'subscriber'
 
 export interface User {
   readonly name: string

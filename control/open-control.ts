@@ -141,6 +141,9 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
         },
         command: (command) => hub.command(command),
       },
+      get consumers(): never {
+        throw new Error('The records of consumers are not open.')
+      },
       documents: {
         async get(key) {
           const row = await store.documents.get(key)

@@ -66,6 +66,7 @@ export function createEditorFront(options: EditorFrontOptions) {
       if (byCookie && !reads && !isSameOrigin(request)) {
         return sendJson(response, 403, { code: 'auth.origin', message: 'This request did not come from the editor itself.' })
       }
+      need(user, 'viewer') // who subscribes to APIs sees nothing of how they are drawn
       if (await answer(request, response, method, path, user, token)) return
       request.headers.authorization = `Bearer ${token}` // whom the stock application is to believe
       host.handle(request, response)
@@ -161,7 +162,7 @@ export function createEditorFront(options: EditorFrontOptions) {
   }
 }
 
-function need(user: User, role: 'editor' | 'admin'): void {
+function need(user: User, role: 'viewer' | 'editor' | 'admin'): void {
   // 401, not 403: it is what the stock editor shows as "not authorised".
   if (!mayUse(user, role)) throw new Refused('auth.role', 401, `This needs the role ${role}.`)
 }

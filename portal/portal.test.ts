@@ -54,7 +54,7 @@ test('no page and no API answers anybody who has not signed in', async () => {
 
 test('each role sees and does what it may, and nothing more', async () => {
   const headers = { viewer: await signIn('vera'), editor: await signIn('eve') }
-  const rank = { public: 0, viewer: 1, editor: 2, admin: 3 }
+  const rank = { public: 0, 'signed-in': 0, viewer: 1, editor: 2, admin: 3 }
   for (const role of ['viewer', 'editor'] as const) {
     for (const route of portal.routes.filter((one) => rank[one.access] > rank[role])) {
       const answer = await call(route.path.replace(/:\w+/g, '1'), { method: route.method, headers: headers[role] })

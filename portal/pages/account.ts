@@ -12,9 +12,9 @@ import { toEndedSessionCookie } from '../web/session.ts'
 /** One's own account: the password. */
 export function accountRoutes({ control, secure }: PortalOptions): PageRoute[] {
   return [
-    { method: 'GET', path: '/account', access: 'viewer', handle: (exchange) => show(exchange) },
+    { method: 'GET', path: '/account', access: 'signed-in', handle: (exchange) => show(exchange) },
     {
-      method: 'POST', path: '/account/password', access: 'viewer',
+      method: 'POST', path: '/account/password', access: 'signed-in',
       async handle(exchange) {
         const t = translator(exchange.language)
         const form = await readForm(exchange.request)

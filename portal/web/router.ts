@@ -1,9 +1,9 @@
 import type { Handler, Params } from './exchange.ts'
 
-export type RouteMethod = 'GET' | 'POST' | 'DELETE'
+export type RouteMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
-/** Who may come in: everybody, everyone signed in, or from a role upwards. */
-export type Access = 'public' | 'viewer' | 'editor' | 'admin'
+/** Who may come in: everybody, everyone signed in (what they see there depends on their rights), or from a role upwards. */
+export type Access = 'public' | 'signed-in' | 'viewer' | 'editor' | 'admin'
 
 export interface PageRoute {
   readonly method: RouteMethod

@@ -67,7 +67,9 @@ export function isSameOrigin(request: IncomingMessage): boolean {
   }
 }
 
-const rank: Readonly<Record<Role, number>> = { viewer: 1, editor: 2, admin: 3 }
+const rank: Readonly<Record<Role | Access, number>> = {
+  public: 0, 'signed-in': 1, subscriber: 1, viewer: 2, operator: 2, auditor: 2, editor: 3, creator: 3, publisher: 3, admin: 4,
+}
 
 /** Whether a user may use what needs `access`. */
 export function mayUse(user: User | undefined, access: Access): boolean {

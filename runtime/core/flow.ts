@@ -29,6 +29,8 @@ export interface Problem {
   readonly node?: string
   /** Config property to point at. */
   readonly property?: string
+  /** JSON pointer (RFC 6901) into what was sent, when a record is to blame. */
+  readonly pointer?: string
   /** What is wrong, as a sentence that names the place. */
   readonly message: string
   /** What to do, as a sentence. */

@@ -22,6 +22,9 @@ export function unseal(key: Buffer, sealed: string, about: string): string {
   return Buffer.concat([decipher.update(bytes.subarray(ivBytes + tagBytes)), decipher.final()]).toString('utf8')
 }
 
+/** `about` of the secrets that callers sign with (`sealed` of HMAC credentials), under the key that control gives all gateways. */
+export const clientSecretPurpose = 'client hmac secret'
+
 /** The key under which credentials travel to one gateway (RFC 5869). Both sides derive it; it is sent nowhere. */
 export function deriveSealKey(gatewayId: string, gatewaySecret: string): Buffer {
   return Buffer.from(hkdfSync('sha256', gatewaySecret, gatewayId, 'sluice gateway credentials', 32))

@@ -160,6 +160,9 @@ export function createFakeControl(): FakeControl {
       },
       list: async (prefix) => [...documents.keys()].filter((key) => key.startsWith(prefix)),
     },
+    get consumers(): never {
+      throw new Error('The fake control keeps no consumers; open a real one (openControl) in a temporary folder.')
+    },
     on(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

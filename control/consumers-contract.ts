@@ -1,0 +1,362 @@
+import type { Api, ClientChange, ClientRules, ClientSnapshot, PlanQuota } from '../runtime/core/clients.ts'
+import type { Role } from './contract.ts'
+
+/**
+ * The records of who may call what, how much. Rights are checked here, behind the door, for everybody who asks: pages,
+ * API and command line only say who is asking.
+ *
+ * Every method throws Refused: `record.invalid` 422 (problems carry JSON pointers), `record.none` 404 (also for what the
+ * asker may not see), `record.stale` 412, `record.exists` 409, `auth.role` 403, and the codes named at the method.
+ */
+export interface Consumers {
+  readonly organisations: Records<Organisation, OrganisationInput>
+  readonly members: Records<Member, MemberInput>
+  readonly applications: Records<ClientApplication, ClientApplicationInput>
+  readonly credentials: Credentials
+  readonly plans: Records<ClientPlan, ClientPlanInput>
+  readonly apis: Apis
+  readonly groups: Records<ApiGroup, ApiGroupInput>
+  readonly products: Records<ApiProduct, ApiProductInput>
+  readonly subscriptions: Subscriptions
+  readonly audit: AuditLog
+
+  /** All records that may be exported, as YAML: the same records give the same text. Never a secret, not even a hash of one. */
+  exportYaml(by: Actor): Promise<string>
+  /**
+   * Makes the records be as the YAML says: adds, changes, and with `prune` retires what it does not name. All or nothing.
+   * With `dryRun` it only says what would be done. Credentials are not part of it.
+   */
+  applyYaml(yaml: string, options: { readonly dryRun?: boolean; readonly prune?: boolean }, by: Actor): Promise<ApplyResult>
+  /** The rights that the asker has: over everything, and in the organisations whose member he is. */
+  rightsOf(by: Actor): Promise<{ readonly everywhere: readonly Right[]; readonly organisations: Readonly<Record<string, readonly Right[]>> }>
+
+  /** The view of gateways. Groups and products are resolved: one Subscription per API. Kept up to date in memory; cheap to ask for. */
+  snapshot(): ClientSnapshot
+  /** Told after a change is in the store, in order of `version`; without a gap between `snapshot()` and the first one. */
+  onChange(listener: (change: ClientChange) => void): () => void
+  /**
+   * 32 bytes. `sealed` of HMAC credentials in the snapshot is `seal(key, secret, clientSecretPurpose)` (runtime/core/seal.ts).
+   * Goes to each gateway sealed under that gateway's own key, never in clear.
+   */
+  readonly clientKey: Buffer
+}
+
+/** Who asks. `from` is the address, for the audit log. */
+export interface Actor {
+  readonly name: string
+  readonly role: Role
+  readonly from: string
+}
+
+/** What somebody may do with records; which role has which is in control/consumers/rights.ts. */
+export type Right =
+  | 'records.read' | 'records.own'
+  | 'organisations.write' | 'members.read' | 'members.write'
+  | 'applications.write' | 'applications.suspend' | 'credentials.write' | 'credentials.revoke'
+  | 'plans.write' | 'apis.write' | 'apis.publish' | 'apis.block' | 'groups.write' | 'products.write'
+  | 'subscriptions.write' | 'subscriptions.approve' | 'subscriptions.suspend'
+  | 'audit.read' | 'records.export' | 'records.apply'
+
+/** What every record carries. Nothing is deleted: a retired record answers no call and stays readable. */
+export interface RecordHead {
+  readonly id: string
+  /** Counts up with every write; the ETag is `"<version>"`. */
+  readonly version: number
+  readonly createdAt: string
+  readonly createdBy: string
+  readonly updatedAt: string
+  readonly updatedBy: string
+  readonly retiredAt?: string
+}
+
+export interface PageQuery {
+  /** 1 … 200; 50 when absent. */
+  readonly limit?: number
+  /** `next` of the page before. */
+  readonly cursor?: string
+  /** Part of id or name, whatever the case. */
+  readonly search?: string
+  readonly organisation?: string
+  /** Application of a credential or subscription. */
+  readonly application?: string
+  /** Lifecycle of APIs, state of subscriptions, `active`/`suspended` of applications. */
+  readonly state?: string
+  /** Also what was retired. */
+  readonly retired?: boolean
+}
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  /** Absent: this was the last page. */
+  readonly next?: string
+}
+
+/** `id` of an input: lower case letters, digits and `. _ -`, 1 to 64; made from the name when absent. Fixed once made. */
+export interface Records<T extends RecordHead, Input> {
+  list(query: PageQuery, by: Actor): Promise<Page<T>>
+  get(id: string, by: Actor): Promise<T>
+  create(input: Input & { readonly id?: string }, by: Actor): Promise<T>
+  /** `version` is the one the change started from; `undefined` overwrites whatever is there. */
+  replace(id: string, input: Input, version: number | undefined, by: Actor): Promise<T>
+  /** JSON merge patch (RFC 7396) over what `replace` takes. */
+  patch(id: string, patch: { readonly [Key in keyof Input]?: Input[Key] | null }, version: number | undefined, by: Actor): Promise<T>
+  /** @throws Refused `record.in_use` 409 when records that are not retired depend on it */
+  retire(id: string, version: number | undefined, by: Actor): Promise<T>
+}
+
+export interface OrganisationInput {
+  readonly name: string
+  /** Answers no calls while suspended. */
+  readonly active?: boolean
+  /** Who publishes or withdraws an API needs a second person with the right to publish to agree. */
+  readonly fourEyes?: boolean
+  readonly contact?: string
+  readonly description?: string
+}
+export interface Organisation extends RecordHead, Required<Pick<OrganisationInput, 'active' | 'fourEyes'>>, OrganisationInput {
+  readonly active: boolean
+  readonly fourEyes: boolean
+}
+
+/** A user's role in one organisation; adds to what the user's own role gives everywhere. Id: `<organisation>:<user>`. */
+export interface MemberInput {
+  readonly organisation: string
+  readonly user: string
+  readonly role: OrganisationRole
+}
+export interface Member extends RecordHead, MemberInput {}
+export type OrganisationRole = 'admin' | 'creator' | 'publisher' | 'operator' | 'auditor' | 'subscriber' | 'viewer'
+
+export interface ClientApplicationInput {
+  readonly name: string
+  readonly organisation: string
+  /** Name of the user whose application it is; whoever makes it when absent. */
+  readonly owner?: string
+  readonly active?: boolean
+  readonly description?: string
+  readonly rules?: ClientRules
+}
+export interface ClientApplication extends RecordHead, ClientApplicationInput {
+  readonly owner: string
+  readonly active: boolean
+  readonly rules: ClientRules
+}
+
+export interface ClientPlanInput {
+  readonly name: string
+  /** Absent: for applications of every organisation. */
+  readonly organisation?: string
+  readonly description?: string
+  readonly quotas?: readonly PlanQuota[]
+  readonly rate?: { readonly perSecond: number; readonly burst: number }
+  readonly concurrency?: number
+  /** 0 first … 9 last; 5. */
+  readonly priority?: number
+  /** Who may choose it; absent: everybody who may subscribe. */
+  readonly roles?: readonly Role[]
+  /** Subscriptions with it need no approval. */
+  readonly autoApprove?: boolean
+}
+export interface ClientPlan extends RecordHead, ClientPlanInput {
+  readonly quotas: readonly PlanQuota[]
+  readonly priority: number
+  readonly autoApprove: boolean
+}
+
+export type Lifecycle = Api['lifecycle']
+
+export interface ManagedApiInput {
+  readonly name: string
+  readonly organisation: string
+  /** Name of the user who answers for it; whoever makes it when absent. */
+  readonly owner?: string
+  /** Id of the flow (tab) that serves it. One flow serves at most one API that is not retired. */
+  readonly flow: string
+  /** Shown version, such as `v2`. */
+  readonly apiVersion?: string
+  readonly category?: string
+  readonly tags?: readonly string[]
+  readonly visibility?: Api['visibility']
+  /** With visibility `roles`: whoever has one of them sees it and may subscribe. */
+  readonly roles?: readonly Role[]
+  readonly description?: string
+  /** RFC 3339: when it stops being served. */
+  readonly sunset?: string
+}
+export interface ManagedApi extends RecordHead, ManagedApiInput {
+  readonly owner: string
+  readonly tags: readonly string[]
+  readonly visibility: Api['visibility']
+  readonly lifecycle: Lifecycle
+  /** A move that waits for somebody's agreement. */
+  readonly requested?: { readonly to: Lifecycle; readonly by: string; readonly at: string }
+}
+
+export interface Apis extends Records<ManagedApi, ManagedApiInput> {
+  /**
+   * CREATED → PROTOTYPED | PUBLISHED; PROTOTYPED → PUBLISHED | RETIRED; PUBLISHED ⇄ BLOCKED; PUBLISHED → DEPRECATED; BLOCKED →
+   * DEPRECATED | RETIRED; DEPRECATED → RETIRED | PUBLISHED. A person without the right to publish, or one whose organisation
+   * wants four eyes, leaves a request instead. @throws Refused `lifecycle.move` 422
+   */
+  move(id: string, to: Lifecycle, version: number | undefined, by: Actor): Promise<ManagedApi>
+  /** Agrees to the requested move or turns it down. @throws Refused `lifecycle.not_requested` 409, `lifecycle.four_eyes` 403 */
+  decide(id: string, agree: boolean, version: number | undefined, by: Actor): Promise<ManagedApi>
+  /** Moves that are legal from a state. */
+  movesFrom(lifecycle: Lifecycle): readonly Lifecycle[]
+}
+
+export interface ApiGroupInput {
+  readonly name: string
+  readonly organisation: string
+  readonly description?: string
+  /** Ids of APIs. */
+  readonly apis?: readonly string[]
+}
+export interface ApiGroup extends RecordHead, ApiGroupInput {
+  readonly apis: readonly string[]
+}
+
+export interface ApiProductInput {
+  readonly name: string
+  readonly organisation: string
+  readonly description?: string
+  readonly apis?: readonly string[]
+  /** Ids of groups. */
+  readonly groups?: readonly string[]
+}
+export interface ApiProduct extends RecordHead, ApiProductInput {
+  readonly apis: readonly string[]
+  readonly groups: readonly string[]
+}
+
+/** What is subscribed to: exactly one. */
+export type SubscriptionTarget = { readonly api: string } | { readonly group: string } | { readonly product: string }
+export type SubscriptionState = 'pending' | 'approved' | 'refused' | 'suspended'
+
+export type SubscriptionInput = { readonly application: string; readonly plan: string; readonly comment?: string } & SubscriptionTarget
+
+/** Of subscriptions that reach the same API the direct one counts, then a group's, then a product's; approved ones first. */
+export interface ClientSubscription extends RecordHead {
+  readonly application: string
+  /** Of the application. */
+  readonly organisation: string
+  readonly plan: string
+  readonly comment?: string
+  readonly api?: string
+  readonly group?: string
+  readonly product?: string
+  readonly state: SubscriptionState
+  readonly decidedBy?: string
+  readonly decidedAt?: string
+  readonly reason?: string
+}
+
+export interface Subscriptions extends Omit<Records<ClientSubscription, SubscriptionInput>, 'replace' | 'patch'> {
+  /** @throws Refused `subscription.exists` 409, `subscription.lifecycle` 422, `subscription.plan` 403, `subscription.visibility` 404 */
+  create(input: SubscriptionInput & { readonly id?: string }, by: Actor): Promise<ClientSubscription>
+  /** Another plan for the same subscription; needs approval anew unless the plan approves by itself or the asker may approve. */
+  changePlan(id: string, plan: string, version: number | undefined, by: Actor): Promise<ClientSubscription>
+  /** approve and refuse: from pending (refuse also from approved); suspend ⇄ resume: from approved. @throws Refused `subscription.state` 422 */
+  decide(id: string, act: 'approve' | 'refuse' | 'suspend' | 'resume', options: { readonly reason?: string; readonly version?: number }, by: Actor): Promise<ClientSubscription>
+}
+
+export type Environment = 'production' | 'sandbox'
+
+/** What a caller proves who it is with, without anything secret. */
+export interface Credential extends RecordHead {
+  readonly application: string
+  readonly organisation: string
+  readonly environment: Environment
+  readonly label?: string
+  readonly active: boolean
+  readonly expiresAt?: string
+  readonly kind: 'key' | 'basic' | 'hmac' | 'jwt' | 'certificate'
+  /** Public part: prefix of a key, Basic name, HMAC key id. */
+  readonly name?: string
+  readonly issuer?: string
+  readonly subject?: string
+  readonly fingerprint?: string
+  readonly san?: string
+}
+
+export type CredentialInput = { readonly application: string; readonly environment?: Environment; readonly label?: string; /** RFC 3339, in the future. */ readonly expiresAt?: string } & (
+  | { readonly kind: 'key' }
+  /** Name: generated when absent. The secret is always generated. */
+  | { readonly kind: 'basic'; readonly name?: string }
+  | { readonly kind: 'hmac'; readonly name?: string }
+  | { readonly kind: 'jwt'; readonly issuer: string; readonly subject: string }
+  /** Exactly one: SHA-256 of the DER in hex (colons allowed), or a name in the certificate such as `DNS:client.example`. */
+  | { readonly kind: 'certificate'; readonly fingerprint?: string; readonly san?: string }
+)
+
+/** A credential just made. `secret` is shown this once: the whole API key `prefix.secret`, the Basic password, the HMAC secret. */
+export interface IssuedCredential {
+  readonly credential: Credential
+  readonly secret?: string
+}
+
+export interface Credentials {
+  list(query: PageQuery, by: Actor): Promise<Page<Credential>>
+  get(id: string, by: Actor): Promise<Credential>
+  /** @throws Refused `credential.two_live` 409: at most two live keys (or Basic or HMAC secrets) per application and environment; `credential.taken` 409 */
+  create(input: CredentialInput, by: Actor): Promise<IssuedCredential>
+  /**
+   * A successor of the same kind, environment and label. The old one stays until it is revoked, or ends after `oldEndsInMs`.
+   * @throws Refused `credential.two_live` 409, `credential.kind` 422 for kinds without a secret of ours
+   */
+  rotate(id: string, options: { readonly oldEndsInMs?: number; readonly version?: number }, by: Actor): Promise<IssuedCredential>
+  /** Switched off and on again. */
+  setActive(id: string, active: boolean, version: number | undefined, by: Actor): Promise<Credential>
+  /** For good. */
+  revoke(id: string, version: number | undefined, by: Actor): Promise<Credential>
+}
+
+export interface AuditRecord {
+  /** 1, 2, 3 …: a gap is a forgery. */
+  readonly number: number
+  readonly at: string
+  readonly user: string
+  readonly action: string
+  /** Address of whoever did it. */
+  readonly from?: string
+  /** `applications/shop`. */
+  readonly subject?: string
+  readonly organisation?: string
+  readonly before?: unknown
+  readonly after?: unknown
+  readonly detail: Readonly<Record<string, unknown>>
+  /** SHA-256 over the entry and the hash of the one before, hex. */
+  readonly hash: string
+}
+
+export interface AuditQuery {
+  readonly limit?: number
+  readonly cursor?: string
+  readonly subject?: string
+  readonly user?: string
+  readonly action?: string
+  readonly organisation?: string
+}
+
+export interface AuditLog {
+  /** Newest first. */
+  list(query: AuditQuery, by: Actor): Promise<Page<AuditRecord>>
+  verify(by: Actor): Promise<AuditVerdict>
+}
+
+export type AuditVerdict =
+  | { readonly ok: true; readonly entries: number; readonly head: string }
+  | { readonly ok: false; /** The first bad record. */ readonly number: number; readonly reason: string; readonly entries: number }
+
+export interface ApplyChange {
+  readonly kind: 'organisations' | 'members' | 'applications' | 'plans' | 'apis' | 'groups' | 'products' | 'subscriptions'
+  readonly id: string
+  readonly change: 'add' | 'change' | 'retire' | 'restore'
+  /** JSON pointers of what differs, with both values. */
+  readonly fields: readonly { readonly pointer: string; readonly before?: unknown; readonly after?: unknown }[]
+}
+
+export interface ApplyResult {
+  readonly dryRun: boolean
+  readonly changes: readonly ApplyChange[]
+}
