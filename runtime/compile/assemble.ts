@@ -125,7 +125,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
       }
     }
     const nodes = [...flow.nodes.values()]
-    const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision }] : []))
+    const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision, marks: { line: undefined, series: undefined } }] : []))
     return {
       key, revision, flow, configs, entries, routes, copies, problems,
       routeKeys: routes.map(({ entry }) => routeKey(entry)),

@@ -10,6 +10,16 @@ export interface Route {
   readonly node: string
   /** Content hash of the flow document. */
   readonly revision: string
+  readonly marks?: RunMarks
+}
+
+/**
+ * What recorders keep beside an entry, one field each, so that a record costs no look-up. What one recorder left there
+ * may be another's of its kind: each knows its own again.
+ */
+export interface RunMarks {
+  line?: object | undefined
+  series?: object | undefined
 }
 
 export type RouteMatch =
@@ -39,8 +49,9 @@ export interface RunInput {
   readonly id: string
   readonly request: RequestFacts
   readonly message: Message
-  reply(message: Message): void
-  fail(fault: Fault): void
+  /** `headers`: names and values in turn, for those that the answer does not set itself. */
+  reply(message: Message, headers?: readonly string[]): void
+  fail(fault: Fault, headers?: readonly string[]): void
 }
 
 /** A run that was started, as the front sees it. */
@@ -72,7 +83,8 @@ export interface RunSummary {
   readonly route?: string
   readonly status?: number
   /** Code of the fault the run ended with. */
-  readonly fault?: string
+  readonly fault?: string | undefined
+  readonly marks?: RunMarks | undefined
 }
 
 /** Where summaries go. Cheap: called once per request. */

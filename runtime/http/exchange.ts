@@ -97,22 +97,22 @@ export class Exchange implements RunInput, Waits {
     else this.res.once('close', () => this.#gone())
   }
 
-  reply(message: Message): void {
+  reply(message: Message, headers?: readonly string[]): void {
     if (this.#done) return
     let reply: Reply
     try {
       reply = this.#conditional(toReply(message))
     } catch (error) {
-      this.fail(toFault(error))
+      this.fail(toFault(error), headers)
       return
     }
-    this.#finish(reply, undefined)
+    this.#finish(reply, undefined, headers)
   }
 
-  fail(given: Fault): void {
+  fail(given: Fault, headers?: readonly string[]): void {
     if (this.#done) return
     if (given.status >= 500) this.#logFault(given)
-    this.#finish(faultReply(given, this.id, this.arrival.path), given)
+    this.#finish(faultReply(given, this.id, this.arrival.path), given, headers)
   }
 
   /** Answers without a run: preflights and OPTIONS. */
@@ -126,8 +126,9 @@ export class Exchange implements RunInput, Waits {
     this.#gone()
   }
 
-  #finish(reply: Reply, failed: Fault | undefined): void {
+  #finish(reply: Reply, failed: Fault | undefined, more: readonly string[] | undefined): void {
     const { status } = reply
+    if (more) addMissing(reply.headers, more)
     const cors = this.#cors
     if (cors) for (const one of corsHeaders(cors, this.arrival.headers.origin)) reply.headers.push(one)
     const refused = this.#write(reply)
@@ -213,14 +214,24 @@ export class Exchange implements RunInput, Waits {
       method: this.arrival.method,
       route: route.entry.path,
       status,
+      fault: failed?.code,
+      marks: route.marks,
     }
-    this.#host.recorder.record(failed === undefined ? summary : { ...summary, fault: failed.code })
+    this.#host.recorder.record(summary)
   }
 
   #logFault(given: Fault): void {
     const { code, status, at, facts, cause } = given
     const where = { run: this.id, flow: at?.flow ?? this.#route?.flow, node: at?.node ?? this.#route?.node, revision: this.#route?.revision }
     this.#host.log.error({ ...where, code, status, facts, ...(cause instanceof Error ? { cause: cause.stack } : {}) }, given.message)
+  }
+}
+
+/** Adds headers that are not there yet. */
+function addMissing(headers: string[], more: readonly string[]): void {
+  for (let i = 0; i < more.length; i += 2) {
+    const name = more[i] as string
+    if (headerOf(headers, name.toLowerCase()) === undefined) headers.push(name, more[i + 1] as string)
   }
 }
 

@@ -120,6 +120,7 @@ interface Spot {
 
 /** Patterns of one shard, made searchable. Holds places in the shard's list, not routes, so that a new revision can take it over. */
 interface Index {
+  /** Method → path in lower case → place. */
   readonly fixed: ReadonlyMap<string, ReadonlyMap<string, number>>
   readonly varying: ReadonlyMap<string, Tree>
   /** Patterns with a wildcard by method, the closest first. */
@@ -133,10 +134,12 @@ export class Shard {
   readonly conflicts: readonly RouteConflict[]
   readonly spots: readonly Spot[]
   readonly index: Index
+  readonly #routes: readonly Route[]
 
   constructor(host: string, spots: readonly Spot[], taken: Index | undefined) {
     this.host = host
     this.spots = spots
+    this.#routes = spots.map(({ route }) => route)
     this.methods = [...new Set(spots.map((spot) => spot.route.entry.method))]
     const conflicts: RouteConflict[] = []
     this.index = taken ?? indexOf(spots, conflicts)
@@ -144,8 +147,8 @@ export class Shard {
   }
 
   find(method: string, place: Place): RouteMatch | undefined {
-    const fixed = this.index.fixed.get(place.lower)?.get(method)
-    if (fixed !== undefined) return { kind: 'found', route: (this.spots[fixed] as Spot).route, params: noParams }
+    const fixed = this.index.fixed.get(method)?.get(place.lower)
+    if (fixed !== undefined) return { kind: 'found', route: this.#routes[fixed] as Route, params: noParams }
     const tree = this.index.varying.get(method)
     return tree === undefined ? undefined : this.#findVarying(tree, method, place)
   }
@@ -237,9 +240,8 @@ function indexOf(spots: readonly Spot[], conflicts: RouteConflict[]): Index {
     }
     seen.set(`${method} ${pattern.canonical}`, route)
     if (pattern.fixed) {
-      const key = pattern.path.toLowerCase()
-      const methods = fixed.get(key) ?? new Map<string, number>()
-      fixed.set(key, methods.set(method, place))
+      const paths = fixed.get(method) ?? new Map<string, number>()
+      fixed.set(method, paths.set(pattern.path.toLowerCase(), place))
       continue
     }
     const tree = varying.get(method) ?? createRouter({ caseSensitive: false, maxParamLength: 1000, querystringParser: noQuery })

@@ -34,6 +34,8 @@ export function createRunLines(to: LineWriter, now: () => number): (summary: Run
 
 /** What all runs of an entry have in common. */
 interface Head {
+  /** The map of the recorder that made it. */
+  readonly of: ReadonlyMap<string, Head>
   readonly revision: string
   readonly release: number
   readonly method: string | undefined
@@ -44,13 +46,15 @@ interface Head {
 const mostHeads = 50_000
 
 function headOf(heads: Map<string, Head>, summary: RunSummary): Head {
-  const { flow, node, revision, release, on, method, route } = summary
-  const known = heads.get(node)
+  const { flow, node, revision, release, on, method, route, marks } = summary
+  const mark = marks?.line as Head | undefined
+  const known = mark?.of === heads ? mark : heads.get(node)
   if (known && known.revision === revision && known.release === release && known.method === method && known.route === route) return known
   if (heads.size > mostHeads) heads.clear()
   const facts = JSON.stringify({ flow, node, revision, release, on, method, route })
-  const made = { revision, release, method, route, bytes: Buffer.from(`,${facts.slice(1, -1)},"tookMs":`) }
+  const made: Head = { of: heads, revision, release, method, route, bytes: Buffer.from(`,${facts.slice(1, -1)},"tookMs":`) }
   heads.set(node, made)
+  if (marks) marks.line = made
   return made
 }
 

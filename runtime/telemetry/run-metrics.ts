@@ -10,6 +10,8 @@ const mostSeries = 20_000
 
 /** Counts of one flow, route and method. */
 interface Series {
+  /** The list of the recorder that made it. */
+  readonly of: readonly Series[]
   readonly flow: string
   readonly on: string
   readonly route: string
@@ -28,16 +30,24 @@ export function createRunMetrics(registry: Registry): RunRecorder {
   /** Node id → its series by method; nearly every entry has one. */
   const byNode = new Map<string, Series[]>()
   const all: Series[] = []
-  const other = newSeries('other', 'other', 'other', 'other')
+  const other = newSeries(all, 'other', 'other', 'other', 'other')
 
   function seriesOf(summary: RunSummary): Series {
+    const mark = summary.marks?.series as Series | undefined
+    if (mark?.of === all && mark.method === summary.method && mark.route === summary.route) return mark
+    const found = lookUp(summary)
+    if (summary.marks) summary.marks.series = found
+    return found
+  }
+
+  function lookUp(summary: RunSummary): Series {
     const list = byNode.get(summary.node)
     const route = summary.route ?? ''
     const method = summary.method ?? ''
     if (list) for (const one of list) if (one.route === route && (one.method === method || one.method === 'other')) return one
     if (all.length >= mostSeries) return other
     const known = method === '' || methods.has(method) ? method : 'other'
-    const made = newSeries(summary.flow, summary.on, route, known)
+    const made = newSeries(all, summary.flow, summary.on, route, known)
     all.push(made)
     if (list) list.push(made)
     else byNode.set(summary.node, [made])
@@ -83,8 +93,8 @@ export function createRunMetrics(registry: Registry): RunRecorder {
   }
 }
 
-function newSeries(flow: string, on: string, route: string, method: string): Series {
-  return { flow, on, route, method, runs: new Float64Array(10), buckets: new Float64Array(bounds.length + 1), sumSeconds: 0 }
+function newSeries(of: readonly Series[], flow: string, on: string, route: string, method: string): Series {
+  return { of, flow, on, route, method, runs: new Float64Array(10), buckets: new Float64Array(bounds.length + 1), sumSeconds: 0 }
 }
 
 function labelsOf(series: Series): { flow: string; on: string; route: string; method: string } {
