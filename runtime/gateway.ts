@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createClients } from './clients/clients.ts'
 import { createAssembler } from './compile/assemble.ts'
 import { createCatalogue, type NotYet } from './compile/catalogue.ts'
+import type { ClientCopy } from './core/clients.ts'
 import { systemClock } from './core/clock.ts'
 import type { GatewayEvent } from './core/deployer.ts'
 import type { Log } from './core/log.ts'
@@ -43,6 +45,8 @@ export interface GatewayParts {
 /** One gateway process's worth of data plane. */
 export interface Gateway {
   readonly deployer: GatewayDeployer
+  /** Who may call; kept up to date by whoever talks to control. */
+  readonly clients: ClientCopy
   readonly front: Front
   readonly metrics: Metrics
   readonly log: Log
@@ -61,6 +65,13 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   const metrics = createMetrics()
   const recorder = recordTo(log.runs, metrics.runs)
   const contexts = openContextStore({ folder: parts.folder, clock, log })
+  const clients = createClients({
+    clock,
+    log,
+    staleMs: settings.clientsStaleMs,
+    whenStale: settings.clientsWhenStale,
+    onStale: () => metrics.count('clients_out_of_touch'),
+  })
   const upstream = createUpstream({
     egress: parseEgressAllow(settings.egressAllow),
     extraCa: settings.extraCaFiles.map((file) => readFileSync(file, 'utf8')),
@@ -95,6 +106,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         log,
         sandbox,
         upstream: parts.upstream ?? upstream,
+        clients,
         env: settings.flowEnvironment,
         recorder,
         contextsOf: (flow, node) => contexts.contexts(flow, node),
@@ -105,6 +117,10 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   )
   metrics.gauge('release', 'Release that is live; 0 before the first.', () => deployer.live()?.id ?? 0)
   metrics.gauge('runs_in_flight', 'Runs that have not ended.', () => deployer.inFlight)
+  metrics.gauge('clients_version', 'Version of the records of callers that this gateway knows.', () => clients.version)
+  metrics.gauge('clients_applications', 'Applications that this gateway knows.', () => clients.applications)
+  metrics.gauge('clients_stale', '1 while control was not heard for longer than the records of callers may be old.', () => (clients.stale ? 1 : 0))
+  metrics.gauge('clients_silent_seconds', 'Time since control was last in step with this gateway; -1 before the first time.', () => (clients.silentMs ?? -1000) / 1000)
   let draining = false
   const tls = toTlsFiles(settings)
   const front: Front = createFront(
@@ -127,12 +143,13 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     metrics,
     ready: () => {
       const live = deployer.live()
-      return { ready: live !== undefined && !draining, detail: { release: live?.id, hash: live?.hash, draining } }
+      return { ready: live !== undefined && !draining, detail: { release: live?.id, hash: live?.hash, draining, clients: { version: clients.version, stale: clients.stale, fresh: clients.fresh } } }
     },
   })
 
   return {
     deployer,
+    clients,
     front,
     metrics,
     log,
@@ -148,6 +165,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     async close() {
       draining = true
       unwatch?.()
+      clients.close()
       await front.close()
       await deployer.close()
       await Promise.all([ops.close(), upstream.close(), sandbox.close(), contexts.close()])

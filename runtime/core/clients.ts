@@ -121,6 +121,29 @@ export interface Clients {
   open(sealed: string): Buffer
 }
 
+/** A gateway's copy of the records, as whoever brings it up to date sees it. */
+export interface ClientCopy extends Clients {
+  readonly applications: number
+  /** True when control was not heard for longer than the setting allows, whatever follows from it. */
+  readonly stale: boolean
+  /** Milliseconds since control was last in step with this copy; undefined when it never was in this process. */
+  readonly silentMs: number | undefined
+  /** Takes the place of everything known. */
+  replace(snapshot: ClientSnapshot): void
+  /** Applies a change as one step. `version` is the change's afterwards. */
+  apply(change: ClientChange): void
+  /** Ids of the applications known, as they are at this moment. */
+  ids(): IterableIterator<string>
+  /** From now on control is to be heard; before, a copy that nobody feeds is not stale. */
+  follow(): void
+  /** Control says that this copy is what it has. */
+  heard(): void
+  /** The key that HMAC secrets are sealed under; `undefined` forgets it. */
+  setKey(key: Buffer | undefined): void
+  /** Stops watching the time. */
+  close(): void
+}
+
 export interface Credentialed {
   readonly application: Application
   readonly credential: ClientCredential

@@ -1,3 +1,4 @@
+import type { Clients } from './clients.ts'
 import type { Clock } from './clock.ts'
 import type { Contexts } from './context.ts'
 import type { Entry } from './entry.ts'
@@ -21,7 +22,7 @@ export interface Text {
 }
 
 /** Where the palette shows a node. */
-export type Category = 'entry' | 'reply' | 'callout' | 'transform' | 'route' | 'sequence' | 'script' | 'fault' | 'link' | 'debug'
+export type Category = 'entry' | 'reply' | 'protect' | 'callout' | 'transform' | 'route' | 'sequence' | 'script' | 'fault' | 'link' | 'debug'
 
 /**
  * The one contract of a node: palette entry, edit form, validation, docs page and step come from this
@@ -104,6 +105,8 @@ export interface Scope {
   readonly sandbox: Sandbox
   readonly upstream: Upstream
   readonly contexts: Contexts
+  /** Who may call, as this gateway knows it now. */
+  readonly clients: Clients
   /** The node's decrypted credentials. */
   readonly credentials: Readonly<Record<string, unknown>>
   /** Environment as Node-RED's chain gives it: group, tab, subflow instance, global, then the allow-listed process environment. */

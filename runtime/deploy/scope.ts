@@ -50,6 +50,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     sandbox: services.sandbox,
     upstream: services.upstream,
     contexts: services.contextsOf(node.container.id, node.id),
+    clients: services.clients,
     credentials: credentialsOf(node, around),
     env,
     configNode(id) {

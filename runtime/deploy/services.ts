@@ -1,3 +1,4 @@
+import type { Clients } from '../core/clients.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Context, Contexts } from '../core/context.ts'
 import type { GatewayEvent } from '../core/deployer.ts'
@@ -12,6 +13,7 @@ export interface Services {
   readonly log: Log
   readonly sandbox: Sandbox
   readonly upstream: Upstream
+  readonly clients: Clients
   /** The environment that flows may read: allow-listed, empty unless set. */
   readonly env: Readonly<Record<string, string>>
   readonly recorder: RunRecorder

@@ -18,6 +18,8 @@ export interface Settings {
   readonly gatewayToken?: string
   readonly gatewayName?: string
   readonly drainLimitMs: number
+  readonly clientsStaleMs: number
+  readonly clientsWhenStale: 'serve' | 'refuse'
   readonly deadlineMs: number
   readonly bodyLimitBytes: number
   readonly headerLimitBytes: number

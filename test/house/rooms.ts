@@ -24,6 +24,7 @@ export const rooms: readonly Room[] = [
   { name: 'sandbox', at: 'runtime/sandbox/', mayImport: [core], packages: ['isolated-vm', 'jsonata', 'mustache', 'acorn', 'acorn-walk'], because: 'sandbox imports core and its own library: one door per library, replacing it is replacing one room.' },
   { name: 'schedule', at: 'runtime/schedule/', mayImport: [core], packages: ['bullmq', 'ioredis', 'croner'], because: 'schedule imports core and its own library: one door per library, replacing it is replacing one room.' },
   { name: 'state', at: 'runtime/state/', mayImport: [core], packages: ['ioredis'], because: 'state imports core and its own library: one door per library, replacing it is replacing one room.' },
+  { name: 'clients', at: 'runtime/clients/', mayImport: [core], packages: [], because: 'clients imports core only: it finds records and knows neither where they come from nor what is asked of them.' },
   { name: 'upstream', at: 'runtime/upstream/', mayImport: [core], packages: ['undici', 'ipaddr.js'], because: 'upstream imports core and its own library: one door per library, replacing it is replacing one room.' },
   { name: 'telemetry', at: 'runtime/telemetry/', mayImport: [core], packages: ['pino', 'prom-client', '@opentelemetry/api'], because: 'telemetry imports core and its own library: one door per library, replacing it is replacing one room.' },
   { name: 'deploy', at: 'runtime/deploy/', mayImport: [core, compile, engine], packages: ['croner'], because: 'deploy imports core, compile and engine: it owns time (start, swap, drain, retire).' },

@@ -1,4 +1,5 @@
 import { createAssembler } from '../../runtime/compile/assemble.ts'
+import { createClients } from '../../runtime/clients/clients.ts'
 import { createCatalogue } from '../../runtime/compile/catalogue.ts'
 import { toRevisions } from '../../runtime/compile/check.ts'
 import { sha256 } from '../../runtime/compile/hash.ts'
@@ -103,6 +104,7 @@ export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { c
         log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
         sandbox: absent,
         upstream: absent,
+        clients: createClients({ clock: options.clock ?? systemClock }),
         env: options.env ?? {},
         recorder: { record: (summary) => void summaries.push(summary) },
         contextsOf: () => ({ node: memoryContext(), flow: memoryContext(), global: memoryContext() }),

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { createCatalogue } from '../../runtime/compile/catalogue.ts'
 import { Body } from '../../runtime/core/body.ts'
+import { createClients } from '../../runtime/clients/clients.ts'
+import type { Clients } from '../../runtime/core/clients.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { Contexts } from '../../runtime/core/context.ts'
 import { type Fault, toFault } from '../../runtime/core/fault.ts'
@@ -23,6 +25,8 @@ export interface NodeTestOptions {
   readonly sandbox?: Sandbox
   readonly upstream?: Upstream
   readonly contexts?: Contexts
+  /** Default: nobody is known. */
+  readonly clients?: Clients
   readonly env?: Readonly<Record<string, unknown>>
   readonly credentials?: Readonly<Record<string, unknown>>
   readonly configNodes?: Readonly<Record<string, { type: string; config?: Record<string, unknown>; credentials?: Record<string, unknown> }>>
@@ -95,6 +99,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
     sandbox: options.sandbox ?? refuse<Sandbox>('sandbox'),
     upstream: options.upstream ?? refuse<Upstream>('upstream'),
     contexts,
+    clients: options.clients ?? createClients({ clock: fakeClock() }),
     credentials: options.credentials ?? {},
     env: (name) => options.env?.[name],
     configNode(id) {
