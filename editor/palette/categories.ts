@@ -4,6 +4,7 @@ import type { Category, Text } from '../../runtime/core/node.ts'
 export const categories: Readonly<Record<Category, Text>> = {
   entry: { en: 'entry', 'zh-TW': '入口' },
   reply: { en: 'reply', 'zh-TW': '回覆' },
+  protect: { en: 'protect', 'zh-TW': '保護' },
   callout: { en: 'callout', 'zh-TW': '呼叫外部服務' },
   transform: { en: 'transform', 'zh-TW': '轉換' },
   route: { en: 'route', 'zh-TW': '分流' },

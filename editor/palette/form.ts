@@ -53,7 +53,7 @@ export interface FormAdditions {
 export type FieldTexts = Readonly<Record<string, { readonly title?: string; readonly description?: string; readonly choices?: Readonly<Record<string, string>> }>>
 
 const colors: Readonly<Record<string, string>> = {
-  entry: '#e7e7ae', reply: '#e7e7ae', callout: '#a9d2e8', transform: '#e2d96e', route: '#e2d96e',
+  entry: '#e7e7ae', reply: '#e7e7ae', protect: '#f3b567', callout: '#a9d2e8', transform: '#e2d96e', route: '#e2d96e',
   sequence: '#e2d96e', script: '#fdd0a2', fault: '#e49191', link: '#dddddd', debug: '#87a980',
 }
 

@@ -1,4 +1,5 @@
 import type { Context } from './context.ts'
+import type { Fault } from './fault.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
 import type { RequestFacts } from './request-facts.ts'
@@ -19,6 +20,13 @@ export interface Run {
    * for hot paths. The result takes the listener back. Absent: use `signal`.
    */
   onAbort?(listener: (reason: unknown) => void): () => void
+  /**
+   * Calls `listener` once when the run has ended, on whatever way: all branches done, aborted, out of time. At once
+   * when it has ended already. For what must be given back exactly then. Absent: nothing is known of the end.
+   */
+  onEnd?(listener: (end: RunEnd) => void): void
+  /** Notes that a request of this run has left for a backend; `upstream` says so. */
+  noteBackend?(): void
   /** Milliseconds since the epoch; every step and every callout stays inside it. */
   readonly deadline: number
   readonly log: Log
@@ -32,6 +40,20 @@ export interface Run {
    */
   reply(message: Message): void
   /**
+   * Tells `listener` once what the run comes to, before the caller learns it; while the promise it gives is pending
+   * the answer waits, but never past an abort. For whoever must have written an answer down before it leaves.
+   * Absent: nobody can be told.
+   */
+  beforeAnswer?(listener: (outcome: RunOutcome) => void | Promise<void>): void
+  /** From now on the run goes on to its end although its caller goes away: what it answers is only told to listeners. */
+  outliveCaller?(): void
+  /**
+   * A header of the answer, whoever gives it: a reply, a fault. What the answer says itself under that name wins.
+   * Values of one name are joined by commas (RFC 9110 §5.3); a `key` given again replaces its earlier value. Absent:
+   * nobody waits for an answer.
+   */
+  addReplyHeader?(name: string, value: string, key?: string): void
+  /**
    * State of one node for this run only (joins, sequences), made on first use and dropped with the run.
    * `key` is the node's scope or any object the node keeps.
    */
@@ -42,3 +64,19 @@ export interface Run {
    */
   hold(): () => void
 }
+
+/** How a run ended. */
+export interface RunEnd {
+  /** Status of the answer, when one was given. */
+  readonly status: number | undefined
+  /** The fault that nobody caught; also `client.closed` and `flow.timeout`. */
+  readonly fault: Fault | undefined
+  /** True when a request left for a backend, whatever came back. */
+  readonly backendReached: boolean
+}
+
+/** What a run comes to: what it answers, the fault it answers with, or its end when there was nobody to answer. */
+export type RunOutcome =
+  | { readonly kind: 'reply'; readonly message: Message }
+  | { readonly kind: 'fault'; readonly fault: Fault }
+  | { readonly kind: 'end' }

@@ -5,7 +5,7 @@ import type { Log } from '../core/log.ts'
 import type { Message } from '../core/message.ts'
 import type { LinkedNode } from '../core/pipeline.ts'
 import type { RequestFacts } from '../core/request-facts.ts'
-import type { Run } from '../core/run.ts'
+import type { Run, RunEnd, RunOutcome } from '../core/run.ts'
 import type { DeadlineList, Timed } from './deadlines.ts'
 
 /** What runs share: given once, by whoever composes the engine. */
@@ -30,8 +30,9 @@ export interface RunHome {
 
 /** Who waits for the answer. Absent for runs that nobody called. */
 export interface Caller {
-  reply(message: Message): void
-  fail(fault: Fault): void
+  /** `headers`: names and values in turn, for those that the answer does not set itself. */
+  reply(message: Message, headers?: readonly string[]): void
+  fail(fault: Fault, headers?: readonly string[]): void
 }
 
 /** A link call that was made and where its return goes on. */
@@ -82,6 +83,15 @@ export class EngineRun implements Run, Timed {
   #calls: Map<string, Call> | undefined = undefined
   #log: Log | undefined = undefined
   #onAbort: Set<(reason: unknown) => void> | undefined = undefined
+  #beforeAnswer: ((outcome: RunOutcome) => void | Promise<void>)[] | undefined = undefined
+  /** Gives the answer that waits for listeners. */
+  #giveNow: (() => void) | undefined = undefined
+  #outlivesCaller = false
+  #onEnd: ((end: RunEnd) => void)[] | undefined = undefined
+  /** By name, then by key. */
+  #replyHeaders: Map<string, Map<string, string>> | undefined = undefined
+  #status: number | undefined = undefined
+  #backendReached = false
   /** Set by the walker: takes a fault to the Catch nodes of a node. */
   readonly #rescue: (run: EngineRun, node: LinkedNode, message: Message, thrown: unknown) => void
 
@@ -130,6 +140,23 @@ export class EngineRun implements Run, Timed {
     return () => listeners.delete(listener)
   }
 
+  onEnd(listener: (end: RunEnd) => void): void {
+    if (this.ended) listener(this.#howItEnded())
+    else if (this.#onEnd) this.#onEnd.push(listener)
+    else this.#onEnd = [listener]
+  }
+
+  noteBackend(): void {
+    this.#backendReached = true
+  }
+
+  addReplyHeader(name: string, value: string, key = ''): void {
+    const headers = (this.#replyHeaders ??= new Map<string, Map<string, string>>())
+    const values = headers.get(name)
+    if (values) values.set(key, value)
+    else headers.set(name, new Map([[key, value]]))
+  }
+
   get context(): Context {
     return (this.#context ??= this.host.createContext())
   }
@@ -142,8 +169,17 @@ export class EngineRun implements Run, Timed {
     if (this.replied) throw fault('flow.already_replied')
     if (this.ended) return // the client is gone or was answered by the deadline
     this.replied = true
-    if (this.#caller) this.#caller.reply(message)
-    else this.log.warn({}, 'a reply was sent in a run that no caller waits for')
+    this.#status = statusOf(message)
+    if (this.#beforeAnswer) this.#answerAfter({ kind: 'reply', message }, () => this.#giveReply(message))
+    else this.#giveReply(message)
+  }
+
+  beforeAnswer(listener: (outcome: RunOutcome) => void | Promise<void>): void {
+    if (!this.replied && !this.ended) (this.#beforeAnswer ??= []).push(listener)
+  }
+
+  outliveCaller(): void {
+    this.#outlivesCaller = true
   }
 
   /** Answers the caller with a fault, if nobody answered before. */
@@ -151,7 +187,9 @@ export class EngineRun implements Run, Timed {
     this.uncaught ??= thrown
     if (this.replied || this.ended) return
     this.replied = true
-    this.#caller?.fail(thrown)
+    if (this.#caller) this.#status = thrown.status
+    if (this.#beforeAnswer) this.#answerAfter({ kind: 'fault', fault: thrown }, () => this.#caller?.fail(thrown, this.#replyHeaderList()))
+    else this.#caller?.fail(thrown, this.#replyHeaderList())
   }
 
   state<T>(key: object, create: () => T): T {
@@ -186,15 +224,21 @@ export class EngineRun implements Run, Timed {
       this.log.error({ node: this.taken.at(-1)?.id, path: this.path() }, 'the flow ended without a reply')
       this.fail(missing)
     }
+    if (this.#beforeAnswer && !this.replied) this.#answerAfter({ kind: 'end' }, () => {})
+    if (this.#open > 0) return // a listener still writes down what the run came to
     this.#end()
   }
 
   /** Ends the run now. The caller, if still waiting, gets the reason as its answer unless it is the one who left. */
   abort(reason: Fault, callerIsGone = false): void {
     if (this.ended) return
+    if (callerIsGone) {
+      this.#caller = undefined
+      if (this.#outlivesCaller) return
+    }
     this.#reason = reason
-    if (callerIsGone) this.#caller = undefined
     this.fail(reason)
+    this.#giveNow?.()
     this.#end()
     this.#controller?.abort(reason)
     for (const listener of this.#onAbort ?? []) listener(reason)
@@ -243,6 +287,36 @@ export class EngineRun implements Run, Timed {
     return call.node
   }
 
+  #giveReply(message: Message): void {
+    if (this.#caller) this.#caller.reply(message, this.#replyHeaderList())
+    else if (!this.called) this.log.warn({}, 'a reply was sent in a run that no caller waits for')
+  }
+
+  /** Tells the listeners, and gives the answer when all have settled, or at once when nothing has to settle. */
+  #answerAfter(outcome: RunOutcome, give: () => void): void {
+    const pending: Promise<void>[] = []
+    const listeners = this.#beforeAnswer ?? []
+    this.#beforeAnswer = undefined
+    for (const listener of listeners) {
+      try {
+        const told = listener(outcome)
+        if (told) pending.push(told)
+      } catch (error) {
+        this.log.error({ cause: String(error) }, 'a listener of the run failed')
+      }
+    }
+    if (pending.length === 0) return give()
+    this.open()
+    this.#giveNow = () => {
+      this.#giveNow = undefined
+      give()
+    }
+    void Promise.allSettled(pending).then(() => {
+      this.#giveNow?.()
+      this.close()
+    })
+  }
+
   #giveUpCalls(): void {
     for (const call of this.#calls?.values() ?? []) {
       if (call.returned) continue
@@ -254,13 +328,32 @@ export class EngineRun implements Run, Timed {
     }
   }
 
+  #replyHeaderList(): readonly string[] | undefined {
+    if (!this.#replyHeaders) return undefined
+    const list: string[] = []
+    for (const [name, values] of this.#replyHeaders) list.push(name, values.size === 1 ? (values.values().next().value as string) : [...values.values()].join(', '))
+    return list
+  }
+
+  #howItEnded(): RunEnd {
+    return { status: this.#status, fault: this.uncaught, backendReached: this.#backendReached }
+  }
+
   #end(): void {
     this.ended = true
     this.list?.remove(this)
     if (this.#calls) for (const call of this.#calls.values()) call.cancel()
     this.#states = undefined
     this.home.ended(this)
+    if (!this.#onEnd) return
+    const end = this.#howItEnded()
+    for (const listener of this.#onEnd) listener(end)
+    this.#onEnd = undefined
   }
+}
+
+function statusOf({ statusCode }: Message): number {
+  return typeof statusCode === 'number' && statusCode !== 0 ? statusCode : Number.parseInt(String(statusCode), 10) || 200
 }
 
 function withFacts(log: Log, own: object): Log {

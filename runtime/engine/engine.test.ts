@@ -96,6 +96,23 @@ describe('a run', () => {
     expect(bare.summaries).toEqual([]) // the front writes the line of a request, also of one that was given up
   })
 
+  test('tells whoever asked that it has ended, once, on every way there is', async () => {
+    const ends: string[] = []
+    const ask2 = (step: string, options: Parameters<typeof ask>[2] = {}) => ask([entry('w'), work('w', 'watch', 'a'), work('a', step, 'reply'), reply], {}, options, {
+      watch: (message, run) => {
+        run.onEnd?.((end) => ends.push(`${step} ${end.status ?? '-'} ${end.fault?.code ?? '-'}`))
+        return { out: message }
+      },
+    })
+    for (const step of ['pass', 'later', 'drop', 'fail', 'failLater']) await ask2(step)
+    await ask2('never', { deadlineMs: 15 })
+    expect(ends).toEqual(['pass 200 -', 'later 200 -', 'drop 500 flow.no_reply', 'fail 500 step.error', 'failLater 500 step.config', 'never 504 flow.timeout'])
+    ends.length = 0
+    await bare.deploy([tab, entry('w'), work('w', 'watch', 'a'), work('a', 'untilGone', 'reply'), reply])
+    bare.call('/x').hangUp(fault('client.closed'))
+    expect(ends).toEqual(['never - client.closed'])
+  })
+
   test('that goes round in a circle is ended by the hop limit', async () => {
     const answer = await ask([entry('a'), work('a', 'pass', 'b'), work('b', 'pass', ['a', 'c']), work('c', 'drop', 'reply'), reply])
     expect(answer.fault?.code).toBe('flow.hops')

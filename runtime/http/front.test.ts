@@ -123,6 +123,17 @@ describe('a request', () => {
   })
 })
 
+describe('a JSON body', () => {
+  it('nested deeper than anybody could mean is the caller’s mistake, found before it is parsed', async () => {
+    const { front } = frontOf([echo])
+    const send = (payload: string) => front.inject({ method: 'POST', url: '/echo', headers: { 'content-type': 'application/json' }, payload })
+    for (const payload of ['['.repeat(5_000_000), '['.repeat(10_000) + ']'.repeat(10_000), '{"a":'.repeat(513) + '1' + '}'.repeat(513)]) {
+      expect((await send(payload)).json()).toMatchObject({ status: 400, code: 'body.malformed', detail: 'The body is not valid JSON: it is nested deeper than 512 levels.' })
+    }
+    expect((await send('['.repeat(512) + ']'.repeat(512))).statusCode).toBe(200)
+  })
+})
+
 describe('a refusal', () => {
   it('is a problem document with a stable code', async () => {
     const { front, counted } = frontOf([hello, { ...echo, accepts: ['application/json'] }])
@@ -217,6 +228,18 @@ describe('an answer', () => {
     expect(first.statusCode).toBe(200)
     const again = await answer({ payload: 'abc' }, { headers: { 'if-none-match': `"x", ${String(first.headers['etag'])}` } })
     expect([again.statusCode, again.body]).toEqual([304, ''])
+  })
+
+  it('carries the headers that steps added, unless it says them itself, and so does a fault', async () => {
+    const more = ['RateLimit', '"a";r=1', 'X-Own', 'added']
+    const { front } = frontOf([
+      { path: '/reply', flow: (input) => void input.reply({ payload: 'x', headers: { 'x-own': 'said' } }, more) },
+      { path: '/fault', flow: (input) => void input.fail(fault('route.none', { method: 'GET', path: '/' }), more) },
+    ])
+    for (const [path, own] of [['/reply', 'said'], ['/fault', 'added']] as const) {
+      const { headers } = await front.inject(path)
+      expect([headers['ratelimit'], headers['x-own']]).toEqual(['"a";r=1', own])
+    }
   })
 
   it('leaves once, whatever the flow does after it', async () => {

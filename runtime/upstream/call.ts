@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { fault } from '../core/fault.ts'
 import { GatheredBytes } from '../core/gathered-bytes.ts'
+import type { Run } from '../core/run.ts'
 import { toUpstreamFault } from './to-fault.ts'
 
 /** The answer of one hop, collected. */
@@ -19,17 +20,19 @@ export class Call implements Dispatcher.DispatchHandler {
   readonly #limitBytes: number
   readonly #resolve: (answer: Answer) => void
   readonly #reject: (fault: Error) => void
+  readonly #run: Pick<Run, 'noteBackend'>
   #controller: Dispatcher.DispatchController | undefined
   #settled = false
   #status = 0
   #headers: Record<string, string | string[]> = {}
   readonly #gathered = new GatheredBytes()
 
-  constructor(host: string, limitBytes: number, resolve: (answer: Answer) => void, reject: (fault: Error) => void) {
+  constructor(host: string, limitBytes: number, resolve: (answer: Answer) => void, reject: (fault: Error) => void, run: Pick<Run, 'noteBackend'>) {
     this.host = host
     this.#limitBytes = limitBytes
     this.#resolve = resolve
     this.#reject = reject
+    this.#run = run
   }
 
   /** True once an answer has begun to arrive: the request must not be sent again. */
@@ -54,6 +57,7 @@ export class Call implements Dispatcher.DispatchHandler {
     this.#controller = controller
     // Aborted while it waited for a connection.
     if (this.#settled) controller.abort(fault('client.closed'))
+    else this.#run.noteBackend?.()
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[]>): void {

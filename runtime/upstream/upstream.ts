@@ -86,7 +86,7 @@ export function createUpstream(options: UpstreamOptions): Upstream & { close(): 
           resolve(exchange(hop, tls, limitBytes, timeoutMs, startedAt, run, false))
         } else reject(error)
       }
-      const call = new Call(host, limitBytes, done, failed)
+      const call = new Call(host, limitBytes, done, failed, run)
       stopTimer = clock.setTimer(() => call.abort(fault('upstream.timeout', { host, afterMs: Math.round(clock.now() - startedAt) })), leftMs)
       stopListening = whenAborted(run, (reason) => call.abort(toFault(reason)))
       if (call.settled) return settle()

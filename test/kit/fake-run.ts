@@ -2,7 +2,7 @@ import { fault } from '../../runtime/core/fault.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import type { RequestFacts } from '../../runtime/core/request-facts.ts'
-import type { Run } from '../../runtime/core/run.ts'
+import type { Run, RunEnd, RunOutcome } from '../../runtime/core/run.ts'
 import { memoryContext } from './memory-context.ts'
 
 export interface RunOptions {
@@ -17,6 +17,14 @@ export interface FakeRun extends Run {
   readonly replies: readonly Message[]
   /** How many `hold`s are open. */
   readonly held: number
+  /** Headers added for the answer, by name; values of one name joined. */
+  readonly replyHeaders: Readonly<Record<string, string>>
+  /** Ends the run: who waits for its end is told. */
+  end(how?: Partial<RunEnd>): void
+  /** True once the run asked to go on without its caller. */
+  readonly outlives: boolean
+  /** What the run comes to, told to those who asked; resolves when all have written it down. */
+  comesTo(outcome: RunOutcome): Promise<void>
   /** Aborts the signal, as when the client goes away. */
   abort(reason?: unknown): void
 }
@@ -26,13 +34,32 @@ export function fakeRun(options: RunOptions = {}): FakeRun {
   const replies: Message[] = []
   const states = new Map<object, unknown>()
   const abort = new AbortController()
+  const headers = new Map<string, Map<string, string>>()
+  const whenEnded: ((end: RunEnd) => void)[] = []
+  let ended: RunEnd | undefined
+  const listeners: ((outcome: RunOutcome) => void | Promise<void>)[] = []
   let held = 0
+  let outlives = false
   return {
     id: options.id ?? 'run-1',
     flow: 'flow-1',
     revision: '0'.repeat(64),
     ...(options.request === undefined ? {} : { request: requestFacts(options.request) }),
     signal: abort.signal,
+    onEnd(listener) {
+      if (ended) listener(ended)
+      else whenEnded.push(listener)
+    },
+    addReplyHeader(name, value, key = '') {
+      headers.set(name, (headers.get(name) ?? new Map<string, string>()).set(key, value))
+    },
+    get replyHeaders() {
+      return Object.fromEntries([...headers].map(([name, values]) => [name, [...values.values()].join(', ')]))
+    },
+    end(how = {}) {
+      ended = { status: undefined, fault: undefined, backendReached: false, ...how }
+      for (const listener of whenEnded.splice(0)) listener(ended)
+    },
     deadline: options.deadline ?? Number.MAX_SAFE_INTEGER,
     log: silentLog,
     context: memoryContext(),
@@ -42,6 +69,14 @@ export function fakeRun(options: RunOptions = {}): FakeRun {
     reply(message) {
       if (replies.length > 0) throw fault('flow.already_replied')
       replies.push(message)
+    },
+    beforeAnswer: (listener) => void listeners.push(listener),
+    outliveCaller: () => void (outlives = true),
+    get outlives() {
+      return outlives
+    },
+    async comesTo(outcome) {
+      for (const listener of listeners.splice(0)) await listener(outcome)
     },
     state<T>(key: object, create: () => T): T {
       if (!states.has(key)) states.set(key, create())
