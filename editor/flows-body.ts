@@ -1,3 +1,5 @@
+import { parseJson } from '../runtime/core/json-depth.ts'
+
 /** The flows of a body whose text is kept, with the place where each of them ends: at its comma, the last at the bracket. */
 interface Kept {
   readonly bytes: Buffer
@@ -24,7 +26,7 @@ const blockBytes = 64 * 1024
 export function createFlowsReader() {
   let kept: Kept | undefined
 
-  /** @throws SyntaxError when it is not JSON */
+  /** @throws SyntaxError when it is not JSON, or is nested too deep */
   return function read(bytes: Buffer): unknown {
     const before = kept
     kept = undefined
@@ -34,7 +36,7 @@ export function createFlowsReader() {
       return again.body
     }
     const text = bytes.toString('utf8')
-    const body = text === '' ? undefined : (JSON.parse(text) as unknown)
+    const body = text === '' ? undefined : parseJson(text, bytes)
     // Finding the ends takes a while, and nobody waits for it.
     if (!secret.test(text)) setImmediate(() => (kept ??= keep(bytes, body)))
     return body
@@ -62,8 +64,8 @@ function readAgain(bytes: Buffer, before: Kept): { body: unknown; kept: Kept | u
   const end = last === before.ends.length ? to : (before.ends[last - 1] as number) + shift
   const text = bytes.toString('utf8', start, end)
   try {
-    const body = JSON.parse(before.bytes.toString('utf8', 0, from) + rest) as unknown[] | { flows: unknown[] }
-    const fresh = JSON.parse(`[${text}]`) as unknown[]
+    const body = parseJson(before.bytes.toString('utf8', 0, from) + rest) as unknown[] | { flows: unknown[] }
+    const fresh = parseJson(`[${text}]`) as unknown[]
     if (fresh.length === 0) return undefined // a comma too many, or the last of all is gone
     const flows = [...before.flows.slice(0, first), ...fresh, ...before.flows.slice(last)]
     const whole = Array.isArray(body) ? flows : { ...body, flows }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { parseJson } from '../../runtime/core/json-depth.ts'
 
 /** The JSON body of a request, or `undefined` when it is too large, broken off or no JSON object. Never more than `limitBytes` in memory. */
 export async function readJson(request: IncomingMessage, limitBytes: number): Promise<Record<string, unknown> | undefined> {
@@ -11,7 +12,8 @@ export async function readJson(request: IncomingMessage, limitBytes: number): Pr
       if (bytes > limitBytes) return undefined
       parts.push(part)
     }
-    const value: unknown = JSON.parse(Buffer.concat(parts).toString('utf8'))
+    const whole = Buffer.concat(parts)
+    const value = parseJson(whole.toString('utf8'), whole)
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
   } catch {
     return undefined

@@ -3,6 +3,7 @@ import { stringify } from 'node:querystring'
 import mustache from 'mustache'
 import { Body, payloadOf } from '../../runtime/core/body.ts'
 import { type Fault, fault, toFault } from '../../runtime/core/fault.ts'
+import { parseJson } from '../../runtime/core/json-depth.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
@@ -196,10 +197,10 @@ function toPayload({ body, status }: UpstreamReply, ret: HttpRequestConfig['ret'
   if (ret === 'bin') return body.bytes()
   if (ret === 'txt') return body.bytes().toString('utf8')
   if (status === 204) return {}
-  if (body.jsonText() !== undefined && body.bytes().length > 0) return body // says it is JSON: parsed when somebody reads it
+  if (body.isJson && body.bytes().length > 0) return body // says it is JSON: parsed when somebody reads it
   const text = body.bytes().toString('utf8')
   try {
-    return JSON.parse(text) as unknown
+    return parseJson(text)
   } catch (error) {
     run.log.warn({ reason: (error as Error).message }, 'http request: the answer is not valid JSON and stays text')
     return text
@@ -211,7 +212,7 @@ function bodyOf(method: string, message: Message, headers: RequestHeaders, payto
   if (payload === undefined || method === 'HEAD' || (method === 'GET' && paytoqs !== 'body')) return undefined
   const contentType = headers.get('content-type')?.value
   const announce = (value: string) => headers.set('content-type', { name: headers.get('content-type')?.name ?? 'Content-Type', value })
-  if (payload instanceof Body && payload.jsonText() !== undefined && contentType === undefined) {
+  if (payload instanceof Body && payload.isJson && contentType === undefined) {
     if (method !== 'GET') announce('application/json')
     return payload.bytes()
   }

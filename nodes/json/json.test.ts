@@ -38,6 +38,7 @@ describe('json', () => {
 
   it('is the caller’s fault when the text is not JSON', async () => {
     await expect(after({}, { payload: '{' })).rejects.toMatchObject({ code: 'body.malformed', status: 400 })
+    await expect(after({}, { payload: '['.repeat(513) + ']'.repeat(513) })).rejects.toMatchObject({ code: 'body.malformed', status: 400 })
   })
 
   it('checks against msg.schema, and takes it off when the value fits', async () => {

@@ -1,5 +1,6 @@
 import { Body } from '../../runtime/core/body.ts'
 import { fault } from '../../runtime/core/fault.ts'
+import { parseJson } from '../../runtime/core/json-depth.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -66,7 +67,7 @@ function isUnparsedStructure(payload: unknown): boolean {
 
 function parse(text: string | Uint8Array): unknown {
   try {
-    return JSON.parse(typeof text === 'string' ? text : Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString('utf8'))
+    return typeof text === 'string' ? parseJson(text) : parseJson(Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString('utf8'), text)
   } catch (error) {
     throw fault('body.malformed', { type: 'JSON', reason: (error as Error).message }, error)
   }

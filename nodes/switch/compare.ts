@@ -1,4 +1,5 @@
 /* oxlint-disable eqeqeq -- the operators compare as Node-RED's do: 5 equals "5" */
+import { parseJson } from '../../runtime/core/json-depth.ts'
 import { compileLinear, type LinearRegex } from '../../runtime/core/linear-regex.ts'
 import type { SwitchRule } from './rules.ts'
 
@@ -86,7 +87,7 @@ function isType(type: string): Compare {
 
 function isJson(value: unknown): boolean {
   try {
-    JSON.parse(value as string)
+    parseJson(value as string)
     return true
   } catch {
     return false

@@ -1,4 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
+import { parseJson } from '../../runtime/core/json-depth.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -95,7 +96,7 @@ function compilePut(config: TemplateConfig, scope: Scope): (message: Message, va
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch (error) {
     throw fault('template.error', { message: `the filled template is not valid JSON: ${(error as Error).message}` }, error)
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Refused } from '../../control/contract.ts'
+import { parseJson as parseText } from '../../runtime/core/json-depth.ts'
 
 /** The body's bytes. @throws Refused `body.too_large` 413 */
 export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
@@ -15,7 +16,7 @@ export async function readBody(request: IncomingMessage, limitBytes: number): Pr
 
 /** A JSON body. @throws Refused `body.malformed` 400, `body.too_large` 413 */
 export async function readJson(request: IncomingMessage, limitBytes: number): Promise<unknown> {
-  return parseJson(await readBody(request, limitBytes), (bytes) => (bytes.length === 0 ? undefined : JSON.parse(bytes.toString('utf8'))))
+  return parseJson(await readBody(request, limitBytes), (bytes) => (bytes.length === 0 ? undefined : parseText(bytes.toString('utf8'), bytes)))
 }
 
 /** What `read` makes of a body. @throws Refused `body.malformed` 400 when it throws */

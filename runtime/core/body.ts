@@ -1,3 +1,5 @@
+import { isTooDeep, tooDeep } from './json-depth.ts'
+
 /** How a body's bytes become a value. Given by whoever knows the content type (HTTP front, upstream). */
 export type ParseBody = (bytes: Buffer) => unknown
 
@@ -14,6 +16,8 @@ export class Body {
   #text: string | undefined
   #value: unknown
   #parsed = false
+  /** True once a JSON text was found to be nested no deeper than the limit. */
+  #shallow: boolean
 
   private constructor(contentType: string | undefined, parse: ParseBody | 'json', bytes?: Buffer, text?: string, malformed?: (error: unknown) => Error) {
     this.#malformed = malformed
@@ -21,6 +25,7 @@ export class Body {
     this.#parse = parse
     this.#bytes = bytes
     this.#text = text
+    this.#shallow = text !== undefined
   }
 
   /** Bytes of a content type; `parse` makes the value when somebody needs it and may throw a fault. */
@@ -56,9 +61,17 @@ export class Body {
     return this.#bytes ?? this.#text ?? ''
   }
 
-  /** The text of a JSON body, unparsed and possibly malformed; `undefined` for every other body. */
+  /** True for a JSON body, whether its text is valid or not. */
+  get isJson(): boolean {
+    return this.#parse === 'json'
+  }
+
+  /**
+   * The text of a JSON body, unparsed and possibly malformed; `undefined` for every other body.
+   * @throws Fault `body.malformed` when it is nested deeper than any parser should be asked to follow
+   */
   jsonText(): string | undefined {
-    return this.#parse === 'json' ? this.text() : undefined
+    return this.#parse === 'json' ? this.#shallowText() : undefined
   }
 
   /** True when the value has been made already, so that reading it again costs nothing. */
@@ -68,7 +81,8 @@ export class Body {
 
   /**
    * The parsed value, made once.
-   * @throws SyntaxError (or the error made from it) for malformed JSON, or what the given parser throws
+   * @throws SyntaxError (or the error made from it) for malformed JSON, Fault `body.malformed` for JSON nested too deep,
+   * or what the given parser throws
    */
   value(): unknown {
     if (this.#parsed) return this.#value
@@ -78,12 +92,21 @@ export class Body {
   }
 
   #parseJson(): unknown {
-    if (this.#malformed === undefined) return parseJson(this.text())
+    const text = this.#shallowText()
+    if (this.#malformed === undefined) return parse(text)
     try {
-      return parseJson(this.text())
+      return parse(text)
     } catch (error) {
       throw this.#malformed(error)
     }
+  }
+
+  #shallowText(): string {
+    const text = this.text()
+    if (this.#shallow) return text
+    if (isTooDeep(text, this.#bytes)) throw tooDeep()
+    this.#shallow = true
+    return text
   }
 
   /** So that a body inside a message serialises as its value does. */
@@ -106,6 +129,6 @@ export function payloadOf(message: { readonly payload?: unknown }): unknown {
  * JSON.parse that keeps `__proto__` an ordinary own property (JSON.parse itself never sets a prototype)
  * and treats an empty text as `undefined`, as an empty body has no value.
  */
-function parseJson(text: string): unknown {
+function parse(text: string): unknown {
   return text.length === 0 ? undefined : JSON.parse(text)
 }

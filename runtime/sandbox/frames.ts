@@ -1,5 +1,5 @@
 import { Body, resolve } from '../core/body.ts'
-import { fault, type Fault } from '../core/fault.ts'
+import { fault, Fault } from '../core/fault.ts'
 import { response, type Message } from '../core/message.ts'
 import type { RequestFacts } from '../core/request-facts.ts'
 import { isJson, pack, unpack } from './guest/codec.js'
@@ -129,7 +129,7 @@ function parseOrFault(body: Body): unknown {
   try {
     return body.value()
   } catch (error) {
-    throw malformed(error instanceof Error ? error.message : String(error))
+    throw error instanceof Fault ? error : malformed(error instanceof Error ? error.message : String(error))
   }
 }
 

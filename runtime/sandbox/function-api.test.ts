@@ -81,7 +81,7 @@ describe('what a function returns and sends', () => {
     const bench = openBench()
     for (const code of [`msg.payload.x; return msg`, `return Object.keys(msg)`, `return { payload: [msg.payload, msg.topic] }`, `await 1; return msg.payload`]) {
       const fn = await bench.script(code)
-      for (const text of ['{"a":', '1,"topic":"evil"', '1}{', '\u0001']) {
+      for (const text of ['{"a":', '1,"topic":"evil"', '1}{', '\u0001', '['.repeat(1000) + ']'.repeat(1000)]) {
         const fault = await faultOf(fn.call({ payload: Body.ofJsonBytes(Buffer.from(text)), topic: 'good' }))
         expect([fault.code, fault.status], code).toEqual(['body.malformed', 400])
       }

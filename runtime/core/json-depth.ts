@@ -1,0 +1,63 @@
+import { fault, type Fault } from './fault.ts'
+
+/**
+ * Levels of lists and objects inside each other that JSON from outside may have (RFC 8259 §9 lets a parser limit them).
+ * People's data has a dozen. Parsing a body of brackets takes a hundred times as long as parsing one of values, and
+ * whoever walks the result runs out of stack.
+ */
+export const jsonDepthLimit = 512
+
+/** Ends the sentence “The body is not valid JSON: …”. */
+export const tooDeepReason = `it is nested deeper than ${jsonDepthLimit} levels`
+
+const quote = 1
+const opener = 2
+const closer = 3
+const backslash = 0x5c
+const quoteByte = 0x22
+/** What a byte of UTF-8 is to the structure of JSON; bytes above 127 are never anything. */
+const kinds = new Uint8Array(256)
+kinds[quoteByte] = quote
+kinds[0x5b] = kinds[0x7b] = opener
+kinds[0x5d] = kinds[0x7d] = closer
+
+/**
+ * Whether JSON is nested deeper than {@link jsonDepthLimit}. A text with too few brackets to be is not looked at any
+ * closer. `bytes` is the same text in UTF-8, when it is at hand. Text that is no JSON gets either answer: its parser
+ * gives up where it is wrong, and up to there the answer holds.
+ */
+export function isTooDeep(text: string, bytes?: Uint8Array): boolean {
+  return text.length > jsonDepthLimit && hasManyOpeners(text) && isDeep(bytes ?? Buffer.from(text, 'utf8'))
+}
+
+/** Parses JSON that came from outside. @throws SyntaxError when it is none, or is nested too deep */
+export function parseJson(text: string, bytes?: Uint8Array): unknown {
+  if (isTooDeep(text, bytes)) throw new SyntaxError(tooDeepReason)
+  return JSON.parse(text)
+}
+
+/** The fault of a body that is nested too deep. */
+export function tooDeep(): Fault {
+  return fault('body.malformed', { type: 'JSON', reason: tooDeepReason })
+}
+
+/** The engine's own search is many times faster than a loop, and most texts have no such number of brackets. */
+function hasManyOpeners(text: string): boolean {
+  let count = 0
+  for (let at = text.indexOf('['); at !== -1; at = text.indexOf('[', at + 1)) if (++count > jsonDepthLimit) return true
+  for (let at = text.indexOf('{'); at !== -1; at = text.indexOf('{', at + 1)) if (++count > jsonDepthLimit) return true
+  return false
+}
+
+function isDeep(bytes: Uint8Array): boolean {
+  let depth = 0
+  for (let at = 0; at < bytes.length; at++) {
+    const kind = kinds[bytes[at] as number]
+    if (kind === 0) continue
+    if (kind === opener) {
+      if (++depth > jsonDepthLimit) return true
+    } else if (kind === closer) depth--
+    else for (at++; at < bytes.length && bytes[at] !== quoteByte; at++) if (bytes[at] === backslash) at++
+  }
+  return false
+}
