@@ -54,6 +54,7 @@ export function createEditorFront(options: EditorFrontOptions) {
     const method = request.method ?? 'GET'
     const reads = method === 'GET' || method === 'HEAD'
     try {
+      checkEncoding(path)
       if (reads && (publicFiles.test(path) || path === 'auth/login')) return host.handle(request, response)
       if (method === 'POST' && path === 'auth/token') return await signIn(request, response)
 
@@ -159,6 +160,15 @@ export function createEditorFront(options: EditorFrontOptions) {
     const active = state === 'enable'
     await Promise.all(nodes.map((node) => control.gateways.command({ do: 'debug', node, active })))
     return sendPlain(response, active ? 200 : 201)
+  }
+}
+
+/** Whatever takes a path apart decodes it (RFC 3986 §2.1). @throws Refused `request.malformed` 400 when that cannot be done */
+function checkEncoding(path: string): void {
+  try {
+    decodeURIComponent(path)
+  } catch {
+    throw new Refused('request.malformed', 400, 'The path holds a percent-encoding that is none.')
   }
 }
 

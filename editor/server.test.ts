@@ -153,6 +153,17 @@ test('inject and debug buttons reach the gateways', async () => {
   expect((await call('editor/inject/gone', { method: 'POST', headers, body: '{}' })).status).toBe(404)
 })
 
+test('a path that cannot be decoded is the caller’s mistake, wherever it leads', async () => {
+  const headers = bearer(await tokenOf('eve'))
+  for (const path of ['inject/%zz', 'debug/%zz/enable', 'debug/%E0%A4%A/disable', 'flow/%zz', 'context/flow/%zz', 'library/local/flows/%']) {
+    for (const method of ['POST', 'GET']) {
+      const answer = await call(`editor/${path}`, { method, headers, ...(method === 'POST' ? { body: '{}' } : {}) })
+      expect([path, method, answer.status, await answer.json()]).toEqual([path, method, 400, { code: 'request.malformed', message: expect.stringContaining('percent-encoding') }])
+    }
+  }
+  expect(control.commands).toEqual([])
+})
+
 test('context is read from and deleted in the gateways', async () => {
   const headers = bearer(await tokenOf('eve'))
   control.answerCommand = () => ({ result: { count: 3 } })
