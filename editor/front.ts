@@ -158,7 +158,11 @@ export function createEditorFront(options: EditorFrontOptions) {
     need(user, 'editor')
     if (state !== 'enable' && state !== 'disable') return sendPlain(response, 404)
     const active = state === 'enable'
-    await Promise.all(nodes.map((node) => control.gateways.command({ do: 'debug', node, active })))
+    const { nodes: deployed } = await control.flows.current()
+    const known = new Set(deployed.flatMap(({ id, type }) => (type === 'debug' ? [id] : [])))
+    const wanted = [...new Set(nodes)].filter((node) => known.has(node))
+    if (wanted.length === 0) return sendPlain(response, 404)
+    await Promise.all(wanted.map((node) => control.gateways.command({ do: 'debug', node, active })))
     return sendPlain(response, active ? 200 : 201)
   }
 }

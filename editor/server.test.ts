@@ -142,9 +142,11 @@ test('a viewer reads flows but neither deploys, injects nor switches debug nodes
 
 test('inject and debug buttons reach the gateways', async () => {
   const headers = bearer(await tokenOf('eve'))
+  await control.flows.deploy({ nodes: [tab, ...['n2', 'a', 'b'].map((id) => ({ id, type: 'debug', z: 't1' })), { id: 'n1', type: 'inject', z: 't1' }], user: 'eve' })
   expect((await call('editor/inject/n1', { method: 'POST', headers, body: '{"__user_inject_props__":[{"p":"payload"}]}' })).status).toBe(200)
   expect((await call('editor/debug/n2/disable', { method: 'POST', headers })).status).toBe(201)
-  expect((await call('editor/debug/enable', { method: 'POST', headers, body: '{"nodes":["a","b"]}' })).status).toBe(200)
+  expect((await call('editor/debug/enable', { method: 'POST', headers, body: '{"nodes":["a","b","a","gone"]}' })).status).toBe(200)
+  for (const path of ['gone/enable', 'n1/disable']) expect((await call(`editor/debug/${path}`, { method: 'POST', headers })).status).toBe(404)
   expect(control.commands).toEqual([
     { do: 'inject', node: 'n1', props: [{ p: 'payload' }] },
     { do: 'debug', node: 'n2', active: false }, { do: 'debug', node: 'a', active: true }, { do: 'debug', node: 'b', active: true },

@@ -14,6 +14,7 @@ import type { Pipeline } from '../core/pipeline.ts'
 import type { Release } from '../core/release.ts'
 import { DeadlineList } from '../engine/deadlines.ts'
 import type { EngineRun } from '../engine/engine-run.ts'
+import { createDebugSwitches } from './debug-switches.ts'
 import { LiveDeployment, type Cause, type DeploymentHost } from './live-deployment.ts'
 import { pipelineKey } from './pipeline-key.ts'
 import { createScope } from './scope.ts'
@@ -82,7 +83,7 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
   const timers = new Map<string, (() => void)[]>()
   /** What nodes sent outside of any run before their pipeline was live, by its key. */
   const early = new Map<string, (() => void)[]>()
-  const debugSwitches = new Map<string, boolean>()
+  const debugSwitches = createDebugSwitches()
   const draining = new Set<LiveDeployment>()
   let live: LiveDeployment | undefined
   let runCount = 0
@@ -163,9 +164,9 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
       for (const [key, stops] of timers) {
         if (![...deployment.pipelines.values()].some((pipeline) => pipeline.key === key)) stopTimers(key, stops)
       }
-      for (const pipeline of deployment.pipelines.values()) {
-        if (old?.pipelines.get(pipeline.flow) === pipeline) continue
-        forgetDebugSwitches(pipeline)
+      const changed = [...deployment.pipelines.values()].filter((pipeline) => old?.pipelines.get(pipeline.flow) !== pipeline)
+      debugSwitches.forget(changed, [...deployment.pipelines.values()])
+      for (const pipeline of changed) {
         startTimers(pipeline)
         for (const send of early.get(pipeline.key)?.splice(0) ?? []) send()
         early.delete(pipeline.key)
@@ -196,7 +197,7 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
           return { started: true }
         }
         case 'debug':
-          debugSwitches.set(command.node, command.active)
+          debugSwitches.set(command.node, command.active, live?.pipelines.values() ?? [])
           return { active: command.active }
         case 'context.get':
           return parts.contexts.get(command.scope, command.id, command.key)
@@ -254,7 +255,7 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
           around,
           emit: (from, port, message) => whenLive((holder) => holder.startBehind(from, port, message)),
           wake: (listener, message) => whenLive((holder) => holder.start(listener, 'emit', message)),
-          debugSwitch: (node) => debugSwitches.get(node),
+          debugSwitch: (node) => debugSwitches.of(node),
           onRetire: (close) => closing.push(close),
         }),
       async close() {
@@ -338,13 +339,6 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
       }
     }
     return cut
-  }
-
-  /** A flow that was deployed anew shows what its debug nodes say, not what was switched by hand before. */
-  function forgetDebugSwitches(pipeline: Pipeline): void {
-    for (const switched of debugSwitches.keys()) {
-      if (pipeline.nodes.has(switched) || [...pipeline.nodes.keys()].some((id) => id.endsWith(`-${switched}`))) debugSwitches.delete(switched)
-    }
   }
 
   function startTimers(pipeline: Pipeline): void {

@@ -188,6 +188,28 @@ describe('what a flow starts by itself', () => {
 })
 
 describe('commands of the editor', () => {
+  test('the button of a debug node holds until its flow is deployed anew, also for a node in a subflow', async () => {
+    bare = bareDeployer({ through: (message) => ({ out: message }) })
+    const nodes = (note: string) => [
+      { id: 'a', type: 'tab', label: 'a' }, { id: 'in', type: 'http in', z: 'a', url: '/a', wires: [['d']] }, { id: 'd', type: 'debug', z: 'a', note, wires: [['r']] }, { id: 'r', type: 'reply', z: 'a', wires: [] },
+      { id: 'b', type: 'tab', label: 'b' }, { id: 'b-in', type: 'http in', z: 'b', url: '/b', wires: [['b-i']] }, { id: 'b-i', type: 'subflow:S', z: 'b', wires: [['b-r']] }, { id: 'b-r', type: 'reply', z: 'b', wires: [] },
+      { id: 'S', type: 'subflow', name: 'S', in: [{ wires: [{ id: 's' }] }], out: [{ wires: [{ id: 's', port: 0 }] }] }, { id: 's', type: 'debug', z: 'S', wires: [[]] },
+    ]
+    const shown = async () => [(await bare.call('/a')).reply?.payload, (await bare.call('/b')).reply?.payload]
+    await bare.deploy(nodes('one'))
+    expect(await shown()).toEqual([true, true])
+    for (const node of ['d', 's']) await bare.deployer.command({ do: 'debug', node, active: false })
+    expect(await shown()).toEqual([false, false])
+    await bare.deploy(nodes('two'))
+    expect(await shown()).toEqual([true, false])
+  })
+
+  test('a switch of what is no debug node is refused', async () => {
+    bare = bareDeployer({})
+    await bare.deploy([{ id: 'a', type: 'tab', label: 'a' }, { id: 'tick', type: 'tick', z: 'a', wires: [[]] }])
+    for (const node of ['tick', 'gone', '']) await expect(bare.deployer.command({ do: 'debug', node, active: true })).rejects.toThrow(/no debug node/)
+  })
+
   test('an inject button starts a run at its node, and only when the node is live', async () => {
     const seen: Message[] = []
     bare = bareDeployer({ note: (message) => (seen.push(message), undefined) })

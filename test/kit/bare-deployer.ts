@@ -58,6 +58,7 @@ export function bareNodes(steps: Readonly<Record<string, Step>>): NodeDefinition
     defineNode({ ...base, type: 'status', inputs: 0, outputs: ['out'], entry: () => ({ on: 'status', of: 'flow' }) }),
     defineNode({ ...base, type: 'teller', outputs: ['out'], compile: (_config, scope) => (message, run) => (scope.status({ text: 'told' }, run, message), undefined) }),
     defineNode({ ...base, type: 'env', outputs: ['out'], compile: (config: { name: string }, scope) => (message) => ({ out: { ...message, payload: scope.env(config.name) } }) }),
+    defineNode({ ...base, type: 'debug', outputs: ['out'], compile: (_config, scope) => (message) => ({ out: { ...message, payload: scope.isDebugActive?.(true) } }) }),
     defineNode({ ...base, type: 'guard', outputs: ['out'], protects: true }),
     defineNode({ ...base, type: 'tick', inputs: 0, outputs: ['out'], entry: (config: { everyMs?: number; onceMs?: number }) => [{ on: 'manual' }, ...(config.everyMs ? [{ on: 'interval' as const, everyMs: config.everyMs }] : []), ...(config.onceMs ? [{ on: 'start' as const, delayMs: config.onceMs }] : [])] }),
     defineNode({ ...base, type: 'starter', outputs: ['out'], compile: (_config, scope) => (scope.emit('out', { payload: 'started' }), (message) => ({ out: message })) }),
