@@ -1,7 +1,8 @@
 import { defineNode } from '../../runtime/core/node.ts'
+import { checkWatchedScope, toWatchedScope, watchedScopeSchema, type WatchedScope } from '../../runtime/core/watched-scope.ts'
 
 export interface CatchConfig {
-  readonly scope: null | 'group' | readonly string[]
+  readonly scope: WatchedScope
   readonly uncaught: boolean
 }
 
@@ -18,21 +19,13 @@ export const catchNode = defineNode<CatchConfig, 'out'>({
   config: {
     type: 'object',
     properties: {
-      scope: {
-        anyOf: [{ type: 'null' }, { const: 'group' }, { type: 'array', items: { type: 'string' } }],
-        default: null,
-        description: 'null: the whole flow; group: the group it lies in; or a list of node ids.',
-      },
+      scope: watchedScopeSchema,
       uncaught: { type: 'boolean', default: false, description: 'Only faults that no other catch node took.' },
     },
   },
   migrate({ scope, uncaught, ...rest }) {
-    // The stock form leaves an empty list or an empty text where nothing was chosen.
-    return { ...rest, scope: scope === '' || scope === undefined ? null : scope, uncaught: uncaught === true || uncaught === 'true' }
+    return { ...rest, scope: toWatchedScope(scope), uncaught: uncaught === true || uncaught === 'true' }
   },
-  check(config) {
-    if (!Array.isArray(config.scope) || config.scope.length > 0) return []
-    return [{ severity: 'warning', code: 'scope.empty', property: 'scope', message: 'The catch node watches no node.', remedy: 'Choose the nodes whose errors it is to take, or all nodes.' }]
-  },
+  check: ({ scope }) => checkWatchedScope(scope, 'catch', 'errors'),
   entry: ({ scope, uncaught }) => ({ on: 'fault', of: scope ?? 'flow', uncaught: scope === null && uncaught }),
 })

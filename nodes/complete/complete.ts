@@ -1,4 +1,5 @@
 import { defineNode } from '../../runtime/core/node.ts'
+import { checkWatchedScope } from '../../runtime/core/watched-scope.ts'
 
 export interface CompleteConfig {
   readonly scope: readonly string[]
@@ -21,9 +22,6 @@ export const complete = defineNode<CompleteConfig, 'out'>({
     },
   },
   migrate: ({ scope, ...rest }) => ({ ...rest, scope: scope === null || scope === '' ? [] : scope }),
-  check(config) {
-    if (config.scope.length > 0) return []
-    return [{ severity: 'warning', code: 'scope.empty', property: 'scope', message: 'The complete node watches no node.', remedy: 'Choose the nodes whose completion it is to take.' }]
-  },
+  check: ({ scope }) => checkWatchedScope(scope, 'complete', 'completion', false),
   entry: ({ scope }) => ({ on: 'complete', of: scope }),
 })

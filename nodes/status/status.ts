@@ -1,7 +1,8 @@
 import { defineNode } from '../../runtime/core/node.ts'
+import { checkWatchedScope, toWatchedScope, watchedScopeSchema, type WatchedScope } from '../../runtime/core/watched-scope.ts'
 
 export interface StatusConfig {
-  readonly scope: null | 'group' | readonly string[]
+  readonly scope: WatchedScope
 }
 
 /** Takes the statuses that other nodes show. */
@@ -17,17 +18,10 @@ export const status = defineNode<StatusConfig, 'out'>({
   config: {
     type: 'object',
     properties: {
-      scope: {
-        anyOf: [{ type: 'null' }, { const: 'group' }, { type: 'array', items: { type: 'string' } }],
-        default: null,
-        description: 'null: the whole flow; group: the group it lies in; or a list of node ids.',
-      },
+      scope: watchedScopeSchema,
     },
   },
-  migrate: ({ scope, ...rest }) => ({ ...rest, scope: scope === '' || scope === undefined ? null : scope }),
-  check(config) {
-    if (!Array.isArray(config.scope) || config.scope.length > 0) return []
-    return [{ severity: 'warning', code: 'scope.empty', property: 'scope', message: 'The status node watches no node.', remedy: 'Choose the nodes whose status it is to take, or all nodes.' }]
-  },
+  migrate: ({ scope, ...rest }) => ({ ...rest, scope: toWatchedScope(scope) }),
+  check: ({ scope }) => checkWatchedScope(scope, 'status', 'status'),
   entry: ({ scope }) => ({ on: 'status', of: scope ?? 'flow' }),
 })
