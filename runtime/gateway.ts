@@ -19,6 +19,7 @@ import { createSandbox } from './sandbox/sandbox.ts'
 import { createTimers } from './schedule/timers.ts'
 import type { Settings } from './settings.ts'
 import { createRunContext, openContextStore } from './state/context-store.ts'
+import { createMemoryState } from './state/memory-state.ts'
 import type { OpenLog } from './telemetry/log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { recordTo } from './telemetry/recorder.ts'
@@ -72,6 +73,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     whenStale: settings.clientsWhenStale,
     onStale: () => metrics.count('clients_out_of_touch'),
   })
+  const state = createMemoryState({ clock })
   const upstream = createUpstream({
     egress: parseEgressAllow(settings.egressAllow),
     extraCa: settings.extraCaFiles.map((file) => readFileSync(file, 'utf8')),
@@ -107,6 +109,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         sandbox,
         upstream: parts.upstream ?? upstream,
         clients,
+        state,
         env: settings.flowEnvironment,
         recorder,
         contextsOf: (flow, node) => contexts.contexts(flow, node),
@@ -168,7 +171,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       clients.close()
       await front.close()
       await deployer.close()
-      await Promise.all([ops.close(), upstream.close(), sandbox.close(), contexts.close()])
+      await Promise.all([ops.close(), upstream.close(), sandbox.close(), contexts.close(), state.close()])
       log.flush()
     },
   }

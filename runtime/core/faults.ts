@@ -65,6 +65,10 @@ export const faults = {
   'upstream.header': { status: 500, title: 'Bad upstream header', text: (f) => `The header “${f.name}” cannot be sent: ${f.reason ?? 'its name or value holds a character that is not allowed'}.` },
   'egress.denied': { status: 502, title: 'Callout refused by policy', text: (f) => `Callouts to ${f.host}${f.address && f.address !== f.host ? ` (${f.address})` : ''} are not allowed: ${f.reason ?? 'the address is not public'}. To allow it, add ${f.allow ?? f.host} to SLUICE_EGRESS_ALLOW.` },
 
+  // state: what gateways count and remember together
+  'state.unavailable': { status: 503, title: 'Shared state unavailable', text: (f) => `What gateways remember together cannot be reached: ${f.reason}.` },
+  'state.too_large': { status: 500, title: 'Too large to be remembered', text: (f) => `The ${f.what} has ${f.bytes} bytes; at most ${f.limitBytes} are kept.` },
+
   // store and configuration
   'store.unavailable': { status: 503, title: 'Store unavailable', text: (f) => `The store is not available: ${f.reason}.` },
   'config.invalid': { status: 500, title: 'Invalid configuration', text: (f) => String(f.message ?? 'The configuration is invalid.') },

@@ -9,6 +9,7 @@ import type { Log } from './log.ts'
 import type { Message } from './message.ts'
 import type { Run } from './run.ts'
 import type { NodeStatus, Sandbox } from './sandbox.ts'
+import type { State } from './state.ts'
 import type { Step } from './step.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -107,6 +108,8 @@ export interface Scope {
   readonly contexts: Contexts
   /** Who may call, as this gateway knows it now. */
   readonly clients: Clients
+  /** What gateways count and remember together. */
+  readonly state: State
   /** The node's decrypted credentials. */
   readonly credentials: Readonly<Record<string, unknown>>
   /** Environment as Node-RED's chain gives it: group, tab, subflow instance, global, then the allow-listed process environment. */

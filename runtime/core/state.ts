@@ -11,11 +11,18 @@ export interface State {
    * Never rejects: what happens while the store is away is `onLoss`'s to say, and `outcome.degraded` tells it.
    */
   charge(charges: readonly Charge[], onLoss: OnLoss): ChargeOutcome | Promise<ChargeOutcome>
-  /** Gives back what a run was charged but did not use (a refusal before the backend). Best effort. */
-  refund(charges: readonly Charge[]): void | Promise<void>
+  /**
+   * Gives back what a run was charged but did not use (a refusal before the backend). Best effort. With the outcome's
+   * `atMs` as `chargedAtMs`, a window that began since then is left as it is.
+   */
+  refund(charges: readonly Charge[], chargedAtMs?: number): void | Promise<void>
   /** Frees leases by their token. Best effort: a lease ends with its time anyhow. */
   release(leases: readonly { readonly key: string; readonly token: string }[]): void | Promise<void>
-  /** Sets what a counter has left: an operator's correction. @throws Fault `state.unavailable` */
+  /**
+   * An operator's correction of what a counter has left: `add` so many to it (also beyond the limit, in this window
+   * alone; below 0 takes away), `set` it to so many, `zero` the count so that the whole limit is left.
+   * @throws Fault `state.unavailable`
+   */
   adjust(charge: CounterCharge, change: { readonly op: 'add' | 'set' | 'zero'; readonly amount: number }): Promise<LimitState>
   readonly records: StateRecords
   /** True while the shared store answers; always for memory. */
@@ -37,7 +44,10 @@ export interface CounterCharge {
   /** Integer ≥ 0. */
   readonly cost: number
   readonly window: CounterWindow
-  /** `enforce` refuses above the limit; `count` only counts; `peek` only looks. */
+  /**
+   * `enforce` refuses above the limit; `count` only counts; `peek` only looks. The latter two never refuse the charge;
+   * their `LimitState.allowed` says what `enforce` would have said. A cost of 0 is never refused.
+   */
   readonly mode: 'enforce' | 'count' | 'peek'
 }
 
@@ -52,7 +62,10 @@ export type CounterWindow =
   | { readonly kind: 'rolling'; readonly lengthMs: number; readonly slices: number }
   | { readonly kind: 'flexi'; readonly lengthMs: number }
 
-/** A rate by GCRA (ITU-T I.371): one per `intervalMs`, `burst` at once; 1 is Apigee's SpikeArrest. */
+/**
+ * A rate by GCRA (ITU-T I.371): one per `intervalMs`, `burst` at once; 1 is Apigee's SpikeArrest. A cost above the burst
+ * passes when the rate is at rest, and is paid off before the next.
+ */
 export interface RateCharge {
   readonly kind: 'rate'
   readonly key: string
@@ -80,6 +93,8 @@ export interface ChargeOutcome {
   readonly refusedBy: number
   /** Longest delay that the rates ask for, 0 when none. */
   readonly delayMs: number
+  /** Store's time of the charge. */
+  readonly atMs?: number
   /** Set when the shared store did not answer and `onLoss` decided. */
   readonly degraded?: OnLoss
 }
@@ -92,11 +107,14 @@ export interface LimitState {
   readonly remaining: number
   /** When the window ends, or the rate is at rest again; store's time. For rolling windows: when something becomes free. */
   readonly resetsAtMs: number
-  /** Earliest time at which the same cost can pass; store's time. */
+  /** Earliest time at which the same cost can pass, `Infinity` when it is more than the limit; store's time. */
   readonly retryAtMs: number
 }
 
-/** Small values with a life time. Keys are at most 512 bytes, values 1 MB. All throw Fault `state.unavailable`. */
+/**
+ * Small values with a life time. Keys, groups and members are at most 512 bytes, values 1 MB: Fault `state.too_large`.
+ * All throw Fault `state.unavailable`.
+ */
 export interface StateRecords {
   get(key: string): Promise<string | undefined>
   set(key: string, value: string, ttlMs: number): Promise<void>
@@ -107,9 +125,11 @@ export interface StateRecords {
   delete(key: string): Promise<void>
   /**
    * Joins a group with at most `cap` members, oldest first in `evicted` when the group makes room. A member that has not
-   * been touched for `ttlMs` has left. `joined` false: full and nobody was to go.
+   * been touched for `ttlMs` has left; joining again touches it and keeps its place. `joined` false: full and nobody was
+   * to go.
    */
   join(group: string, member: string, options: { readonly cap: number; readonly whenFull: 'refuse' | 'evict'; readonly ttlMs: number }): Promise<{ readonly joined: boolean; readonly evicted: readonly string[] }>
   leave(group: string, member: string): Promise<void>
+  /** Oldest first. */
   members(group: string): Promise<readonly string[]>
 }

@@ -51,6 +51,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     upstream: services.upstream,
     contexts: services.contextsOf(node.container.id, node.id),
     clients: services.clients,
+    state: services.state,
     credentials: credentialsOf(node, around),
     env,
     configNode(id) {

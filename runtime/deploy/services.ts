@@ -5,6 +5,7 @@ import type { GatewayEvent } from '../core/deployer.ts'
 import type { RunRecorder } from '../core/deployment.ts'
 import type { Log } from '../core/log.ts'
 import type { Sandbox } from '../core/sandbox.ts'
+import type { State } from '../core/state.ts'
 import type { Upstream } from '../core/upstream.ts'
 
 /** What flows live on, given by whoever composes the gateway. */
@@ -14,6 +15,7 @@ export interface Services {
   readonly sandbox: Sandbox
   readonly upstream: Upstream
   readonly clients: Clients
+  readonly state: State
   /** The environment that flows may read: allow-listed, empty unless set. */
   readonly env: Readonly<Record<string, string>>
   readonly recorder: RunRecorder

@@ -17,6 +17,7 @@ import type { RequestFacts } from '../../runtime/core/request-facts.ts'
 import type { Step } from '../../runtime/core/step.ts'
 import { createDeployer } from '../../runtime/deploy/create-deployer.ts'
 import { createTimers } from '../../runtime/schedule/timers.ts'
+import { createMemoryState } from '../../runtime/state/memory-state.ts'
 
 /** A table of exact paths: the real one is in the HTTP room and tested there. */
 const buildRoutes: BuildRoutes = (routes) => {
@@ -106,6 +107,7 @@ export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { c
         sandbox: absent,
         upstream: absent,
         clients: createClients({ clock: options.clock ?? systemClock }),
+        state: createMemoryState({ clock: options.clock ?? systemClock }),
         env: options.env ?? {},
         recorder: { record: (summary) => void summaries.push(summary) },
         contextsOf: () => ({ node: memoryContext(), flow: memoryContext(), global: memoryContext() }),

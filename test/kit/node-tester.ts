@@ -11,8 +11,10 @@ import type { Message } from '../../runtime/core/message.ts'
 import type { DebugEntry, NodeDefinition, NodeProblem, Scope } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { NodeStatus, Sandbox } from '../../runtime/core/sandbox.ts'
+import type { State } from '../../runtime/core/state.ts'
 import { SentTo, type Output, type Result, type Step } from '../../runtime/core/step.ts'
 import type { Upstream } from '../../runtime/core/upstream.ts'
+import { createMemoryState } from '../../runtime/state/memory-state.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { type FakeRun, fakeRun, type RunOptions } from './fake-run.ts'
 import { memoryContexts } from './memory-context.ts'
@@ -27,6 +29,8 @@ export interface NodeTestOptions {
   readonly contexts?: Contexts
   /** Default: nobody is known. */
   readonly clients?: Clients
+  /** Default: in memory, by the test's clock. */
+  readonly state?: State
   readonly env?: Readonly<Record<string, unknown>>
   readonly credentials?: Readonly<Record<string, unknown>>
   readonly configNodes?: Readonly<Record<string, { type: string; config?: Record<string, unknown>; credentials?: Record<string, unknown> }>>
@@ -48,6 +52,7 @@ export interface TestedNode<Config = any> {
   readonly ports: readonly string[]
   readonly clock: FakeClock
   readonly contexts: Contexts
+  readonly state: State
   readonly step: Step
   /**
    * Sends a message (an object) or a payload (anything else) through the step and gives all it sent, in
@@ -82,6 +87,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
   const ports = typeof definition.outputs === 'function' ? definition.outputs(full) : definition.outputs
   const clock = options.clock ?? fakeClock()
   const contexts = options.contexts ?? memoryContexts()
+  const state = options.state ?? createMemoryState({ clock })
   const statuses: { status: NodeStatus; run?: Run }[] = []
   const reported: { fault: Fault; message: Message; run: Run }[] = []
   const debugged: DebugEntry[] = []
@@ -100,6 +106,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
     upstream: options.upstream ?? refuse<Upstream>('upstream'),
     contexts,
     clients: options.clients ?? createClients({ clock: fakeClock() }),
+    state,
     credentials: options.credentials ?? {},
     env: (name) => options.env?.[name],
     configNode(id) {
@@ -157,6 +164,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
     ports,
     clock: clock as FakeClock,
     contexts,
+    state,
     step,
     async send(given, run = fakeRun()) {
       const { result, done } = begin(given, run)

@@ -1,0 +1,123 @@
+import type { Clock } from '../core/clock.ts'
+import { fault } from '../core/fault.ts'
+import type { StateRecords } from '../core/state.ts'
+import { checkRecord } from './record-limits.ts'
+
+interface Entry {
+  readonly value: string
+  readonly endMs: number
+}
+
+/** Members in the order in which they came, each with its end. */
+type Group = Map<string, number>
+
+/** Records of one process. What has expired goes as fast as anything comes. */
+export function createMemoryRecords({ clock, limitBytes }: { readonly clock: Pick<Clock, 'now'>; readonly limitBytes: number }): StateRecords {
+  const entries = new Map<string, Entry>()
+  const groups = new Map<string, Group>()
+  let heldBytes = 0
+  let entryWalker = entries.entries()
+  let groupWalker = groups.entries()
+
+  function drop(key: string): void {
+    const entry = entries.get(key)
+    if (entry === undefined) return
+    heldBytes -= sizeOf(key, entry.value)
+    entries.delete(key)
+  }
+
+  function read(key: string): string | undefined {
+    checkRecord(key)
+    const entry = entries.get(key)
+    if (entry !== undefined && entry.endMs > clock.now()) return entry.value
+    drop(key)
+    return undefined
+  }
+
+  function write(key: string, value: string, ttlMs: number): void {
+    checkRecord(key, value)
+    const known = entries.get(key)
+    const more = sizeOf(key, value) - (known ? sizeOf(key, known.value) : 0)
+    if (heldBytes + more > limitBytes) sweepEntries(entries.size)
+    if (heldBytes + more > limitBytes) throw fault('state.unavailable', { reason: `this gateway's records hold ${limitBytes} bytes already` })
+    drop(key)
+    entries.set(key, { value, endMs: clock.now() + ttlMs })
+    heldBytes += sizeOf(key, value)
+    if (known === undefined) sweepEntries(2)
+  }
+
+  function sweepEntries(count: number): void {
+    for (let looked = 0; looked < count; looked++) {
+      const next = entryWalker.next()
+      if (next.done === true) entryWalker = entries.entries()
+      else if (next.value[1].endMs <= clock.now()) drop(next.value[0])
+    }
+  }
+
+  function membersOf(name: string): Group {
+    const group: Group = groups.get(name) ?? new Map()
+    for (const [member, endMs] of group) if (endMs <= clock.now()) group.delete(member)
+    return group
+  }
+
+  function keep(name: string, group: Group): void {
+    if (group.size === 0) groups.delete(name)
+    else groups.set(name, group)
+    for (let looked = 0; looked < 2; looked++) {
+      const next = groupWalker.next()
+      if (next.done === true) groupWalker = groups.entries()
+      else if (membersOf(next.value[0]).size === 0) groups.delete(next.value[0])
+    }
+  }
+
+  return {
+    async get(key) {
+      return read(key)
+    },
+    async set(key, value, ttlMs) {
+      write(key, value, ttlMs)
+    },
+    async setIfAbsent(key, value, ttlMs) {
+      const there = read(key)
+      if (there === undefined) write(key, value, ttlMs)
+      return there
+    },
+    async replace(key, expected, value, ttlMs) {
+      if (read(key) !== expected) return false
+      write(key, value, ttlMs)
+      return true
+    },
+    async delete(key) {
+      checkRecord(key)
+      drop(key)
+    },
+    async join(name, member, { cap, whenFull, ttlMs }) {
+      checkRecord(name, '', member)
+      const group = membersOf(name)
+      const evicted: string[] = []
+      if (!group.has(member)) {
+        if (cap < 1 || (group.size >= cap && whenFull === 'refuse')) return { joined: false, evicted }
+        for (const oldest of group.keys()) {
+          if (group.size < cap) break
+          group.delete(oldest)
+          evicted.push(oldest)
+        }
+      }
+      group.set(member, clock.now() + ttlMs)
+      keep(name, group)
+      return { joined: true, evicted }
+    },
+    async leave(name, member) {
+      checkRecord(name, '', member)
+      const group = membersOf(name)
+      group.delete(member)
+      keep(name, group)
+    },
+    async members(name) {
+      checkRecord(name)
+      return [...membersOf(name).keys()]
+    },
+  }
+}
+
+const sizeOf = (key: string, value: string) => (key.length + value.length) * 2
