@@ -27,7 +27,7 @@ beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'sluice-editor-'))
   control = createFakeControl()
   server = createControlServer({
-    control, definitions, notYet: ['exec'],
+    control, definitions, notYet: [{ type: 'exec', never: true }],
     options: {
       host: '127.0.0.1', port: 0, dataDir, gatewayUrls: () => ['http://127.0.0.1:9'], sessionMs: 600_000,
       clientOf: (request) => String(request.headers['x-forwarded-for'] ?? request.socket.remoteAddress),

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { SecureContextOptions } from 'node:tls'
 import type { Control } from '../control/contract.ts'
 import type { NodeDefinition } from '../runtime/core/node.ts'
-import { createPortal, type SampleApi } from '../portal/portal.ts'
+import { createPortal, type AbsentNode, type SampleApi } from '../portal/portal.ts'
 import { defaultSessionMs } from '../portal/web/session.ts'
 import { createEditorFront } from './front.ts'
 import { guardUpgrade } from './guard-upgrade.ts'
@@ -17,7 +17,7 @@ export interface ControlServerOptions {
   readonly control: Control
   readonly definitions: readonly NodeDefinition[]
   /** Node-RED core types that cannot be deployed yet; the docs name them. */
-  readonly notYet?: readonly string[]
+  readonly notYet?: readonly AbsentNode[]
   readonly options: {
     readonly host: string
     /** 0 picks a free one. */

@@ -13,7 +13,7 @@ let base: string
 beforeAll(async () => {
   control = createFakeControl()
   portal = createPortal({
-    control, definitions: [], notYet: ['exec'], secure: false, sessionMs: 3_600_000, clientOf: (request) => String(request.headers['x-client'] ?? 'peer'), editorPath: '/editor/', gatewayUrls: () => ['http://127.0.0.1:9/'],
+    control, definitions: [], notYet: [{ type: 'exec', never: true }, { type: 'rbe', name: 'filter' }], secure: false, sessionMs: 3_600_000, clientOf: (request) => String(request.headers['x-client'] ?? 'peer'), editorPath: '/editor/', gatewayUrls: () => ['http://127.0.0.1:9/'],
     samples: [{ title: { en: 'Today', 'zh-TW': '今日' }, path: "/today?x='1" }],
   })
   server = createServer((request, response) => void portal.handle(request, response))
@@ -159,6 +159,13 @@ test('the command line deploys, merges, checks and rolls back with a token, and 
   const none = await call('/api/v1/releases')
   expect([none.status, await none.json()]).toEqual([401, expect.objectContaining({ code: 'auth.required' })])
   expect((await call('/api/v1/deploy', { headers: { authorization: `Bearer ${token}` } })).headers.get('allow')).toBe('POST')
+})
+
+test('the list of documents tells nodes that are not available yet from those that are refused for good', async () => {
+  const list = await page('/docs', await signIn('vera'))
+  const [, missing = '', refused = ''] = /not available yet<\/h2>([\s\S]*)refused for good<\/h2>([\s\S]*)/.exec(list) ?? []
+  expect([missing.includes('<li>filter</li>'), missing.includes('exec')]).toEqual([true, false])
+  expect([refused.includes('<li>exec</li>'), refused.includes('filter')]).toEqual([true, false])
 })
 
 test('guides and node pages are read in the reader’s language; every link on the list of documents leads to a page', async () => {

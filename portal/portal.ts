@@ -27,10 +27,18 @@ export interface SampleApi {
   readonly method?: string
 }
 
+/** A node of Node-RED's core that does not run here: not yet, or never. */
+export interface AbsentNode {
+  readonly type: string
+  /** What a person calls it; the type if left out. */
+  readonly name?: string
+  readonly never?: boolean
+}
+
 export interface PortalOptions {
   readonly control: Control
   readonly definitions: readonly NodeDefinition[]
-  readonly notYet: readonly string[]
+  readonly notYet: readonly AbsentNode[]
   readonly secure: boolean
   /** How long a sign-in lasts, ms. */
   readonly sessionMs: number

@@ -108,6 +108,8 @@ export const texts = {
   nodePages: { en: 'Nodes', 'zh-TW': '節點' },
   guides: { en: 'Guides', 'zh-TW': '指南' },
   notYet: { en: 'Node-RED nodes that are not available yet', 'zh-TW': '尚未提供的 Node-RED 節點' },
+  refusedNodes: { en: 'Node-RED nodes that are refused for good', 'zh-TW': '永久拒絕的 Node-RED 節點' },
+  refusedNodesWhy: { en: 'They reach the machine’s files, processes or raw network.', 'zh-TW': '它們會接觸本機的檔案、行程或原始網路。' },
   references: { en: 'Reference', 'zh-TW': '參考資料' },
   decisions: { en: 'Design decisions', 'zh-TW': '設計決策' },
   docsEnglish: { en: '', 'zh-TW': '本頁為英文。' },

@@ -19,6 +19,9 @@ const folders = ['', 'guides', 'nodes', 'decisions'] as const
 
 /** The project's own documents, read where they lie; in the reader's language where they are translated. */
 export function docsRoutes({ definitions, notYet }: PortalOptions): PageRoute[] {
+  const missing = notYet.filter((one) => !one.never)
+  const refused = notYet.filter((one) => one.never)
+  const toNames = (nodes: PortalOptions['notYet']) => html`<ul class="columns">${nodes.map(({ type, name }) => html`<li>${name ?? type}</li>`)}</ul>`
   return [
     { method: 'GET', path: '/docs', access: 'viewer', handle: showList },
     { method: 'GET', path: '/docs/:page', access: 'viewer', handle: (exchange, { page }) => showPage(exchange, '', page!) },
@@ -36,7 +39,8 @@ export function docsRoutes({ definitions, notYet }: PortalOptions): PageRoute[] 
 <h2>${t('guides')}</h2><ul>${await toLinks('guides', guides)}</ul>
 <h2>${t('references')}</h2><ul>${await toLinks('', references)}<li><a href="/docs/decisions/README">${t('decisions')}</a></li></ul>
 <h2>${t('nodePages')}</h2><ul class="plain">${await Promise.all(nodes.map(async (page) => html`<li><a href="/docs/nodes/${page}">${await titleOf('nodes', page, language)}</a> <span class="soft">${summaryOf(page)}</span></li>`))}</ul>
-${notYet.length > 0 && html`<h2>${t('notYet')}</h2><ul class="columns">${notYet.map((type) => html`<li>${type}</li>`)}</ul>`}`
+${missing.length > 0 && html`<h2>${t('notYet')}</h2>${toNames(missing)}`}
+${refused.length > 0 && html`<h2>${t('refusedNodes')}</h2><p>${t('refusedNodesWhy')}</p>${toNames(refused)}`}`
     sendHtml(exchange.response, 200, layout(exchange, { title: t('docs'), section: 'docs', body }))
   }
 }

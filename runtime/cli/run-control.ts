@@ -56,7 +56,7 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
   const server = createControlServer({
     control,
     definitions,
-    notYet: notYet.map((one) => one.type),
+    notYet,
     options: {
       host: settings.host,
       port: settings.controlPort,
