@@ -25,6 +25,8 @@ export interface Analysis {
   /** Whatever it does before it ends stays inside: it names no context and nothing global. */
   readonly unnoticed: boolean
   readonly narrow: Narrow | undefined
+  /** Message in, message out: it names nothing that has to know which call runs (`node`, `console`, contexts). */
+  readonly plain: boolean
 }
 
 export interface Tree {
@@ -99,6 +101,7 @@ export function analyse(code: string): Analysis {
   let named = false
   let closes = false
   let unnoticed = true
+  let speaks = false
 
   const visit = (node: Tree, path: readonly Tree[]): void => {
     const parent = path.at(-1)
@@ -138,6 +141,7 @@ export function analyse(code: string): Analysis {
         if (timerNames.has(name)) timers = true
         if (outward.has(name) && !isKey(node, parent)) unnoticed = false
         if (hiding.has(name)) wide = true
+        if ((name === 'node' || name === 'console') && !isKey(node, parent)) speaks = true
         if (name === 'run' || name === 'globalThis' || name === 'eval') named = true
         if (name === 'node' && !isKey(node, parent)) lookAtNode(node, parent)
         if (name === 'msg' && !isKey(node, parent)) lookAtMessage(node, path)
@@ -205,7 +209,7 @@ export function analyse(code: string): Analysis {
 
   visit(tree, [])
   const narrow = wide ? undefined : { seen: [...seen], labels: toLabels(seen), writes: [...writes] }
-  return { async: isAsync, sendsLater: isAsync && (sends || timers), careful, named, closes, unnoticed, narrow }
+  return { async: isAsync, sendsLater: isAsync && (sends || timers), careful, named, closes, unnoticed, narrow, plain: !isAsync && !speaks && !named && unnoticed && narrow !== undefined }
 }
 
 /** Names as JSON keys, so that no call has to quote them. */

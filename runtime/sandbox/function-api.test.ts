@@ -3,6 +3,8 @@ import { fakeRun } from '../../test/kit/fake-run.ts'
 import { Body, resolve } from '../core/body.ts'
 import { response } from '../core/message.ts'
 import type { SentTo } from '../core/step.ts'
+import type { Fault } from '../core/fault.ts'
+import type { Message } from '../core/message.ts'
 import { faultOf, openBench } from './test-bench.ts'
 
 describe('what a function returns and sends', () => {
@@ -61,6 +63,44 @@ describe('what a function returns and sends', () => {
     expect(message.payload).toBe(body)
     expect(message['topic']).toBe('yes')
     expect(body.parsed).toBe(false)
+  })
+
+  it('a function answers the same on the serving thread, where many contexts share the code around it, as beside it', async () => {
+    const bench = openBench()
+    const codes = [
+      'return msg', 'return null', 'return', 'return [msg]', 'return [[msg, { payload: 1 }]]', 'return { payload: { a: [1, msg.topic] } }',
+      'msg.topic = msg.topic + "!"\nreturn msg', 'msg.payload = msg.topic\nreturn msg', 'msg.payload = null\nreturn msg', 'msg.payload = undefined\nreturn msg',
+      'delete msg.topic\nreturn msg', 'delete msg.payload\nreturn msg', 'msg.count++\nreturn msg', 'msg.made = { at: new Date(0), big: 1n }\nreturn msg',
+      'msg.payload = { a: NaN, b: -0, c: [undefined] }\nreturn msg', 'msg.list.push(msg.count)\nreturn msg', 'msg.topic = "same"\nmsg.payload = { topic: msg.topic }\nreturn msg',
+      'msg.payload = Buffer.from(msg.topic)\nreturn msg', 'if (msg.count > 1) throw new Error("too many")\nreturn msg', 'msg.payload = { get x() { return 1 } }\nreturn msg',
+      'msg.payload = { toJSON() { return 5 } }\nreturn msg', 'return { ...msg, payload: msg.count }', 'msg.payload = msg.req.method\nreturn msg', 'msg.payload.deep = 1\nreturn msg', 'null.x\nreturn msg',
+    ]
+    for (const code of codes) {
+      const beside = await bench.script(code)
+      const serving = await bench.script(code)
+      const message = () => ({ topic: 'same', count: 2, list: [1], payload: { a: 1 }, req: { method: 'GET' } }) as Message
+      const outcome = (call: Promise<unknown>) => call.then((sent) => ({ sent }), (thrown: Fault) => ({ code: thrown.code, message: thrown.message }))
+      for (let i = 0; i < 40; i++) await outcome(serving.call({ topic: '', count: 0, list: [], payload: {}, req: { method: 'GET' } } as Message))
+      expect(await outcome(serving.call(message())), code).toEqual(await outcome(beside.call(message())))
+    }
+  })
+
+  it('no object of the context that runs a batch reaches a function, whatever it does with what it is given', async () => {
+    const bench = openBench()
+    // What a stack shows of the frames below, also from a getter that is read while the answer is written.
+    const fn = await bench.script(`
+      const kept = (Array.prototype.kept ??= [])
+      Error.prepareStackTrace = (_, sites) => { for (const site of sites) kept.push(site.getThis(), site.getFunction()); return '' }
+      const look = () => String(new Error('x').stack).length
+      look()
+      const foreign = kept.filter((one) => one !== null && (typeof one === 'object' || typeof one === 'function') && !(one instanceof Object))
+      const all = kept.length
+      msg.payload = { foreign: foreign.length, all, get later() { return look() } }
+      return msg`)
+    await fn.warm({ payload: 1 })
+    const answer = (await fn.payload({ payload: 1 })) as { foreign: number; all: number }
+    expect(answer.all).toBeGreaterThan(0)
+    expect(answer.foreign).toBe(0)
   })
 
   it('a field that the code only assigns need not go in, and stays as it was where it is not assigned', async () => {

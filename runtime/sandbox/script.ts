@@ -85,6 +85,7 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
     outputs: script.outputs,
     async: evented,
     narrow: analysis.narrow,
+    plain: analysis.plain && !evented && finalize === undefined,
   })
 
   const hostCalls = {

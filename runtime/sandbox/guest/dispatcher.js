@@ -4,18 +4,114 @@
  * In: `slot,call,length;text` after one another, a `!` before a call that might kill the isolate and must not
  * begin twice, so that what has finished is handed over first and the host knows who began last.
  * Out: `length;text` after one another; then the caller asks `take` how far it came.
+ *
+ * Plain functions (message in, message out) are run from here, so that the code around them is one for all contexts
+ * and stays in the processor's caches. Nothing of this context may ever reach theirs, neither a function nor an object
+ * nor an error: whatever their code is given is made by their own context (`parse`, `read`, `finish`, `failed`), and what
+ * goes wrong here, outside their code, is answered here.
  */
 (function (handOver) {
+  'use strict'
   const now = Date.now
+  const { stringify } = JSON
+  const { getPrototypeOf, hasOwn } = Object
+  const { isArray } = Array
+  const deepest = 400
   const functions = []
+  const plain = []
   let out = ''
   let begun = 0
+
+  /** As in codec.js, for values of another context. */
+  function isJson(value, prototype, depth) {
+    switch (typeof value) {
+      case 'string':
+      case 'boolean':
+        return true
+      case 'number':
+        return value - value === 0 && (value !== 0 || 1 / value > 0)
+      case 'object':
+        break
+      default:
+        return false
+    }
+    if (value === null) return true
+    if (depth > deepest) return false
+    if (isArray(value)) {
+      for (let i = 0; i < value.length; i++) if (!isJson(value[i], prototype, depth + 1)) return false
+      return true
+    }
+    const its = getPrototypeOf(value)
+    if (its !== prototype && its !== null) return false
+    for (const key in value) if (!isJson(value[key], prototype, depth + 1) || key === '__proto__') return false
+    return true
+  }
+
+  /** What a plain function answers with, in the forms of frames.ts. */
+  function runPlain(f, text) {
+    // Called as plain functions: `this` of a method call would be an object of this context, and stacks show it.
+    const { fn, parse, read, finish, failed, writes, cameIn } = f
+    const json = text.startsWith('J0') ? text.slice(2) : undefined
+    let message
+    let answer
+    let before
+    try {
+      message = json === undefined ? read(text) : parse(json)
+      for (let i = 0; i < writes.length; i++) if (cameIn[i]) (before ??= [])[i] = message[writes[i]]
+      answer = fn(message, undefined)
+    } catch (error) {
+      return failed(error)
+    }
+    if (answer === null || answer === undefined) return 'N'
+    if (answer !== message) return finish(message, answer)
+    try {
+      const same = writeSame(f, message, before)
+      if (same !== undefined) return same
+    } catch {}
+    return finish(message, answer)
+  }
+
+  /** The same message with at most its payload changed; `undefined` for whatever else, which its own context writes. */
+  function writeSame({ writes, cameIn, prototype }, message, before) {
+    let payload
+    for (let i = 0; i < writes.length; i++) {
+      const key = writes[i]
+      if (!hasOwn(message, key)) {
+        if (cameIn[i]) return undefined
+        continue
+      }
+      const value = message[key]
+      if (cameIn[i] && typeof value !== 'object' && value === before[i]) continue
+      if (key !== 'payload' || value === undefined || !isJson(value, prototype, 0)) return undefined
+      payload = value
+    }
+    return payload === undefined ? 'Sk' : 'Sp' + stringify(payload)
+  }
+
+  function call(slot, id, text) {
+    const f = plain[slot]
+    if (f !== undefined) return runPlain(f, text)
+    const enter = functions[slot]
+    return enter('c', text, id)
+  }
+
   return {
-    register(slot, fn) {
-      functions[slot] = fn
+    register(slot, enter) {
+      functions[slot] = enter
+      const given = enter('d')
+      if (given === undefined) return
+      const { fn, read, parse, prototype, finish, failed } = given
+      const writes = []
+      const cameIn = []
+      for (let i = 0; i < given.writes.length; i++) {
+        writes[i] = given.writes[i]
+        cameIn[i] = given.cameIn[i]
+      }
+      plain[slot] = { fn, read, parse, prototype, finish, failed, writes, cameIn }
     },
     forget(slot) {
       functions[slot] = undefined
+      plain[slot] = undefined
     },
     run(text, openMs) {
       const until = now() + openMs
@@ -30,7 +126,8 @@
         const second = text.indexOf(',', comma + 1)
         const colon = text.indexOf(';', second + 1)
         const end = colon + 1 + +text.slice(second + 1, colon)
-        const fn = functions[+text.slice(at, comma)]
+        const slot = +text.slice(at, comma)
+        const id = +text.slice(comma + 1, second)
         const input = text.slice(colon + 1, end)
         if (careful) {
           handOver(begun, out)
@@ -40,7 +137,7 @@
         at = end
         let result
         try {
-          result = fn('c', input, +text.slice(comma + 1, second))
+          result = call(slot, id, input)
         } catch {}
         if (typeof result !== 'string') result = 'E{"message":"The script used up its stack."}'
         out += result.length + ';' + result

@@ -7,6 +7,7 @@
 const { parse, stringify } = JSON
 const { create, defineProperty, freeze, keys: keysOf } = Object
 const { isArray } = Array
+const objectPrototype = Object.prototype
 const charCode = Function.prototype.call.bind(String.prototype.charCodeAt)
 const slice = Function.prototype.call.bind(String.prototype.slice)
 const indexOf = Function.prototype.call.bind(String.prototype.indexOf)
@@ -162,7 +163,7 @@ return function setup(hostCall, tell, fn, start, stop, metaText) {
       const value = message[key]
       if (key === 'req' && value === reqNow()) continue
       if (key === 'res' && value === responseMark) continue
-      if (cameIn[i] && typeof value !== 'object' && value === call.before[i]) continue
+      if (cameIn[i] && call.before !== undefined && typeof value !== 'object' && value === call.before[i]) continue
       json = json && isJson(value)
       if (key === 'payload') {
         payload = value
@@ -498,8 +499,33 @@ return function setup(hostCall, tell, fn, start, stop, metaText) {
     return ''
   }
 
+  /** What the dispatcher needs to run plain functions by itself: see there. Only values of this context. */
+  const forDispatcher = () => ({
+    fn,
+    read: readMessage,
+    parse,
+    prototype: objectPrototype,
+    writes,
+    cameIn,
+    finish(message, answer) {
+      const call = (current = newCall(0, message))
+      call.before = undefined // taken now they would be the values after
+      try {
+        sendAll(call, answer)
+        return result(call)
+      } catch (error) {
+        return failure(error, call)
+      } finally {
+        current = undefined
+      }
+    },
+    failed: (error) => failure(error),
+  })
+
   return function enter(op, a, b) {
     switch (op) {
+      case 'd':
+        return meta.plain ? forDispatcher() : undefined
       case 'c':
         return callSync(a, b)
       case 'a':
