@@ -149,4 +149,6 @@ export interface Gateways {
 export type ControlEvent =
   | { readonly kind: 'release'; readonly release: number; readonly rev: string; readonly user: string }
   | { readonly kind: 'gateway'; readonly gateway: GatewayInfo }
+  /** Every session of a user has ended: disabled, or given another password. */
+  | { readonly kind: 'sessions'; readonly user: string }
   | (GatewayEvent & { readonly gateway: string })

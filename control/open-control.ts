@@ -129,7 +129,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
     }
 
     return {
-      users: createUsers({ store, audit, clock, log, first, cost: passwordCost }),
+      users: createUsers({ store, audit, clock, log, first, cost: passwordCost, sessionsEnded: (user) => emit({ kind: 'sessions', user }) }),
       flows: releases.flows,
       releases: releases.releases,
       gateways: {

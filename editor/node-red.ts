@@ -62,6 +62,6 @@ export interface CommsClient {
   readonly session: string
   readonly user?: EditorUser
   readonly stack: unknown[]
-  readonly ws: { readonly bufferedAmount: number; close(): void }
+  readonly ws: { readonly bufferedAmount: number; send(text: string): void; close(): void }
   send(topic: string, data: unknown): void
 }

@@ -205,6 +205,29 @@ test('a disabled user’s token stops working at once', async () => {
   await control.users.setDisabled('vera', false, 'admin')
 })
 
+test('an open editor hears at once that its session has ended, and asks to sign in; nobody else’s does', async () => {
+  const open = async (name: string) => {
+    const socket = new WebSocket(`${base.replace('http', 'ws')}editor/comms`, { headers: { origin: base.slice(0, -1), cookie: await cookieOf(name) } })
+    const seen: string[] = []
+    socket.on('message', (data) => seen.push(String(data)))
+    await new Promise((resolve) => socket.once('open', resolve))
+    socket.send(JSON.stringify({ subscribe: '#' }))
+    await expect.poll(() => seen.length).toBeGreaterThan(0)
+    return { socket, seen }
+  }
+  const [vera, eve] = [await open('vera'), await open('eve')]
+  const closed = new Promise((resolve) => vera.socket.once('close', resolve))
+  await control.users.setDisabled('vera', true, 'admin')
+  await closed
+  expect(vera.seen.at(-1)).toBe('{"auth":"fail"}')
+  expect(eve.socket.readyState).toBe(WebSocket.OPEN)
+  await control.users.setDisabled('vera', false, 'admin')
+  const signedOut = new Promise((resolve) => eve.socket.once('close', resolve))
+  await control.users.resetPassword('eve', 'admin', 'open sesame')
+  await signedOut
+  expect(eve.seen.at(-1)).toBe('{"auth":"fail"}')
+})
+
 test('statuses, debug lines and the right revision reach a signed-in editor; a foreign origin does not get in', async () => {
   const url = `${base.replace('http', 'ws')}editor/comms`
   const refused = new WebSocket(url, { headers: { origin: 'http://evil.example', cookie: await cookieOf('eve') } })

@@ -55,6 +55,18 @@ test('a password from the settings wins at every start and ends the sessions of 
   expect(await control.users.authenticate('admin', 'another password', '::1')).toBeUndefined()
 })
 
+test('whoever listens hears whose sessions have ended', async () => {
+  await control.users.create({ name: 'Vera', role: 'viewer' }, 'admin')
+  const ended: string[] = []
+  control.on((event) => void (event.kind === 'sessions' && ended.push(event.user)))
+  await control.users.setRole('vera', 'editor', 'admin')
+  await control.users.setDisabled('Vera', true, 'admin')
+  await control.users.setDisabled('vera', false, 'admin')
+  expect(ended).toEqual(['vera'])
+  await control.users.resetPassword('vera', 'admin')
+  expect(ended).toEqual(['vera', 'vera'])
+})
+
 test('a lost password is reset on the folder, not while control has it', async () => {
   await expect(resetAdminPassword(dataDir)).rejects.toMatchObject({ code: 'store.locked' })
   await control.close()

@@ -17,6 +17,8 @@ export interface UsersParts {
   readonly log: Log
   readonly first: FirstPassword
   readonly cost: PasswordCost
+  /** Told when every session of a user has ended. */
+  readonly sessionsEnded?: (user: string) => void
 }
 
 const shortestPassword = 8
@@ -25,7 +27,7 @@ const longestPassword = 1024
 const hashesAtOnce = 2
 const hashesWaiting = 100
 
-export function createUsers({ store, audit, clock, log, first, cost }: UsersParts): Users {
+export function createUsers({ store, audit, clock, log, first, cost, sessionsEnded = () => {} }: UsersParts): Users {
   const throttle = createThrottle(clock)
   const hashing = createSerial(hashesAtOnce, hashesWaiting)
   const changing = createSerial(1)
@@ -48,12 +50,14 @@ export function createUsers({ store, audit, clock, log, first, cost }: UsersPart
 
   async function change(name: string, by: string, action: string, set: Partial<UserRow>): Promise<User> {
     const row = { ...(await existing(name)), ...set }
+    const endsSessions = set.disabled === 1 || set.password !== undefined
     await store.transaction(async (tables) => {
       await tables.users.change(row.name, set)
-      if (set.disabled === 1 || set.password !== undefined) await tables.tokens.removeOf(row.name)
+      if (endsSessions) await tables.tokens.removeOf(row.name)
       await audit.add(by, action, { user: row.name, ...(set.role ? { role: set.role } : {}) }, tables)
     })
     if (set.password !== undefined) await first.forget(row.name)
+    if (endsSessions) sessionsEnded(row.name)
     return toUser(row)
   }
 

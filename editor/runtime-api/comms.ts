@@ -6,6 +6,9 @@ const queueLimit = 1000
 /** Bytes that may lie unsent on one browser's socket. */
 const bufferLimitBytes = 4 * 1024 * 1024
 
+/** What the stock editor answers with its sign-in dialog. */
+const sessionLost = JSON.stringify({ auth: 'fail' })
+
 /** The live connection to the editors: statuses, debug lines, and news of deployments. */
 export interface Comms {
   /** Node-RED's `runtimeAPI.comms`. */
@@ -57,6 +60,8 @@ export function createComms(control: Control, util: NodeRed['util'], tokenOf: (u
       case 'release':
         void clearStatuses(event.release)
         return publish('notification/runtime-deploy', { revision: event.rev }, true)
+      case 'sessions':
+        return void dropEnded(event.user)
       case 'gateway':
         return
     }
@@ -103,11 +108,15 @@ export function createComms(control: Control, util: NodeRed['util'], tokenOf: (u
   const recheck = setInterval(() => void dropEnded(), 10_000)
   recheck.unref()
 
-  async function dropEnded(): Promise<void> {
+  /** Ends connections whose session has ended; only those of one user when it is named. */
+  async function dropEnded(name?: string): Promise<void> {
     for (const client of clients) {
+      if (name !== undefined && client.user?.username !== name) continue
       const token = client.user && tokenOf(client.user)
       const user = token ? await control.users.verifyToken(token).catch(() => undefined) : undefined
-      if (!user) client.ws.close()
+      if (user) continue
+      client.ws.send(sessionLost)
+      client.ws.close()
     }
   }
 

@@ -37,6 +37,7 @@ export function createFakeControl(): FakeControl {
   }
   const endSessions = (name: string) => {
     for (const [token, owner] of tokens) if (owner === name) tokens.delete(token)
+    control.emit({ kind: 'sessions', user: name })
   }
   const change = (name: string, fields: Partial<User>) => {
     const { user, password } = need(name)
@@ -86,7 +87,7 @@ export function createFakeControl(): FakeControl {
       setRole: async (name, role) => change(name, { role }),
       async setDisabled(name, disabled) {
         const user = change(name, { disabled })
-        endSessions(name)
+        if (disabled) endSessions(name)
         return user
       },
       async resetPassword(name, _by, password = secret()) {
