@@ -1,8 +1,11 @@
 import type { NodeDefinition } from '../runtime/core/node.ts'
+import { accessControl } from './access-control/access-control.ts'
+import { auth } from './auth/auth.ts'
 import { catchNode } from './catch/catch.ts'
 import { change } from './change/change.ts'
 import { comment } from './comment/comment.ts'
 import { complete } from './complete/complete.ts'
+import { concurrencyLimit } from './concurrency-limit/concurrency-limit.ts'
 import { csv } from './csv/csv.ts'
 import { debug } from './debug/debug.ts'
 import { delay } from './delay/delay.ts'
@@ -11,6 +14,7 @@ import { globalConfig } from './global-config/global-config.ts'
 import { httpIn } from './http-in/http-in.ts'
 import { httpRequest } from './http-request/http-request.ts'
 import { httpResponse } from './http-response/http-response.ts'
+import { idempotency } from './idempotency/idempotency.ts'
 import { inject } from './inject/inject.ts'
 import { join } from './join/join.ts'
 import { json } from './json/json.ts'
@@ -18,10 +22,13 @@ import { junction } from './junction/junction.ts'
 import { linkCall } from './link-call/link-call.ts'
 import { linkIn } from './link-in/link-in.ts'
 import { linkOut } from './link-out/link-out.ts'
+import { quota } from './quota/quota.ts'
 import { range } from './range/range.ts'
+import { resetQuota } from './reset-quota/reset-quota.ts'
 import { respond } from './respond/respond.ts'
 import { serviceCallout } from './service-callout/service-callout.ts'
 import { sort } from './sort/sort.ts'
+import { spikeArrest } from './spike-arrest/spike-arrest.ts'
 import { split } from './split/split.ts'
 import { status } from './status/status.ts'
 import { switchNode } from './switch/switch.ts'
@@ -40,10 +47,12 @@ export interface NotYet {
 
 /** Every node there is, sorted by type. Adding a node is adding its folder and two lines here. */
 export const definitions: readonly NodeDefinition[] = [
+  accessControl,
   catchNode,
   change,
   comment,
   complete,
+  concurrencyLimit,
   csv,
   debug,
   delay,
@@ -52,6 +61,7 @@ export const definitions: readonly NodeDefinition[] = [
   httpIn,
   httpRequest,
   httpResponse,
+  idempotency,
   inject,
   join,
   json,
@@ -59,10 +69,13 @@ export const definitions: readonly NodeDefinition[] = [
   linkCall,
   linkIn,
   linkOut,
+  quota,
   range,
+  resetQuota,
   respond,
   serviceCallout,
   sort,
+  spikeArrest,
   split,
   status,
   switchNode,

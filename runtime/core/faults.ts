@@ -69,6 +69,56 @@ export const faults = {
   'state.unavailable': { status: 503, title: 'Shared state unavailable', text: (f) => `What gateways remember together cannot be reached: ${f.reason}.` },
   'state.too_large': { status: 500, title: 'Too large to be remembered', text: (f) => `The ${f.what} has ${f.bytes} bytes; at most ${f.limitBytes} are kept.` },
 
+  // idem: transactions that happen once
+  'idem.missing': { status: 400, title: 'Idempotency key missing', text: (f) => `This request needs ${f.what ?? 'an idempotency key'}, so that it can be repeated without being done twice.` },
+  'idem.invalid': { status: 400, title: 'Idempotency key not valid', text: (f) => `The header ${f.header} holds no idempotency key: ${f.reason}.` },
+  'idem.conflict': { status: 409, title: 'Already being done', text: () => 'A request with this idempotency key is being done. Ask again in a moment for its answer.' },
+  'idem.mismatch': { status: 422, title: 'Idempotency key used for something else', text: () => 'This idempotency key was used for a different request. A new request needs a key of its own.' },
+  'idem.not_kept': { status: 409, title: 'Already done', text: () => 'The request with this idempotency key was done; its answer was too large to be kept and cannot be given again.' },
+
+  // session: state of a caller between requests
+  'session.none': { status: 401, title: 'No session', text: () => 'There is no such session. Begin one first.' },
+  'session.expired': { status: 401, title: 'Session expired', text: () => 'The session has expired. Begin a new one.' },
+  'session.limit': { status: 409, title: 'Too many sessions', text: (f) => `This client has ${f.limit} sessions already. End one first.` },
+  'session.data_too_large': { status: 413, title: 'Session data too large', text: (f) => `The data for the session has ${f.bytes} bytes; a session keeps at most ${f.limitBytes}.` },
+
+  // limits: how much may be called, and from where
+  'quota.exceeded': { status: 429, title: 'Quota used up', text: (f) => `The limit of ${f.limit} calls${f.window ? ` per ${f.window}` : ''} is used up.${f.retryAfter ? ` Try again in ${f.retryAfter} s.` : ''}` },
+  'quota.unknown': { status: 500, title: 'No such quota', text: (f) => `No quota called “${f.quota}”${f.per ? ` counts per ${f.per}` : ' is live'}.` },
+  'spike.exceeded': { status: 429, title: 'Too many calls at once', text: (f) => `Calls come too fast${f.rate ? `: ${f.rate} a ${f.unit} pass` : ''}.${f.retryAfter ? ` Try again in ${f.retryAfter} s.` : ''}` },
+  'concurrency.exceeded': { status: 429, title: 'Too many calls under way', text: (f) => `${f.limit} calls are under way already. Wait for one to end.` },
+  'limit.weight': { status: 500, title: 'Weight not valid', text: (f) => `The weight of a call must be a whole number from ${f.least}, but is ${f.is}.` },
+  'limit.value': { status: 500, title: 'Limit not valid', text: (f) => `The limit's value must be a whole number from ${f.least}, but is ${f.is}.` },
+  'limit.no_client': { status: 500, title: 'Caller not known', text: (f) => `The limit counts per ${f.level}, but nobody has made sure who calls. Put an auth node in front of it.` },
+  'limit.no_plan': { status: 403, title: 'No plan', text: () => 'The caller has no plan, and there is no limit for callers without one.' },
+  'ip.denied': { status: 403, title: 'Address not allowed', text: (f) => `Calls from ${f.ip ?? 'this address'} are not allowed.` },
+
+  // who may call
+  'auth.missing': { status: 401, title: 'Authentication required', text: () => 'This API asks for credentials, and the request carries none that it takes.' },
+  'auth.invalid_key': { status: 401, title: 'Invalid API key', text: () => 'The API key is not valid.' },
+  'auth.invalid_login': { status: 401, title: 'Invalid user name or password', text: () => 'User name and password do not belong together.' },
+  'auth.invalid_token': { status: 401, title: 'Invalid token', text: () => 'The access token is not valid here.' },
+  'auth.expired': { status: 401, title: 'Credential expired', text: () => 'The credential has expired, or was made by a clock that is wrong.' },
+  'auth.revoked': { status: 401, title: 'Credential revoked', text: () => 'The credential was taken back.' },
+  'auth.signature': { status: 401, title: 'Invalid signature', text: () => 'The signature is missing, does not fit the request, or does not cover what it must.' },
+  'auth.replayed': { status: 401, title: 'Request was sent before', text: () => 'A request with this nonce was taken before. Sign each request anew.' },
+  'auth.certificate': { status: 401, title: 'Unknown client certificate', text: () => 'No client is known by this certificate.' },
+  'auth.unknown_client': { status: 403, title: 'Unknown client', text: () => 'The token is valid, but its client is not registered here.' },
+  'auth.scope': { status: 403, title: 'Scope missing', text: (f) => `The token lacks the scope ${(f.missing as readonly string[] | undefined)?.join(', ') ?? 'that this API asks for'}.` },
+  'auth.clearance': { status: 403, title: 'Clearance missing', text: () => 'The client does not have the clearance that this API asks for.' },
+  'auth.not_subscribed': { status: 403, title: 'Not subscribed', text: () => 'The application has no subscription to this API.' },
+  'auth.subscription_inactive': { status: 403, title: 'Subscription not active', text: () => 'The subscription to this API is not approved, or was suspended.' },
+  'auth.too_many_attempts': { status: 429, title: 'Too many failed sign-ins', text: () => 'Too many sign-ins from this address have failed. Try again later.' },
+  'auth.unavailable': { status: 503, title: 'Credentials cannot be checked', text: (f) => `Credentials cannot be checked at the moment${f.reason === undefined ? '' : `: ${f.reason}`}.` },
+  'client.disabled': { status: 403, title: 'Application disabled', text: () => 'The application is switched off.' },
+  'client.rules': { status: 403, title: 'Client rules unreadable', text: () => 'The rules of this client cannot be read; an operator has to correct its record.' },
+  'plan.not_yet_valid': { status: 403, title: 'Not valid yet', text: () => 'The client may not call yet.' },
+  'plan.expired': { status: 403, title: 'No longer valid', text: () => 'The time in which the client may call is over.' },
+  'plan.hours': { status: 403, title: 'Outside service hours', text: () => 'The client may not call at this time. Retry-After says when it may.' },
+  'api.not_published': { status: 404, title: 'API not published', text: () => 'This API is not published.' },
+  'api.blocked': { status: 503, title: 'API blocked', text: () => 'This API is blocked at the moment.' },
+  'api.retired': { status: 410, title: 'API retired', text: () => 'This API was retired.' },
+
   // store and configuration
   'store.unavailable': { status: 503, title: 'Store unavailable', text: (f) => `The store is not available: ${f.reason}.` },
   'config.invalid': { status: 500, title: 'Invalid configuration', text: (f) => String(f.message ?? 'The configuration is invalid.') },
