@@ -15,6 +15,8 @@ export class Fault extends Error {
   readonly facts: FaultFacts
   /** Where it happened; filled in by the engine when a step throws. */
   at?: { readonly flow: string; readonly node: string; readonly type?: string; readonly name?: string }
+  /** What Catch nodes are given in place of the message that entered the node, when that one holds what they must not see. */
+  shown?: Readonly<Record<string, unknown>>
   /** Extra reply headers, such as Allow or Retry-After. */
   readonly headers?: Readonly<Record<string, string>>
 

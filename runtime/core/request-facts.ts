@@ -25,8 +25,10 @@ export interface RequestFacts {
   readonly ip: string
   /** Files of a multipart body, as Node-RED gives them. */
   readonly files?: readonly UploadedFile[]
-  /** Subject and fingerprint of the client certificate that TLS verified. */
-  readonly clientCertificate?: { readonly subject: string; readonly fingerprint256: string }
+  /** Subject, fingerprint and alternative names (`DNS:client.example`) of the client certificate that TLS verified. */
+  readonly clientCertificate?: { readonly subject: string; readonly fingerprint256: string; readonly sans?: readonly string[] }
+  /** The body as it was sent, content coding included: for who checks its digest. Not part of what scripts see. */
+  readonly wireBody?: Buffer | undefined
 }
 
 export interface UploadedFile {

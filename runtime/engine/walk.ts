@@ -289,7 +289,7 @@ function spreadFault(run: EngineRun, node: LinkedNode, message: Message, thrown:
   }
   const { source } = rescuer
   const told: Message = {
-    ...message,
+    ...(caught.shown ?? message),
     ...(message.error === undefined ? {} : { _error: message.error }),
     error: { message: caught.message, code: caught.code, status: caught.status, facts: caught.facts, source: { ...source, count: timesFailed(message, source.id) } },
   }

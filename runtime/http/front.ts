@@ -172,7 +172,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
       if (failed) return exchange.fail(failed)
       const whole = bytes as Buffer
       const wantsFiles = route.entry.upload === true && media.type === 'multipart/form-data' && route.entry.rawBody !== true
-      if (codings.length === 0 && !wantsFiles) return startWith(exchange, route, params, whole)
+      if (codings.length === 0 && !wantsFiles) return startWith(exchange, route, params, whole, whole)
       void unpack(exchange, route, params, whole, codings, limitBytes, wantsFiles)
     })
   }
@@ -180,27 +180,27 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
   async function unpack(exchange: Exchange, route: Route, params: Params, bytes: Buffer, codings: readonly string[], limitBytes: number, wantsFiles: boolean): Promise<void> {
     try {
       const plain = codings.length === 0 ? bytes : await decodeBody(bytes, codings, limitBytes)
-      if (!wantsFiles) return startWith(exchange, route, params, plain)
+      if (!wantsFiles) return startWith(exchange, route, params, plain, bytes)
       const { fields, files } = await parseMultipart(plain, exchange.arrival.headers['content-type'] as string)
-      start(exchange, route, params, fields, files)
+      start(exchange, route, params, fields, files, bytes)
     } catch (error) {
       exchange.fail(toFault(error))
     }
   }
 
-  function startWith(exchange: Exchange, route: Route, params: Params, bytes: Buffer): void {
+  function startWith(exchange: Exchange, route: Route, params: Params, bytes: Buffer, wireBody: Buffer): void {
     const type = exchange.arrival.headers['content-type']
     try {
-      start(exchange, route, params, toPayload(bytes, toMediaType(type), type, route.entry.rawBody === true), undefined)
+      start(exchange, route, params, toPayload(bytes, toMediaType(type), type, route.entry.rawBody === true), undefined, wireBody)
     } catch (error) {
       exchange.fail(toFault(error))
     }
   }
 
   /** `payload` undefined: the query is the payload. */
-  function start(exchange: Exchange, route: Route, params: Params, payload: unknown, files: readonly UploadedFile[] | undefined): void {
+  function start(exchange: Exchange, route: Route, params: Params, payload: unknown, files: readonly UploadedFile[] | undefined, wireBody?: Buffer): void {
     if (exchange.done) return
-    const req = new HttpRequest(exchange.arrival, route.entry.path, params, files)
+    const req = new HttpRequest(exchange.arrival, route.entry.path, params, files, wireBody)
     exchange.run(req, { _msgid: ids.message(), req, res: response, payload: payload === undefined ? req.query : payload })
   }
 
@@ -218,7 +218,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     if (believes && headers['x-forwarded-host'] !== undefined && trusts(remoteAddress)) name = String(headers['x-forwarded-host']).split(',')[0]?.trim() ?? name
     const mark = url.indexOf('?')
     const path = mark === -1 ? url : url.slice(0, mark)
-    return { method, url, queryAt: mark + 1, path, headers, host: name, remoteAddress, secure: isSecure, trusts, certificate: tls?.certificate(raw) }
+    return { method, url, queryAt: mark + 1, path, headers, host: name, remoteAddress, secure: isSecure, trusts, certificate: tls?.certificate(raw, hostnameOf(name)) }
   }
 
   function idOf(raw: IncomingMessage, arrival: Arrival): string {

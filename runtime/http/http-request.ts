@@ -33,14 +33,16 @@ export class HttpRequest implements RequestFacts {
   readonly #route: string
   readonly #params: Params
   readonly #files: readonly UploadedFile[] | undefined
+  readonly #wireBody: Buffer | undefined
   #query: Readonly<Record<string, unknown>> | undefined
   #cookies: Readonly<Record<string, string>> | undefined
 
-  constructor(arrival: Arrival, route: string, params: Params, files: readonly UploadedFile[] | undefined) {
+  constructor(arrival: Arrival, route: string, params: Params, files: readonly UploadedFile[] | undefined, wireBody?: Buffer) {
     this.#arrival = arrival
     this.#route = route
     this.#params = params
     this.#files = files
+    this.#wireBody = wireBody
     Object.freeze(this)
   }
 
@@ -94,6 +96,9 @@ export class HttpRequest implements RequestFacts {
   }
   get clientCertificate(): Certificate | undefined {
     return this.#arrival.certificate
+  }
+  get wireBody(): Buffer | undefined {
+    return this.#wireBody
   }
 
   /** Everything, as a plain object: for a guest that needs the whole of it and for the debug sidebar. */

@@ -50,7 +50,8 @@ export interface Tls {
   set(options: TlsOptions): void
   /** What stops a request for lack of a client certificate, if anything does. */
   refuse(raw: IncomingMessage, hostname: string): Fault | undefined
-  certificate(raw: IncomingMessage): RequestFacts['clientCertificate']
+  /** The certificate that the client showed to this host, or to one with the same authorities. */
+  certificate(raw: IncomingMessage, hostname: string): RequestFacts['clientCertificate']
 }
 
 /** @throws Error when a certificate or key cannot be loaded, with the host's name */
@@ -98,10 +99,12 @@ export function createTls(options: TlsOptions): Tls {
       if (byName(socket.servername || '') !== host) return fault('request.misdirected', { host: hostname })
       return socket.authorized ? undefined : fault('tls.client_certificate', { host: hostname })
     },
-    certificate(raw) {
+    certificate(raw, hostname) {
       if (!loaded.asks) return undefined
       const socket = tlsSocketOf(raw)
       if (!socket.authorized) return undefined
+      // As above: what another host's authorities vouch for is nothing here.
+      if (byName(socket.servername || '') !== byName(hostname)) return undefined
       if (!certificates.has(socket)) certificates.set(socket, describe(socket))
       return certificates.get(socket)
     },
@@ -127,7 +130,16 @@ function describe(socket: TLSSocket): RequestFacts['clientCertificate'] {
   const peer = socket.getPeerCertificate()
   if (!peer?.subject) return undefined
   const subject = Object.entries(peer.subject).map(([key, value]) => `${key}=${String(value)}`)
-  return Object.freeze({ subject: subject.join(', '), fingerprint256: peer.fingerprint256 })
+  return Object.freeze({ subject: subject.join(', '), fingerprint256: peer.fingerprint256, sans: Object.freeze(parseAlternativeNames(peer.subjectaltname)) })
+}
+
+/**
+ * `DNS:a, IP Address:10.0.0.1` as a list. Node quotes a name that holds a comma, a quote or the like; no honest name
+ * does, so a quoted one stands for nobody.
+ */
+function parseAlternativeNames(text: string | undefined): string[] {
+  if (text === undefined || text.includes('"')) return []
+  return text.split(', ').map((name) => name.replace(/^IP Address:/, 'IP:'))
 }
 
 function load(options: TlsOptions): Loaded {

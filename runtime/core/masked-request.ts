@@ -1,0 +1,151 @@
+import type { Message } from './message.ts'
+import type { RequestFacts } from './request-facts.ts'
+
+/** What nobody behind a node is to see of a request. */
+export interface Mask {
+  /** Lower-case names. */
+  readonly headers: readonly string[]
+  readonly query: readonly string[]
+}
+
+/**
+ * A request without some headers and query parameters: the rest is the request's own, worked out when read.
+ * Like the request it has no property of its own, so that nothing can be changed or looked behind.
+ */
+export class MaskedRequest implements RequestFacts {
+  readonly #of: RequestFacts
+  readonly #mask: Mask
+  #headers: RequestFacts['headers'] | undefined
+  #query: RequestFacts['query'] | undefined
+  #url: string | undefined
+
+  constructor(of: RequestFacts, mask: Mask) {
+    this.#of = of
+    this.#mask = mask
+    Object.freeze(this)
+  }
+
+  get method(): string {
+    return this.#of.method
+  }
+  get url(): string {
+    return (this.#url ??= withoutParameters(this.#of.url, this.#mask.query))
+  }
+  get originalUrl(): string {
+    return this.url
+  }
+  get path(): string {
+    return this.#of.path
+  }
+  get route(): string {
+    return this.#of.route
+  }
+  get params(): RequestFacts['params'] {
+    return this.#of.params
+  }
+  get query(): RequestFacts['query'] {
+    return (this.#query ??= without(this.#of.query, this.#mask.query))
+  }
+  get headers(): RequestFacts['headers'] {
+    return (this.#headers ??= without(this.#of.headers, this.#mask.headers))
+  }
+  get cookies(): RequestFacts['cookies'] {
+    return this.#of.cookies
+  }
+  get hostname(): string {
+    return this.#of.hostname
+  }
+  get protocol(): 'http' | 'https' {
+    return this.#of.protocol
+  }
+  get secure(): boolean {
+    return this.#of.secure
+  }
+  get ip(): string {
+    return this.#of.ip
+  }
+  get files(): RequestFacts['files'] {
+    return this.#of.files
+  }
+  get clientCertificate(): RequestFacts['clientCertificate'] {
+    return this.#of.clientCertificate
+  }
+  get wireBody(): Buffer | undefined {
+    return this.#of.wireBody
+  }
+
+  /** Everything that may be seen, as a plain object. */
+  toJSON(): Record<string, unknown> {
+    const { method, url, originalUrl, path, route, query, params, headers, cookies, hostname, protocol, secure, ip, files, clientCertificate } = this
+    const plain: Record<string, unknown> = { method, url, originalUrl, path, route, query, params, headers, cookies, hostname, protocol, secure, ip }
+    if (files) plain['files'] = files
+    if (clientCertificate) plain['clientCertificate'] = clientCertificate
+    return plain
+  }
+}
+
+function without<T>(record: Readonly<Record<string, T>>, names: readonly string[]): Readonly<Record<string, T>> {
+  if (!names.some((name) => Object.hasOwn(record, name))) return record
+  const rest: Record<string, T> = { ...record }
+  for (const name of names) delete rest[name]
+  return Object.freeze(rest)
+}
+
+/** A URL without the parameters of these names, however their names are percent-encoded. */
+function withoutParameters(url: string, names: readonly string[]): string {
+  const mark = url.indexOf('?')
+  if (mark === -1 || names.length === 0) return url
+  const kept = url.slice(mark + 1).split('&').filter((part) => !names.includes(nameOf(part)))
+  return kept.length === 0 ? url.slice(0, mark) : `${url.slice(0, mark)}?${kept.join('&')}`
+}
+
+/** `a[b]=c` and `a[]=c` belong to `a`, as the parsed query has it. */
+function nameOf(part: string): string {
+  const name = (part.split('=', 1)[0] as string).replaceAll('+', ' ')
+  let plain = name
+  try {
+    plain = decodeURIComponent(name)
+  } catch {
+    // Kept as it is: the parsed query has it so, too.
+  }
+  const bracket = plain.indexOf('[')
+  return bracket > 0 ? plain.slice(0, bracket) : plain
+}
+
+/**
+ * A message whose request, and whose payload if it is the request's query, lack what is masked. A request that a flow has
+ * copied and changed is masked like the one that came.
+ */
+export function maskMessage(message: Message, request: RequestFacts, mask: Mask): Message {
+  const { req, payload } = message
+  const shownReq = maskRequest(req, mask)
+  const shownPayload = mask.query.length === 0 ? payload : maskQuery(payload, request, mask)
+  if (shownReq === req && shownPayload === payload) return message
+  return { ...message, ...(shownReq === req ? {} : { req: shownReq }), ...(shownPayload === payload ? {} : { payload: shownPayload }) }
+}
+
+function maskRequest(req: unknown, mask: Mask): unknown {
+  if (typeof req !== 'object' || req === null || mask.headers.length + mask.query.length === 0) return req
+  if (!isPlain(req)) return new MaskedRequest(req as RequestFacts, mask)
+  const copy: Record<string, unknown> = { ...req }
+  if (isPlain(copy['headers'])) copy['headers'] = withoutAnyCase(copy['headers'], mask.headers)
+  if (isPlain(copy['query'])) copy['query'] = without(copy['query'], mask.query)
+  for (const name of ['url', 'originalUrl']) if (typeof copy[name] === 'string') copy[name] = withoutParameters(copy[name], mask.query)
+  return copy
+}
+
+/** The payload of a GET is its query; a copy of it holds the same secret. */
+function maskQuery(payload: unknown, request: RequestFacts, mask: Mask): unknown {
+  if (!isPlain(payload)) return payload
+  return without(payload, mask.query.filter((name) => request.query[name] !== undefined && payload[name] === request.query[name]))
+}
+
+function withoutAnyCase<T>(record: Readonly<Record<string, T>>, names: readonly string[]): Readonly<Record<string, T>> {
+  return without(record, Object.keys(record).filter((name) => names.includes(name.toLowerCase())))
+}
+
+function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
