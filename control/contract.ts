@@ -131,6 +131,12 @@ export interface GatewayInfo {
   /** `live`: runs the current release. `behind`: an older one. `refused`: could not prepare it. */
   readonly state: 'live' | 'behind' | 'refused' | 'never'
   readonly detail?: string
+  /**
+   * How far its copy of the callers' records is, as far as it has said since control started. `behind`: not told yet that it
+   * has the newest. `refused`: could not trust what it got. `away`: out of touch for longer than `staleMs`; with `whenStale`
+   * `refuse` it turns callers away meanwhile.
+   */
+  readonly clients?: { readonly version: number; readonly state: 'current' | 'behind' | 'refused' | 'away'; readonly staleMs: number; readonly whenStale: 'serve' | 'refuse'; readonly detail?: string }
   /** Where it serves, as it said itself. */
   readonly url?: string
   readonly version?: string

@@ -18,6 +18,8 @@ export interface RegistryParts {
   /** The release that all should run. */
   current(): { readonly id: number; readonly hash: string } | undefined
   isConnected(id: string): boolean
+  /** How far its copy of the callers' records is. */
+  clientsOf(id: string): GatewayInfo['clients']
   changed(gateway: GatewayInfo): void
 }
 
@@ -51,9 +53,18 @@ export async function openRegistry(parts: RegistryParts) {
       ...(ack && ack.state !== 'refused' ? { release: ack.release_id, hash: ack.hash } : {}),
       state,
       ...(detail ? { detail } : {}),
+      ...withClients(row),
       ...(row.url === null ? {} : { url: row.url }),
       ...(row.version === null ? {} : { version: row.version }),
     }
+  }
+
+  /** What it said of its copy; out of touch for longer than it allows counts more. */
+  function withClients(row: GatewayRow): Pick<GatewayInfo, 'clients'> {
+    const clients = parts.clientsOf(row.id)
+    if (!clients) return {}
+    const away = !parts.isConnected(row.id) && (row.last_seen_at === null || clock.now() - Date.parse(row.last_seen_at) > clients.staleMs)
+    return { clients: away ? { ...clients, state: 'away' } : clients }
   }
 
   function tell(id: string): void {

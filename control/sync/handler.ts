@@ -3,8 +3,9 @@ import type { Clock } from '../../runtime/core/clock.ts'
 import type { GatewayEvent } from '../../runtime/core/deployer.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
 import type { Log } from '../../runtime/core/log.ts'
-import type { Acknowledgement, JoinRequest, RevisionText } from '../../runtime/core/sync-wire.ts'
+import type { Acknowledgement, ClientsAcknowledgement, JoinRequest, RevisionText } from '../../runtime/core/sync-wire.ts'
 import type { KnownGateway, Registry } from '../gateways/registry.ts'
+import type { ClientsSource } from './clients-source.ts'
 import { sealFor, type Hub, type SyncLimits } from './hub.ts'
 import { readJson } from './read-json.ts'
 import { openPolls, openStream, type PollSession } from './session.ts'
@@ -12,6 +13,7 @@ import { openPolls, openStream, type PollSession } from './session.ts'
 export interface SyncHandlerParts {
   readonly registry: Registry
   readonly hub: Hub
+  readonly clients: ClientsSource
   readonly clock: Clock
   readonly log: Log
   readonly limits: SyncLimits
@@ -24,13 +26,14 @@ const joinBytes = 4096
 const smallBytes = 256 * 1024
 const bulkBytes = 4 * 1024 * 1024
 const hashesAtOnce = 500
+const pagesAtOnce = 32
 const eventsAtOnce = 2000
 
 type Handle = (gateway: KnownGateway, request: IncomingMessage, response: ServerResponse, url: URL) => Promise<void> | void
 
 /** Answers gateways under `/sync/`, and nobody else: whoever shows no valid key learns nothing but 401. */
 export function createSyncHandler(parts: SyncHandlerParts) {
-  const { registry, hub, clock, log, limits } = parts
+  const { registry, hub, clients, clock, log, limits } = parts
   const polls = new Map<string, PollSession>()
 
   const handlers: Readonly<Record<string, Handle>> = {
@@ -78,6 +81,23 @@ export function createSyncHandler(parts: SyncHandlerParts) {
       if (!found) return answer(response, 404)
       answer(response, 200, sealFor(gateway, found.release.manifest.credentialsHash, found.credentials))
     },
+    async 'GET clients'(_gateway, _request, response) {
+      answer(response, 200, await clients.manifest())
+    },
+    'POST clients/pages': withBody(smallBytes, (_gateway, body, response) => {
+      const { hashes } = body
+      if (!Array.isArray(hashes) || hashes.length > pagesAtOnce || !hashes.every((hash) => typeof hash === 'string')) return answer(response, 400)
+      answer(response, 200, { pages: clients.pages(hashes as string[]) })
+    }),
+    'GET clients/key'(gateway, _request, response) {
+      answer(response, 200, clients.keyFor(gateway))
+    },
+    'POST clients/ack': withBody(smallBytes, (gateway, body, response) => {
+      const ack = toClientsAcknowledgement(body)
+      if (!ack) return answer(response, 400)
+      answer(response, 204)
+      clients.acknowledge(gateway, ack)
+    }),
     'POST ack': withBody(smallBytes, async (gateway, body, response) => {
       const ack = toAcknowledgement(body)
       if (!ack) return answer(response, 400)
@@ -183,6 +203,20 @@ function toAcknowledgement(body: Record<string, unknown>): Acknowledgement | und
     state,
     ...(Array.isArray(problems) ? { problems: problems.filter(isProblem).slice(0, 200) } : {}),
     ...(typeof detail === 'string' ? { detail: printable(detail, 2000) } : {}),
+  }
+}
+
+function toClientsAcknowledgement(body: Record<string, unknown>): ClientsAcknowledgement | undefined {
+  const { version, state, code, detail, staleMs, whenStale } = body
+  if (!Number.isSafeInteger(version) || (state !== 'current' && state !== 'refused')) return undefined
+  if (!Number.isSafeInteger(staleMs) || (whenStale !== 'serve' && whenStale !== 'refuse')) return undefined
+  return {
+    version: version as number,
+    state,
+    staleMs: staleMs as number,
+    whenStale,
+    ...(typeof code === 'string' ? { code: printable(code, 100) } : {}),
+    ...(typeof detail === 'string' ? { detail: printable(detail, 500) } : {}),
   }
 }
 

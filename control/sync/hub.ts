@@ -4,7 +4,7 @@ import type { Clock } from '../../runtime/core/clock.ts'
 import type { GatewayCommand } from '../../runtime/core/deployer.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
 import type { Log } from '../../runtime/core/log.ts'
-import type { Acknowledgement, CommandReply, SealedCredentials, SyncMessage } from '../../runtime/core/sync-wire.ts'
+import type { Acknowledgement, ClientsPointer, CommandReply, SealedCredentials, SyncMessage } from '../../runtime/core/sync-wire.ts'
 import { toCredentials, type CredentialMap } from '../credentials/vault.ts'
 import type { KnownGateway } from '../gateways/registry.ts'
 import { seal } from '../../runtime/core/seal.ts'
@@ -19,10 +19,11 @@ export interface SyncLimits {
   readonly prepareMs: number
   readonly commandMs: number
   readonly heartbeatMs: number
+  /** Longest wait of one poll: its answer is the sign of life by which a gateway knows that its records of callers are fresh. */
   readonly pollMs: number
 }
 
-export const syncLimits: SyncLimits = { silenceMs: 5000, prepareMs: 60_000, commandMs: 5000, heartbeatMs: 2000, pollMs: 20_000 }
+export const syncLimits: SyncLimits = { silenceMs: 5000, prepareMs: 60_000, commandMs: 5000, heartbeatMs: 2000, pollMs: 4000 }
 
 /** What the attempt under way waits for from one gateway. */
 interface Waiting {
@@ -38,10 +39,12 @@ export interface HubParts {
   credentials(): CredentialMap
   /** Told when a gateway came or went. */
   changed(gateway: string): void
+  /** Which state of the callers' records is current. */
+  clients(): ClientsPointer
 }
 
 /** Connected gateways, and what is said to all of them: the two phases of a deploy, and commands. */
-export function createHub({ clock, log, limits, current, credentials, changed }: HubParts) {
+export function createHub({ clock, log, limits, current, credentials, changed, clients }: HubParts) {
   const sessions = new Map<string, Session>()
   const waiting = new Map<string, Waiting>()
   const calls = new Map<string, { readonly gateway: string; readonly done: (reply: CommandReply | undefined) => void }>()
@@ -122,6 +125,8 @@ export function createHub({ clock, log, limits, current, credentials, changed }:
 
   return {
     rollout,
+    /** To all that are connected. */
+    broadcast: (message: SyncMessage) => send(message),
     isConnected: (id: string) => sessions.has(id),
     connected: () => [...sessions.keys()],
     session: (id: string) => sessions.get(id),
@@ -133,7 +138,7 @@ export function createHub({ clock, log, limits, current, credentials, changed }:
       older?.close()
       const release = current()
       const pointer = release && { id: release.manifest.id, hash: release.manifest.hash, credentialsHash: release.manifest.credentialsHash }
-      session.send({ do: 'hello', current: pointer ?? null, heartbeatMs: limits.heartbeatMs })
+      session.send({ do: 'hello', current: pointer ?? null, heartbeatMs: limits.heartbeatMs, clients: clients() })
       changed(id)
     },
     remove(session: Session): void {

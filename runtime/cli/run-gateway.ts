@@ -62,6 +62,7 @@ export async function runGateway(settings: Settings, options: RunGateway): Promi
       ca: settings.controlCaFile === undefined ? undefined : readFileSync(settings.controlCaFile, 'utf8'),
       pinned: controlCertFile === undefined ? undefined : () => readFileSync(controlCertFile, 'utf8'),
       deployer: gateway.deployer,
+      clients: gateway.clients,
       log,
       clock: systemClock,
     })

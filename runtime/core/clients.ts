@@ -124,6 +124,9 @@ export interface Clients {
 /** A gateway's copy of the records, as whoever brings it up to date sees it. */
 export interface ClientCopy extends Clients {
   readonly applications: number
+  /** As set: how old the copy may be, and what follows when it is older. */
+  readonly staleMs: number
+  readonly whenStale: 'serve' | 'refuse'
   /** True when control was not heard for longer than the setting allows, whatever follows from it. */
   readonly stale: boolean
   /** Milliseconds since control was last in step with this copy; undefined when it never was in this process. */
@@ -132,8 +135,10 @@ export interface ClientCopy extends Clients {
   replace(snapshot: ClientSnapshot): void
   /** Applies a change as one step. `version` is the change's afterwards. */
   apply(change: ClientChange): void
-  /** Ids of the applications known, as they are at this moment. */
-  ids(): IterableIterator<string>
+  /** Builds the next state beside the present one, a portion at a time, for snapshots that are large. */
+  stage(): StagedClients
+  /** Ids of what is known, to be read at once. */
+  ids(): { readonly applications: Iterable<string>; readonly plans: Iterable<string>; readonly apis: Iterable<string> }
   /** From now on control is to be heard; before, a copy that nobody feeds is not stale. */
   follow(): void
   /** Control says that this copy is what it has. */
@@ -142,6 +147,12 @@ export interface ClientCopy extends Clients {
   setKey(key: Buffer | undefined): void
   /** Stops watching the time. */
   close(): void
+}
+
+/** A state that nobody sees before `commit`. */
+export interface StagedClients {
+  add(applications: readonly Application[]): void
+  commit(rest: Omit<ClientSnapshot, 'applications'>): void
 }
 
 export interface Credentialed {

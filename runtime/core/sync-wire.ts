@@ -1,4 +1,5 @@
 import type { GatewayCommand, GatewayEvent } from './deployer.ts'
+import type { ClientChange } from './clients.ts'
 import type { Problem } from './flow.ts'
 
 /**
@@ -46,9 +47,59 @@ export interface SealedCredentials {
   readonly sealed: string
 }
 
+/**
+ * Which state of the callers' records is current, and which key their signing secrets are sealed under. The records
+ * travel as pages, each known by its hash, so that a gateway that was away fetches only what changed.
+ */
+export interface ClientsPointer {
+  readonly version: number
+  readonly keyId: string
+}
+
+/** A text with the Ed25519 signature of `purpose + text`, base64; see `signedClients` for the purposes. */
+export interface SignedText {
+  readonly text: string
+  readonly signature: string
+}
+
+/** What a signature of control over callers' records is for: one made for the one says nothing about the other, or about a release. */
+export const signedClients = { manifest: 'sluice clients manifest\n', change: 'sluice clients change\n' } as const
+
+/** The text of a signed snapshot. The SHA-256 of each page's text is its name; `bucketOf` says which application is in which. */
+export interface ClientsManifest extends ClientsPointer {
+  readonly pages: readonly string[]
+  /** Page of the plans and APIs. */
+  readonly rest: string
+}
+
+/** The text of a signed change, good only on top of the version `previous`. */
+export interface ClientsChangeText {
+  readonly previous: number
+  readonly change: ClientChange
+}
+
+/** The key of signing secrets for one gateway, sealed as node credentials are; `keyId` is authenticated with it. */
+export interface SealedClientKey {
+  readonly keyId: string
+  readonly sealed: string
+}
+
+/** How far a gateway's copy of the callers' records is. */
+export interface ClientsAcknowledgement {
+  readonly version: number
+  readonly state: 'current' | 'refused'
+  /** Stable code and text of what was refused. */
+  readonly code?: string
+  readonly detail?: string
+  readonly staleMs: number
+  readonly whenStale: 'serve' | 'refuse'
+}
+
 /** From control to a gateway, in order. */
 export type SyncMessage =
-  | { readonly do: 'hello'; readonly current: ReleasePointer | null; readonly heartbeatMs: number }
+  | { readonly do: 'hello'; readonly current: ReleasePointer | null; readonly heartbeatMs: number; readonly clients?: ClientsPointer }
+  /** Something about callers changed. A change that is too large is fetched instead, as a snapshot. */
+  | { readonly do: 'clients'; readonly clients: ClientsPointer; readonly change?: SignedText }
   /** Get ready; revisions that are new and credentials that changed come along. */
   | ({ readonly do: 'prepare'; readonly id: number; readonly revisions: readonly RevisionText[]; readonly credentials?: SealedCredentials } & SignedManifest)
   | ({ readonly do: 'commit' } & ReleasePointer)

@@ -86,9 +86,9 @@ export function createControlClient({ controlUrl, ca, pinned, clock, headers, ti
     },
     /**
      * Reads server-sent events until the stream ends; `data` gets each event's text. Ends with an error
-     * when nothing, not even a heartbeat, came for as long as `silenceMs` says.
+     * when nothing, not even a heartbeat, came for as long as `silenceMs` says. `alive` is told when all that came was taken.
      */
-    async stream(path: string, key: string, data: (text: string) => void, silenceMs: () => number): Promise<void> {
+    async stream(path: string, key: string, data: (text: string) => void, silenceMs: () => number, alive: () => void = () => {}): Promise<void> {
       const opening = open('GET', path, key, undefined)
       const opened = [...underWay].at(-1)
       let cancel = () => {}
@@ -113,6 +113,7 @@ export function createControlClient({ controlUrl, ca, pinned, clock, headers, ti
           const blocks = rest.split('\n\n')
           rest = blocks.pop() as string
           for (const block of blocks) if (block.startsWith('data: ')) data(block.slice('data: '.length))
+          if (rest === '') alive()
         }
       } finally {
         cancel()

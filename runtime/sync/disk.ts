@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RevisionText, SignedManifest } from '../core/sync-wire.ts'
+import { readJson, syncFolder, writeWhole } from './whole-file.ts'
 
 /** Who this gateway is to control. */
 export interface Identity {
@@ -92,38 +93,3 @@ export function openDisk(folder: string) {
 }
 
 export type Disk = ReturnType<typeof openDisk>
-
-async function readJson<T>(file: string): Promise<T | undefined> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as T
-  } catch {
-    return undefined // not there, or broken off: as good as not there
-  }
-}
-
-/** Either the whole text is there afterwards, or what was there before. */
-async function writeWhole(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${randomBytes(4).toString('hex')}.new`
-  try {
-    const handle = await open(temporary, 'wx', 0o600)
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, file)
-  } catch (thrown) {
-    await rm(temporary, { force: true }).catch(() => {})
-    throw thrown
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, 'r')
-    await handle.sync().finally(() => handle.close())
-  } catch {
-    // not every system can sync a folder; the next start would load the release before
-  }
-}

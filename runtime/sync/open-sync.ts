@@ -1,9 +1,12 @@
+import type { ClientCopy } from '../core/clients.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Deployer, GatewayEvent, Prepared } from '../core/deployer.ts'
 import type { Problem } from '../core/flow.ts'
 import type { Log } from '../core/log.ts'
 import type { Credentials, Release, ReleaseManifest, Revision } from '../core/release.ts'
 import type { Acknowledgement, JoinReply, PollReply, ReleasePointer, RevisionText, SealedCredentials, SignedManifest, SyncMessage } from '../core/sync-wire.ts'
+import { openClientsDisk } from './clients-disk.ts'
+import { createClientsSync } from './clients-sync.ts'
 import { ControlError, createControlClient } from './control-client.ts'
 import { openDisk, type Identity } from './disk.ts'
 import { createOutbox } from './outbox.ts'
@@ -26,6 +29,8 @@ export interface SyncOptions {
   /** The certificate control shows, PEM, where it is known beforehand. */
   readonly pinned?: (() => string) | undefined
   readonly deployer: Deployer
+  /** Who may call, to be kept in step with control. */
+  readonly clients?: ClientCopy | undefined
   readonly log: Log
   readonly clock: Clock
   readonly limits?: Partial<SyncClientLimits> | undefined
@@ -120,6 +125,19 @@ export function openSync(options: SyncOptions): Sync {
 
   const call = (method: 'GET' | 'POST', path: string, body?: unknown, withinMs?: number) => client.call(method, `/sync/${path}`, identity?.key, body, withinMs)
 
+  const callers = options.clients && createClientsSync({
+    clients: options.clients,
+    disk: openClientsDisk(options.folder),
+    log,
+    clock,
+    retryMs: limits.settleAgainMs,
+    connected: () => connection !== 'away',
+    publicKeys: () => identity?.publicKeys ?? [],
+    sealKey: () => sealKeyOf(identity as Identity),
+    folderKey: () => disk.sealKey(),
+    call,
+  })
+
   // --- joining ---------------------------------------------------------------------------------
 
   async function ensureJoined(): Promise<Identity> {
@@ -139,6 +157,7 @@ export function openSync(options: SyncOptions): Sync {
     identity = { gatewayId: reply.gatewayId, key: reply.key, publicKeys: before && before !== reply.publicKey ? [reply.publicKey, before] : [reply.publicKey] }
     newestSeen = 0
     refused = false
+    callers?.joined()
     await disk.saveIdentity(identity)
     log.info({ gateway: identity.gatewayId }, 'joined the control plane')
     return identity
@@ -192,7 +211,7 @@ export function openSync(options: SyncOptions): Sync {
     }
     if (mode === 'stream') {
       const silenceMs = () => Math.max(heartbeatMs * 3, limits.silenceMs)
-      return await client.stream('/sync/events', key, (text) => receive(JSON.parse(text) as SyncMessage), silenceMs)
+      return await client.stream('/sync/events', key, (text) => receive(JSON.parse(text) as SyncMessage), silenceMs, () => callers?.alive())
     }
     const until = clock.elapsed() + limits.pollForMs
     let after: number | undefined
@@ -200,6 +219,7 @@ export function openSync(options: SyncOptions): Sync {
       const reply = (await call('GET', after === undefined ? 'state' : `state?after=${after}`)) as PollReply
       after = reply.after
       reply.messages.forEach(receive)
+      callers?.alive()
     }
   }
 
@@ -229,12 +249,17 @@ export function openSync(options: SyncOptions): Sync {
       void answerCommand(message)
       return
     }
+    // Callers do not wait for a release that is being prepared.
+    callers?.hear(message)
+    if (message.do === 'clients') return
     line = line.then(() => work(message)).catch(noteError)
   }
 
   async function work(message: SyncMessage): Promise<void> {
     switch (message.do) {
       case 'hello':
+        // No flow goes live that would turn away callers only because nobody is known yet.
+        if (message.clients && !live) await callers?.first
         return message.current ? await settle(message.current) : undefined
       case 'prepare':
         return await prepare(message)
@@ -243,6 +268,7 @@ export function openSync(options: SyncOptions): Sync {
       case 'abort':
         return staged?.whole.manifest.id === message.id ? await dropStaged() : undefined
       case 'command':
+      case 'clients':
         return
     }
   }
@@ -436,6 +462,7 @@ export function openSync(options: SyncOptions): Sync {
 
   async function loadLastGood(): Promise<boolean> {
     identity ??= await disk.loadIdentity()
+    if (identity) await callers?.load()
     const stored = await disk.loadRelease()
     if (!identity || !stored) return false
     try {
@@ -464,6 +491,7 @@ export function openSync(options: SyncOptions): Sync {
     loadLastGood,
     async start() {
       if (!live) await loadLastGood()
+      options.clients?.follow()
       running = run()
     },
     publish: (event) => outbox.publish(event),
@@ -477,9 +505,10 @@ export function openSync(options: SyncOptions): Sync {
       closed = true
       wake()
       cancelRetry()
+      const told = callers?.close()
       client.close()
       // A prepare that hangs may not keep the process from ending.
-      await Promise.race([running.then(() => line), new Promise<void>((resolve) => void clock.setTimer(resolve, limits.closeMs))])
+      await Promise.race([running.then(() => Promise.all([line, told])), new Promise<void>((resolve) => void clock.setTimer(resolve, limits.closeMs))])
       await dropStaged()
     },
   }

@@ -2,11 +2,11 @@ import { verify } from 'node:crypto'
 import { canonicalJson, hashDocument, sha256 } from '../compile/hash.ts'
 import { parseDocumentText } from '../compile/document-text.ts'
 import type { ReleaseManifest, Revision } from '../core/release.ts'
-import type { RevisionText, SignedManifest } from '../core/sync-wire.ts'
+import { signedClients, type ClientsChangeText, type ClientsManifest, type RevisionText, type SignedManifest, type SignedText } from '../core/sync-wire.ts'
 
 /** What control sent does not prove what it claims; it is not run. `code` is stable. */
 export class Untrusted extends Error {
-  readonly code: 'release.signature' | 'release.hash' | 'release.older' | 'release.credentials'
+  readonly code: 'release.signature' | 'release.hash' | 'release.older' | 'release.credentials' | 'clients.signature' | 'clients.hash' | 'clients.older' | 'clients.key'
   constructor(code: Untrusted['code'], message: string) {
     super(message)
     this.code = code
@@ -34,3 +34,35 @@ export function verifyRevision({ hash, text }: RevisionText): Revision {
   }
   throw new Untrusted('release.hash', `A flow document does not have the content hash ${hash} that the release names.`)
 }
+
+/** The list of pages of a snapshot of callers' records, when one of the keys signed it as that. @throws Untrusted */
+export function verifyClientsManifest(signed: SignedText, publicKeys: readonly string[]): ClientsManifest {
+  const value = verifyText(signed, signedClients.manifest, publicKeys) as ClientsManifest
+  const { version, keyId, pages, rest } = value
+  if (!Number.isSafeInteger(version) || typeof keyId !== 'string' || !Array.isArray(pages) || pages.length === 0 || ![...pages, rest].every(isHash)) {
+    throw new Untrusted('clients.hash', 'The snapshot of callers is not whole.')
+  }
+  return value
+}
+
+/** A change of callers' records, when one of the keys signed it as that. @throws Untrusted */
+export function verifyClientsChange(signed: SignedText, publicKeys: readonly string[]): ClientsChangeText {
+  return verifyText(signed, signedClients.change, publicKeys) as ClientsChangeText
+}
+
+/** The content of a page, when it has the hash that the signed list names. @throws Untrusted */
+export function verifyClientsPage<T>(text: string, hash: string): T {
+  if (sha256(text) !== hash) throw new Untrusted('clients.hash', `A page of the snapshot of callers does not have the hash ${hash} that its list names.`)
+  return JSON.parse(text) as T
+}
+
+function verifyText(signed: SignedText | undefined, purpose: string, publicKeys: readonly string[]): unknown {
+  if (typeof signed?.text !== 'string' || typeof signed.signature !== 'string') throw new Untrusted('clients.signature', 'The records of callers are not signed.')
+  const bytes = Buffer.from(purpose + signed.text, 'utf8')
+  if (!publicKeys.some((key) => verify(null, bytes, key, Buffer.from(signed.signature, 'base64')))) {
+    throw new Untrusted('clients.signature', 'The signature of the records of callers is not that of the control plane this gateway joined.')
+  }
+  return JSON.parse(signed.text)
+}
+
+const isHash = (value: unknown) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)

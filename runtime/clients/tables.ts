@@ -1,0 +1,94 @@
+import type { Api, Application, ClientCredential, Credentialed, Plan } from '../core/clients.ts'
+import { createCompactor } from './compact.ts'
+import { createIndex } from './index-of.ts'
+
+/** The records of one state of the world, with an index for whatever a caller may show. */
+export function createTables() {
+  const applications = new Map<string, Application>()
+  const plans = new Map<string, Plan>()
+  const apis = new Map<string, Api>()
+  const byKind = {
+    key: createIndex(better),
+    basic: createIndex(better),
+    hmac: createIndex(better),
+    jwt: createIndex(better),
+    fingerprint: createIndex(better),
+    san: createIndex(better),
+  }
+  const byFlow = createIndex<Api>((one, other) => rank(one) < rank(other))
+  const compactor = createCompactor()
+
+  return {
+    applications,
+    plans,
+    apis,
+    byKind,
+    byFlow,
+    removeApplication(id: string): void {
+      const before = applications.get(id)
+      if (!before) return
+      applications.delete(id)
+      for (const credential of before.credentials) {
+        const place = placeOf(credential)
+        if (place) byKind[place[0]].remove(place[1], ({ application }) => application === before)
+      }
+    },
+    addApplication(given: Application): void {
+      const application = compactor.application(given)
+      applications.set(application.id, application)
+      for (const credential of application.credentials) {
+        const place = placeOf(credential)
+        if (place) byKind[place[0]].add(place[1], { application, credential })
+      }
+    },
+    setApi(id: string, api: Api | null): void {
+      const before = apis.get(id)
+      if (before) byFlow.remove(before.flow, (one) => one === before)
+      if (!api) return void apis.delete(id)
+      apis.set(id, api)
+      byFlow.add(api.flow, api)
+    },
+    setPlan(id: string, plan: Plan | null): void {
+      if (plan) plans.set(id, plan)
+      else plans.delete(id)
+    },
+  }
+}
+
+export type Tables = ReturnType<typeof createTables>
+
+type Kind = 'key' | 'basic' | 'hmac' | 'jwt' | 'fingerprint' | 'san'
+
+/** Where a credential is found; a certificate is pinned by its fingerprint before its name. */
+function placeOf(credential: ClientCredential): [Kind, string] | undefined {
+  switch (credential.kind) {
+    case 'key':
+      return ['key', credential.prefix]
+    case 'basic':
+      return ['basic', credential.name]
+    case 'hmac':
+      return ['hmac', credential.id]
+    case 'jwt':
+      return ['jwt', pairOf(credential.issuer, credential.subject)]
+    case 'certificate':
+      if (credential.fingerprint !== undefined) return ['fingerprint', toFingerprint(credential.fingerprint)]
+      return credential.san === undefined ? undefined : ['san', credential.san.toLowerCase()]
+    default:
+      return undefined // a kind that a newer control knows
+  }
+}
+
+export const pairOf = (issuer: string, subject: string): string => `${issuer}\0${subject}`
+
+/** `AB:CD…` and `abcd…` are one fingerprint. */
+export const toFingerprint = (text: string): string => text.replaceAll(':', '').toLowerCase()
+
+/** An active credential is shown rather than one that is not; else the later one. */
+function better(one: Credentialed, other: Credentialed): boolean {
+  return usable(one) >= usable(other)
+}
+
+const usable = ({ application, credential }: Credentialed) => (credential.active ? 2 : 0) + (application.active ? 1 : 0)
+
+const order = ['PUBLISHED', 'DEPRECATED', 'PROTOTYPED', 'BLOCKED', 'CREATED', 'RETIRED']
+const rank = (api: Api) => order.indexOf(api.lifecycle)
