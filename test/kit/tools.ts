@@ -2,12 +2,13 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** What a suite can need that npm does not bring. */
-export type Tool = 'chromium' | 'wrk' | 'postgresql' | 'openssl'
+export type Tool = 'chromium' | 'wrk' | 'postgresql' | 'openssl' | 'redis-server'
 
 const programs: Readonly<Record<Tool, readonly string[]>> = {
   chromium: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
   wrk: ['wrk'],
   openssl: ['openssl'],
+  'redis-server': ['redis-server'],
   postgresql: ['postgres', 'pg_ctl', 'pg_ctlcluster'],
 }
 

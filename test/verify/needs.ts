@@ -17,6 +17,7 @@ const needed: readonly Need[] = [
   { package: 'wrk', why: 'the load generator of the benchmark and of the neighbour story', here: program('wrk') },
   { package: 'openssl', why: 'certificates of the TLS tests are made with it', here: program('openssl') },
   { package: 'postgresql', why: 'the store suite runs on PostgreSQL as well', here: program('postgresql') },
+  { package: 'redis-server', why: 'what gateways count together is tested on Redis as well', here: program('redis-server') },
   { package: 'fonts-noto-cjk', why: 'screenshots of the Chinese pages need the characters', here: () => existsSync('/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc') },
 ]
 

@@ -1,0 +1,52 @@
+import type { Charge, ChargeOutcome, LimitState } from '../core/state.ts'
+import { cellKey, sliceWidth } from './cell-key.ts'
+
+/** Keys and arguments of charges as the scripts take them. */
+export function toArguments(charges: readonly Charge[], nowMs: number, first: readonly (string | number)[] = []): (string | number)[] {
+  const keys: string[] = []
+  const rest: (string | number)[] = [...first]
+  for (const charge of charges) {
+    keys.push(cellKey(charge, nowMs))
+    if (charge.kind === 'rate') rest.push('r', charge.burst, charge.cost, charge.maxDelayMs, charge.intervalMs, 0)
+    else if (charge.kind === 'lease') rest.push('l', charge.limit, 0, 0, charge.ttlMs, charge.token)
+    else {
+      const { window, limit, cost, mode } = charge
+      if (window.kind === 'calendar') {
+        const { startMs, endMs } = window.boundsAt(nowMs)
+        rest.push('c', limit, cost, mode, startMs, endMs)
+      } else if (window.kind === 'rolling') rest.push('s', limit, cost, mode, window.lengthMs, sliceWidth(window))
+      else rest.push(window.kind === 'fixed' ? 'f' : 'x', limit, cost, mode, window.lengthMs, 0)
+    }
+  }
+  return [...keys, ...rest]
+}
+
+/** Figures a limit takes in an answer, and where they begin. */
+const figures = 5
+const head = 4
+
+export function isOutside(answer: readonly number[]): boolean {
+  return answer[0] === 1
+}
+
+export function atOf(answer: readonly number[]): number {
+  return answer[1]!
+}
+
+export function toOutcome(answer: readonly number[], charges: readonly Charge[]): ChargeOutcome {
+  const refusedBy = answer[2]!
+  return { allowed: refusedBy < 0, limits: charges.map((charge, place) => toLimitState(answer, charge, place)), refusedBy, delayMs: answer[3]!, atMs: atOf(answer) }
+}
+
+export function toLimitState(answer: readonly number[], charge: Charge, place: number): LimitState {
+  const at = head + place * figures
+  const retryAtMs = answer[at + 4]!
+  return {
+    allowed: answer[at] === 1,
+    limit: charge.kind === 'rate' ? charge.burst : charge.limit,
+    used: answer[at + 1]!,
+    remaining: answer[at + 2]!,
+    resetsAtMs: answer[at + 3]!,
+    retryAtMs: retryAtMs < 0 ? Infinity : retryAtMs,
+  }
+}

@@ -1,0 +1,137 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../runtime/core/clock.ts'
+import { silentLog } from '../../runtime/core/log.ts'
+import { createMemoryState } from '../../runtime/state/memory-state.ts'
+import { openRedisState, type RedisState } from '../../runtime/state/redis-state.ts'
+import { startRedis, type TestRedis } from '../kit/redis.ts'
+import { needs } from '../kit/tools.ts'
+import { modelStep, stateSuite, suiteBeginMs, type StatePlace } from './state-suite.ts'
+
+function memoryPlace(): StatePlace {
+  let nowMs = 0
+  let inner = createMemoryState({ clock: { now: () => nowMs } })
+  // `begin` makes another store: what is given out stays the same.
+  const state = new Proxy(inner, { get: (_, name) => Reflect.get(inner, name) })
+  return {
+    state,
+    async begin(ms) {
+      nowMs = ms
+      inner = createMemoryState({ clock: { now: () => nowMs } })
+    },
+    advance: async (ms) => void (nowMs += ms),
+    now: () => nowMs,
+    close: () => inner.close(),
+  }
+}
+
+/** Redis whose scripts read their time from a key, which the test writes. */
+async function redisPlace(): Promise<StatePlace> {
+  const redis = await startRedis()
+  const time = "(function() local ms = tonumber(redis.call('GET', 'time')) return { math.floor(ms / 1000), (ms % 1000) * 1000 } end)()"
+  await redis.client.set('time', suiteBeginMs)
+  const state = openRedisState({ ...quiet, url: redis.url, time, timeoutMs: 5000 })
+  await state.connected(10_000)
+  let nowMs = suiteBeginMs
+  const setTime = async (ms: number) => void (await redis.client.set('time', (nowMs = ms)))
+  return {
+    state,
+    async begin(ms) {
+      await redis.client.flushall()
+      await setTime(ms)
+    },
+    async advance(ms) {
+      await setTime(nowMs + ms)
+      // Values end by the server's own time.
+      for (const key of await redis.client.keys('test:v:*')) {
+        const left = await redis.client.pttl(key)
+        if (left <= ms) await redis.client.del(key)
+        else await redis.client.pexpire(key, left - ms)
+      }
+    },
+    now: () => nowMs,
+    async close() {
+      await state.close()
+      await redis.stop()
+    },
+  }
+}
+
+const quiet = { prefix: 'test:', shares: 1, clock: systemClock, log: silentLog, metrics: { count() {} } }
+
+stateSuite('memory', async () => memoryPlace())
+
+const redisHere = needs('redis-server')
+if (redisHere) stateSuite('Redis', redisPlace)
+
+describe.skipIf(!redisHere)('memory and Redis', () => {
+  let place: StatePlace
+  beforeAll(async () => {
+    place = await redisPlace()
+  })
+  afterAll(() => place?.close())
+
+  test('the same use gives the same figures, to the last one, with corrections too', async () => {
+    const step = fc.oneof(
+      { weight: 5, arbitrary: modelStep },
+      { weight: 1, arbitrary: modelStep.map((inner) => ({ kind: 'refund' as const, charges: inner.kind === 'charge' ? inner.charges : [] })) },
+      { weight: 1, arbitrary: fc.tuple(modelStep, fc.constantFrom('add' as const, 'set' as const, 'zero' as const), fc.integer({ min: -3, max: 9 })).map(([inner, op, amount]) => ({ kind: 'adjust' as const, inner, op, amount })) },
+    )
+    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const memory = memoryPlace()
+      for (const each of [memory, place]) await each.begin(suiteBeginMs)
+      for (const one of steps) {
+        const answers: unknown[] = []
+        for (const each of [memory, place]) {
+          if (one.kind === 'wait') await each.advance(one.ms)
+          else if (one.kind === 'release') await each.state.release([{ key: 'slots/a', token: one.token }])
+          else if (one.kind === 'refund') await each.state.refund(one.charges, each.now() - 500)
+          else if (one.kind === 'charge') answers.push(await each.state.charge(one.charges, 'closed'))
+          else if (one.inner.kind === 'charge' && one.inner.charges[0]?.kind === 'counter') answers.push(await each.state.adjust(one.inner.charges[0], one))
+        }
+        expect(answers[1]).toEqual(answers[0])
+      }
+    }), { numRuns: 80 })
+  })
+})
+
+describe.skipIf(!redisHere)('many gateways on one Redis', () => {
+  let redis: TestRedis
+  const open: RedisState[] = []
+  beforeAll(async () => {
+    redis = await startRedis()
+    for (const skewMs of [-300_000, 0, 300_000, 7]) open.push(openRedisState({ ...quiet, url: redis.url, timeoutMs: 10_000, clock: { ...systemClock, now: () => Date.now() + skewMs } }))
+    await Promise.all(open.map((state) => state.connected(10_000)))
+  })
+  afterAll(async () => {
+    await Promise.all(open.map((state) => state.close()))
+    await redis?.stop()
+  })
+
+  const day = { kind: 'fixed', lengthMs: 30 * 86_400_000 } as const
+  const windows = {
+    fixed: day,
+    flexi: { kind: 'flexi', lengthMs: day.lengthMs },
+    rolling: { kind: 'rolling', lengthMs: day.lengthMs, slices: 30 },
+    // Windows that end within a skew of each other: gateways whose clocks differ believe themselves in different ones.
+    calendar: { kind: 'calendar', boundsAt: (ms: number) => (ms < Date.now() - 100_000 ? { startMs: 0, endMs: Date.now() - 100_000 } : ms > Date.now() + 100_000 ? { startMs: Date.now() + 100_000, endMs: 1e13 } : { startMs: 1e12, endMs: 9e12 }) },
+  } as const
+
+  for (const [name, window] of Object.entries(windows)) {
+    test(`clocks that differ by ten minutes admit exactly the limit (${name})`, async () => {
+      const charge = { kind: 'counter', key: `skew/${name}`, limit: 100, cost: 1, window, mode: 'enforce' } as const
+      const outcomes = await Promise.all(Array.from({ length: 400 }, (_, each) => open[each % open.length]!.charge([charge], 'open')))
+      expect(outcomes.filter(({ degraded }) => degraded).length).toBe(0)
+      expect(outcomes.filter(({ allowed }) => allowed).length).toBe(100)
+    })
+  }
+
+  test('they hold no more slots together than there are', async () => {
+    const outcomes = await Promise.all(Array.from({ length: 40 }, (_, each) => open[each % open.length]!.charge([{ kind: 'lease', key: 'skew/slots', limit: 7, token: `t${each}`, ttlMs: 60_000 }], 'open')))
+    expect(outcomes.filter(({ allowed }) => allowed).length).toBe(7)
+  })
+
+  test('they know the store’s time, whatever their own', () => {
+    for (const state of open) expect(Math.abs(state.now() - Date.now())).toBeLessThan(5000)
+  })
+})
