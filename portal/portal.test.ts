@@ -125,6 +125,7 @@ test('a gateway’s join token is shown once; revoking asks first', async () => 
   const headers = await signIn('admin')
   expect(await (await post('/gateways/join-token', headers)).text()).toMatch(/SLUICE_GATEWAY_TOKEN=join-/)
   expect(await page('/gateways', headers)).not.toContain('TOKEN=join-')
+  expect(await page('/gateways', headers)).toMatch(/out of touch[^]*version 7[^]*turns callers away/)
   expect(await page('/gateways/g2/revoke', headers)).toContain('gateway-2')
   await post('/gateways/g2/revoke', headers)
   expect((await control.gateways.list()).map((one) => one.id)).toEqual(['g1'])

@@ -1,4 +1,5 @@
 import type { Text } from '../runtime/core/node.ts'
+import { consumerTexts } from './consumer-texts.ts'
 import type { Language } from './web/language.ts'
 
 /** Every sentence of the pages, in both languages. */
@@ -93,6 +94,14 @@ export const texts = {
   address: { en: 'Address', 'zh-TW': '位址' },
   connected: { en: 'connected', 'zh-TW': '已連線' },
   notConnected: { en: 'not connected', 'zh-TW': '未連線' },
+  callers: { en: 'Callers', 'zh-TW': '呼叫端資料' },
+  callersCurrent: { en: 'up to date', 'zh-TW': '最新' },
+  callersBehind: { en: 'catching up', 'zh-TW': '同步中' },
+  callersRefused: { en: 'refused', 'zh-TW': '已拒收' },
+  callersAway: { en: 'out of touch', 'zh-TW': '失聯' },
+  callersServes: { en: 'serves with the last good records', 'zh-TW': '以最後一份有效資料繼續服務' },
+  callersRefuses: { en: 'turns callers away until control is back', 'zh-TW': '在恢復連線前拒絕呼叫端' },
+  callersVersion: { en: 'version', 'zh-TW': '版本' },
   live: { en: 'runs the current release', 'zh-TW': '執行目前版本' },
   behind: { en: 'behind', 'zh-TW': '落後' },
   refused: { en: 'refused the release', 'zh-TW': '拒絕此版本' },
@@ -119,6 +128,7 @@ export const texts = {
   wrongOrigin: { en: 'This form did not come from this site. Open the page again and retry.', 'zh-TW': '此表單並非來自本站。請重新開啟頁面後再試。' },
   problems: { en: 'Problems', 'zh-TW': '問題' },
   done: { en: 'Done.', 'zh-TW': '完成。' },
+  ...consumerTexts,
 } as const satisfies Record<string, Text>
 
 export type TextKey = keyof typeof texts

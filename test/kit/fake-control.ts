@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { Refused, type Control, type ControlEvent, type DeployInput, type GatewayInfo, type ReleaseInfo, type Role, type User } from '../../control/contract.ts'
+import { Refused, type Consumers, type Control, type ControlEvent, type DeployInput, type GatewayInfo, type ReleaseInfo, type Role, type User } from '../../control/contract.ts'
 import type { GatewayCommand } from '../../runtime/core/deployer.ts'
 import type { EditorNode, Problem } from '../../runtime/core/flow.ts'
 
@@ -24,7 +24,7 @@ export function createFakeControl(): FakeControl {
   const listeners = new Set<(event: ControlEvent) => void>()
   const gateways: GatewayInfo[] = [
     { id: 'g1', name: 'gateway-1', connected: true, state: 'live', lastSeenAt: '2026-01-05T08:00:00.000Z', url: 'http://127.0.0.1:9/', version: '0.1.0' },
-    { id: 'g2', name: 'gateway-2', connected: false, state: 'behind', release: 1, lastSeenAt: '2026-01-04T08:00:00.000Z' },
+    { id: 'g2', name: 'gateway-2', connected: false, state: 'behind', release: 1, lastSeenAt: '2026-01-04T08:00:00.000Z', clients: { version: 7, state: 'away', staleMs: 10_000, whenStale: 'refuse' } },
   ]
   const secret = () => randomBytes(9).toString('base64url')
   const revOf = (nodes: readonly EditorNode[]) => createHash('sha256').update(JSON.stringify(nodes)).digest('hex')
@@ -161,9 +161,8 @@ export function createFakeControl(): FakeControl {
       },
       list: async (prefix) => [...documents.keys()].filter((key) => key.startsWith(prefix)),
     },
-    get consumers(): never {
-      throw new Error('The fake control keeps no consumers; open a real one (openControl) in a temporary folder.')
-    },
+    // Nobody keeps consumers here: what is about them is tested with a real control (openControl) in a temporary folder.
+    consumers: {} as Consumers,
     on(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
