@@ -128,7 +128,10 @@ export interface Scope {
   isDebugActive?(configured: boolean): boolean
   /** Publishes to the editor's debug sidebar. */
   debug(entry: DebugEntry): void
-  /** Opens a thing once for all nodes of all deployments that ask for `key`; closed when the last has retired. */
+  /**
+   * Opens a thing once for all nodes of this type, of all deployments, that ask for `key`; closed when the last has
+   * retired. A key that begins with `*` is shared by nodes of all types.
+   */
   share<T>(key: string, open: () => T, close: (thing: T) => void | Promise<void>): T
   /** Called once when the deployment retires. */
   onRetire(close: () => void | Promise<void>): void

@@ -77,7 +77,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     debug: (entry) => services.publish({ kind: 'debug', flow: flow.document.id, entry }),
     isDebugActive: (configured) => parts.debugSwitch(node.id) ?? parts.debugSwitch(node.origin.node) ?? configured,
     share(key, open, close) {
-      const [thing, release] = parts.shared.hold(`${node.type}:${key}`, open, close)
+      const [thing, release] = parts.shared.hold(key.startsWith('*') ? key : `${node.type}:${key}`, open, close)
       parts.onRetire(release)
       return thing
     },

@@ -31,6 +31,8 @@ export interface NodeTestOptions {
   readonly clients?: Clients
   /** Default: in memory, by the test's clock. */
   readonly state?: State
+  /** What nodes share; give the same map to several nodes that are to share. */
+  readonly shared?: Map<string, unknown>
   readonly env?: Readonly<Record<string, unknown>>
   readonly credentials?: Readonly<Record<string, unknown>>
   readonly configNodes?: Readonly<Record<string, { type: string; config?: Record<string, unknown>; credentials?: Record<string, unknown> }>>
@@ -93,7 +95,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
   const debugged: DebugEntry[] = []
   const emitted: Sent[] = []
   const closers: (() => void | Promise<void>)[] = []
-  const shared = new Map<string, unknown>()
+  const shared = options.shared ?? new Map<string, unknown>()
   const known = (port: string) => {
     if (!ports.includes(port)) throw new BrokenContract(`${definition.type} sent to the port “${port}”, but has ${ports.length === 0 ? 'none' : ports.join(', ')}.`)
   }
@@ -121,7 +123,8 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
       emitted.push({ port, message: freezeAll(message) })
     },
     debug: (entry) => void debugged.push(entry),
-    share<T>(key: string, open: () => T, close: (thing: T) => void | Promise<void>): T {
+    share<T>(own: string, open: () => T, close: (thing: T) => void | Promise<void>): T {
+      const key = own.startsWith('*') ? own : `${definition.type}:${own}`
       if (!shared.has(key)) {
         const thing = open()
         shared.set(key, thing)

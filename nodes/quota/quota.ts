@@ -1,0 +1,256 @@
+import { fault } from '../../runtime/core/fault.ts'
+import type { Message } from '../../runtime/core/message.ts'
+import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
+import type { Run } from '../../runtime/core/run.ts'
+import type { Charge, ChargeOutcome, CounterCharge, LeaseCharge, LimitState, OnLoss } from '../../runtime/core/state.ts'
+import type { Sends } from '../../runtime/core/step.ts'
+import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
+import { toRateLimitHeaders } from '../limit-headers.ts'
+import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole } from '../limit-inputs.ts'
+import { createLeaseKeeper } from '../limit-leases.ts'
+import { checkFragments, compileFragments, type Fragment, fragmentsSchema, type Level, levelSchema, whoIs, whoIsNamed } from '../limit-level.ts'
+import { createRefuse, type LimitPort, lossSchema } from '../limit-refusal.ts'
+import { type Algorithm, algorithms, type LimitWindow, toLimitWindow, type Unit, units } from '../limit-window.ts'
+import { type Named, type NamedCounter, registerQuota } from '../quota-registry.ts'
+import { createPlanLimits, planLeaseMs } from './plan-limits.ts'
+
+interface WindowRow {
+  readonly limit: string | number
+  readonly limitType: NumberType
+  readonly every: number
+  readonly unit: Unit
+  readonly algorithm: Algorithm
+  readonly zone: string
+  readonly per: Level
+}
+
+export interface QuotaConfig {
+  readonly quota: string
+  readonly source: 'drawn' | 'plan' | 'both'
+  readonly windows: readonly WindowRow[]
+  readonly key: readonly Fragment[]
+  readonly weight: string | number
+  readonly weightType: NumberType
+  readonly mode: CounterCharge['mode']
+  readonly again: boolean
+  readonly refund: boolean
+  readonly headers: boolean
+  readonly onLoss: OnLoss
+}
+
+/** A charge with what people are told of it. */
+interface Planned {
+  readonly charge: Charge
+  readonly level: Level
+  /** Rates and slots have none. */
+  readonly window?: LimitWindow
+}
+
+/** What a run was charged already, by key of the charge. */
+interface Ledger {
+  readonly charged: Map<string, LimitState>
+  /** A charge that is under way: who comes meanwhile waits to see what it covers. */
+  pending: Promise<unknown> | undefined
+}
+
+/** Counts calls in windows, several at once, and refuses what is too much. */
+export const quota = defineNode<QuotaConfig, LimitPort>({
+  type: 'quota',
+  category: 'protect',
+  label: { en: 'quota', 'zh-TW': '配額' },
+  summary: { en: 'Counts calls in one or more windows and refuses what is too much.', 'zh-TW': '在一個或多個時間窗內計數呼叫，超量者拒絕。' },
+  icon: 'fa-tachometer',
+  outputs: ['ok', 'refused'],
+  faults: ['quota.exceeded', 'limit.weight', 'limit.value', 'limit.no_client', 'limit.no_plan', 'state.unavailable', 'expression.error'],
+  config: {
+    type: 'object',
+    properties: {
+      quota: { type: 'string', default: '', title: 'Counter', maxLength: 100, description: 'Quota nodes with the same counter name count together. Empty: this node counts by itself.' },
+      source: { enum: ['drawn', 'plan', 'both'], default: 'drawn', title: 'Limits', description: 'The windows below, those of the caller’s plan with its rate and concurrency, or both. Callers without a plan get the windows below.' },
+      windows: {
+        type: 'array',
+        default: [{ limit: '1000', limitType: 'num', every: 1, unit: 'hour', algorithm: 'fixed', zone: '', per: 'api' }],
+        title: 'Windows',
+        description: 'All are charged in one step: all or none. Each has a limit, a length, a way of counting (fixed, calendar in a time zone, rolling, flexi) and says whom it counts together.',
+        items: {
+          type: 'object',
+          properties: {
+            limit: numberSchema('1000', 'Limit', 'Most calls in the window.'),
+            limitType: numberTypeSchema,
+            every: { type: 'integer', minimum: 1, maximum: 10_000, default: 1, title: 'Every' },
+            unit: { enum: units, default: 'hour', title: 'Unit' },
+            algorithm: { enum: algorithms, default: 'fixed', title: 'Counting' },
+            zone: { type: 'string', default: '', title: 'Time zone' },
+            per: levelSchema('api'),
+          },
+        },
+      },
+      key: fragmentsSchema,
+      weight: numberSchema('1', 'Weight', 'What one call counts: a whole number from 0, or where it comes from.'),
+      weightType: numberTypeSchema,
+      mode: { enum: ['enforce', 'count', 'peek'], default: 'enforce', title: 'Mode', description: 'enforce counts and refuses; count only counts; peek refuses when nothing is left and counts nothing.' },
+      again: { type: 'boolean', default: false, title: 'Charge again', description: 'One run is charged once by all nodes of one counter, however often it passes them. Tick to charge every time.' },
+      refund: { type: 'boolean', default: false, title: 'Give back', description: 'When the run answers 400 or above, fails or loses its caller, and no request had left for a backend.' },
+      headers: { type: 'boolean', default: true, title: 'RateLimit headers', description: 'Tell callers by RateLimit-Policy and RateLimit how they stand.' },
+      onLoss: lossSchema,
+    },
+  },
+  check(config) {
+    const problems: (NodeProblem | undefined)[] = [checkTypedValue(config.weight, config.weightType, 'weight')]
+    if (config.weightType === 'num') problems.push(checkWhole(config.weight, 'weight', 'The weight'))
+    if (config.windows.length === 0 && config.source !== 'plan') problems.push({ code: 'quota.no_window', property: 'windows', message: 'The quota has no window, so it limits nothing.', remedy: 'Add a window, or take the limits from the caller’s plan.' })
+    if (config.windows.length === 0 && config.source === 'plan') problems.push({ code: 'quota.no_plan', severity: 'warning', property: 'windows', message: 'The quota refuses callers without a plan, because it has no window for them.', remedy: 'Add a window for callers without a plan, or leave it so.' })
+    const seen = new Set<string>()
+    for (const row of config.windows) {
+      problems.push(checkTypedValue(row.limit, row.limitType, 'windows'))
+      if (row.limitType === 'num') problems.push(checkWhole(row.limit, 'windows', 'The limit'))
+      try {
+        const { id, text } = toLimitWindow(row)
+        if (seen.has(`${row.per}/${id}`)) problems.push({ code: 'quota.window_twice', property: 'windows', message: `Two windows count the same: ${text} per ${row.per}.`, remedy: 'Remove one of them.' })
+        seen.add(`${row.per}/${id}`)
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error
+        problems.push({ code: 'quota.zone', property: 'windows', message: `“${row.zone}” is not a time zone.`, remedy: 'Write an IANA name such as Asia/Taipei, or leave it empty for UTC.' })
+      }
+    }
+    problems.push(...checkFragments(config.key, config.windows.some((row) => row.per === 'key')))
+    return problems.filter((problem) => problem !== undefined)
+  },
+  async compile(config, scope) {
+    const { mode, again, source } = config
+    const name = config.quota.trim()
+    const prefix = `quota/${name === '' ? scope.node.id : name}`
+    const shown = name === '' ? (scope.node.name ?? 'quota') : name
+    const rows = config.windows.map((row) => ({ level: row.per, window: toLimitWindow(row) }))
+    const read = createReader([
+      await compileTypedValue(config.weight, config.weightType, scope),
+      ...(await Promise.all(config.windows.map(({ limit, limitType }) => compileTypedValue(limit, limitType, scope)))),
+      ...(await compileFragments(config.key, scope)),
+    ])
+    const plans = createPlanLimits(scope.clients)
+    const refuse = createRefuse(scope)
+    const leases = createLeaseKeeper(scope, planLeaseMs)
+    // One ledger for all quotas of the gateway: its keys say whose counters they are.
+    const ledgerKey = scope.share('ledger', () => ({}), () => {})
+
+    function drawn(message: Message, run: Run, values: readonly unknown[], cost: number): Planned[] {
+      const fragments = values.slice(1 + rows.length)
+      return rows.map(({ level, window }, i) => ({
+        charge: { kind: 'counter', key: `${prefix}/${whoIs(level, message, run, fragments, scope)}/${window.id}`, limit: toWhole(values[1 + i], 0, 'limit.value'), cost, window: window.window, mode },
+        level,
+        window,
+      }))
+    }
+
+    function plan(message: Message, run: Run, values: readonly unknown[], cost: number): Planned[] {
+      if (source === 'drawn') return drawn(message, run, values, cost)
+      const own = plans.planOf(message)
+      if (!own) {
+        if (rows.length === 0) throw fault('limit.no_plan')
+        return drawn(message, run, values, cost)
+      }
+      const { counters, others } = plans.charges(own, message, run, cost, mode)
+      const planned: Planned[] = counters.map(({ charge, window }) => ({ charge, window, level: 'subscription' }))
+      for (const charge of others) planned.push({ charge, level: 'subscription' })
+      if (source === 'both') planned.push(...drawn(message, run, values, cost))
+      return planned
+    }
+
+    function charge(message: Message, run: Run, planned: readonly Planned[], cost: number): Sends<LimitPort> | Promise<Sends<LimitPort>> {
+      const ledger = run.state<Ledger>(ledgerKey, () => ({ charged: new Map(), pending: undefined }))
+      if (ledger.pending && !again) return ledger.pending.then(() => charge(message, run, planned, cost))
+      const fresh = again || mode === 'peek' ? planned : planned.filter(({ charge: { key, kind } }) => !ledger.charged.has(`${kind}:${key}`))
+      if (fresh.length === 0) return conclude(message, run, planned, fresh, nothingCharged, ledger, cost)
+      const outcome = scope.state.charge(fresh.map((one) => one.charge), config.onLoss)
+      if (!(outcome instanceof Promise)) return conclude(message, run, planned, fresh, outcome, ledger, cost)
+      const settled = outcome.then((known) => {
+        ledger.pending = undefined
+        return conclude(message, run, planned, fresh, known, ledger, cost)
+      })
+      ledger.pending = settled.catch(() => {}) // its own way reports what went wrong
+      return settled
+    }
+
+    function conclude(message: Message, run: Run, planned: readonly Planned[], fresh: readonly Planned[], outcome: ChargeOutcome, ledger: Ledger, cost: number): Sends<LimitPort> {
+      const states = planned.map((one) => {
+        const at = fresh.indexOf(one)
+        return at === -1 ? ledger.charged.get(`${one.charge.kind}:${one.charge.key}`) : outcome.limits[at]
+      })
+      // Looking refuses nobody by itself: whether the call would have passed is in the states.
+      const refusedBy = mode === 'peek' && outcome.allowed ? outcome.limits.findIndex((state) => !state.allowed || state.remaining === 0) : outcome.refusedBy
+      const allowed = outcome.allowed && (mode !== 'peek' || refusedBy === -1)
+      if (allowed) settle(run, fresh, outcome, ledger)
+      if (config.headers) tell(run, planned, states, outcome)
+      const limits = planned.map(({ level, window, charge: { kind } }, i) => ({ kind, per: level, ...(window ? { window: window.text } : {}), ...seen(states[i]) }))
+      const told: Message = { ...message, quota: { name: shown, allowed, weight: cost, limits, ...(outcome.degraded ? { degraded: outcome.degraded } : {}) } }
+      if (allowed) return { ok: told }
+      const refuser = fresh[refusedBy]
+      const window = refuser?.window?.text
+      const kind = refuser?.charge.kind
+      return refuse(told, run, kind === 'rate' ? 'spike.exceeded' : kind === 'lease' ? 'concurrency.exceeded' : 'quota.exceeded', { limit: outcome.limits[refusedBy]?.limit, ...(window ? { window } : {}) }, { ...outcome, refusedBy })
+    }
+
+    function settle(run: Run, fresh: readonly Planned[], outcome: ChargeOutcome, ledger: Ledger): void {
+      if (mode === 'peek') return
+      const counters: CounterCharge[] = []
+      fresh.forEach(({ charge: one }, i) => {
+        ledger.charged.set(`${one.kind}:${one.key}`, outcome.limits[i] as LimitState)
+        if (one.kind === 'lease') leases.keep(one satisfies LeaseCharge, run)
+        else if (one.kind === 'counter' && one.cost > 0) counters.push(one)
+      })
+      if (!config.refund || counters.length === 0) return
+      run.onEnd?.(({ status, fault: failed, backendReached }) => {
+        if (!backendReached && (failed !== undefined || (status ?? 0) >= 400)) void scope.state.refund(counters, outcome.atMs)
+      })
+    }
+
+    function tell(run: Run, planned: readonly Planned[], states: readonly (LimitState | undefined)[], outcome: ChargeOutcome): void {
+      if (!run.addReplyHeader || outcome.degraded === 'closed' || outcome.degraded === 'open') return
+      const nowMs = outcome.atMs ?? scope.state.now()
+      const counted = planned.flatMap(({ window }, i) => (window && states[i] ? [{ window, state: states[i] }] : []))
+      if (counted.length === 0) return
+      const { policy, rateLimit } = toRateLimitHeaders(
+        counted.map(({ window, state }) => ({ name: counted.length === 1 ? shown : `${shown} ${window.text}`, windowSeconds: window.secondsAt(nowMs), state })),
+        nowMs,
+      )
+      run.addReplyHeader('RateLimit-Policy', policy, prefix)
+      run.addReplyHeader('RateLimit', rateLimit, prefix)
+    }
+
+    registerQuota(scope, name === '' ? (scope.node.name ?? scope.node.id) : name, (message, run, named) => {
+      return after(read(message, run), (values) => (named ? countersOf(named, values) : plan(message, run, values, 0).flatMap(({ charge: one, window, level }) => (one.kind === 'counter' && window ? [{ level, window: window.text, charge: one }] : []))))
+    })
+
+    function countersOf({ level, who }: Named, values: readonly unknown[]): readonly NamedCounter[] {
+      const own = rows.flatMap((row, i): NamedCounter[] => {
+        if (row.level !== level) return []
+        const key = `${prefix}/${whoIsNamed(level, who)}/${row.window.id}`
+        return [{ level, window: row.window.text, charge: { kind: 'counter', key, limit: toWhole(values[1 + i], 0, 'limit.value'), cost: 0, window: row.window.window, mode: 'count' } }]
+      })
+      if (source === 'drawn' || level !== 'subscription') return own
+      return [...own, ...plans.countersOf(String(who)).map(({ charge: one, window }) => ({ level, window: window.text, charge: one }))]
+    }
+
+    return function quota(message, run) {
+      return after(read(message, run), (values) => {
+        const cost = toWhole(values[0], 0, 'limit.weight')
+        return charge(message, run, plan(message, run, values, cost), cost)
+      })
+    }
+  },
+})
+
+const nothingCharged: ChargeOutcome = Object.freeze({ allowed: true, limits: [], refusedBy: -1, delayMs: 0 })
+
+/** How a limit stands, for flows: plain data. */
+function seen(state: LimitState | undefined): Readonly<Record<string, unknown>> {
+  if (!state) return {}
+  const { allowed, limit, used, remaining, resetsAtMs } = state
+  return { allowed, limit, used, remaining, resetsAtMs }
+}
+
+function checkWhole(value: string | number, property: string, what: string): NodeProblem | undefined {
+  const number = typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value)
+  if (Number.isSafeInteger(number) && number >= 0) return undefined
+  return { code: 'limit.number', property, message: `${what} must be a whole number from 0, but is “${value}”.`, remedy: 'Enter a whole number, or choose where it comes from.' }
+}

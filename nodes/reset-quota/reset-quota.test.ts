@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest'
+import type { Log } from '../../runtime/core/log.ts'
+import { silentLog } from '../../runtime/core/log.ts'
+import { createMemoryState } from '../../runtime/state/memory-state.ts'
+import { fakeClock } from '../../test/kit/fake-clock.ts'
+import { fakeRun } from '../../test/kit/fake-run.ts'
+import { checkNode, testNode } from '../../test/kit/node-tester.ts'
+import { quota } from '../quota/quota.ts'
+import { resetQuota } from './reset-quota.ts'
+
+const windows = [{ limit: '3', limitType: 'num', every: 1, unit: 'hour', algorithm: 'fixed', zone: '', per: 'key' }, { limit: '100', limitType: 'num', every: 1, unit: 'day', algorithm: 'fixed', zone: '', per: 'all' }]
+
+/** A quota of three an hour per key, used up for one key, and a node that corrects it. */
+async function start(config: object) {
+  const shared = new Map<string, unknown>()
+  const state = createMemoryState({ clock: fakeClock() })
+  const limited = await testNode(quota, { quota: 'orders', windows, key: [{ value: 'who', valueType: 'msg' }] }, { shared, state })
+  const reset = await testNode(resetQuota, { quota: 'orders', ...config }, { shared, state })
+  const left = async (who: string) => {
+    for (let passed = 0; ; passed += 1) if ((await limited.send({ who }, fakeRun()))[0]?.port !== 'ok') return passed
+  }
+  expect(await left('a')).toBe(3)
+  return { limited, reset, left }
+}
+
+describe('reset quota', () => {
+  it.each([
+    [{ op: 'add', amount: '2' }, 2],
+    [{ op: 'add', amount: 'more', amountType: 'msg' }, 5],
+    [{ op: 'set', amount: '1', per: 'key', who: 'who', whoType: 'msg' }, 1],
+    [{ op: 'zero' }, 3],
+  ])('gives the caller calls (%j)', async (config, passing) => {
+    const { reset, left } = await start(config)
+    const [sent] = await reset.send({ who: 'a', more: 5 })
+    expect(sent).toMatchObject({ port: 'ok', message: { quota: { name: 'orders' } } })
+    expect([await left('a'), await left('b')]).toEqual([passing, 3])
+  })
+
+  it('corrects somebody who is named, and only that count', async () => {
+    const { reset, left } = await start({ op: 'zero', per: 'key', who: 'whom', whoType: 'msg' })
+    const [sent] = await reset.send({ who: 'b', whom: 'a' })
+    expect((sent?.message.quota as { limits: object[] }).limits).toMatchObject([{ per: 'key', window: 'hour', remaining: 3 }])
+    expect(await left('a')).toBe(3)
+  })
+
+  it('writes into the log what was changed and why, and no part of a key', async () => {
+    const lines: object[] = []
+    const log: Log = { ...silentLog, info: (facts) => void lines.push(facts) }
+    const { reset } = await start({ op: 'set', amount: '2', per: 'key', who: 'secret-key', whoType: 'str', reason: 'why', reasonType: 'msg' })
+    await reset.send({ why: 'complaint 17' }, { ...fakeRun(), log })
+    expect(lines).toMatchObject([{ audit: 'quota.adjusted', quota: 'orders', per: 'key', op: 'set', amount: 2, remaining: 2, reason: 'complaint 17' }])
+    expect(JSON.stringify(lines)).not.toContain('secret-key')
+  })
+
+  it('fails when no such quota is live, and forgets a quota that has gone', async () => {
+    const { limited, reset } = await start({ op: 'zero' })
+    await expect((await testNode(resetQuota, { quota: 'other' })).send({})).rejects.toMatchObject({ code: 'quota.unknown' })
+    await limited.retire()
+    await expect(reset.send({ who: 'a' })).rejects.toMatchObject({ code: 'quota.unknown' })
+  })
+
+  it('fails on an amount that is none, and changes nothing', async () => {
+    const { reset, left } = await start({ amount: 'more', amountType: 'msg' })
+    for (const more of ['x', undefined, 1.5]) await expect(reset.send({ who: 'a', more })).rejects.toMatchObject({ code: 'limit.value' })
+    expect(await left('a')).toBe(0)
+  })
+
+  it.each([[{}, 'quota.no_name'], [{ quota: 'q', per: 'ip' }, 'quota.no_who'], [{ quota: 'q', amount: 'x' }, 'limit.number']])('is refused at deploy when it is drawn wrong (%j)', (config, code) => {
+    expect(checkNode(resetQuota, { quota: '', ...config }).map((problem) => problem.code)).toContain(code)
+  })
+})
