@@ -1,6 +1,8 @@
 import { html, type Html } from './html.ts'
 import { translator, type TextKey } from './texts.ts'
 import type { Exchange } from './web/exchange.ts'
+import type { Access } from './web/router.ts'
+import { mayUse } from './web/session.ts'
 
 export interface Page {
   readonly title: string
@@ -11,13 +13,14 @@ export interface Page {
   readonly notice?: { readonly kind: 'good' | 'bad'; readonly text: string }
 }
 
-const menu: readonly { key: TextKey; href: string; admin?: boolean }[] = [
-  { key: 'start', href: '/' },
-  { key: 'editor', href: '/editor/' },
-  { key: 'releases', href: '/releases' },
-  { key: 'gateways', href: '/gateways' },
-  { key: 'users', href: '/users', admin: true },
-  { key: 'docs', href: '/docs' },
+const menu: readonly { key: TextKey; href: string; access: Access }[] = [
+  { key: 'start', href: '/', access: 'viewer' },
+  { key: 'editor', href: '/editor/', access: 'viewer' },
+  { key: 'consumers', href: '/applications', access: 'signed-in' },
+  { key: 'releases', href: '/releases', access: 'viewer' },
+  { key: 'gateways', href: '/gateways', access: 'viewer' },
+  { key: 'users', href: '/users', access: 'admin' },
+  { key: 'docs', href: '/docs', access: 'viewer' },
 ]
 
 /** A whole page around its content. */
@@ -42,7 +45,7 @@ export function layout(exchange: Exchange, page: Page): Html {
 <header class="top">
   <a class="brand" href="/"><img src="/assets/mark.svg" alt="" width="28" height="28">Sluice</a>
   ${user && html`<nav aria-label="${t('mainMenu')}"><ul>${menu
-    .filter((item) => !item.admin || user.role === 'admin')
+    .filter((item) => mayUse(user, item.access))
     .map((item) => html`<li><a href="${item.href}"${item.key === page.section && html` aria-current="page"`}>${t(item.key)}</a></li>`)}</ul></nav>`}
   <div class="tools">
     <form method="post" action="/language"><input type="hidden" name="language" value="${other}"><input type="hidden" name="next" value="${here}">

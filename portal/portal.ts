@@ -6,6 +6,7 @@ import { sendAsset } from './assets.ts'
 import { html } from './html.ts'
 import { layout } from './layout.ts'
 import { accountRoutes } from './pages/account.ts'
+import { consumerRoutes } from './pages/consumers/consumers.ts'
 import { docsRoutes } from './pages/docs.ts'
 import { gatewayRoutes } from './pages/gateways.ts'
 import { releaseRoutes } from './pages/releases.ts'
@@ -60,7 +61,7 @@ export interface Portal {
 export function createPortal(options: PortalOptions): Portal {
   const routes: readonly PageRoute[] = [
     ...signInRoutes(options), ...startRoutes(options), ...accountRoutes(options), ...userRoutes(options),
-    ...releaseRoutes(options), ...gatewayRoutes(options), ...docsRoutes(options), ...apiRoutes(options),
+    ...releaseRoutes(options), ...gatewayRoutes(options), ...consumerRoutes(options), ...docsRoutes(options), ...apiRoutes(options),
   ]
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {

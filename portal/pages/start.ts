@@ -3,14 +3,17 @@ import { layout } from '../layout.ts'
 import type { PortalOptions } from '../portal.ts'
 import { translator } from '../texts.ts'
 import { toTime } from '../time.ts'
-import { sendHtml } from '../web/reply.ts'
+import { redirect, sendHtml } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
+import { mayUse } from '../web/session.ts'
 
 /** The start page: the editor, what runs, and APIs to try. */
 export function startRoutes({ control, editorPath, gatewayUrls, samples }: PortalOptions): PageRoute[] {
   return [{
-    method: 'GET', path: '/', access: 'viewer',
+    method: 'GET', path: '/', access: 'signed-in',
     async handle(exchange) {
+      // Subscribers have nothing to do with flows; their own applications are where they begin.
+      if (!mayUse(exchange.user, 'viewer')) return redirect(exchange.response, '/applications')
       const t = translator(exchange.language)
       const [release] = await control.releases.list({ limit: 1 })
       const gateways = await control.gateways.list()

@@ -12,6 +12,11 @@ import type { PageRoute } from '../web/router.ts'
 const roles: readonly { role: Role; name: TextKey; long: TextKey }[] = [
   { role: 'viewer', name: 'viewer', long: 'roleViewer' },
   { role: 'editor', name: 'editorRole', long: 'roleEditor' },
+  { role: 'creator', name: 'creator', long: 'roleCreator' },
+  { role: 'publisher', name: 'publisher', long: 'rolePublisher' },
+  { role: 'operator', name: 'operator', long: 'roleOperator' },
+  { role: 'auditor', name: 'auditor', long: 'roleAuditor' },
+  { role: 'subscriber', name: 'subscriber', long: 'roleSubscriber' },
   { role: 'admin', name: 'admin', long: 'roleAdmin' },
 ]
 
@@ -79,6 +84,7 @@ function toRow(user: User, { language }: Exchange, t: (key: TextKey) => string):
 }
 
 function toRole(text: string | null): Role {
-  if (text === 'admin' || text === 'editor' || text === 'viewer') return text
-  throw new Refused('user.role', 422, 'A role is admin, editor or viewer.')
+  const found = roles.find(({ role }) => role === text)
+  if (found) return found.role
+  throw new Refused('user.role', 422, `A role is ${roles.map(({ role }) => role).join(', ')}.`)
 }
