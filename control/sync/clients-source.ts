@@ -32,7 +32,7 @@ interface Built {
 
 /** A change whose text is longer is fetched in pages, which are taken in one by one. */
 const pushedCharacters = 1024 * 1024
-const pagesAtOnce = 16
+const pagesAtATime = 4
 /** How long texts of pages stay in memory after a gateway asked for one. */
 const keepBuiltMs = 60_000
 
@@ -79,7 +79,7 @@ export function createClientsSource({ consumers, signer, clock, log, send, chang
     let done = 0
     for (const [place, applications] of groups) {
       hashes[place] = keep(texts, JSON.stringify({ applications: applications.toSorted(byId) }))
-      if (++done % pagesAtOnce === 0) await new Promise((resolve) => setImmediate(resolve))
+      if (++done % pagesAtATime === 0) await new Promise((resolve) => setImmediate(resolve))
     }
     if (before) for (const hash of hashes) if (!texts.has(hash)) texts.set(hash, before.texts.get(hash) as string)
     const rest = keep(texts, JSON.stringify({ plans: snapshot.plans, apis: snapshot.apis }))
