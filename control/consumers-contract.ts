@@ -23,10 +23,13 @@ export interface Consumers {
   /** All records that may be exported, as YAML: the same records give the same text. Never a secret, not even a hash of one. */
   exportYaml(by: Actor): Promise<string>
   /**
-   * Makes the records be as the YAML says: adds, changes, and with `prune` retires what it does not name. All or nothing.
+   * Makes the records be as the YAML says: adds, changes, and with `prune` retires what the lists in it do not name (a kind
+   * that has no list stays as it is). All or nothing; problems carry pointers such as `/apis/3/flow`.
    * With `dryRun` it only says what would be done. Credentials are not part of it.
    */
   applyYaml(yaml: string, options: { readonly dryRun?: boolean; readonly prune?: boolean }, by: Actor): Promise<ApplyResult>
+  /** JSON Schemas (2020-12) by name: `ApplicationInput`, `Application`, …: what is checked here is what the API publishes. */
+  readonly schemas: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   /** The rights that the asker has: over everything, and in the organisations whose member he is. */
   rightsOf(by: Actor): Promise<{ readonly everywhere: readonly Right[]; readonly organisations: Readonly<Record<string, readonly Right[]>> }>
 
@@ -35,7 +38,7 @@ export interface Consumers {
   /** Told after a change is in the store, in order of `version`; without a gap between `snapshot()` and the first one. */
   onChange(listener: (change: ClientChange) => void): () => void
   /**
-   * 32 bytes. `sealed` of HMAC credentials in the snapshot is `seal(key, secret, clientSecretPurpose)` (runtime/core/seal.ts).
+   * 32 bytes. What the hash of a key is of, and what HMAC signs with, is the secret as text (UTF-8), as it was shown. `sealed` of HMAC credentials in the snapshot is `seal(key, secret, clientSecretPurpose)` (runtime/core/seal.ts).
    * Goes to each gateway sealed under that gateway's own key, never in clear.
    */
   readonly clientKey: Buffer
@@ -188,6 +191,8 @@ export interface ManagedApi extends RecordHead, ManagedApiInput {
   readonly tags: readonly string[]
   readonly visibility: Api['visibility']
   readonly lifecycle: Lifecycle
+  /** Since when it takes no new subscribers. */
+  readonly deprecatedAt?: string
   /** A move that waits for somebody's agreement. */
   readonly requested?: { readonly to: Lifecycle; readonly by: string; readonly at: string }
 }
@@ -240,6 +245,8 @@ export interface ClientSubscription extends RecordHead {
   readonly application: string
   /** Of the application. */
   readonly organisation: string
+  /** Organisation of what is subscribed to; approves. */
+  readonly provider: string
   readonly plan: string
   readonly comment?: string
   readonly api?: string

@@ -6,6 +6,7 @@ import type { Log } from '../runtime/core/log.ts'
 import type { NodeDefinition } from '../runtime/core/node.ts'
 import type { RevisionText } from '../runtime/core/sync-wire.ts'
 import { createAudit, type Audit } from './audit.ts'
+import { openConsumers } from './consumers/open-consumers.ts'
 import type { Control, ControlEvent } from './contract.ts'
 import { openVault } from './credentials/vault.ts'
 import { openRegistry } from './gateways/registry.ts'
@@ -15,6 +16,7 @@ import { openReleases } from './releases/releases.ts'
 import { openStore, protectFiles } from './store/store.ts'
 import { exportStore } from './store/transfer.ts'
 import { createSyncHandler } from './sync/handler.ts'
+import { createClientsSource, type ClientsSourceParts } from './sync/clients-source.ts'
 import { createHub, syncLimits, type SyncLimits } from './sync/hub.ts'
 import { toUnavailable } from './store/unavailable.ts'
 import { createFirstPassword, ensureAdmin } from './users/first-password.ts'
@@ -37,6 +39,8 @@ export interface ControlOptions {
   /** Instead of the compiler made from `definitions`. */
   readonly compile?: Compile | undefined
   readonly limits?: Partial<SyncLimits> | undefined
+  /** Where the records of callers come from instead of the store: tests of their way to gateways. */
+  readonly callers?: ClientsSourceParts['consumers'] | undefined
   readonly passwordCost?: PasswordCost | undefined
   /** SQLite only: how long a write waits for a lock, and how large the file may become. */
   readonly busyTimeoutMs?: number | undefined
@@ -70,6 +74,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
     const first = createFirstPassword(store, keys.current)
     const audit = createAudit(store, clock)
     const vault = await openVault(store, keys, log)
+    const consumers = await openConsumers({ store, audit, clock, log, keys, cost: options.passwordCost })
 
     const listeners = new Set<(event: ControlEvent) => void>()
     const emit = (event: ControlEvent) => {
@@ -90,6 +95,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       current: () => releases.current(),
       credentials: () => vault.live,
       changed: (id) => registry.tell(id),
+      clients: () => clients.pointer(),
     })
     const releases = await openReleases({
       store,
@@ -115,7 +121,17 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       publicKey: signer.publicKey,
       current: () => releases.current()?.manifest,
       isConnected: (id) => hub.isConnected(id),
+      clientsOf: (id) => clients.stateOf(id),
       changed: (gateway) => emit({ kind: 'gateway', gateway }),
+    })
+
+    const clients = createClientsSource({
+      consumers: options.callers ?? consumers,
+      signer,
+      clock,
+      log,
+      send: (message) => hub.broadcast(message),
+      changed: (id) => registry.tell(id),
     })
 
     const revisions = async (hashes: readonly string[]): Promise<RevisionText[]> => {
@@ -141,9 +157,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
         },
         command: (command) => hub.command(command),
       },
-      get consumers(): never {
-        throw new Error('The records of consumers are not open.')
-      },
+      consumers,
       documents: {
         async get(key) {
           const row = await store.documents.get(key)
@@ -162,8 +176,10 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       audit,
       firstPassword: () => first.get(),
       exportStore: () => exportStore(store),
-      syncHandler: createSyncHandler({ registry, hub, clock, log, limits, revisions, event: (gateway, event) => emit({ ...event, gateway }) }),
+      syncHandler: createSyncHandler({ registry, hub, clients, clock, log, limits, revisions, event: (gateway, event) => emit({ ...event, gateway }) }),
       async close() {
+        clients.close()
+        consumers.close()
         hub.close()
         await store.close()
       },

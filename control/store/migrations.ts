@@ -1,9 +1,11 @@
 import type { Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
+import { auditHead, auditHeadKey, hashAuditRow, noAuditHash } from './audit-chain.ts'
 
 /** Named, forward only. A migration that was released is never edited; a new one follows it. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first-tables': { up: firstTables },
+  '0002-consumers': { up: consumers },
 }
 
 async function firstTables(db: Kysely<any>): Promise<void> {
@@ -123,4 +125,65 @@ async function firstTables(db: Kysely<any>): Promise<void> {
     .addColumn('detail', 'text', (c) => c.notNull())
     .execute()
   await schema.createIndex('audit_by_time').on('audit').column('at').execute()
+}
+
+/** Records of consumers; and the audit log becomes a chain, its old entries in order of time. */
+async function consumers(db: Kysely<any>): Promise<void> {
+  const { schema } = db
+  await schema
+    .createTable('consumer_records')
+    .addColumn('kind', 'text', (c) => c.notNull())
+    .addColumn('id', 'text', (c) => c.notNull())
+    .addColumn('organisation', 'text')
+    .addColumn('provider', 'text')
+    .addColumn('parent', 'text')
+    .addColumn('owner', 'text')
+    .addColumn('target', 'text')
+    .addColumn('plan', 'text')
+    .addColumn('lookup', 'text')
+    .addColumn('search', 'text', (c) => c.notNull())
+    .addColumn('state', 'text', (c) => c.notNull())
+    .addColumn('version', 'integer', (c) => c.notNull())
+    .addColumn('body', 'text', (c) => c.notNull())
+    .addColumn('secret', 'text')
+    .addColumn('created_at', 'text', (c) => c.notNull())
+    .addColumn('created_by', 'text', (c) => c.notNull())
+    .addColumn('updated_at', 'text', (c) => c.notNull())
+    .addColumn('updated_by', 'text', (c) => c.notNull())
+    .addColumn('retired_at', 'text')
+    .addPrimaryKeyConstraint('consumer_records_key', ['kind', 'id'])
+    .execute()
+  // Both databases take any number of nulls into a unique index.
+  await schema.createIndex('consumer_records_by_lookup').unique().on('consumer_records').columns(['kind', 'lookup']).execute()
+  await schema.createIndex('consumer_records_by_parent').on('consumer_records').columns(['kind', 'parent']).execute()
+  await schema.createIndex('consumer_records_by_owner').on('consumer_records').columns(['kind', 'owner']).execute()
+  await schema.createIndex('consumer_records_by_organisation').on('consumer_records').columns(['kind', 'organisation', 'id']).execute()
+  await schema.createIndex('consumer_records_by_plan').on('consumer_records').columns(['kind', 'plan']).execute()
+  await schema.createIndex('consumer_records_by_target').on('consumer_records').columns(['kind', 'target']).execute()
+  await schema
+    .createTable('audit_log')
+    .addColumn('number', 'integer', (c) => c.primaryKey())
+    .addColumn('at', 'text', (c) => c.notNull())
+    .addColumn('user_name', 'text', (c) => c.notNull())
+    .addColumn('action', 'text', (c) => c.notNull())
+    .addColumn('from_address', 'text')
+    .addColumn('subject', 'text')
+    .addColumn('organisation', 'text')
+    .addColumn('before', 'text')
+    .addColumn('after', 'text')
+    .addColumn('detail', 'text', (c) => c.notNull())
+    .addColumn('hash', 'text', (c) => c.notNull())
+    .execute()
+  await schema.createIndex('audit_log_by_subject').on('audit_log').columns(['subject', 'number']).execute()
+  let hash = noAuditHash
+  let number = 0
+  const old = await db.selectFrom('audit').selectAll().orderBy('at').orderBy('id').execute()
+  for (const { at, user_name, action, detail } of old) {
+    number++
+    const entry = { number, at, user_name, action, from_address: null, subject: null, organisation: null, before: null, after: null, detail }
+    hash = hashAuditRow(hash, entry)
+    await db.insertInto('audit_log').values({ ...entry, hash }).execute()
+  }
+  if (number > 0) await db.insertInto('meta').values({ key: auditHeadKey, value: auditHead(number, hash) }).execute()
+  await schema.dropTable('audit').execute()
 }

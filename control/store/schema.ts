@@ -12,7 +12,8 @@ export interface Schema {
   acknowledgements: AcknowledgementRow
   documents: DocumentRow
   meta: MetaRow
-  audit: AuditRow
+  audit_log: AuditRow
+  consumer_records: ConsumerRow
 }
 
 export interface UserRow {
@@ -123,17 +124,54 @@ export interface MetaRow {
   value: string
 }
 
-/** Append-only. */
+/** Append-only. Each entry hashes the one before; `meta` keeps number and hash of the last one under `audit.head`. */
 export interface AuditRow {
-  id: string
+  number: number
   at: string
   user_name: string
   action: string
+  from_address: string | null
+  subject: string | null
+  organisation: string | null
+  before: string | null
+  after: string | null
   detail: string
+  hash: string
+}
+
+/** Organisations, applications, credentials, plans, APIs, subscriptions …: one row per record, never deleted. */
+export interface ConsumerRow {
+  kind: string
+  id: string
+  organisation: string | null
+  /** Second organisation that the record concerns: the provider of what is subscribed to. */
+  provider: string | null
+  /** Application of a credential or subscription, user of a member. */
+  parent: string | null
+  /** User whose record it is. */
+  owner: string | null
+  /** `api:…`, `group:…` or `product:…` of a subscription. */
+  target: string | null
+  /** Plan of a subscription. */
+  plan: string | null
+  /** Unique among the kind's records that are not retired. */
+  lookup: string | null
+  /** Id and name in lower case, for searching. */
+  search: string
+  state: string
+  version: number
+  body: string
+  /** Hash, verifier or sealed text of a credential; leaves the store only in the view of gateways. */
+  secret: string | null
+  created_at: string
+  created_by: string
+  updated_at: string
+  updated_by: string
+  retired_at: string | null
 }
 
 /** In the order in which rows can be written back. */
 export const tables = [
   'users', 'tokens', 'flows', 'revisions', 'releases', 'release_flows', 'credentials',
-  'gateways', 'join_tokens', 'acknowledgements', 'documents', 'meta', 'audit',
+  'gateways', 'join_tokens', 'acknowledgements', 'documents', 'meta', 'audit_log', 'consumer_records',
 ] as const satisfies readonly (keyof Schema)[]

@@ -1,4 +1,6 @@
 import { sql, type Kysely } from 'kysely'
+import { auditHead, auditHeadKey, hashAuditRow, noAuditHash } from './audit-chain.ts'
+import { consumers } from './consumer-table.ts'
 import type { AcknowledgementRow, AuditRow, CredentialRow, FlowRow, GatewayRow, JoinTokenRow, ReleaseFlowRow, ReleaseRow, RevisionRow, Schema, TokenRow, UserRow } from './schema.ts'
 import { toUnavailable } from './unavailable.ts'
 
@@ -18,7 +20,19 @@ export function createTables(db: Kysely<Schema>) {
     documents: guarded(documents(db)),
     meta: guarded(meta(db)),
     audit: guarded(audit(db)),
+    consumers: guarded(consumers(db)),
   }
+}
+
+export interface AuditFilter {
+  readonly limit: number
+  /** Entries with a smaller number. */
+  readonly before?: number | undefined
+  readonly user?: string | undefined
+  readonly subject?: string | undefined
+  readonly action?: string | undefined
+  /** Of these organisations only. */
+  readonly organisations?: readonly string[] | undefined
 }
 
 export type Tables = ReturnType<typeof createTables>
@@ -224,11 +238,31 @@ function meta(db: Kysely<Schema>) {
 }
 
 function audit(db: Kysely<Schema>) {
+  const store = meta(db)
   return {
-    async add(row: AuditRow): Promise<void> {
-      await db.insertInto('audit').values(row).execute()
+    /** Appends to the chain. Needs a transaction: the head stays locked until its end, so that entries come one after the other. */
+    async append(entry: Omit<AuditRow, 'number' | 'hash'>): Promise<void> {
+      const none = auditHead(0, noAuditHash)
+      await db.insertInto('meta').values({ key: auditHeadKey, value: none }).onConflict((c) => c.column('key').doUpdateSet({ value: sql`meta.value` })).execute()
+      const [number = '0', before = noAuditHash] = ((await store.get(auditHeadKey)) ?? none).split(':')
+      const row = { ...entry, number: Number(number) + 1 }
+      const hash = hashAuditRow(before, row)
+      await db.insertInto('audit_log').values({ ...row, hash }).execute()
+      await store.set(auditHeadKey, auditHead(row.number, hash))
     },
-    list: (limit: number) => db.selectFrom('audit').selectAll().orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).execute(),
+    head: () => store.get(auditHeadKey),
+    /** Oldest first, for checking. */
+    after: (number: number, limit: number) => db.selectFrom('audit_log').selectAll().where('number', '>', number).orderBy('number').limit(limit).execute(),
+    /** Newest first. */
+    list(filter: AuditFilter) {
+      let query = db.selectFrom('audit_log').selectAll()
+      if (filter.before !== undefined) query = query.where('number', '<', filter.before)
+      if (filter.user !== undefined) query = query.where('user_name', '=', filter.user)
+      if (filter.subject !== undefined) query = query.where('subject', '=', filter.subject)
+      if (filter.action !== undefined) query = query.where('action', '=', filter.action)
+      if (filter.organisations !== undefined) query = filter.organisations.length > 0 ? query.where('organisation', 'in', filter.organisations) : query.where(sql<boolean>`1 = 0`)
+      return query.orderBy('number', 'desc').limit(filter.limit).execute()
+    },
   }
 }
 

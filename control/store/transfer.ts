@@ -64,7 +64,8 @@ const keysOf: { readonly [T in keyof Schema]: readonly (keyof Schema[T])[] } = {
   acknowledgements: ['gateway_id', 'release_id'],
   documents: ['key'],
   meta: ['key'],
-  audit: ['id'],
+  audit_log: ['number'],
+  consumer_records: ['kind', 'id'],
 }
 
 function parseLine(line: string): Record<string, unknown> {

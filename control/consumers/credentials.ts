@@ -1,0 +1,124 @@
+import { Refused, type Credential, type CredentialInput, type Credentials, type IssuedCredential } from '../contract.ts'
+import type { ConsumerRow } from '../store/schema.ts'
+import { invalid, problem } from './check.ts'
+import { bodyOf, toRecord, type Body } from './kind.ts'
+import { credentials } from './kinds.ts'
+import { createRecords, loadForChange, type Desk } from './records.ts'
+import { makeBasicSecret, makeKey, makeName, makeSigningSecret, type SecretCost } from './secrets.ts'
+import { owns, sees } from './sees.ts'
+import { notAllowed, type Unit } from './unit.ts'
+
+export interface CredentialOptions {
+  readonly clientKey: Buffer
+  readonly cost: SecretCost
+}
+
+type CredentialKind = CredentialInput['kind']
+
+/** Two live ones let a key be exchanged without a gap; a third would be forgotten somewhere. */
+const liveAtMost: Readonly<Record<CredentialKind, number>> = { key: 2, basic: 2, hmac: 2, jwt: 50, certificate: 50 }
+
+/** Fields beyond the common ones that each kind takes. */
+const fieldsOf: Readonly<Record<CredentialKind, readonly string[]>> = { key: [], basic: ['name'], hmac: ['name'], jwt: ['issuer', 'subject'], certificate: ['fingerprint', 'san'] }
+const special = ['name', 'issuer', 'subject', 'fingerprint', 'san']
+
+export function createCredentials(desk: Desk, options: CredentialOptions): Credentials {
+  const { list, get } = createRecords<Credential, never>(credentials, desk)
+  const asRecord = (row: ConsumerRow) => toRecord<Credential>(row)
+  return {
+    list,
+    get,
+    create: (input, by) => desk.run(by, (unit) => createCredential(unit, input as unknown as Body, options)),
+    rotate: (id, { oldEndsInMs, version }, by) =>
+      desk.run(by, async (unit) => {
+        unit.checker.check('CredentialRotation', oldEndsInMs === undefined ? {} : { oldEndsInMs })
+        const row = await loadForChange(unit, 'credentials', id, version)
+        const { kind, application, environment, label, expiresAt, ...rest } = bodyOf(row)
+        if (kind !== 'key' && kind !== 'basic' && kind !== 'hmac') throw new Refused('credential.kind', 422, 'Only keys, Basic and HMAC secrets are rotated: nothing of the others is ours to renew.')
+        const issued = await createCredential(unit, { kind, application, environment, ...(label === undefined ? {} : { label }) }, options)
+        if (oldEndsInMs !== undefined) {
+          const ends = unit.nowMs + oldEndsInMs
+          const sooner = typeof expiresAt === 'string' && Date.parse(expiresAt) < ends ? expiresAt : new Date(ends).toISOString()
+          await unit.change(credentials, row, { kind, application, environment, ...(label === undefined ? {} : { label }), ...rest, expiresAt: sooner }, 'rotate')
+        }
+        return issued
+      }),
+    setActive: (id, active, version, by) =>
+      desk.run(by, async (unit) => {
+        unit.checker.check('CredentialSwitch', { active })
+        const row = await loadForChange(unit, 'credentials', id, version)
+        // The owner may switch a leaked one off; what others switched off is theirs to switch on.
+        await needHolder(unit, row, active ? 'operators' : 'owner')
+        const body = bodyOf(row)
+        return asRecord(body.active === active ? row : await unit.change(credentials, row, { ...body, active }, active ? 'switch_on' : 'switch_off'))
+      }),
+    revoke: (id, version, by) =>
+      desk.run(by, async (unit) => {
+        const row = await loadForChange(unit, 'credentials', id, version)
+        await needHolder(unit, row, 'owner')
+        return asRecord(await unit.change(credentials, row, { ...bodyOf(row), active: false }, 'revoke', { retired: true }))
+      }),
+  }
+}
+
+async function createCredential(unit: Unit, input: Body, options: CredentialOptions): Promise<IssuedCredential> {
+  unit.checker.check('CredentialCreate', input)
+  const application = await unit.live('applications', input.application as string)
+  if (!application || !(await sees(unit.access, application, unit.tables))) {
+    throw invalid([problem('/application', `There is no application “${String(input.application)}”.`, 'Make it first.')])
+  }
+  if (!unit.access.may('credentials.write', application.organisation) && !owns(unit.access, application)) throw notAllowed('give credentials to this application')
+  const body = { environment: 'production', ...input, organisation: application.organisation, active: true } as unknown as Body & { kind: CredentialKind; environment: string }
+  checkFields(unit, body)
+  await checkLive(unit, application.id, body)
+  const { facts, shown, kept } = await make(body, options)
+  const id = makeName('cred')
+  const row = await unit.add(credentials, id, { ...body, ...facts }, kept)
+  return { credential: toRecord<Credential>(row), ...(shown === undefined ? {} : { secret: shown }) }
+}
+
+function checkFields(unit: Unit, body: Body & { kind: CredentialKind }): void {
+  const problems = special
+    .filter((field) => body[field] !== undefined && !fieldsOf[body.kind].includes(field))
+    .map((field) => problem(`/${field}`, `A credential of kind ${body.kind} has no ${field}.`, 'Leave it out.'))
+  if (body.kind === 'jwt') for (const field of fieldsOf.jwt) if (body[field] === undefined) problems.push(problem(`/${field}`, `“${field}” is missing.`, 'Send it.'))
+  if (body.kind === 'certificate' && (body.fingerprint === undefined) === (body.san === undefined)) {
+    problems.push(problem('/fingerprint', 'A certificate is known by its fingerprint or by one of its names.', 'Send exactly one of fingerprint and san.'))
+  }
+  if (typeof body.expiresAt === 'string' && Date.parse(body.expiresAt) <= unit.nowMs) problems.push(problem('/expiresAt', 'It would have ended before it begins.', 'Send a time to come.'))
+  if (problems.length > 0) throw invalid(problems)
+}
+
+async function checkLive(unit: Unit, application: string, body: Body & { kind: CredentialKind }): Promise<void> {
+  const rows = await unit.tables.consumers.byParents('credentials', [application])
+  const live = rows.map(bodyOf).filter((one) => {
+    const ended = typeof one.expiresAt === 'string' && Date.parse(one.expiresAt) <= unit.nowMs
+    return one.kind === body.kind && one.environment === body.environment && !ended
+  })
+  if (live.length < liveAtMost[body.kind]) return
+  throw new Refused('credential.two_live', 409, `The application has ${live.length} live credentials of this kind for ${String(body.environment)} already. Revoke one first.`)
+}
+
+async function make(body: Body & { kind: CredentialKind }, { clientKey, cost }: CredentialOptions): Promise<{ facts: Body; shown?: string; kept?: string }> {
+  switch (body.kind) {
+    case 'key': {
+      const { prefix, shown, kept } = makeKey()
+      return { facts: { name: prefix }, shown, kept }
+    }
+    case 'basic':
+      return { facts: { name: body.name ?? makeName('client') }, ...(await makeBasicSecret(cost)) }
+    case 'hmac':
+      return { facts: { name: body.name ?? makeName('signer') }, ...makeSigningSecret(clientKey) }
+    case 'certificate':
+      return { facts: typeof body.fingerprint === 'string' ? { fingerprint: body.fingerprint.replaceAll(':', '').toLowerCase() } : {} }
+    default:
+      return { facts: {} }
+  }
+}
+
+async function needHolder(unit: Unit, row: ConsumerRow, least: 'owner' | 'operators'): Promise<void> {
+  const { access } = unit
+  if (access.may('credentials.write', row.organisation) || access.may('credentials.revoke', row.organisation)) return
+  const application = least === 'owner' && row.parent !== null ? await unit.find('applications', row.parent) : undefined
+  if (!application || !owns(access, application)) throw notAllowed('change this credential')
+}

@@ -1,0 +1,56 @@
+import type { Actor, Right, Role } from '../contract.ts'
+
+const reads: readonly Right[] = ['records.read']
+const operates: readonly Right[] = [...reads, 'applications.suspend', 'credentials.revoke', 'apis.block', 'subscriptions.suspend']
+const creates: readonly Right[] = [...reads, 'apis.write']
+const publishes: readonly Right[] = [
+  ...new Set<Right>([
+    ...operates, ...creates, 'applications.write', 'credentials.write', 'plans.write', 'apis.publish', 'groups.write', 'products.write',
+    'subscriptions.write', 'subscriptions.approve',
+  ]),
+]
+const audits: readonly Right[] = [...reads, 'members.read', 'audit.read', 'records.export']
+const everything: readonly Right[] = [...new Set<Right>([...publishes, ...audits, 'organisations.write', 'members.write', 'records.apply'])]
+
+/**
+ * Which role has which rights. As a user's own role it holds everywhere, as a member's in that organisation. A subscriber has
+ * rights as a member only: whoever signs up belongs to no organisation yet.
+ */
+export const rightsByRole: Readonly<Record<Role, readonly Right[]>> = {
+  admin: everything,
+  publisher: publishes,
+  creator: creates,
+  editor: creates,
+  operator: operates,
+  auditor: audits,
+  viewer: reads,
+  subscriber: ['records.own'],
+}
+
+/** What somebody may do, worked out once per request. */
+export interface Access {
+  readonly by: Actor
+  readonly everywhere: ReadonlySet<Right>
+  readonly organisations: ReadonlyMap<string, ReadonlySet<Right>>
+  /** Roles held anywhere, for what is offered by role. */
+  readonly roles: ReadonlySet<Role>
+  /** Whether the right holds for a record of the organisation; without one: everywhere. */
+  may(right: Right, organisation?: string | null): boolean
+}
+
+export function toAccess(by: Actor, memberships: readonly { readonly organisation: string; readonly role: Role }[]): Access {
+  const everywhere = new Set(by.role === 'subscriber' ? [] : rightsByRole[by.role])
+  const organisations = new Map<string, Set<Right>>()
+  for (const { organisation, role } of memberships) {
+    const held = organisations.get(organisation) ?? new Set<Right>()
+    for (const right of rightsByRole[role]) held.add(right)
+    organisations.set(organisation, held)
+  }
+  return {
+    by,
+    everywhere,
+    organisations,
+    roles: new Set<Role>([by.role, ...memberships.map(({ role }) => role)]),
+    may: (right, organisation) => everywhere.has(right) || (organisation !== undefined && organisation !== null && organisations.get(organisation)?.has(right) === true),
+  }
+}

@@ -1,0 +1,181 @@
+type Schema = Readonly<Record<string, unknown>>
+
+const id = { type: 'string', pattern: '^[a-z0-9][a-z0-9._-]{0,63}$', description: 'Lower case letters, digits and . _ -, 1 to 64.' }
+const memberId = { type: 'string', maxLength: 200, description: '`<organisation>:<user>`.' }
+// eslint-disable-next-line no-control-regex -- control characters are what is kept out
+const line = (maxLength: number) => ({ type: 'string', minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })
+const name = { ...line(120), description: 'What people read.' }
+const text = { type: 'string', maxLength: 4000, pattern: '^[^\\u0000]*$' }
+const user = { ...line(64), description: 'Name of a user.' }
+const time = { type: 'string', format: 'date-time', description: 'RFC 3339.' }
+const version = { type: 'integer', minimum: 1, description: 'Counts up with every write; the ETag is this number in quotes.' }
+const roles = ['admin', 'editor', 'viewer', 'creator', 'publisher', 'operator', 'auditor', 'subscriber']
+const roleList = { type: 'array', items: { enum: roles }, uniqueItems: true, maxItems: roles.length }
+const idList = (maxItems: number) => ({ type: 'array', items: id, uniqueItems: true, maxItems })
+const environment = { enum: ['production', 'sandbox'] }
+
+const object = (properties: Schema, required: readonly string[]): Schema => ({ type: 'object', additionalProperties: false, properties, required })
+
+const hours = object(
+  {
+    zone: { ...line(64), description: 'IANA time zone.' },
+    windows: {
+      type: 'array', minItems: 1, maxItems: 50,
+      items: object(
+        {
+          days: { type: 'array', items: { type: 'integer', minimum: 1, maximum: 7 }, minItems: 1, maxItems: 7, uniqueItems: true, description: '1 Monday … 7 Sunday.' },
+          from: { type: 'string', pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$' },
+          to: { type: 'string', pattern: '^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$', description: 'Not after `from`: over midnight.' },
+        },
+        ['days', 'from', 'to'],
+      ),
+    },
+  },
+  ['zone', 'windows'],
+)
+
+const rules = object(
+  {
+    cidrs: { type: 'array', items: line(64), maxItems: 1000, uniqueItems: true, description: 'IPv4 and IPv6 networks or addresses; none: from everywhere.' },
+    validFrom: time,
+    validUntil: time,
+    hours,
+    clearance: line(64),
+    attributes: { type: 'object', maxProperties: 100, propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_.-]{0,63}$' }, additionalProperties: { type: 'string', maxLength: 1000, pattern: '^[^\\u0000]*$' } },
+  },
+  [],
+)
+
+const quota = object(
+  {
+    limit: { type: 'integer', minimum: 0, maximum: 1e12 },
+    every: { type: 'integer', minimum: 1, maximum: 1000 },
+    unit: { enum: ['second', 'minute', 'hour', 'day', 'week', 'month'] },
+    algorithm: { enum: ['fixed', 'calendar', 'rolling', 'flexi'] },
+    zone: { ...line(64), description: 'IANA time zone of calendar windows; UTC when absent.' },
+  },
+  ['limit', 'every', 'unit', 'algorithm'],
+)
+
+/** Fields of what is sent, per kind. */
+const inputs = {
+  Organisation: object({ name, active: { type: 'boolean' }, fourEyes: { type: 'boolean' }, contact: line(200), description: text }, ['name']),
+  Member: object({ organisation: id, user, role: { enum: roles.filter((role) => role !== 'editor') } }, ['organisation', 'user', 'role']),
+  Application: object({ name, organisation: id, owner: user, active: { type: 'boolean' }, description: text, rules }, ['name', 'organisation']),
+  Plan: object(
+    {
+      name,
+      organisation: id,
+      description: text,
+      quotas: { type: 'array', items: quota, maxItems: 10 },
+      rate: object({ perSecond: { type: 'number', exclusiveMinimum: 0, maximum: 1e6 }, burst: { type: 'integer', minimum: 1, maximum: 1e6 } }, ['perSecond', 'burst']),
+      concurrency: { type: 'integer', minimum: 1, maximum: 1e6 },
+      priority: { type: 'integer', minimum: 0, maximum: 9, description: '0 first … 9 last; 5 when absent.' },
+      roles: roleList,
+      autoApprove: { type: 'boolean' },
+    },
+    ['name'],
+  ),
+  Api: object(
+    {
+      name,
+      organisation: id,
+      owner: user,
+      flow: { ...line(64), description: 'Id of the flow (tab) that serves it.' },
+      apiVersion: line(32),
+      category: line(64),
+      tags: { type: 'array', items: line(64), uniqueItems: true, maxItems: 50 },
+      visibility: { enum: ['public', 'organisation', 'roles'] },
+      roles: roleList,
+      description: text,
+      sunset: time,
+    },
+    ['name', 'organisation', 'flow'],
+  ),
+  Group: object({ name, organisation: id, description: text, apis: idList(5000) }, ['name', 'organisation']),
+  Product: object({ name, organisation: id, description: text, apis: idList(5000), groups: idList(500) }, ['name', 'organisation']),
+  Subscription: object({ application: id, plan: id, comment: line(500), api: id, group: id, product: id }, ['application', 'plan']),
+  Credential: object(
+    {
+      application: id,
+      environment,
+      label: line(120),
+      expiresAt: time,
+      kind: { enum: ['key', 'basic', 'hmac', 'jwt', 'certificate'] },
+      name: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$' },
+      issuer: line(500),
+      subject: line(500),
+      fingerprint: { type: 'string', pattern: '^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$' },
+      san: line(255),
+    },
+    ['application', 'kind'],
+  ),
+} as const
+
+const heads: Schema = { id, version, createdAt: time, createdBy: line(64), updatedAt: time, updatedBy: line(64), retiredAt: time }
+const headRequired = ['id', 'version', 'createdAt', 'createdBy', 'updatedAt', 'updatedBy']
+const lifecycle = { enum: ['CREATED', 'PROTOTYPED', 'PUBLISHED', 'BLOCKED', 'DEPRECATED', 'RETIRED'] }
+
+/** Fields of what is answered beyond those of the input and the head. */
+const answers: Readonly<Record<keyof typeof inputs, Schema>> = {
+  Organisation: {},
+  Member: { id: memberId },
+  Application: {},
+  Plan: {},
+  Api: { lifecycle, deprecatedAt: time, requested: object({ to: lifecycle, by: line(64), at: time }, ['to', 'by', 'at']) },
+  Group: {},
+  Product: {},
+  Subscription: { organisation: id, provider: id, state: { enum: ['pending', 'approved', 'refused', 'suspended'] }, decidedBy: line(64), decidedAt: time, reason: line(500) },
+  Credential: { organisation: id, active: { type: 'boolean' } },
+}
+
+function build(): Record<string, Schema> {
+  const built: Record<string, Schema> = {}
+  for (const [kind, input] of Object.entries(inputs) as [keyof typeof inputs, (typeof inputs)[keyof typeof inputs]][]) {
+    const properties = input.properties as Schema
+    const required = input.required as readonly string[]
+    built[`${kind}Input`] = input
+    // Members have no id of their own choice: it is made of organisation and user.
+    built[`${kind}Create`] = kind === 'Member' || kind === 'Credential' ? input : object({ id, ...properties }, required)
+    // Null takes a field away (RFC 7396). What the result must look like is checked afterwards.
+    built[`${kind}Patch`] = { type: 'object', additionalProperties: false, properties: Object.fromEntries(Object.keys(properties).map((key) => [key, {}])) }
+    built[kind] = object({ ...heads, ...properties, ...answers[kind] }, [...headRequired, ...required])
+  }
+  return built
+}
+
+/** JSON Schemas (2020-12) of everything that is sent and answered. */
+export const schemas: Readonly<Record<string, Schema>> = {
+  ...build(),
+  ApiMove: object({ to: lifecycle }, ['to']),
+  ApiDecision: object({ agree: { type: 'boolean' } }, ['agree']),
+  SubscriptionPlan: object({ plan: id }, ['plan']),
+  SubscriptionDecision: object({ act: { enum: ['approve', 'refuse', 'suspend', 'resume'] }, reason: line(500) }, ['act']),
+  CredentialRotation: object({ oldEndsInMs: { type: 'integer', minimum: 0, maximum: 366 * 24 * 3600 * 1000, description: 'Milliseconds until the old one ends; absent: it stays.' } }, []),
+  CredentialSwitch: object({ active: { type: 'boolean' } }, ['active']),
+  IssuedCredential: object({ credential: { $ref: '#/components/schemas/Credential' }, secret: { type: 'string', description: 'Shown this once.' } }, ['credential']),
+  AuditRecord: object(
+    {
+      number: { type: 'integer' }, at: time, user: { type: 'string' }, action: { type: 'string' }, from: { type: 'string' }, subject: { type: 'string' },
+      organisation: { type: 'string' }, before: {}, after: {}, detail: { type: 'object' }, hash: { type: 'string' },
+    },
+    ['number', 'at', 'user', 'action', 'detail', 'hash'],
+  ),
+  AuditVerdict: object({ ok: { type: 'boolean' }, entries: { type: 'integer' }, head: { type: 'string' }, number: { type: 'integer', description: 'The first bad record.' }, reason: { type: 'string' } }, ['ok', 'entries']),
+  ApplyResult: object(
+    {
+      dryRun: { type: 'boolean' },
+      changes: {
+        type: 'array',
+        items: object(
+          {
+            kind: { type: 'string' }, id: { type: 'string' }, change: { enum: ['add', 'change', 'retire', 'restore'] },
+            fields: { type: 'array', items: object({ pointer: { type: 'string' }, before: {}, after: {} }, ['pointer']) },
+          },
+          ['kind', 'id', 'change', 'fields'],
+        ),
+      },
+    },
+    ['dryRun', 'changes'],
+  ),
+}
