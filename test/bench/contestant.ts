@@ -1,8 +1,12 @@
+import type { Load } from './wrk.ts'
+
 /** A server that is up and can be loaded. */
 export interface Running {
   readonly port: number
   /** The process whose core must be busy for a row to count. */
   readonly pid: number
+  /** What of the load only this server can say, such as a key that it gave out. */
+  readonly load?: Partial<Load>
   stop(): Promise<void>
 }
 

@@ -39,7 +39,7 @@ export async function measure(contestants: readonly Contestant[], load: Load, op
   try {
     for (const contestant of contestants) {
       const server = await contestant.start()
-      running.push({ name: contestant.name, server, load: { ...load, paths: contestant.paths ?? load.paths }, rounds: [] })
+      running.push({ name: contestant.name, server, load: { ...load, paths: contestant.paths ?? load.paths, ...server.load }, rounds: [] })
     }
     for (const one of running) one.load = { ...one.load, connections: await warmUp(one.server, one.load, options) }
     for (let round = 0; round < options.rounds; round++) {

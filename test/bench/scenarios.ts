@@ -1,6 +1,7 @@
 import { deployScenario } from './deploy.ts'
 import { bare, chain, document20k, json20k, nodesOf, proxyWithCallout, proxyWithHttpRequest, routesOfTab } from './flows.ts'
 import { hand, startUpstream } from './hand.ts'
+import { limits } from './limits.ts'
 import { neighbours } from './neighbours.ts'
 import { nodeRed } from './node-red.ts'
 import { ours } from './ours.ts'
@@ -87,4 +88,5 @@ export const scenarios: readonly Scenario[] = [
   deployScenario('deploy10k', 'deploy10kMs', 'deploy among 10,000 routes', () => nodesOf(Array.from({ length: 200 }, (_, tab) => routesOfTab(tab)))),
   start,
   neighbours,
+  limits,
 ]

@@ -9,6 +9,9 @@ export interface Load {
   readonly method?: 'GET' | 'POST'
   readonly paths: readonly string[]
   readonly body?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Values of `Authorization`, one per request in turn, on the first path. */
+  readonly authorizations?: readonly string[]
   readonly connections: number
 }
 
@@ -46,6 +49,13 @@ local next = 0
 function init(args)
   local headers = {}
   ${load.body === undefined ? '' : "headers['Content-Type'] = 'application/json'"}
+  ${Object.entries(load.headers ?? {}).map(([name, value]) => `headers[${quote(name)}] = ${quote(value)}`).join('\n  ')}
+  local authorizations = { ${(load.authorizations ?? []).map(quote).join(', ')} }
+  for index, authorization in ipairs(authorizations) do
+    headers['Authorization'] = authorization
+    requests[index] = wrk.format('${load.method ?? 'GET'}', paths[1], headers)
+  end
+  if #authorizations > 0 then return end
   for index, path in ipairs(paths) do
     requests[index] = wrk.format('${load.method ?? 'GET'}', path, headers, ${load.body === undefined ? 'nil' : quote(load.body)})
   end

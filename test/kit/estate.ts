@@ -18,6 +18,8 @@ export interface Estate {
   readonly admin: AdminClient
   readonly gatewayPort: number
   readonly opsPort: number
+  /** Of every gateway, in the order of `pids.gateways`. */
+  readonly opsPorts: readonly number[]
   readonly controlUrl: string
   /** Process ids by what runs in them. */
   readonly pids: { readonly supervisor: number; readonly control: number; readonly gateways: readonly number[] }
@@ -105,6 +107,7 @@ function readReady(printed: string) {
   return {
     gatewayPort: Number(new URL(first.url).port),
     opsPort: Number(new URL(first.opsUrl).port),
+    opsPorts: ready.gateways.map(({ opsUrl }) => Number(new URL(opsUrl).port)),
     controlUrl: new URL(ready.editor).origin,
     pids: { control: ready.pids['control'] ?? 0, gateways },
   }

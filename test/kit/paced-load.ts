@@ -6,6 +6,7 @@ export interface PacedLoad {
   /** Requests per second; sent on time whether or not earlier ones were answered. */
   readonly perSecond: number
   readonly seconds: number
+  readonly headers?: Readonly<Record<string, string>>
   /** Longest wait for one answer. */
   readonly limitMs?: number
 }
@@ -21,7 +22,8 @@ export interface PacedResult {
 /** Sends requests at a fixed rate over as many connections as it takes. */
 export async function pacedLoad(load: PacedLoad): Promise<PacedResult> {
   const { port, path, perSecond, seconds, limitMs = 30_000 } = load
-  const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`
+  const more = Object.entries(load.headers ?? {}).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  const request = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${more}\r\n`
   const idle: RawConnection[] = []
   const outcomes: Record<string, number> = {}
   const latenciesMs: number[] = []
