@@ -1,0 +1,75 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import type { Clients } from '../../runtime/core/clients.ts'
+import { BoundedMap } from './bounded-map.ts'
+import { createFairLine } from './fair-line.ts'
+import { checkPassword, nobody, parseVerifier } from './scrypt-verifier.ts'
+import { addressKey } from './slow-down.ts'
+import { absent, type Method, refused } from './verdict.ts'
+
+const rememberedMs = 60_000
+const longest = 1024
+
+/** What all auth nodes of a gateway share of Basic sign-ins. */
+export interface BasicMemory {
+  /** Whether this name and password were right against this verifier a moment ago. */
+  check(name: string, password: string, verifier: string | undefined, address: string, nowMs: number): boolean | Promise<boolean> | undefined
+}
+
+/**
+ * Checks passwords off the serving thread and remembers success for a minute, as a hash under a key that lives in
+ * this process only. `undefined`: too many wait already.
+ */
+export function createBasicMemory(): BasicMemory {
+  const key = randomBytes(32)
+  const right = new BoundedMap<number>(10_000)
+  const line = createFairLine({ atOnce: 2, perAddress: 16, waiting: 512 })
+  return {
+    check(name, password, verifier, address, nowMs) {
+      // The verifier is part of it: a password that was changed is forgotten at once.
+      const mark = createHmac('sha256', key).update(JSON.stringify([name, password, verifier ?? ''])).digest('base64')
+      const untilMs = right.get(mark)
+      if (untilMs !== undefined) {
+        if (nowMs < untilMs) return true
+        right.delete(mark)
+      }
+      const parsed = verifier === undefined ? undefined : parseVerifier(verifier)
+      return line.run(addressKey(address), async () => {
+        const equal = await checkPassword(password, parsed ?? nobody)
+        if (!equal || !parsed) return false
+        right.set(mark, nowMs + rememberedMs)
+        return true
+      })
+    },
+  }
+}
+
+/** HTTP Basic (RFC 7617): user name and password in UTF-8. */
+export function createBasicMethod(clients: Clients, memory: BasicMemory): Method {
+  return {
+    kind: 'basic',
+    scheme: 'Basic',
+    parameters: 'charset="UTF-8"',
+    carries: { header: 'authorization' },
+    verify({ request, nowMs }) {
+      const { authorization } = request.headers
+      if (typeof authorization !== 'string' || !/^basic /i.test(authorization)) return absent
+      const pair = decodePair(authorization.slice(6).trim())
+      if (!pair) return refused('auth.invalid_login', 'malformed', { guess: true })
+      const [name, password] = pair
+      const known = clients.byBasicName(name)
+      const verifier = known?.credential.kind === 'basic' ? known.credential.verifier : undefined
+      const wrong = () => refused('auth.invalid_login', known ? 'wrong password' : 'unknown name', { guess: true, ...(known ? { application: known.application.id } : {}) })
+      const right = (equal: boolean) => (equal && known ? ({ kind: 'known', who: { known, scopes: [] } } as const) : wrong())
+      const equal = memory.check(name, password, verifier, request.ip, nowMs)
+      if (equal === undefined) return refused('auth.too_many_attempts', 'too many sign-ins wait to be checked', { retryAfterSeconds: 5 })
+      return typeof equal === 'boolean' ? right(equal) : equal.then(right)
+    },
+  }
+}
+
+function decodePair(text: string): [name: string, password: string] | undefined {
+  if (text.length > longest || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return undefined
+  const pair = Buffer.from(text, 'base64').toString('utf8')
+  const colon = pair.indexOf(':')
+  return colon === -1 ? undefined : [pair.slice(0, colon), pair.slice(colon + 1)]
+}

@@ -1,0 +1,113 @@
+import { hash } from 'node:crypto'
+import { errors, jwtVerify, type JWTPayload } from 'jose'
+import { Fault } from '../../runtime/core/fault.ts'
+import type { Clients } from '../../runtime/core/clients.ts'
+import type { Clock } from '../../runtime/core/clock.ts'
+import { bearerOf } from './bearer.ts'
+import { BoundedMap } from './bounded-map.ts'
+import { parseCompact, type CompactToken } from './compact-token.ts'
+import type { KeySource } from './key-source.ts'
+import { isAlgorithm, type Algorithm, type PublicKeys } from './public-keys.ts'
+import { checkConfirmation, toIdentity } from './token-claims.ts'
+import { absent, type Call, type Method, refused, type Verdict } from './verdict.ts'
+
+/** Whose tokens are taken. */
+export interface Issuer {
+  /** Value of `iss`. */
+  readonly issuer: string
+  /** One of them must be in `aud`. */
+  readonly audiences: readonly string[]
+  /** The only algorithms taken. */
+  readonly algorithms: readonly Algorithm[]
+  readonly keys: KeySource
+}
+
+const skewSeconds = 60
+const remembered = 20_000
+
+interface Verified {
+  readonly claims: JWTPayload
+  readonly keys: PublicKeys
+  readonly untilMs: number
+}
+
+/**
+ * Signed bearer tokens (RFC 7519, RFC 8725). A token that was verified is not verified again until it ends or its
+ * issuer's keys change; whether its client may still call is asked of the records each time.
+ */
+export function createJwtMethod(issuers: readonly Issuer[], options: { readonly clients: Clients; readonly clock: Clock; readonly unknownSubjects: boolean }): Method {
+  const { clients, clock, unknownSubjects } = options
+  const verified = new BoundedMap<Verified>(remembered)
+
+  function accept(claims: JWTPayload, issuer: Issuer, { request }: Call): Verdict {
+    const bound = checkConfirmation(claims, request)
+    if (bound !== undefined) return refused('auth.invalid_token', bound)
+    return toIdentity(claims, issuer.issuer, clients, unknownSubjects)
+  }
+
+  async function verify(token: CompactToken, mark: string, issuer: Issuer, call: Call): Promise<Verdict> {
+    const { alg, kid } = token.header
+    if (!isAlgorithm(alg) || !issuer.algorithms.includes(alg)) return refused('auth.invalid_token', 'its algorithm is not on the list', { guess: true })
+    let keys: PublicKeys
+    try {
+      keys = await issuer.keys.keys(kid)
+    } catch (error) {
+      if (error instanceof Fault && error.code === 'auth.unavailable') return refused('auth.unavailable', 'the keys of the issuer are not to be had', { retryAfterSeconds: 10 })
+      throw error
+    }
+    const candidates = await keys.find(alg, kid)
+    for (const key of candidates) {
+      try {
+        const { payload } = await jwtVerify(token.text, key, {
+          algorithms: [alg], issuer: issuer.issuer, audience: [...issuer.audiences], clockTolerance: skewSeconds, currentDate: new Date(clock.now()), requiredClaims: ['exp'],
+        })
+        verified.set(mark, { claims: payload, keys, untilMs: ((payload.exp as number) + skewSeconds) * 1000 })
+        return accept(payload, issuer, call)
+      } catch (error) {
+        // Another key of the set may be the right one.
+        if (error instanceof errors.JWSSignatureVerificationFailed) continue
+        if (error instanceof errors.JWTExpired) return refused('auth.expired', 'the token has ended')
+        return refused('auth.invalid_token', error instanceof errors.JOSEError ? describe(error) : 'it could not be checked', { guess: true })
+      }
+    }
+    return refused('auth.invalid_token', candidates.length === 0 ? 'no key of the issuer fits it' : 'its signature is wrong', { guess: true })
+  }
+
+  return {
+    kind: 'jwt',
+    scheme: 'Bearer',
+    carries: { header: 'authorization' },
+    verify(call) {
+      const text = bearerOf(call.request)
+      if (text === undefined) return absent
+      const mark = hash('sha256', text, 'base64')
+      const before = verified.get(mark)
+      if (before) {
+        const issuer = issuers.find((one) => one.issuer === before.claims.iss)
+        if (issuer && call.nowMs < before.untilMs && holds(issuer.keys, before.keys)) return accept(before.claims, issuer, call)
+        verified.delete(mark)
+      }
+      const token = parseCompact(text)
+      if (typeof token === 'string') return { kind: 'foreign', code: 'auth.invalid_token', reason: token }
+      const issuer = issuers.find((one) => one.issuer === token.claimedIssuer)
+      if (!issuer) return { kind: 'foreign', code: 'auth.invalid_token', reason: 'of an issuer that is not on the list' }
+      return verify(token, mark, issuer, call)
+    },
+  }
+}
+
+/** Whether the keys that a token was verified with are still the issuer's. */
+function holds(source: KeySource, keys: PublicKeys): boolean {
+  try {
+    return source.keys(undefined) === keys
+  } catch {
+    return false
+  }
+}
+
+/** What is wrong with the token, in words that hold nothing of it. */
+function describe(error: errors.JOSEError): string {
+  if (error instanceof errors.JWTClaimValidationFailed) return `its claim ${error.claim} is ${error.reason === 'missing' ? 'missing' : 'not as it must be'}`
+  if (error instanceof errors.JOSENotSupported) return 'it asks for an extension that is not supported'
+  return `it is malformed (${error.code})`
+}

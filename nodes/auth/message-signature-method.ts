@@ -1,0 +1,76 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { RequestFacts } from '../../runtime/core/request-facts.ts'
+import type { State } from '../../runtime/core/state.ts'
+import { fitsDigest } from './content-digest.ts'
+import { skewMs, useNonce } from './replay.ts'
+import { toSignatureBase } from './signature-base.ts'
+import type { SigningSecrets } from './signing-secret.ts'
+import { type InnerList, isInnerList, parseDictionary } from './structured-field.ts'
+import { absent, type Call, type Method, refused, type Verdict } from './verdict.ts'
+
+const longestNonce = 256
+
+/**
+ * HTTP Message Signatures (RFC 9421) with `hmac-sha256`. A signature counts only when it covers the method, path and query,
+ * the digest of the body, and the headers asked for, and says `keyid`, `created` and `nonce`.
+ */
+export function createMessageSignatureMethod(options: { readonly headers: readonly string[]; readonly secrets: SigningSecrets; readonly state: State }): Method {
+  const { secrets, state } = options
+
+  async function verify(call: Call): Promise<Verdict> {
+    const { request, nowMs, run } = call
+    const inputs = parseDictionary(textOf(request.headers['signature-input']))
+    const signatures = parseDictionary(textOf(request.headers['signature']))
+    if (!inputs || !signatures) return refused('auth.signature', 'malformed', { guess: true })
+    // A request may carry signatures for others; ours is the first whose key we could know.
+    for (const [label, covered] of inputs) {
+      if (!isInnerList(covered)) return refused('auth.signature', 'malformed', { guess: true })
+      const { keyid, created, nonce, expires, alg } = Object.fromEntries(covered.params)
+      const signed = signatures.get(label)
+      if (typeof keyid !== 'string' || signed === undefined || isInnerList(signed) || !Buffer.isBuffer(signed.value)) continue
+      if (alg !== undefined && alg !== 'hmac-sha256') continue
+      const owner = secrets.of(keyid)
+      const base = toSignatureBase(request, covered)
+      if (base === undefined) return refused('auth.signature', 'it covers what is not there or not supported', { guess: true })
+      const right = createHmac('sha256', owner?.secret ?? secrets.nobody).update(base).digest()
+      const equal = signed.value.length === right.length && timingSafeEqual(signed.value, right)
+      if (!owner || !equal) return refused('auth.signature', owner ? 'it does not fit' : 'unknown key id', { guess: true, ...(owner ? { application: owner.known.application.id } : {}) })
+      // From here on the caller holds the secret: what is wrong may be said.
+      const application = { application: owner.known.application.id }
+      const uncovered = missing(request, covered, options.headers)
+      if (uncovered !== undefined) return refused('auth.signature', `it does not cover ${uncovered}`, application)
+      if (typeof created !== 'number' || typeof nonce !== 'string' || nonce === '' || nonce.length > longestNonce) return refused('auth.signature', 'it lacks created or nonce', application)
+      if (Math.abs(nowMs - created * 1000) > skewMs) return refused('auth.expired', 'it was made too long ago, or by a clock that is wrong', application)
+      if (expires !== undefined && !(typeof expires === 'number' && expires * 1000 > nowMs)) return refused('auth.expired', 'it has ended', application)
+      const digest = request.headers['content-digest']
+      if (digest !== undefined && !fitsDigest(textOf(digest), request.wireBody ?? Buffer.alloc(0))) return refused('auth.signature', 'the body is not the one that was signed', application)
+      return (await useNonce(state, keyid, nonce, run.id)) ?? { kind: 'known', who: { known: owner.known, scopes: [] } }
+    }
+    return refused('auth.signature', 'none of its signatures is one that is known here', { guess: true })
+  }
+
+  return {
+    kind: 'signature',
+    scheme: 'Signature',
+    parameters: 'alg="hmac-sha256"',
+    carries: {},
+    verify(call) {
+      return call.request.headers['signature-input'] === undefined ? absent : verify(call)
+    },
+  }
+}
+
+/** What a signature must cover and does not. */
+function missing(request: RequestFacts, covered: InnerList, headers: readonly string[]): string | undefined {
+  const names = new Set(covered.items.filter(({ params }) => params.size === 0).map(({ value }) => value))
+  const whole = names.has('@target-uri') || names.has('@request-target')
+  if (!names.has('@method')) return '@method'
+  if (!whole && !names.has('@path')) return '@path'
+  if (!whole && request.url.includes('?') && !names.has('@query')) return '@query'
+  if ((request.wireBody?.length ?? 0) > 0 && !names.has('content-digest')) return 'content-digest'
+  return headers.find((name) => !names.has(name))
+}
+
+function textOf(value: string | string[] | undefined): string {
+  return Array.isArray(value) ? value.join(', ') : (value ?? '')
+}

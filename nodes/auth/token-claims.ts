@@ -1,0 +1,47 @@
+import type { Clients } from '../../runtime/core/clients.ts'
+import type { RequestFacts } from '../../runtime/core/request-facts.ts'
+import { refused, type Verdict } from './verdict.ts'
+
+/** Claims of a token that was verified, or what an introspection says of one. */
+export type Claims = Readonly<Record<string, unknown>>
+
+/**
+ * The client a token was given to (`client_id` of RFC 9068, else `azp`, else the subject itself), as its record. A subject
+ * counts only where no client is named: else a user could choose a name that is a client's (RFC 9068 §5).
+ */
+export function toIdentity(claims: Claims, issuer: string, clients: Clients, unknownSubjects: boolean): Verdict {
+  const subject = textOf(claims['sub'])
+  const client = textOf(claims['client_id']) ?? textOf(claims['azp']) ?? subject
+  if (client === undefined) return refused('auth.invalid_token', 'it names neither client nor subject')
+  const scopes = scopesOf(claims)
+  const known = clients.byJwt(issuer, client)
+  if (known) return { kind: 'known', who: { known, scopes, ...(subject === undefined ? {} : { subject }) } }
+  if (!unknownSubjects) return refused('auth.unknown_client', 'no record knows its client')
+  return { kind: 'known', who: { scopes, client, subject: subject ?? client } }
+}
+
+/** RFC 8693 §4.2 `scope`, or the lists that some issuers write. */
+function scopesOf(claims: Claims): readonly string[] {
+  const given = claims['scope'] ?? claims['scp']
+  if (typeof given === 'string') return Object.freeze(given.split(' ').filter((scope) => scope !== ''))
+  return Object.freeze(Array.isArray(given) ? given.filter((scope): scope is string => typeof scope === 'string') : [])
+}
+
+/**
+ * A token that is bound to a key is good for who holds that key only (RFC 7800). Bound to a certificate (RFC 8705 §3.1) it
+ * is compared with the one of the connection; other bindings cannot be proven here.
+ * @returns what is wrong, if anything
+ */
+export function checkConfirmation(claims: Claims, request: RequestFacts): string | undefined {
+  const { cnf } = claims
+  if (cnf === undefined) return undefined
+  const thumbprint = (cnf as { 'x5t#S256'?: unknown } | null)?.['x5t#S256']
+  if (typeof thumbprint !== 'string' || Object.keys(cnf as object).length !== 1) return 'it is bound to a key in a way that is not supported'
+  const fingerprint = request.clientCertificate?.fingerprint256.replaceAll(':', '')
+  if (fingerprint === undefined) return 'it is bound to a certificate, and the connection shows none'
+  return Buffer.from(fingerprint, 'hex').toString('base64url') === thumbprint ? undefined : 'it is bound to another certificate'
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
