@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { rootCertificates } from 'node:tls'
 import { createClients } from './clients/clients.ts'
 import { createAssembler } from './compile/assemble.ts'
 import { createCatalogue, type NotYet } from './compile/catalogue.ts'
@@ -20,6 +21,7 @@ import { createTimers } from './schedule/timers.ts'
 import type { Settings } from './settings.ts'
 import { createRunContext, openContextStore } from './state/context-store.ts'
 import { createMemoryState } from './state/memory-state.ts'
+import { openRedisState } from './state/redis-state.ts'
 import type { OpenLog } from './telemetry/log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { recordTo } from './telemetry/recorder.ts'
@@ -59,6 +61,9 @@ export interface Gateway {
   close(): Promise<void>
 }
 
+/** How long a start waits for the shared state before it goes on without. */
+const stateWaitMs = 1000
+
 /** Wires the rooms of the data plane together: the only place where they meet. */
 export function createGateway(settings: Settings, parts: GatewayParts): Gateway {
   const clock = systemClock
@@ -73,10 +78,21 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     whenStale: settings.clientsWhenStale,
     onStale: () => metrics.count('clients_out_of_touch'),
   })
-  const state = createMemoryState({ clock })
+  const extraCa = settings.extraCaFiles.map((file) => readFileSync(file, 'utf8'))
+  const shared = settings.redisUrl === undefined ? undefined : openRedisState({
+    url: settings.redisUrl,
+    prefix: settings.redisPrefix,
+    timeoutMs: settings.stateTimeoutMs,
+    shares: settings.stateShares ?? 1,
+    ...(extraCa.length > 0 ? { ca: [...rootCertificates, ...extraCa] } : {}),
+    clock,
+    log,
+    metrics,
+  })
+  const state = shared ?? createMemoryState({ clock })
   const upstream = createUpstream({
     egress: parseEgressAllow(settings.egressAllow),
-    extraCa: settings.extraCaFiles.map((file) => readFileSync(file, 'utf8')),
+    extraCa,
     clock,
     log,
   })
@@ -124,6 +140,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   metrics.gauge('clients_applications', 'Applications that this gateway knows.', () => clients.applications)
   metrics.gauge('clients_stale', '1 while control was not heard for longer than the records of callers may be old.', () => (clients.stale ? 1 : 0))
   metrics.gauge('clients_silent_seconds', 'Time since control was last in step with this gateway; -1 before the first time.', () => (clients.silentMs ?? -1000) / 1000)
+  metrics.gauge('state_available', '1 while what gateways count together answers; 0: limits are decided without it.', () => (state.healthy ? 1 : 0))
   let draining = false
   const tls = toTlsFiles(settings)
   const front: Front = createFront(
@@ -157,6 +174,8 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     metrics,
     log,
     async start() {
+      // Else the first requests would be decided as if it were away.
+      await shared?.connected(stateWaitMs)
       const [served, watched] = await Promise.all([front.listen(), ops.listen()])
       return { url: served.url, opsUrl: watched.url }
     },

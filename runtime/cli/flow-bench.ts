@@ -37,7 +37,9 @@ export async function openFlowBench(files: readonly string[], options: { readonl
   const { sampleUrl } = options
   const env = { SAMPLE_UPSTREAM: playedSampleUrl, ...given.flowEnvironment, ...(sampleUrl ? { SAMPLE_UPSTREAM: sampleUrl } : {}) }
   const egressAllow = sampleUrl ? [new URL(sampleUrl).host] : []
-  const settings = { ...loadSettings({ env: environmentFor('gateway', given) }), egressAllow, flowEnv: Object.keys(env), flowEnvironment: env }
+  // Cases count by themselves, never in the counters of real callers.
+  const { redisUrl: _shared, ...alone } = loadSettings({ env: environmentFor('gateway', given) })
+  const settings = { ...alone, egressAllow, flowEnv: Object.keys(env), flowEnvironment: env }
   const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'))
   const upstream = createPlayedUpstream()
   const failed: string[] = []

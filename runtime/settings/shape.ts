@@ -20,6 +20,10 @@ export interface Settings {
   readonly drainLimitMs: number
   readonly clientsStaleMs: number
   readonly clientsWhenStale: 'serve' | 'refuse'
+  readonly redisUrl?: string
+  readonly redisPrefix: string
+  readonly stateTimeoutMs: number
+  readonly stateShares?: number
   readonly deadlineMs: number
   readonly bodyLimitBytes: number
   readonly headerLimitBytes: number

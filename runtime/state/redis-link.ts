@@ -41,6 +41,8 @@ export interface RedisLink {
    * @throws Lost
    */
   ask<T>(patience: 'charge' | 'record', command: (redis: Commands) => Promise<T>, late?: (answer: T) => void): Promise<T>
+  /** Sends what may fail, as long as there is a connection, also to a server that is silent at present: it may wake. */
+  tell(command: (redis: Commands) => Promise<unknown>): Promise<void>
   /** Resolves with the first connection, or false after so long without one. */
   connected(limitMs: number): Promise<boolean>
   close(): Promise<void>
@@ -205,6 +207,10 @@ export function openRedisLink({ url, ca, prefix, timeoutMs, clock, log, metrics,
     wasLostAt: (ms) => ms >= lostAtMs && ms <= foundAtMs,
     heard,
     ask,
+    async tell(command) {
+      if (redis.status !== 'ready') return
+      await command(redis).then(() => {}, () => {})
+    },
     connected(limitMs) {
       if (healthy) return Promise.resolve(true)
       return new Promise((resolve) => {

@@ -63,7 +63,7 @@ export function openRedisState(options: RedisStateOptions): RedisState {
 
   async function refundRedis(charges: readonly Charge[], chargedAtMs: number | undefined): Promise<void> {
     const args = toArguments(charges, chargedAtMs ?? link.now(), [chargedAtMs ?? ''])
-    await link.ask('record', (redis) => redis.sluiceRefund(charges.length, ...args)).catch(() => undefined)
+    await link.tell((redis) => redis.sluiceRefund(charges.length, ...args))
   }
 
   return {
@@ -85,8 +85,8 @@ export function openRedisState(options: RedisStateOptions): RedisState {
     },
     release(leases) {
       void local.release(leases)
-      if (!link.healthy || leases.length === 0) return
-      return link.ask('record', (redis) => Promise.all(leases.map(({ key, token }) => redis.zrem(`l:${key}`, token)))).then(() => {}, () => {})
+      if (leases.length === 0) return
+      return link.tell((redis) => Promise.all(leases.map(({ key, token }) => redis.zrem(`l:${key}`, token))))
     },
     async adjust(charge, { op, amount }) {
       checkCharge(charge)

@@ -120,14 +120,14 @@ describe.skipIf(!redisHere)('many gateways on one Redis', () => {
   for (const [name, window] of Object.entries(windows)) {
     test(`clocks that differ by ten minutes admit exactly the limit (${name})`, async () => {
       const charge = { kind: 'counter', key: `skew/${name}`, limit: 100, cost: 1, window, mode: 'enforce' } as const
-      const outcomes = await Promise.all(Array.from({ length: 400 }, (_, each) => open[each % open.length]!.charge([charge], 'open')))
+      const outcomes = await Promise.all(Array.from({ length: 400 }, async (_, each) => open[each % open.length]!.charge([charge], 'open')))
       expect(outcomes.filter(({ degraded }) => degraded).length).toBe(0)
       expect(outcomes.filter(({ allowed }) => allowed).length).toBe(100)
     })
   }
 
   test('they hold no more slots together than there are', async () => {
-    const outcomes = await Promise.all(Array.from({ length: 40 }, (_, each) => open[each % open.length]!.charge([{ kind: 'lease', key: 'skew/slots', limit: 7, token: `t${each}`, ttlMs: 60_000 }], 'open')))
+    const outcomes = await Promise.all(Array.from({ length: 40 }, async (_, each) => open[each % open.length]!.charge([{ kind: 'lease', key: 'skew/slots', limit: 7, token: `t${each}`, ttlMs: 60_000 }], 'open')))
     expect(outcomes.filter(({ allowed }) => allowed).length).toBe(7)
   })
 

@@ -1,5 +1,6 @@
-import { chmod, mkdir } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { makeFolder } from '../../core/make-folder.ts'
 import { machineEnvironment, variableOf, type Settings } from '../../settings.ts'
 import { ChildFailed, createChild, type Child, type ChildListener } from './child.ts'
 import type { FromChild, ReadyFacts } from './child-channel.ts'
@@ -116,7 +117,7 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
         execArgv: gatewayFlags(settings, controlCert),
         env: () => {
           const opsPort = settings.opsPort + index
-          return childEnvironment('gateway', { ...settings, opsPort, gatewayName: settings.gatewayName ?? `gateway-${index + 1}` }, join(gatewayDir(settings), 'cache'))
+          return childEnvironment('gateway', { ...settings, opsPort, gatewayName: settings.gatewayName ?? `gateway-${index + 1}`, stateShares: settings.stateShares ?? count }, join(gatewayDir(settings), 'cache'))
         },
         logsTo,
       }, listenerFor(name, {
@@ -179,7 +180,7 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
 /** @throws StartFailed naming the folder when it cannot be written */
 export async function makeGatewayFolder(settings: Settings): Promise<void> {
   try {
-    await mkdir(gatewayDir(settings), { recursive: true, mode: 0o700 })
+    makeFolder(gatewayDir(settings), 0o700)
     if (process.platform !== 'win32') await chmod(gatewayDir(settings), 0o700)
   } catch (thrown) {
     const code = (thrown as NodeJS.ErrnoException).code
