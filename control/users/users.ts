@@ -170,8 +170,10 @@ function toUser(row: UserRow): User {
   }
 }
 
+const roles: readonly Role[] = ['admin', 'editor', 'viewer', 'creator', 'publisher', 'operator', 'auditor', 'subscriber']
+
 function checkRole(role: Role): void {
-  if (role !== 'admin' && role !== 'editor' && role !== 'viewer') throw new Refused('user.role', 422, 'A role is admin, editor or viewer.')
+  if (!roles.includes(role)) throw new Refused('user.role', 422, `A role is ${roles.join(', ')}.`)
 }
 
 function checkPassword(password: string): void {

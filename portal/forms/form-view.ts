@@ -1,4 +1,3 @@
-import type { Problem } from '../../runtime/core/flow.ts'
 import { html, type Html, type HtmlValue } from '../html.ts'
 
 /** What stands in a form: its fields as a browser sends them. Names are paths into the record: `quotas.0.limit`. */
@@ -47,11 +46,6 @@ export interface FormProblem {
   readonly text: string
 }
 
-/** Problems of a record as problems of the form that showed it: `/quotas/0/limit` is the field `quotas.0.limit`. */
-export function toFormProblems(problems: readonly Problem[]): FormProblem[] {
-  return problems.map(({ pointer, property, message, remedy }) => ({ at: (pointer ?? property ?? '').replace(/^\//, '').replaceAll('/', '.'), text: [message, remedy].filter(Boolean).join(' ') }))
-}
-
 export function createFormView(values: Fields, problems: readonly FormProblem[], optionalWord: string, prefix = 'f'): FormView {
   const links = new Map<FormProblem, { id: string; label: string }>()
   const idOf = (name: string) => `${prefix}-${name.replace(/[^\w-]/g, '-')}`
@@ -73,9 +67,9 @@ export function createFormView(values: Fields, problems: readonly FormProblem[],
     return found
   }
 
-  const field = (name: string, label: string, { hint, required }: FieldOptions, draw: (attributes: Html) => Html) => {
+  const field = (name: string, label: string, { hint, required, plain }: FieldOptions & { readonly plain?: boolean }, draw: (attributes: Html) => Html) => {
     const found = problemsAt(name, label, true)
-    return html`<div class="field"><label for="${idOf(name)}">${label}${!required && html` <span class="soft">(${optionalWord})</span>`}</label>
+    return html`<div class="field"><label for="${idOf(name)}">${label}${!required && !plain && html` <span class="soft">(${optionalWord})</span>`}</label>
 ${draw(html`id="${idOf(name)}" name="${name}"${required && html` required`}${described(name, hint, found)}`)}${below(name, hint, found)}</div>`
   }
 
@@ -85,7 +79,7 @@ ${draw(html`id="${idOf(name)}" name="${name}"${required && html` required`}${des
       return html`<input ${attributes} type="${type}" value="${values.get(name) ?? ''}"${min !== undefined && html` min="${min}"`}${max !== undefined && html` max="${max}"`}${type === 'number' && html` step="${fractions ? 'any' : 1}" inputmode="${fractions ? 'decimal' : 'numeric'}"`}${maxLength !== undefined && html` maxlength="${maxLength}"`}${list && html` list="${list}"`} autocomplete="off" spellcheck="false">`
     }),
     area: (name, label, options = {}) => field(name, label, options, (attributes) => html`<textarea ${attributes} rows="${options.rows ?? 3}">${values.get(name) ?? ''}</textarea>`),
-    select: (name, label, choices, options = {}) => field(name, label, { ...options, required: options.required ?? true }, (attributes) => html`<select ${attributes}>${choices.map(({ value, text }) => html`<option value="${value}"${value === (values.get(name) ?? '') && html` selected`}>${text}</option>`)}</select>`),
+    select: (name, label, choices, options = {}) => field(name, label, { ...options, plain: true }, (attributes) => html`<select ${attributes}>${choices.map(({ value, text }) => html`<option value="${value}"${value === (values.get(name) ?? '') && html` selected`}>${text}</option>`)}</select>`),
     check: (name, label, { hint } = {}) => {
       const found = problemsAt(name, label, true)
       return html`<div class="field"><label class="check"><input type="checkbox" id="${idOf(name)}" name="${name}" value="yes"${values.get(name) === 'yes' && html` checked`}${described(name, hint, found)}>${label}</label>${below(name, hint, found)}</div>`

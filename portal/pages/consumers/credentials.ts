@@ -1,6 +1,6 @@
 import { Refused, type ClientApplication, type Consumers, type Credential, type CredentialInput, type IssuedCredential } from '../../../control/contract.ts'
 import { defined, toMoment, toText } from '../../forms/form-values.ts'
-import { createFormView, toFormProblems, type Fields, type FormProblem } from '../../forms/form-view.ts'
+import { createFormView, type Fields, type FormProblem } from '../../forms/form-view.ts'
 import { html, type Html } from '../../html.ts'
 import type { TextKey } from '../../texts.ts'
 import { toTime } from '../../time.ts'
@@ -8,7 +8,7 @@ import { readForm } from '../../web/body.ts'
 import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { actButton, confirmBox, mayUpon, toVersion, type Fresh, type RecordRoutes } from './record-pages.ts'
-import { sayRefusal } from './refusals.ts'
+import { sayRefusal, toFormProblems } from './refusals.ts'
 import { openView, sendPage, type T, type View } from './view.ts'
 
 const kinds: Readonly<Record<Credential['kind'], TextKey>> = { key: 'kindKey', basic: 'kindBasic', hmac: 'kindHmac', jwt: 'kindJwt', certificate: 'kindCertificate' }
@@ -115,7 +115,7 @@ export function credentialRoutes(consumers: Consumers, show: RecordRoutes<Client
         } catch (thrown) {
           const refused = toRefused(thrown)
           if (refused.status >= 500) throw thrown
-          const problems: readonly FormProblem[] = refused.problems.length > 0 ? toFormProblems(refused.problems) : [{ at: '', text: sayRefusal(refused, view.t) }]
+          const problems: readonly FormProblem[] = refused.problems.length > 0 ? toFormProblems(refused.problems, view.t) : [{ at: '', text: sayRefusal(refused, view.t) }]
           await show(view, application, { status: refused.status, fresh: { form: { name: form.get('form') === 'other' ? 'other' : 'key', fields: form, problems } } })
         }
       },

@@ -1,5 +1,5 @@
 import type { Member, Organisation, OrganisationInput, OrganisationRole } from '../../../control/contract.ts'
-import { createFormView, toFormProblems } from '../../forms/form-view.ts'
+import { createFormView } from '../../forms/form-view.ts'
 import { defined, toText } from '../../forms/form-values.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
@@ -7,7 +7,7 @@ import { readForm } from '../../web/body.ts'
 import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { actButton, recordPages, type Fresh, type RecordPages } from './record-pages.ts'
-import { sayRefusal } from './refusals.ts'
+import { sayRefusal, toFormProblems } from './refusals.ts'
 import { organisationRoles, roleChoices, roleName } from './roles.ts'
 import { openView, toFacts, type View } from './view.ts'
 
@@ -79,7 +79,7 @@ export function organisationRoutes({ control }: PortalOptions): PageRoute[] {
         } catch (thrown) {
           const refused = toRefused(thrown)
           if (refused.status >= 500) throw thrown
-          const problems = refused.problems.length > 0 ? toFormProblems(refused.problems) : [{ at: 'user', text: sayRefusal(refused, view.t) }]
+          const problems = refused.problems.length > 0 ? toFormProblems(refused.problems, view.t) : [{ at: 'user', text: sayRefusal(refused, view.t) }]
           await show(view, organisation, { status: refused.status, fresh: { form: { name: 'member', fields, problems } } })
         }
       },

@@ -1,5 +1,5 @@
 import type { Consumers, PageQuery, RecordHead, Records, Refused, Right } from '../../../control/contract.ts'
-import { createFormView, toFormProblems, type Choice, type Fields, type FormProblem, type FormView } from '../../forms/form-view.ts'
+import { createFormView, type Choice, type Fields, type FormProblem, type FormView } from '../../forms/form-view.ts'
 import { toText } from '../../forms/form-values.ts'
 import { html, type Html, type HtmlValue } from '../../html.ts'
 import type { Page } from '../../layout.ts'
@@ -9,7 +9,7 @@ import { readForm } from '../../web/body.ts'
 import type { Exchange } from '../../web/exchange.ts'
 import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
-import { sayRefusal } from './refusals.ts'
+import { sayRefusal, toFormProblems } from './refusals.ts'
 import { choicesOf, fill, openView, sendPage, type T, type View } from './view.ts'
 
 /** A kind of record as pages show it: a list with search, a form, one record, and taking it out of use. */
@@ -123,7 +123,7 @@ ${zones()}`
       const refused = toRefused(thrown)
       if (refused.status >= 500) throw thrown
       if (refused.code === 'record.stale' && record) return showStale(of, fields, await records.get(record.id, of.by))
-      const problems = refused.problems.length > 0 ? toFormProblems(refused.problems) : [{ at: fieldOf(refused), text: sayRefusal(refused, of.t) }]
+      const problems = refused.problems.length > 0 ? toFormProblems(refused.problems, of.t) : [{ at: fieldOf(refused), text: sayRefusal(refused, of.t) }]
       await showForm(of, fields, { ...(record ? { record } : {}), problems, status: refused.status })
     }
   }

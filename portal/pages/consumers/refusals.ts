@@ -1,14 +1,65 @@
 import type { Refused } from '../../../control/contract.ts'
+import type { Problem } from '../../../runtime/core/flow.ts'
+import type { FormProblem } from '../../forms/form-view.ts'
 import type { TextKey } from '../../texts.ts'
-import type { T } from './view.ts'
+import { fill, type T } from './view.ts'
 
-const known: Readonly<Record<string, TextKey>> = {
+const byCode: Readonly<Record<string, TextKey>> = {
   'record.stale': 'staleAct',
+  'record.exists': 'idTaken',
+  'record.in_use': 'inUse',
+  'record.retired': 'isRetired',
+  'record.none': 'noRecord',
   'auth.role': 'notAllowed',
+  'credential.two_live': 'twoLive',
+  'credential.taken': 'credentialTaken',
+  'lifecycle.four_eyes': 'fourEyesSame',
+  'lifecycle.not_requested': 'notRequested',
+  'lifecycle.move': 'illegalMove',
+  'subscription.exists': 'alreadySubscribed',
+  'subscription.lifecycle': 'notSubscribable',
+  'subscription.plan': 'planNotForYou',
+  'subscription.visibility': 'targetHidden',
+  'subscription.state': 'wrongState',
 }
 
-/** A refusal in the reader's words: of those that every record knows in his language, of others what was said. */
+/** What the check of records says for programs, and what a person at a form reads instead. */
+const byMessage: readonly (readonly [RegExp, TextKey])[] = [
+  [/ is missing\.$/, 'isMissing'],
+  [/must NOT have fewer than 1 characters/, 'isMissing'],
+  [/must be <= (\S+)\.$/, 'tooMuch'],
+  [/must be >= (\S+)\.$/, 'tooLittle'],
+  [/must be > (\S+)\.$/, 'notAbove'],
+  [/must be integer/, 'noWhole'],
+  [/must be number/, 'noNumber'],
+  [/must NOT have more than (\d+) characters/, 'tooLong'],
+  [/must NOT have fewer than (\d+) items/, 'tooFew'],
+  [/must match format "date-time"/, 'badMoment'],
+  [/must match pattern/, 'badForm'],
+  [/ is none of /, 'notOffered'],
+  [/^“(.*)” is no address and no network/, 'badNetwork'],
+  [/^It ends before it begins/, 'endsEarly'],
+  [/^“(.*)” is no IANA time zone/, 'badZone'],
+  [/^The window (.+) to (.+) cannot be read/, 'badWindow'],
+  [/^“(.*)” is no name for this/, 'badAttribute'],
+]
+
+/** A refusal in the reader's words: of those that are known in his language, of others what was said. */
 export function sayRefusal(refused: Refused, t: T): string {
-  const key = known[refused.code]
-  return key ? t(key) : refused.message
+  const key = Object.hasOwn(byCode, refused.code) ? byCode[refused.code] : undefined
+  return (key && t(key)) || refused.message
+}
+
+/** Problems of a record as problems of the form that shows it: `/quotas/0/limit` is the field `quotas.0.limit`. */
+export function toFormProblems(problems: readonly Problem[], t: T): FormProblem[] {
+  return problems.map((problem) => ({ at: (problem.pointer ?? '').replace(/^\//, '').replaceAll('/', '.'), text: sayProblem(problem, t) }))
+}
+
+function sayProblem({ code, message, remedy }: Problem, t: T): string {
+  for (const [pattern, key] of byMessage) {
+    const found = pattern.exec(message)
+    if (found) return fill(t(key), Object.fromEntries(found.slice(1).map((part, i) => [String(i), part])))
+  }
+  const key = Object.hasOwn(byCode, code) ? byCode[code] : undefined
+  return (key && t(key)) || [message, remedy].join(' ')
 }

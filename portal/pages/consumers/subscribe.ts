@@ -1,13 +1,13 @@
 import type { ClientApplication, ClientSubscription, Consumers, SubscriptionInput } from '../../../control/contract.ts'
 import { defined, toText } from '../../forms/form-values.ts'
-import { createFormView, toFormProblems, type Choice, type Fields, type FormProblem } from '../../forms/form-view.ts'
+import { createFormView, type Choice, type Fields, type FormProblem } from '../../forms/form-view.ts'
 import { html, type Html } from '../../html.ts'
 import type { TextKey } from '../../texts.ts'
 import { readForm } from '../../web/body.ts'
 import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { mayUpon, type Fresh, type RecordRoutes } from './record-pages.ts'
-import { sayRefusal } from './refusals.ts'
+import { sayRefusal, toFormProblems } from './refusals.ts'
 import { choicesOf, openView, type T, type View } from './view.ts'
 
 const states: Readonly<Record<ClientSubscription['state'], { readonly text: TextKey; readonly kind: string }>> = {
@@ -81,7 +81,7 @@ export function subscribeRoutes(consumers: Consumers, show: RecordRoutes<ClientA
         const refused = toRefused(thrown)
         if (refused.status >= 500) throw thrown
         const problems: readonly FormProblem[] = refused.problems.length > 0
-          ? toFormProblems(refused.problems).map((one) => (/^(api|group|product)$/.test(one.at) ? { ...one, at: 'target' } : one))
+          ? toFormProblems(refused.problems, view.t).map((one) => (/^(api|group|product)$/.test(one.at) ? { ...one, at: 'target' } : one))
           : [{ at: refused.code === 'subscription.plan' ? 'plan' : 'target', text: sayRefusal(refused, view.t) }]
         await show(view, application, { status: refused.status, fresh: { form: { name: 'subscribe', fields: form, problems } } })
       }

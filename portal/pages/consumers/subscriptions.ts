@@ -78,7 +78,7 @@ ${plans.length > 1 && html`<section class="card"><h2>${t('changePlan')}</h2><for
     } catch (thrown) {
       const refused = toRefused(thrown)
       if (refused.status >= 500 || refused.status === 404) throw thrown
-      return show(view, await consumers.subscriptions.get(id, view.by), { status: refused.status, text: refused.problems[0] ? [refused.problems[0].message, refused.problems[0].remedy].join(' ') : sayRefusal(refused, view.t) })
+      return show(view, await consumers.subscriptions.get(id, view.by), { status: refused.status, text: sayRefusal(refused, view.t) })
     }
     redirect(exchange.response, form.get('back') === 'list' ? '/subscriptions?said=done' : `${at(id)}?said=done`)
   }
