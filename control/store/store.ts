@@ -1,8 +1,10 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import pg from 'pg'
+import { makeFolder } from '../../runtime/core/make-folder.ts'
+import { Refused } from '../contract.ts'
 import { lockFolder } from './folder-lock.ts'
 import { migrations } from './migrations.ts'
 import { createNodeSqliteDialect } from './node-sqlite-dialect.ts'
@@ -33,7 +35,7 @@ export interface Store extends Tables {
  * @throws Refused `store.locked` when another process has the folder, `store.unavailable` when it cannot be opened
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const lock = makeFolder(options.dataDir)
+  const lock = takeFolder(options.dataDir)
   const database = new Kysely<Schema>({ dialect: toDialect(options) })
   try {
     const version = await migrate(database, options.databaseUrl !== undefined)
@@ -60,9 +62,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
-function makeFolder(dataDir: string): { release(): void } {
+function takeFolder(dataDir: string): { release(): void } {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    makeFolder(dataDir, 0o700)
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException
+    throw new Refused('store.unavailable', 503, `The data folder ${dataDir} cannot be made (${code}). Choose a folder that this user may write to with SLUICE_DATA_DIR.`)
+  }
+  try {
     return lockFolder(dataDir, new Date().toISOString())
   } catch (thrown) {
     throw toUnavailable(thrown)

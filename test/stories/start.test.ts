@@ -55,6 +55,12 @@ test('a stop finishes what is in flight, also when a service manager signals eve
   await gone(Object.values(ready.pids))
 })
 
+test.runIf(process.platform === 'linux')('a data folder where none can be made ends the start with a sentence', async () => {
+  const run = start({ SLUICE_DATA_DIR: '/proc/sluice' })
+  expect(await run.ended).toBe(1)
+  expect(run.printed()).toContain('The data folder /proc/sluice cannot be written (ENOENT). Make it writable, or set SLUICE_DATA_DIR to another folder.')
+})
+
 test('flows are deployed and rolled back from a terminal', async () => {
   const run = start({ SLUICE_ADMIN_PASSWORD: password, SLUICE_SAMPLES: 'off' })
   const ready = await run.ready()
