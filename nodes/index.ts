@@ -27,6 +27,7 @@ import { range } from './range/range.ts'
 import { resetQuota } from './reset-quota/reset-quota.ts'
 import { respond } from './respond/respond.ts'
 import { serviceCallout } from './service-callout/service-callout.ts'
+import { session } from './session/session.ts'
 import { sort } from './sort/sort.ts'
 import { spikeArrest } from './spike-arrest/spike-arrest.ts'
 import { split } from './split/split.ts'
@@ -74,6 +75,7 @@ export const definitions: readonly NodeDefinition[] = [
   resetQuota,
   respond,
   serviceCallout,
+  session,
   sort,
   spikeArrest,
   split,
