@@ -45,11 +45,17 @@ export function parseServiceHours(hours: ServiceHours): OpeningHours {
       const begin = ms + 1
       if (isOpen(begin)) return begin
       const firstDay = Math.floor((begin + offsetAt(begin)) / dayMs) - 1
-      for (let day = firstDay; day <= firstDay + searchedDays; day += 1) {
-        const open = candidates(day, windows, offsetAt).filter((at) => at >= begin && isOpen(at))
-        if (open.length > 0) return Math.min(...open)
+      let first: number | undefined
+      let lastDay = firstDay + searchedDays
+      for (let day = firstDay; day <= lastDay; day += 1) {
+        for (const at of candidates(day, windows, offsetAt)) {
+          if (at < begin || !isOpen(at) || (first !== undefined && at >= first)) continue
+          // A jump of the clocks is seen two days before: the days until then may have an earlier opening.
+          if (first === undefined) lastDay = Math.min(lastDay, day + 3)
+          first = at
+        }
       }
-      return undefined
+      return first
     },
   }
 }
