@@ -30,8 +30,8 @@ export interface ControlServerOptions {
     /** Where gateways serve, for links and the samples to try. */
     gatewayUrls(): readonly string[]
     readonly samples?: readonly SampleApi[]
-    /** True when browsers arrive by TLS that ends in front of this port. */
-    readonly cookieSecure?: boolean
+    /** Where browsers find this port when a proxy stands in front. By `https:` cookies are marked Secure, TLS here or not. */
+    readonly publicUrl?: string
     /** How long a sign-in lasts, ms; 12 hours if left out. */
     readonly sessionMs?: number
     /** Address of whoever asks, as trusted proxies tell it; failed sign-ins are counted against it. The peer's if left out. */
@@ -56,11 +56,13 @@ export interface ControlServer {
 /** The control port: editor, pages, JSON API and whatever handlers it is given, on one server. */
 export function createControlServer({ control, definitions, notYet = [], options, handlers = {}, log }: ControlServerOptions): ControlServer {
   const basePath = options.basePath ?? '/editor/'
-  const secure = options.cookieSecure ?? options.tls !== undefined
+  const publicOrigin = options.publicUrl === undefined ? undefined : new URL(options.publicUrl).origin
+  const secure = options.tls !== undefined || publicOrigin?.startsWith('https:') === true
   const { sessionMs = defaultSessionMs, clientOf = (request) => request.socket.remoteAddress ?? '' } = options
   const prefixes = Object.entries(handlers)
   const portal = createPortal({
     control, definitions, notYet, secure, sessionMs, clientOf, editorPath: basePath, gatewayUrls: options.gatewayUrls, samples: options.samples ?? [], log,
+    ...(publicOrigin ? { publicOrigin } : {}),
   })
   const server: Server = options.tls ? createTlsServer({ minVersion: 'TLSv1.2', ...options.tls }, handle) : createServer(handle)
   server.headersTimeout = 15_000
@@ -80,7 +82,7 @@ export function createControlServer({ control, definitions, notYet = [], options
 
   return {
     async listen() {
-      guardUpgrade(server, `${basePath}comms`, secure)
+      guardUpgrade(server, `${basePath}comms`, secure, publicOrigin)
       editor = await openEditorHost({ control, definitions, dir: join(options.dataDir, 'editor'), server, basePath, ...(log ? { log } : {}) })
       front = createEditorFront({ control, host: editor, basePath, secure, sessionMs, clientOf })
       await new Promise<void>((resolve, reject) => {

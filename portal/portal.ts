@@ -13,6 +13,7 @@ import { releaseRoutes } from './pages/releases.ts'
 import { signInRoutes } from './pages/sign-in.ts'
 import { startRoutes } from './pages/start.ts'
 import { userRoutes } from './pages/users.ts'
+import { recordsApiRoutes } from './records-api/routes.ts'
 import { translator } from './texts.ts'
 import type { Exchange } from './web/exchange.ts'
 import { toLanguage } from './web/language.ts'
@@ -40,7 +41,10 @@ export interface PortalOptions {
   readonly control: Control
   readonly definitions: readonly NodeDefinition[]
   readonly notYet: readonly AbsentNode[]
+  /** True when browsers arrive by TLS, wherever it ends. */
   readonly secure: boolean
+  /** Where browsers find the pages when that is not the host they name. */
+  readonly publicOrigin?: string
   /** How long a sign-in lasts, ms. */
   readonly sessionMs: number
   /** Address of whoever asks, for counting failed sign-ins. */
@@ -61,7 +65,7 @@ export interface Portal {
 export function createPortal(options: PortalOptions): Portal {
   const routes: readonly PageRoute[] = [
     ...signInRoutes(options), ...startRoutes(options), ...accountRoutes(options), ...userRoutes(options),
-    ...releaseRoutes(options), ...gatewayRoutes(options), ...consumerRoutes(options), ...docsRoutes(options), ...apiRoutes(options),
+    ...releaseRoutes(options), ...gatewayRoutes(options), ...consumerRoutes(options), ...docsRoutes(options), ...apiRoutes(options), ...recordsApiRoutes(options),
   ]
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -10,7 +10,7 @@ import type { PageRoute } from '../web/router.ts'
 import { mayUse } from '../web/session.ts'
 
 /** Gateways: what each runs, letting one join, taking a key away. */
-export function gatewayRoutes({ control, secure }: PortalOptions): PageRoute[] {
+export function gatewayRoutes({ control, secure, publicOrigin }: PortalOptions): PageRoute[] {
   return [
     { method: 'GET', path: '/gateways', access: 'viewer', handle: (exchange) => show(exchange) },
     {
@@ -39,7 +39,7 @@ ${gateways.length === 0
 <tbody>${gateways.map((gateway) => toRow(gateway, exchange, isAdmin, t))}</tbody></table></div>`}
 ${isAdmin && html`<section class="card"><h2>${t('joinGateway')}</h2>
 ${fresh
-  ? html`<div role="status"><pre class="secret"><code>SLUICE_CONTROL_URL=${secure ? 'https' : 'http'}://${exchange.request.headers.host} SLUICE_GATEWAY_TOKEN=${fresh.token} npx sluice gateway</code></pre><p class="row"><button type="button" data-copy="${fresh.token}" data-copied="${t('copied')}">${t('copy')}</button> ${t('tokenOnce')} ${toTime(fresh.expiresAt, exchange.language)}</p></div>`
+  ? html`<div role="status"><pre class="secret"><code>SLUICE_CONTROL_URL=${publicOrigin ?? `${secure ? 'https' : 'http'}://${exchange.request.headers.host}`} SLUICE_GATEWAY_TOKEN=${fresh.token} npx sluice gateway</code></pre><p class="row"><button type="button" data-copy="${fresh.token}" data-copied="${t('copied')}">${t('copy')}</button> ${t('tokenOnce')} ${toTime(fresh.expiresAt, exchange.language)}</p></div>`
   : html`<p>${t('joinExplain')}</p><form method="post" action="/gateways/join-token"><button class="primary">${t('makeToken')}</button></form>`}</section>`}`
     const notice = skewed ? ({ kind: 'bad', text: t('skew') } as const) : undefined
     sendHtml(exchange.response, 200, layout(exchange, { title: t('gateways'), section: 'gateways', body, ...(notice ? { notice } : {}) }))

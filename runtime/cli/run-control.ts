@@ -61,6 +61,7 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
       host: settings.host,
       port: settings.controlPort,
       dataDir: settings.dataDir,
+      ...(settings.controlPublicUrl ? { publicUrl: settings.controlPublicUrl } : {}),
       gatewayUrls: () => urls.list(),
       samples: samples ? sampleApis : [],
       sessionMs: settings.sessionTtlMs,

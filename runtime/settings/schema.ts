@@ -41,6 +41,8 @@ export const settingSchemas: Readonly<Record<keyof Omit<Settings, 'flowEnvironme
   gatewayPort: { ...port, default: 8080, section: 'Where it listens', plane: 'gateway', title: 'Port of the APIs' },
   opsPort: { ...port, default: 8081, section: 'Where it listens', plane: 'gateway', title: 'Port of /healthz, /readyz and /metrics', description: 'With several gateway processes the second takes the next port, and so on.' },
   controlPort: { ...port, default: 1880, section: 'Where it listens', plane: 'control', title: 'Port of the editor, the pages and the admin API' },
+  controlPublicUrl: { type: 'string', pattern: '^https?://[^\\s/?#@]+/?$', section: 'Where it listens', plane: 'control', expects: 'an http or https URL without a path',
+    title: 'Where browsers find the editor and the pages', description: 'For a proxy in front that ends TLS: with `https://…` cookies are marked Secure, so that signing in works by that address only. Links that are shown begin with it. Default: the port itself.' },
   samplePort: { ...port, default: 0, section: 'Where it listens', plane: 'supervisor', title: 'Port of the sample upstream', description: 'Always on loopback.' },
   gateways: { type: 'string', pattern: '^(auto|[1-9][0-9]{0,2})$', default: '1', section: 'Where it listens', plane: 'supervisor',
     expects: 'a number of processes from 1 to 999, or auto for one per core', title: 'Gateway processes on the one port', description: 'More than one needs Linux.' },

@@ -31,6 +31,13 @@ describe('values', () => {
     expect(load({ SLUICE_GATEWAY_PORT: '' }).gatewayPort).toBe(8080)
   })
 
+  test('the address of the editor has no path: its pages lie at the top', () => {
+    expect(load({ SLUICE_CONTROL_PUBLIC_URL: 'https://sluice.example/' }).controlPublicUrl).toBe('https://sluice.example/')
+    for (const wrong of ['sluice.example', 'https://sluice.example/editor', 'https://me:pw@sluice.example', 'ftp://sluice.example']) {
+      expect(sentences({ SLUICE_CONTROL_PUBLIC_URL: wrong })).toEqual([expect.stringContaining('expected an http or https URL without a path')])
+    }
+  })
+
   test('sizes may be written with KB and MB', () => {
     expect(load({ SLUICE_BODY_LIMIT_BYTES: '2MB' }).bodyLimitBytes).toBe(2_097_152)
     expect(sentences({ SLUICE_DEADLINE_MS: '2MB' })).toHaveLength(1)

@@ -4,6 +4,8 @@ export interface Settings {
   readonly gatewayPort: number
   readonly opsPort: number
   readonly controlPort: number
+  /** Origin, perhaps with a slash behind it. */
+  readonly controlPublicUrl?: string
   readonly samplePort: number
   /** A number of processes, or `auto`. */
   readonly gateways: string

@@ -57,7 +57,7 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
       report({
         event: 'ready',
         tookMs: Math.round(performance.now() - startedAt),
-        editor: controlFacts.url ?? '',
+        editor: settings.controlPublicUrl?.replace(/\/$/, '') ?? controlFacts.url ?? '',
         gateways: places,
         ...(place?.url ? { sample: place.url } : {}),
         ...(controlFacts.password ? { password: controlFacts.password } : {}),
