@@ -52,10 +52,10 @@ export function createPlanLimits(clients: Clients) {
       const others: Charge[] = []
       if (mode === 'enforce' && plan.rate) {
         const { perSecond, burst } = plan.rate
-        others.push({ kind: 'rate', key: `plan/${who}`, intervalMs: 1000 / perSecond, burst, cost: 1, maxDelayMs: 0 })
+        others.push({ kind: 'rate', key: `plan/${who}/rate`, intervalMs: 1000 / perSecond, burst, cost: 1, maxDelayMs: 0 })
       }
       if (mode === 'enforce' && plan.concurrency !== undefined) {
-        others.push({ kind: 'lease', key: `plan/${who}`, limit: plan.concurrency, token: run.id, ttlMs: planLeaseMs })
+        others.push({ kind: 'lease', key: `plan/${who}/concurrency`, limit: plan.concurrency, token: run.id, ttlMs: planLeaseMs })
       }
       return { counters: counters(plan, who, cost, mode), others }
     },

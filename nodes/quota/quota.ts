@@ -2,7 +2,7 @@ import { fault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import type { Charge, ChargeOutcome, CounterCharge, LeaseCharge, LimitState, OnLoss } from '../../runtime/core/state.ts'
+import type { Charge, ChargeOutcome, CounterCharge, LimitState, OnLoss } from '../../runtime/core/state.ts'
 import type { Sends } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
 import { toRateLimitHeaders } from '../limit-headers.ts'
@@ -38,17 +38,22 @@ export interface QuotaConfig {
   readonly onLoss: OnLoss
 }
 
-/** A charge with what people are told of it. */
-interface Planned {
-  readonly charge: Charge
+/** What people are told of a charge. */
+interface Meta {
   readonly level: Level
   /** Rates and slots have none. */
   readonly window?: LimitWindow
 }
 
-/** What a run was charged already, by key of the charge. */
+/** Charges of a call, each with its meta at the same place. */
+interface Planned {
+  readonly charges: readonly Charge[]
+  readonly metas: readonly Meta[]
+}
+
+/** What a run was charged already. */
 interface Ledger {
-  readonly charged: Map<string, LimitState>
+  readonly charged: { readonly key: string; readonly state: LimitState }[]
   /** A charge that is under way: who comes meanwhile waits to see what it covers. */
   pending: Promise<unknown> | undefined
 }
@@ -133,16 +138,19 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
     // One ledger for all quotas of the gateway: its keys say whose counters they are.
     const ledgerKey = scope.share('ledger', () => ({}), () => {})
 
-    function drawn(message: Message, run: Run, values: readonly unknown[], cost: number): Planned[] {
+    function drawn(message: Message, run: Run, values: readonly unknown[], cost: number): Planned {
       const fragments = values.slice(1 + rows.length)
-      return rows.map(({ level, window }, i) => ({
-        charge: { kind: 'counter', key: `${prefix}/${whoIs(level, message, run, fragments, scope)}/${window.id}`, limit: toWhole(values[1 + i], 0, 'limit.value'), cost, window: window.window, mode },
-        level,
-        window,
-      }))
+      const charges: Charge[] = []
+      let level: Level | undefined
+      let who = ''
+      for (const [i, row] of rows.entries()) {
+        if (row.level !== level) who = whoIs((level = row.level), message, run, fragments, scope)
+        charges.push({ kind: 'counter', key: `${prefix}/${who}/${row.window.id}`, limit: toWhole(values[1 + i], 0, 'limit.value'), cost, window: row.window.window, mode })
+      }
+      return { charges, metas: rows }
     }
 
-    function plan(message: Message, run: Run, values: readonly unknown[], cost: number): Planned[] {
+    function plan(message: Message, run: Run, values: readonly unknown[], cost: number): Planned {
       if (source === 'drawn') return drawn(message, run, values, cost)
       const own = plans.planOf(message)
       if (!own) {
@@ -150,18 +158,23 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
         return drawn(message, run, values, cost)
       }
       const { counters, others } = plans.charges(own, message, run, cost, mode)
-      const planned: Planned[] = counters.map(({ charge, window }) => ({ charge, window, level: 'subscription' }))
-      for (const charge of others) planned.push({ charge, level: 'subscription' })
-      if (source === 'both') planned.push(...drawn(message, run, values, cost))
-      return planned
+      const charges: Charge[] = counters.map(({ charge: one }) => one)
+      const metas: Meta[] = counters.map(({ window }) => ({ level: 'subscription', window }))
+      for (const one of others) {
+        charges.push(one)
+        metas.push({ level: 'subscription' })
+      }
+      if (source === 'plan') return { charges, metas }
+      const more = drawn(message, run, values, cost)
+      return { charges: [...charges, ...more.charges], metas: [...metas, ...more.metas] }
     }
 
-    function charge(message: Message, run: Run, planned: readonly Planned[], cost: number): Sends<LimitPort> | Promise<Sends<LimitPort>> {
-      const ledger = run.state<Ledger>(ledgerKey, () => ({ charged: new Map(), pending: undefined }))
+    function charge(message: Message, run: Run, planned: Planned, cost: number): Sends<LimitPort> | Promise<Sends<LimitPort>> {
+      const ledger = run.state<Ledger>(ledgerKey, () => ({ charged: [], pending: undefined }))
       if (ledger.pending && !again) return ledger.pending.then(() => charge(message, run, planned, cost))
-      const fresh = again || mode === 'peek' ? planned : planned.filter(({ charge: { key, kind } }) => !ledger.charged.has(`${kind}:${key}`))
-      if (fresh.length === 0) return conclude(message, run, planned, fresh, nothingCharged, ledger, cost)
-      const outcome = scope.state.charge(fresh.map((one) => one.charge), config.onLoss)
+      const fresh = again || mode === 'peek' || ledger.charged.length === 0 ? planned : without(planned, ledger)
+      if (fresh.charges.length === 0) return conclude(message, run, planned, fresh, nothingCharged, ledger, cost)
+      const outcome = scope.state.charge(fresh.charges, config.onLoss)
       if (!(outcome instanceof Promise)) return conclude(message, run, planned, fresh, outcome, ledger, cost)
       const settled = outcome.then((known) => {
         ledger.pending = undefined
@@ -171,54 +184,53 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
       return settled
     }
 
-    function conclude(message: Message, run: Run, planned: readonly Planned[], fresh: readonly Planned[], outcome: ChargeOutcome, ledger: Ledger, cost: number): Sends<LimitPort> {
-      const states = planned.map((one) => {
-        const at = fresh.indexOf(one)
-        return at === -1 ? ledger.charged.get(`${one.charge.kind}:${one.charge.key}`) : outcome.limits[at]
-      })
+    function conclude(message: Message, run: Run, planned: Planned, fresh: Planned, outcome: ChargeOutcome, ledger: Ledger, cost: number): Sends<LimitPort> {
+      const states = fresh === planned ? outcome.limits : planned.charges.map((one) => outcome.limits[fresh.charges.indexOf(one)] ?? stateIn(ledger, one.key))
       // Looking refuses nobody by itself: whether the call would have passed is in the states.
       const refusedBy = mode === 'peek' && outcome.allowed ? outcome.limits.findIndex((state) => !state.allowed || state.remaining === 0) : outcome.refusedBy
       const allowed = outcome.allowed && (mode !== 'peek' || refusedBy === -1)
       if (allowed) settle(run, fresh, outcome, ledger)
       if (config.headers) tell(run, planned, states, outcome)
-      const limits = planned.map(({ level, window, charge: { kind } }, i) => ({ kind, per: level, ...(window ? { window: window.text } : {}), ...seen(states[i]) }))
-      const told: Message = { ...message, quota: { name: shown, allowed, weight: cost, limits, ...(outcome.degraded ? { degraded: outcome.degraded } : {}) } }
+      const limits: object[] = []
+      for (const [i, { level, window }] of planned.metas.entries()) {
+        const state = states[i]
+        if (!state) continue
+        const { limit, used, remaining, resetsAtMs } = state
+        limits.push({ kind: (planned.charges[i] as Charge).kind, per: level, window: window?.text, allowed: state.allowed, limit, used, remaining, resetsAtMs })
+      }
+      const seen: Record<string, unknown> = { name: shown, allowed, weight: cost, limits }
+      if (outcome.degraded) seen.degraded = outcome.degraded
+      const told: Message = { ...message, quota: seen }
       if (allowed) return { ok: told }
-      const refuser = fresh[refusedBy]
-      const window = refuser?.window?.text
-      const kind = refuser?.charge.kind
+      const window = fresh.metas[refusedBy]?.window?.text
+      const kind = fresh.charges[refusedBy]?.kind
       return refuse(told, run, kind === 'rate' ? 'spike.exceeded' : kind === 'lease' ? 'concurrency.exceeded' : 'quota.exceeded', { limit: outcome.limits[refusedBy]?.limit, ...(window ? { window } : {}) }, { ...outcome, refusedBy })
     }
 
-    function settle(run: Run, fresh: readonly Planned[], outcome: ChargeOutcome, ledger: Ledger): void {
+    function settle(run: Run, { charges }: Planned, outcome: ChargeOutcome, ledger: Ledger): void {
       if (mode === 'peek') return
-      const counters: CounterCharge[] = []
-      fresh.forEach(({ charge: one }, i) => {
-        ledger.charged.set(`${one.kind}:${one.key}`, outcome.limits[i] as LimitState)
-        if (one.kind === 'lease') leases.keep(one satisfies LeaseCharge, run)
-        else if (one.kind === 'counter' && one.cost > 0) counters.push(one)
-      })
-      if (!config.refund || counters.length === 0) return
+      for (const [i, one] of charges.entries()) {
+        ledger.charged.push({ key: one.key, state: outcome.limits[i] as LimitState })
+        if (one.kind === 'lease') leases.keep(one, run)
+      }
+      if (!config.refund) return
+      const counters = charges.filter((one) => one.kind === 'counter' && one.cost > 0)
+      if (counters.length === 0) return
       run.onEnd?.(({ status, fault: failed, backendReached }) => {
         if (!backendReached && (failed !== undefined || (status ?? 0) >= 400)) void scope.state.refund(counters, outcome.atMs)
       })
     }
 
-    function tell(run: Run, planned: readonly Planned[], states: readonly (LimitState | undefined)[], outcome: ChargeOutcome): void {
+    function tell(run: Run, { metas }: Planned, states: readonly (LimitState | undefined)[], outcome: ChargeOutcome): void {
       if (!run.addReplyHeader || outcome.degraded === 'closed' || outcome.degraded === 'open') return
-      const nowMs = outcome.atMs ?? scope.state.now()
-      const counted = planned.flatMap(({ window }, i) => (window && states[i] ? [{ window, state: states[i] }] : []))
-      if (counted.length === 0) return
-      const { policy, rateLimit } = toRateLimitHeaders(
-        counted.map(({ window, state }) => ({ name: counted.length === 1 ? shown : `${shown} ${window.text}`, windowSeconds: window.secondsAt(nowMs), state })),
-        nowMs,
-      )
-      run.addReplyHeader('RateLimit-Policy', policy, prefix)
-      run.addReplyHeader('RateLimit', rateLimit, prefix)
+      const counted = toRateLimitHeaders(shown, metas, states, outcome.atMs ?? scope.state.now())
+      if (!counted) return
+      run.addReplyHeader('RateLimit-Policy', counted.policy, prefix)
+      run.addReplyHeader('RateLimit', counted.rateLimit, prefix)
     }
 
     registerQuota(scope, name === '' ? (scope.node.name ?? scope.node.id) : name, (message, run, named) => {
-      return after(read(message, run), (values) => (named ? countersOf(named, values) : plan(message, run, values, 0).flatMap(({ charge: one, window, level }) => (one.kind === 'counter' && window ? [{ level, window: window.text, charge: one }] : []))))
+      return after(read(message, run), (values) => (named ? countersOf(named, values) : countersIn(plan(message, run, values, 0))))
     })
 
     function countersOf({ level, who }: Named, values: readonly unknown[]): readonly NamedCounter[] {
@@ -242,11 +254,21 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
 
 const nothingCharged: ChargeOutcome = Object.freeze({ allowed: true, limits: [], refusedBy: -1, delayMs: 0 })
 
-/** How a limit stands, for flows: plain data. */
-function seen(state: LimitState | undefined): Readonly<Record<string, unknown>> {
-  if (!state) return {}
-  const { allowed, limit, used, remaining, resetsAtMs } = state
-  return { allowed, limit, used, remaining, resetsAtMs }
+function stateIn({ charged }: Ledger, key: string): LimitState | undefined {
+  return charged.find((one) => one.key === key)?.state
+}
+
+/** Charges that the run has not had yet. */
+function without({ charges, metas }: Planned, ledger: Ledger): Planned {
+  const left = charges.map((_, i) => i).filter((i) => stateIn(ledger, (charges[i] as Charge).key) === undefined)
+  return { charges: left.map((i) => charges[i] as Charge), metas: left.map((i) => metas[i] as Meta) }
+}
+
+function countersIn({ charges, metas }: Planned): readonly NamedCounter[] {
+  return charges.flatMap((one, i) => {
+    const { level, window } = metas[i] as Meta
+    return one.kind === 'counter' && window ? [{ level, window: window.text, charge: one }] : []
+  })
 }
 
 function checkWhole(value: string | number, property: string, what: string): NodeProblem | undefined {
