@@ -75,7 +75,7 @@ export function createSlowDown(clock: Clock): SlowDown {
 export function addressKey(address: string): string {
   const plain = toPlainAddress(address)
   if (!plain.includes(':')) return plain
-  const [head = '', tail] = plain.toLowerCase().split('::') as [string, string | undefined]
+  const [head, tail] = plain.toLowerCase().split('::') as [string, string | undefined]
   const front = head === '' ? [] : head.split(':')
   const back = tail === undefined || tail === '' ? [] : tail.split(':')
   const groups = [...front, ...Array.from({ length: tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length) }, () => '0'), ...back]
