@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
 import { fakeRun } from '../../test/kit/fake-run.ts'
-import { checkNode, testNode, type NodeTestOptions } from '../../test/kit/node-tester.ts'
+import { checkNode, testNode, type NodeTestOptions, type Sent } from '../../test/kit/node-tester.ts'
 import { createClients } from '../../runtime/clients/clients.ts'
 import type { Application, Plan } from '../../runtime/core/clients.ts'
 import { fault } from '../../runtime/core/fault.ts'
@@ -32,6 +32,11 @@ async function calls(node: Tested, count: number, message: object = {}): Promise
   return passed
 }
 
+/** How much of the first window is used, as the flow sees it. */
+function usedIn([sent]: readonly Sent[]): number | undefined {
+  return (sent?.message.quota as { limits: { used: number }[] } | undefined)?.limits[0]?.used
+}
+
 describe('quota', () => {
   it('lets its limit pass in a window and as much again in the next', async () => {
     const node = await testNode(quota, hourly(3))
@@ -47,7 +52,7 @@ describe('quota', () => {
     for (const ip of ['192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2']) results.push(await from(ip))
     expect(results).toEqual(['ok', 'ok', 'quota.exceeded', 'quota.exceeded', 'ok'])
     const [last] = await node.send({}, fakeRun({ request: { ip: '192.0.2.2' } }))
-    expect((last?.message.quota as { limits: object[] }).limits).toMatchObject([{ per: 'all', used: 4, remaining: 6 }, { per: 'ip', used: 2, remaining: 0 }])
+    expect(last?.message.quota).toMatchObject({ limits: [{ per: 'all', used: 4, remaining: 6 }, { per: 'ip', used: 2, remaining: 0 }] })
   })
 
   it('admits what a model of fixed windows admits, whatever calls come when', async () => {
@@ -145,9 +150,9 @@ describe('quota', () => {
       testNode(quota, config, { state, shared }), testNode(quota, config, { state, shared, node: { id: 'node-2' } }), testNode(quota, { ...config, again: true }, { state, shared, node: { id: 'node-3' } }),
     ])
     const run = fakeRun()
-    const used = async (node: Tested) => ((await node.send({}, run))[0]?.message.quota as { limits: { used: number }[] }).limits[0]?.used
+    const used = async (node: Tested, own = run) => usedIn(await node.send({}, own))
     expect([await used(first), await used(first), await used(second), await used(again), await used(again)]).toEqual([1, 1, 1, 2, 3])
-    expect(await first.send({}, fakeRun()).then(([sent]) => (sent?.message.quota as { limits: object[] }).limits)).toMatchObject([{ used: 4 }])
+    expect(await used(first, fakeRun())).toBe(4)
   })
 
   it('charges once also when branches of a run ask a distant store at the same time', async () => {
@@ -301,8 +306,7 @@ describe('quota by plan', () => {
     expect(results).toEqual(['ok', 'ok', 'concurrency.exceeded', 'ok', 'spike.exceeded'])
     runs[1].end()
     await node.clock.advance(1000)
-    const [sent] = await node.send(client, fakeRun({ id: 'f' }))
-    expect((sent?.message.quota as { limits: { used: number }[] }).limits[0]?.used).toBe(4) // what was refused was not counted
+    expect(usedIn(await node.send(client, fakeRun({ id: 'f' })))).toBe(4) // what was refused was not counted
   })
 
   it('holds drawn windows beside the plan, or in its place for callers without one', async () => {

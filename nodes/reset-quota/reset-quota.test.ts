@@ -39,7 +39,7 @@ describe('reset quota', () => {
   it('corrects somebody who is named, and only that count', async () => {
     const { reset, left } = await start({ op: 'zero', per: 'key', who: 'whom', whoType: 'msg' })
     const [sent] = await reset.send({ who: 'b', whom: 'a' })
-    expect((sent?.message.quota as { limits: object[] }).limits).toMatchObject([{ per: 'key', window: 'hour', remaining: 3 }])
+    expect(sent?.message.quota).toMatchObject({ limits: [{ per: 'key', window: 'hour', remaining: 3 }] })
     expect(await left('a')).toBe(3)
   })
 
