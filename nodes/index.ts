@@ -49,6 +49,7 @@ export interface NotYet {
 /** Every node there is, sorted by type. Adding a node is adding its folder and two lines here. */
 export const definitions: readonly NodeDefinition[] = [
   accessControl,
+  auth,
   catchNode,
   change,
   comment,
