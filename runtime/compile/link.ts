@@ -65,6 +65,10 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
     if (!own) continue
     own.wires = node.type === 'subflow status' ? [] : node.wires.map((targets) => targets.flatMap((id) => follow(id, new Set())))
     own.completes = linkedAs(listeners.completesOf(node))
+    if (node.type === 'link out' && isPassage(node) && own.completes.length > 0) {
+      own.ports = ['out']
+      own.wires = [followLinks(node, new Set([node.id]))]
+    }
     const catching = listeners.catchersOf(node)
     if (catching) own.rescue = { catchers: linkedAs(catching.ids), source: catching.source }
     const listening = listeners.statusesOf(node)
@@ -129,13 +133,23 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
       tangled ??= node
       return []
     }
-    const pass = (targets: readonly string[]) => targets.flatMap((target) => follow(target, new Set([...seen, id])))
-    if (node.type === 'junction' || node.type === 'link in' || isInstance(node)) return pass(node.wires.flat())
-    if (node.type === 'link out' && node.properties.mode !== 'return') {
-      return node.links.flatMap((target) => (flow.nodes.has(target) ? pass([target]) : [remote(target, node)]))
+    const beyond = () => new Set([...seen, id])
+    if (isInstance(node)) return followAll(node.wires.flat(), beyond())
+    // A Complete node that names a junction or a link node wants to hear of it: then it stays a step that passes messages on.
+    if (isPassage(node) && listeners.completesOf(node).length === 0) {
+      return node.type === 'link out' ? followLinks(node, beyond()) : followAll(node.wires.flat(), beyond())
     }
     const own = linked.get(id)
     return own ? [own] : []
+  }
+
+  function followAll(targets: readonly string[], seen: Set<string>): LinkedNode[] {
+    return targets.flatMap((target) => follow(target, seen))
+  }
+
+  /** Where the links of a link out node end, on this tab or on others. */
+  function followLinks(node: FlowNode, seen: Set<string>): LinkedNode[] {
+    return node.links.flatMap((target) => (flow.nodes.has(target) ? follow(target, seen) : [remote(target, node)]))
   }
 
   function remote(target: string, from: FlowNode): LinkedNode {
@@ -165,6 +179,11 @@ function blank(node: FlowNode, flow: string, revision: string, own: { definition
     statuses: undefined,
     completes: [],
   }
+}
+
+/** A junction or link node through which messages only pass; not a link out node that goes back to whoever called. */
+function isPassage(node: FlowNode): boolean {
+  return node.type === 'junction' || node.type === 'link in' || (node.type === 'link out' && node.properties.mode !== 'return')
 }
 
 function isInstance(node: FlowNode): boolean {

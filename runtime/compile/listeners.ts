@@ -48,7 +48,9 @@ export function toListeners({ flow, entries }: AssembledFlow): Listeners {
     catchersOf: (node) => seek(node, (at) => withoutLateUncaught(candidatesFor(at, catches.get(at.container)))),
     statusesOf: (node) =>
       seek(node, (at) => candidatesFor(at, statuses.get(at.container)), ({ instance }) => instance !== undefined && flow.nodes.has(statusPortOf(instance.id))),
-    completesOf: (node) => (completes.get(node.container) ?? []).filter(({ of }) => of.includes(node.id)).map((found) => found.node.id),
+    // One that is wired to the node it watches leaves it out, as Node-RED's does: they would set each other off for ever.
+    completesOf: (node) =>
+      (completes.get(node.container) ?? []).filter((found) => found.of.includes(node.id) && !found.node.wires.flat().includes(node.id)).map((found) => found.node.id),
   }
 }
 

@@ -9,8 +9,8 @@ export interface Source {
 }
 
 /**
- * A node that can run: its step, and where each port leads. Junctions, link nodes and the edges of
- * subflows are gone; a wire to another tab is a `remote` node, found again in the run's own deployment.
+ * A node that can run: its step, and where each port leads. Junctions, link nodes (but those that a Complete
+ * node watches) and the edges of subflows are gone; a wire to another tab is a `remote` node, found again in the run's own deployment.
  */
 export interface LinkedNode {
   readonly id: string

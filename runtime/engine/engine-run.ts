@@ -279,12 +279,13 @@ export class EngineRun implements Run, Timed {
   }
 
   /** The node a return goes back to; `undefined` when the call is not of this run. */
-  returnTo(id: string): LinkedNode | undefined {
+  returnTo(id: string): { readonly node: LinkedNode; readonly message: Message; readonly first: boolean } | undefined {
     const call = this.#calls?.get(id)
     if (!call) return undefined
+    const first = !call.returned
     call.returned = true
     call.cancel()
-    return call.node
+    return { node: call.node, message: call.message, first }
   }
 
   #giveReply(message: Message): void {

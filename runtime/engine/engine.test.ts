@@ -234,6 +234,35 @@ describe('Complete and Status nodes', () => {
     expect(answer.reply).toMatchObject({ payload: 'in', complete: { source: { id: 'a' } } })
   })
 
+  describe('a Complete node hears of', () => {
+    const done = (id: string) => ({ id: 'done', type: 'complete', z: 't', scope: [id], wires: [['reply']] })
+    const heard = async (id: string, nodes: object[]) => expect((await ask([...nodes, done(id), reply], { payload: 'in' })).reply).toMatchObject({ payload: 'in', complete: { source: { id } } })
+
+    test('a junction', () => heard('j', [entry('j'), { id: 'j', type: 'junction', z: 't', wires: [['end']] }, work('end', 'drop', [])]))
+    test('a link out node and a link in node of its tab', async () => {
+      const nodes = [entry('out'), { id: 'out', type: 'link out', z: 't', mode: 'link', links: ['in'], wires: [] }, { id: 'in', type: 'link in', z: 't', links: ['out'], wires: [['end']] }, work('end', 'drop', [])]
+      await heard('out', nodes)
+      await bare.deployer.close()
+      await heard('in', nodes)
+    })
+    test('a link out node that leads to another tab', () => heard('out', [entry('out'), { id: 'out', type: 'link out', z: 't', mode: 'link', links: ['far'], wires: [] }, { id: 'u', type: 'tab', label: 'U' }, { id: 'far', type: 'link in', z: 'u', links: [], wires: [[]] }]))
+    test('a link call, once, and the link out node that returns to it', async () => {
+      const nodes = [
+        entry('call'), { id: 'call', type: 'link call', z: 't', links: ['sub'], wires: [['end']] }, work('end', 'drop', []), { id: 'sub', type: 'link in', z: 't', links: [], wires: [['twice']] },
+        work('twice', 'pass', ['back', 'back']), { id: 'back', type: 'link out', z: 't', mode: 'return', links: [], wires: [] },
+      ]
+      await heard('back', nodes)
+      await bare.deployer.close()
+      let heardOf = 0
+      await ask([...nodes, { ...done('call'), wires: [['count']] }, work('count', 'count', 'reply'), reply], {}, {}, { count: (message) => (heardOf++, { out: message }) })
+      expect(heardOf).toBe(1)
+    })
+    test('nothing that it is wired to itself: they would set each other off for ever', async () => {
+      const answer = await ask([entry('j'), { id: 'j', type: 'junction', z: 't', wires: [['reply']] }, { id: 'done', type: 'complete', z: 't', scope: ['j'], wires: [['j']] }, reply], { payload: 'in' })
+      expect(answer.reply).toEqual({ payload: 'in' })
+    })
+  })
+
   test('a Status node hears a status in the run that caused it', async () => {
     const answer = await ask([entry('s'), { id: 's', type: 'teller', z: 't', wires: [[]] }, { id: 'st', type: 'status', z: 't', wires: [['reply']] }, reply])
     expect(answer.reply).toMatchObject({ status: { text: 'told', source: { id: 's' } } })

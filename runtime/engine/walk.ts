@@ -258,14 +258,17 @@ function transfer(run: EngineRun, node: LinkedNode, message: Message, hops: numb
     case 'return': {
       const stack = frames(message)
       const frame = stack.at(-1)
-      const caller = frame && run.returnTo(String(frame.id))
-      if (!caller) {
+      const call = frame && run.returnTo(String(frame.id))
+      if (!call) {
         spreadFault(run, node, message, fault('step.config', { message: 'This link out node returns to a link call, but the message did not come through one.' }), hops, waiting)
         return undefined
       }
       const { _linkSource: _, ...rest } = message
       const back: Message = stack.length > 1 ? { ...rest, _linkSource: stack.slice(0, -1) } : rest
-      spread(run, caller, { [caller.ports[0] ?? 'out']: back }, hops, waiting)
+      completed(node, message, hops, waiting)
+      // As in Node-RED a call is done with its first return; what else comes back is only sent on.
+      if (call.first) completed(call.node, call.message, hops, waiting)
+      spread(run, call.node, { [call.node.ports[0] ?? 'out']: back }, hops, waiting)
       return undefined
     }
     default:
