@@ -30,6 +30,8 @@ export interface Consumers {
   applyYaml(yaml: string, options: { readonly dryRun?: boolean; readonly prune?: boolean }, by: Actor): Promise<ApplyResult>
   /** JSON Schemas (2020-12) by name: `ApplicationInput`, `Application`, …: what is checked here is what the API publishes. */
   readonly schemas: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  /** @throws Refused `record.invalid` 422 with pointers when the value is not what the named schema says */
+  check(schema: string, value: unknown): void
   /** The rights that the asker has: over everything, and in the organisations whose member he is. */
   rightsOf(by: Actor): Promise<{ readonly everywhere: readonly Right[]; readonly organisations: Readonly<Record<string, readonly Right[]>> }>
 

@@ -111,6 +111,7 @@ export async function openConsumers({ store, audit, clock, log, keys, cost = def
     exportYaml: (by) => exportYaml(desk, by),
     applyYaml: (yaml, options, by) => applyYaml(desk, yaml, options, by),
     schemas,
+    check: (schema, value) => checker.check(schema, value),
     async rightsOf(by) {
       const held = await access(by)
       return { everywhere: [...held.everywhere], organisations: Object.fromEntries([...held.organisations].map(([id, rights]) => [id, [...rights]])) }

@@ -52,8 +52,11 @@ const titles: Readonly<Record<number, string>> = {
   404: 'Not found',
   405: 'Method not allowed',
   409: 'Conflict',
+  412: 'Changed meanwhile',
   413: 'Body too large',
   422: 'Refused',
+  428: 'Say which version',
+  429: 'Too many attempts',
   500: 'Internal error',
   503: 'Unavailable',
 }
