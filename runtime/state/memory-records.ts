@@ -8,8 +8,12 @@ interface Entry {
   readonly endMs: number
 }
 
-/** Members in the order in which they came, each with its end. */
-type Group = Map<string, number>
+interface Group {
+  /** In the order in which they came, each with its end. */
+  readonly members: Map<string, number>
+  /** Nobody's time is over before; so a large group is not looked through at every join. */
+  soonestMs: number
+}
 
 /** Records of one process. What has expired goes as fast as anything comes. */
 export function createMemoryRecords({ clock, limitBytes }: { readonly clock: Pick<Clock, 'now'>; readonly limitBytes: number }): StateRecords {
@@ -55,18 +59,24 @@ export function createMemoryRecords({ clock, limitBytes }: { readonly clock: Pic
   }
 
   function membersOf(name: string): Group {
-    const group: Group = groups.get(name) ?? new Map()
-    for (const [member, endMs] of group) if (endMs <= clock.now()) group.delete(member)
+    const group = groups.get(name) ?? { members: new Map<string, number>(), soonestMs: Infinity }
+    const nowMs = clock.now()
+    if (group.soonestMs > nowMs) return group
+    group.soonestMs = Infinity
+    for (const [member, endMs] of group.members) {
+      if (endMs <= nowMs) group.members.delete(member)
+      else group.soonestMs = Math.min(group.soonestMs, endMs)
+    }
     return group
   }
 
   function keep(name: string, group: Group): void {
-    if (group.size === 0) groups.delete(name)
+    if (group.members.size === 0) groups.delete(name)
     else groups.set(name, group)
     for (let looked = 0; looked < 2; looked++) {
       const next = groupWalker.next()
       if (next.done === true) groupWalker = groups.entries()
-      else if (membersOf(next.value[0]).size === 0) groups.delete(next.value[0])
+      else if (membersOf(next.value[0]).members.size === 0) groups.delete(next.value[0])
     }
   }
 
@@ -95,27 +105,29 @@ export function createMemoryRecords({ clock, limitBytes }: { readonly clock: Pic
       checkRecord(name, '', member)
       const group = membersOf(name)
       const evicted: string[] = []
-      if (!group.has(member)) {
-        if (cap < 1 || (group.size >= cap && whenFull === 'refuse')) return { joined: false, evicted }
-        for (const oldest of group.keys()) {
-          if (group.size < cap) break
-          group.delete(oldest)
+      const { members } = group
+      if (!members.has(member)) {
+        if (cap < 1 || (members.size >= cap && whenFull === 'refuse')) return { joined: false, evicted }
+        for (const oldest of members.keys()) {
+          if (members.size < cap) break
+          members.delete(oldest)
           evicted.push(oldest)
         }
       }
-      group.set(member, clock.now() + ttlMs)
+      members.set(member, clock.now() + ttlMs)
+      group.soonestMs = Math.min(group.soonestMs, clock.now() + ttlMs)
       keep(name, group)
       return { joined: true, evicted }
     },
     async leave(name, member) {
       checkRecord(name, '', member)
       const group = membersOf(name)
-      group.delete(member)
+      group.members.delete(member)
       keep(name, group)
     },
     async members(name) {
       checkRecord(name)
-      return [...membersOf(name).keys()]
+      return [...membersOf(name).members.keys()]
     },
   }
 }

@@ -260,6 +260,89 @@ end
 return answer
 `
 
+/**
+ * As the script above, for windows and rates of which no two have the same key: nearly all charges are such, and without
+ * the library's tables and functions they take a third of the time.
+ */
+const plainScript = (time: string) => `
+local clock = ${time}
+local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+local tolerance, grace = 0.001, 1000
+local held = redis.call('MGET', unpack(KEYS))
+local answer = { 0, now, -1, 0 }
+local limits, costs, ones, used, starts, ends, writes = {}, {}, {}, {}, {}, {}, {}
+local refused, delay = -1, 0
+for place = 1, #KEYS do
+  local at = place * 6 - 5
+  local kind, limit, cost, mode, one = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), ARGV[at + 3], tonumber(ARGV[at + 4])
+  local fits
+  limits[place], costs[place], ones[place] = limit, cost, one
+  if kind == 'r' then
+    local rest = tonumber(held[place] or '0')
+    local asked = math.max(rest, now) + math.min(cost, limit) * one - limit * one - now
+    fits = cost == 0 or asked <= tonumber(mode) + tolerance
+    if fits and cost > 0 then
+      delay = math.max(delay, math.ceil(asked - tolerance))
+      writes[place] = math.max(rest, now) + cost * one
+    end
+    used[place] = rest
+  else
+    local count, from, to = 0, 0, 0
+    if held[place] then
+      local a, b, c = string.match(held[place], '^(-?%d+):(-?%d+):(-?%d+)$')
+      if a then from, to, count = tonumber(a), tonumber(b), tonumber(c) end
+    end
+    if kind == 'c' then
+      from, to = one, tonumber(ARGV[at + 5])
+      if now < from or now >= to then return { 1, now } end
+    elseif not (now < to and from <= now + one) then
+      count, from, to = 0, 0, 0
+      if kind == 'f' then
+        from = math.floor(now / one) * one
+        to = from + one
+      end
+    end
+    fits = cost == 0 or count + cost <= limit
+    if cost > 0 and (mode == 'count' or (fits and mode == 'enforce')) then writes[place] = count + cost end
+    used[place], starts[place], ends[place] = count, from, to
+  end
+  if not fits and refused < 0 and (kind == 'r' or mode == 'enforce') then refused = place - 1 end
+  answer[place * 5] = fits and 1 or 0
+end
+answer[3] = refused
+if refused < 0 then answer[4] = delay end
+for place = 1, #KEYS do
+  local kind, limit, cost, one, now_used = ARGV[place * 6 - 5], limits[place], costs[place], ones[place], used[place]
+  local write = refused < 0 and writes[place]
+  local out = place * 5
+  if kind == 'r' then
+    if write then
+      now_used = write
+      redis.call('SET', KEYS[place], string.format('%.17g', write), 'PXAT', string.format('%.0f', math.max(now, math.ceil(write)) + grace))
+    end
+    local rest = math.max(now_used, now)
+    local taken = math.ceil((rest - now - tolerance) / one)
+    local free = rest + math.min(cost, limit) * one - limit * one - tonumber(ARGV[place * 6 - 2])
+    answer[out + 1] = math.max(0, taken)
+    answer[out + 2] = math.max(0, math.min(limit, limit - taken))
+    answer[out + 3] = math.ceil(rest - tolerance)
+    answer[out + 4] = cost == 0 and now or math.max(now, math.ceil(free - tolerance))
+  else
+    local from, to = starts[place], ends[place]
+    if write then
+      if to == 0 then from, to = now, now + one end
+      now_used = write
+      redis.call('SET', KEYS[place], string.format('%.0f:%.0f:%.0f', from, to, write), 'PXAT', string.format('%.0f', to + grace))
+    end
+    answer[out + 1] = math.max(0, now_used)
+    answer[out + 2] = math.max(0, limit - now_used)
+    answer[out + 3] = to == 0 and now + one or to
+    answer[out + 4] = (cost == 0 or now_used + cost <= limit) and now or (cost > limit and -1 or to)
+  end
+end
+return answer
+`
+
 /** First argument: when it was charged, or nothing. */
 const refundScript = (time: string) => `${library(time)}
 local at = tonumber(ARGV[1])
@@ -338,9 +421,10 @@ return redis.call('ZRANGE', order, 0, -1)
 `
 
 /** All scripts by the name of their command. `time` is the Lua expression that gives seconds and microseconds. */
-export function redisScripts(time = "redis.call('TIME')"): Readonly<Record<`sluice${'Charge' | 'Refund' | 'Adjust' | 'Replace' | 'Join' | 'Members'}`, string>> {
+export function redisScripts(time = "redis.call('TIME')"): Readonly<Record<`sluice${'Charge' | 'Plain' | 'Refund' | 'Adjust' | 'Replace' | 'Join' | 'Members'}`, string>> {
   return {
     sluiceCharge: chargeScript(time),
+    sluicePlain: plainScript(time),
     sluiceRefund: refundScript(time),
     sluiceAdjust: adjustScript(time),
     sluiceReplace: replaceScript,

@@ -3,7 +3,7 @@ import { checkCharge } from './cell-key.ts'
 import { createMemoryState } from './memory-state.ts'
 import { Lost, openRedisLink, type RedisLinkOptions } from './redis-link.ts'
 import { createRedisRecords, unavailable } from './redis-records.ts'
-import { atOf, isOutside, toArguments, toLimitState, toOutcome } from './redis-wire.ts'
+import { atOf, isOutside, isPlain, toArguments, toLimitState, toOutcome } from './redis-wire.ts'
 import { decideWithoutStore } from './without-store.ts'
 
 export interface RedisStateOptions extends RedisLinkOptions {
@@ -15,6 +15,8 @@ export interface RedisState extends State {
   /** Resolves with true at the first connection, or with false after so long without one. */
   connected(limitMs: number): Promise<boolean>
 }
+
+const complaintPauseMs = 10_000
 
 /**
  * State of many gateways on one Redis (7 or newer). Connects by itself, now and whenever the connection is lost; until
@@ -31,12 +33,21 @@ export function openRedisState(options: RedisStateOptions): RedisState {
     return decideWithoutStore(charges, onLoss, link.now(), local, shares)
   }
 
+  /** One broken key can be asked for by every request: one line in a while says it. */
+  let quietUntil = 0
+  function complain(reason: string): void {
+    if (clock.elapsed() < quietUntil) return
+    quietUntil = clock.elapsed() + complaintPauseMs
+    log.error({ reason }, 'The shared state could not make sense of a charge; the node decides without it.')
+  }
+
   async function ask(command: 'sluiceCharge' | 'sluiceAdjust', charges: readonly Charge[], first: readonly (string | number)[], late?: (answer: readonly number[]) => void): Promise<readonly number[]> {
     let nowMs = link.now()
     for (let tries = 0; tries < 2; tries++) {
       const sentMs = clock.now()
       const args = toArguments(charges, nowMs, first)
-      const answer = (await link.ask('charge', (redis) => redis[command](charges.length, ...args), late as (answer: unknown) => void)) as number[]
+      const script = command === 'sluiceCharge' && isPlain(charges, args) ? 'sluicePlain' : command
+      const answer = (await link.ask('charge', (redis) => redis[script](charges.length, ...args), late as (answer: unknown) => void)) as number[]
       link.heard(atOf(answer), sentMs)
       if (!isOutside(answer)) return answer
       nowMs = atOf(answer)
@@ -55,7 +66,7 @@ export function openRedisState(options: RedisStateOptions): RedisState {
       return toOutcome(answer, charges)
     } catch (thrown) {
       if (!(thrown instanceof Lost)) throw thrown
-      if (link.healthy) log.error({ reason: thrown.message }, 'The shared state refused a charge.')
+      if ((thrown.cause as Error | undefined)?.name === 'ReplyError' && link.healthy) complain(thrown.message)
       decided = decide(charges, onLoss)
       return decided
     }

@@ -21,6 +21,11 @@ export function toArguments(charges: readonly Charge[], nowMs: number, first: re
   return [...keys, ...rest]
 }
 
+/** Whether the short script can take them: windows and rates under different keys. `args` are those of the charges. */
+export function isPlain(charges: readonly Charge[], args: readonly (string | number)[]): boolean {
+  return charges.every((charge, place) => charge.kind !== 'lease' && !(charge.kind === 'counter' && charge.window.kind === 'rolling') && args.indexOf(args[place]!) === place)
+}
+
 /** Figures a limit takes in an answer, and where they begin. */
 const figures = 5
 const head = 4

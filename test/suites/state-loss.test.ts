@@ -133,11 +133,12 @@ describe.skipIf(!needs('redis-server'))('when Redis is away', () => {
 
   test('one key of another kind breaks its own limit only', async () => {
     const redis = await redisServer()
-    const { state } = open(redis.url)
+    const { state, said } = open(redis.url)
     await state.connected(10_000)
-    await redis.client.hset('loss:r:spike/broken', 'a', 'b')
-    expect(await state.charge([{ kind: 'rate', key: 'spike/broken', intervalMs: 1, burst: 1, cost: 1, maxDelayMs: 0 }], 'closed')).toMatchObject({ allowed: false, degraded: 'closed' })
+    await redis.client.set('loss:l:slots/broken', 'a')
+    expect(await state.charge([{ kind: 'lease', key: 'slots/broken', limit: 1, token: 'a', ttlMs: 1000 }], 'closed')).toMatchObject({ allowed: false, degraded: 'closed' })
     expect(state.healthy).toBe(true)
+    expect(said.at(-1)).toBe('The shared state could not make sense of a charge; the node decides without it.')
     expect((await state.charge([quota(1)], 'closed')).allowed).toBe(true)
   })
 
