@@ -56,7 +56,7 @@ export const session = defineNode<SessionConfig, Port>({
         'x-form': { 'zh-TW': { title: '識別碼的傳遞', description: '標頭、Cookie（HttpOnly、Secure）或訊息欄位。', choices: { header: '標頭', cookie: 'Cookie', field: '訊息欄位' } } },
       },
       carrierName: { type: 'string', default: '', title: 'Its name', description: `Empty: ${carrierNames.header}, ${carrierNames.cookie} or ${carrierNames.field}.`, 'x-form': { 'zh-TW': { title: '其名稱', description: `空白：${carrierNames.header}、${carrierNames.cookie} 或 ${carrierNames.field}。` } } },
-      sameSite: { enum: ['strict', 'lax', 'none'], default: 'lax', title: 'SameSite', description: 'Which requests of other sites the cookie comes with.', 'x-form': { 'zh-TW': { description: '來自其他網站的哪些請求會帶上 Cookie。' } } },
+      sameSite: { enum: ['strict', 'lax', 'none'], default: 'lax', title: 'SameSite', description: 'Which requests of other sites the cookie comes with.', 'x-form': { 'zh-TW': { title: '跨站（SameSite）', description: '來自其他網站的哪些請求會帶上 Cookie。' } } },
       client: { type: 'string', default: 'client.id', title: 'Client', description: 'Whose session it is. A session of one client is none for another.', 'x-form': { 'zh-TW': { title: '客戶端', description: '工作階段屬於誰。某客戶端的工作階段對其他客戶端無效。' } } },
       clientType: { enum: ['msg', 'jsonata', 'str'], default: 'msg' },
       slide: { type: 'boolean', default: true, title: 'Keeps alive', description: 'validate: the idle time begins anew.', 'x-form': { 'zh-TW': { title: '延續', description: 'validate：重新計算閒置時間。' } } },
