@@ -37,7 +37,7 @@ describe.skipIf(!needs('openssl'))('TLS', () => {
   const certificate = (name: string) => ({ cert: read(`${name}.crt`), key: read(`${name}.key`) })
 
   async function start(more: Partial<TlsOptions> = {}): Promise<{ front: Front; port: number }> {
-    const deployment = fakeDeployment([{ path: '/who', flow: ({ request }) => ({ payload: { secure: request.secure, who: request.clientCertificate?.subject ?? null } }) }])
+    const deployment = fakeDeployment([{ path: '/who', flow: ({ request }) => ({ payload: { secure: request.secure, who: request.clientCertificate?.subject ?? null, sans: request.clientCertificate?.sans } }) }])
     const front = createFront(
       { host: '127.0.0.1', port: 0, tls: { ...certificate('main'), ...more } },
       { live: () => deployment, log: silentLog, recorder: { record() {} }, metrics: { count() {} } },
@@ -136,12 +136,19 @@ describe.skipIf(!needs('openssl'))('TLS', () => {
 
   it('asks for a client certificate at the hosts that want one', async () => {
     const { port } = await start({ hosts: { 'other.test': { ...certificate('other'), clientCertificate: 'required', clientCa: read('ca.crt') } } })
-    expect(JSON.parse((await ask(port, 'other.test', certificate('client'))).body)).toEqual({ secure: true, who: 'CN=client-1' })
+    expect(JSON.parse((await ask(port, 'other.test', certificate('client'))).body)).toEqual({ secure: true, who: 'CN=client-1', sans: ['DNS:client-1'] })
     expect((await ask(port, 'other.test')).body).toContain('tls.client_certificate')
     expect((await ask(port, 'other.test', certificate('stranger'))).status).toBe(403)
     expect((await ask(port, 'main.test')).status).toBe(200)
     // A connection made for one host says nothing for another.
     expect((await ask(port, 'other.test', { servername: 'main.test' })).status).toBe(421)
+  })
+
+  it('takes a certificate that one host asked for as nothing at another', async () => {
+    const asks = { clientCertificate: 'optional', clientCa: read('ca.crt') } as const
+    const { port } = await start({ hosts: { 'other.test': { ...certificate('other'), ...asks } } })
+    expect(JSON.parse((await ask(port, 'other.test', certificate('client'))).body)).toMatchObject({ who: 'CN=client-1' })
+    expect(JSON.parse((await ask(port, 'main.test', { ...certificate('client'), servername: 'other.test' })).body)).toMatchObject({ who: null })
   })
 
   it('watches its files, and logs a bad certificate instead of using it', async () => {
