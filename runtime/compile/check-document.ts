@@ -2,6 +2,8 @@ import type { ErrorObject } from 'ajv'
 import type { EditorNode, FlowDocument, Problem } from '../core/flow.ts'
 import type { NodeDefinition } from '../core/node.ts'
 import { structuralTypes, type Catalogue, type Configured } from './catalogue.ts'
+import { checkJsonata } from './check-expression.ts'
+import { readEnv } from './expand.ts'
 import type { Estate } from './flow.ts'
 import { ownProperties } from './own-properties.ts'
 
@@ -14,6 +16,7 @@ export function checkDocument(document: FlowDocument, estate: Estate, catalogue:
   const problems: Problem[] = []
   const members = new Map(document.nodes.map((node) => [node.id, node]))
   for (const node of document.nodes) {
+    if (node.d !== true) problems.push(...checkEnv(node, document))
     if (node.d === true || node.type === 'tab' || node.type === 'subflow' || node.type === 'group') continue
     const place = { flow: document.id, node: node.id }
     problems.push(...checkPlace(node, document, place), ...checkWires(node, members, place))
@@ -23,6 +26,16 @@ export function checkDocument(document: FlowDocument, estate: Estate, catalogue:
     else if (!structuralTypes.has(node.type)) problems.push(unknownType(node, catalogue, place))
   }
   return problems
+}
+
+/** Variables that are expressions: what does not compile is found before any gateway evaluates it. */
+function checkEnv(node: EditorNode, document: FlowDocument): Problem[] {
+  if (!Array.isArray(node.env)) return []
+  return readEnv(node.env).flatMap(({ name, type, value }): Problem[] => {
+    const found = type === 'jsonata' ? checkJsonata(String(value)) : undefined
+    if (!found) return []
+    return [{ severity: 'error', ...found, flow: document.id, ...(node.id === document.id ? {} : { node: node.id }), property: 'env', message: `The variable “${name}” of ${nameOf(node)}: ${found.message}` }]
+  })
 }
 
 type Place = { readonly flow: string; readonly node: string }

@@ -9,6 +9,8 @@ export interface Surroundings {
   /** The allow-listed process environment: deny by default. */
   readonly process: Readonly<Record<string, string>>
   readonly global: readonly EnvEntry[]
+  /** Values of the entries that are expressions, once they were evaluated; until then they have none. */
+  readonly computed?: ReadonlyMap<EnvEntry, unknown>
 }
 
 /**
@@ -42,6 +44,12 @@ export function lookUpEnv(node: FlowNode, name: string, around: Surroundings): u
 /** The same chain seen from a tab as a whole. */
 export function lookUpTabEnv(tab: Container, name: string, around: Surroundings): unknown {
   return fromContainer(tab, name, { ...around, left: mostSteps }, 0)
+}
+
+/** The end of the chain: global entries, then the process environment. */
+export function lookUpGlobalEnv(name: string, around: Surroundings): unknown {
+  const outside = skipLevel(name)
+  return outside === undefined ? fromGlobal(name, { ...around, left: mostSteps }, 0) : ownValue(around.process, outside)
 }
 
 function fromGroups(node: FlowNode, groups: readonly string[], name: string, around: Budget, depth: number): unknown {
@@ -93,6 +101,7 @@ function evaluate(entry: EnvEntry, credentialIds: readonly string[], around: Sur
     case 'json': return readJson(value)
     case 'bin': return Buffer.from(readJson(value) as number[] | string)
     case 'env': return substitute(String(value), look)
+    case 'jsonata': return around.computed?.get(entry)
     case 'cred': {
       for (const id of credentialIds) {
         const credentials = ownValue(around.credentials, id)

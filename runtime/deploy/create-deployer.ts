@@ -2,7 +2,7 @@ import type { Assemble, AssembledFlow, Assembly } from '../compile/assemble.ts'
 import type { Catalogue } from '../compile/catalogue.ts'
 import { propertyOf } from '../compile/check-document.ts'
 import { globalEnv, lookUpEnv, lookUpTabEnv, substituteProperties, type Surroundings } from '../compile/env.ts'
-import type { FlowNode } from '../compile/flow.ts'
+import type { EnvEntry, FlowNode } from '../compile/flow.ts'
 import { link } from '../compile/link.ts'
 import type { BuildRoutes, Deployment } from '../core/deployment.ts'
 import type { Deployer, GatewayCommand, Prepared, PrepareResult } from '../core/deployer.ts'
@@ -14,6 +14,7 @@ import type { Pipeline } from '../core/pipeline.ts'
 import type { Release } from '../core/release.ts'
 import { DeadlineList } from '../engine/deadlines.ts'
 import type { EngineRun } from '../engine/engine-run.ts'
+import { computeEnv } from './compute-env.ts'
 import { createDebugSwitches } from './debug-switches.ts'
 import { LiveDeployment, type Cause, type DeploymentHost } from './live-deployment.ts'
 import { pipelineKey } from './pipeline-key.ts'
@@ -230,7 +231,10 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
 
   async function linkFlow(key: string, assembled: AssembledFlow, assembly: Assembly, release: Release) {
     const closing: (() => void | Promise<void>)[] = []
-    const around: Surroundings = { credentials: release.credentials, process: services.env, global: globalEnv(assembly.estate) }
+    const computed = new Map<EnvEntry, unknown>()
+    const around: Surroundings = { credentials: release.credentials, process: services.env, global: globalEnv(assembly.estate), computed }
+    const problems = await computeEnv(assembled.flow, around, computed, services)
+    if (problems.length > 0) return { problems }
     const id = assembled.flow.document.id
     let closed = false
     /** What On Start code sends waits for the commit: until then there is no deployment that it could run in. */
@@ -284,6 +288,10 @@ export function createDeployer(options: DeployerOptions, parts: DeployerParts): 
     const { config, errors } = parts.catalogue.configure(node.definition, properties)
     const [error] = errors
     if (error) throw fault('config.invalid', { property: propertyOf(error), message: `“${propertyOf(error)}” ${error.message ?? 'is not valid'}, as the environment fills it in.` })
+    // Routes and timers were settled without secrets and computed values: one that depends on them would be another.
+    if (node.definition.entry && JSON.stringify(node.definition.entry(config)) !== JSON.stringify(node.definition.entry(known))) {
+      throw fault('config.invalid', { message: 'How the flow is reached depends on a variable that is secret or computed.', remedy: 'Use a variable with a plain value there.' })
+    }
     return config
   }
 
