@@ -78,9 +78,18 @@ export function apiOf(run: Run, clients: Scope['clients']): string {
   return clients.apiOfFlow(run.flow)?.id ?? run.flow
 }
 
-/** Calls with sandbox credentials never use up what is meant for production. */
-export function applicationOf({ application, environment }: MessageClient): string {
-  return environment === 'sandbox' ? `${application}~sandbox` : application
+/**
+ * Calls with sandbox credentials never use up what is meant for production. Who is known by a token alone and belongs to no
+ * application counts by their own id.
+ */
+export function applicationOf({ application, id, environment }: MessageClient): string {
+  const name = bounded(application === '' ? `~${id}` : application)
+  return environment === 'sandbox' ? `${name}~sandbox` : name
+}
+
+/** Somebody else's issuer may give names of any length; a counter's key has an end. */
+function bounded(name: string): string {
+  return name.length <= 128 ? name : `#${hash('sha256', name, 'base64url')}`
 }
 
 export function compileFragments(fragments: readonly Fragment[], scope: Scope): Promise<TypedValue[]> {

@@ -1,9 +1,10 @@
-import { fault, type Fault } from '../runtime/core/fault.ts'
+import type { Check } from '../runtime/core/client-rules.ts'
+import { fault } from '../runtime/core/fault.ts'
 import type { FaultCode } from '../runtime/core/faults.ts'
 import type { Message } from '../runtime/core/message.ts'
 import type { Scope } from '../runtime/core/node.ts'
 import type { Run } from '../runtime/core/run.ts'
-import type { ChargeOutcome } from '../runtime/core/state.ts'
+import type { Charge, ChargeOutcome } from '../runtime/core/state.ts'
 
 export type LimitPort = 'ok' | 'refused'
 
@@ -14,29 +15,50 @@ export const lossSchema = {
   description: 'What happens while gateways cannot count together: each counts alone with its share of the limit, all calls pass, or all are refused.',
 } as const
 
+/** Why a call is refused. */
+export interface Refusal {
+  readonly code: FaultCode
+  /** What the caller may know. */
+  readonly facts: Readonly<Record<string, unknown>>
+  /** What was looked at, in order, for the log. */
+  readonly checks: readonly Check[]
+  /** Seconds; absent when no time would help. */
+  readonly retryAfter?: number | undefined
+}
+
 /** Whole seconds until a time of the store, at least one (RFC 9110 §10.2.3). */
 export function secondsUntil(ms: number, nowMs: number): number {
   return Math.max(1, Math.ceil((ms - nowMs) / 1000))
 }
 
+/** Refusal by a charge that did not pass, or because the store is away and the node says “closed”. */
+export function toRefusal(code: FaultCode, facts: Refusal['facts'], charges: readonly Charge[], outcome: ChargeOutcome, nowMs: number): Refusal {
+  if (outcome.degraded === 'closed') return { code: 'state.unavailable', facts: { reason: 'limits cannot be counted' }, checks: [{ check: 'shared state', passed: false }], retryAfter: 1 }
+  const { refusedBy, limits } = outcome
+  const checks = charges.map(({ kind, key }, i): Check => {
+    const { limit, used, remaining, resetsAtMs } = limits[i] ?? {}
+    return { check: kind, passed: limits[i]?.allowed !== false && i !== refusedBy, counter: key, limit, used, remaining, resetsAtMs }
+  })
+  // A slot comes free when a run ends, long before its lease would; what weighs more than the whole limit never passes.
+  const retryAtMs = limits[refusedBy]?.retryAtMs ?? Infinity
+  const retryAfter = charges[refusedBy]?.kind === 'lease' ? 1 : Number.isFinite(retryAtMs) ? secondsUntil(retryAtMs, outcome.atMs ?? nowMs) : undefined
+  return { code, facts, checks, retryAfter }
+}
+
 /**
- * Ends a refused call: by the port, when something is wired to it, with `msg.error` as a Catch node would get it; else
- * as a fault. Either way the answer says when to come again.
+ * Ends a refused call: by the port, when something is wired to it, with `msg.error` as a Catch node would get it; else as
+ * a fault. Either way the log says under the run's id what was looked at, and the answer when to come again.
  */
 export function createRefuse(scope: Scope) {
   const wired = scope.isWired?.('refused') ?? false
-  return (message: Message, run: Run, code: FaultCode, facts: Readonly<Record<string, unknown>>, outcome: ChargeOutcome): { readonly refused: Message } => {
-    const closed = outcome.degraded === 'closed'
-    const retryAtMs = outcome.limits[outcome.refusedBy]?.retryAtMs ?? 0
-    // A call that weighs more than the whole limit never passes: there is no time to name.
-    const retryAfter = closed ? 1 : Number.isFinite(retryAtMs) ? secondsUntil(retryAtMs, outcome.atMs ?? scope.state.now()) : undefined
-    const told = retryAfter === undefined ? {} : { retryAfter }
+  return (message: Message, run: Run, { code, facts, checks, retryAfter }: Refusal): { readonly refused: Message } => {
     const headers = retryAfter === undefined ? undefined : { 'Retry-After': String(retryAfter) }
-    const refusal: Fault = closed ? fault('state.unavailable', { reason: 'limits cannot be counted', ...told }, undefined, headers) : fault(code, { ...facts, ...told }, undefined, headers)
+    const refusal = fault(code, { ...facts, ...(retryAfter === undefined ? {} : { retryAfter }), decision: run.id }, undefined, headers)
+    run.log.info({ decision: run.id, code, node: scope.node.id, ip: run.request?.ip, checks }, 'A call was refused.')
     if (retryAfter !== undefined) run.addReplyHeader?.('Retry-After', String(retryAfter))
     if (!wired) throw refusal
     const { status, title, message: text } = refusal
     const source = { id: scope.node.id, type: scope.node.type, ...(scope.node.name ? { name: scope.node.name } : {}) }
-    return { refused: { ...message, ...(message.error === undefined ? {} : { _error: message.error }), error: { code: refusal.code, status, title, message: text, facts: refusal.facts, source } } }
+    return { refused: { ...message, ...(message.error === undefined ? {} : { _error: message.error }), error: { code, status, title, message: text, facts: refusal.facts, source } } }
   }
 }

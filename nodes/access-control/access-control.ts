@@ -1,6 +1,7 @@
 import { fault } from '../../runtime/core/fault.ts'
 import { parseNetworks } from '../../runtime/core/networks.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
+import { createRefuse } from '../limit-refusal.ts'
 
 export interface AccessControlConfig {
   readonly allow: readonly string[]
@@ -44,16 +45,15 @@ export const accessControl = defineNode<AccessControlConfig, 'ok' | 'refused'>({
     const deny = toEntries(config.deny, scope.env)
     const allowed = allow && parse(allow)
     const denied = deny && parse(deny)
-    const wired = scope.isWired?.('refused') ?? false
+    const refuse = createRefuse(scope)
     return function accessControl(message, run) {
       // The request's own address: a message may have been changed on its way.
       const ip = run.request?.ip
-      if (ip === undefined ? allowed === undefined : !denied?.has(ip) && (allowed?.has(ip) ?? true)) return { ok: message }
-      const refusal = fault('ip.denied', { ip: ip ?? 'unknown' })
-      if (!wired) throw refusal
-      const { code, status, title, message: text, facts } = refusal
-      const source = { id: scope.node.id, type: scope.node.type, ...(scope.node.name ? { name: scope.node.name } : {}) }
-      return { refused: { ...message, ...(message.error === undefined ? {} : { _error: message.error }), error: { code, status, title, message: text, facts, source } } }
+      const isDenied = ip !== undefined && denied !== undefined && denied.has(ip)
+      const isAllowed = allowed === undefined || (ip !== undefined && allowed.has(ip))
+      if (!isDenied && isAllowed) return { ok: message }
+      const check = isDenied ? 'not denied' : 'allowed'
+      return refuse(message, run, { code: 'ip.denied', facts: ip === undefined ? {} : { ip }, checks: [{ check, passed: false, ip }] })
     }
   },
 })

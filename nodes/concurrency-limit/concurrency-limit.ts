@@ -7,7 +7,7 @@ import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-val
 import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole } from '../limit-inputs.ts'
 import { createLeaseKeeper } from '../limit-leases.ts'
 import { checkFragments, compileFragments, type Fragment, fragmentsSchema, type Level, levelSchema, whoIs } from '../limit-level.ts'
-import { createRefuse, type LimitPort, lossSchema } from '../limit-refusal.ts'
+import { createRefuse, type LimitPort, lossSchema, toRefusal } from '../limit-refusal.ts'
 
 export interface ConcurrencyLimitConfig {
   readonly limit: string | number
@@ -65,7 +65,7 @@ export const concurrencyLimit = defineNode<ConcurrencyLimitConfig, LimitPort>({
       const outcome = scope.state.charge([lease], config.onLoss)
       const settled = after(outcome, (known): Sends<LimitPort> => {
         held.delete(lease.key)
-        if (!known.allowed) return refuse(message, run, 'concurrency.exceeded', { limit: lease.limit }, known)
+        if (!known.allowed) return refuse(message, run, toRefusal('concurrency.exceeded', { limit: lease.limit }, [lease], known, scope.state.now()))
         held.set(lease.key, true)
         leases.keep(lease, run)
         return { ok: message }

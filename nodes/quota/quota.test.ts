@@ -5,7 +5,8 @@ import { fakeRun } from '../../test/kit/fake-run.ts'
 import { checkNode, testNode, type NodeTestOptions, type Sent } from '../../test/kit/node-tester.ts'
 import { createClients } from '../../runtime/clients/clients.ts'
 import type { Application, Plan } from '../../runtime/core/clients.ts'
-import { fault } from '../../runtime/core/fault.ts'
+import { fault, type Fault } from '../../runtime/core/fault.ts'
+import { silentLog } from '../../runtime/core/log.ts'
 import type { ChargeOutcome, OnLoss, State } from '../../runtime/core/state.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
 import { resetQuota } from '../reset-quota/reset-quota.ts'
@@ -198,6 +199,16 @@ describe('quota', () => {
     expect(silent.replyHeaders).toEqual({})
   })
 
+  it('writes down under the id of the run what was looked at, and names no time where none would help', async () => {
+    const lines: object[] = []
+    const node = await testNode(quota, { windows: [row(9), row(2, { unit: 'minute', per: 'key' })], key: [{ value: 'token', valueType: 'msg' }], weight: '3' }, { wired: [] })
+    const run = { ...fakeRun({ id: 'r7' }), log: { ...silentLog, info: (facts: object) => void lines.push(facts) } }
+    const refused: Fault = await node.send({ token: 'secret-token' }, run).then(() => { throw new Error('passed') }, (error: Fault) => error)
+    expect([refused.facts, refused.headers]).toEqual([{ limit: 2, window: 'minute', decision: 'r7' }, undefined])
+    expect(lines).toMatchObject([{ decision: 'r7', code: 'quota.exceeded', checks: [{ check: 'counter', passed: true, limit: 9 }, { check: 'counter', passed: false, limit: 2, used: 0 }] }])
+    expect(JSON.stringify(lines)).not.toContain('secret-token')
+  })
+
   it('sends what it refuses to a port when that is wired, with the reason', async () => {
     const node = await testNode(quota, hourly(0))
     const [sent] = await node.send({ payload: 'x', error: 'before' })
@@ -208,6 +219,8 @@ describe('quota', () => {
     const client = (application: string, environment = 'production') => ({ client: { application, environment } })
     const node = await testNode(quota, { windows: [row(1, { per: 'application' })] }, { wired: [] })
     expect([await call(node, client('a')), await call(node, client('a')), await call(node, client('b')), await call(node, client('a', 'sandbox'))]).toEqual(['ok', 'quota.exceeded', 'ok', 'ok'])
+    const foreign = (id: string) => ({ client: { application: '', id, environment: 'production' } })
+    expect([await call(node, foreign('x'.repeat(100_000))), await call(node, foreign('y')), await call(node, foreign('y'))]).toEqual(['ok', 'ok', 'quota.exceeded'])
     for (const message of [{}, { client: null }, { client: 'a' }]) expect(await call(node, message)).toBe('limit.no_client')
   })
 

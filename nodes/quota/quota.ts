@@ -9,7 +9,7 @@ import { toRateLimitHeaders } from '../limit-headers.ts'
 import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole } from '../limit-inputs.ts'
 import { createLeaseKeeper } from '../limit-leases.ts'
 import { checkFragments, compileFragments, type Fragment, fragmentsSchema, type Level, levelSchema, whoIs, whoIsNamed } from '../limit-level.ts'
-import { createRefuse, type LimitPort, lossSchema } from '../limit-refusal.ts'
+import { createRefuse, type LimitPort, lossSchema, toRefusal } from '../limit-refusal.ts'
 import { type Algorithm, algorithms, type LimitWindow, toLimitWindow, type Unit, units } from '../limit-window.ts'
 import { type Named, type NamedCounter, registerQuota } from '../quota-registry.ts'
 import { createPlanLimits, planLeaseMs } from './plan-limits.ts'
@@ -66,7 +66,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
   summary: { en: 'Counts calls in one or more windows and refuses what is too much.', 'zh-TW': '在一個或多個時間窗內計數呼叫，超量者拒絕。' },
   icon: 'fa-tachometer',
   outputs: ['ok', 'refused'],
-  faults: ['quota.exceeded', 'limit.weight', 'limit.value', 'limit.no_client', 'limit.no_plan', 'state.unavailable', 'expression.error'],
+  faults: ['quota.exceeded', 'spike.exceeded', 'concurrency.exceeded', 'limit.weight', 'limit.value', 'limit.no_client', 'limit.no_plan', 'state.unavailable', 'expression.error'],
   config: {
     type: 'object',
     properties: {
@@ -204,7 +204,8 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
       if (allowed) return { ok: told }
       const window = fresh.metas[refusedBy]?.window?.text
       const kind = fresh.charges[refusedBy]?.kind
-      return refuse(told, run, kind === 'rate' ? 'spike.exceeded' : kind === 'lease' ? 'concurrency.exceeded' : 'quota.exceeded', { limit: outcome.limits[refusedBy]?.limit, ...(window ? { window } : {}) }, { ...outcome, refusedBy })
+      const code = kind === 'rate' ? 'spike.exceeded' : kind === 'lease' ? 'concurrency.exceeded' : 'quota.exceeded'
+      return refuse(told, run, toRefusal(code, { limit: outcome.limits[refusedBy]?.limit, ...(window ? { window } : {}) }, fresh.charges, { ...outcome, refusedBy }, scope.state.now()))
     }
 
     function settle(run: Run, { charges }: Planned, outcome: ChargeOutcome, ledger: Ledger): void {

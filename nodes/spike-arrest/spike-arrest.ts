@@ -1,4 +1,3 @@
-import { fault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -8,7 +7,7 @@ import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-val
 import { whenAborted } from '../../runtime/core/when-aborted.ts'
 import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole } from '../limit-inputs.ts'
 import { checkFragments, compileFragments, type Fragment, fragmentsSchema, type Level, levelSchema, whoIs } from '../limit-level.ts'
-import { createRefuse, type LimitPort, lossSchema } from '../limit-refusal.ts'
+import { createRefuse, type LimitPort, lossSchema, toRefusal } from '../limit-refusal.ts'
 
 const unitMs = { second: 1000, minute: 60_000 } as const
 
@@ -91,14 +90,15 @@ export const spikeArrest = defineNode<SpikeArrestConfig, LimitPort>({
     }
 
     function conclude(message: Message, run: Run, charge: RateCharge, outcome: ChargeOutcome): Sends<LimitPort> | Promise<Sends<LimitPort> | undefined> {
-      if (!outcome.allowed) return refuse(message, run, 'spike.exceeded', { rate: Math.round((unitMs[config.unit] / charge.intervalMs) * 1000) / 1000, unit: config.unit }, outcome)
+      if (!outcome.allowed) return refuse(message, run, toRefusal('spike.exceeded', { rate: Math.round(unitMs[config.unit] / charge.intervalMs), unit: config.unit }, [charge], outcome, scope.state.now()))
       if (outcome.delayMs === 0) return { ok: message }
+      // The line filled up while the store was asked.
+      if (waiting >= waitingLimit) return refuse(message, run, { code: 'spike.exceeded', facts: { unit: config.unit }, checks: [{ check: 'line', passed: false, limit: waitingLimit }], retryAfter: 1 })
       return holdBack(message, run, outcome.delayMs)
     }
 
     /** Whoever leaves meanwhile leaves the line: nothing is sent for them. */
     function holdBack(message: Message, run: Run, delayMs: number): Promise<Sends<LimitPort> | undefined> {
-      if (waiting >= waitingLimit) throw fault('spike.exceeded', { unit: config.unit })
       waiting++
       return new Promise((resolve) => {
         let stopListening = () => {}
