@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { commandEnvironment, describeSettings, loadSettings, settingNames, settingSchemas, SettingsError, variableOf, type Settings } from '../settings.ts'
 import { CommandFailed, createOutput, exitCodes, type Output } from './outcome.ts'
 import { projectVersion } from './project-version.ts'
+import { addRecordCommands } from './records/commands.ts'
 
 /** Runs one command. Resolves with the exit code; modules of a command are loaded when it is called. */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
@@ -89,6 +90,8 @@ function describeProgram(exit: (code: number) => void): Command {
     .action(run(async (output, file: string) => (await import('./store.ts')).runExport(loadSettings(), file, output)))
   store.command('import').description('fill an empty store from a file').argument('<file>', 'what export wrote').option('--json', 'print JSON for programs')
     .action(run(async (output, file: string) => (await import('./store.ts')).runImport(loadSettings(), file, output)))
+
+  addRecordCommands(program, { run, remote, targetOf })
 
   command('health', 'ask what runs on this machine whether it is well; for containers')
     .action(run(async (output) => (await import('./health.ts')).runHealth(loadSettings(), output)))

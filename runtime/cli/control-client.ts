@@ -13,15 +13,18 @@ export interface Answer {
   readonly body: any
 }
 
-/** A call of the admin API. @throws CommandFailed when control cannot be reached or the token is not taken */
-export async function callControl(target: Target, method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+/**
+ * A call of the admin API. A text as body goes as it is; `read` says whether a good answer is JSON or text.
+ * @throws CommandFailed when control cannot be reached or the token is not taken
+ */
+export async function callControl(target: Target, method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}, read: 'json' | 'text' = 'json'): Promise<Answer> {
   const answer = await send(`${target.url}${path}`, {
     method,
     headers: { authorization: `Bearer ${target.token}`, accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  }, read)
   if (answer.status === 401) throw new CommandFailed('The token is not valid or has expired; run `sluice token` for a new one.', { status: 401 })
-  if (answer.status === 403) throw new CommandFailed('The user of this token may not do that.', { status: 403 })
+  if (answer.status === 403) throw new CommandFailed(['The user of this token may not do that.', answer.body?.detail].filter(Boolean).join(' '), { status: 403, ...(answer.body?.code ? { code: answer.body.code } : {}) })
   return answer
 }
 
@@ -49,7 +52,7 @@ export function refused(what: string, answer: Answer, problems: readonly Problem
   return new CommandFailed(`${what}: ${reason}`, { status: answer.status, ...(answer.body?.code ? { code: answer.body.code } : {}), problems })
 }
 
-async function send(url: string, init: RequestInit): Promise<Answer> {
+async function send(url: string, init: RequestInit, read: 'json' | 'text' = 'json'): Promise<Answer> {
   let reply: Response
   try {
     reply = await fetch(url, { ...init, redirect: 'manual', signal: AbortSignal.timeout(60_000) })
@@ -58,6 +61,7 @@ async function send(url: string, init: RequestInit): Promise<Answer> {
     throw new CommandFailed(`Control could not be reached at ${new URL(url).origin} (${cause?.code ?? (thrown as Error).message}). Is it running? --url says where.`)
   }
   const text = await reply.text()
+  if (read === 'text' && reply.ok) return { status: reply.status, body: text }
   let body: unknown = text
   try {
     body = JSON.parse(text)

@@ -1,0 +1,72 @@
+import type { Lifecycle, ManagedApi, Organisation } from '../../../control/contract.ts'
+import type { Output } from '../outcome.ts'
+import type { RecordsClient } from './client.ts'
+import { stateOf, toListQuery, type ListOptions } from './consumers.ts'
+import { toColumns, toLines } from './print.ts'
+
+/** `sluice apis list` */
+export async function runApisList(client: RecordsClient, options: ListOptions, output: Output): Promise<void> {
+  const items: ManagedApi[] = []
+  for await (const one of client.all('apis', { ...toListQuery(options), ...(options.state ? { state: options.state.toUpperCase() } : {}) })) items.push(one)
+  output.result(items.length === 0 ? 'No APIs.' : toColumns(['ID', 'NAME', 'VERSION', 'ORGANISATION', 'FLOW', 'LIFECYCLE'], items.map((one) => [one.id, one.name, one.apiVersion ?? '-', one.organisation, one.flow, lifecycleOf(one)])), { items })
+}
+
+/** `sluice apis show` */
+export async function runApisShow(client: RecordsClient, id: string, output: Output): Promise<void> {
+  const api = await client.get('apis', id)
+  output.result(toLines([
+    ['id', api.id], ['name', api.name], ['lifecycle', lifecycleOf(api)], ['flow', api.flow], ['organisation', api.organisation], ['owner', api.owner], ['version of the API', api.apiVersion], ['category', api.category],
+    ['tags', api.tags.join(', ')], ['visible to', api.visibility === 'roles' ? api.roles?.join(', ') : api.visibility], ['sunset', api.sunset], ['description', api.description], ['version', api.version],
+  ]), { ...api })
+}
+
+export interface AddApi {
+  readonly organisation: string
+  readonly flow: string
+  readonly id?: string
+  readonly owner?: string
+  readonly apiVersion?: string
+  readonly visibility?: ManagedApi['visibility']
+  readonly tag?: readonly string[]
+  readonly description?: string
+}
+
+/** `sluice apis add` */
+export async function runApisAdd(client: RecordsClient, name: string, options: AddApi, output: Output): Promise<void> {
+  const { tag, ...rest } = options
+  const made = await client.create('apis', { name, ...pickSaid(rest), organisation: options.organisation, flow: options.flow, ...(tag ? { tags: tag } : {}) })
+  output.result(`Added ${made.id} (${made.lifecycle}). \`sluice apis move ${made.id} PUBLISHED\` opens it to subscribers.`, { ...made })
+}
+
+/** `sluice apis move` */
+export async function runApisMove(client: RecordsClient, id: string, to: string, output: Output): Promise<void> {
+  const moved = await client.move(await client.get('apis', id), to.toUpperCase() as Lifecycle)
+  output.result(moved.requested ? `Asked for ${moved.requested.to}: a second person has to agree.` : `${id} is ${moved.lifecycle} now.`, { ...moved })
+}
+
+/** `sluice apis agree` and `turn-down`: the answer to a move that somebody asked for. */
+export async function runApisDecide(client: RecordsClient, id: string, agree: boolean, output: Output): Promise<void> {
+  const decided = await client.decideMove(await client.get('apis', id), agree)
+  output.result(agree ? `${id} is ${decided.lifecycle} now.` : `${id} stays ${decided.lifecycle}.`, { ...decided })
+}
+
+/** `sluice organisations list` */
+export async function runOrganisationsList(client: RecordsClient, options: ListOptions, output: Output): Promise<void> {
+  const items: Organisation[] = []
+  for await (const one of client.all('organisations', toListQuery(options))) items.push(one)
+  output.result(items.length === 0 ? 'No organisations.' : toColumns(['ID', 'NAME', 'STATE', 'CONTACT'], items.map((one) => [one.id, one.name, stateOf(one), one.contact ?? '-'])), { items })
+}
+
+/** `sluice organisations add` */
+export async function runOrganisationsAdd(client: RecordsClient, name: string, options: { readonly id?: string; readonly fourEyes?: boolean; readonly contact?: string }, output: Output): Promise<void> {
+  const made = await client.create('organisations', { name, ...pickSaid(options) })
+  output.result(`Added ${made.id}.`, { ...made })
+}
+
+function pickSaid<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>
+}
+
+function lifecycleOf({ lifecycle, requested }: ManagedApi): string {
+  return requested ? `${lifecycle} (${requested.to} asked for by ${requested.by})` : lifecycle
+}

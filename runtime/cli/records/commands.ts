@@ -1,0 +1,99 @@
+import { Option, type Command } from 'commander'
+import type { Target } from '../control-client.ts'
+import type { Output } from '../outcome.ts'
+import { createRecordsClient, type RecordsClient } from './client.ts'
+
+/** How the command line runs an action and finds the control to talk to. */
+export interface CommandFrame {
+  run(action: (output: Output, ...rest: any[]) => Promise<number | void>): (...received: any[]) => Promise<void>
+  /** Adds `--url` and `--token`. */
+  remote(command: Command): Command
+  targetOf(options: { readonly url?: string; readonly token?: string }): Target
+}
+
+/** Commands on the records of consumers, by the admin API of a running control. */
+export function addRecordCommands(program: Command, { run, remote, targetOf }: CommandFrame): void {
+  const leaf = (parent: Command, name: string, description: string) => remote(parent.command(name).description(description).option('--json', 'print JSON for programs'))
+  const search = (command: Command, states?: string) => {
+    command.option('--search <text>', 'part of id or name').option('--organisation <id>', 'of this organisation only').option('--retired', 'also what was retired')
+    return states === undefined ? command : command.option('--state <state>', states)
+  }
+  const client = (options: any): RecordsClient => createRecordsClient(targetOf(options))
+
+  const consumers = program.command('consumers').description('applications: who may call')
+  search(leaf(consumers, 'list', 'list applications'), 'active or suspended')
+    .action(run(async (output, options) => (await import('./consumers.ts')).runConsumersList(client(options), options, output)))
+  leaf(consumers, 'add', 'register an application').argument('<name>', 'what people read').requiredOption('--organisation <id>', 'whose it is').option('--id <id>', 'made from the name when absent')
+    .option('--owner <user>', 'who answers for it; you when absent').option('--description <text>', 'for people').option('--cidr <network...>', 'networks that may call')
+    .option('--valid-from <time>', 'RFC 3339').option('--valid-until <time>', 'RFC 3339')
+    .action(run(async (output, name, options) => (await import('./consumers.ts')).runConsumersAdd(client(options), name, options, output)))
+  leaf(consumers, 'show', 'an application with its credentials and subscriptions').argument('<id>')
+    .action(run(async (output, id, options) => (await import('./consumers.ts')).runConsumersShow(client(options), id, output)))
+  for (const [name, active, description] of [['disable', false, 'suspend an application: its calls are refused'], ['enable', true, 'let a suspended application call again']] as const) {
+    leaf(consumers, name, description).argument('<id>')
+      .action(run(async (output, id, options) => (await import('./consumers.ts')).runConsumersSwitch(client(options), id, active, output)))
+  }
+
+  const keys = program.command('keys').description('credentials of applications')
+  leaf(keys, 'list', 'credentials of an application, without secrets').argument('<application>').option('--retired', 'also what was revoked')
+    .action(run(async (output, application, options) => (await import('./keys.ts')).runKeysList(client(options), application, options, output)))
+  leaf(keys, 'issue', 'make a key and print it, this once').argument('<application>')
+    .addOption(new Option('--kind <kind>', 'what it is').choices(['key', 'basic', 'hmac']).default('key'))
+    .addOption(new Option('--environment <environment>', 'what it calls').choices(['production', 'sandbox']).default('production'))
+    .option('--label <text>', 'for people').option('--expires <time>', 'RFC 3339').option('--name <name>', 'of Basic and HMAC; generated when absent')
+    .action(run(async (output, application, options) => (await import('./keys.ts')).runKeysIssue(client(options), application, options, output)))
+  leaf(keys, 'rotate', 'make a successor of a key and print it, this once').argument('<key>', 'id, or the public part before the dot').option('--old-ends-in <duration>', 'such as 24h; the old one stays until revoked when absent')
+    .action(run(async (output, key, options) => (await import('./keys.ts')).runKeysRotate(client(options), key, options, output)))
+  leaf(keys, 'revoke', 'take a key away for good').argument('<key>', 'id, or the public part before the dot')
+    .action(run(async (output, key, options) => (await import('./keys.ts')).runKeysRevoke(client(options), key, output)))
+
+  const plans = program.command('plans').description('plans: how much may be called')
+  const limits = (command: Command) => command.option('--quota <quota...>', 'such as 1000/day or 5000/month:calendar:Asia/Taipei').option('--rate <per-second>', 'calls per second').option('--burst <calls>', 'how many may come at once')
+    .option('--concurrency <calls>', 'at the same time').option('--priority <0-9>', '0 goes first').option('--auto-approve', 'subscriptions need no approval').option('--no-auto-approve', 'subscriptions need approval').option('--description <text>', 'for people')
+  search(leaf(plans, 'list', 'list plans')).action(run(async (output, options) => (await import('./plans.ts')).runPlansList(client(options), options, output)))
+  leaf(plans, 'show', 'one plan').argument('<id>').action(run(async (output, id, options) => (await import('./plans.ts')).runPlansShow(client(options), id, output)))
+  limits(leaf(plans, 'add', 'make a plan')).argument('<name>', 'what people read').option('--id <id>', 'made from the name when absent').option('--organisation <id>', 'for its applications only')
+    .action(run(async (output, name, options) => (await import('./plans.ts')).runPlansAdd(client(options), name, options, output)))
+  limits(leaf(plans, 'change', 'change limits; what is not said stays')).argument('<id>')
+    .action(run(async (output, id, options) => (await import('./plans.ts')).runPlansChange(client(options), id, options, output)))
+  leaf(plans, 'retire', 'take a plan out of use').argument('<id>').action(run(async (output, id, options) => (await import('./plans.ts')).runPlansRetire(client(options), id, output)))
+
+  const apis = program.command('apis').description('APIs: what can be subscribed to')
+  search(leaf(apis, 'list', 'list APIs'), 'CREATED, PROTOTYPED, PUBLISHED, BLOCKED, DEPRECATED or RETIRED')
+    .action(run(async (output, options) => (await import('./apis.ts')).runApisList(client(options), options, output)))
+  leaf(apis, 'show', 'one API').argument('<id>').action(run(async (output, id, options) => (await import('./apis.ts')).runApisShow(client(options), id, output)))
+  leaf(apis, 'add', 'make a flow an API').argument('<name>', 'what people read').requiredOption('--organisation <id>', 'whose it is').requiredOption('--flow <id>', 'tab that serves it').option('--id <id>', 'made from the name when absent')
+    .option('--owner <user>', 'who answers for it').option('--api-version <version>', 'such as v2').addOption(new Option('--visibility <who>', 'who sees it').choices(['public', 'organisation', 'roles'])).option('--tag <tag...>').option('--description <text>', 'for people')
+    .action(run(async (output, name, { url, token, json: _json, ...options }) => (await import('./apis.ts')).runApisAdd(client({ url, token }), name, options, output)))
+  leaf(apis, 'move', 'move an API along its lifecycle').argument('<id>').argument('<state>', 'PROTOTYPED, PUBLISHED, BLOCKED, DEPRECATED or RETIRED')
+    .action(run(async (output, id, state, options) => (await import('./apis.ts')).runApisMove(client(options), id, state, output)))
+  for (const [name, agree, description] of [['agree', true, 'agree to a move that somebody asked for'], ['turn-down', false, 'turn a move down that somebody asked for']] as const) {
+    leaf(apis, name, description).argument('<id>').action(run(async (output, id, options) => (await import('./apis.ts')).runApisDecide(client(options), id, agree, output)))
+  }
+
+  const organisations = program.command('organisations').description('organisations: whose applications and APIs they are')
+  search(leaf(organisations, 'list', 'list organisations')).action(run(async (output, options) => (await import('./apis.ts')).runOrganisationsList(client(options), options, output)))
+  leaf(organisations, 'add', 'make an organisation').argument('<name>', 'what people read').option('--id <id>', 'made from the name when absent').option('--four-eyes', 'publishing needs a second person').option('--contact <text>', 'whom to ask')
+    .action(run(async (output, name, { url, token, json: _json, ...options }) => (await import('./apis.ts')).runOrganisationsAdd(client({ url, token }), name, options, output)))
+
+  const subscriptions = program.command('subscriptions').description('who may call what, with which plan')
+  search(leaf(subscriptions, 'list', 'list subscriptions'), 'pending, approved, refused or suspended').option('--application <id>', 'of this application only')
+    .action(run(async (output, options) => (await import('./subscriptions.ts')).runSubscriptionsList(client(options), options, output)))
+  leaf(subscriptions, 'add', 'subscribe an application').argument('<application>').argument('<to>', 'an API, group:<id> or product:<id>').requiredOption('--plan <id>', 'how much it may call').option('--comment <text>', 'for whoever approves')
+    .action(run(async (output, application, to, options) => (await import('./subscriptions.ts')).runSubscriptionsAdd(client(options), application, to, options, output)))
+  for (const act of ['approve', 'refuse', 'suspend', 'resume'] as const) {
+    leaf(subscriptions, act, `${act} a subscription`).argument('<id>').option('--reason <text>', 'the subscriber can read it')
+      .action(run(async (output, id, options) => (await import('./subscriptions.ts')).runSubscriptionsDecide(client(options), id, act, options, output)))
+  }
+
+  leaf(program, 'export', 'write all records of consumers as YAML, without credentials').option('--out <file>', 'instead of stdout')
+    .action(run(async (output, options) => (await import('./transfer.ts')).runRecordsExport(client(options), options, output)))
+  leaf(program, 'apply', 'make the records be as a YAML file says: shows the difference first, all or nothing').argument('<file>', 'what export wrote; `-` for stdin')
+    .option('--dry-run', 'only say what would be done').option('--prune', 'retire what the lists of the file do not name').option('--yes', 'do not ask')
+    .action(run(async (output, file, options) => (await import('./transfer.ts')).runRecordsApply(client(options), file, options, output)))
+
+  const audit = program.command('audit').description('who did what')
+  leaf(audit, 'verify', 'read the whole log; fails at the first entry that was tampered with').action(run(async (output, options) => (await import('./audit.ts')).runAuditVerify(client(options), output)))
+  leaf(audit, 'list', 'the newest entries').option('--subject <record>', 'such as applications/shop').option('--user <name>').option('--action <action>')
+    .action(run(async (output, options) => (await import('./audit.ts')).runAuditList(client(options), options, output)))
+}

@@ -1,0 +1,78 @@
+import type { ClientApplication, ClientSubscription, PageQuery } from '../../../control/contract.ts'
+import type { Output } from '../outcome.ts'
+import type { RecordsClient } from './client.ts'
+import { describeCredential } from './keys.ts'
+import { toColumns, toLines } from './print.ts'
+
+export interface ListOptions {
+  readonly search?: string
+  readonly organisation?: string
+  readonly state?: string
+  readonly retired?: boolean
+}
+
+/** What an option that nobody gave must not send. */
+export function toListQuery({ search, organisation, state, retired }: ListOptions): PageQuery {
+  return { ...(search === undefined ? {} : { search }), ...(organisation === undefined ? {} : { organisation }), ...(state === undefined ? {} : { state }), ...(retired ? { retired: true } : {}) }
+}
+
+/** `sluice consumers list` */
+export async function runConsumersList(client: RecordsClient, options: ListOptions, output: Output): Promise<void> {
+  const items: ClientApplication[] = []
+  for await (const one of client.all('applications', toListQuery(options))) items.push(one)
+  output.result(items.length === 0 ? 'No applications.' : toColumns(['ID', 'NAME', 'ORGANISATION', 'OWNER', 'STATE'], items.map((one) => [one.id, one.name, one.organisation, one.owner, stateOf(one)])), { items })
+}
+
+export interface AddConsumer {
+  readonly organisation: string
+  readonly id?: string
+  readonly owner?: string
+  readonly description?: string
+  readonly cidr?: readonly string[]
+  readonly validFrom?: string
+  readonly validUntil?: string
+}
+
+/** `sluice consumers add` */
+export async function runConsumersAdd(client: RecordsClient, name: string, options: AddConsumer, output: Output): Promise<void> {
+  const { organisation, id, owner, description, cidr, validFrom, validUntil } = options
+  const rules = { ...(cidr ? { cidrs: cidr } : {}), ...(validFrom ? { validFrom } : {}), ...(validUntil ? { validUntil } : {}) }
+  const made = await client.create('applications', {
+    name, organisation, ...(id ? { id } : {}), ...(owner ? { owner } : {}), ...(description ? { description } : {}), ...(Object.keys(rules).length > 0 ? { rules } : {}),
+  })
+  output.result(`Added ${made.id}. It needs a key (\`sluice keys issue ${made.id}\`) and a subscription (\`sluice subscriptions add\`).`, { ...made })
+}
+
+/** `sluice consumers show` */
+export async function runConsumersShow(client: RecordsClient, id: string, output: Output): Promise<void> {
+  const application = await client.get('applications', id)
+  const [credentials, subscriptions] = await Promise.all([client.list('credentials', { application: id, limit: 200 }), client.list('subscriptions', { application: id, limit: 200 })])
+  const { rules } = application
+  const text = [
+    toLines([
+      ['id', application.id], ['name', application.name], ['organisation', application.organisation], ['owner', application.owner], ['state', stateOf(application)], ['description', application.description],
+      ['networks', rules.cidrs?.join(', ')], ['valid from', rules.validFrom], ['valid until', rules.validUntil],
+      ['hours', rules.hours && `${rules.hours.windows.map(({ days, from, to }) => `${days.join('')} ${from}-${to}`).join(', ')} ${rules.hours.zone}`],
+      ['clearance', rules.clearance], ['attributes', Object.entries(rules.attributes ?? {}).map(([name, value]) => `${name}=${value}`).join(', ')], ['version', application.version],
+    ]),
+    credentials.items.length === 0 ? 'No credentials.' : toColumns(['CREDENTIAL', 'KIND', 'PUBLIC PART', 'ENVIRONMENT', 'STATE', 'EXPIRES'], credentials.items.map(describeCredential)),
+    subscriptions.items.length === 0 ? 'No subscriptions.' : toColumns(['SUBSCRIPTION', 'TO', 'PLAN', 'STATE'], subscriptions.items.map((one) => [one.id, targetOf(one), one.plan, one.state])),
+  ].join('\n\n')
+  output.result(text, { application, credentials: credentials.items, subscriptions: subscriptions.items })
+}
+
+/** `sluice consumers disable` and `enable`. */
+export async function runConsumersSwitch(client: RecordsClient, id: string, active: boolean, output: Output): Promise<void> {
+  const { version, active: before } = await client.get('applications', id)
+  const changed = before === active ? await client.get('applications', id) : await client.patch('applications', id, { active }, version)
+  output.result(active ? `${id} may call again.` : `${id} is suspended: gateways refuse its calls within a second.`, { ...changed })
+}
+
+export function stateOf({ active, retiredAt }: { readonly active: boolean; readonly retiredAt?: string }): string {
+  return retiredAt ? 'retired' : active ? 'active' : 'suspended'
+}
+
+/** `api:orders`, `group:shop`, `product:all`. */
+export function targetOf({ api, group, product }: ClientSubscription): string {
+  return api ? `api:${api}` : group ? `group:${group}` : `product:${product}`
+}

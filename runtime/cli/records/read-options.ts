@@ -1,0 +1,38 @@
+import type { PlanQuota } from '../../core/clients.ts'
+import { CommandFailed, exitCodes } from '../outcome.ts'
+
+const units = ['second', 'minute', 'hour', 'day', 'week', 'month'] as const
+const algorithms = ['fixed', 'calendar', 'rolling', 'flexi'] as const
+const durationMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/**
+ * A quota as it is typed: `1000/day`, `100/5minutes`, `1000/month:calendar:Asia/Taipei`. Fixed when nothing else is said.
+ * @throws CommandFailed, wrong usage
+ */
+export function parseQuota(text: string): PlanQuota {
+  const [, limit, every = '1', unit, algorithm = 'fixed', zone] = /^(\d+)\/(\d*)(second|minute|hour|day|week|month)s?(?::(\w+))?(?::(\S+))?$/.exec(text) ?? []
+  const found = { unit: units.find((one) => one === unit), algorithm: algorithms.find((one) => one === algorithm) }
+  if (limit === undefined || !found.unit || !found.algorithm) {
+    throw new CommandFailed(`“${text}” is no quota. Write it as 1000/day, 100/5minutes:rolling or 5000/month:calendar:Asia/Taipei (units: ${units.join(', ')}; windows: ${algorithms.join(', ')}).`, {}, exitCodes.usage)
+  }
+  return { limit: Number(limit), every: Number(every || '1'), unit: found.unit, algorithm: found.algorithm, ...(zone === undefined ? {} : { zone }) }
+}
+
+/** A quota as `parseQuota` reads it. */
+export function formatQuota({ limit, every, unit, algorithm, zone }: PlanQuota): string {
+  return `${limit}/${every === 1 ? '' : every}${unit}${every === 1 ? '' : 's'}${algorithm === 'fixed' && zone === undefined ? '' : `:${algorithm}`}${zone === undefined ? '' : `:${zone}`}`
+}
+
+/** Milliseconds of `90s`, `30m`, `24h` or `7d`. @throws CommandFailed, wrong usage */
+export function parseDurationMs(text: string): number {
+  const [, amount, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
+  if (amount === undefined) throw new CommandFailed(`“${text}” is no duration. Write it as 90s, 30m, 24h or 7d.`, {}, exitCodes.usage)
+  return Number(amount) * durationMs[unit]!
+}
+
+/** A number of an option. @throws CommandFailed, wrong usage */
+export function parseNumber(name: string, text: string): number {
+  const number = Number(text)
+  if (text.trim() === '' || !Number.isFinite(number)) throw new CommandFailed(`${name} takes a number, not “${text}”.`, {}, exitCodes.usage)
+  return number
+}

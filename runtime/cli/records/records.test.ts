@@ -1,0 +1,183 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { openControl, type OpenControl } from '../../../control/open-control.ts'
+import { createPortal } from '../../../portal/portal.ts'
+import { systemClock } from '../../core/clock.ts'
+import type { Log } from '../../core/log.ts'
+import { runCommandLine } from '../command-line.ts'
+import { toColumns } from './print.ts'
+import { formatQuota, parseDurationMs, parseQuota } from './read-options.ts'
+
+const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
+const root = { name: 'admin', role: 'admin', from: '' } as const
+let folder: string
+let control: OpenControl
+let server: Server
+let url: string
+let out: string
+let err: string
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-cli-records-'))
+  control = await openControl({ dataDir: join(folder, 'data'), definitions: [], log: silent, clock: systemClock, adminPassword: 'open sesame', passwordCost: { n: 1024 } })
+  const portal = createPortal({ control, definitions: [], notYet: [], secure: false, sessionMs: 3_600_000, clientOf: () => '192.0.2.9', editorPath: '/editor/', gatewayUrls: () => [], samples: [] })
+  server = createServer((request, response) => void portal.handle(request, response))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await control.users.create({ name: 'vera', role: 'viewer', password: 'open sesame 1' }, 'admin')
+  await control.consumers.organisations.create({ id: 'north', name: 'North' }, root)
+})
+afterAll(async () => {
+  server.closeAllConnections()
+  server.close()
+  await control.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+beforeEach(() => {
+  out = err = ''
+  vi.spyOn(process.stdout, 'write').mockImplementation(((text: string | Uint8Array) => ((out += String(text)), true)) as never)
+  vi.spyOn(process.stderr, 'write').mockImplementation(((text: string | Uint8Array) => ((err += String(text)), true)) as never)
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.unstubAllEnvs()
+})
+
+const tokens = new Map<string, string>()
+async function sluice(...words: string[]): Promise<number> {
+  return sluiceAs('admin', ...words)
+}
+async function sluiceAs(user: string, ...words: string[]): Promise<number> {
+  if (!tokens.has(user)) tokens.set(user, (await control.users.issueToken(user, 'cli', 3_600_000)).token)
+  vi.stubEnv('SLUICE_TOKEN', tokens.get(user)!)
+  out = err = ''
+  return runCommandLine([...words, '--url', url])
+}
+
+test('a consumer goes its whole way: registered, subscribed, with a key that is rotated and revoked, and disabled', async () => {
+  expect(await sluice('consumers', 'add', 'Web shop', '--organisation', 'north', '--id', 'shop', '--cidr', '203.0.113.0/24', '2001:db8::/32')).toBe(0)
+  expect(out).toContain('sluice keys issue shop')
+  expect(await sluice('plans', 'add', 'Gold', '--id', 'gold', '--quota', '1000/day:calendar:Asia/Taipei', '100/5minutes:rolling', '--rate', '10', '--burst', '20', '--concurrency', '4', '--priority', '2')).toBe(0)
+  expect(await sluice('apis', 'add', 'Orders', '--organisation', 'north', '--flow', 'tab-1', '--id', 'orders', '--visibility', 'public', '--tag', 'a', 'b')).toBe(0)
+  expect(await sluice('apis', 'move', 'orders', 'published')).toBe(0)
+  expect(out).toContain('PUBLISHED')
+  expect(await sluice('subscriptions', 'add', 'shop', 'orders', '--plan', 'gold', '--json')).toBe(0)
+  const subscription = JSON.parse(out) as { id: string; state: string }
+  if (subscription.state === 'pending') expect(await sluice('subscriptions', 'approve', subscription.id, '--reason', 'paid')).toBe(0)
+
+  expect(await sluice('keys', 'issue', 'shop', '--label', 'first')).toBe(0)
+  const key = out.trim()
+  expect(key).toMatch(/^[^.\s]+\.[^.\s]+$/)
+  expect(err).toContain('this once')
+  expect(await sluice('keys', 'rotate', key.split('.')[0]!, '--old-ends-in', '24h')).toBe(0)
+  expect(out.trim()).not.toBe(key)
+  expect(await sluice('consumers', 'show', 'shop')).toBe(0)
+  expect(out).toContain('203.0.113.0/24, 2001:db8::/32')
+  expect(out).toContain(key.split('.')[0])
+  expect(out).not.toContain(key.split('.')[1])
+  expect(await sluice('keys', 'revoke', key.split('.')[0]!)).toBe(0)
+  expect(await sluice('keys', 'list', 'shop', '--retired')).toBe(0)
+  expect(out).toContain('revoked')
+
+  expect(await sluice('consumers', 'disable', 'shop')).toBe(0)
+  expect((await control.consumers.applications.get('shop', root)).active).toBe(false)
+  expect(await sluice('consumers', 'list', '--state', 'suspended')).toBe(0)
+  expect(out).toContain('shop')
+  expect(await sluice('consumers', 'enable', 'shop')).toBe(0)
+  expect(await sluice('plans', 'change', 'gold', '--rate', '50')).toBe(0)
+  expect(await control.consumers.plans.get('gold', root)).toMatchObject({ rate: { perSecond: 50, burst: 50 }, concurrency: 4, quotas: [{ limit: 1000 }, { limit: 100, every: 5 }] })
+})
+
+test('a whole key is never taken as an argument of a command', async () => {
+  expect(await sluice('keys', 'revoke', `sk_abcdefgh.${'x'.repeat(43)}`)).toBe(1)
+  expect(err).toContain('not the whole key')
+})
+
+test('what is wrong is said place by place, with exit code 1; wrong words end with 2 before anything is tried', async () => {
+  expect(await sluice('consumers', 'add', 'Odd', '--organisation', 'nowhere')).toBe(1)
+  expect(err).toMatch(/\/organisation/)
+  expect(await sluice('consumers', 'show', 'nobody')).toBe(1)
+  expect(await sluice('plans', 'add', 'Odd', '--quota', 'much')).toBe(2)
+  expect(err).toContain('1000/day')
+  expect(await sluice('plans', 'add', 'Odd', '--rate', 'fast')).toBe(2)
+  expect(await sluice('consumers', 'add', 'Odd')).toBe(2)
+  expect(await sluice('apis', 'move', 'orders', 'CREATED')).toBe(1)
+  expect(err).toContain('CREATED')
+  vi.stubEnv('SLUICE_TOKEN', '')
+  err = ''
+  expect(await runCommandLine(['consumers', 'list', '--url', url])).toBe(2)
+  expect(err).toContain('sluice token')
+})
+
+test('a role that may not is refused and told so', async () => {
+  expect(await sluiceAs('vera', 'consumers', 'list')).toBe(0)
+  for (const words of [['consumers', 'add', 'X', '--organisation', 'north'], ['keys', 'issue', 'shop'], ['export'], ['audit', 'verify']]) {
+    expect([words, await sluiceAs('vera', ...words)]).toEqual([words, 1])
+    expect(err).toContain('may not')
+  }
+})
+
+test('export gives the same text for the same records, without secrets; applied to itself it does nothing', async () => {
+  const file = join(folder, 'records.yaml')
+  expect(await sluice('keys', 'issue', 'shop', '--environment', 'sandbox')).toBe(0)
+  const key = out.trim()
+  expect(await sluice('export', '--out', file)).toBe(0)
+  const first = readFileSync(file, 'utf8')
+  expect(first).toContain('id: shop')
+  expect(first).not.toContain(key.split('.')[0])
+  expect(await sluice('export')).toBe(0)
+  expect(out).toBe(first)
+  expect(await sluice('apply', file)).toBe(0)
+  expect(out).toContain('Nothing to do')
+})
+
+test('apply shows the difference first; a dry run changes nothing; what is wrong applies nothing', async () => {
+  const file = join(folder, 'changed.yaml')
+  expect(await sluice('export', '--out', file)).toBe(0)
+  const text = readFileSync(file, 'utf8')
+  writeFileSync(file, text.replace('name: Web shop', 'name: 網路商店'))
+  expect(await sluice('apply', file, '--dry-run')).toBe(0)
+  expect(out).toMatch(/~ applications\/shop \(change\)\n {4}\/name: "Web shop" → "網路商店"/)
+  expect(out).toContain('dry run')
+  expect((await control.consumers.applications.get('shop', root)).name).toBe('Web shop')
+  expect(await sluice('apply', file, '--yes')).toBe(0)
+  expect(err).toContain('網路商店')
+  expect(out).toContain('One change applied')
+  expect((await control.consumers.applications.get('shop', root)).name).toBe('網路商店')
+
+  writeFileSync(file, text.replace('name: Web shop', 'name: Good').replace(/priority: \d+/, 'priority: 99'))
+  expect(await sluice('apply', file, '--yes')).toBe(1)
+  expect(err).toMatch(/\/plans\/0/)
+  expect((await control.consumers.applications.get('shop', root)).name).toBe('網路商店')
+  writeFileSync(file, 'applications: [')
+  expect(await sluice('apply', file)).toBe(1)
+  expect(await sluice('apply', join(folder, 'none.yaml'))).toBe(2)
+})
+
+test('audit verify says that the log is whole, and audit list who did what', async () => {
+  expect(await sluice('audit', 'verify')).toBe(0)
+  expect(out).toMatch(/whole: \d+ entries/)
+  expect(await sluice('audit', 'list', '--subject', 'applications/shop')).toBe(0)
+  expect(out).toContain('192.0.2.9')
+})
+
+test('every quota that can be written is read back as it was', () => {
+  const quota = fc.record({
+    limit: fc.nat(), every: fc.integer({ min: 1, max: 99 }), unit: fc.constantFrom('second', 'minute', 'hour', 'day', 'week', 'month'), algorithm: fc.constantFrom('fixed', 'calendar', 'rolling', 'flexi'),
+  })
+  fc.assert(fc.property(quota, fc.constantFrom(undefined, 'Asia/Taipei', 'UTC'), (one, zone) => {
+    const whole = { ...one, ...(zone === undefined ? {} : { zone }) } as Parameters<typeof formatQuota>[0]
+    expect(parseQuota(formatQuota(whole))).toEqual(whole)
+  }))
+  expect([parseDurationMs('90s'), parseDurationMs('24h'), parseDurationMs('7d')]).toEqual([90_000, 86_400_000, 604_800_000])
+  expect(() => parseDurationMs('soon')).toThrow('no duration')
+})
+
+test('columns line up whatever script they are in', () => {
+  expect(toColumns(['A', 'B'], [['網路', 'x'], ['abcd', 'y']]).split('\n')).toEqual(['A     B', '網路  x', 'abcd  y'])
+})
