@@ -67,7 +67,11 @@ export async function claim(state: State, { key, print, leaseMs, ttlMs }: Guarde
   }
 
   function hold(text: string, fence: number): Held {
-    const put = (record: GuardRecord) => records.replace(key, text, JSON.stringify(record), ttlMs)
+    const put = async (record: GuardRecord) => {
+      const written = JSON.stringify(record)
+      // Asked again after an answer of the store that got lost, what lies there is ours already.
+      return (await records.replace(key, text, written, ttlMs)) || (await records.get(key)) === written
+    }
     return {
       fence,
       done: (answer, silent) => put({ v: 1, state: 'done', fence, print, ...(answer ? { answer } : {}), ...(silent ? { silent } : {}) }),

@@ -284,6 +284,60 @@ describe('a session that is over', () => {
     expect(down.asked).toHaveLength(2)
   })
 
+  it('is closed once whatever order the looks of all gateways at the store come in', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.constantFrom('begin', 'end', 'wait'), { minLength: 2, maxLength: 10 }), fc.boolean(), fc.scheduler(), async (acts, failsFirst, scheduler) => {
+        const clock = fakeClock()
+        const memory = createMemoryState({ clock })
+        const records = new Proxy(memory.records, { get: (target, name: 'get') => scheduler.scheduleFunction((...args: [string]) => target[name](...args)) })
+        const closed: string[] = []
+        const failed = new Set<string>()
+        const upstream: Upstream = {
+          async request(request, run) {
+            const handle = String(request.headers?.['idempotency-key'])
+            const fails = failsFirst && !failed.has(handle)
+            failed.add(handle)
+            if (!fails) closed.push(handle)
+            return fakeUpstream({ status: fails ? 503 : 204 }).request(request, run)
+          },
+        }
+        const config = { idleSeconds: 20, absoluteSeconds: 600, closeUrl: 'https://target.example/close' }
+        const options = { clock, state: { ...memory, records }, upstream }
+        const creates = await Promise.all([1, 2, 3].map(() => testNode(session, { operation: 'create', ...config }, options)))
+        const end = await testNode(session, { operation: 'end', ...config }, options)
+        let settled = true
+        const pass = async (ms: number, work?: Promise<unknown>) => {
+          settled = work === undefined
+          void work?.then(() => (settled = true))
+          const until = clock.now() + ms
+          while (clock.now() < until || !settled) {
+            for (let turn = 0; scheduler.count() > 0 && turn < 200; turn += 1) {
+              await scheduler.waitOne()
+              await clock.advance(0)
+            }
+            await clock.advance(500)
+          }
+        }
+        const ids: string[] = []
+        for (const act of acts) {
+          if (act === 'wait') await pass(5_000)
+          else if (act === 'end') await pass(0, end.send(alice, withId(ids[0])))
+          else await pass(0, Promise.all(creates.map(async (create) => {
+            const run = fakeRun({ request: {} })
+            await create.send(alice, run)
+            ids.push(run.replyHeaders['Session-Id'] as string)
+          })))
+        }
+        await pass(60_000)
+        expect(closed).toHaveLength(ids.length)
+        expect(new Set(closed).size).toBe(ids.length)
+        const retired = Promise.all(creates.map((create) => create.retire()))
+        await pass(0, retired)
+      }),
+      { numRuns: 15 },
+    )
+  })
+
   it('does not keep a deployment from retiring, which waits for its call', async () => {
     const slow = slowUpstream({ status: 204 })
     const { a, clock } = await estate({ closeUrl, data: 'payload' }, { upstream: slow.upstream, gateways: 1 })
