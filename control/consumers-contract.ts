@@ -149,7 +149,7 @@ export interface ClientApplication extends RecordHead, ClientApplicationInput {
 
 export interface ClientPlanInput {
   readonly name: string
-  /** Absent: for applications of every organisation. */
+  /** Whose APIs it is for; absent: for those of every organisation. */
   readonly organisation?: string
   readonly description?: string
   readonly quotas?: readonly PlanQuota[]

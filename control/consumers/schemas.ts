@@ -41,7 +41,7 @@ const rules = object(
     validUntil: time,
     hours,
     clearance: line(64),
-    attributes: { type: 'object', maxProperties: 100, propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_.-]{0,63}$' }, additionalProperties: { type: 'string', maxLength: 1000, pattern: '^[^\\u0000]*$' } },
+    attributes: { type: 'object', maxProperties: 100, propertyNames: { pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,63}$' }, additionalProperties: { type: 'string', maxLength: 1000, pattern: '^[^\\u0000]*$' } },
   },
   [],
 )

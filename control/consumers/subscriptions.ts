@@ -102,10 +102,11 @@ async function checkOffered(unit: Unit, application: ConsumerRow, target: Consum
 }
 
 /** @throws Refused `record.invalid` when there is no such plan for these organisations, `subscription.plan` when it is not for the asker's role */
-async function choosePlan(unit: Unit, id: string, { organisation, provider }: Pick<ConsumerRow, 'organisation' | 'provider'>): Promise<ClientPlan> {
+async function choosePlan(unit: Unit, id: string, { provider }: Pick<ConsumerRow, 'provider'>): Promise<ClientPlan> {
   const row = await unit.live('plans', id)
-  if (!row || (row.organisation !== null && row.organisation !== organisation && row.organisation !== provider)) {
-    throw invalid([problem('/plan', `There is no plan “${id}” for this.`, 'Choose a plan of everybody, of the provider or of the application’s organisation.')])
+  // A plan of the subscriber's own organisation would be limits that the provider never agreed to.
+  if (!row || (row.organisation !== null && row.organisation !== provider)) {
+    throw invalid([problem('/plan', `There is no plan “${id}” for this.`, 'Choose a plan for everybody, or one of the provider.')])
   }
   const plan = bodyOf(row) as unknown as ClientPlan
   if (plan.roles && !plan.roles.some((role) => unit.access.roles.has(role)) && !unit.access.may('subscriptions.approve', provider)) {

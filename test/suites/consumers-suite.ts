@@ -200,6 +200,8 @@ export function consumersSuite(name: string, makePlace: () => Promise<StorePlace
       expect(await refusal(consumers.subscriptions.create({ application: 'sams', api: 'loans', plan: 'free' }, sam))).toMatchObject({ code: 'subscription.visibility', status: 404 })
       expect(await refusal(consumers.subscriptions.create({ application: 'sams', api: 'open', plan: 'gold' }, sam))).toMatchObject({ code: 'subscription.plan', status: 403 })
       expect(await refusal(consumers.subscriptions.create({ application: 'sams', api: 'open', group: 'x', plan: 'free' }, sam))).toMatchObject({ code: 'record.invalid' })
+      await consumers.plans.create({ id: 'bank-plan', name: 'Bank', organisation: 'bank', autoApprove: true }, as('subscriber', 'ole'))
+      expect(await refusal(consumers.subscriptions.create({ application: 'sams', api: 'open', plan: 'bank-plan' }, sam))).toMatchObject({ code: 'record.invalid', pointers: ['/plan'] })
       const asked = await consumers.subscriptions.create({ application: 'sams', api: 'open', plan: 'free' }, sam)
       expect(asked).toMatchObject({ state: 'pending', organisation: 'shop', provider: 'shop' })
       expect(await refusal(consumers.subscriptions.create({ application: 'sams', api: 'open', plan: 'free' }, sam))).toMatchObject({ code: 'subscription.exists', status: 409 })
