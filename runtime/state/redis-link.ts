@@ -136,7 +136,8 @@ export function openRedisLink({ url, ca, prefix, timeoutMs, clock, log, metrics,
     if (closed || probing || healthy || redis.status !== 'ready') return
     probing = true
     const sentMs = clock.now()
-    const began = clock.elapsed()
+    let tooLate = false
+    const inTime = charges.add(() => (tooLate = true))
     const done = probes.add(() => redis.disconnect(true))
     const again = () => {
       cancelProbe?.()
@@ -146,8 +147,8 @@ export function openRedisLink({ url, ca, prefix, timeoutMs, clock, log, metrics,
       ([[seconds, micros]]) => {
         heard(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000), sentMs)
         // An answer that comes too late for a charge is none.
-        if (clock.elapsed() - began <= Math.max(timeoutMs, 1)) find()
-        else again()
+        if (tooLate) again()
+        else find()
       },
       (error: Error) => {
         if (redis.status === 'ready') lose(error.message)
@@ -155,6 +156,7 @@ export function openRedisLink({ url, ca, prefix, timeoutMs, clock, log, metrics,
       },
     ).finally(() => {
       probing = false
+      inTime()
       done()
     })
   }

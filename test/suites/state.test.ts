@@ -135,3 +135,71 @@ describe.skipIf(!redisHere)('many gateways on one Redis', () => {
     for (const state of open) expect(Math.abs(state.now() - Date.now())).toBeLessThan(5000)
   })
 })
+
+describe.skipIf(!redisHere)('what lies in Redis', () => {
+  test('has the shapes that gateways of every release write and read', async () => {
+    const redis = await startRedis()
+    const state = openRedisState({ ...quiet, url: redis.url, timeoutMs: 10_000 })
+    try {
+      await state.connected(10_000)
+      const lengthMs = 30 * 86_400_000
+      const startMs = Math.floor(Date.now() / lengthMs) * lengthMs
+      const year = { startMs: 0, endMs: 9e12 }
+      const soonMs = Date.now() + 60_000
+      const slice = Math.floor(Date.now() / 1000)
+      const stored = {
+        [`test:f${lengthMs}:a`]: `${startMs}:${startMs + lengthMs}:3`,
+        [`test:x${lengthMs}:a`]: `${startMs}:${startMs + lengthMs}:3`,
+        'test:c0-9000000000000:a': '0:9000000000000:3',
+        'test:s60000/1000:a': `${slice - 1}:1;${slice}:2`,
+        'test:r:a': String(soonMs),
+        'test:v:a': 'kept',
+      }
+      await redis.client.mset(stored)
+      await redis.client.zadd('test:l:a', ...['x', 'y', 'z'].flatMap((token) => [String(soonMs), token]))
+      await redis.client.zadd('test:g:a', String(soonMs), 'new', String(soonMs), 'old')
+      await redis.client.zadd('test:o:a', '7', 'old', '8', 'new')
+      const counter = { kind: 'counter', key: 'a', limit: 10, cost: 1, mode: 'enforce' } as const
+      const counters = ([{ kind: 'fixed', lengthMs }, { kind: 'flexi', lengthMs }, { kind: 'calendar', boundsAt: () => year }, { kind: 'rolling', lengthMs: 60_000, slices: 60 }] as const).map((window) => ({ ...counter, window }))
+      const lease = { kind: 'lease', key: 'a', limit: 9, token: 'x', ttlMs: 120_000 } as const
+      const { limits } = await state.charge([...counters, lease], 'closed')
+      expect(limits.map(({ used }) => used)).toEqual([4, 4, 4, 4, 3])
+      expect((await state.charge([{ kind: 'rate', key: 'a', intervalMs: 1000, burst: 1, cost: 1, maxDelayMs: 0 }], 'closed')).limits[0]).toMatchObject({ allowed: false, resetsAtMs: soonMs })
+      expect(await state.records.get('a')).toBe('kept')
+      expect(await state.records.members('a')).toEqual(['old', 'new'])
+
+      expect(await redis.client.get(`test:f${lengthMs}:a`)).toBe(`${startMs}:${startMs + lengthMs}:4`)
+      expect(await redis.client.get(`test:x${lengthMs}:a`)).toBe(`${startMs}:${startMs + lengthMs}:4`)
+      expect(await redis.client.get('test:c0-9000000000000:a')).toBe('0:9000000000000:4')
+      expect(await redis.client.get('test:s60000/1000:a')).toMatch(/^\d+:1(;\d+:\d+)+$/)
+      expect(await redis.client.zrange('test:l:a', 0, -1)).toEqual(['y', 'z', 'x'])
+    } finally {
+      await state.close()
+      await redis.stop()
+    }
+  })
+
+  test('every key that a gateway writes ends by itself', async () => {
+    const redis = await startRedis()
+    const state = openRedisState({ ...quiet, url: redis.url, timeoutMs: 10_000 })
+    try {
+      await state.connected(10_000)
+      const counter = { kind: 'counter', key: 'a', limit: 10, cost: 1, mode: 'enforce' } as const
+      const windows = [{ kind: 'fixed', lengthMs: 60_000 }, { kind: 'flexi', lengthMs: 60_000 }, { kind: 'rolling', lengthMs: 60_000, slices: 6 }] as const
+      const rate = { kind: 'rate', key: 'a', intervalMs: 60_000, burst: 1, cost: 1, maxDelayMs: 0 } as const
+      const charges = [...windows.map((window) => ({ ...counter, window })), rate, { kind: 'lease', key: 'a', limit: 9, token: 'x', ttlMs: 60_000 }] as const
+      await state.charge(charges, 'closed')
+      await state.charge([{ ...counter, key: 'b', window: windows[0] }, { ...rate, key: 'b' }], 'closed')
+      await state.refund(charges.slice(0, 4))
+      await state.adjust({ ...counter, key: 'c', window: windows[1] }, { op: 'add', amount: 5 })
+      await state.records.set('a', '1', 60_000)
+      await state.records.join('a', 'm', { cap: 2, whenFull: 'evict', ttlMs: 60_000 })
+      const keys = await redis.client.keys('*')
+      expect(keys.length).toBeGreaterThanOrEqual(10)
+      for (const key of keys) expect([key, (await redis.client.pttl(key)) !== -1]).toEqual([key, true])
+    } finally {
+      await state.close()
+      await redis.stop()
+    }
+  })
+})
