@@ -25,42 +25,54 @@ const noAttributes: Readonly<Record<string, string>> = Object.freeze({})
  */
 export function admit(who: Identity, call: Call, wanted: Wanted, clients: Clients, decideRules: DecideRules): Admission {
   const checks: Check[] = []
-  const look = (check: string, passed: boolean, facts: object = {}): boolean => {
-    checks.push({ check, passed, ...facts })
-    return passed
-  }
   const { request, run, nowMs } = call
   const application = who.known?.application
   const credential = who.known?.credential
 
   if (application && credential) {
-    if (!look('application', application.active, { application: application.id })) return { code: 'client.disabled', checks }
-    if (!look('credential', credential.active, { kind: credential.kind })) return { code: 'auth.revoked', checks }
-    if (!look('credential not expired', !hasExpired(credential, nowMs), { expiresAt: credential.expiresAt })) return { code: 'auth.expired', checks }
+    checks.push({ check: 'application', passed: application.active, application: application.id })
+    if (!application.active) return { code: 'client.disabled', checks }
+    checks.push({ check: 'credential', passed: credential.active, kind: credential.kind })
+    if (!credential.active) return { code: 'auth.revoked', checks }
+    if (credential.expiresAt) {
+      const expired = hasExpired(credential.expiresAt, nowMs)
+      checks.push({ check: 'credential not expired', passed: !expired, expiresAt: credential.expiresAt })
+      if (expired) return { code: 'auth.expired', checks }
+    }
     const rules = decideRules(application.rules, { ip: request.ip, nowMs })
     checks.push(...rules.checks)
     if (rules.code) return { code: rules.code, checks, ...(rules.retryAtMs === undefined ? {} : { retryAtMs: rules.retryAtMs }) }
   }
 
-  const missing = wanted.scopes.filter((scope) => !who.scopes.includes(scope))
-  if (wanted.scopes.length > 0 && !look('scopes', missing.length === 0, { wanted: wanted.scopes, missing })) return { code: 'auth.scope', missing, checks }
-  const clearance = application?.rules.clearance
-  if (wanted.clearances.length > 0 && !look('clearance', clearance !== undefined && wanted.clearances.includes(clearance), { wanted: wanted.clearances })) return { code: 'auth.clearance', checks }
+  if (wanted.scopes.length > 0) {
+    const missing = wanted.scopes.filter((scope) => !who.scopes.includes(scope))
+    checks.push({ check: 'scopes', passed: missing.length === 0, wanted: wanted.scopes, missing })
+    if (missing.length > 0) return { code: 'auth.scope', missing, checks }
+  }
+  if (wanted.clearances.length > 0) {
+    const cleared = wanted.clearances.includes(application?.rules.clearance ?? '')
+    checks.push({ check: 'clearance', passed: cleared, wanted: wanted.clearances })
+    if (!cleared) return { code: 'auth.clearance', checks }
+  }
 
   const api = clients.apiOfFlow(run.flow)
   let plan: Plan | undefined
   if (api) {
     const refused = lifecycleCode(api)
-    if (!look('API', refused === undefined, { api: api.id, lifecycle: api.lifecycle })) return { code: refused as FaultCode, checks }
-    const found = subscribe(application, api, clients)
-    plan = found.plan
-    if (api.lifecycle !== 'PROTOTYPED' && !look('subscription', plan !== undefined, found.facts)) return { code: found.code, checks }
+    checks.push({ check: 'API', passed: refused === undefined, api: api.id, lifecycle: api.lifecycle })
+    if (refused) return { code: refused, checks }
+    plan = planOf(application, api, clients)
+    if (!plan && api.lifecycle !== 'PROTOTYPED') {
+      const { code, check } = whyNoPlan(application, api)
+      checks.push(check)
+      return { code, checks }
+    }
   }
   return { client: toClient(who, application, credential, plan), checks }
 }
 
-function hasExpired({ expiresAt }: ClientCredential, nowMs: number): boolean {
-  if (!expiresAt) return false
+/** A time that cannot be read is over. */
+function hasExpired(expiresAt: string, nowMs: number): boolean {
   const ms = Date.parse(expiresAt)
   return Number.isNaN(ms) || nowMs >= ms
 }
@@ -71,15 +83,24 @@ function lifecycleCode({ lifecycle }: Api): FaultCode | undefined {
   return lifecycle === 'RETIRED' ? 'api.retired' : undefined
 }
 
-/** The approved subscription whose plan comes first in line; who has none is told which kind of none. */
-function subscribe(application: Application | undefined, api: Api, clients: Clients): { readonly plan?: Plan; readonly code: FaultCode; readonly facts: object } {
-  const own = (application?.subscriptions ?? []).filter((subscription) => subscription.api === api.id)
-  const plans = own.flatMap(({ state, plan }) => (state === 'approved' ? [clients.plan(plan)] : [])).filter((plan) => plan !== undefined)
-  const best = plans.reduce<Plan | undefined>((first, plan) => (first && first.priority <= plan.priority ? first : plan), undefined)
-  const states = own.map(({ state }) => state)
-  if (best) return { plan: best, code: 'auth.not_subscribed', facts: { plan: best.id } }
-  if (own.length === 0) return { code: 'auth.not_subscribed', facts: { reason: 'no subscription' } }
-  return { code: 'auth.subscription_inactive', facts: { states, ...(states.includes('approved') ? { reason: 'its plan is not known' } : {}) } }
+/** The plan of an approved subscription; of several the one that goes first. */
+function planOf(application: Application | undefined, api: Api, clients: Clients): Plan | undefined {
+  let best: Plan | undefined
+  if (!application) return undefined
+  for (const subscription of application.subscriptions) {
+    if (subscription.api !== api.id || subscription.state !== 'approved') continue
+    const plan = clients.plan(subscription.plan)
+    if (plan && (!best || plan.priority < best.priority)) best = plan
+  }
+  return best
+}
+
+/** Why there is no plan: no subscription, or none that counts. */
+function whyNoPlan(application: Application | undefined, api: Api): { readonly code: FaultCode; readonly check: Check } {
+  const states = (application?.subscriptions ?? []).filter((subscription) => subscription.api === api.id).map(({ state }) => state)
+  if (states.length === 0) return { code: 'auth.not_subscribed', check: { check: 'subscription', passed: false, reason: 'no subscription' } }
+  const reason = states.includes('approved') ? 'its plan is not known' : 'not approved'
+  return { code: 'auth.subscription_inactive', check: { check: 'subscription', passed: false, reason, states } }
 }
 
 function toClient(who: Identity, application: Application | undefined, credential: ClientCredential | undefined, plan: Plan | undefined): MessageClient {

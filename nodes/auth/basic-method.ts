@@ -11,17 +11,19 @@ const longest = 1024
 
 /** What all auth nodes of a gateway share of Basic sign-ins. */
 export interface BasicMemory {
-  /** Whether this name and password were right against this verifier a moment ago. */
+  /** Whether name and password fit the verifier (`undefined`: there is no such name). `undefined`: too many wait already. */
   check(name: string, password: string, verifier: string | undefined, address: string, nowMs: number): boolean | Promise<boolean> | undefined
 }
 
 /**
  * Checks passwords off the serving thread and remembers success for a minute, as a hash under a key that lives in
- * this process only. `undefined`: too many wait already.
+ * this process only.
  */
 export function createBasicMemory(): BasicMemory {
   const key = randomBytes(32)
   const right = new BoundedMap<number>(10_000)
+  // What a name that is not there costs: as much as the names that are.
+  let decoy = nobody
   const line = createFairLine({ atOnce: 2, perAddress: 16, waiting: 512 })
   return {
     check(name, password, verifier, address, nowMs) {
@@ -33,8 +35,9 @@ export function createBasicMemory(): BasicMemory {
         right.delete(mark)
       }
       const parsed = verifier === undefined ? undefined : parseVerifier(verifier)
+      if (parsed) decoy = { ...nobody, n: parsed.n, r: parsed.r, p: parsed.p }
       return line.run(addressKey(address), async () => {
-        const equal = await checkPassword(password, parsed ?? nobody)
+        const equal = await checkPassword(password, parsed ?? decoy)
         if (!equal || !parsed) return false
         right.set(mark, nowMs + rememberedMs)
         return true

@@ -2,8 +2,8 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import type { Clients } from '../../runtime/core/clients.ts'
 import { absent, type Method, refused } from './verdict.ts'
 
-/** Stands in for a key that is not there, so that it takes as long to refuse. */
-const nobody = Buffer.alloc(32)
+/** Stands in for the hash of a key that is not there, so that it takes as long to refuse. */
+const nobody = '-'.repeat(43)
 const longest = 512
 
 /** `prefix.secret` in a header or a query parameter. Only the SHA-256 of the secret is known here. */
@@ -21,9 +21,9 @@ export function createKeyMethod(place: { readonly header: string } | { readonly 
       if (typeof given !== 'string' || given.length > longest) return refused('auth.invalid_key', 'malformed', { guess: true })
       const dot = given.indexOf('.')
       const known = dot > 0 ? clients.byKey(given.slice(0, dot)) : undefined
-      const digest = hash('sha256', given.slice(dot + 1), 'buffer')
+      const digest = Buffer.from(hash('sha256', given.slice(dot + 1), 'base64url'), 'latin1')
       const credential = known?.credential.kind === 'key' ? known.credential : undefined
-      const expected = credential ? Buffer.from(credential.hash, 'base64url') : nobody
+      const expected = Buffer.from(credential ? credential.hash : nobody, 'latin1')
       const equal = expected.length === digest.length && timingSafeEqual(expected, digest)
       if (known && credential && equal) return { kind: 'known', who: { known, scopes: [] } }
       return refused('auth.invalid_key', known ? 'wrong secret' : 'unknown key', { guess: true, ...(known ? { application: known.application.id } : {}) })

@@ -9,8 +9,8 @@ export interface Verifier {
   readonly hash: Buffer
 }
 
-/** Stands in for a name that is not there: the cost that control uses, and a hash that nothing gives. */
-export const nobody: Verifier = Object.freeze({ n: 2 ** 15, r: 8, p: 1, salt: Buffer.alloc(16), hash: Buffer.alloc(32) })
+/** Stands in for a name that is not there: the cost that control uses for clients, and a hash that nothing gives. */
+export const nobody: Verifier = Object.freeze({ n: 2 ** 14, r: 8, p: 1, salt: Buffer.alloc(16), hash: Buffer.alloc(32) })
 
 /** `scrypt$N$r$p$salt$hash` (RFC 7914); `undefined` when it is none, or costs more than a gateway can give. */
 export function parseVerifier(text: string): Verifier | undefined {

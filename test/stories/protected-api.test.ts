@@ -53,8 +53,8 @@ beforeAll(async () => {
     flow('keys')
       .httpIn('GET', '/key').node('auth', byKey, 2).as('door').node('debug', { complete: 'true', targetType: 'full', active: true, tosidebar: true }, 0)
       .from('door').fn(all).httpResponse().from('door', 1).fn(all).httpResponse(418),
-    flow('caught').httpIn('GET', '/caught').node('auth', byKey, 2).httpResponse().catch().node('debug', { complete: 'true', targetType: 'full', active: true, tosidebar: true }, 0),
-    flow('caught2').httpIn('GET', '/caught2').node('auth', byKey, 2).httpResponse().catch().fn(all).httpResponse(418),
+    flow('caught').httpIn('GET', '/caught').node('auth', byKey, 2).httpResponse().line().node('catch', { scope: null, uncaught: false }).node('debug', { complete: 'true', targetType: 'full', active: true, tosidebar: true }, 0),
+    flow('caught2').httpIn('GET', '/caught2').node('auth', byKey, 2).httpResponse().line().node('catch', { scope: null, uncaught: false }).fn(all).httpResponse(418),
     flow('tokens').httpIn('GET', '/token').node('auth', { methods: [{ kind: 'jwt' }], issuers: [{ issuer: issuerUrl, audience: 'api', algorithms: 'RS256' }], scopes: ['read'] }, 2).fn(all).httpResponse(),
     flow('signed').httpIn('POST', '/signed').node('auth', { methods: [{ kind: 'signature' }, { kind: 'sign code' }] }, 2).fn('msg.payload = msg.client.id\nreturn msg').httpResponse(),
   )
