@@ -135,7 +135,7 @@ describe('a run', () => {
   test('that goes round in a circle and doubles each time is ended, with one line in the log', async () => {
     const answer = await ask([entry('a'), work('a', 'pass', ['a', 'a', 'b']), work('b', 'drop', 'reply'), reply], {}, { hopLimit: 50 })
     expect(answer.fault?.code).toBe('flow.hops')
-    await expect.poll(() => bare.deployer.inFlight).toBe(0)
+    await expect.poll(() => bare.deployer.inFlight, { timeout: 10_000 }).toBe(0)
     expect(bare.logged.filter(({ level, facts }) => level === 'error' && (facts as { code?: string }).code === 'flow.hops').length).toBeLessThanOrEqual(2)
   })
 })

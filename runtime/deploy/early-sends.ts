@@ -1,0 +1,27 @@
+/** Messages kept of what a pipeline sends before it is live. */
+const mostEarly = 1_000
+
+/** What nodes sent outside of any run before their pipeline was live, by the pipeline's key. */
+export interface EarlySends {
+  /** Keeps one for later; what is too much is dropped. */
+  keep(key: string, send: () => void): void
+  /** Sends what was kept, in order. */
+  sendAll(key: string): void
+  forget(key: string): void
+}
+
+export function createEarlySends(): EarlySends {
+  const waiting = new Map<string, (() => void)[]>()
+  return {
+    keep(key, send) {
+      const sends = waiting.get(key) ?? []
+      if (sends.length < mostEarly) sends.push(send)
+      waiting.set(key, sends)
+    },
+    sendAll(key) {
+      for (const send of waiting.get(key)?.splice(0) ?? []) send()
+      waiting.delete(key)
+    },
+    forget: (key) => void waiting.delete(key),
+  }
+}

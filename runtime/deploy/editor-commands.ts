@@ -1,0 +1,47 @@
+import type { GatewayCommand } from '../core/deployer.ts'
+import { fault } from '../core/fault.ts'
+import type { DebugSwitches } from './debug-switches.ts'
+import type { LiveDeployment } from './live-deployment.ts'
+import { messageId } from './message-id.ts'
+
+type ContextScope = 'node' | 'flow' | 'global'
+
+/** What the context sidebar of the editor reads and deletes. */
+export interface ContextDoor {
+  get(scope: ContextScope, id: string | undefined, key: string | undefined): unknown
+  delete(scope: ContextScope, id: string | undefined, key: string | undefined): void
+}
+
+export interface EditorCommandsParts {
+  readonly contexts: ContextDoor
+  readonly debugSwitches: DebugSwitches
+  live(): LiveDeployment | undefined
+}
+
+/** Does what the editor's buttons ask of a gateway. @throws Fault `step.config` for what is not there */
+export function createEditorCommands({ contexts, debugSwitches, live }: EditorCommandsParts) {
+  function inject(node: string, props: readonly unknown[] | undefined): { started: true } {
+    const deployment = live()
+    const found = deployment?.find(node)
+    if (!found || !deployment) throw fault('step.config', { message: `The node ${node} is not part of the live release. Deploy first.` })
+    deployment.start(found.node, 'manual', { _msgid: messageId(), ...(props ? { __user_inject_props__: props } : {}) })
+    return { started: true }
+  }
+
+  return async function command(asked: GatewayCommand): Promise<unknown> {
+    switch (asked.do) {
+      case 'inject':
+        return inject(asked.node, asked.props)
+      case 'debug':
+        debugSwitches.set(asked.node, asked.active, live()?.pipelines.values() ?? [])
+        return { active: asked.active }
+      case 'context.get':
+        return contexts.get(asked.scope, asked.id, asked.key)
+      case 'context.delete':
+        contexts.delete(asked.scope, asked.id, asked.key)
+        return { deleted: true }
+      default:
+        throw fault('step.config', { message: 'This command is not known.' })
+    }
+  }
+}
