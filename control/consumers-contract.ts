@@ -265,7 +265,7 @@ export interface Subscriptions extends Omit<Records<ClientSubscription, Subscrip
   create(input: SubscriptionInput & { readonly id?: string }, by: Actor): Promise<ClientSubscription>
   /** Another plan for the same subscription; needs approval anew unless the plan approves by itself or the asker may approve. */
   changePlan(id: string, plan: string, version: number | undefined, by: Actor): Promise<ClientSubscription>
-  /** approve and refuse: from pending (refuse also from approved); suspend ⇄ resume: from approved. @throws Refused `subscription.state` 422 */
+  /** approve: from pending or refused; refuse: from any other; suspend ⇄ resume: from approved and back. @throws Refused `subscription.state` 422 */
   decide(id: string, act: 'approve' | 'refuse' | 'suspend' | 'resume', options: { readonly reason?: string; readonly version?: number }, by: Actor): Promise<ClientSubscription>
 }
 

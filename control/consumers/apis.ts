@@ -27,7 +27,7 @@ export function createApis(desk: Desk): Apis {
 
 async function moveApi(unit: Unit, row: ConsumerRow, to: Lifecycle): Promise<ConsumerRow> {
   const api = bodyOf(row) as unknown as ManagedApi
-  const right = rightOfMove(api.lifecycle, to)
+  const right = rightOfMove(api, to)
   const may = unit.access.may(right, row.organisation)
   if (!may && !unit.access.may('apis.write', row.organisation)) throw notAllowed(`move this API to ${to}`)
   checkMove(api.lifecycle, to)
@@ -39,7 +39,7 @@ async function moveApi(unit: Unit, row: ConsumerRow, to: Lifecycle): Promise<Con
 async function decideMove(unit: Unit, row: ConsumerRow, agree: boolean): Promise<ConsumerRow> {
   const { requested, ...api } = bodyOf(row) as unknown as ManagedApi
   const own = requested?.by === unit.access.by.name
-  const may = requested !== undefined && unit.access.may(rightOfMove(api.lifecycle, requested.to), row.organisation)
+  const may = requested !== undefined && unit.access.may(rightOfMove(api, requested.to), row.organisation)
   if (!may && !(own && !agree)) {
     if (requested || !unit.access.may('apis.publish', row.organisation)) throw notAllowed('decide about this API')
   }

@@ -130,6 +130,9 @@ export const plans: Kind = {
   },
 }
 
+/** What decides about whom an API serves, and what with. */
+const offerFields: ReadonlySet<string> = new Set(['flow', 'visibility', 'roles', 'sunset', 'owner'])
+
 export const apis: Kind = {
   name: 'apis',
   schema: 'Api',
@@ -152,7 +155,13 @@ export const apis: Kind = {
     return body
   },
   columns: (body) => ({ organisation: text(body.organisation), owner: text(body.owner), lookup: text(body.flow), name: text(body.name), state: text(body.lifecycle) }),
-  mayWrite: (unit, body) => need(unit, 'apis.write', body.organisation, 'change APIs of this organisation'),
+  mayWrite(unit, body, before) {
+    need(unit, 'apis.write', body.organisation, 'change APIs of this organisation')
+    if (!before || before.lifecycle === 'CREATED' || before.lifecycle === 'PROTOTYPED') return
+    // What callers have already is as much a matter of publishing as the first time.
+    const published = diffJson(before, body).map(({ pointer }) => pointer.split('/')[1] as string).filter((field) => offerFields.has(field))
+    if (published.length > 0) need(unit, 'apis.publish', body.organisation, `change ${published.join(', ')} of an API that is published`)
+  },
   async beforeRetire(unit, row, body) {
     if (body.lifecycle !== 'CREATED' && body.lifecycle !== 'RETIRED') throw inUse(`“${row.id}” is ${text(body.lifecycle)}. Move it to RETIRED first.`)
     const [subscription] = await unit.tables.consumers.byTargets('subscriptions', [`api:${row.id}`])

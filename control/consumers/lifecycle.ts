@@ -1,4 +1,4 @@
-import { Refused, type Lifecycle, type Right } from '../contract.ts'
+import { Refused, type Lifecycle, type ManagedApi, type Right } from '../contract.ts'
 
 /** Legal moves of an API. DEPRECATED may be published again: a sunset that was called off. */
 export const lifecycleMoves: Readonly<Record<Lifecycle, readonly Lifecycle[]>> = {
@@ -20,9 +20,13 @@ export function checkMove(from: Lifecycle, to: Lifecycle): void {
   ])
 }
 
-/** The right that a move needs at least: a prototype is its maker's, blocking and unblocking the operator's. */
-export function rightOfMove(from: Lifecycle, to: Lifecycle): Right {
+/**
+ * The right that a move needs at least. A prototype is its maker's. Blocking is the operator's, and so is putting back what was
+ * before; what was deprecated before is not published by way of blocking it.
+ */
+export function rightOfMove({ lifecycle, deprecatedAt }: Pick<ManagedApi, 'lifecycle' | 'deprecatedAt'>, to: Lifecycle): Right {
   if (to === 'PROTOTYPED') return 'apis.write'
-  if (to === 'BLOCKED' || (from === 'BLOCKED' && to === 'PUBLISHED')) return 'apis.block'
-  return 'apis.publish'
+  if (to === 'BLOCKED') return 'apis.block'
+  const back = deprecatedAt === undefined ? 'PUBLISHED' : 'DEPRECATED'
+  return lifecycle === 'BLOCKED' && to === back ? 'apis.block' : 'apis.publish'
 }

@@ -186,6 +186,22 @@ export function consumersSuite(name: string, makePlace: () => Promise<StorePlace
       expect(await refusal(consumers.apis.decide('loans', true, undefined, admin))).toMatchObject({ code: 'lifecycle.not_requested', status: 409 })
     })
 
+    test('what callers have already is changed by publishers only, and not published again by way of blocking it', async () => {
+      const cleo = as('creator', 'cleo')
+      const operator = as('operator')
+      await consumers.apis.create({ id: 'steady', name: 'Steady', organisation: 'shop', flow: 'f-steady' }, cleo)
+      expect(await consumers.apis.patch('steady', { flow: 'f-steady-2', visibility: 'public' }, undefined, cleo)).toMatchObject({ flow: 'f-steady-2' })
+      await publish('steady')
+      expect(await consumers.apis.patch('steady', { description: 'better' }, undefined, cleo)).toMatchObject({ description: 'better' })
+      for (const patch of [{ flow: 'f-other' }, { visibility: 'organisation' }, { sunset: '2031-01-01T00:00:00Z' }] as const) expect(await refusal(consumers.apis.patch('steady', patch, undefined, cleo))).toMatchObject({ code: 'auth.role', status: 403 })
+      await consumers.apis.move('steady', 'BLOCKED', undefined, operator)
+      expect(await consumers.apis.move('steady', 'PUBLISHED', undefined, operator)).toMatchObject({ lifecycle: 'PUBLISHED' })
+      await publish('steady', 'DEPRECATED')
+      await consumers.apis.move('steady', 'BLOCKED', undefined, operator)
+      expect(await refusal(consumers.apis.move('steady', 'PUBLISHED', undefined, operator))).toMatchObject({ code: 'auth.role', status: 403 })
+      expect(await consumers.apis.move('steady', 'DEPRECATED', undefined, operator)).toMatchObject({ lifecycle: 'DEPRECATED' })
+    })
+
     test('who subscribes follows lifecycle, visibility and plan; who may approves', async () => {
       const sam = as('subscriber', 'sam')
       for (const [id, visibility] of [['open', 'public'], ['inner', 'organisation'], ['gone', 'public']] as const) {
