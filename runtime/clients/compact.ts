@@ -2,6 +2,9 @@ import type { Application, ClientCredential, ClientRules, Subscription } from '.
 
 const noRules: ClientRules = Object.freeze({})
 const none: readonly never[] = Object.freeze([])
+/** What is shared by many is met often, so a table that is full may begin anew. */
+const mostShared = 5000
+const longestRules = 200
 
 /**
  * Makes records small: texts, rules and subscriptions that many applications have in common are kept once. What comes
@@ -12,51 +15,43 @@ export function createCompactor() {
   const subscriptions = new Map<string, Subscription>()
   const rulesByText = new Map<string, ClientRules>()
 
-  function text(value: string): string {
-    const known = texts.get(value)
-    if (known !== undefined) return known
-    texts.set(value, value)
-    return value
-  }
+  const text = (value: string) => once(texts, value, () => value)
 
   function subscription({ api, plan, state }: Subscription): Subscription {
-    const key = `${api}\0${plan}\0${state}`
-    let known = subscriptions.get(key)
-    if (!known) subscriptions.set(key, (known = Object.freeze({ api: text(api), plan: text(plan), state })))
-    return known
+    return once(subscriptions, `${api}\0${plan}\0${state}`, () => Object.freeze({ api: text(api), plan: text(plan), state }))
   }
 
   function rules(value: ClientRules | undefined): ClientRules {
     if (!value || Object.keys(value).length === 0) return noRules
     const key = JSON.stringify(value)
-    // Rules that are one application's own would fill the table for nothing.
-    if (key.length > 200) return value
-    let known = rulesByText.get(key)
-    if (!known) rulesByText.set(key, (known = value))
-    return known
+    // Long ones are an application's own.
+    return key.length > longestRules ? value : once(rulesByText, key, () => value)
   }
 
   return {
     application(given: Application): Application {
       return Object.freeze({
         id: given.id,
-        name: given.name === given.id ? given.id : given.name,
+        name: given.name,
         organisation: text(given.organisation),
         active: given.active,
         rules: rules(given.rules),
-        credentials: given.credentials.length === 0 ? none : (given.credentials.map((one) => credential(one)) as readonly ClientCredential[]),
+        credentials: given.credentials.length === 0 ? none : given.credentials.map(credential),
         subscriptions: given.subscriptions.length === 0 ? none : given.subscriptions.map(subscription),
       })
-    },
-    clear(): void {
-      texts.clear()
-      subscriptions.clear()
-      rulesByText.clear()
     },
   }
 
   function credential(one: ClientCredential): ClientCredential {
-    if (one.kind === 'jwt') return Object.freeze({ ...one, issuer: text(one.issuer) })
-    return Object.freeze(one)
+    return Object.freeze(one.kind === 'jwt' ? { ...one, issuer: text(one.issuer) } : one)
   }
+}
+
+function once<T>(table: Map<string, T>, key: string, make: () => T): T {
+  const known = table.get(key)
+  if (known !== undefined) return known
+  if (table.size >= mostShared) table.clear()
+  const made = make()
+  table.set(key, made)
+  return made
 }

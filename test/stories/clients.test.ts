@@ -290,3 +290,39 @@ test('what cannot be written is in use all the same, and is written when it can 
   await rm(`${folder}/clients/changes.jsonl`, { recursive: true })
   await until(async () => (await readFile(`${folder}/clients/snapshot.json`, 'utf8')).includes('\\"version\\":2'))
 })
+
+test('a journal that has grown is folded into a snapshot, and what is loaded from it is the same', async () => {
+  const callers = fakeCallers(300)
+  planes = await openPlanes({ compile, callers: callers.consumers })
+  const { clients, folder, sync } = await gateway()
+  await until(() => clients.version === 1)
+  const long = 'x'.repeat(1000)
+  for (let turn = 0; turn < 4; turn++) {
+    callers.change(Object.fromEntries(Array.from({ length: 250 }, (_, number) => [`app-${number}`, fakeApplication(`app-${number}`, { name: `${long} ${turn}` })])))
+    await until(() => clients.version === callers.version)
+  }
+  await until(async () => (await readFile(`${folder}/clients/snapshot.json`, 'utf8')).includes('\\"version\\":5'))
+  callers.change({ 'app-0': null })
+  await until(() => clients.version === 6)
+  await sync.close()
+  await planes.stop()
+  const again = await gateway({ folder, connected: false })
+  expect(again.clients.version).toBe(6)
+  expect(again.clients.applications).toBe(299)
+  expect(again.clients.application('app-1')?.name).toBe(`${long} 3`)
+  expect(again.clients.application('app-0')).toBeUndefined()
+  await planes.start()
+})
+
+test('control shows a gateway that is out of touch for longer than its records may be old', async () => {
+  const callers = fakeCallers(1)
+  planes = await openPlanes({ compile, callers: callers.consumers })
+  const clients = createClients({ clock: systemClock, staleMs: 50, whenStale: 'refuse' })
+  opened.push(clients)
+  const { sync } = await gateway({ clients })
+  const id = sync.state().gatewayId
+  await until(async () => (await clientsOf(id))?.state === 'current')
+  await sync.close()
+  await until(async () => (await clientsOf(id))?.state === 'away')
+  expect(await clientsOf(id)).toMatchObject({ version: 1, whenStale: 'refuse', staleMs: 50 })
+})
