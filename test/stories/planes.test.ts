@@ -163,7 +163,7 @@ test('a join token works once, and not after its time', async () => {
 test('nobody without a key learns anything from the sync endpoints', async () => {
   planes = await openPlanes({ compile })
   await deploy(estate())
-  for (const path of ['events', 'state', 'releases/current', 'credentials', 'nothing', '']) {
+  for (const path of ['events', 'state', 'releases/current', 'credentials', 'clients', 'clients/key', 'nothing', '']) {
     for (const authorization of [undefined, 'Bearer x', 'Bearer gw-1.secret', 'Basic eDp5']) {
       const response = await fetch(`${planes.url}/sync/${path}`, { headers: authorization ? { authorization } : {} })
       expect([response.status, await response.text()]).toEqual([401, ''])
