@@ -68,7 +68,7 @@ export function admit(who: Identity, call: Call, wanted: Wanted, clients: Client
       return { code, checks }
     }
   }
-  return { client: toClient(who, application, credential, plan), checks }
+  return { client: toClient(who, application, credential, plan, clients), checks }
 }
 
 /** A time that cannot be read is over. */
@@ -103,11 +103,13 @@ function whyNoPlan(application: Application | undefined, api: Api): { readonly c
   return { code: 'auth.subscription_inactive', check: { check: 'subscription', passed: false, reason, states } }
 }
 
-function toClient(who: Identity, application: Application | undefined, credential: ClientCredential | undefined, plan: Plan | undefined): MessageClient {
+function toClient(who: Identity, application: Application | undefined, credential: ClientCredential | undefined, plan: Plan | undefined, clients: Clients): MessageClient {
   const clearance = application?.rules.clearance
+  // Another issuer may call its client as an application is called here: it must not pass for it, nor use up what is its.
+  const stranger = who.client === undefined || clients.application(who.client) ? '' : who.client
   return Object.freeze({
     id: who.subject ?? application?.id ?? '',
-    application: application?.id ?? who.client ?? '',
+    application: application?.id ?? stranger,
     organisation: application?.organisation ?? '',
     environment: credential?.environment ?? 'production',
     ...(plan ? { plan: plan.id } : {}),

@@ -74,7 +74,7 @@ export const authSchema: JsonSchema = {
       description: 'Ask the issuer of opaque tokens. Client id and secret are among the credentials.',
       'x-form': { control: 'group', ...zh('權杖查驗', '向簽發者查驗不透明權杖。用戶端代號與密碼在憑證欄位。') },
       properties: {
-        url: { type: 'string', title: 'Endpoint', description: 'https://auth.example.org/introspect', 'x-form': zh('端點', 'https://auth.example.org/introspect') },
+        url: { type: 'string', title: 'Endpoint', description: 'Such as https://auth.example.org/introspect.', 'x-form': zh('端點', '例如 https://auth.example.org/introspect。') },
         issuer: { type: 'string', title: 'Issuer', description: 'Under which the records know the clients; empty: what the answer says.', 'x-form': zh('簽發者', '紀錄中用戶端所屬的簽發者；空白時依回應所述。') },
         audience: { type: 'string', title: 'Audience', description: 'A list with commas, of which the token must name one; empty: not looked at.', 'x-form': zh('對象', '以逗號分隔，權杖須列出其一；空白則不檢查。') },
         cacheSeconds: { type: 'integer', minimum: 0, maximum: 600, title: 'An answer is believed for (seconds)', description: 'Empty: 30. A revoked token lives so much longer.', 'x-form': zh('回應的有效秒數', '空白為 30。遭撤銷的權杖最多再存活這麼久。') },

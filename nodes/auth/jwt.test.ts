@@ -96,6 +96,9 @@ describe('a signed token', () => {
     const token = await sign({ client_id: 'stranger' })
     expect(await (await start()).code(token)).toBe('auth.unknown_client')
     expect(await (await start({ config: { unknownSubjects: 'accept' } })).call(token)).toMatchObject([{ message: { client: { id: 'user-1', application: 'stranger', organisation: '', priority: 5, attributes: {} } } }])
+    // Called like an application that is known, it does not pass for it.
+    const alike = await sign({ client_id: 'app-1' })
+    expect(await (await start({ config: { unknownSubjects: 'accept' } })).call(alike)).toMatchObject([{ message: { client: { id: 'user-1', application: '', organisation: '' } } }])
   })
 
   it('bound to a certificate is good with that certificate only', async () => {
