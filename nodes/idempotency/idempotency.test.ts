@@ -97,6 +97,16 @@ describe('idempotency', () => {
     expect(await a.send({ ...order, client: { id: 'c2' } }, ask('k'))).toMatchObject([{ port: 'run' }])
   })
 
+  it('gives nobody the answer of an application that is called as they are, nor one of the sandbox to production', async () => {
+    const { a, ask } = await gateways(1)
+    const shop = { id: 'shop', application: 'shop', environment: 'production' }
+    await done(a, ask('k'), { payload: 'secret' }, { ...order, client: shop })
+    expect(await a.send({ ...order, client: shop }, ask('k'))).toMatchObject([{ port: 'replay' }])
+    for (const other of [{ ...shop, application: 'other' }, { ...shop, environment: 'sandbox' }]) {
+      expect(await a.send({ ...order, client: other }, ask('k'))).toMatchObject([{ port: 'run' }])
+    }
+  })
+
   it('compares a body whatever the order of its keys, and an unread one byte by byte', async () => {
     const { a, ask } = await gateways(1)
     await done(a, ask('k'), { payload: 1 }, { payload: { a: 1, b: { c: 2, d: 3 } } })

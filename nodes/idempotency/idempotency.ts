@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { MessageClient } from '../../runtime/core/clients.ts'
 import { fault, toFault } from '../../runtime/core/fault.ts'
 import { isHeaderName } from '../../runtime/core/header-name.ts'
 import type { Message } from '../../runtime/core/message.ts'
@@ -229,8 +230,10 @@ function compileKey(config: IdempotencyConfig): (message: Message, run: Run) => 
 /** Who the keys belong to: the client that an auth node found, else all whom nobody knows. */
 function clientOf(message: Message): string {
   const { client } = message
-  const id = typeof client === 'object' && client !== null ? (client as { readonly id?: unknown }).id : undefined
-  return typeof id === 'string' ? `client:${id}` : 'anonymous'
+  if (typeof client !== 'object' || client === null) return 'anonymous'
+  const { id, application, environment } = client as Partial<MessageClient>
+  // The subject of a token may be called like somebody's application, and what was tried in the sandbox was not done.
+  return typeof id === 'string' ? `client:${JSON.stringify([application, environment, id])}` : 'anonymous'
 }
 
 /** Keys of callers can be long and private: the store sees their hash. */

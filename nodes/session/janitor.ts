@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Scope } from '../../runtime/core/node.ts'
 import { createDueList } from './due-list.ts'
-import { type EndReason, expiryOf, parseSession, type SessionRecord } from './record.ts'
+import { type EndReason, expiryOf, ownerOf, parseSession, type SessionRecord } from './record.ts'
 import { clientGroup, lifeOf, sessionKey } from './sessions.ts'
 
 const tickMs = 2_000
@@ -87,7 +87,8 @@ export function openJanitor(scope: Pick<Scope, 'state' | 'clock' | 'log'>, { nam
       await due.add(handle, claimed.claim.untilMs)
       const claimedText = JSON.stringify(claimed)
       if (!(await records.replace(key, text, claimedText, lifeOf(claimed, nowMs)))) continue
-      if (record.client !== undefined && record.cap > 0) await records.leave(clientGroup(name, record.client), handle)
+      const owner = ownerOf(record)
+      if (owner !== undefined && record.cap > 0) await records.leave(clientGroup(name, owner), handle)
       return settle(handle, claimed, claimedText, await close(handle, claimed))
     }
   }

@@ -7,6 +7,8 @@ export interface SessionRecord {
   /** `ended`: over, its close-callout is due; `closing`: a janitor has claimed it; `closed`: nothing is left to do. */
   readonly state: 'open' | 'ended' | 'closing' | 'closed'
   readonly client?: string
+  /** Who may use it, when the client's name alone does not say it. */
+  readonly owner?: string
   readonly createdAtMs: number
   readonly seenAtMs: number
   /** Absolute end, whatever happens. */
@@ -30,6 +32,11 @@ export function parseSession(text: string): SessionRecord | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Whose session it is, as {@link SessionRecord} compares it. */
+export function ownerOf(record: Pick<SessionRecord, 'client' | 'owner'>): string | undefined {
+  return record.owner ?? record.client
 }
 
 /** When the session expires if nobody touches it. */

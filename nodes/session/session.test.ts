@@ -73,6 +73,20 @@ describe('session', () => {
     expect(codeOf(await use(b.validate, other))).toBe('session.expired')
   })
 
+  it('of an application is none for a token whose subject is called like it, nor for the sandbox', async () => {
+    const { a } = await estate({ cap: 1 })
+    const shop = { id: 'shop', application: 'shop', environment: 'production' }
+    const id = await begin(a, { client: shop })
+    expect(await use(a.validate, id, { client: shop })).toMatchObject({ port: 'ok', message: { session: { client: 'shop' } } })
+    for (const other of [{ ...shop, application: 'other' }, { ...shop, environment: 'sandbox' }]) {
+      expect(codeOf(await use(a.touch, id, { client: other }))).toBe('session.none')
+      const own = await begin(a, { client: other })
+      expect(await use(a.touch, own, { client: other })).toMatchObject({ port: 'ok', message: { session: { client: 'shop' } } })
+      await use(a.end, own, { client: other })
+    }
+    expect(await use(a.end, id, { client: shop })).toMatchObject({ port: 'ok', message: { session: { client: 'shop' } } })
+  })
+
   it('can be looked at without being kept alive', async () => {
     const { a, clock } = await estate({ slide: false })
     const id = await begin(a)

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { MessageClient } from '../../runtime/core/clients.ts'
 import { Fault, fault } from '../../runtime/core/fault.ts'
 import { isHeaderName } from '../../runtime/core/header-name.ts'
 import type { Message } from '../../runtime/core/message.ts'
@@ -104,6 +105,8 @@ export const session = defineNode<SessionConfig, Port>({
       const value = config.client.trim() === '' ? undefined : await client.evaluate(message, run)
       return typeof value === 'number' || (typeof value === 'string' && value !== '') ? String(value) : undefined
     }
+    const isCaller = config.clientType === 'msg' && config.client.trim() === 'client.id'
+    const ownerFor = (message: Message, name: string | undefined) => (isCaller && name !== undefined ? toOwner(message.client as MessageClient) : name)
 
     async function dataOf(message: Message, run: Run): Promise<{ readonly data: unknown } | undefined> {
       if (!data) return undefined
@@ -125,23 +128,23 @@ export const session = defineNode<SessionConfig, Port>({
         if (config.cap > 0 && owner === undefined) throw fault('step.config', { message: 'Sessions are limited per client, but nobody has made sure who calls. Put an auth node in front.' })
         const kept = await dataOf(message, run)
         const { id, handle, record } = await sessions.create({
-          client: owner, data: kept?.data, idleMs: config.idleSeconds * 1000, absoluteMs, cap: config.cap, whenFull: config.whenFull, closer,
+          client: owner, owner: ownerFor(message, owner), data: kept?.data, idleMs: config.idleSeconds * 1000, absoluteMs, cap: config.cap, whenFull: config.whenFull, closer,
         })
         run.addReplyHeader?.('Cache-Control', 'no-store')
         return carrier.give({ ...message, session: toView(handle, record) }, run, id, absoluteMs)
       },
       async validate(message, run) {
-        const [id, owner] = [carrier.read(message, run), await clientOf(message, run)]
+        const [id, owner] = [carrier.read(message, run), ownerFor(message, await clientOf(message, run))]
         const { handle, record } = await (config.slide ? sessions.touch(id, owner) : sessions.check(id, owner))
         return { ...message, session: toView(handle, record) }
       },
       async touch(message, run) {
-        const [id, owner] = [carrier.read(message, run), await clientOf(message, run)]
+        const [id, owner] = [carrier.read(message, run), ownerFor(message, await clientOf(message, run))]
         const { handle, record } = await sessions.touch(id, owner, await dataOf(message, run))
         return { ...message, session: toView(handle, record) }
       },
       async end(message, run) {
-        const ended = await sessions.end(carrier.read(message, run), await clientOf(message, run))
+        const ended = await sessions.end(carrier.read(message, run), ownerFor(message, await clientOf(message, run)))
         const { session: _old, ...rest } = message
         return carrier.take(ended ? { ...rest, session: toView(ended.handle, ended.record) } : rest)
       },
@@ -160,6 +163,12 @@ export const session = defineNode<SessionConfig, Port>({
     }
   },
 })
+
+/** Whose the sessions of a caller are: the subject of a token may be called like somebody's application, and the sandbox is apart. */
+function toOwner({ id, application, environment }: Partial<MessageClient>): string {
+  if (application === undefined || (application === id && environment !== 'sandbox')) return String(id)
+  return JSON.stringify([application, environment, id])
+}
 
 function checkCarrier({ carrier, carrierName }: SessionConfig): NodeProblem | undefined {
   const name = carrierName.trim()

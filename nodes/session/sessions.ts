@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { fault } from '../../runtime/core/fault.ts'
 import type { State } from '../../runtime/core/state.ts'
 import { closingMs, createDueList } from './due-list.ts'
-import { type EndReason, expiryOf, parseSession, type SessionRecord } from './record.ts'
+import { type EndReason, expiryOf, ownerOf, parseSession, type SessionRecord } from './record.ts'
 import { createSessionId, toHandle } from './session-id.ts'
 
 /** How long a session that is over can still be told from one that never was. */
@@ -12,6 +12,8 @@ const mostRaces = 16
 
 export interface NewSession {
   readonly client?: string | undefined
+  /** Who may use it, when the client's name alone does not say it. */
+  readonly owner?: string | undefined
   readonly data?: unknown
   readonly idleMs: number
   readonly absoluteMs: number
@@ -65,7 +67,8 @@ export function createSessions(state: State, name: string): Sessions {
     if (!found) throw none()
     const { record } = found
     // A session that somebody else's credentials come with has been stolen or mixed up.
-    if (record.client !== undefined && client !== undefined && record.client !== client) throw none()
+    const owner = ownerOf(record)
+    if (owner !== undefined && client !== undefined && owner !== client) throw none()
     if (isLive(record)) return { handle, ...found }
     throw record.state === 'open' || record.reason === 'abandoned' ? fault('session.expired', {}, undefined, challenge(name)) : none()
   }
@@ -93,7 +96,8 @@ export function createSessions(state: State, name: string): Sessions {
       const { text, record } = found
       const over: SessionRecord = { ...record, state: record.closer === undefined ? 'closed' : 'ended', reason }
       if (!(await records.replace(sessionKey(name, handle), text, JSON.stringify(over), lifeOf(over, state.now())))) continue
-      if (record.client !== undefined && record.cap > 0) await records.leave(clientGroup(name, record.client), handle)
+      const owner = ownerOf(record)
+      if (owner !== undefined && record.cap > 0) await records.leave(clientGroup(name, owner), handle)
       // When this is lost with the gateway, the session is still looked at when it would have expired.
       if (record.closer !== undefined) await createDueList(state, record.closer).add(handle, state.now())
       return record
@@ -105,10 +109,10 @@ export function createSessions(state: State, name: string): Sessions {
     async create(wanted) {
       const id = createSessionId()
       const handle = toHandle(id)
-      const { client, data, idleMs, absoluteMs, cap, closer } = wanted
+      const { client, owner, data, idleMs, absoluteMs, cap, closer } = wanted
       const nowMs = state.now()
       const record: SessionRecord = {
-        v: 1, state: 'open', ...(client === undefined ? {} : { client }), createdAtMs: nowMs, seenAtMs: nowMs, endsAtMs: nowMs + absoluteMs, idleMs, cap,
+        v: 1, state: 'open', ...(client === undefined ? {} : { client }), ...(owner === undefined || owner === client ? {} : { owner }), createdAtMs: nowMs, seenAtMs: nowMs, endsAtMs: nowMs + absoluteMs, idleMs, cap,
         ...(data === undefined ? {} : { data }), ...(closer === undefined ? {} : { closer }),
       }
       if (closer !== undefined) await createDueList(state, closer).add(handle, expiryOf(record))
@@ -116,7 +120,7 @@ export function createSessions(state: State, name: string): Sessions {
       await records.set(sessionKey(name, handle), JSON.stringify(record), lifeOf(record, nowMs))
       if (cap === 0 || client === undefined) return { id, handle, record }
       try {
-        await takePlace(handle, client, wanted)
+        await takePlace(handle, owner ?? client, wanted)
       } catch (error) {
         await records.delete(sessionKey(name, handle)).catch(() => {}) // nobody has its id: it ends by itself
         throw error
@@ -135,7 +139,8 @@ export function createSessions(state: State, name: string): Sessions {
         const touched: SessionRecord = { ...rest, seenAtMs: Math.max(nowMs, record.seenAtMs), ...(data === undefined ? {} : { data }) }
         const leftMs = Math.max(1, expiryOf(touched) - nowMs)
         if (!(await records.replace(sessionKey(name, handle), text, JSON.stringify(touched), lifeOf(touched, nowMs)))) continue
-        if (record.client !== undefined && record.cap > 0) await records.join(clientGroup(name, record.client), handle, { cap: record.cap, whenFull: 'refuse', ttlMs: leftMs })
+        const owner = ownerOf(record)
+        if (owner !== undefined && record.cap > 0) await records.join(clientGroup(name, owner), handle, { cap: record.cap, whenFull: 'refuse', ttlMs: leftMs })
         return { handle, record: touched }
       }
       throw fault('state.unavailable', { reason: 'the session is changed by others all the time' })
