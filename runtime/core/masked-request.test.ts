@@ -5,7 +5,7 @@ import type { RequestFacts } from './request-facts.ts'
 
 const mask = { headers: ['x-api-key'], query: ['key'] }
 const query = { key: 's3cret', q: 'x' }
-const url = '/a?key=s3cret&q=x&%6bey=s3cret&key%5B%5D=s3cret'
+const url = '/a?key=s3cret&q=x&%6bey=s3cret&key%5B%5D=s3cret&%5Bkey]=s3cret&[key][x]=s3cret'
 const plain = fakeRun({ request: { headers: { 'x-api-key': 's3cret', accept: '*/*' }, query, url, originalUrl: url, path: '/a' } }).request as RequestFacts
 /** As the front gives it: an instance, not a plain object. */
 const request = Object.create(plain) as RequestFacts

@@ -99,7 +99,7 @@ function withoutParameters(url: string, names: readonly string[]): string {
   return kept.length === 0 ? url.slice(0, mark) : `${url.slice(0, mark)}?${kept.join('&')}`
 }
 
-/** `a[b]=c` and `a[]=c` belong to `a`, as the parsed query has it. */
+/** `a[b]=c`, `a[]=c` and `[a]=c` belong to `a`, as the parsed query has it. */
 function nameOf(part: string): string {
   const name = (part.split('=', 1)[0] as string).replaceAll('+', ' ')
   let plain = name
@@ -109,6 +109,7 @@ function nameOf(part: string): string {
     // Kept as it is: the parsed query has it so, too.
   }
   const bracket = plain.indexOf('[')
+  if (bracket === 0) return plain.slice(1, plain.indexOf(']') === -1 ? undefined : plain.indexOf(']'))
   return bracket > 0 ? plain.slice(0, bracket) : plain
 }
 
