@@ -24,7 +24,7 @@ export function auditRoutes({ control }: PortalOptions): PageRoute[] {
 <form method="get" action="/audit" role="search" class="row filters">${field('subject', t('record'), t('recordHint'))}${field('user', t('who'))}${field('action', t('action'))}${field('organisation', t('organisation'))}<button>${t('show')}</button></form>
 ${page.items.length === 0
   ? html`<p>${t('nothingFound')}</p>`
-  : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('number')}</th><th scope="col">${t('when')}</th><th scope="col">${t('who')}</th><th scope="col">${t('action')}</th><th scope="col">${t('record')}</th><th scope="col">${t('whatChanged')}</th></tr></thead>
+  : html`<div class="scroll card"><table class="log"><thead><tr><th scope="col">${t('number')}</th><th scope="col">${t('when')}</th><th scope="col">${t('who')}</th><th scope="col">${t('action')}</th><th scope="col">${t('record')}</th></tr></thead>
 <tbody>${page.items.map((one) => toRow(one, view))}</tbody></table></div>`}
 ${toPager(exchange.url, page.next, t)}`
     sendPage(view, 'audit', { title: t('audit'), body, ...(verdict ? { notice: toNotice(verdict, view) } : {}) })
@@ -44,21 +44,24 @@ function toNotice(verdict: AuditVerdict, { t }: View) {
 
 function toRow(one: AuditRecord, { t, exchange }: View): Html {
   const lines = toChanges(one)
-  return html`<tr><th scope="row">${one.number}<br><code class="soft" title="${one.hash}">${one.hash.slice(0, 8)}</code></th><td>${toTime(one.at, exchange.language)}</td><td>${one.user}${one.from && html`<br><span class="soft">${one.from}</span>`}</td>
-<td><code>${one.action}</code></td><td>${one.subject && html`<a href="/audit?subject=${encodeURIComponent(one.subject)}">${one.subject}</a>`}${one.organisation && html`<br><span class="soft">${one.organisation}</span>`}</td>
-<td>${lines.length > 0 && html`<details><summary>${lines.length}</summary><table><thead><tr><th scope="col">${t('property')}</th><th scope="col">${t('before')}</th><th scope="col">${t('after')}</th></tr></thead><tbody>${lines.map(({ name, before, after }) => html`<tr><th scope="row">${name}</th><td>${before !== undefined && html`<pre class="before">${before}</pre>`}</td><td>${after !== undefined && html`<pre class="after">${after}</pre>`}</td></tr>`)}</tbody></table></details>`}</td></tr>`
+  return html`<tr${lines.length > 0 && html` class="what-first"`}><th scope="row">${one.number}<br><code class="soft" title="${one.hash}">${one.hash.slice(0, 8)}</code></th><td>${toTime(one.at, exchange.language)}</td><td>${one.user}${one.from && html`<br><span class="soft">${one.from}</span>`}</td>
+<td><code>${one.action}</code></td><td>${one.subject && html`<a href="/audit?subject=${encodeURIComponent(one.subject)}">${one.subject}</a>`}${one.organisation && html`<br><span class="soft">${one.organisation}</span>`}</td></tr>
+${lines.length > 0 && html`<tr class="what"><td></td><td colspan="4"><details><summary>${t('whatChanged')} (${lines.length})</summary><ul>${lines.map(({ name, before, after }) => html`<li><code>${name}</code>: ${before !== undefined && html`<del class="before">${before}</del> → `}${after === undefined ? '—' : html`<ins class="after">${after}</ins>`}</li>`)}</ul></details></td></tr>`}`
 }
 
+/** Fields that every write changes; the row says them already. */
+const housekeeping: ReadonlySet<string> = new Set(['version', 'updatedAt', 'updatedBy', 'createdAt', 'createdBy'])
+
 /** Fields that differ between before and after, then what else was noted. */
-function toChanges({ before, after, detail }: AuditRecord): { name: string; before?: string; after?: string }[] {
+function toChanges({ before, after, detail }: AuditRecord): { readonly name: string; readonly before: string | undefined; readonly after: string | undefined }[] {
   const old = asRecord(before)
   const now = asRecord(after)
-  const text = (value: unknown) => (value === undefined ? {} : { text: typeof value === 'string' ? value : JSON.stringify(value, null, 1) })
-  const names = [...new Set([...Object.keys(old), ...Object.keys(now)])].filter((name) => JSON.stringify(old[name]) !== JSON.stringify(now[name]))
-  return [
-    ...names.map((name) => ({ name, ...('text' in text(old[name]) ? { before: text(old[name]).text! } : {}), ...('text' in text(now[name]) ? { after: text(now[name]).text! } : {}) })),
-    ...Object.entries(detail).map(([name, value]) => ({ name, after: text(value).text ?? '' })),
-  ]
+  const names = [...new Set([...Object.keys(old), ...Object.keys(now)])].filter((name) => !housekeeping.has(name) && JSON.stringify(old[name]) !== JSON.stringify(now[name]))
+  return [...names.map((name) => ({ name, before: toText(old[name]), after: toText(now[name]) })), ...Object.entries(detail).map(([name, value]) => ({ name, before: undefined, after: toText(value) }))]
+}
+
+function toText(value: unknown): string | undefined {
+  return value === undefined || typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {

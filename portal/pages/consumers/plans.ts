@@ -90,6 +90,7 @@ function drawQuotas(form: FormView, fields: Fields, t: T): Html {
   // A new plan shows two windows at once; the button adds one more, without scripts.
   const last = rows.at(-1) ?? -1
   const shown = fields.get('act') === 'add-quota' ? [...rows, last + 1] : rows.length === 0 ? [0, 1] : rows
+  for (const row of shown) if (!fields.has(`quotas.${row}.every`)) fields.set(`quotas.${row}.every`, '1')
   return form.group('quotas', t('quotas'), html`${shown.map((row, i) => form.group(`quotas.${row}`, `${t('quota')} ${i + 1}`, html`<div class="pair">
 ${form.input(`quotas.${row}.limit`, t('calls'), { type: 'number', min: 0 })}${form.input(`quotas.${row}.every`, t('every'), { type: 'number', min: 1 })}
 ${form.select(`quotas.${row}.unit`, t('unit'), ['day', ...units.filter((unit) => unit !== 'day')].map((unit) => ({ value: unit, text: t(unit as Quota['unit']) })))}
@@ -101,8 +102,8 @@ ${form.input(`quotas.${row}.zone`, t('zone'), { list: 'zones' })}</div>`))}
 /** Limits as a person reads them, one a line. */
 export function describeLimits({ quotas, rate, concurrency }: ClientPlan, t: T): Html {
   const lines = [
-    ...quotas.map(({ limit, every, unit, algorithm, zone }) => html`${limit} / ${every} ${t(unit)} <span class="soft">${t(algorithm)}${zone && ` · ${zone}`}</span>`),
-    ...(rate ? [html`${rate.perSecond} / ${t('second')} <span class="soft">${t('burst')} ${rate.burst}</span>`] : []),
+    ...quotas.map(({ limit, every, unit, algorithm, zone }) => html`${limit} / ${every === 1 ? t(`${unit}One`) : `${every} ${t(unit)}`} <span class="soft">${t(algorithm)}${zone && ` · ${zone}`}</span>`),
+    ...(rate ? [html`${rate.perSecond} / ${t('secondOne')} <span class="soft">${t('burst')} ${rate.burst}</span>`] : []),
     ...(concurrency === undefined ? [] : [html`${t('concurrency')}: ${concurrency}`]),
   ]
   return lines.length === 0 ? html`${t('unlimited')}` : html`${lines.map((line, i) => html`${i > 0 && html`<br>`}${line}`)}`
