@@ -49,7 +49,7 @@ local next = 0
 function init(args)
   local headers = {}
   ${load.body === undefined ? '' : "headers['Content-Type'] = 'application/json'"}
-  ${Object.entries(load.headers ?? {}).map(([name, value]) => `headers[${quote(name)}] = ${quote(value)}`).join('\n  ')}
+  ${Object.entries(load.headers ?? {}).map(([name, value]) => `headers[ ${quote(name)} ] = ${quote(value)}`).join('\n  ')}
   local authorizations = { ${(load.authorizations ?? []).map(quote).join(', ')} }
   for index, authorization in ipairs(authorizations) do
     headers['Authorization'] = authorization
