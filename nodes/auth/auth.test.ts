@@ -240,6 +240,15 @@ describe('an API with a record', () => {
   })
 })
 
+describe('a gateway out of touch', () => {
+  it('refuses everybody where the setting says so', async () => {
+    const { clients } = await start()
+    const stale = Object.create(clients, { fresh: { value: false } }) as typeof clients
+    const { call } = await start({}, {}, { clients: stale })
+    await expect(call(withKey())).rejects.toMatchObject({ code: 'auth.unavailable', status: 503, headers: { 'Retry-After': '10' } })
+  })
+})
+
 describe('the refused output', () => {
   it('gets the reason, without secrets, when it is wired', async () => {
     const { call } = await start({}, {}, { wired: ['ok', 'refused'] })

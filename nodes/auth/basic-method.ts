@@ -4,15 +4,15 @@ import { BoundedMap } from './bounded-map.ts'
 import { createFairLine } from './fair-line.ts'
 import { checkPassword, nobody, parseVerifier } from './scrypt-verifier.ts'
 import { addressKey } from './slow-down.ts'
-import { absent, type Method, refused } from './verdict.ts'
+import { absent, type Method, refused, type Verdict } from './verdict.ts'
 
 const rememberedMs = 60_000
 const longest = 1024
 
 /** What all auth nodes of a gateway share of Basic sign-ins. */
 export interface BasicMemory {
-  /** Whether name and password fit the verifier (`undefined`: there is no such name). `undefined`: too many wait already. */
-  check(name: string, password: string, verifier: string | undefined, address: string, nowMs: number): boolean | Promise<boolean> | undefined
+  /** Whether name and password fit the verifier (`undefined`: there is no such name). Comes to `undefined` when too many wait. */
+  check(name: string, password: string, verifier: string | undefined, address: string, nowMs: number): boolean | Promise<boolean | undefined>
 }
 
 /**
@@ -62,9 +62,11 @@ export function createBasicMethod(clients: Clients, memory: BasicMemory): Method
       const known = clients.byBasicName(name)
       const verifier = known?.credential.kind === 'basic' ? known.credential.verifier : undefined
       const wrong = () => refused('auth.invalid_login', known ? 'wrong password' : 'unknown name', { guess: true, ...(known ? { application: known.application.id } : {}) })
-      const right = (equal: boolean) => (equal && known ? ({ kind: 'known', who: { known, scopes: [] } } as const) : wrong())
+      const right = (equal: boolean | undefined): Verdict => {
+        if (equal === undefined) return refused('auth.too_many_attempts', 'too many sign-ins wait to be checked', { retryAfterSeconds: 5 })
+        return equal && known ? { kind: 'known', who: { known, scopes: [] } } : wrong()
+      }
       const equal = memory.check(name, password, verifier, request.ip, nowMs)
-      if (equal === undefined) return refused('auth.too_many_attempts', 'too many sign-ins wait to be checked', { retryAfterSeconds: 5 })
       return typeof equal === 'boolean' ? right(equal) : equal.then(right)
     },
   }
