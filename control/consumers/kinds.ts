@@ -41,7 +41,11 @@ export const organisations: Kind = {
   settle: async (_unit, input) => ({ active: true, fourEyes: false, ...input }),
   columns: (body, id) => ({ organisation: id, name: text(body.name), state: body.active ? 'active' : 'suspended' }),
   // Who runs one organisation does not make others.
-  mayWrite: (unit, _body, before, id) => need(unit, 'organisations.write', before ? id : undefined, 'change organisations'),
+  mayWrite(unit, body, before, id) {
+    need(unit, 'organisations.write', before ? id : undefined, 'change organisations')
+    // Nor does an organisation that was suspended bring itself back.
+    if (before?.active === false && body.active !== false) need(unit, 'organisations.write', undefined, 'bring back an organisation that is suspended')
+  },
   async beforeRetire(unit, row) {
     for (const kind of ['applications', 'apis', 'groups', 'products', 'plans'] as const) {
       const [first] = await unit.tables.consumers.page({ kind, organisation: row.id, limit: 1 })
@@ -264,7 +268,8 @@ export function targetOf(body: Body): readonly ['api' | 'group' | 'product', str
 function lookupOf(body: Body): string {
   switch (body.kind) {
     case 'jwt': return `jwt ${JSON.stringify([body.issuer, body.subject])}`
-    case 'certificate': return body.fingerprint === undefined ? `san ${text(body.san)}` : `fingerprint ${text(body.fingerprint)}`
+    // Gateways know a name with and without its type, whatever the case: so written twice it is the same name.
+    case 'certificate': return body.fingerprint === undefined ? `san ${text(body.san).toLowerCase().replace(/^(?:dns|uri|email|ip|ip address):/, '')}` : `fingerprint ${text(body.fingerprint)}`
     default: return `${text(body.kind)} ${text(body.name)}`
   }
 }

@@ -48,6 +48,8 @@ export function createSubscriptions(desk: Desk): Subscriptions {
       desk.run(by, async (unit) => {
         const row = await loadForChange(unit, 'subscriptions', id, version)
         await needSubscriber(unit, row)
+        // Else a new one, by a plan that nobody has to approve, would take its place.
+        if (row.state === 'suspended' && !mayLift(unit, row)) throw notAllowed('retire a subscription that somebody else suspended')
         return asRecord(await unit.change(subscriptions, row, bodyOf(row), 'retire', { retired: true }))
       }),
   }
@@ -129,10 +131,16 @@ async function needSubscriber(unit: Unit, row: ConsumerRow): Promise<void> {
   if (!application || !owns(unit.access, application)) throw notAllowed('change this subscription')
 }
 
+/** What the provider suspended is not the subscriber's to bring back; what one suspended oneself is. */
+function mayLift({ access }: Unit, row: ConsumerRow): boolean {
+  if (access.may('subscriptions.approve', row.provider) || access.may('subscriptions.suspend', row.provider)) return true
+  return access.may('subscriptions.suspend', row.organisation) && bodyOf(row).decidedBy === access.by.name
+}
+
 async function decide(unit: Unit, row: ConsumerRow, act: keyof typeof acts, reason: string | undefined): Promise<ConsumerRow> {
   const { access } = unit
   const approves = access.may('subscriptions.approve', row.provider)
-  const holds = access.may('subscriptions.suspend', row.provider) || access.may('subscriptions.suspend', row.organisation)
+  const holds = act === 'resume' ? mayLift(unit, row) : access.may('subscriptions.suspend', row.provider) || access.may('subscriptions.suspend', row.organisation)
   if (!(approves || ((act === 'suspend' || act === 'resume') && holds))) throw notAllowed(`${act} this subscription`)
   const { from, to } = acts[act]
   if (!(from as readonly string[]).includes(row.state)) {
