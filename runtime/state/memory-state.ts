@@ -8,14 +8,21 @@ export interface MemoryStateOptions {
   readonly clock: Pick<Clock, 'now'>
   /** Most that records may hold together. Default: 256 MB. */
   readonly recordsLimitBytes?: number
+  /** About how many counts and rates there may be at once, whatever keys callers invent. Default: a million. */
+  readonly cellsLimit?: number
 }
 
+const defaultCellsLimit = 1_000_000
+
 /** State of one gateway alone: `charge` answers at once, everything ends with the process. Starts no timer. */
-export function createMemoryState({ clock, recordsLimitBytes }: MemoryStateOptions): State {
+export function createMemoryState({ clock, recordsLimitBytes, cellsLimit = defaultCellsLimit }: MemoryStateOptions): State & { /** Counts, rates and leases that are kept. */ readonly cells: number } {
   const cells = new Map<string, Cell>()
   let walker = cells.entries()
 
-  /** Two old cells are looked at for each new one, so that what has expired goes as fast as anything comes. */
+  /**
+   * Two old cells are looked at for each new one, so that what has expired goes as fast as anything comes. Above the limit
+   * counts go before their time: a count that begins anew is less than a gateway that falls. Leases stay, runs hold them.
+   */
   function sweep(made: number, nowMs: number): void {
     for (let looked = 0; looked < made * 2; looked++) {
       const next = walker.next()
@@ -23,7 +30,8 @@ export function createMemoryState({ clock, recordsLimitBytes }: MemoryStateOptio
         walker = cells.entries()
         return
       }
-      if (next.value[1].expiresAtMs <= nowMs) cells.delete(next.value[0])
+      const [key, cell] = next.value
+      if (cell.expiresAtMs <= nowMs || (cells.size > cellsLimit && !(cell instanceof LeaseCell))) cells.delete(key)
     }
   }
 
@@ -63,6 +71,9 @@ export function createMemoryState({ clock, recordsLimitBytes }: MemoryStateOptio
   return {
     healthy: true,
     now: () => clock.now(),
+    get cells() {
+      return cells.size
+    },
     charge,
     refund(charges, chargedAtMs) {
       const nowMs = clock.now()

@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest'
+import type { Charge } from '../core/state.ts'
+import { createMemoryState } from './memory-state.ts'
+
+const month = { kind: 'fixed', lengthMs: 31 * 86_400_000 } as const
+const count = (key: string): Charge => ({ kind: 'counter', key, limit: 1, cost: 1, window: month, mode: 'enforce' })
+
+it('callers that invent keys do not fill a gateway, and slots that are held are kept', () => {
+  const state = createMemoryState({ clock: { now: () => 1_000 }, cellsLimit: 100 })
+  const lease = (token: string): Charge => ({ kind: 'lease', key: 'slots', limit: 1, token, ttlMs: 60_000 })
+  expect(state.charge([lease('a')], 'open')).toMatchObject({ allowed: true })
+  for (let caller = 0; caller < 10_000; caller += 1) state.charge([count(`k${caller}`), { kind: 'rate', key: `r${caller}`, intervalMs: 1000, burst: 1, cost: 1, maxDelayMs: 0 }], 'open')
+  expect(state.cells).toBeLessThan(200)
+  expect(state.charge([lease('b')], 'open')).toMatchObject({ allowed: false })
+})
+
+it('below its limit no count is lost', () => {
+  const state = createMemoryState({ clock: { now: () => 1_000 }, cellsLimit: 100 })
+  for (let caller = 0; caller < 100; caller += 1) state.charge([count(`k${caller}`)], 'open')
+  for (let caller = 0; caller < 100; caller += 1) expect(state.charge([count(`k${caller}`)], 'open')).toMatchObject({ allowed: false })
+})
