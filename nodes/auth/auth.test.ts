@@ -397,6 +397,16 @@ describe('an opaque token', () => {
     expect(lines.join()).not.toContain('opaque-token')
   })
 
+  it('that is good is not forgotten because others are invented', async () => {
+    const { upstream, call } = await startWith([{ body: JSON.stringify(active) }, { body: '{"active":false}' }])
+    expect(await call(bearer)).toMatchObject([{ port: 'ok' }])
+    for (let caller = 0; caller < 10_001; caller += 1) {
+      await call({ ip: `10.${caller >> 16}.${(caller >> 8) & 255}.${caller & 255}`, headers: { authorization: `Bearer invented-${caller}` } }).catch(() => {})
+    }
+    expect(await call(bearer)).toMatchObject([{ port: 'ok' }])
+    expect(upstream.asked).toHaveLength(10_002)
+  })
+
   it('needs the scopes that the node asks for, and the missing one is named', async () => {
     const { call } = await startWith([{ body: JSON.stringify(active) }], { scopes: ['read', 'admin'] })
     await expect(call(bearer)).rejects.toMatchObject({

@@ -4,7 +4,7 @@ import type { Scope } from '../../runtime/core/node.ts'
 import { backgroundRun, fetchLimitMs } from './background-run.ts'
 import { bearerOf } from './bearer.ts'
 import { BoundedMap } from './bounded-map.ts'
-import { checkConfirmation, type Claims, toIdentity } from './token-claims.ts'
+import { checkConfirmation, type Claims, pickClaims, toIdentity } from './token-claims.ts'
 import { absent, type Call, type Method, refused, type Verdict } from './verdict.ts'
 
 export interface IntrospectionOptions {
@@ -27,7 +27,13 @@ const skewMs = 60_000
 /** Opaque bearer tokens, about which their issuer is asked (RFC 7662). */
 export function createIntrospectionMethod(scope: Scope, options: IntrospectionOptions): Method {
   const { clients, unknownSubjects } = options
-  const known = new BoundedMap<{ readonly claims: Claims; readonly untilMs: number }>(10_000)
+  interface Answer {
+    readonly claims: Claims
+    readonly untilMs: number
+  }
+  const known = new BoundedMap<Answer>(10_000)
+  // Apart, so that who invents tokens does not push out those that are good.
+  const wrong = new BoundedMap<Answer>(1_000)
   const asking = new Map<string, Promise<Claims | undefined>>()
   // RFC 6749 §2.3.1: both are form-encoded before they become a Basic password.
   const login = Buffer.from(`${formEncode(options.clientId)}:${formEncode(options.clientSecret)}`).toString('base64')
@@ -40,7 +46,7 @@ export function createIntrospectionMethod(scope: Scope, options: IntrospectionOp
         body: `token=${formEncode(token)}&token_type_hint=access_token`,
       }, backgroundRun(scope))
       const value: unknown = reply.status === 200 ? JSON.parse(reply.body.text()) : undefined
-      if (typeof value === 'object' && value !== null && typeof (value as Claims)['active'] === 'boolean') return value as Claims
+      if (typeof value === 'object' && value !== null && typeof (value as Claims)['active'] === 'boolean') return pickClaims(value as Claims)
       scope.log.warn({ status: reply.status }, 'The introspection endpoint gave no answer that can be used.')
     } catch (error) {
       scope.log.warn({ reason: error instanceof Error ? error.name : 'unknown', ...(isFault(error) ? { code: error.code } : {}) }, 'The introspection endpoint could not be asked.')
@@ -76,11 +82,16 @@ export function createIntrospectionMethod(scope: Scope, options: IntrospectionOp
       if (token === undefined) return absent
       if (token.length > longest || !/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return refused('auth.invalid_token', 'malformed', { guess: true })
       const mark = hash('sha256', token, 'base64')
-      const before = known.get(mark)
+      const before = known.get(mark) ?? wrong.get(mark)
       if (before && call.nowMs < before.untilMs) return judge(before.claims, call)
       return askOnce(mark, token).then((claims) => {
         if (!claims) return refused('auth.unavailable', 'its issuer could not be asked', { retryAfterSeconds: 5 })
-        known.set(mark, { claims, untilMs: call.nowMs + options.cacheMs })
+        const answer = { claims, untilMs: call.nowMs + options.cacheMs }
+        if (claims['active'] === true) known.set(mark, answer)
+        else {
+          known.delete(mark)
+          wrong.set(mark, answer)
+        }
         return judge(claims, call)
       })
     },

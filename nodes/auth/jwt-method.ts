@@ -8,7 +8,7 @@ import { BoundedMap } from './bounded-map.ts'
 import { parseCompact, type CompactToken } from './compact-token.ts'
 import type { KeySource } from './key-source.ts'
 import { isAlgorithm, type Algorithm, type PublicKeys } from './public-keys.ts'
-import { checkConfirmation, toIdentity } from './token-claims.ts'
+import { checkConfirmation, pickClaims, toIdentity } from './token-claims.ts'
 import { absent, type Call, type Method, refused, type Verdict } from './verdict.ts'
 
 /** Whose tokens are taken. */
@@ -61,7 +61,7 @@ export function createJwtMethod(issuers: readonly Issuer[], options: { readonly 
         const { payload } = await jwtVerify(token.text, key, {
           algorithms: [alg], issuer: issuer.issuer, audience: [...issuer.audiences], clockTolerance: skewSeconds, currentDate: new Date(clock.now()), requiredClaims: ['exp'],
         })
-        verified.set(mark, { claims: payload, keys, untilMs: ((payload.exp as number) + skewSeconds) * 1000 })
+        verified.set(mark, { claims: pickClaims(payload), keys, untilMs: ((payload.exp as number) + skewSeconds) * 1000 })
         return accept(payload, issuer, call)
       } catch (error) {
         // Another key of the set may be the right one.

@@ -5,6 +5,13 @@ import { refused, type Verdict } from './verdict.ts'
 /** Claims of a token that was verified, or what an introspection says of one. */
 export type Claims = Readonly<Record<string, unknown>>
 
+const looked = ['active', 'iss', 'sub', 'aud', 'exp', 'nbf', 'client_id', 'azp', 'scope', 'scp', 'cnf'] as const
+
+/** The claims that are looked at: tokens may carry far more, and thousands of them are remembered. */
+export function pickClaims(claims: Claims): Claims {
+  return Object.fromEntries(looked.flatMap((name) => (claims[name] === undefined ? [] : [[name, claims[name]]])))
+}
+
 /**
  * The client a token was given to (`client_id` of RFC 9068, else `azp`, else the subject itself), as its record. A subject
  * counts only where no client is named: else a user could choose a name that is a client's (RFC 9068 §5).
