@@ -5,8 +5,8 @@ import type { Call, Identity } from './verdict.ts'
 
 /** What an identified caller gets. */
 export type Admission =
-  | { readonly client: MessageClient; readonly checks: readonly Check[] }
-  | { readonly code: FaultCode; readonly retryAtMs?: number; readonly missing?: readonly string[]; readonly checks: readonly Check[] }
+  | { readonly client: MessageClient }
+  | { readonly code: FaultCode; readonly retryAtMs?: number; readonly missing?: readonly string[] }
 
 /** What a node asks for beside identity. */
 export interface Wanted {
@@ -21,54 +21,53 @@ const noAttributes: Readonly<Record<string, string>> = Object.freeze({})
 
 /**
  * Decides whether somebody who is known may call this flow now: application, credential, client rules, scopes, clearance,
- * the API's life and the subscription, in this order.
+ * the API's life and the subscription, in this order. `checks` takes what was looked at: who only lets in needs no list.
  */
-export function admit(who: Identity, call: Call, wanted: Wanted, clients: Clients, decideRules: DecideRules): Admission {
-  const checks: Check[] = []
+export function admit(who: Identity, call: Call, wanted: Wanted, clients: Clients, decideRules: DecideRules, checks?: Check[]): Admission {
   const { request, run, nowMs } = call
   const application = who.known?.application
   const credential = who.known?.credential
 
   if (application && credential) {
-    checks.push({ check: 'application', passed: application.active, application: application.id })
-    if (!application.active) return { code: 'client.disabled', checks }
-    checks.push({ check: 'credential', passed: credential.active, kind: credential.kind })
-    if (!credential.active) return { code: 'auth.revoked', checks }
+    checks?.push({ check: 'application', passed: application.active, application: application.id })
+    if (!application.active) return { code: 'client.disabled' }
+    checks?.push({ check: 'credential', passed: credential.active, kind: credential.kind })
+    if (!credential.active) return { code: 'auth.revoked' }
     if (credential.expiresAt) {
       const expired = hasExpired(credential.expiresAt, nowMs)
-      checks.push({ check: 'credential not expired', passed: !expired, expiresAt: credential.expiresAt })
-      if (expired) return { code: 'auth.expired', checks }
+      checks?.push({ check: 'credential not expired', passed: !expired, expiresAt: credential.expiresAt })
+      if (expired) return { code: 'auth.expired' }
     }
     const rules = decideRules(application.rules, { ip: request.ip, nowMs })
-    checks.push(...rules.checks)
-    if (rules.code) return { code: rules.code, checks, ...(rules.retryAtMs === undefined ? {} : { retryAtMs: rules.retryAtMs }) }
+    checks?.push(...rules.checks)
+    if (rules.code) return { code: rules.code, ...(rules.retryAtMs === undefined ? {} : { retryAtMs: rules.retryAtMs }) }
   }
 
   if (wanted.scopes.length > 0) {
     const missing = wanted.scopes.filter((scope) => !who.scopes.includes(scope))
-    checks.push({ check: 'scopes', passed: missing.length === 0, wanted: wanted.scopes, missing })
-    if (missing.length > 0) return { code: 'auth.scope', missing, checks }
+    checks?.push({ check: 'scopes', passed: missing.length === 0, wanted: wanted.scopes, missing })
+    if (missing.length > 0) return { code: 'auth.scope', missing }
   }
   if (wanted.clearances.length > 0) {
     const cleared = wanted.clearances.includes(application?.rules.clearance ?? '')
-    checks.push({ check: 'clearance', passed: cleared, wanted: wanted.clearances })
-    if (!cleared) return { code: 'auth.clearance', checks }
+    checks?.push({ check: 'clearance', passed: cleared, wanted: wanted.clearances })
+    if (!cleared) return { code: 'auth.clearance' }
   }
 
   const api = clients.apiOfFlow(run.flow)
   let plan: Plan | undefined
   if (api) {
     const refused = lifecycleCode(api)
-    checks.push({ check: 'API', passed: refused === undefined, api: api.id, lifecycle: api.lifecycle })
-    if (refused) return { code: refused, checks }
+    checks?.push({ check: 'API', passed: refused === undefined, api: api.id, lifecycle: api.lifecycle })
+    if (refused) return { code: refused }
     plan = planOf(application, api, clients)
     if (!plan && api.lifecycle !== 'PROTOTYPED') {
       const { code, check } = whyNoPlan(application, api)
-      checks.push(check)
-      return { code, checks }
+      checks?.push(check)
+      return { code }
     }
   }
-  return { client: toClient(who, application, credential, plan, clients), checks }
+  return { client: toClient(who, application, credential, plan, clients) }
 }
 
 /** A time that cannot be read is over. */

@@ -61,7 +61,9 @@ export const auth = defineNode<AuthConfig, Port>({
         const shown = config.hideCredential ? maskMessage(message, call.request, mask) : message
         return { ok: { ...shown, client: admission.client } }
       }
-      const { code, missing, retryAtMs, checks } = admission
+      const checks: Check[] = []
+      admit(who, call, wanted, clients, decideRules, checks)
+      const { code, missing, retryAtMs } = admission
       return refuse(message, call.run, {
         code,
         checks: [{ check: method.kind, passed: true }, ...checks],

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import type { Clients } from '../../runtime/core/clients.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { createFairLine } from './fair-line.ts'
@@ -20,7 +20,7 @@ export interface BasicMemory {
  * this process only.
  */
 export function createBasicMemory(): BasicMemory {
-  const key = randomBytes(32)
+  const key = randomBytes(32).toString('hex')
   const right = new BoundedMap<number>(10_000)
   // What a name that is not there costs: as much as the names that are.
   let decoy = nobody
@@ -28,7 +28,7 @@ export function createBasicMemory(): BasicMemory {
   return {
     check(name, password, verifier, address, nowMs) {
       // The verifier is part of it: a password that was changed is forgotten at once.
-      const mark = createHmac('sha256', key).update(JSON.stringify([name, password, verifier ?? ''])).digest('base64')
+      const mark = hash('sha256', JSON.stringify([key, name, password, verifier ?? '']), 'base64')
       const untilMs = right.get(mark)
       if (untilMs !== undefined) {
         if (nowMs < untilMs) return true

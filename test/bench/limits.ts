@@ -15,7 +15,7 @@ import type { Load } from './wrk.ts'
 
 const path = '/limited'
 /** More tokens than a gateway remembers, so that asked for in turn each is new to it again. */
-const newTokens = 12_000
+const newTokens = 24_000
 const gatewayCount = 4
 const clientCount = 16
 const exactLimit = 20_000
