@@ -72,6 +72,15 @@ test('an organisation that was suspended does not bring itself back', async () =
   expect(await consumers.organisations.patch('shop', { active: true }, undefined, admin)).toMatchObject({ active: true })
 })
 
+test('a document of very many keys is refused at once, and one with a key twice says which', async () => {
+  const many = `sluice: records\n${Array.from({ length: 100_000 }, (_, key) => `k${key}: 1\n`).join('')}`
+  await expect(consumers.applyYaml(many, {}, admin)).rejects.toMatchObject({ code: 'records.malformed', status: 422 })
+  await expect(consumers.applyYaml('sluice: records\nplans:\n  - id: gold\n    name: Gold\n    name: Silver\n', {}, admin)).rejects.toMatchObject({
+    code: 'records.malformed', message: expect.stringContaining('“name” is there twice'),
+  })
+  await expect(consumers.applyYaml(`sluice: records\nplans: ${'['.repeat(20_000)}`, {}, admin)).rejects.toMatchObject({ code: 'records.malformed' })
+})
+
 test('the name of a certificate is one credential’s, however it is written', async () => {
   for (const [id, san] of [['one', 'client.example'], ['two', 'spiffe://org/app']] as const) {
     await consumers.applications.create({ id, name: id, organisation: 'bank' }, admin)

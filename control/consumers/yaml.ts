@@ -1,4 +1,4 @@
-import { parseDocument, stringify } from 'yaml'
+import { isScalar, parseDocument, stringify, visit, type Document } from 'yaml'
 import { Refused, type Actor, type ApplyChange, type ApplyResult, type Lifecycle, type SubscriptionState } from '../contract.ts'
 import type { ConsumerRow } from '../store/schema.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
@@ -83,9 +83,12 @@ type Lists = Partial<Record<KindName, readonly Body[]>>
 function parseLists(yaml: string): Lists {
   const malformed = (message: string, pointer = '') =>
     new Refused('records.malformed', 422, message, [{ severity: 'error', code: 'records.malformed', pointer, message, remedy: 'Start from what an export writes.' }])
-  const document = parseDocument(yaml, { uniqueKeys: true, prettyErrors: true })
+  // The parser compares every key with every other one, for minutes when there are many.
+  const document = parseDocument(yaml, { uniqueKeys: false, prettyErrors: true })
   const [error] = document.errors
   if (error) throw malformed(`This is not YAML: ${error.message.split('\n')[0]}`)
+  const twice = keyTwice(document)
+  if (twice !== undefined) throw malformed(`This is not YAML: the key “${twice.slice(0, 100)}” is there twice.`)
   let value: unknown
   try {
     value = document.toJS({ maxAliasCount: 100 })
@@ -102,6 +105,27 @@ function parseLists(yaml: string): Lists {
     lists[name] = list as readonly Body[]
   }
   return lists as Lists
+}
+
+/** A key that one mapping has twice, if there is one. */
+function keyTwice(document: Document.Parsed): string | undefined {
+  let twice: string | undefined
+  visit(document, {
+    Map(_place, { items }) {
+      const seen = new Set<string>()
+      for (const { key } of items) {
+        if (!isScalar(key)) continue
+        const name = String(key.value)
+        if (seen.has(name)) {
+          twice = name
+          return visit.BREAK
+        }
+        seen.add(name)
+      }
+      return undefined
+    },
+  })
+  return twice
 }
 
 /** Everything that schemas find, of all records at once. */
