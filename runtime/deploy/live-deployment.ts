@@ -1,5 +1,5 @@
 import type { Deployment, Route, RouteTable, RunHandle, RunInput, RunSummary } from '../core/deployment.ts'
-import { fault } from '../core/fault.ts'
+import { type Fault, fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
 import type { LinkedNode, Pipeline } from '../core/pipeline.ts'
 import type { DeadlineList } from '../engine/deadlines.ts'
@@ -15,6 +15,8 @@ export interface DeploymentHost {
   /** One list per limit, so that each is sorted by itself. */
   deadlines(limitMs: number): DeadlineList
   nextRunId(): string
+  /** Why a flow is not served at the moment, whoever calls: its API's record says so. */
+  whyClosed(flow: string): Fault | undefined
   ended(run: EngineRun, deployment: LiveDeployment): void
 }
 
@@ -51,6 +53,11 @@ export class LiveDeployment implements Deployment, RunHome {
     const entry = this.#entries.get(route.node)
     if (!entry) {
       input.fail(fault('route.none', { method: input.request.method, path: input.request.path }))
+      return ended
+    }
+    const closed = this.#host.whyClosed(entry.node.flow)
+    if (closed) {
+      input.fail(closed)
       return ended
     }
     const limitMs = route.entry.deadlineMs ?? entry.pipeline.deadlineMs

@@ -19,7 +19,7 @@ export interface SharedRunHost {
   close(): void
 }
 
-export function createRunHost(options: RunHostOptions, { clock, log, recorder, createRunContext }: Pick<Services, 'clock' | 'log' | 'recorder' | 'createRunContext'>): SharedRunHost {
+export function createRunHost(options: RunHostOptions, { clients, clock, log, recorder, createRunContext }: Pick<Services, 'clients' | 'clock' | 'log' | 'recorder' | 'createRunContext'>): SharedRunHost {
   const lists = new Map<number, DeadlineList>()
   const prefix = `${process.pid.toString(36)}-${Math.floor(clock.now()).toString(36)}`
   let runCount = 0
@@ -39,6 +39,12 @@ export function createRunHost(options: RunHostOptions, { clock, log, recorder, c
         return list
       },
       nextRunId: () => `${prefix}-${(++runCount).toString(36)}`,
+      whyClosed(flow) {
+        const lifecycle = clients.apiOfFlow(flow)?.lifecycle
+        if (lifecycle === 'BLOCKED') return fault('api.blocked')
+        if (lifecycle === 'RETIRED') return fault('api.retired')
+        return lifecycle === 'CREATED' ? fault('api.not_published') : undefined
+      },
       ended(run, deployment) {
         if (run.called) return // the front writes the line of a request, with its status
         recorder.record({

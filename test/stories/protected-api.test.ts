@@ -53,6 +53,7 @@ beforeAll(async () => {
     flow('keys')
       .httpIn('GET', '/key').node('auth', byKey, 2).as('door').node('debug', { complete: 'true', targetType: 'full', active: true, tosidebar: true }, 0)
       .from('door').fn(all).httpResponse().from('door', 1).fn(all).httpResponse(418),
+    flow('open').httpIn('GET', '/open').fn('msg.payload = 1\nreturn msg').httpResponse(),
     flow('caught').httpIn('GET', '/caught').node('auth', byKey, 2).httpResponse().line().node('catch', { scope: null, uncaught: false }).node('debug', { complete: 'true', targetType: 'full', active: true, tosidebar: true }, 0),
     flow('caught2').httpIn('GET', '/caught2').node('auth', byKey, 2).httpResponse().line().node('catch', { scope: null, uncaught: false }).fn(all).httpResponse(418),
     flow('tokens').httpIn('GET', '/token').node('auth', { methods: [{ kind: 'jwt' }], issuers: [{ issuer: issuerUrl, audience: 'api', algorithms: 'RS256' }], scopes: ['read'] }, 2).fn(all).httpResponse(),
@@ -68,6 +69,16 @@ afterAll(async () => {
 })
 
 const get = (path: string, headers: Record<string, string> = {}) => fetch(gateway.url + path, { headers })
+
+test('an API that is blocked, retired or not published is served to nobody, also where nothing asks who calls', async () => {
+  for (const [lifecycle, status] of [['BLOCKED', 503], ['RETIRED', 410], ['CREATED', 404], ['PROTOTYPED', 200]] as const) {
+    const known = callers(1)
+    gateway.gateway.clients.replace({ ...known, apis: [...known.apis, { id: 'api-2', name: 'Open', organisation: 'acme', flow: 'open', lifecycle, visibility: 'public' }] })
+    expect((await get('/open')).status, lifecycle).toBe(status)
+  }
+  gateway.gateway.clients.replace(callers(1))
+  expect((await get('/open')).status).toBe(200)
+})
 
 describe('behind an auth node', () => {
   test('a flow knows who calls, and nobody but the caller has the key', async () => {
