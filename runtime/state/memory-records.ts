@@ -15,11 +15,14 @@ interface Group {
   soonestMs: number
 }
 
+const sweepPauseMs = 250
+
 /** Records of one process. What has expired goes as fast as anything comes. */
 export function createMemoryRecords({ clock, limitBytes }: { readonly clock: Pick<Clock, 'now'>; readonly limitBytes: number }): StateRecords {
   const entries = new Map<string, Entry>()
   const groups = new Map<string, Group>()
   let heldBytes = 0
+  let sweptAtMs = Number.NEGATIVE_INFINITY
   let entryWalker = entries.entries()
   let groupWalker = groups.entries()
 
@@ -42,12 +45,20 @@ export function createMemoryRecords({ clock, limitBytes }: { readonly clock: Pic
     checkRecord(key, value)
     const known = entries.get(key)
     const more = sizeOf(key, value) - (known ? sizeOf(key, known.value) : 0)
-    if (heldBytes + more > limitBytes) sweepEntries(entries.size)
+    if (heldBytes + more > limitBytes) sweepAll()
     if (heldBytes + more > limitBytes) throw fault('state.unavailable', { reason: `this gateway's records hold ${limitBytes} bytes already` })
     drop(key)
     entries.set(key, { value, endMs: clock.now() + ttlMs })
     heldBytes += sizeOf(key, value)
     if (known === undefined) sweepEntries(2)
+  }
+
+  /** Not for every one who comes while it is full: there may be a million entries. */
+  function sweepAll(): void {
+    const nowMs = clock.now()
+    if (nowMs >= sweptAtMs && nowMs - sweptAtMs < sweepPauseMs) return
+    sweptAtMs = nowMs
+    sweepEntries(entries.size + 1)
   }
 
   function sweepEntries(count: number): void {

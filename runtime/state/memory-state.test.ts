@@ -9,13 +9,28 @@ it('callers that invent keys do not fill a gateway, and slots that are held are 
   const state = createMemoryState({ clock: { now: () => 1_000 }, cellsLimit: 100 })
   const lease = (token: string): Charge => ({ kind: 'lease', key: 'slots', limit: 1, token, ttlMs: 60_000 })
   expect(state.charge([lease('a')], 'open')).toMatchObject({ allowed: true })
-  for (let caller = 0; caller < 10_000; caller += 1) state.charge([count(`k${caller}`), { kind: 'rate', key: `r${caller}`, intervalMs: 1000, burst: 1, cost: 1, maxDelayMs: 0 }], 'open')
+  for (let caller = 0; caller < 10_000; caller += 1) void state.charge([count(`k${caller}`), { kind: 'rate', key: `r${caller}`, intervalMs: 1000, burst: 1, cost: 1, maxDelayMs: 0 }], 'open')
   expect(state.cells).toBeLessThan(200)
   expect(state.charge([lease('b')], 'open')).toMatchObject({ allowed: false })
 })
 
 it('below its limit no count is lost', () => {
   const state = createMemoryState({ clock: { now: () => 1_000 }, cellsLimit: 100 })
-  for (let caller = 0; caller < 100; caller += 1) state.charge([count(`k${caller}`)], 'open')
+  for (let caller = 0; caller < 100; caller += 1) void state.charge([count(`k${caller}`)], 'open')
   for (let caller = 0; caller < 100; caller += 1) expect(state.charge([count(`k${caller}`)], 'open')).toMatchObject({ allowed: false })
+})
+
+it('records that are full cost those who come no look at all of them, and take new ones when old ones have ended', async () => {
+  let [nowMs, looked] = [1_000, 0]
+  const { records } = createMemoryState({ clock: { now: () => ((looked += 1), nowMs) }, recordsLimitBytes: 200_000 })
+  const full = async (from: number) => {
+    for (let caller = from; ; caller += 1) await records.set(`k${caller}`, 'x'.repeat(20), 60_000)
+  }
+  await expect(full(0)).rejects.toMatchObject({ code: 'state.unavailable' })
+  looked = 0
+  for (let caller = 0; caller < 1_000; caller += 1) await records.set(`other${caller}`, 'x'.repeat(20), 60_000).catch(() => {})
+  expect(looked).toBeLessThan(50_000)
+  nowMs += 60_000
+  await records.set('late', 'x', 60_000)
+  expect(await records.get('late')).toBe('x')
 })
