@@ -140,6 +140,21 @@ export interface ClientApplicationInput {
   readonly active?: boolean
   readonly description?: string
   readonly rules?: ClientRules
+  /** How its people and programs get tokens of the authorization server; absent: not at all. */
+  readonly oauth?: OauthClientInput
+}
+
+/** What the authorization server lets an application do. Each of its Basic credentials is a client: name and secret. */
+export interface OauthClientInput {
+  readonly grants: readonly ('client_credentials' | 'authorization_code' | 'refresh_token' | 'device_code')[]
+  /** Where codes may be sent: https, or http to this machine; compared character by character. */
+  readonly redirectUris?: readonly string[]
+  /** What its tokens may be good for at most. */
+  readonly scopes?: readonly string[]
+  /** Audiences that its tokens may have, absolute URIs; the first when a request names none. Beside them `urn:sluice:api:<id>` for each API. */
+  readonly resources?: readonly string[]
+  /** It can keep no secret (an app on a phone or in a browser): it shows its name only. */
+  readonly public?: boolean
 }
 export interface ClientApplication extends RecordHead, ClientApplicationInput {
   readonly owner: string

@@ -42,6 +42,8 @@ export interface ControlOptions {
   /** Where the records of callers come from instead of the store: tests of their way to gateways. */
   readonly callers?: ClientsSourceParts['consumers'] | undefined
   readonly passwordCost?: PasswordCost | undefined
+  /** Issuer of our own authorization server, whose tokens name applications by their Basic credentials. */
+  readonly tokenIssuer?: string | undefined
   /** SQLite only: how long a write waits for a lock, and how large the file may become. */
   readonly busyTimeoutMs?: number | undefined
   readonly storeLimitBytes?: number | undefined
@@ -74,7 +76,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
     const first = createFirstPassword(store, keys.current)
     const audit = createAudit(store, clock)
     const vault = await openVault(store, keys, log)
-    const consumers = await openConsumers({ store, audit, clock, log, keys, cost: options.passwordCost })
+    const consumers = await openConsumers({ store, audit, clock, log, keys, cost: options.passwordCost, tokenIssuer: options.tokenIssuer })
 
     const listeners = new Set<(event: ControlEvent) => void>()
     const emit = (event: ControlEvent) => {

@@ -1,5 +1,6 @@
 import type { ClientRules, PlanQuota } from '../../runtime/core/clients.ts'
-import type { ApiGroupInput, ApiProductInput, ClientApplication, ClientPlanInput, ManagedApi, Member, Right } from '../contract.ts'
+import type { ApiGroupInput, ApiProductInput, ClientApplication, ClientPlanInput, ManagedApi, Member, OauthClientInput, Right } from '../contract.ts'
+import { checkOauthClient } from './check-oauth-client.ts'
 import { checkRules, checkZone, invalid, problem } from './check.ts'
 import { diffJson } from './json.ts'
 import { bodyOf, type Body, type Kind, type KindName } from './kind.ts'
@@ -81,7 +82,7 @@ export const applications: Kind = {
   async settle(unit, input, before) {
     await settleOrganisation(unit, input.organisation, before)
     const body = { owner: before?.owner ?? unit.access.by.name, active: true, rules: {}, ...input } as Body
-    const problems = checkRules(body.rules as ClientRules, '/rules')
+    const problems = [...checkRules(body.rules as ClientRules, '/rules'), ...checkOauthClient(body.oauth as OauthClientInput | undefined, '/oauth')]
     if (problems.length > 0) throw invalid(problems)
     return body
   },
@@ -95,7 +96,7 @@ export const applications: Kind = {
     if (before && access.may('applications.suspend', body.organisation) && [...changed].every((field) => field === 'active')) return
     if (from.owner !== access.by.name || !access.may('records.own', body.organisation)) throw notAllowed('change this application')
     // What somebody else granted is not the owner's to widen.
-    for (const field of ['owner', 'active', 'rules']) if (changed.has(field)) throw notAllowed(`change “${field}” of an application; ask somebody who publishes`)
+    for (const field of ['owner', 'active', 'rules', 'oauth']) if (changed.has(field)) throw notAllowed(`change “${field}” of an application; ask somebody who publishes`)
   },
   async beforeRetire(unit, row) {
     const { consumers } = unit.tables

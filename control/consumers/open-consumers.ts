@@ -30,17 +30,19 @@ export interface ConsumersParts {
   readonly log: Log
   readonly keys: { current: SealingKey; older: readonly SealingKey[] }
   readonly cost?: SecretCost | undefined
+  /** Of our own authorization server. */
+  readonly tokenIssuer?: string | undefined
 }
 
 const versionKey = 'clients.version'
 const retryMs = 1000
 
 /** Opens the records of consumers: what was written is read into the view of gateways. */
-export async function openConsumers({ store, audit, clock, log, keys, cost = defaultSecretCost }: ConsumersParts): Promise<Consumers & { close(): void }> {
+export async function openConsumers({ store, audit, clock, log, keys, cost = defaultSecretCost, tokenIssuer }: ConsumersParts): Promise<Consumers & { close(): void }> {
   const clientKey = await loadClientKey(store, keys, log)
   const checker = createChecker()
   let version = Number((await store.meta.get(versionKey)) ?? 0)
-  const view = await openView(store, version)
+  const view = await openView(store, version, tokenIssuer)
   const listeners = new Set<(change: ClientChange) => void>()
   const inTurn = createSerial()
   /** What is in the store and not yet in the view. */

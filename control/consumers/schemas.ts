@@ -57,11 +57,22 @@ const quota = object(
   ['limit', 'every', 'unit', 'algorithm'],
 )
 
+const oauth = object(
+  {
+    grants: { type: 'array', items: { enum: ['client_credentials', 'authorization_code', 'refresh_token', 'device_code'] }, minItems: 1, uniqueItems: true },
+    redirectUris: { type: 'array', items: line(500), maxItems: 50, uniqueItems: true, description: 'https, or http to 127.0.0.1, [::1] or localhost; compared character by character.' },
+    scopes: { type: 'array', items: { type: 'string', pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]{1,100}$' }, maxItems: 200, uniqueItems: true },
+    resources: { type: 'array', items: line(500), maxItems: 50, uniqueItems: true, description: 'Audiences of its tokens: absolute URIs. The first when a request names none.' },
+    public: { type: 'boolean', description: 'Keeps no secret.' },
+  },
+  ['grants'],
+)
+
 /** Fields of what is sent, per kind. */
 const inputs = {
   Organisation: object({ name, active: { type: 'boolean' }, fourEyes: { type: 'boolean' }, contact: line(200), description: text }, ['name']),
   Member: object({ organisation: id, user, role: { enum: roles.filter((role) => role !== 'editor') } }, ['organisation', 'user', 'role']),
-  Application: object({ name, organisation: id, owner: user, active: { type: 'boolean' }, description: text, rules }, ['name', 'organisation']),
+  Application: object({ name, organisation: id, owner: user, active: { type: 'boolean' }, description: text, rules, oauth }, ['name', 'organisation']),
   Plan: object(
     {
       name,

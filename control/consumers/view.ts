@@ -24,7 +24,8 @@ interface ApiRecord {
 
 const rank = { approved: 0, suspended: 1, pending: 2, refused: 3 } as const
 
-export async function openView(tables: Pick<Tables, 'consumers'>, startVersion: number): Promise<View> {
+/** `tokenIssuer`: whose tokens name an application by one of its Basic credentials. */
+export async function openView(tables: Pick<Tables, 'consumers'>, startVersion: number, tokenIssuer?: string): Promise<View> {
   const applications = new Map<string, Application>()
   const plans = new Map<string, Plan>()
   const apis = new Map<string, ApiRecord>()
@@ -72,14 +73,15 @@ export async function openView(tables: Pick<Tables, 'consumers'>, startVersion: 
     const credentialsOf = Map.groupBy(await tables.consumers.byParents('credentials', ids), (row) => row.parent as string)
     const subscriptionsOf = Map.groupBy(await tables.consumers.byParents('subscriptions', ids), (row) => row.parent as string)
     return rows.map((row) => {
-      const { name, organisation, active, rules } = bodyOf(row) as unknown as ClientApplication
+      const { name, organisation, active, rules, oauth } = bodyOf(row) as unknown as ClientApplication
+      const credentials = (credentialsOf.get(row.id) ?? []).map(toCredential)
       return {
         id: row.id,
         name,
         organisation,
         active: active && !suspended.has(organisation),
         rules,
-        credentials: (credentialsOf.get(row.id) ?? []).map(toCredential),
+        credentials: oauth && tokenIssuer !== undefined ? [...credentials, ...credentials.flatMap((one) => toTokenCredential(one, tokenIssuer))] : credentials,
         subscriptions: resolve(subscriptionsOf.get(row.id) ?? []),
       }
     })
@@ -188,6 +190,13 @@ function toPlan(row: ConsumerRow): Plan {
 function toApi(row: ConsumerRow): ApiRecord {
   const { name, organisation, flow, lifecycle, visibility, sunset, deprecatedAt } = bodyOf(row) as unknown as ManagedApi
   return { api: { id: row.id, name, organisation, flow, lifecycle, visibility, ...(sunset === undefined ? {} : { sunset }) }, deprecatedAt }
+}
+
+/** Tokens of our own authorization server name a client by its Basic name, and are good as long as that one is. */
+function toTokenCredential(credential: ClientCredential, issuer: string): ClientCredential[] {
+  if (credential.kind !== 'basic') return []
+  const { name, verifier: _kept, ...common } = credential
+  return [{ ...common, kind: 'jwt', issuer, subject: name }]
 }
 
 function toCredential(row: ConsumerRow): ClientCredential {

@@ -6,6 +6,7 @@ import { auditHead, auditHeadKey, hashAuditRow, noAuditHash } from './audit-chai
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first-tables': { up: firstTables },
   '0002-consumers': { up: consumers },
+  '0003-oauth': { up: oauth },
 }
 
 async function firstTables(db: Kysely<any>): Promise<void> {
@@ -186,4 +187,23 @@ async function consumers(db: Kysely<any>): Promise<void> {
   }
   if (number > 0) await db.insertInto('meta').values({ key: auditHeadKey, value: auditHead(number, hash) }).execute()
   await schema.dropTable('audit').execute()
+}
+
+/** What the authorization server remembers. */
+async function oauth(db: Kysely<any>): Promise<void> {
+  const { schema } = db
+  await schema
+    .createTable('oauth_artifacts')
+    .addColumn('kind', 'text', (c) => c.notNull())
+    .addColumn('id', 'text', (c) => c.notNull())
+    .addColumn('body', 'text', (c) => c.notNull())
+    .addColumn('grant_id', 'text')
+    .addColumn('lookup', 'text')
+    .addColumn('consumed_at', 'text')
+    .addColumn('expires_at', 'text')
+    .addPrimaryKeyConstraint('oauth_artifacts_key', ['kind', 'id'])
+    .execute()
+  await schema.createIndex('oauth_artifacts_by_grant').on('oauth_artifacts').columns(['grant_id', 'kind']).execute()
+  await schema.createIndex('oauth_artifacts_by_lookup').on('oauth_artifacts').columns(['kind', 'lookup']).execute()
+  await schema.createIndex('oauth_artifacts_by_end').on('oauth_artifacts').column('expires_at').execute()
 }

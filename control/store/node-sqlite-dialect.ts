@@ -28,7 +28,8 @@ export function createNodeSqliteDialect(options: SqliteOptions): SqliteDialect {
           if (text === 'rollback' && !database.isTransaction) return nothing
           let statement = kept.get(text)
           if (!statement) {
-            statement = database.prepare(text)
+            // The authorization server writes to the same file: a transaction that reads first must not find out at its first write that it is late.
+            statement = database.prepare(text === 'begin' ? 'begin immediate' : text)
             // The schema does not change after the migrations, whose statements are not worth keeping.
             if (kept.size >= statementsKept) kept.clear()
             kept.set(text, statement)

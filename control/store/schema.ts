@@ -14,6 +14,7 @@ export interface Schema {
   meta: MetaRow
   audit_log: AuditRow
   consumer_records: ConsumerRow
+  oauth_artifacts: OauthArtifactRow
 }
 
 export interface UserRow {
@@ -170,8 +171,24 @@ export interface ConsumerRow {
   retired_at: string | null
 }
 
+/** What the authorization server remembers: codes, refresh tokens, grants, sessions … No value of a token is readable in it. */
+export interface OauthArtifactRow {
+  /** `AuthorizationCode`, `RefreshToken`, `Grant` …: the names of oidc-provider's models. */
+  kind: string
+  /** SHA-256 of the value. */
+  id: string
+  /** Sealed; holds the value itself. */
+  body: string
+  grant_id: string | null
+  /** SHA-256 of the second name that sessions and device codes are found by. */
+  lookup: string | null
+  /** When it was used: once is all. */
+  consumed_at: string | null
+  expires_at: string | null
+}
+
 /** In the order in which rows can be written back. */
 export const tables = [
   'users', 'tokens', 'flows', 'revisions', 'releases', 'release_flows', 'credentials',
-  'gateways', 'join_tokens', 'acknowledgements', 'documents', 'meta', 'audit_log', 'consumer_records',
+  'gateways', 'join_tokens', 'acknowledgements', 'documents', 'meta', 'audit_log', 'consumer_records', 'oauth_artifacts',
 ] as const satisfies readonly (keyof Schema)[]

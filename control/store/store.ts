@@ -19,6 +19,11 @@ export interface StoreOptions {
   readonly databaseUrl?: string | undefined
   readonly busyTimeoutMs?: number | undefined
   readonly limitBytes?: number | undefined
+  /**
+   * Opens what another process has open too, without the lock of the folder: for a role that keeps nothing of it in memory and
+   * writes in single statements or short transactions. Both databases let such writers wait for each other.
+   */
+  readonly shared?: boolean | undefined
 }
 
 /** What control remembers. Every method of the tables is one statement; `transaction` makes several one. */
@@ -35,7 +40,7 @@ export interface Store extends Tables {
  * @throws Refused `store.locked` when another process has the folder, `store.unavailable` when it cannot be opened
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const lock = takeFolder(options.dataDir)
+  const lock = options.shared ? { release() {} } : takeFolder(options.dataDir)
   const database = new Kysely<Schema>({ dialect: toDialect(options) })
   try {
     const version = await migrate(database, options.databaseUrl !== undefined)

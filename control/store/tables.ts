@@ -1,6 +1,7 @@
 import { sql, type Kysely } from 'kysely'
 import { auditHead, auditHeadKey, hashAuditRow, noAuditHash } from './audit-chain.ts'
 import { consumers } from './consumer-table.ts'
+import { oauth } from './oauth-table.ts'
 import type { AcknowledgementRow, AuditRow, CredentialRow, FlowRow, GatewayRow, JoinTokenRow, ReleaseFlowRow, ReleaseRow, RevisionRow, Schema, TokenRow, UserRow } from './schema.ts'
 import { toUnavailable } from './unavailable.ts'
 
@@ -21,6 +22,7 @@ export function createTables(db: Kysely<Schema>) {
     meta: guarded(meta(db)),
     audit: guarded(audit(db)),
     consumers: guarded(consumers(db)),
+    oauth: guarded(oauth(db)),
   }
 }
 
@@ -230,6 +232,16 @@ function meta(db: Kysely<Schema>) {
     },
     async set(key: string, value: string): Promise<void> {
       await db.insertInto('meta').values({ key, value }).onConflict((c) => c.column('key').doUpdateSet({ value })).execute()
+    },
+    /** False when it is there already. */
+    async add(key: string, value: string): Promise<boolean> {
+      const done = await db.insertInto('meta').values({ key, value }).onConflict((c) => c.column('key').doNothing()).executeTakeFirst()
+      return Number(done.numInsertedOrUpdatedRows ?? 0) > 0
+    },
+    /** False when it is not `before` any more. */
+    async exchange(key: string, before: string, value: string): Promise<boolean> {
+      const done = await db.updateTable('meta').set({ value }).where('key', '=', key).where('value', '=', before).executeTakeFirst()
+      return Number(done.numUpdatedRows) === 1
     },
     async remove(key: string): Promise<void> {
       await db.deleteFrom('meta').where('key', '=', key).execute()

@@ -66,6 +66,7 @@ const keysOf: { readonly [T in keyof Schema]: readonly (keyof Schema[T])[] } = {
   meta: ['key'],
   audit_log: ['number'],
   consumer_records: ['kind', 'id'],
+  oauth_artifacts: ['kind', 'id'],
 }
 
 function parseLine(line: string): Record<string, unknown> {

@@ -54,6 +54,9 @@ function describeProgram(exit: (code: number) => void): Command {
       return runGatewayAlone(loadSettings())
     }))
 
+  command('auth', 'run the authorization server alone, on the records of the data folder or of PostgreSQL')
+    .action(run(async () => (await import('./run-auth.ts')).runAuth(loadSettings())))
+
   command('check', 'compile flow files and say what is wrong, without running anything')
     .argument('<file...>', 'flow JSON as the editor exports it')
     .action(run(async (output, files: string[]) => (await import('./check.ts')).runCheck(files, output)))

@@ -46,6 +46,7 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
     clock: systemClock,
     adminPassword: settings.adminPassword,
     credentialsKey: settings.credentialKey,
+    tokenIssuer: settings.authIssuer,
   })
   if (samples) await deploySamples(control, log)
   const urls = await followGatewayUrls(control)

@@ -43,6 +43,10 @@ export const settingSchemas: Readonly<Record<keyof Omit<Settings, 'flowEnvironme
   controlPort: { ...port, default: 1880, section: 'Where it listens', plane: 'control', title: 'Port of the editor, the pages and the admin API' },
   controlPublicUrl: { type: 'string', pattern: '^https?://[^\\s/?#@]+/?$', section: 'Where it listens', plane: 'control', expects: 'an http or https URL without a path',
     title: 'Where browsers find the editor and the pages', description: 'For a proxy in front that ends TLS: with `https://…` cookies are marked Secure, so that signing in works by that address only. Links that are shown begin with it. Default: the port itself.' },
+  auth: { type: 'boolean', default: false, section: 'Where it listens', plane: 'supervisor', expects: 'on or off', title: 'Whether `start` runs the authorization server too', description: 'A process of its own: OAuth 2.0 and OpenID Connect for applications whose records say so.' },
+  authPort: { ...port, default: 1881, section: 'Where it listens', plane: 'control', title: 'Port of the authorization server' },
+  authIssuer: { type: 'string', pattern: '^https?://[^\\s/?#@]+$', section: 'Where it listens', plane: 'control', expects: 'an http or https URL without a path, without a slash at its end',
+    title: 'Issuer of tokens: where clients and browsers find the authorization server', description: 'With `https://…` a proxy in front ends TLS. Control needs the same value to know the tokens’ clients. Default with `start`: the port itself.' },
   samplePort: { ...port, default: 0, section: 'Where it listens', plane: 'supervisor', title: 'Port of the sample upstream', description: 'Always on loopback.' },
   gateways: { type: 'string', pattern: '^(auto|[1-9][0-9]{0,2})$', default: '1', section: 'Where it listens', plane: 'supervisor',
     expects: 'a number of processes from 1 to 999, or auto for one per core', title: 'Gateway processes on the one port', description: 'More than one needs Linux.' },
@@ -55,6 +59,7 @@ export const settingSchemas: Readonly<Record<keyof Omit<Settings, 'flowEnvironme
   adminPassword: { type: 'string', minLength: 8, secret: true, section: 'People and keys', plane: 'control', expects: 'at least 8 characters', title: 'Password of the user admin', description: 'Wins at every start. Without it one is generated and printed until the first sign-in.' },
   credentialKey: { type: 'string', pattern: '^(?:[0-9a-fA-F]{64}|[A-Za-z0-9+/]{43}=)$', secret: true, section: 'People and keys', plane: 'control', expects: '32 bytes in hex (64 digits) or base64', title: 'Key that node credentials are sealed under', description: 'Without it one is generated in the data folder.' },
   sessionTtlMs: { ...ms(60_000), default: 43_200_000, section: 'People and keys', plane: 'control', title: 'How long a sign-in lasts' },
+  authTokenTtlMs: { ...ms(1000), default: 300_000, section: 'People and keys', plane: 'control', title: 'How long an access token of the authorization server lasts', description: 'Gateways verify it without asking back: what was revoked may still be good for so long, unless the application or its credential is switched off.' },
 
   controlUrl: { ...httpUrl, section: 'Control and gateways', plane: 'gateway', title: 'Where a gateway finds control', description: '`start` sets it by itself.' },
   gatewayToken: { type: 'string', minLength: 16, secret: true, section: 'Control and gateways', plane: 'gateway', expects: 'a join token of at least 16 characters', title: 'One-time token a new gateway joins with', description: 'Made on the page of gateways; not needed again once the gateway has its key.' },

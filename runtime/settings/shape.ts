@@ -6,6 +6,11 @@ export interface Settings {
   readonly controlPort: number
   /** Origin, perhaps with a slash behind it. */
   readonly controlPublicUrl?: string
+  /** Whether `start` runs the authorization server. */
+  readonly auth: boolean
+  readonly authPort: number
+  /** Origin, without a slash behind it. */
+  readonly authIssuer?: string
   readonly samplePort: number
   /** A number of processes, or `auto`. */
   readonly gateways: string
@@ -16,6 +21,7 @@ export interface Settings {
   readonly adminPassword?: string
   readonly credentialKey?: string
   readonly sessionTtlMs: number
+  readonly authTokenTtlMs: number
   readonly controlUrl?: string
   readonly gatewayToken?: string
   readonly gatewayName?: string

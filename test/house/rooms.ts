@@ -37,6 +37,7 @@ export const rooms: readonly Room[] = [
   { name: 'store', at: 'control/store/', mayImport: [core, compile, 'control/'], packages: ['kysely', 'pg', 'node:sqlite'], because: 'control/store is the only door to the database.' },
   { name: 'control', at: 'control/', mayImport: [core, compile, nodeList], packages: ['cookie', 'ajv', 'ajv-formats', 'yaml'], because: 'control imports core, compile and the list of nodes: the control plane never runs a step.' },
   { name: 'portal', at: 'portal/', mayImport: [core, compile, nodeList, contract], packages: ['cookie', 'qs', 'marked'], because: 'portal imports core, compile, the list of nodes and the contract of control: the control plane never runs a step.' },
+  { name: 'auth-server', at: 'auth-server/', mayImport: [core, 'control/oauth-contract.ts', 'portal/html.ts'], packages: ['oidc-provider', 'jose'], because: 'auth-server imports core, its contract with control, the escaping of markup and its own library: it sees of the records what that contract shows, and of the store nothing.' },
   { name: 'editor', at: 'editor/', mayImport: [core, compile, nodeList, contract, 'portal/'], packages: ['cookie', '@node-red/editor-api', '@node-red/editor-client', '@node-red/nodes', '@node-red/registry', '@node-red/runtime', '@node-red/util'], because: 'editor imports core, compile, the list of nodes, the contract of control and the pages that share its port: the control plane never runs a step.' },
   { name: 'node list', at: nodeList, mayImport: ['nodes/', core], packages: [], because: 'nodes/index.ts is the list of nodes and nothing else.' },
   { name: 'nodes', at: 'nodes/', mayImport: [core], packages: ['mustache', 'csv-parse', 'iconv-lite', 'jsonata', 'croner', 'cookie', 'qs', 'ajv', 'ajv-formats', 'acorn', 'acorn-walk', 'jose'], because: 'a node imports core and pure libraries (jose checks signed tokens and fetches nothing here), never another node: what it needs arrives in its scope.' },
@@ -50,7 +51,7 @@ export const rooms: readonly Room[] = [
 export const topLevel: ReadonlySet<string> = new Set([
   'package.json', 'package-lock.json', 'tsconfig.json', 'vitest.config.ts', 'start.mjs', 'README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'LICENSE', 'NOTICE',
   '.ci', '.github', '.gitignore', '.gitattributes', '.npmrc', '.editorconfig', '.oxlintrc.json', '.dockerignore',
-  'runtime', 'nodes', 'editor', 'control', 'portal', 'flows', 'test', 'docker', 'docs',
+  'runtime', 'nodes', 'editor', 'control', 'portal', 'auth-server', 'flows', 'test', 'docker', 'docs',
 ])
 
 /** The room a file is in. */

@@ -26,6 +26,7 @@ const pages: RecordPages<ClientApplication, ClientApplicationInput> = {
     return fields
   },
   tidy: tidyRules,
+  keep: ({ oauth }) => (oauth ? { oauth } : {}),
   toInput: (fields) => ({
     name: toText(fields, 'name') ?? '',
     organisation: toText(fields, 'organisation') ?? '',

@@ -32,6 +32,8 @@ export interface RecordPages<R extends RecordHead & { readonly name: string }, I
   /** Puts in order what a browser sent, so that problems point at what is shown. */
   tidy?(fields: Fields): Fields
   toInput(fields: Fields): Input
+  /** Fields that the form does not show and a change leaves as they are. */
+  keep?(record: R): Partial<Input>
   /** What a new one begins with. */
   initial?(view: View): Record<string, string>
   drawFields(form: FormView, fields: Fields, view: View, record?: R): Promise<Html>
@@ -116,7 +118,7 @@ ${zones()}`
       const input = pages.toInput(fields)
       const chosen = toText(fields, 'id')
       const saved = record
-        ? await records.replace(record.id, input, toVersion(fields), of.by)
+        ? await records.replace(record.id, { ...pages.keep?.(record), ...input }, toVersion(fields), of.by)
         : await records.create({ ...input, ...(chosen === undefined ? {} : { id: chosen }) }, of.by)
       redirect(exchange.response, `${at(saved.id)}?said=recordSaved`)
     } catch (thrown) {

@@ -20,7 +20,7 @@ export interface Supervisor {
 }
 
 /** The parts that can be restarted alone. */
-export type Part = 'control' | 'gateways' | 'sample'
+export type Part = 'control' | 'gateways' | 'sample' | 'auth'
 
 export class StartFailed extends Error {
   override readonly name = 'StartFailed'
@@ -39,6 +39,7 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
   let settings = given
   let control: Child | undefined
   let sample: Child | undefined
+  let auth: Child | undefined
   let gateways: Child[] = []
   let stopping: Promise<void> | undefined
   let controlReady = false
@@ -52,14 +53,18 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
     await makeGatewayFolder(settings)
     settings = await withPlaces(settings, count)
     try {
-      const [place, controlFacts, places] = await Promise.all([settings.samples ? startSample() : undefined, startControl(), startGateways(count)])
-      const running = [control, ...gateways, sample].filter((child) => child?.pid !== undefined) as Child[]
+      // The authorization server needs the store and the keys that control makes on a first start.
+      const controlStarted = startControl()
+      const authStarted = settings.auth ? controlStarted.then(startAuth) : undefined
+      const [place, controlFacts, places, authPlace] = await Promise.all([settings.samples ? startSample() : undefined, controlStarted, startGateways(count), authStarted])
+      const running = [control, ...gateways, sample, auth].filter((child) => child?.pid !== undefined) as Child[]
       report({
         event: 'ready',
         tookMs: Math.round(performance.now() - startedAt),
         editor: settings.controlPublicUrl?.replace(/\/$/, '') ?? controlFacts.url ?? '',
         gateways: places,
         ...(place?.url ? { sample: place.url } : {}),
+        ...(authPlace?.url ? { auth: settings.authIssuer ?? authPlace.url } : {}),
         ...(controlFacts.password ? { password: controlFacts.password } : {}),
         pids: Object.fromEntries(running.map((child) => [child.name, child.pid as number])),
       })
@@ -79,6 +84,20 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
       logsTo,
     }, listenerFor('sample upstream'))
     return sample.start()
+  }
+
+  async function startAuth(): Promise<ReadyFacts> {
+    auth = createChild({
+      name: 'auth',
+      file: join(projectDir, 'runtime', 'cli', 'auth-process.ts'),
+      execArgv: childFlags,
+      env: () => {
+        const { adminPassword: _kept, ...rest } = settings
+        return childEnvironment('control', rest, join(settings.dataDir, 'cache'))
+      },
+      logsTo,
+    }, listenerFor('auth'))
+    return auth.start()
   }
 
   async function startControl(): Promise<ReadyFacts> {
@@ -156,9 +175,10 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
     stopping ??= (async () => {
       control?.letEnd()
       sample?.letEnd()
+      auth?.letEnd()
       // Control and the sample upstream stay while requests in flight may need them.
       await Promise.all(gateways.map((gateway) => gateway.stop(limitMs)))
-      await Promise.all([control?.stop(Math.min(limitMs, 5_000)), sample?.stop(0)])
+      await Promise.all([control?.stop(Math.min(limitMs, 5_000)), auth?.stop(Math.min(limitMs, 5_000)), sample?.stop(0)])
     })()
     return stopping
   }
@@ -167,11 +187,11 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
     start,
     stop,
     kill() {
-      for (const child of [...gateways, control, sample]) child?.kill()
+      for (const child of [...gateways, control, sample, auth]) child?.kill()
     },
     async restart(part) {
       if (stopping) return
-      const children = part === 'gateways' ? gateways : [part === 'control' ? control : sample]
+      const children = part === 'gateways' ? gateways : [part === 'control' ? control : part === 'auth' ? auth : sample]
       await Promise.all(children.flatMap((child) => (child ? [child.restart(2_000)] : [])))
     },
   }
@@ -193,10 +213,10 @@ export async function makeGatewayFolder(settings: Settings): Promise<void> {
  * again and the others know it; one that is busy is named before any process starts.
  */
 async function withPlaces(settings: Settings, gateways: number): Promise<Settings> {
-  const chosen = { controlPort: 0, gatewayPort: 0, opsPort: 0, samplePort: 0 }
-  for (const name of ['controlPort', 'gatewayPort', 'opsPort', 'samplePort'] as const) {
+  const chosen = { controlPort: 0, gatewayPort: 0, opsPort: 0, samplePort: 0, authPort: settings.authPort }
+  for (const name of ['controlPort', 'gatewayPort', 'opsPort', 'samplePort', 'authPort'] as const) {
     const wanted = settings[name]
-    if (name === 'samplePort' && !settings.samples) continue
+    if ((name === 'samplePort' && !settings.samples) || (name === 'authPort' && !settings.auth)) continue
     const host = name === 'samplePort' ? '127.0.0.1' : settings.host
     const length = name === 'opsPort' ? gateways : 1
     chosen[name] = wanted === 0 ? await findPortRow(host, length) : wanted
@@ -205,7 +225,9 @@ async function withPlaces(settings: Settings, gateways: number): Promise<Setting
     }
   }
   const controlUrl = settings.controlUrl ?? `${settings.controlTlsCertFile ? 'https' : 'http'}://${reachable(settings.host)}:${chosen.controlPort}`
-  const placed = { ...settings, ...chosen, controlUrl }
+  // Control has to know whose tokens name its applications.
+  const authIssuer = settings.authIssuer ?? (settings.auth ? `http://${reachable(settings.host)}:${chosen.authPort}` : undefined)
+  const placed = { ...settings, ...chosen, controlUrl, ...(authIssuer === undefined ? {} : { authIssuer }) }
   return settings.samples ? withSample(placed) : placed
 }
 
@@ -252,6 +274,6 @@ function withSample(settings: Settings): Settings {
 async function explain(thrown: unknown, settings: Settings): Promise<StartFailed> {
   if (!(thrown instanceof ChildFailed)) return thrown instanceof StartFailed ? thrown : new StartFailed((thrown as Error).message, { cause: thrown })
   if (thrown.busyPort === undefined) return new StartFailed(thrown.message)
-  const name = (['controlPort', 'gatewayPort', 'opsPort', 'samplePort'] as const).find((one) => settings[one] === thrown.busyPort) ?? 'opsPort'
+  const name = (['controlPort', 'gatewayPort', 'opsPort', 'samplePort', 'authPort'] as const).find((one) => settings[one] === thrown.busyPort) ?? 'opsPort'
   return new StartFailed(await busyPortSentence(variableOf(name), thrown.busyPort))
 }

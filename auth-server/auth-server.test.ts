@@ -1,0 +1,406 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as oauth from 'oauth4webapi'
+import * as oidc from 'openid-client'
+import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { Actor } from '../control/contract.ts'
+import { openAuthority } from '../control/oauth/open-authority.ts'
+import type { Authority } from '../control/oauth-contract.ts'
+import { openControl, type OpenControl } from '../control/open-control.ts'
+import { systemClock } from '../runtime/core/clock.ts'
+import { silentLog } from '../runtime/core/log.ts'
+import { findFreePort } from '../runtime/cli/start/port.ts'
+import { estate, flow } from '../test/kit/flow-builder.ts'
+import { startGateway, type TestGateway } from '../test/kit/gateway.ts'
+import { createAuthServer, type AuthServer } from './auth-server.ts'
+
+const dataDir = mkdtempSync(join(tmpdir(), 'sluice-auth-'))
+const admin: Actor = { name: 'admin', role: 'admin', from: '127.0.0.1' }
+const cost = { n: 1024 }
+const callback = 'https://shop.example/callback'
+const resource = 'https://api.example.org'
+
+let control: OpenControl
+let authority: Authority
+let server: AuthServer
+let issuer: string
+let gateway: TestGateway
+let port: number
+const secrets: Record<string, string> = {}
+
+
+const openServer = async () => {
+  authority = await openAuthority({ dataDir, clock: systemClock, log: silentLog, passwordCost: cost })
+  server = createAuthServer({ authority, host: '127.0.0.1', port, accessTokenMs: 300_000, clock: systemClock, log: silentLog })
+  await server.listen()
+}
+
+beforeAll(async () => {
+  port = await findFreePort('127.0.0.1')
+  issuer = `http://127.0.0.1:${port}`
+  control = await openControl({ dataDir, definitions: [], log: silentLog, clock: systemClock, adminPassword: 'correct horse', passwordCost: cost, tokenIssuer: issuer })
+  const { consumers } = control
+  await consumers.organisations.create({ id: 'shop', name: 'Shop' }, admin)
+  const all = ['client_credentials', 'authorization_code', 'refresh_token', 'device_code'] as const
+  const make = async (id: string, oauthClient: object) => {
+    await consumers.applications.create({ id, name: `App ${id}`, organisation: 'shop', oauth: oauthClient as never }, admin)
+    secrets[id] = (await consumers.credentials.create({ application: id, kind: 'basic', name: id }, admin)).secret as string
+  }
+  await make('web', { grants: all, redirectUris: [callback, 'http://127.0.0.1/here'], scopes: ['read', 'write'], resources: [resource, 'https://other.example.org'] })
+  await make('app', { grants: ['authorization_code', 'refresh_token', 'device_code'], redirectUris: ['http://127.0.0.1:7777/cb'], scopes: ['read'], resources: [resource], public: true })
+  await make('plain', { grants: ['client_credentials'] })
+  await consumers.applications.create({ id: 'none', name: 'None', organisation: 'shop' }, admin)
+  secrets['none'] = (await consumers.credentials.create({ application: 'none', kind: 'basic', name: 'none' }, admin)).secret as string
+  await consumers.apis.create({ id: 'orders', name: 'Orders', organisation: 'shop', flow: 'orders' }, admin)
+  await openServer()
+  const guard = (audience: string) => ({ methods: [{ kind: 'jwt' }], issuers: [{ issuer, audience, algorithms: 'RS256' }], scopes: ['read'] })
+  const nodes = estate(
+    flow('tokens').httpIn('GET', '/token').node('auth', guard(resource), 2).fn('msg.payload = msg.client\nreturn msg').httpResponse(),
+    flow('other').httpIn('GET', '/other').node('auth', guard('https://other.example.org'), 2).fn('msg.payload = msg.client\nreturn msg').httpResponse(),
+    flow('api').httpIn('GET', '/api').node('auth', guard('orders'), 2).fn('msg.payload = msg.client\nreturn msg').httpResponse(),
+  )
+  gateway = await startGateway({ nodes, settings: { SLUICE_EGRESS_ALLOW: new URL(issuer).host } })
+  gateway.gateway.clients.replace(consumers.snapshot())
+}, 30_000)
+afterEach(() => void vi.useRealTimers())
+afterAll(async () => {
+  await gateway?.close()
+  await server?.close()
+  await authority?.close()
+  await control?.close()
+  rmSync(dataDir, { recursive: true, force: true })
+})
+
+const discover = (id: string, auth?: oidc.ClientAuth) =>
+  oidc.discovery(new URL(issuer), id, undefined, auth ?? oidc.ClientSecretBasic(secrets[id]), { execute: [oidc.allowInsecureRequests] })
+const call = (path: string, token: string) => fetch(gateway.url + path, { headers: { authorization: `Bearer ${token}` } })
+/** What an error of the protocol is called. */
+const codeOf = (work: Promise<unknown>) =>
+  work.then(() => 'none', (thrown: { error?: string; code?: string; cause?: readonly { parameters?: { error?: string } }[] }) => thrown.error ?? thrown.cause?.[0]?.parameters?.error ?? thrown.code)
+
+/** A browser: cookies, no redirects followed by itself. */
+function createBrowser() {
+  const jar = new Map<string, { value: string; path: string }>()
+  return async function go(url: string, form?: Record<string, string>): Promise<Response> {
+    const target = new URL(url, issuer)
+    const cookie = [...jar].filter(([, { path }]) => target.pathname.startsWith(path)).map(([name, { value }]) => `${name.split('@')[0]}=${value}`).join('; ')
+    const reply = await fetch(target, {
+      redirect: 'manual',
+      headers: { cookie, ...(form ? { origin: issuer } : {}) },
+      ...(form ? { method: 'POST', body: new URLSearchParams(form) } : {}),
+    })
+    for (const line of reply.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      const path = /path=([^;]+)/i.exec(line)?.[1] ?? '/'
+      if (value === '') jar.delete(`${name}@${path}`)
+      else jar.set(`${name}@${path}`, { value, path })
+    }
+    return reply
+  }
+}
+
+/** Signs in and agrees; the URL at the client that it ends at, or the page that it ended on. */
+async function authorize(url: URL, browser = createBrowser(), password = 'correct horse'): Promise<URL | Response> {
+  let reply = await browser(url.href)
+  for (let step = 0; step < 12; step++) {
+    const to = reply.headers.get('location')
+    if (to === null) {
+      const text = await reply.clone().text()
+      if (reply.status !== 200 || !text.includes('name="act"')) return reply
+      reply = await browser(reply.url, text.includes('name="password"') ? { name: 'admin', password, act: 'go' } : { act: 'go' })
+      continue
+    }
+    const next = new URL(to, issuer)
+    if (next.origin !== issuer) return next
+    reply = await browser(next.href)
+  }
+  throw new Error('it never ended')
+}
+
+/** What a person who signs in with PKCE brings home. */
+async function signIn(config: oidc.Configuration, more: Record<string, string> = {}, browser = createBrowser()) {
+  const verifier = oidc.randomPKCECodeVerifier()
+  const state = oidc.randomState()
+  const url = oidc.buildAuthorizationUrl(config, { redirect_uri: callback, scope: 'openid read', state, code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256', ...more })
+  const home = await authorize(url, browser)
+  if (!(home instanceof URL)) throw new Error(`it ended on a page: ${home.status} ${await home.text()}`)
+  return { home, checks: { pkceCodeVerifier: verifier, expectedState: state } }
+}
+
+describe('a program', () => {
+  test('gets a token by its name and secret that an auth node lets in, until it has ended', async () => {
+    const config = await discover('web')
+    const { access_token: token } = await oidc.clientCredentialsGrant(config, { scope: 'read' })
+    expect(decodeProtectedHeader(token)).toMatchObject({ typ: 'at+jwt', alg: 'RS256' })
+    expect(decodeJwt(token)).toMatchObject({ iss: issuer, aud: resource, client_id: 'web', sub: 'web', scope: 'read' })
+    const reply = await call('/token', token)
+    expect([reply.status, await reply.json()]).toEqual([200, expect.objectContaining({ application: 'web', organisation: 'shop', scopes: ['read'] })])
+    expect((await call('/other', token)).status).toBe(401)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 361_000 })
+    const late = await call('/token', token)
+    expect([late.status, await late.json()]).toEqual([401, expect.objectContaining({ code: 'auth.expired' })])
+  })
+
+  test('gets tokens for what its record names, or for one API by its id, and for nothing else', async () => {
+    const config = await discover('web')
+    const forApi = await oidc.clientCredentialsGrant(config, { scope: 'read', resource: 'urn:sluice:api:orders' })
+    expect(decodeJwt(forApi.access_token).aud).toBe('orders')
+    expect((await call('/api', forApi.access_token)).status).toBe(200)
+    expect((await call('/token', forApi.access_token)).status).toBe(401)
+    const forOther = await oidc.clientCredentialsGrant(config, { scope: 'read', resource: 'https://other.example.org' })
+    expect([(await call('/other', forOther.access_token)).status, (await call('/token', forOther.access_token)).status]).toEqual([200, 401])
+    for (const wrong of ['https://api.example.org/', 'https://evil.example', 'urn:sluice:api:nothing']) {
+      expect(await codeOf(oidc.clientCredentialsGrant(config, { scope: 'read', resource: wrong }))).toBe('invalid_target')
+    }
+  })
+
+  test('gets no scope that its record does not give', async () => {
+    const { scope } = await oidc.clientCredentialsGrant(await discover('web'), { scope: 'read admin' })
+    expect(scope).toBe('read')
+  })
+
+  test('is refused with a wrong secret, without a part in the records, and for grants that it has not', async () => {
+    expect(await codeOf(oidc.clientCredentialsGrant(await discover('web', oidc.ClientSecretBasic('wrong')), {}))).toBe('invalid_client')
+    // What the store keeps of the secret is no secret.
+    const verifier = (await authority.clients.get('web'))?.verifier as string
+    expect(await codeOf(oidc.clientCredentialsGrant(await discover('web', oidc.ClientSecretPost(verifier)), {}))).toBe('invalid_client')
+    expect(await codeOf(oidc.clientCredentialsGrant(await discover('none'), {}))).toBe('invalid_client')
+    expect(await codeOf(oidc.clientCredentialsGrant(await discover('app', oidc.None()), {}))).toBe('invalid_request')
+  })
+
+  test('that is switched off gets no token from then on', async () => {
+    const { consumers } = control
+    const { secret, credential } = await consumers.credentials.create({ application: 'plain', kind: 'basic', name: 'passing' }, admin)
+    const ask = async () => await codeOf(oidc.clientCredentialsGrant(await discover('passing', oidc.ClientSecretBasic(secret)), {}))
+    expect(await ask()).toBe('none')
+    await consumers.credentials.revoke(credential.id, undefined, admin)
+    expect(await ask()).toBe('invalid_client')
+  })
+
+  test('without an audience gets an opaque token, about which can be asked, and which can be revoked', async () => {
+    const config = await discover('plain')
+    const { access_token: token } = await oidc.clientCredentialsGrant(config, {})
+    expect(token.split('.')).toHaveLength(1)
+    // Another program with a secret may ask: that is what resource servers do.
+    expect(await oidc.tokenIntrospection(await discover('web'), token)).toMatchObject({ active: true, client_id: 'plain', iss: issuer })
+    await oidc.tokenRevocation(config, token)
+    expect(await oidc.tokenIntrospection(config, token)).toEqual({ active: false })
+  })
+
+  test('finds no password grant and no implicit one', async () => {
+    const { grant_types_supported: grants, response_types_supported: types, code_challenge_methods_supported: methods } = (await discover('web')).serverMetadata()
+    expect([grants, types, methods]).toEqual([['authorization_code', 'refresh_token', 'client_credentials', 'urn:ietf:params:oauth:grant-type:device_code'].toSorted(), ['code'], ['S256']].map((one, place) => (place === 0 ? expect.arrayContaining(one) : one)))
+    expect(grants).not.toContain('password')
+    expect(grants).not.toContain('implicit')
+    expect(await codeOf(oidc.genericGrantRequest(await discover('web'), 'password', { username: 'admin', password: 'correct horse' }))).toBe('unsupported_grant_type')
+  })
+})
+
+describe('a person', () => {
+  test('signs in, agrees, and the client gets tokens that an auth node lets in and that say who it is', async () => {
+    const config = await discover('web')
+    const { home, checks } = await signIn(config)
+    const tokens = await oidc.authorizationCodeGrant(config, home, checks)
+    expect(tokens.claims()).toMatchObject({ iss: issuer, aud: 'web', sub: 'admin' })
+    expect(decodeJwt(tokens.access_token)).toMatchObject({ aud: resource, client_id: 'web', sub: 'admin', scope: 'read' })
+    expect(await (await call('/token', tokens.access_token)).json()).toMatchObject({ id: 'admin', application: 'web' })
+    const who = await signIn(config, { scope: 'openid profile' })
+    const { access_token: opaque } = await oidc.authorizationCodeGrant(config, who.home, who.checks)
+    expect(await oidc.fetchUserInfo(config, opaque, 'admin')).toEqual({ sub: 'admin', name: 'admin', role: 'admin' })
+  })
+
+  test('with a client of another make', async () => {
+    const insecure = { [oauth.allowInsecureRequests]: true }
+    const as = await oauth.processDiscoveryResponse(new URL(issuer), await oauth.discoveryRequest(new URL(issuer), insecure))
+    const client: oauth.Client = { client_id: 'app' }
+    const redirect = 'http://127.0.0.1:7777/cb'
+    const verifier = oauth.generateRandomCodeVerifier()
+    const url = new URL(as.authorization_endpoint as string)
+    url.search = new URLSearchParams({ client_id: 'app', response_type: 'code', redirect_uri: redirect, scope: 'read', resource, code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' }).toString()
+    const params = oauth.validateAuthResponse(as, client, (await authorize(url)) as URL, oauth.expectNoState)
+    // RFC 9207: the answer says who gives it, against mix-up.
+    expect(params.get('iss')).toBe(issuer)
+    const grant = async () => await oauth.processAuthorizationCodeResponse(as, client, await oauth.authorizationCodeGrantRequest(as, client, oauth.None(), params, redirect, verifier, insecure))
+    const { access_token: token, refresh_token: refresh } = await grant()
+    expect(decodeJwt(token)).toMatchObject({ aud: resource, client_id: 'app', sub: 'admin', scope: 'read' })
+    const renewed = await oauth.processRefreshTokenResponse(as, client, await oauth.refreshTokenGrantRequest(as, client, oauth.None(), refresh as string, insecure))
+    expect(renewed.refresh_token).not.toBe(refresh)
+    const secretly = oauth.ClientSecretBasic(secrets['web'] as string)
+    const own = await oauth.processClientCredentialsResponse(as, { client_id: 'web' }, await oauth.clientCredentialsGrantRequest(as, { client_id: 'web' }, secretly, { scope: 'write' }, insecure))
+    expect(own.scope).toBe('write')
+  })
+
+  test('is told in her language when the password is wrong, and may say no', async () => {
+    const config = await discover('web')
+    const start = async () => oidc.buildAuthorizationUrl(config, { redirect_uri: callback, scope: 'openid', ui_locales: 'zh-TW', state: 's', code_challenge: await oidc.calculatePKCECodeChallenge(oidc.randomPKCECodeVerifier()), code_challenge_method: 'S256' })
+    const browser = createBrowser()
+    const first = await browser((await browser((await start()).href)).headers.get('location') as string)
+    expect([first.headers.get('x-frame-options'), first.headers.get('content-security-policy')]).toEqual(['DENY', expect.stringContaining("default-src 'none'")])
+    expect(await first.text()).toContain('登入')
+    const failed = await browser(first.url, { name: 'admin', password: 'wrong', act: 'go' })
+    expect([failed.status, await failed.text()]).toEqual([403, expect.stringContaining('使用者名稱或密碼不正確')])
+    const back = await browser((await browser(first.url, { act: 'cancel' })).headers.get('location') as string)
+    expect(new URL(back.headers.get('location') as string).searchParams.get('error')).toBe('access_denied')
+    // Somebody else's browser has not the cookie.
+    const stranger = await createBrowser()(first.url)
+    expect([stranger.status, stranger.headers.get('content-type')]).toEqual([400, 'text/html; charset=utf-8'])
+  })
+
+  test('a device gets its tokens once a person has typed its code and agreed', async () => {
+    const config = await discover('app', oidc.None())
+    const device = await oidc.initiateDeviceAuthorization(config, { scope: 'read', resource })
+    const browser = createBrowser()
+    const xsrf = (text: string) => /name="xsrf" value="([^"]+)"/.exec(text)?.[1] as string
+    const asked = await (await browser('/device')).text()
+    const wrong = await (await browser('/device', { xsrf: xsrf(asked), user_code: 'AAAA-AAAA' })).text()
+    expect(wrong).toContain('not known')
+    const confirm = await (await browser('/device', { xsrf: xsrf(wrong), user_code: device.user_code })).text()
+    expect(confirm).toContain(device.user_code)
+    let reply = await browser('/device', { xsrf: xsrf(confirm), user_code: device.user_code, confirm: 'yes' })
+    for (let step = 0; step < 8 && !(await reply.clone().text()).includes('You can close this page'); step++) {
+      const to = reply.headers.get('location')
+      const text = await reply.clone().text()
+      reply = to === null ? await browser(reply.url, text.includes('name="password"') ? { name: 'admin', password: 'correct horse', act: 'go' } : { act: 'go' }) : await browser(to)
+    }
+    const tokens = await oidc.pollDeviceAuthorizationGrant(config, { ...device, interval: 0.01 })
+    expect(decodeJwt(tokens.access_token)).toMatchObject({ aud: resource, client_id: 'app', sub: 'admin', scope: 'read' })
+  })
+})
+
+describe('a thief', () => {
+  test('gets no code sent to a redirect URI that differs by one character', async () => {
+    const config = await discover('web')
+    for (const wrong of [`${callback}/`, `${callback}?`, 'https://shop.example/callbac', 'http://shop.example/callback', 'https://shop.example:443/callback', 'http://127.0.0.1:81/here', 'https://SHOP.example/callback']) {
+      const url = oidc.buildAuthorizationUrl(config, { redirect_uri: wrong, scope: 'openid', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' })
+      const reply = await createBrowser()(url.href)
+      expect([wrong, reply.status, reply.headers.get('location')]).toEqual([wrong, 400, null])
+    }
+  })
+
+  test('cannot do without PKCE, nor weaken it', async () => {
+    const config = await discover('web')
+    const ask = async (more: Record<string, string>) => {
+      const home = (await authorize(oidc.buildAuthorizationUrl(config, { redirect_uri: callback, scope: 'openid', ...more }))) as URL
+      return home.searchParams.get('error') ?? new URLSearchParams(home.hash.slice(1)).get('error')
+    }
+    expect(await ask({})).toBe('invalid_request')
+    expect(await ask({ code_challenge: 'x'.repeat(43) })).toBe('invalid_request')
+    expect(await ask({ code_challenge: 'x'.repeat(43), code_challenge_method: 'plain' })).toBe('invalid_request')
+    expect(await ask({ response_type: 'token', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' })).toBe('unsupported_response_type')
+    const { home, checks } = await signIn(config)
+    expect(await codeOf(oidc.authorizationCodeGrant(config, home, { ...checks, pkceCodeVerifier: oidc.randomPKCECodeVerifier() }))).toBe('invalid_grant')
+  })
+
+  test('cannot use another client’s code, and a code used twice ends what came of it', async () => {
+    const config = await discover('web')
+    const { home, checks } = await signIn(config)
+    expect(await codeOf(oidc.genericGrantRequest(await discover('app', oidc.None()), 'authorization_code', { code: home.searchParams.get('code') as string, redirect_uri: callback, code_verifier: checks.pkceCodeVerifier }))).toBe('invalid_grant')
+    const tokens = await oidc.authorizationCodeGrant(config, home, checks)
+    expect(await oidc.tokenIntrospection(config, tokens.refresh_token as string)).toMatchObject({ active: true })
+    expect(await codeOf(oidc.authorizationCodeGrant(config, home, checks))).toBe('invalid_grant')
+    expect(await oidc.tokenIntrospection(config, tokens.refresh_token as string)).toEqual({ active: false })
+    expect(await codeOf(oidc.refreshTokenGrant(config, tokens.refresh_token as string))).toBe('invalid_grant')
+  })
+
+  test('who uses a refresh token a second time ends the whole line of them', async () => {
+    const config = await discover('web')
+    const { home, checks } = await signIn(config)
+    const { refresh_token: first = '' } = await oidc.authorizationCodeGrant(config, home, checks)
+    const { refresh_token: second = '' } = await oidc.refreshTokenGrant(config, first)
+    expect(second).not.toBe(first)
+    expect(await codeOf(oidc.refreshTokenGrant(config, first))).toBe('invalid_grant')
+    expect(await codeOf(oidc.refreshTokenGrant(config, second))).toBe('invalid_grant')
+  })
+
+  test('of two who use a refresh token at once, at most one gets anything', async () => {
+    const config = await discover('web')
+    const { home, checks } = await signIn(config)
+    const { refresh_token: token = '' } = await oidc.authorizationCodeGrant(config, home, checks)
+    const got = await Promise.all(Array.from({ length: 8 }, () => codeOf(oidc.refreshTokenGrant(config, token))))
+    expect(got.filter((code) => code === 'none').length).toBeLessThanOrEqual(1)
+    expect(got.filter((code) => code !== 'none' && code !== 'invalid_grant')).toEqual([])
+  })
+
+  test('who asks about somebody else’s refresh token learns nothing', async () => {
+    const config = await discover('web')
+    const { home, checks } = await signIn(config)
+    const { refresh_token: token = '' } = await oidc.authorizationCodeGrant(config, home, checks)
+    expect(await oidc.tokenIntrospection(await discover('plain'), token)).toEqual({ active: false })
+  })
+
+  test('who reads the store finds no token and no key in it', async () => {
+    const config = await discover('web')
+    const { home, checks } = await signIn(config)
+    const { refresh_token: token = '' } = await oidc.authorizationCodeGrant(config, home, checks)
+    let text = ''
+    for await (const line of control.exportStore()) text += line
+    expect(text).toContain('RefreshToken')
+    expect(text).not.toContain(token)
+    expect(text).not.toMatch(/"(kty|primes|dp)"/)
+  })
+})
+
+describe('the server', () => {
+  test('knows its grants and keys again after a restart', async () => {
+    const config = await discover('web')
+    const { home, checks } = await signIn(config)
+    const { refresh_token: token = '', access_token: before } = await oidc.authorizationCodeGrant(config, home, checks)
+    await server.close()
+    await authority.close()
+    await openServer()
+    // Connections to the old one are still in the client's pool.
+    await expect.poll(() => fetch(`${issuer}/jwks`).then(({ status }) => status, () => 0)).toBe(200)
+    const { access_token: after } = await oidc.refreshTokenGrant(config, token)
+    expect(decodeProtectedHeader(after).kid).toBe(decodeProtectedHeader(before).kid)
+  })
+
+  test('publishes the next key before it signs with it, and the last one for as long as its tokens last', async () => {
+    const config = await discover('web')
+    const published = async () => ((await (await fetch(`${issuer}/jwks`)).json()) as { keys: { kid: string; d?: string }[] }).keys
+    const signer = async () => decodeProtectedHeader((await oidc.clientCredentialsGrant(config, { scope: 'read' })).access_token).kid
+    const at = async (days: number) => {
+      vi.setSystemTime(start + days * 86_400_000)
+      await server.refresh()
+    }
+    const start = Date.now()
+    const [old] = (await published()).map(({ kid }) => kid)
+    vi.useFakeTimers({ toFake: ['Date'], now: start })
+    await at(31)
+    const both = await published()
+    expect([both.length, await signer(), both.every(({ d }) => d === undefined)]).toEqual([2, old, true])
+    await at(32.1)
+    const next = both.map(({ kid }) => kid).find((kid) => kid !== old)
+    expect([(await published()).length, await signer()]).toEqual([2, next])
+    await at(34.1)
+    expect((await published()).map(({ kid }) => kid)).toEqual([next])
+  })
+
+  test('two of them on one store sign with the same keys', async () => {
+    const other = createAuthServer({ authority, host: '127.0.0.1', port: 0, issuer, accessTokenMs: 300_000, clock: systemClock, log: silentLog })
+    const { url } = await other.listen()
+    try {
+      const keys = async (at: string) => await (await fetch(`${at}/jwks`)).json()
+      expect(await keys(url)).toEqual(await keys(issuer))
+    } finally {
+      await other.close()
+    }
+  })
+})
+
+describe('the record of an application', () => {
+  test('is refused with redirect URIs that are neither https nor of this machine, or that go nowhere', async () => {
+    const grants = ['authorization_code'] as const
+    const problemsOf = async (client: object) =>
+      await control.consumers.applications.create({ name: 'Bad', organisation: 'shop', oauth: client as never }, admin).then(() => [], (thrown: { problems: readonly { pointer?: string }[] }) => thrown.problems.map(({ pointer }) => pointer))
+    for (const uri of ['http://shop.example/cb', 'https://shop.example/cb#x', 'javascript:alert(1)', 'myapp:/cb', 'https://me:pw@shop.example/', ' https://shop.example/', 'http://127.0.0.1.evil.example/']) {
+      expect([uri, await problemsOf({ grants, redirectUris: [uri] })]).toEqual([uri, ['/oauth/redirectUris/0']])
+    }
+    expect(await problemsOf({ grants })).toEqual(['/oauth/redirectUris'])
+    expect(await problemsOf({ grants: ['password'] })).toEqual(['/oauth/grants/0'])
+    expect(await problemsOf({ grants: ['client_credentials'], public: true })).toEqual(['/oauth/public'])
+    expect(await problemsOf({ grants: ['client_credentials'], resources: ['urn:sluice:api:orders'] })).toEqual(['/oauth/resources/0'])
+    expect(await problemsOf({ grants: ['client_credentials'], scopes: ['two words'] })).toEqual(['/oauth/scopes/0'])
+  })
+})

@@ -1,0 +1,114 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Provider } from 'oidc-provider'
+import type { Authority } from '../control/oauth-contract.ts'
+import type { Clock } from '../runtime/core/clock.ts'
+import type { Log } from '../runtime/core/log.ts'
+import { answerInteraction, isInteraction } from './interactions.ts'
+import { createProvider } from './provider.ts'
+import { loadSigningKeys } from './signing-keys.ts'
+
+export interface AuthServerOptions {
+  readonly authority: Authority
+  readonly host: string
+  /** 0 picks a free one. */
+  readonly port: number
+  /** Origin by which clients and browsers know it; the port itself when left out. */
+  readonly issuer?: string | undefined
+  readonly accessTokenMs: number
+  readonly clock: Clock
+  readonly log: Log
+  /** Address of whoever asks, as trusted proxies tell it; the peer's if left out. */
+  readonly clientOf?: ((request: IncomingMessage) => string) | undefined
+}
+
+export interface AuthServer {
+  /** Opens the port. @throws when it is taken, or the keys cannot be read */
+  listen(): Promise<{ readonly url: string; readonly issuer: string }>
+  /** Looks whether signing keys are due or were changed elsewhere, and forgets what has ended; it does so by itself every minute. */
+  refresh(): Promise<void>
+  close(): Promise<void>
+}
+
+const refreshMs = 60_000
+
+/** The authorization server: OAuth 2.0 and OpenID Connect for the applications and people of control's records. */
+export function createAuthServer(options: AuthServerOptions): AuthServer {
+  const { authority, clock, log, clientOf = (request) => request.socket.remoteAddress ?? '' } = options
+  let issuer = ''
+  let current: { readonly provider: Provider; readonly handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>; readonly kids: string } | undefined
+  let cancelRefresh = () => {}
+  let closed = false
+  const server = createServer((request, response) => {
+    answer(request, response).catch((thrown: unknown) => {
+      log.error({ reason: thrown instanceof Error ? thrown.message : 'unknown' }, 'the authorization server could not answer')
+      if (response.headersSent) response.destroy()
+      else response.writeHead(503, { 'retry-after': '5' }).end()
+    })
+  })
+  server.headersTimeout = 15_000
+  server.requestTimeout = 30_000
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!current) return void response.writeHead(503).end()
+    const pathname = (request.url ?? '/').split('?')[0] ?? '/'
+    if (pathname === '/healthz') return void response.writeHead(200, { 'content-type': 'application/json' }).end('{"ok":true}')
+    // URLs are made of the issuer: what a request says of host and scheme is believed of nobody.
+    const { host, protocol } = new URL(issuer)
+    const from = clientOf(request)
+    request.headers.host = host
+    request.headers['x-forwarded-proto'] = protocol.slice(0, -1)
+    delete request.headers['x-forwarded-host']
+    delete request.headers['x-forwarded-for']
+    if (isInteraction(pathname)) return await answerInteraction(current.provider, request, response, { people: authority.people, issuer, log, from })
+    await current.handle(request, response)
+  }
+
+  async function refresh(): Promise<void> {
+    const keys = await loadSigningKeys(authority.signingKeys, clock.now())
+    const kids = keys.map(({ kid }) => kid).join(' ')
+    if (kids !== current?.kids) {
+      if (current) log.info({ keys: keys.length }, 'the signing keys of tokens changed')
+      const provider = createProvider({ authority, issuer, keys, accessTokenSeconds: Math.ceil(options.accessTokenMs / 1000), log })
+      current = { provider, handle: provider.callback(), kids }
+    }
+    await authority.artifacts.removeExpired()
+  }
+
+  function again(): void {
+    cancelRefresh = clock.setTimer(() => {
+      refresh()
+        .catch((thrown: unknown) => log.warn({ reason: (thrown as Error).message }, 'the signing keys could not be looked at; trying again'))
+        .finally(() => void (closed || again()))
+    }, refreshMs)
+  }
+
+  return {
+    async listen() {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(options.port, options.host, () => {
+          server.off('error', reject)
+          resolve()
+        })
+      })
+      const { port } = server.address() as AddressInfo
+      const host = options.host === '0.0.0.0' ? '127.0.0.1' : options.host === '::' ? '[::1]' : options.host.includes(':') ? `[${options.host}]` : options.host
+      const url = `http://${host}:${port}`
+      issuer = options.issuer ?? url
+      await refresh()
+      again()
+      return { url, issuer }
+    },
+    refresh,
+    async close() {
+      closed = true
+      cancelRefresh()
+      const ended = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeIdleConnections()
+      const force = setTimeout(() => server.closeAllConnections(), 2000)
+      await ended
+      clearTimeout(force)
+    },
+  }
+}

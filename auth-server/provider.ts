@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto'
+import { errors, Provider, type Configuration, type KoaContextWithOIDC } from 'oidc-provider'
+import type { Authority, SigningKey } from '../control/oauth-contract.ts'
+import type { Log } from '../runtime/core/log.ts'
+import { html, Html } from '../portal/html.ts'
+import { createAdapter } from './adapter.ts'
+import { drawPage, pageHeaders } from './page.ts'
+import { signingAlgorithm } from './signing-keys.ts'
+import { chooseLanguage, createSay, type Language, type Say } from './texts.ts'
+
+export interface ProviderParts {
+  readonly authority: Authority
+  readonly issuer: string
+  /** The one that signs first. */
+  readonly keys: readonly SigningKey[]
+  readonly accessTokenSeconds: number
+  readonly log: Log
+}
+
+/** Names the audience of one API: tokens for it say `aud` = its id. */
+const apiPrefix = 'urn:sluice:api:'
+const minuteSeconds = 60
+const daySeconds = 86_400
+const statics = new Set(['openid', 'offline_access', 'profile'])
+
+/** oidc-provider as we want it: RFC 9700 where that leaves a choice, and no grant that is not named here. */
+export function createProvider({ authority, issuer, keys, accessTokenSeconds, log }: ProviderParts): Provider {
+  const { people, clients } = authority
+  const configuration: Configuration = {
+    adapter: (kind: string) => createAdapter(kind, authority),
+    jwks: { keys: keys.map(({ jwk }) => jwk) as never },
+    responseTypes: ['code'],
+    scopes: [...statics],
+    claims: { openid: ['sub'], profile: ['name', 'role'] },
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+    clientDefaults: { id_token_signed_response_alg: signingAlgorithm, grant_types: [], response_types: [], token_endpoint_auth_method: 'client_secret_basic' },
+    enabledJWA: { idTokenSigningAlgValues: [signingAlgorithm] },
+    pkce: { required: () => true },
+    rotateRefreshToken: () => true,
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    expiresWithSession: async () => false,
+    cookies: {
+      keys: [authority.cookieKey],
+      long: { signed: true, httpOnly: true, sameSite: 'lax' },
+      short: { signed: true, httpOnly: true, sameSite: 'lax' },
+    },
+    interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+    async findAccount(_ctx, sub) {
+      const user = await people.get(sub)
+      if (!user || user.disabled) return undefined
+      return { accountId: user.name, claims: async () => ({ sub: user.name, name: user.name, role: user.role }) }
+    },
+    ttl: {
+      AccessToken: accessTokenSeconds,
+      ClientCredentials: accessTokenSeconds,
+      AuthorizationCode: minuteSeconds,
+      DeviceCode: 10 * minuteSeconds,
+      IdToken: accessTokenSeconds,
+      Interaction: 60 * minuteSeconds,
+      Session: daySeconds,
+      RefreshToken: 14 * daySeconds,
+      Grant: 14 * daySeconds,
+    },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      introspection: { enabled: true, allowedPolicy: mayIntrospect },
+      revocation: { enabled: true, allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId },
+      userinfo: { enabled: true },
+      deviceFlow: {
+        enabled: true,
+        userCodeInputSource: async (ctx, form, _out, error) =>
+          showForm(ctx, 'device', (say) => html`<p${error && html` class="bad" role="alert"`}>${say(error ? 'wrongCode' : 'enterCode')}</p>${new Html(form)}<p class="row"><button class="primary" form="op.deviceInputForm">${say('go')}</button></p>`),
+        userCodeConfirmSource: async (ctx, form, client, _info, code) =>
+          showForm(ctx, 'confirmDevice', (say) => html`<p><code>${code}</code></p><p>${say('confirmText', { client: client.clientName ?? client.clientId })}</p>${new Html(form)}
+<p class="row"><button class="primary" form="op.deviceConfirmForm">${say('go')}</button><button form="op.deviceConfirmForm" name="abort" value="yes">${say('cancel')}</button></p>`),
+        successSource: async (ctx) => showForm(ctx, 'device', (say) => html`<p>${say('deviceDone')}</p>`),
+      },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: async (ctx, form) =>
+          showForm(ctx, 'signOut', (say) => html`<p>${say('signOutText')}</p>${new Html(form)}
+<p class="row"><button class="primary" form="op.logoutForm" name="logout" value="yes">${say('signOut')}</button><button form="op.logoutForm">${say('stay')}</button></p>`),
+        postLogoutSuccessSource: async (ctx) => showForm(ctx, 'signOut', (say) => html`<p>${say('signedOut')}</p>`),
+      },
+      resourceIndicators: {
+        enabled: true,
+        async defaultResource(ctx, client, oneOf) {
+          if (oneOf) return oneOf
+          const wanted = [...(ctx.oidc.requestParamScopes ?? [])]
+          // Somebody only signs in: such a token is for asking who it is.
+          if (wanted.includes('openid') && wanted.every((scope) => statics.has(scope))) return undefined as never
+          return (await clients.get(client.clientId))?.resources?.[0] as string
+        },
+        useGrantedResource: async () => true,
+        async getResourceServerInfo(_ctx, resource, client) {
+          const record = await clients.get(client.clientId)
+          const api = resource.startsWith(apiPrefix) ? resource.slice(apiPrefix.length) : undefined
+          const known = api === undefined ? record?.resources?.includes(resource) : await authority.hasApi(api)
+          if (!record || !known) throw new errors.InvalidTarget()
+          return { scope: (record.scopes ?? []).join(' '), audience: api ?? resource, accessTokenTTL: accessTokenSeconds, accessTokenFormat: 'jwt', jwt: { sign: { alg: signingAlgorithm } } }
+        },
+      },
+    },
+    renderError: async (ctx, out) => showForm(ctx, 'failed', () => html`<p>${out.error_description ?? out.error}</p><p><small>${out.error}</small></p>`),
+  }
+  const provider = new Provider(issuer, configuration)
+  // What stands in front is told by the issuer alone; the server sets these headers itself.
+  provider.proxy = true
+  // The record holds what a secret is checked against, never the secret.
+  const { prototype } = provider.Client as unknown as { prototype: { clientSecret?: string; compareClientSecret(secret: string): Promise<boolean> } }
+  prototype.compareClientSecret = async function compareClientSecret(secret) {
+    return this.clientSecret !== undefined && (await clients.checkSecret(secret, this.clientSecret))
+  }
+  provider.on('server_error', (_ctx, error) => log.error({ reason: error.message }, 'the authorization server failed at a request'))
+  provider.on('grant.error', (ctx, error) => log.info({ client: ctx.oidc.client?.clientId, code: error.error, reason: error.error_detail ?? error.error_description }, 'a token was refused'))
+  provider.on('grant.revoked', (ctx, grantId) => log.info({ client: ctx.oidc.client?.clientId, grant: createHash('sha256').update(grantId).digest('hex').slice(0, 16) }, 'a grant was revoked'))
+  return provider
+}
+
+/** Resource servers have a secret, and ask about access tokens; what renews them is its client's business alone. */
+async function mayIntrospect(_ctx: KoaContextWithOIDC, client: { readonly clientId: string; readonly clientAuthMethod?: string }, token: { readonly clientId?: string; readonly kind?: string }): Promise<boolean> {
+  return token.clientId === client.clientId || (client.clientAuthMethod !== 'none' && token.kind !== 'RefreshToken')
+}
+
+function showForm(ctx: KoaContextWithOIDC, title: Parameters<Say>[0], draw: (say: Say) => Html): void {
+  const language: Language = chooseLanguage(undefined, ctx.get('accept-language'))
+  const say = createSay(language)
+  ctx.set(pageHeaders)
+  ctx.body = drawPage(language, say(title), draw(say))
+}

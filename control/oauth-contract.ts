@@ -1,0 +1,69 @@
+import type { OauthClientInput, Users } from './contract.ts'
+
+/** What the authorization server asks of control's records and store. `auth-server/` sees nothing else of control. */
+export interface Authority {
+  readonly people: Pick<Users, 'authenticate' | 'get'>
+  readonly clients: {
+    /** The client of a Basic credential's name; `undefined` when there is none, or it may not get tokens now. */
+    get(id: string): Promise<OauthClient | undefined>
+    /** Whether it is the secret that a client's `verifier` was made of. @throws Refused `control.busy` when too many ask at once */
+    checkSecret(secret: string, verifier: string): Promise<boolean>
+  }
+  /** Whether an API of this id is registered and not retired. */
+  hasApi(id: string): Promise<boolean>
+  readonly artifacts: Artifacts
+  readonly signingKeys: SigningKeyStore
+  /** Signs the cookies of signing in; the same in all processes that have the same credential key. */
+  readonly cookieKey: string
+  close(): Promise<void>
+}
+
+/** An application as the authorization server knows it. */
+export interface OauthClient extends OauthClientInput {
+  /** Name of the Basic credential. */
+  readonly id: string
+  readonly application: string
+  /** What people read. */
+  readonly name: string
+  readonly verifier: string
+}
+
+/** A thing that the authorization server remembers. */
+export interface Artifact {
+  readonly value: Readonly<Record<string, unknown>>
+  readonly consumedAtMs?: number
+}
+
+/** Codes, refresh tokens, grants, sessions …, sealed; names of values are kept as hashes. */
+export interface Artifacts {
+  get(kind: string, id: string): Promise<Artifact | undefined>
+  /** By the second name that `put` gave it. */
+  byLookup(kind: string, lookup: string): Promise<Artifact | undefined>
+  put(kind: string, id: string, value: Readonly<Record<string, unknown>>, about: { readonly grantId?: string; readonly lookup?: string; readonly expiresInMs?: number }): Promise<void>
+  /** True for one caller only, once, whichever process asks. */
+  consume(kind: string, id: string): Promise<boolean>
+  remove(kind: string, id: string): Promise<void>
+  removeOfGrant(kind: string, grantId: string): Promise<void>
+  /** Forgets what has ended. */
+  removeExpired(): Promise<void>
+}
+
+/** The keys that tokens are signed with, sealed in the store. */
+export interface SigningKeyStore {
+  load(): Promise<SavedKeys | undefined>
+  /** False when somebody else saved meanwhile: load again. */
+  save(keys: readonly SigningKey[], before: SavedKeys | undefined): Promise<boolean>
+}
+
+export interface SavedKeys {
+  readonly keys: readonly SigningKey[]
+  /** As it lies in the store. */
+  readonly sealed: string
+}
+
+export interface SigningKey {
+  readonly kid: string
+  readonly createdAtMs: number
+  /** Private. */
+  readonly jwk: Readonly<Record<string, unknown>>
+}

@@ -1,0 +1,47 @@
+import { scrypt, timingSafeEqual } from 'node:crypto'
+import type { Clock } from '../../runtime/core/clock.ts'
+import { bodyOf } from '../consumers/kind.ts'
+import type { ClientApplication, Credential, Organisation } from '../contract.ts'
+import type { Authority } from '../oauth-contract.ts'
+import { createSerial } from '../serial.ts'
+import type { Tables } from '../store/tables.ts'
+
+/** Secrets checked at once (each takes memory and a thread), and how many may wait. */
+const checksAtOnce = 2
+const checksWaiting = 200
+const nameForm = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/
+
+/** Clients out of the records of applications: asked for each time, so that what is switched off gets no token any more. */
+export function createOauthClients({ consumers }: Pick<Tables, 'consumers'>, clock: Clock): Authority['clients'] {
+  const inTurn = createSerial(checksAtOnce, checksWaiting)
+  return {
+    async get(id) {
+      if (!nameForm.test(id)) return undefined
+      const row = await consumers.byLookup('credentials', `basic ${id}`)
+      if (!row || row.retired_at !== null || row.parent === null || row.secret === null) return undefined
+      const { active, expiresAt } = bodyOf(row) as unknown as Credential
+      if (!active || (expiresAt !== undefined && !(Date.parse(expiresAt) > clock.now()))) return undefined
+      const application = await consumers.get('applications', row.parent)
+      if (!application || application.retired_at !== null) return undefined
+      const body = bodyOf(application) as unknown as ClientApplication
+      if (!body.active || !body.oauth) return undefined
+      const organisation = await consumers.get('organisations', body.organisation)
+      if (!organisation || organisation.retired_at !== null || !(bodyOf(organisation) as unknown as Organisation).active) return undefined
+      return { ...body.oauth, id, application: application.id, name: body.name, verifier: row.secret }
+    },
+    checkSecret: (secret, verifier) => inTurn(() => checkSecret(secret, verifier)),
+  }
+}
+
+/** `scrypt$N$r$p$salt$hash`, base64url (control/consumers/secrets.ts). */
+function checkSecret(secret: string, verifier: string): Promise<boolean> {
+  const [kind, n, r, p, salt = '', hash = ''] = verifier.split('$')
+  const expected = Buffer.from(hash, 'base64url')
+  if (kind !== 'scrypt' || expected.length === 0 || secret.length > 1024) return Promise.resolve(false)
+  return new Promise((resolve, reject) => {
+    scrypt(secret.normalize('NFKC'), Buffer.from(salt, 'base64url'), expected.length, { N: Number(n), r: Number(r), p: Number(p), maxmem: 256 * Number(n) * Number(r) }, (error, key) => {
+      if (error) reject(error)
+      else resolve(timingSafeEqual(key, expected))
+    })
+  })
+}
