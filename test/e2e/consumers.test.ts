@@ -27,7 +27,9 @@ describe.skipIf(!needs('chromium'))('somebody who keeps consumers, with a browse
   const open = (path: string) => page.goto(new URL(path, product.control).href)
   const call = (key?: string) => fetch(`${product.gateway}/kept/orders`, { headers: key === undefined ? {} : { 'x-api-key': key } })
   /** Gateways hear of a change within a second; a test waits as long as it is allowed to. */
-  const answers = (key: string, status: number) => expect.poll(async () => (await call(key)).status, { timeout: 10_000 }).toBe(status)
+  const answers = async (key: string, status: number): Promise<void> => {
+    await expect.poll(async () => (await call(key)).status, { timeout: 10_000 }).toBe(status)
+  }
   const secret = () => page.locator('.secret-box .secret code').innerText()
 
   beforeAll(async () => {
@@ -77,7 +79,7 @@ describe.skipIf(!needs('chromium'))('somebody who keeps consumers, with a browse
     await shot('21-application-wrong')
     expect(await page.locator('#f-rules-cidrs-error').innerText()).toContain('10.0.0.300')
     await page.getByRole('alert').getByRole('link').click()
-    expect(await page.evaluate(() => document.activeElement?.id ?? '')).toBe('f-rules-cidrs')
+    expect(await page.evaluate('document.activeElement?.id')).toBe('f-rules-cidrs')
     await page.getByLabel('Networks that may call').fill('127.0.0.0/8\n::1')
     await page.getByRole('button', { name: 'Save' }).last().click()
     await page.waitForSelector('.notice.good')
@@ -143,7 +145,7 @@ describe.skipIf(!needs('chromium'))('somebody who keeps consumers, with a browse
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
     await page.getByRole('button', { name: 'Copy' }).click()
     await page.getByRole('button', { name: 'Copied' }).waitFor()
-    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(first)
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(first)
     await answers(first, 200)
     const answer = await call(first)
     expect(await answer.json()).toEqual({ caller: 'web-shop', plan: 'gold' })
@@ -209,7 +211,7 @@ describe.skipIf(!needs('chromium'))('somebody who keeps consumers, with a browse
     await page.setViewportSize({ width: 420, height: 860 })
     await open('applications/web-shop')
     await shot('40-application-narrow')
-    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true)
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
   })
 
   test('nothing went wrong inside the pages, and nothing broke their security policy', () => {
