@@ -225,9 +225,9 @@ async function withPlaces(settings: Settings, gateways: number): Promise<Setting
     }
   }
   const controlUrl = settings.controlUrl ?? `${settings.controlTlsCertFile ? 'https' : 'http'}://${reachable(settings.host)}:${chosen.controlPort}`
-  // Control has to know whose tokens name its applications.
+  // Control has to know whose tokens name its applications; auth nodes fetch the keys there.
   const authIssuer = settings.authIssuer ?? (settings.auth ? `http://${reachable(settings.host)}:${chosen.authPort}` : undefined)
-  const placed = { ...settings, ...chosen, controlUrl, ...(authIssuer === undefined ? {} : { authIssuer }) }
+  const placed = { ...settings, ...chosen, controlUrl, ...(authIssuer === undefined ? {} : { authIssuer }), ...(settings.auth ? { egressAllow: [...settings.egressAllow, new URL(authIssuer as string).host] } : {}) }
   return settings.samples ? withSample(placed) : placed
 }
 
