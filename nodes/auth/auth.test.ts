@@ -113,6 +113,12 @@ describe('Basic', () => {
   const config = { methods: [{ kind: 'basic' }] }
   const login = (name: string, password: string) => ({ headers: { authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` } })
 
+  it('lets in a client that begins with many requests at once', async () => {
+    const { call } = await start(config)
+    const answers = await Promise.all(Array.from({ length: 100 }, () => call(login('ann', secret))))
+    for (const answer of answers) expect(answer).toMatchObject([{ port: 'ok' }])
+  })
+
   it('lets in who knows the password, and remembers it for a minute', async () => {
     const { call, node, clock } = await start(config)
     expect(await call(login('ann', secret))).toMatchObject([{ port: 'ok', message: { client: { id: 'app-1' } } }])

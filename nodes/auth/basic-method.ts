@@ -22,6 +22,8 @@ export interface BasicMemory {
 export function createBasicMemory(): BasicMemory {
   const key = randomBytes(32).toString('hex')
   const right = new BoundedMap<number>(10_000)
+  /** Checks under way or in line, by address, name and password: as many as the line holds. */
+  const checking = new Map<string, Promise<boolean | undefined>>()
   // What a name that is not there costs: as much as the names that are.
   let decoy = nobody
   const line = createFairLine({ atOnce: 2, perAddress: 16, waiting: 512 })
@@ -34,14 +36,22 @@ export function createBasicMemory(): BasicMemory {
         if (nowMs < untilMs) return true
         right.delete(mark)
       }
+      // A client that begins with many requests at once is checked once, not refused for waiting behind itself.
+      const same = `${addressKey(address)} ${mark}`
+      const going = checking.get(same)
+      if (going) return going
       const parsed = verifier === undefined ? undefined : parseVerifier(verifier)
       if (parsed) decoy = { ...nobody, n: parsed.n, r: parsed.r, p: parsed.p }
-      return line.run(addressKey(address), async () => {
-        const equal = await checkPassword(password, parsed ?? decoy)
-        if (!equal || !parsed) return false
-        right.set(mark, nowMs + rememberedMs)
-        return true
-      })
+      const checked = line
+        .run(addressKey(address), async () => {
+          const equal = await checkPassword(password, parsed ?? decoy)
+          if (!equal || !parsed) return false
+          right.set(mark, nowMs + rememberedMs)
+          return true
+        })
+        .finally(() => checking.delete(same))
+      checking.set(same, checked)
+      return checked
     },
   }
 }
