@@ -1,5 +1,6 @@
 import type { Check, DecideRules } from '../../runtime/core/client-rules.ts'
 import type { Api, Application, ClientCredential, Clients, MessageClient, Plan } from '../../runtime/core/clients.ts'
+import { closedCode } from '../../runtime/core/closed-api.ts'
 import type { FaultCode } from '../../runtime/core/faults.ts'
 import type { Call, Identity } from './verdict.ts'
 
@@ -57,7 +58,7 @@ export function admit(who: Identity, call: Call, wanted: Wanted, clients: Client
   const api = clients.apiOfFlow(run.flow)
   let plan: Plan | undefined
   if (api) {
-    const refused = lifecycleCode(api)
+    const refused = closedCode(api.lifecycle)
     checks?.push({ check: 'API', passed: refused === undefined, api: api.id, lifecycle: api.lifecycle })
     if (refused) return { code: refused }
     plan = planOf(application, api, clients)
@@ -74,12 +75,6 @@ export function admit(who: Identity, call: Call, wanted: Wanted, clients: Client
 function hasExpired(expiresAt: string, nowMs: number): boolean {
   const ms = Date.parse(expiresAt)
   return Number.isNaN(ms) || nowMs >= ms
-}
-
-function lifecycleCode({ lifecycle }: Api): FaultCode | undefined {
-  if (lifecycle === 'CREATED') return 'api.not_published'
-  if (lifecycle === 'BLOCKED') return 'api.blocked'
-  return lifecycle === 'RETIRED' ? 'api.retired' : undefined
 }
 
 /** The plan of an approved subscription; of several the one that goes first. */

@@ -1,3 +1,4 @@
+import { closedCode } from '../core/closed-api.ts'
 import { fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
 import { DeadlineList } from '../engine/deadlines.ts'
@@ -40,10 +41,9 @@ export function createRunHost(options: RunHostOptions, { clients, clock, log, re
       },
       nextRunId: () => `${prefix}-${(++runCount).toString(36)}`,
       whyClosed(flow) {
-        const lifecycle = clients.apiOfFlow(flow)?.lifecycle
-        if (lifecycle === 'BLOCKED') return fault('api.blocked')
-        if (lifecycle === 'RETIRED') return fault('api.retired')
-        return lifecycle === 'CREATED' ? fault('api.not_published') : undefined
+        const api = clients.apiOfFlow(flow)
+        const code = api && closedCode(api.lifecycle)
+        return code && fault(code)
       },
       ended(run, deployment) {
         if (run.called) return // the front writes the line of a request, with its status
