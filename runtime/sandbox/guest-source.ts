@@ -21,11 +21,12 @@ export function readGuestSource(): GuestSource {
   const read = (name: string): string => readFileSync(new URL(`guest/${name}`, import.meta.url), 'utf8')
   const codec = read('codec.js').replaceAll(/^export /gm, '')
   const lazy = Object.entries(parts).map(([name, file]) => `'${name}': () =>\n${read(file)}`)
+  const withCodec = (name: string): string => `(function () { 'use strict';\n${codec}\n${read(name)}\n})()`
   let jsonata: string | undefined
   return {
     prelude: `(function () { 'use strict';\n${codec}\nconst parts = {\n${lazy.join(',\n')}}\n${read('prelude.js')}\n})()`,
-    dispatcher: read('dispatcher.js'),
-    expressions: `(function () { 'use strict';\n${codec}\n${read('expressions.js')}\n})()`,
+    dispatcher: withCodec('dispatcher.js'),
+    expressions: withCodec('expressions.js'),
     jsonata: () => (jsonata ??= readFileSync(createRequire(import.meta.url).resolve('jsonata'), 'utf8')),
   }
 }

@@ -6,8 +6,11 @@
 
 const deepest = 400
 
-/** True when `JSON.parse(JSON.stringify(value))` would give an equal value. */
-export function isJson(value, depth = 0) {
+/**
+ * True when `JSON.parse(JSON.stringify(value))` would give an equal value.
+ * @param plain the prototype of plain objects, which is another one for a value of another context
+ */
+export function isJson(value, depth = 0, plain = Object.prototype) {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -22,12 +25,12 @@ export function isJson(value, depth = 0) {
   if (value === null) return true
   if (depth > deepest) return false
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) if (!isJson(value[i], depth + 1)) return false
+    for (let i = 0; i < value.length; i++) if (!isJson(value[i], depth + 1, plain)) return false
     return true
   }
   const prototype = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return false
-  for (const key in value) if (!isJson(value[key], depth + 1) || key === '__proto__') return false
+  if (prototype !== plain && prototype !== null) return false
+  for (const key in value) if (!isJson(value[key], depth + 1, plain) || key === '__proto__') return false
   return true
 }
 

@@ -1,6 +1,6 @@
 /**
  * Runs a batch of calls of many contexts as one entry into the isolate. It keeps what has finished, so
- * that a batch which is cut off loses nothing, and starts no new call when its time is up.
+ * that a batch which is cut off loses nothing, and starts no new call when its time is up. Body of a function, after codec.js.
  * In: `slot,call,length;text` after one another, a `!` before a call that might kill the isolate and must not
  * begin twice, so that what has finished is handed over first and the host knows who began last.
  * Out: `length;text` after one another; then the caller asks `take` how far it came.
@@ -10,42 +10,14 @@
  * nor an error: whatever their code is given is made by their own context (`parse`, `read`, `finish`, `failed`), and what
  * goes wrong here, outside their code, is answered here.
  */
-(function (handOver) {
-  'use strict'
+return function setup(handOver) {
   const now = Date.now
   const { stringify } = JSON
-  const { getPrototypeOf, hasOwn } = Object
-  const { isArray } = Array
-  const deepest = 400
+  const { hasOwn } = Object
   const functions = []
   const plain = []
   let out = ''
   let begun = 0
-
-  /** As in codec.js, for values of another context. */
-  function isJson(value, prototype, depth) {
-    switch (typeof value) {
-      case 'string':
-      case 'boolean':
-        return true
-      case 'number':
-        return value - value === 0 && (value !== 0 || 1 / value > 0)
-      case 'object':
-        break
-      default:
-        return false
-    }
-    if (value === null) return true
-    if (depth > deepest) return false
-    if (isArray(value)) {
-      for (let i = 0; i < value.length; i++) if (!isJson(value[i], prototype, depth + 1)) return false
-      return true
-    }
-    const its = getPrototypeOf(value)
-    if (its !== prototype && its !== null) return false
-    for (const key in value) if (!isJson(value[key], prototype, depth + 1) || key === '__proto__') return false
-    return true
-  }
 
   /** What a plain function answers with, in the forms of frames.ts. */
   function runPlain(f, text) {
@@ -82,7 +54,7 @@
       }
       const value = message[key]
       if (cameIn[i] && typeof value !== 'object' && value === before[i]) continue
-      if (key !== 'payload' || value === undefined || !isJson(value, prototype, 0)) return undefined
+      if (key !== 'payload' || value === undefined || !isJson(value, 0, prototype)) return undefined
       payload = value
     }
     return payload === undefined ? 'Sk' : 'Sp' + stringify(payload)
@@ -150,4 +122,4 @@
       return text
     },
   }
-})
+}
