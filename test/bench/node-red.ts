@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { EditorNode } from '../../runtime/core/flow.ts'
+import { freePort } from '../kit/free-port.ts'
 import { root } from '../kit/sources.ts'
 import { startChild } from './child.ts'
 import type { Contestant } from './contestant.ts'
@@ -39,13 +39,3 @@ export function nodeRed(nodes: readonly EditorNode[]): Contestant {
   }
 }
 
-/** Node-RED cannot be told to pick a port by itself. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
-}

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { childEnvironment, gatewayDir, gatewayFlags } from '../../runtime/cli/start/plan.ts'
 import { loadSettings } from '../../runtime/settings.ts'
 import { startEstate } from '../kit/estate.ts'
 import { flow, setBy, type FlowBuilder } from '../kit/flow-builder.ts'
+import { freePorts } from '../kit/free-port.ts'
 import { RawConnection } from '../kit/raw-http.ts'
 import { root } from '../kit/sources.ts'
 import { startChild, type Child } from './child.ts'
@@ -109,12 +109,4 @@ async function untilReady(opsPort: number, child: Child, began: number): Promise
     if (performance.now() - began > 30_000) throw new Error('the gateway was not ready within 30 s')
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
-}
-
-async function freePorts(wanted: number): Promise<number[]> {
-  const servers = Array.from({ length: wanted }, () => createServer())
-  for (const server of servers) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const ports = servers.map((server) => (server.address() as { port: number }).port)
-  for (const server of servers) await new Promise((resolve) => server.close(resolve))
-  return ports
 }
