@@ -142,6 +142,8 @@ export interface ClientApplicationInput {
   readonly rules?: ClientRules
   /** How its people and programs get tokens of the authorization server; absent: not at all. */
   readonly oauth?: OauthClientInput
+  /** Version it is held to, by family of APIs. */
+  readonly pins?: Readonly<Record<string, string>>
 }
 
 /** What the authorization server lets an application do. Each of its Basic credentials is a client: name and secret. */
@@ -192,8 +194,10 @@ export interface ManagedApiInput {
   readonly owner?: string
   /** Id of the flow (tab) that serves it. One flow serves at most one API that is not retired. */
   readonly flow: string
-  /** Shown version, such as `v2`. */
+  /** Such as `v2`; the one that its tab names as SLUICE_API_VERSION. */
   readonly apiVersion?: string
+  /** What its versions have in common, an id; its own when absent. */
+  readonly family?: string
   readonly category?: string
   readonly tags?: readonly string[]
   readonly visibility?: Api['visibility']

@@ -30,6 +30,8 @@ export interface Application {
   readonly rules: ClientRules
   readonly credentials: readonly ClientCredential[]
   readonly subscriptions: readonly Subscription[]
+  /** Version it is held to, by family of APIs: where a call asks for none, it gets this one. */
+  readonly pins?: Readonly<Record<string, string>>
 }
 
 /** Limits of who, from where and when, whatever is called. Each is optional. */
@@ -100,6 +102,12 @@ export interface Api {
   /** PROTOTYPED needs no subscription; DEPRECATED serves old subscribers; BLOCKED answers 503, RETIRED 410; CREATED is not served. */
   readonly lifecycle: 'CREATED' | 'PROTOTYPED' | 'PUBLISHED' | 'BLOCKED' | 'DEPRECATED' | 'RETIRED'
   readonly visibility: 'public' | 'organisation' | 'roles'
+  /** Its versions share it; the id of the API when there is but one. */
+  readonly family?: string
+  readonly version?: string
+  /** RFC 3339: since when it takes no new subscribers (RFC 9745). */
+  readonly deprecatedAt?: string
+  /** RFC 3339: when it stops being served (RFC 8594); 410 from then on. */
   readonly sunset?: string
 }
 
