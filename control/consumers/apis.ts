@@ -25,7 +25,7 @@ export function createApis(desk: Desk): Apis {
   }
 }
 
-async function moveApi(unit: Unit, row: ConsumerRow, to: Lifecycle): Promise<ConsumerRow> {
+export async function moveApi(unit: Unit, row: ConsumerRow, to: Lifecycle): Promise<ConsumerRow> {
   const api = bodyOf(row) as unknown as ManagedApi
   const right = rightOfMove(api, to)
   const may = unit.access.may(right, row.organisation)

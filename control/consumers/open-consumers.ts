@@ -38,7 +38,7 @@ const versionKey = 'clients.version'
 const retryMs = 1000
 
 /** Opens the records of consumers: what was written is read into the view of gateways. */
-export async function openConsumers({ store, audit, clock, log, keys, cost = defaultSecretCost, tokenIssuer }: ConsumersParts): Promise<Consumers & { close(): void }> {
+export async function openConsumers({ store, audit, clock, log, keys, cost = defaultSecretCost, tokenIssuer }: ConsumersParts): Promise<Consumers & { /** How work over several records is done, for the rest of control. */ readonly desk: Desk; close(): void }> {
   const clientKey = await loadClientKey(store, keys, log)
   const checker = createChecker()
   let version = Number((await store.meta.get(versionKey)) ?? 0)
@@ -124,6 +124,7 @@ export async function openConsumers({ store, audit, clock, log, keys, cost = def
       return () => void listeners.delete(listener)
     },
     clientKey,
+    desk,
     close: () => cancelRetry(),
   }
 }

@@ -108,7 +108,7 @@ function parseLists(yaml: string): Lists {
 }
 
 /** A key that one mapping has twice, if there is one. */
-function keyTwice(document: Document.Parsed): string | undefined {
+export function keyTwice(document: Document.Parsed): string | undefined {
   let twice: string | undefined
   visit(document, {
     Map(_place, { items }) {
