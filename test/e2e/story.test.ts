@@ -161,9 +161,9 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
     await edit(script, () => typeCode("msg.payload = { version: 2 }\nreturn msg"))
     expect(await deploy()).toMatchObject({ status: 200 })
     expect(await (await fetch(`${product.gateway}/story`)).json()).toEqual({ version: 2 })
-    const node = await page.evaluate((id) => ({ valid: RED.nodes.node(id).valid as boolean, fill: RED.nodes.node(id).status?.fill as string }), script)
-    expect(node.valid).toBe(true)
-    expect(node.fill).not.toBe('red')
+    // The page learns of the answer a moment after the network does.
+    await expect.poll(() => page.evaluate((id) => RED.nodes.node(id).valid as boolean, script)).toBe(true)
+    expect(await page.evaluate((id) => RED.nodes.node(id).status?.fill as string, script)).not.toBe('red')
     await shot('06-mended')
   })
 
