@@ -4,6 +4,7 @@ import { fault } from '../runtime/core/fault.ts'
 import type { Message } from '../runtime/core/message.ts'
 import type { NodeProblem, Scope } from '../runtime/core/node.ts'
 import type { Run } from '../runtime/core/run.ts'
+import { isSandboxCall } from '../runtime/core/sandbox-call.ts'
 import { checkTypedValue, compileTypedValue, type TypedValue } from '../runtime/core/typed-value.ts'
 
 /** Whom a limit counts together. */
@@ -39,9 +40,16 @@ export const fragmentsSchema = {
 /**
  * Names whom a call counts for. `fragments` are the values of the key's parts; they are kept as a hash, because they
  * may be anything, a secret too.
+ * What sandbox callers use is counted apart, whatever the level: trying things out takes nothing from production.
  * @throws Fault `limit.no_client` when the level needs a caller that nobody has made sure of
  */
 export function whoIs(level: Level, message: Message, run: Run, fragments: readonly unknown[], { clients }: Pick<Scope, 'clients'>): string {
+  const who = whoIsAnywhere(level, message, run, fragments, clients)
+  // The name of an application says it already.
+  return level !== 'application' && level !== 'subscription' && isSandboxCall(run, message) ? `${who}~sandbox` : who
+}
+
+function whoIsAnywhere(level: Level, message: Message, run: Run, fragments: readonly unknown[], clients: Scope['clients']): string {
   switch (level) {
     case 'all':
       return 'all'

@@ -22,6 +22,7 @@ export const faults = {
   'request.headers_too_large': { status: 431, title: 'Headers too large', text: () => 'The request headers are larger than the limit.' },
   'route.none': { status: 404, title: 'Not found', text: (f) => `No API is deployed at ${f.method} ${f.path}.` },
   'method.none': { status: 405, title: 'Method not allowed', text: (f) => `${f.path} does not answer ${f.method}; it answers ${f.allow}.` },
+  'route.version': { status: 400, title: 'No such version', text: (f) => `${f.path} is not served in the version that the header ${f.header} asks for.${Array.isArray(f.versions) && f.versions.length > 0 ? ` It is served in ${(f.versions as readonly string[]).join(', ')}.` : ''}` },
   'client.closed': { status: 499, title: 'Client closed the connection', text: () => 'The client went away before the answer was ready.' },
   'request.misdirected': { status: 421, title: 'Misdirected request', text: (f) => `This connection was not made for ${f.host}. Open a new one with that name.` },
   'tls.client_certificate': { status: 403, title: 'Client certificate required', text: (f) => `${f.host} asks for a client certificate that its authority has signed.` },
@@ -64,6 +65,9 @@ export const faults = {
   'upstream.url': { status: 500, title: 'Bad upstream URL', text: (f) => `“${f.url}” is not an http or https URL.` },
   'upstream.header': { status: 500, title: 'Bad upstream header', text: (f) => `The header “${f.name}” cannot be sent: ${f.reason ?? 'its name or value holds a character that is not allowed'}.` },
   'egress.denied': { status: 502, title: 'Callout refused by policy', text: (f) => `Callouts to ${f.host}${f.address && f.address !== f.host ? ` (${f.address})` : ''} are not allowed: ${f.reason ?? 'the address is not public'}. To allow it, add ${f.allow ?? f.host} to SLUICE_EGRESS_ALLOW.` },
+
+  // sandbox: callers that only try things out. 501, not 503: asking again later changes nothing.
+  'sandbox.none': { status: 501, title: 'No sandbox for this call', text: (f) => `A sandbox caller must not reach production, and ${f.node ?? 'this callout'} has no sandbox. ${f.remedy}` },
 
   // state: what gateways count and remember together
   'state.unavailable': { status: 503, title: 'Shared state unavailable', text: (f) => `What gateways remember together cannot be reached: ${f.reason}.` },
@@ -117,6 +121,7 @@ export const faults = {
   'plan.hours': { status: 403, title: 'Outside service hours', text: () => 'The client may not call at this time. Retry-After says when it may.' },
   'api.not_published': { status: 404, title: 'API not published', text: () => 'This API is not published.' },
   'api.blocked': { status: 503, title: 'API blocked', text: () => 'This API is blocked at the moment.' },
+  'api.sunset': { status: 410, title: 'API no longer served', text: (f) => `This version of the API is not served any more since ${f.sunset}.` },
   'api.retired': { status: 410, title: 'API retired', text: () => 'This API was retired.' },
 
   // store and configuration

@@ -1,3 +1,4 @@
+import type { ClientEnvironment } from './clients.ts'
 import type { Context } from './context.ts'
 import type { Fault } from './fault.ts'
 import type { Log } from './log.ts'
@@ -25,6 +26,13 @@ export interface Run {
    * when it has ended already. For what must be given back exactly then. Absent: nothing is known of the end.
    */
   onEnd?(listener: (end: RunEnd) => void): void
+  /**
+   * What the credentials of the caller are for, once a node has let the caller in. It lies here and not on the message, so that
+   * no flow loses it: a sandbox caller stays one, whatever else the run finds out. `undefined`: nobody has made sure who calls.
+   */
+  readonly environment?: ClientEnvironment | undefined
+  /** Notes it; `sandbox` stays. Absent: nobody calls. */
+  noteEnvironment?(environment: ClientEnvironment): void
   /** Notes that a request of this run has left for a backend; `upstream` says so. */
   noteBackend?(): void
   /** Milliseconds since the epoch; every step and every callout stays inside it. */

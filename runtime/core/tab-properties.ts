@@ -7,6 +7,8 @@ export const tabProperties = {
   organisation: 'SLUICE_ORGANISATION',
   /** Version of the API that the flow serves, such as `v2`: flows with the same routes and different versions run side by side. */
   apiVersion: 'SLUICE_API_VERSION',
+  /** `pass` lets `http request` nodes call out for sandbox callers too: the flow says that what they reach is no production. */
+  sandbox: 'SLUICE_SANDBOX',
 } as const
 
 /** The value of such an entry of a tab's record; `undefined` when it has none, or an empty one, or one that is computed. */

@@ -1,3 +1,4 @@
+import type { ClientEnvironment } from '../core/clients.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Context } from '../core/context.ts'
 import { fault, type Fault } from '../core/fault.ts'
@@ -66,6 +67,7 @@ export class EngineRun implements Run, Timed {
   readonly host: RunHost
   readonly home: RunHome
   readonly taken: LinkedNode[] = []
+  environment: ClientEnvironment | undefined = undefined
   steps = 0
   replied = false
   ended = false
@@ -144,6 +146,10 @@ export class EngineRun implements Run, Timed {
     if (this.ended) listener(this.#howItEnded())
     else if (this.#onEnd) this.#onEnd.push(listener)
     else this.#onEnd = [listener]
+  }
+
+  noteEnvironment(environment: ClientEnvironment): void {
+    if (this.environment !== 'sandbox') this.environment = environment
   }
 
   noteBackend(): void {
@@ -321,6 +327,7 @@ export class EngineRun implements Run, Timed {
   #giveUpCalls(): void {
     for (const call of this.#calls?.values() ?? []) {
       if (call.returned) continue
+      if (this.replied && call.node.timeoutMs === 0) continue // a global policy has answered
       call.returned = true
       call.cancel()
       this.open()

@@ -1,3 +1,4 @@
+import type { ClientEnvironment } from '../../runtime/core/clients.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import type { Message } from '../../runtime/core/message.ts'
@@ -8,6 +9,8 @@ import { memoryContext } from './memory-context.ts'
 export interface RunOptions {
   readonly id?: string
   readonly request?: Partial<RequestFacts>
+  /** As an auth node would have noted it. */
+  readonly environment?: ClientEnvironment
   /** Milliseconds since the epoch; default: never. */
   readonly deadline?: number
 }
@@ -40,6 +43,7 @@ export function fakeRun(options: RunOptions = {}): FakeRun {
   const listeners: ((outcome: RunOutcome) => void | Promise<void>)[] = []
   let held = 0
   let outlives = false
+  let environment: ClientEnvironment | undefined = options.environment
   return {
     id: options.id ?? 'run-1',
     flow: 'flow-1',
@@ -61,6 +65,12 @@ export function fakeRun(options: RunOptions = {}): FakeRun {
       for (const listener of whenEnded.splice(0)) listener(ended)
     },
     deadline: options.deadline ?? Number.MAX_SAFE_INTEGER,
+    get environment() {
+      return environment
+    },
+    noteEnvironment(noted) {
+      if (environment !== 'sandbox') environment = noted
+    },
     log: silentLog,
     context: memoryContext(),
     get replied() {
