@@ -1,11 +1,12 @@
 import { errors, type Adapter, type AdapterPayload } from 'oidc-provider'
 import type { Authority, OauthClient } from '../control/oauth-contract.ts'
+import { toGrantMark } from './grant-mark.ts'
 
 /** What oidc-provider remembers a thing under a grant for; its other models are not revoked with one. */
 const ofGrants = ['AccessToken', 'AuthorizationCode', 'RefreshToken', 'DeviceCode', 'Grant']
 
 /** Where oidc-provider keeps a kind of thing: clients in control's records, everything else sealed in the store. */
-export function createAdapter(kind: string, { artifacts, clients }: Pick<Authority, 'artifacts' | 'clients'>): Adapter {
+export function createAdapter(kind: string, { artifacts, clients, revocations }: Pick<Authority, 'artifacts' | 'clients' | 'revocations'>): Adapter {
   const toPayload = (found: Awaited<ReturnType<typeof artifacts.get>>): AdapterPayload | undefined =>
     found && ({ ...found.value, ...(found.consumedAtMs === undefined ? {} : { consumed: Math.floor(found.consumedAtMs / 1000) }) } as AdapterPayload)
   return {
@@ -17,10 +18,11 @@ export function createAdapter(kind: string, { artifacts, clients }: Pick<Authori
     findByUid: async (uid) => toPayload(await artifacts.byLookup(kind, uid)),
     findByUserCode: async (userCode) => toPayload(await artifacts.byLookup(kind, userCode)),
     async upsert(id, payload, expiresInSeconds) {
-      const { grantId } = payload
+      const { grantId, accountId } = payload
       const lookup = kind === 'Session' ? payload.uid : payload.userCode
       await artifacts.put(kind, id, payload as Record<string, unknown>, {
         ...(grantId && ofGrants.includes(kind) ? { grantId } : {}),
+        ...(accountId ? { account: accountId } : {}),
         ...(lookup ? { lookup } : {}),
         ...(expiresInSeconds ? { expiresInMs: expiresInSeconds * 1000 } : {}),
       })
@@ -32,11 +34,16 @@ export function createAdapter(kind: string, { artifacts, clients }: Pick<Authori
       if (typeof grantId === 'string') {
         for (const one of ofGrants) await artifacts.removeOfGrant(one, grantId)
         await artifacts.remove('Grant', grantId)
+        await revocations.grant(toGrantMark(grantId))
       }
       throw new errors.InvalidGrant('already consumed')
     },
     destroy: (id) => artifacts.remove(kind, id),
-    revokeByGrantId: (grantId) => artifacts.removeOfGrant(kind, grantId),
+    async revokeByGrantId(grantId) {
+      await artifacts.removeOfGrant(kind, grantId)
+      // Signed ones are kept nowhere: gateways are told.
+      if (kind === 'AccessToken') await revocations.grant(toGrantMark(grantId))
+    },
   }
 }
 

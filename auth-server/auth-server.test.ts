@@ -63,6 +63,7 @@ beforeAll(async () => {
   )
   gateway = await startGateway({ nodes, settings: { SLUICE_EGRESS_ALLOW: new URL(issuer).host } })
   gateway.gateway.clients.replace(consumers.snapshot())
+  consumers.onChange((change) => gateway.gateway.clients.apply(change))
 }, 30_000)
 afterEach(() => void vi.useRealTimers())
 afterAll(async () => {
@@ -102,14 +103,14 @@ function createBrowser() {
 }
 
 /** Signs in and agrees; the URL at the client that it ends at, or the page that it ended on. */
-async function authorize(url: URL, browser = createBrowser(), password = 'correct horse'): Promise<URL | Response> {
+async function authorize(url: URL, browser = createBrowser(), name = 'admin', password = 'correct horse'): Promise<URL | Response> {
   let reply = await browser(url.href)
   for (let step = 0; step < 12; step++) {
     const to = reply.headers.get('location')
     if (to === null) {
       const text = await reply.clone().text()
       if (reply.status !== 200 || !text.includes('name="act"')) return reply
-      reply = await browser(reply.url, text.includes('name="password"') ? { name: 'admin', password, act: 'go' } : { act: 'go' })
+      reply = await browser(reply.url, text.includes('name="password"') ? { name, password, act: 'go' } : { act: 'go' })
       continue
     }
     const next = new URL(to, issuer)
@@ -120,11 +121,11 @@ async function authorize(url: URL, browser = createBrowser(), password = 'correc
 }
 
 /** What a person who signs in with PKCE brings home. */
-async function signIn(config: oidc.Configuration, more: Record<string, string> = {}, browser = createBrowser()) {
+async function signIn(config: oidc.Configuration, more: Record<string, string> = {}, browser = createBrowser(), name = 'admin') {
   const verifier = oidc.randomPKCECodeVerifier()
   const state = oidc.randomState()
   const url = oidc.buildAuthorizationUrl(config, { redirect_uri: callback, scope: 'openid read', state, code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256', ...more })
-  const home = await authorize(url, browser)
+  const home = await authorize(url, browser, name)
   if (!(home instanceof URL)) throw new Error(`it ended on a page: ${home.status} ${await home.text()}`)
   return { home, checks: { pkceCodeVerifier: verifier, expectedState: state } }
 }
@@ -339,6 +340,88 @@ describe('a thief', () => {
     expect(text).toContain('RefreshToken')
     expect(text).not.toContain(token)
     expect(text).not.toMatch(/"(kty|primes|dp)"/)
+  })
+})
+
+describe('a token that is taken back', () => {
+  /** Gateways hear of it within a second; a test waits as long as it is allowed to. */
+  const refused = async (token: string, where = gateway) =>
+    await expect.poll(async () => {
+      const reply = await fetch(`${where.url}/token`, { headers: { authorization: `Bearer ${token}` } })
+      return [reply.status, ((await reply.json()) as { code?: string }).code]
+    }, { timeout: 10_000 }).toEqual([401, 'auth.revoked'])
+
+  test('is refused by gateways although it was let in before, and the client’s other tokens are not', async () => {
+    const config = await discover('web')
+    const [one, other] = [await oidc.clientCredentialsGrant(config, { scope: 'read' }), await oidc.clientCredentialsGrant(config, { scope: 'read' })]
+    expect((await call('/token', one.access_token)).status).toBe(200)
+    // Whose it is not takes nothing back.
+    await oidc.tokenRevocation(await discover('plain'), one.access_token)
+    await oidc.tokenRevocation(config, one.access_token)
+    await refused(one.access_token)
+    expect((await call('/token', other.access_token)).status).toBe(200)
+    const { jti } = decodeJwt(other.access_token)
+    expect(control.consumers.snapshot().revoked?.map(({ id }) => id)).not.toContain(`jti:${jti}`)
+  })
+
+  test('takes what is no token of ours as already ended', async () => {
+    const config = await discover('web')
+    const { access_token: token } = await oidc.clientCredentialsGrant(config, { scope: 'read' })
+    const [head, body] = token.split('.')
+    for (const wrong of [`${head}.${body}.AAAA`, 'nothing', 'a.b.c']) await oidc.tokenRevocation(config, wrong)
+    expect(await codeOf(oidc.tokenRevocation(await discover('web', oidc.ClientSecretBasic('wrong')), token))).toBe('invalid_client')
+    expect((await call('/token', token)).status).toBe(200)
+  })
+
+  test('takes with it all access tokens when it is a refresh token, also when it was used twice', async () => {
+    const config = await discover('web')
+    for (const how of ['revoked', 'used twice'] as const) {
+      const { home, checks } = await signIn(config)
+      const first = await oidc.authorizationCodeGrant(config, home, checks)
+      const second = await oidc.refreshTokenGrant(config, first.refresh_token as string)
+      expect((await call('/token', second.access_token)).status).toBe(200)
+      if (how === 'revoked') await oidc.tokenRevocation(config, second.refresh_token as string)
+      else expect(await codeOf(oidc.refreshTokenGrant(config, first.refresh_token as string))).toBe('invalid_grant')
+      await refused(first.access_token)
+      await refused(second.access_token)
+    }
+  })
+
+  test('of somebody who was disabled ends too, and so does what would renew it', async () => {
+    await control.users.create({ name: 'leaver', role: 'viewer', password: 'correct horse' }, 'admin')
+    const config = await discover('web')
+    const { home, checks } = await signIn(config, {}, createBrowser(), 'leaver')
+    const tokens = await oidc.authorizationCodeGrant(config, home, checks)
+    expect((await call('/token', tokens.access_token)).status).toBe(200)
+    await control.users.setDisabled('leaver', true, 'admin')
+    await control.users.setDisabled('leaver', false, 'admin')
+    await refused(tokens.access_token)
+    expect(await codeOf(oidc.refreshTokenGrant(config, tokens.refresh_token as string))).toBe('invalid_grant')
+  })
+
+  test('stays refused after control and gateway started again, and is forgotten when it would have ended', async () => {
+    const config = await discover('web')
+    const { access_token: token } = await oidc.clientCredentialsGrant(config, { scope: 'read' })
+    await oidc.tokenRevocation(config, token)
+    await refused(token)
+    const snapshot = control.consumers.snapshot()
+    const mark = `jti:${decodeJwt(token).jti}`
+    expect(snapshot.revoked).toContainEqual(expect.objectContaining({ issuer, id: mark }))
+    gateway.gateway.clients.replace(JSON.parse(JSON.stringify(snapshot)) as typeof snapshot)
+    await refused(token)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 86_400_000 })
+    await authority.artifacts.removeExpired()
+    gateway.gateway.clients.apply({ version: gateway.gateway.clients.version, revoked: [] })
+    let text = ''
+    for await (const line of control.exportStore()) text += line
+    expect(text).not.toContain(mark)
+  })
+
+  test('by the thousand ends all that the client has', async () => {
+    const { revocations } = authority
+    for (let index = 0; index < 1005; index++) await revocations.token({ id: `many-${index}`, client: 'plain', endsAtMs: Date.now() + 60_000 })
+    await expect.poll(() => control.consumers.snapshot().revoked?.filter(({ id }) => id.startsWith('jti:many-')).length, { timeout: 10_000 }).toBe(1000)
+    await expect.poll(() => control.consumers.snapshot().revoked?.map(({ id }) => id), { timeout: 10_000 }).toContain('client:plain')
   })
 })
 

@@ -4,7 +4,9 @@ import type { Authority, SigningKey } from '../control/oauth-contract.ts'
 import type { Log } from '../runtime/core/log.ts'
 import { html, Html } from '../portal/html.ts'
 import { createAdapter } from './adapter.ts'
+import { toGrantMark } from './grant-mark.ts'
 import { drawPage, pageHeaders } from './page.ts'
+import { createSignedRevocation } from './revoke-signed.ts'
 import { signingAlgorithm } from './signing-keys.ts'
 import { chooseLanguage, createSay, type Language, type Say } from './texts.ts'
 
@@ -39,6 +41,7 @@ export function createProvider({ authority, issuer, keys, accessTokenSeconds, lo
     rotateRefreshToken: () => true,
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: async () => false,
+    extraTokenClaims: async (_ctx, token) => ('grantId' in token && typeof token.grantId === 'string' ? { gid: toGrantMark(token.grantId) } : undefined),
     cookies: {
       keys: [authority.cookieKey],
       long: { signed: true, httpOnly: true, sameSite: 'lax' },
@@ -107,6 +110,7 @@ export function createProvider({ authority, issuer, keys, accessTokenSeconds, lo
   const provider = new Provider(issuer, configuration)
   // What stands in front is told by the issuer alone; the server sets these headers itself.
   provider.proxy = true
+  provider.use(createSignedRevocation(keys, issuer, authority.revocations))
   // The record holds what a secret is checked against, never the secret.
   const { prototype } = provider.Client as unknown as { prototype: { clientSecret?: string; compareClientSecret(secret: string): Promise<boolean> } }
   prototype.compareClientSecret = async function compareClientSecret(secret) {

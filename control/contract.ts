@@ -1,6 +1,6 @@
 import type { EditorNode, Problem } from '../runtime/core/flow.ts'
 import type { GatewayCommand, GatewayEvent } from '../runtime/core/deployer.ts'
-import type { Consumers } from './consumers-contract.ts'
+import type { Actor, Consumers } from './consumers-contract.ts'
 
 export type * from './consumers-contract.ts'
 
@@ -28,6 +28,9 @@ export interface Control {
  */
 export type Role = 'admin' | 'editor' | 'viewer' | 'creator' | 'publisher' | 'operator' | 'auditor' | 'subscriber'
 
+/** Who does something: a person, whose rights count and whose address the audit log keeps; or by name alone the process itself, which may everything. */
+export type Doer = string | Actor
+
 export interface User {
   readonly name: string
   readonly role: Role
@@ -42,13 +45,16 @@ export interface Users {
   get(name: string): Promise<User | undefined>
   list(): Promise<readonly User[]>
   /** Makes the user with a generated password, returned once. @throws Refused `user.exists` 409, `user.name` 422 */
-  create(input: { name: string; role: Role; password?: string }, by: string): Promise<{ user: User; password: string }>
-  setRole(name: string, role: Role, by: string): Promise<User>
+  create(input: { name: string; role: Role; password?: string }, by: Doer): Promise<{ user: User; password: string }>
+  setRole(name: string, role: Role, by: Doer): Promise<User>
   /** The last enabled admin can be neither disabled nor demoted: Refused `user.last_admin` 409. Ends the user's sessions. */
-  setDisabled(name: string, disabled: boolean, by: string): Promise<User>
+  setDisabled(name: string, disabled: boolean, by: Doer): Promise<User>
   /** Sets or generates a password and ends the user's sessions. */
-  resetPassword(name: string, by: string, password?: string): Promise<{ password: string }>
-  changeOwnPassword(name: string, current: string, next: string): Promise<void>
+  resetPassword(name: string, by: Doer, password?: string): Promise<{ password: string }>
+  /** Signs the user out everywhere: sessions, tokens of the command line, and what the authorization server gave out for him. */
+  endSessions(name: string, by: string): Promise<void>
+  /** `from`: the address, for the audit log. */
+  changeOwnPassword(name: string, current: string, next: string, from?: string): Promise<void>
   /** Bearer tokens and page sessions are one thing: opaque, stored as hashes. */
   issueToken(name: string, use: 'editor' | 'page' | 'cli', ttlMs: number): Promise<{ token: string; expiresAt: string }>
   verifyToken(token: string): Promise<User | undefined>
@@ -73,7 +79,7 @@ export interface DeployInput {
   readonly nodes: readonly EditorNode[]
   /** The revision the user started from; absent: overwrite. A stale one is Refused `deploy.conflict` 409. */
   readonly rev?: string
-  readonly user: string
+  readonly user: Doer
   readonly comment?: string
 }
 
@@ -84,20 +90,37 @@ export interface DeployResult {
   /** Gateways that run it, and those that were silent for 5 s and are behind. */
   readonly live: readonly string[]
   readonly behind: readonly string[]
+  /** Organisations that tabs and subflows were given to, by their ids: who may draw for one only need not say for which. */
+  readonly given?: Readonly<Record<string, string>>
+}
+
+/** What somebody may do with the flows: asked about what is live at that moment, with the roles he had when the rights were asked for. */
+export interface FlowRights {
+  /** Whether he may see a node or flow by its id; without one: any at all. What is not there is for those who may see everything. */
+  mayRead(id?: string): boolean
+  mayWrite(id?: string): boolean
+  /** What belongs to no organisation: global context, the library. */
+  readonly readsEverything: boolean
+  readonly writesEverything: boolean
 }
 
 export interface Flows {
-  /** Flat Node-RED JSON in the editor's order, without credentials. `rev` is its hash. */
-  current(): Promise<{ nodes: readonly EditorNode[]; rev: string }>
   /**
-   * Checks, asks every connected gateway to prepare, commits when all are ready. Changes nothing when
-   * anything fails. @throws Refused `deploy.refused` 422 with problems, `deploy.conflict` 409
+   * Flat Node-RED JSON in the editor's order, without credentials; `rev` is the hash of all of it. Who asks gets what he may
+   * see: his organisations' tabs, what belongs to nobody, and subflows that these use. @throws Refused `auth.role` 403 when that is nothing
+   */
+  current(by?: Actor): Promise<{ nodes: readonly EditorNode[]; rev: string }>
+  rights(by: Actor): Promise<FlowRights>
+  /**
+   * Checks, asks every connected gateway to prepare, commits when all are ready. Changes nothing when anything fails. Flows
+   * that the user does not see are kept in their places. @throws Refused `deploy.refused` 422 with problems, `deploy.conflict`
+   * 409, `deploy.not_yours` 403 with problems, `deploy.claimed` 422 with problems, `auth.role` 403
    */
   deploy(input: DeployInput): Promise<DeployResult>
   /** Compiles without storing anything. */
-  check(nodes: readonly EditorNode[]): Promise<readonly Problem[]>
-  /** Node-RED's view of a node's credentials: text values, `has_<name>` for passwords. */
-  credentials(type: string, id: string): Promise<Record<string, unknown>>
+  check(nodes: readonly EditorNode[], by?: Actor): Promise<readonly Problem[]>
+  /** Node-RED's view of a node's credentials: text values, `has_<name>` for passwords. Of a node that is not his to read: none. */
+  credentials(type: string, id: string, by?: Actor): Promise<Record<string, unknown>>
 }
 
 export interface ReleaseInfo {
@@ -116,8 +139,8 @@ export interface Releases {
   /** Newest first. */
   list(options?: { before?: number; limit?: number }): Promise<readonly ReleaseInfo[]>
   get(id: number): Promise<{ info: ReleaseInfo; nodes: readonly EditorNode[] } | undefined>
-  /** Puts an earlier release live again, as a new release, by the same two phases. */
-  rollback(id: number, user: string, comment?: string): Promise<DeployResult>
+  /** Puts an earlier release live again, as a new release, by the same two phases and with the same rights as a deploy. */
+  rollback(id: number, user: Doer, comment?: string): Promise<DeployResult>
 }
 
 export interface GatewayInfo {
@@ -145,9 +168,9 @@ export interface GatewayInfo {
 export interface Gateways {
   list(): Promise<readonly GatewayInfo[]>
   /** A one-time token with which a new gateway joins; shown once. */
-  createJoinToken(by: string, ttlMs?: number): Promise<{ token: string; expiresAt: string }>
+  createJoinToken(by: Doer, ttlMs?: number): Promise<{ token: string; expiresAt: string }>
   /** The gateway's key stops working at once. */
-  revoke(id: string, by: string): Promise<void>
+  revoke(id: string, by: Doer): Promise<void>
   /** Sends a command to connected gateways; answers of all that replied within 5 s. */
   command(command: GatewayCommand): Promise<readonly { gateway: string; result?: unknown; error?: string }[]>
 }

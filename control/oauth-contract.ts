@@ -12,6 +12,7 @@ export interface Authority {
   /** Whether an API of this id is registered and not retired. */
   hasApi(id: string): Promise<boolean>
   readonly artifacts: Artifacts
+  readonly revocations: TokenRevocations
   readonly signingKeys: SigningKeyStore
   /** Signs the cookies of signing in; the same in all processes that have the same credential key. */
   readonly cookieKey: string
@@ -39,13 +40,21 @@ export interface Artifacts {
   get(kind: string, id: string): Promise<Artifact | undefined>
   /** By the second name that `put` gave it. */
   byLookup(kind: string, lookup: string): Promise<Artifact | undefined>
-  put(kind: string, id: string, value: Readonly<Record<string, unknown>>, about: { readonly grantId?: string; readonly lookup?: string; readonly expiresInMs?: number }): Promise<void>
+  put(kind: string, id: string, value: Readonly<Record<string, unknown>>, about: { readonly grantId?: string; readonly account?: string; readonly lookup?: string; readonly expiresInMs?: number }): Promise<void>
   /** True for one caller only, once, whichever process asks. */
   consume(kind: string, id: string): Promise<boolean>
   remove(kind: string, id: string): Promise<void>
   removeOfGrant(kind: string, grantId: string): Promise<void>
   /** Forgets what has ended. */
   removeExpired(): Promise<void>
+}
+
+/** Access tokens that gateways are to refuse from now on. */
+export interface TokenRevocations {
+  /** One token, by its `jti`. */
+  token(about: { readonly id: string; readonly client: string; readonly endsAtMs: number }): Promise<void>
+  /** All that came of a grant, by their claim `gid`. */
+  grant(mark: string): Promise<void>
 }
 
 /** The keys that tokens are signed with, sealed in the store. */

@@ -44,6 +44,8 @@ export interface ControlOptions {
   readonly passwordCost?: PasswordCost | undefined
   /** Issuer of our own authorization server, whose tokens name applications by their Basic credentials. */
   readonly tokenIssuer?: string | undefined
+  /** How long an access token of that server lasts at most. */
+  readonly tokenTtlMs?: number | undefined
   /** SQLite only: how long a write waits for a lock, and how large the file may become. */
   readonly busyTimeoutMs?: number | undefined
   readonly storeLimitBytes?: number | undefined
@@ -147,7 +149,10 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
     }
 
     return {
-      users: createUsers({ store, audit, clock, log, first, cost: passwordCost, sessionsEnded: (user) => emit({ kind: 'sessions', user }) }),
+      users: createUsers({ store, audit, clock, log, first, cost: passwordCost, tokenTtlMs: options.tokenTtlMs, sessionsEnded(user) {
+        emit({ kind: 'sessions', user })
+        consumers.lookForRevoked().catch(() => {}) // it looks again by itself
+      } }),
       flows: releases.flows,
       releases: releases.releases,
       gateways: {

@@ -4,6 +4,7 @@ import type { Log } from '../../runtime/core/log.ts'
 import type { Audit } from '../audit.ts'
 import type { Actor, ApiGroup, ApiGroupInput, ApiProduct, ApiProductInput, AuditLog, ClientApplication, ClientApplicationInput, ClientPlan, ClientPlanInput, Consumers, Member, MemberInput, Organisation, OrganisationInput, Role } from '../contract.ts'
 import type { SealingKey } from '../keys/key-files.ts'
+import { openRevocationFeed, publishedKey } from '../oauth/revocation-feed.ts'
 import { createSerial } from '../serial.ts'
 import type { ConsumerRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
@@ -38,7 +39,7 @@ const versionKey = 'clients.version'
 const retryMs = 1000
 
 /** Opens the records of consumers: what was written is read into the view of gateways. */
-export async function openConsumers({ store, audit, clock, log, keys, cost = defaultSecretCost, tokenIssuer }: ConsumersParts): Promise<Consumers & { /** How work over several records is done, for the rest of control. */ readonly desk: Desk; close(): void }> {
+export async function openConsumers({ store, audit, clock, log, keys, cost = defaultSecretCost, tokenIssuer }: ConsumersParts): Promise<Consumers & { /** How work over several records is done, for the rest of control. */ readonly desk: Desk; /** Looks at once for tokens that were taken back. */ lookForRevoked(): Promise<void>; close(): void }> {
   const clientKey = await loadClientKey(store, keys, log)
   const checker = createChecker()
   let version = Number((await store.meta.get(versionKey)) ?? 0)
@@ -98,6 +99,24 @@ export async function openConsumers({ store, audit, clock, log, keys, cost = def
       }),
   }
 
+  const feed = tokenIssuer === undefined ? undefined : await openRevocationFeed({
+    store, clock, log, issuer: tokenIssuer,
+    publish: (revoked, head) => inTurn(async () => {
+      await catchUp()
+      // Versions go out one after the other: this one waits for those that cannot be read back yet.
+      if (behind.size > 0) return false
+      const next = version + 1
+      await store.transaction(async (tables) => {
+        await tables.meta.set(versionKey, String(next))
+        await tables.meta.set(publishedKey, String(head))
+      })
+      version = next
+      view.advance(next)
+      for (const listener of listeners) tell(listener, { version: next, revoked })
+      return true
+    }),
+  })
+
   const auditLog: AuditLog = createAuditLog(audit, access)
   return {
     organisations: createRecords<Organisation, OrganisationInput>(organisations, desk),
@@ -118,13 +137,17 @@ export async function openConsumers({ store, audit, clock, log, keys, cost = def
       const held = await access(by)
       return { everywhere: [...held.everywhere], organisations: Object.fromEntries([...held.organisations].map(([id, rights]) => [id, [...rights]])) }
     },
-    snapshot: () => view.snapshot(),
+    snapshot: () => ({ ...view.snapshot(), ...(feed ? { revoked: feed.list() } : {}) }),
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
     clientKey,
     desk,
-    close: () => cancelRetry(),
+    lookForRevoked: async () => await feed?.look(),
+    close() {
+      feed?.close()
+      cancelRetry()
+    },
   }
 }

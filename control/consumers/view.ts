@@ -15,6 +15,8 @@ export interface View {
   concerns(touched: Touched): boolean
   /** Works what was touched into the view, reading what hangs on it. Call after the commit; `version` is the one committed. */
   follow(touched: Touched, version: number): Promise<ClientChange>
+  /** Something else made a version of its own. */
+  advance(version: number): void
 }
 
 interface ApiRecord {
@@ -126,6 +128,9 @@ export async function openView(tables: Pick<Tables, 'consumers'>, startVersion: 
 
   return {
     snapshot: () => ({ version, applications: [...applications.values()], plans: [...plans.values()], apis: [...apis.values()].map(({ api }) => api) }),
+    advance(next) {
+      version = next
+    },
     concerns: (touched) => [...touched.keys()].some((kind) => kind !== 'members'),
     async follow(touched, next) {
       for (const target of targetsOf(touched)) owed.add(target)

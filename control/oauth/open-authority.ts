@@ -12,6 +12,7 @@ import { defaultCost, type PasswordCost } from '../users/password.ts'
 import { createUsers } from '../users/users.ts'
 import { createArtifacts } from './artifacts.ts'
 import { createOauthClients } from './clients.ts'
+import { createTokenRevocations } from './revoke.ts'
 import { createSealer, deriveKey } from './sealer.ts'
 
 export interface AuthorityOptions {
@@ -22,6 +23,8 @@ export interface AuthorityOptions {
   readonly credentialsKey?: string | undefined
   readonly clock: Clock
   readonly log: Log
+  /** How long an access token lasts at most. */
+  readonly tokenTtlMs?: number | undefined
   readonly passwordCost?: PasswordCost | undefined
 }
 
@@ -31,7 +34,7 @@ const keysKey = 'oauth.keys'
  * Opens control's records for the authorization server, beside control and whether it runs or not.
  * @throws Refused `store.unavailable` when the database or the credential key is not to be had
  */
-export async function openAuthority({ dataDir, databaseUrl, credentialsKey, clock, log, passwordCost = defaultCost }: AuthorityOptions): Promise<Authority> {
+export async function openAuthority({ dataDir, databaseUrl, credentialsKey, clock, log, tokenTtlMs = 0, passwordCost = defaultCost }: AuthorityOptions): Promise<Authority> {
   // Made by control: one that each process made for itself would seal what the other cannot open.
   if (credentialsKey === undefined && !existsSync(join(dataDir, 'credentials.key'))) {
     throw new Refused('store.unavailable', 503, `There is no credentials.key in ${dataDir}. Start control on this folder first, or give both the same SLUICE_CREDENTIAL_KEY.`)
@@ -41,13 +44,14 @@ export async function openAuthority({ dataDir, databaseUrl, credentialsKey, cloc
   const store = await openStore({ dataDir, databaseUrl, shared: true })
   const audit = createAudit(store, clock)
   return {
-    people: createUsers({ store, audit, clock, log, first: createFirstPassword(store, keys.current), cost: passwordCost }),
+    people: createUsers({ store, audit, clock, log, first: createFirstPassword(store, keys.current), cost: passwordCost, tokenTtlMs }),
     clients: createOauthClients(store, clock),
     async hasApi(id) {
       const row = await store.consumers.get('apis', id)
       return row !== undefined && row.retired_at === null
     },
     artifacts: createArtifacts(store, sealer, clock),
+    revocations: createTokenRevocations(store, clock, tokenTtlMs),
     signingKeys: {
       async load() {
         const sealed = await store.meta.get(keysKey)

@@ -7,6 +7,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first-tables': { up: firstTables },
   '0002-consumers': { up: consumers },
   '0003-oauth': { up: oauth },
+  '0006-revocations': { up: revocations },
 }
 
 async function firstTables(db: Kysely<any>): Promise<void> {
@@ -206,4 +207,25 @@ async function oauth(db: Kysely<any>): Promise<void> {
   await schema.createIndex('oauth_artifacts_by_grant').on('oauth_artifacts').columns(['grant_id', 'kind']).execute()
   await schema.createIndex('oauth_artifacts_by_lookup').on('oauth_artifacts').columns(['kind', 'lookup']).execute()
   await schema.createIndex('oauth_artifacts_by_end').on('oauth_artifacts').column('expires_at').execute()
+}
+
+/** Tokens that end before their time; whose the things of the authorization server are; users of another provider. */
+async function revocations(db: Kysely<any>): Promise<void> {
+  const { schema } = db
+  await schema
+    .createTable('token_revocations')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('number', 'integer', (c) => c.notNull())
+    .addColumn('client', 'text')
+    .addColumn('before_at', 'text')
+    .addColumn('expires_at', 'text', (c) => c.notNull())
+    .execute()
+  await schema.createIndex('token_revocations_by_number').on('token_revocations').column('number').execute()
+  await schema.createIndex('token_revocations_by_client').on('token_revocations').columns(['client', 'expires_at']).execute()
+  await schema.alterTable('oauth_artifacts').addColumn('account', 'text').execute()
+  await schema.createIndex('oauth_artifacts_by_account').on('oauth_artifacts').column('account').execute()
+  await schema.alterTable('users').addColumn('upstream', 'text').execute()
+  await schema.alterTable('users').addColumn('upstream_role', 'integer', (c) => c.notNull().defaultTo(0)).execute()
+  // Both databases take any number of nulls into a unique index.
+  await schema.createIndex('users_by_upstream').unique().on('users').column('upstream').execute()
 }

@@ -9,8 +9,8 @@ export function oauth(db: Kysely<Schema>) {
     byLookup: (kind: string, lookup: string) => all().where('kind', '=', kind).where('lookup', '=', lookup).executeTakeFirst(),
     /** What was used stays used, whatever is written over it. */
     async put(row: OauthArtifactRow): Promise<void> {
-      const { body, grant_id, lookup, expires_at } = row
-      await db.insertInto('oauth_artifacts').values(row).onConflict((conflict) => conflict.columns(['kind', 'id']).doUpdateSet({ body, grant_id, lookup, expires_at })).execute()
+      const { body, grant_id, account, lookup, expires_at } = row
+      await db.insertInto('oauth_artifacts').values(row).onConflict((conflict) => conflict.columns(['kind', 'id']).doUpdateSet({ body, grant_id, account, lookup, expires_at })).execute()
     },
     /** True for one caller only, once. */
     async consume(kind: string, id: string, nowIso: string): Promise<boolean> {
@@ -22,6 +22,10 @@ export function oauth(db: Kysely<Schema>) {
     },
     async removeOfGrant(kind: string, grantId: string): Promise<void> {
       await db.deleteFrom('oauth_artifacts').where('kind', '=', kind).where('grant_id', '=', grantId).execute()
+    },
+    /** Sessions, grants, codes and tokens of a user. */
+    async removeOfAccount(account: string): Promise<void> {
+      await db.deleteFrom('oauth_artifacts').where('account', '=', account).execute()
     },
     async removeExpired(nowIso: string): Promise<void> {
       await db.deleteFrom('oauth_artifacts').where('expires_at', '<=', nowIso).execute()

@@ -15,6 +15,7 @@ export interface Schema {
   audit_log: AuditRow
   consumer_records: ConsumerRow
   oauth_artifacts: OauthArtifactRow
+  token_revocations: RevocationRow
 }
 
 export interface UserRow {
@@ -25,6 +26,10 @@ export interface UserRow {
   disabled: number
   created_at: string
   last_sign_in_at: string | null
+  /** SHA-256 of issuer and subject of who signs in at another provider as this user. */
+  upstream: string | null
+  /** 1: the role is what that provider says, at each sign-in. */
+  upstream_role: number
 }
 
 export interface TokenRow {
@@ -180,6 +185,8 @@ export interface OauthArtifactRow {
   /** Sealed; holds the value itself. */
   body: string
   grant_id: string | null
+  /** SHA-256 of the user's name whose it is. */
+  account: string | null
   /** SHA-256 of the second name that sessions and device codes are found by. */
   lookup: string | null
   /** When it was used: once is all. */
@@ -187,8 +194,21 @@ export interface OauthArtifactRow {
   expires_at: string | null
 }
 
+/** A token, or all that came of a grant, a user or a client until a moment, taken back. */
+export interface RevocationRow {
+  /** `jti:…`, `grant:…`, `user:…` or `client:…`. */
+  id: string
+  /** Counts up with every one, also when one is renewed. */
+  number: number
+  client: string | null
+  /** Only what was issued until then; null: whenever. */
+  before_at: string | null
+  /** When no such token is alive any more. */
+  expires_at: string
+}
+
 /** In the order in which rows can be written back. */
 export const tables = [
   'users', 'tokens', 'flows', 'revisions', 'releases', 'release_flows', 'credentials',
-  'gateways', 'join_tokens', 'acknowledgements', 'documents', 'meta', 'audit_log', 'consumer_records', 'oauth_artifacts',
+  'gateways', 'join_tokens', 'acknowledgements', 'documents', 'meta', 'audit_log', 'consumer_records', 'oauth_artifacts', 'token_revocations',
 ] as const satisfies readonly (keyof Schema)[]

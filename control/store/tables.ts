@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely'
 import { auditHead, auditHeadKey, hashAuditRow, noAuditHash } from './audit-chain.ts'
 import { consumers } from './consumer-table.ts'
 import { oauth } from './oauth-table.ts'
+import { revocations } from './revocation-table.ts'
 import type { AcknowledgementRow, AuditRow, CredentialRow, FlowRow, GatewayRow, JoinTokenRow, ReleaseFlowRow, ReleaseRow, RevisionRow, Schema, TokenRow, UserRow } from './schema.ts'
 import { toUnavailable } from './unavailable.ts'
 
@@ -23,6 +24,7 @@ export function createTables(db: Kysely<Schema>) {
     audit: guarded(audit(db)),
     consumers: guarded(consumers(db)),
     oauth: guarded(oauth(db)),
+    revocations: guarded(revocations(db)),
   }
 }
 
@@ -37,15 +39,19 @@ export interface AuditFilter {
   readonly organisations?: readonly string[] | undefined
 }
 
+/** Somebody who signs in with a password, unless more is said. */
+type NewUserRow = Omit<UserRow, 'upstream' | 'upstream_role'> & Partial<UserRow>
+
 export type Tables = ReturnType<typeof createTables>
 
 function users(db: Kysely<Schema>) {
   return {
     get: (name: string) => db.selectFrom('users').selectAll().where('name', '=', name).executeTakeFirst(),
+    byUpstream: (upstream: string) => db.selectFrom('users').selectAll().where('upstream', '=', upstream).executeTakeFirst(),
     list: () => db.selectFrom('users').selectAll().orderBy('name').execute(),
     /** False when the name is taken. */
-    async add(row: UserRow): Promise<boolean> {
-      const done = await db.insertInto('users').values(row).onConflict((c) => c.column('name').doNothing()).executeTakeFirst()
+    async add(row: NewUserRow): Promise<boolean> {
+      const done = await db.insertInto('users').values({ upstream: null, upstream_role: 0, ...row }).onConflict((c) => c.doNothing()).executeTakeFirst()
       return Number(done.numInsertedOrUpdatedRows ?? 0) > 0
     },
     async change(name: string, change: Partial<UserRow>): Promise<void> {

@@ -67,6 +67,7 @@ const keysOf: { readonly [T in keyof Schema]: readonly (keyof Schema[T])[] } = {
   audit_log: ['number'],
   consumer_records: ['kind', 'id'],
   oauth_artifacts: ['kind', 'id'],
+  token_revocations: ['id'],
 }
 
 function parseLine(line: string): Record<string, unknown> {

@@ -82,7 +82,7 @@ export function createClientsSource({ consumers, signer, clock, log, send, chang
       if (++done % pagesAtATime === 0) await new Promise((resolve) => setImmediate(resolve))
     }
     if (before) for (const hash of hashes) if (!texts.has(hash)) texts.set(hash, before.texts.get(hash) as string)
-    const rest = keep(texts, JSON.stringify({ plans: snapshot.plans, apis: snapshot.apis }))
+    const rest = keep(texts, JSON.stringify({ plans: snapshot.plans, apis: snapshot.apis, ...(snapshot.revoked?.length ? { revoked: snapshot.revoked } : {}) }))
     const manifest: ClientsManifest = { version: snapshot.version, keyId, pages: hashes, rest }
     return { version: snapshot.version, signed: sign(signedClients.manifest, JSON.stringify(manifest)), hashes, texts }
   }

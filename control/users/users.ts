@@ -7,6 +7,8 @@ import type { UserRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { createSerial } from '../serial.ts'
 import type { FirstPassword } from './first-password.ts'
+import { hashed } from '../oauth/artifacts.ts'
+import { revokeTokensOfUser } from '../oauth/revoke.ts'
 import { generatePassword, hashPassword, verifyPassword, type PasswordCost } from './password.ts'
 import { createThrottle } from './throttle.ts'
 
@@ -19,6 +21,8 @@ export interface UsersParts {
   readonly cost: PasswordCost
   /** Told when every session of a user has ended. */
   readonly sessionsEnded?: (user: string) => void
+  /** How long an access token of the authorization server lasts at most. */
+  readonly tokenTtlMs?: number | undefined
 }
 
 const shortestPassword = 8
@@ -27,7 +31,7 @@ const longestPassword = 1024
 const hashesAtOnce = 2
 const hashesWaiting = 100
 
-export function createUsers({ store, audit, clock, log, first, cost, sessionsEnded = () => {} }: UsersParts): Users {
+export function createUsers({ store, audit, clock, log, first, cost, sessionsEnded = () => {}, tokenTtlMs = 0 }: UsersParts): Users {
   const throttle = createThrottle(clock)
   const hashing = createSerial(hashesAtOnce, hashesWaiting)
   const changing = createSerial(1)
@@ -48,12 +52,17 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
     if (others.length === 0) throw new Refused('user.last_admin', 409, `“${row.name}” is the last administrator. Make somebody else an administrator first.`)
   }
 
-  async function change(name: string, by: string, action: string, set: Partial<UserRow>): Promise<User> {
+  async function change(name: string, by: string, action: string, set: Partial<UserRow>, ends = false): Promise<User> {
     const row = { ...(await existing(name)), ...set }
-    const endsSessions = set.disabled === 1 || set.password !== undefined
+    const endsSessions = ends || set.disabled === 1 || set.password !== undefined
     await store.transaction(async (tables) => {
-      await tables.users.change(row.name, set)
-      if (endsSessions) await tables.tokens.removeOf(row.name)
+      if (Object.keys(set).length > 0) await tables.users.change(row.name, set)
+      if (endsSessions) {
+        await tables.tokens.removeOf(row.name)
+        await tables.oauth.removeOfAccount(hashed(row.name))
+      }
+      // What a token may do followed from the role that its user had.
+      if (endsSessions || set.role !== undefined) await revokeTokensOfUser(tables, row.name, clock.now(), tokenTtlMs)
       await audit.add(by, action, { user: row.name, ...(set.role ? { role: set.role } : {}) }, tables)
     })
     if (set.password !== undefined) await first.forget(row.name)
@@ -101,6 +110,8 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
         disabled: 0,
         created_at: nowIso(),
         last_sign_in_at: null,
+        upstream: null,
+        upstream_role: 0,
       }
       await store.transaction(async (tables) => {
         if (!(await tables.users.add(row))) throw new Refused('user.exists', 409, `There is a user “${row.name}” already.`)
@@ -123,6 +134,9 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
       checkPassword(password)
       await change(name, by, 'user.reset_password', { password: await hashing(() => hashPassword(password, cost)) })
       return { password }
+    },
+    async endSessions(name, by) {
+      await change(name, by, 'user.end_sessions', {}, true)
     },
     async changeOwnPassword(name, current, next) {
       const row = await existing(name)

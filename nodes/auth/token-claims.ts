@@ -1,4 +1,4 @@
-import type { Clients } from '../../runtime/core/clients.ts'
+import type { Clients, TokenMarks } from '../../runtime/core/clients.ts'
 import type { RequestFacts } from '../../runtime/core/request-facts.ts'
 import { refused, type Verdict } from './verdict.ts'
 
@@ -18,13 +18,15 @@ export function pickClaims(claims: Claims): Claims {
  */
 export function toIdentity(claims: Claims, issuer: string, clients: Clients, unknownSubjects: boolean): Verdict {
   const subject = textOf(claims['sub'])
+  // A name that cannot be read is not passed over: the one behind it means somebody else.
+  for (const name of ['client_id', 'azp', 'sub']) if (claims[name] !== undefined && textOf(claims[name]) === undefined) return refused('auth.invalid_token', `its claim ${name} is no text`)
   const client = textOf(claims['client_id']) ?? textOf(claims['azp']) ?? subject
   if (client === undefined) return refused('auth.invalid_token', 'it names neither client nor subject')
   const scopes = scopesOf(claims)
   const known = clients.byJwt(issuer, client)
   if (known) return { kind: 'known', who: { known, scopes, ...(subject === undefined ? {} : { subject }) } }
   if (!unknownSubjects) return refused('auth.unknown_client', 'no record knows its client')
-  return { kind: 'known', who: { scopes, client, subject: subject ?? client } }
+  return { kind: 'known', who: { scopes, client, issuer, subject: subject ?? client } }
 }
 
 /** RFC 8693 §4.2 `scope`, or the lists that some issuers write. */
@@ -47,6 +49,17 @@ export function checkConfirmation(claims: Claims, request: RequestFacts): string
   const fingerprint = request.clientCertificate?.fingerprint256.replaceAll(':', '')
   if (fingerprint === undefined) return 'it is bound to a certificate, and the connection shows none'
   return Buffer.from(fingerprint, 'hex').toString('base64url') === thumbprint ? undefined : 'it is bound to another certificate'
+}
+
+/** What a revocation may name in a token: `gid` is the consent that a token of our own issuer came of. */
+export function toMarks(claims: Claims, issuer: string): TokenMarks {
+  const { iat } = claims
+  const [token, grant, user, client] = ['jti', 'gid', 'sub', 'client_id'].map((name) => textOf(claims[name]))
+  return {
+    issuer,
+    ...(token === undefined ? {} : { token }), ...(grant === undefined ? {} : { grant }), ...(user === undefined ? {} : { user }), ...(client === undefined ? {} : { client }),
+    ...(typeof iat === 'number' ? { issuedAtMs: iat * 1000 } : {}),
+  }
 }
 
 function textOf(value: unknown): string | undefined {

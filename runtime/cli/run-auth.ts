@@ -15,7 +15,7 @@ export async function runAuth(settings: Settings, { supervised = false } = {}): 
   const log = openLog({ level: settings.logLevel, format: formatOf(settings), base: { role: 'auth' } })
   watchProcess(log)
   try {
-    const authority = await openAuthority({ dataDir: settings.dataDir, databaseUrl: settings.databaseUrl, credentialsKey: settings.credentialKey, clock: systemClock, log })
+    const authority = await openAuthority({ dataDir: settings.dataDir, databaseUrl: settings.databaseUrl, credentialsKey: settings.credentialKey, tokenTtlMs: settings.authTokenTtlMs, clock: systemClock, log })
     const trusts = createTrust(settings.trustedProxies)
     const server = createAuthServer({
       authority,

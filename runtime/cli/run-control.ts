@@ -47,6 +47,7 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
     adminPassword: settings.adminPassword,
     credentialsKey: settings.credentialKey,
     tokenIssuer: settings.authIssuer,
+    tokenTtlMs: settings.authTokenTtlMs,
   })
   if (samples) await deploySamples(control, log)
   const urls = await followGatewayUrls(control)

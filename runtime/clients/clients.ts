@@ -53,6 +53,7 @@ export function createClients({ clock, staleMs = defaultStaleMs, whenStale = 'se
       commit(rest) {
         for (const plan of rest.plans) next.setPlan(plan.id, plan)
         for (const api of rest.apis) next.setApi(api.id, api)
+        if (rest.revoked) next.revoke(rest.revoked, clock.now())
         tables = next
         version = rest.version
       },
@@ -95,6 +96,8 @@ export function createClients({ clock, staleMs = defaultStaleMs, whenStale = 'se
     application: (id) => tables.applications.get(id),
     plan: (id) => tables.plans.get(id),
     apiOfFlow: (flow) => tables.byFlow.get(flow),
+    apisOfFamily: (family) => tables.families.get(family) ?? [],
+    isRevoked: (token) => tables.isRevoked(token),
     open(sealed) {
       if (!key) throw new Error('The key of client secrets has not reached this gateway.')
       return Buffer.from(unseal(key, sealed, clientSecretPurpose), 'utf8')
@@ -112,6 +115,7 @@ export function createClients({ clock, staleMs = defaultStaleMs, whenStale = 'se
       // All that goes goes first: a credential may move from one application to another.
       for (const [id] of changed) tables.removeApplication(id)
       for (const [, application] of changed) if (application) tables.addApplication(application)
+      if (change.revoked) tables.revoke(change.revoked, clock.now())
       for (const [id, plan] of Object.entries(change.plans ?? {})) tables.setPlan(id, plan)
       for (const [id, api] of Object.entries(change.apis ?? {})) tables.setApi(id, api)
       version = change.version

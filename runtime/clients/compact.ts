@@ -14,6 +14,7 @@ export function createCompactor() {
   const texts = new Map<string, string>()
   const subscriptions = new Map<string, Subscription>()
   const rulesByText = new Map<string, ClientRules>()
+  const pinsByText = new Map<string, NonNullable<Application['pins']>>()
 
   const text = (value: string) => once(texts, value, () => value)
 
@@ -28,9 +29,13 @@ export function createCompactor() {
     return key.length > longestRules ? value : once(rulesByText, key, () => value)
   }
 
+  function pins(value: NonNullable<Application['pins']>): NonNullable<Application['pins']> {
+    return once(pinsByText, JSON.stringify(value), () => Object.freeze({ ...value }))
+  }
+
   return {
     application(given: Application): Application {
-      return Object.freeze({
+      const application: Application = {
         id: given.id,
         name: given.name,
         organisation: text(given.organisation),
@@ -38,7 +43,9 @@ export function createCompactor() {
         rules: rules(given.rules),
         credentials: given.credentials.length === 0 ? none : given.credentials.map(credential),
         subscriptions: given.subscriptions.length === 0 ? none : given.subscriptions.map(subscription),
-      })
+      }
+      // Few have any: those that have none do not pay a field for it.
+      return Object.freeze(given.pins && Object.keys(given.pins).length > 0 ? { ...application, pins: pins(given.pins) } : application)
     },
   }
 

@@ -1,12 +1,16 @@
-import type { Api, Application, ClientCredential, Credentialed, Plan } from '../core/clients.ts'
+import type { Api, Application, ClientCredential, Credentialed, KnownApi, Plan } from '../core/clients.ts'
+import { familyOf } from '../core/api-family.ts'
 import { createCompactor } from './compact.ts'
 import { createIndex } from './index-of.ts'
+import { createRevoked } from './revoked.ts'
+import { toKnownApi } from './known-api.ts'
 
 /** The records of one state of the world, with an index for whatever a caller may show. */
 export function createTables() {
   const applications = new Map<string, Application>()
   const plans = new Map<string, Plan>()
-  const apis = new Map<string, Api>()
+  const apis = new Map<string, KnownApi>()
+  const families = new Map<string, readonly KnownApi[]>()
   const byKind = {
     key: createIndex(better),
     basic: createIndex(better),
@@ -15,8 +19,16 @@ export function createTables() {
     fingerprint: createIndex(better),
     san: createIndex(better),
   }
-  const byFlow = createIndex<Api>((one, other) => rank(one) < rank(other))
+  const byFlow = createIndex<KnownApi>((one, other) => rank(one) < rank(other))
   const compactor = createCompactor()
+  const { revoke, isRevoked } = createRevoked()
+
+  function leaveFamily(api: KnownApi): void {
+    const family = familyOf(api)
+    const rest = families.get(family)?.filter((one) => one !== api) ?? []
+    if (rest.length === 0) families.delete(family)
+    else families.set(family, rest)
+  }
 
   return {
     applications,
@@ -24,6 +36,9 @@ export function createTables() {
     apis,
     byKind,
     byFlow,
+    revoke,
+    isRevoked,
+    families,
     removeApplication(id: string): void {
       const before = applications.get(id)
       if (!before) return
@@ -43,10 +58,16 @@ export function createTables() {
     },
     setApi(id: string, api: Api | null): void {
       const before = apis.get(id)
-      if (before) byFlow.remove(before.flow, (one) => one === before)
+      if (before) {
+        byFlow.remove(before.flow, (one) => one === before)
+        leaveFamily(before)
+      }
       if (!api) return void apis.delete(id)
-      apis.set(id, api)
-      byFlow.add(api.flow, api)
+      const known = toKnownApi(api)
+      apis.set(id, known)
+      byFlow.add(known.flow, known)
+      const family = familyOf(known)
+      families.set(family, [...(families.get(family) ?? []), known])
     },
     setPlan(id: string, plan: Plan | null): void {
       if (plan) plans.set(id, plan)

@@ -11,6 +11,7 @@ export interface ClientSnapshot {
   readonly applications: readonly Application[]
   readonly plans: readonly Plan[]
   readonly apis: readonly Api[]
+  readonly revoked?: readonly TokenRevocation[]
 }
 
 /** One part of a snapshot that changed; `undefined` as value: removed. Applied in order, `version` after it. */
@@ -19,6 +20,30 @@ export interface ClientChange {
   readonly applications?: Readonly<Record<string, Application | null>>
   readonly plans?: Readonly<Record<string, Plan | null>>
   readonly apis?: Readonly<Record<string, Api | null>>
+  /** Beside those known already. */
+  readonly revoked?: readonly TokenRevocation[]
+}
+
+/** Tokens of an issuer that ended before their time. */
+export interface TokenRevocation {
+  readonly issuer: string
+  /** `jti:<id>` of one token, `grant:<claim gid>` of all that came of one consent, `user:<sub>`, `client:<client_id>`. */
+  readonly id: string
+  /** When no such token is alive any more, ms since 1970. */
+  readonly untilMs: number
+  /** Only tokens that were issued until then; absent: all of them. */
+  readonly beforeMs?: number
+}
+
+/** What a token says that a revocation may name. */
+export interface TokenMarks {
+  readonly issuer: string
+  readonly token?: string
+  readonly grant?: string
+  readonly user?: string
+  readonly client?: string
+  /** Absent: taken as issued long ago. */
+  readonly issuedAtMs?: number
 }
 
 /** Something that calls: it belongs to an organisation, holds credentials and subscribes to APIs. */
@@ -55,6 +80,9 @@ export interface ServiceHours {
   readonly windows: readonly { /** 1 Monday … 7 Sunday. */ readonly days: readonly number[]; /** HH:MM. */ readonly from: string; readonly to: string }[]
 }
 
+/** What a credential is good for: the real thing, or trying it out. */
+export type ClientEnvironment = 'production' | 'sandbox'
+
 export type ClientCredential = (
   | { readonly kind: 'key'; /** Public part; the caller sends `prefix.secret`. */ readonly prefix: string; /** SHA-256 of the secret, base64url. */ readonly hash: string }
   | { readonly kind: 'basic'; readonly name: string; /** `scrypt$N$r$p$salt$hash`, base64url parts. */ readonly verifier: string }
@@ -62,7 +90,7 @@ export type ClientCredential = (
   | { readonly kind: 'jwt'; /** `sub`, `client_id` or `azp` that stands for this application, and who says so. */ readonly issuer: string; readonly subject: string }
   | { readonly kind: 'certificate'; /** SHA-256 of the DER, hex; or a name in the certificate. */ readonly fingerprint?: string; readonly san?: string }
 ) & {
-  readonly environment: 'production' | 'sandbox'
+  readonly environment: ClientEnvironment
   readonly active: boolean
   readonly expiresAt?: string
 }
@@ -111,6 +139,14 @@ export interface Api {
   readonly sunset?: string
 }
 
+/** An API's record in a gateway, with what follows from it for every call worked out once. */
+export interface KnownApi extends Api {
+  /** When it stops being served. A time that cannot be read is over. */
+  readonly sunsetMs?: number
+  /** `Deprecation` (RFC 9745) and `Sunset` (RFC 8594), names and values in turn; absent when there is nothing to say. */
+  readonly notice?: readonly string[]
+}
+
 /** The lookups of a gateway, each in constant time, whatever the number of records. */
 export interface Clients {
   readonly version: number
@@ -124,7 +160,11 @@ export interface Clients {
   application(id: string): Application | undefined
   plan(id: string): Plan | undefined
   /** The record of the API that a flow serves, if it has one. */
-  apiOfFlow(flow: string): Api | undefined
+  apiOfFlow(flow: string): KnownApi | undefined
+  /** All versions of an API: the records that name this family. */
+  apisOfFamily?(family: string): readonly KnownApi[]
+  /** Whether a token was taken back before its time. */
+  isRevoked(token: TokenMarks): boolean
   /** Secret of an HMAC credential, in memory only. */
   open(sealed: string): Buffer
 }
@@ -173,7 +213,7 @@ export interface MessageClient {
   readonly id: string
   readonly application: string
   readonly organisation: string
-  readonly environment: 'production' | 'sandbox'
+  readonly environment: ClientEnvironment
   readonly plan?: string
   readonly priority: number
   readonly scopes: readonly string[]

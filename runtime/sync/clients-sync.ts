@@ -1,4 +1,4 @@
-import type { Api, Application, ClientCopy, Plan } from '../core/clients.ts'
+import type { Api, Application, ClientCopy, Plan, TokenRevocation } from '../core/clients.ts'
 import { bucketOf } from '../core/client-pages.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
@@ -32,6 +32,7 @@ interface Page {
 interface Rest {
   readonly plans: readonly Plan[]
   readonly apis: readonly Api[]
+  readonly revoked?: readonly TokenRevocation[]
 }
 
 const pagesAtOnce = 8
@@ -241,9 +242,9 @@ export function createClientsSync(parts: ClientsSyncParts) {
       }
       await new Promise((resolve) => setImmediate(resolve))
     }
-    const { plans, apis } = rest[0]
-    if (staged) staged.commit({ version: manifest.version, plans, apis })
-    else clients.apply({ version: manifest.version, applications: changed, plans: difference(clients.ids().plans, plans), apis: difference(clients.ids().apis, apis) })
+    const { plans, apis, revoked = [] } = rest[0]
+    if (staged) staged.commit({ version: manifest.version, plans, apis, revoked })
+    else clients.apply({ version: manifest.version, applications: changed, plans: difference(clients.ids().plans, plans), apis: difference(clients.ids().apis, apis), revoked })
     mustFetch = false
     anew = false
     // Control may have gone on before it could say so.
@@ -355,7 +356,7 @@ export function createClientsSync(parts: ClientsSyncParts) {
       else dirty.add(place)
     }
     const rest = await load<Rest>(manifest.rest)
-    staged.commit({ version: manifest.version, plans: rest?.plans ?? [], apis: rest?.apis ?? [] })
+    staged.commit({ version: manifest.version, plans: rest?.plans ?? [], apis: rest?.apis ?? [], revoked: rest?.revoked ?? [] })
     base = manifest
   }
 

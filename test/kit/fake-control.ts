@@ -95,6 +95,7 @@ export function createFakeControl(): FakeControl {
         endSessions(name)
         return { password }
       },
+      async endSessions() {},
       async changeOwnPassword(name, given, next) {
         if (need(name).password !== given) throw new Refused('user.password', 403, 'The current password is wrong.')
         put(need(name).user, next)
