@@ -2,7 +2,7 @@ import type { Scope } from '../runtime/core/node.ts'
 import type { Run } from '../runtime/core/run.ts'
 import type { LeaseCharge } from '../runtime/core/state.ts'
 
-/** Holds slots for as long as their runs go on. */
+/** Holds slots for as long as their runs go on, also those that outlive the deployment they began on. */
 export interface LeaseKeeper {
   /** Renews the lease until the run ends, on whatever way, and frees it then. */
   keep(lease: LeaseCharge, run: Run): void
@@ -16,6 +16,7 @@ export function createLeaseKeeper(scope: Pick<Scope, 'state' | 'clock' | 'onReti
   const held = new Map<LeaseCharge, number>()
   const everyMs = Math.max(1, Math.floor(ttlMs / 3))
   let stop: (() => void) | undefined
+  let retired = false
 
   function renew(): void {
     stop = undefined
@@ -32,14 +33,24 @@ export function createLeaseKeeper(scope: Pick<Scope, 'state' | 'clock' | 'onReti
     if (held.size > 0) stop ??= scope.clock.setTimer(renew, everyMs)
   }
 
-  scope.onRetire(() => stop?.())
+  /** Leaves no timer behind where nothing is held any more. */
+  function settle(): void {
+    if (held.size === 0) stop?.()
+  }
+
+  scope.onRetire(() => {
+    retired = true
+    settle()
+  })
   return {
     keep(lease, run) {
       if (!run.onEnd) return
       held.set(lease, scope.clock.elapsed())
       watch()
       run.onEnd(() => {
-        if (held.delete(lease)) void scope.state.release([lease])
+        if (!held.delete(lease)) return
+        void scope.state.release([lease])
+        if (retired) settle()
       })
     },
   }

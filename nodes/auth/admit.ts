@@ -68,7 +68,7 @@ export function admit(who: Identity, call: Call, wanted: Wanted, clients: Client
       return { code }
     }
   }
-  return { client: toClient(who, application, credential, plan, clients) }
+  return { client: toClient(who, application, credential, plan) }
 }
 
 /** A time that cannot be read is over. */
@@ -97,13 +97,19 @@ function whyNoPlan(application: Application | undefined, api: Api): { readonly c
   return { code: 'auth.subscription_inactive', check: { check: 'subscription', passed: false, reason, states } }
 }
 
-function toClient(who: Identity, application: Application | undefined, credential: ClientCredential | undefined, plan: Plan | undefined, clients: Clients): MessageClient {
+/**
+ * What a client without a record counts as. Issuers may call their clients alike, or as an application is called here: none must
+ * pass for another, nor use up what is another's. No id of an application has a space.
+ */
+function strangerOf({ client, issuer = '' }: Identity): string {
+  return client === undefined ? '' : `${issuer} ${client}`
+}
+
+function toClient(who: Identity, application: Application | undefined, credential: ClientCredential | undefined, plan: Plan | undefined): MessageClient {
   const clearance = application?.rules.clearance
-  // Another issuer may call its client as an application is called here: it must not pass for it, nor use up what is its.
-  const stranger = who.client === undefined || clients.application(who.client) ? '' : who.client
   return Object.freeze({
     id: who.subject ?? application?.id ?? '',
-    application: application?.id ?? stranger,
+    application: application?.id ?? strangerOf(who),
     organisation: application?.organisation ?? '',
     environment: credential?.environment ?? 'production',
     ...(plan ? { plan: plan.id } : {}),

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { createClients } from '../../runtime/clients/clients.ts'
 import type { Api, Application, ClientCredential, ClientSnapshot, Plan, Subscription } from '../../runtime/core/clients.ts'
 import { clientSecretPurpose, seal } from '../../runtime/core/seal.ts'
+import { Body } from '../../runtime/core/body.ts'
+import type { Upstream } from '../../runtime/core/upstream.ts'
 import type { RequestFacts } from '../../runtime/core/request-facts.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
@@ -328,7 +330,7 @@ describe('a sign code', () => {
 
   it('is made of these lines', () => {
     expect(toSignText({ method: 'POST', path: '/pay', url: '/pay?b=2&a=1&a=0', headers: { 'x-branch': '042' }, wireBody: Buffer.from('abc') }, ['x-branch', 'x-none'], '1767614400', 'n1')).toBe(
-      'POST\n/pay\na=0&a=1&b=2\nx-branch:042\nx-none:\nba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n1767614400\nn1')
+      'POST\n/pay\na=1&a=0&b=2\nx-branch:042\nx-none:\nba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n1767614400\nn1')
   })
 
   it('lets in who signs, in hex or base64, whatever the order of the query', async () => {
@@ -341,6 +343,7 @@ describe('a sign code', () => {
     ['body', (request) => ({ ...request, wireBody: Buffer.from('{"amount":9}') })],
     ['path', (request) => ({ ...request, path: '/other' })],
     ['query', (request) => ({ ...request, url: '/pay?b=2&a=9' })],
+    ['order of one name in the query', (request) => ({ ...request, url: '/pay?b=2&a=9&a=1' })],
     ['method', (request) => ({ ...request, method: 'PUT' })],
     ['signed header', (request) => ({ ...request, headers: { ...request.headers, 'x-branch': '043' } })],
     ['nonce', (request) => ({ ...request, headers: { ...request.headers, 'x-nonce': 'other' } })],
@@ -401,6 +404,32 @@ describe('an opaque token', () => {
     const { call, lines } = await startWith([new Error('down')])
     await expect(call(bearer)).rejects.toMatchObject({ code: 'auth.unavailable', status: 503 })
     expect(lines.join()).not.toContain('opaque-token')
+  })
+
+  it('asks so many at once and keeps so many waiting, and has places left for other addresses', async () => {
+    let open = 0
+    let most = 0
+    const ends: (() => void)[] = []
+    const upstream = {
+      request: async () => {
+        most = Math.max(most, (open += 1))
+        await new Promise<void>((resolve) => ends.push(resolve))
+        open -= 1
+        return { status: 200, headers: {}, body: Body.ofJsonBytes(Buffer.from(JSON.stringify(active))), url: '', redirects: [] }
+      },
+    } as unknown as Upstream
+    const { call } = await start(config, { credentials }, { upstream, credentials: { introspectionClientId: 'gw', introspectionClientSecret: 'x' } })
+    const ask = (ip: string, i: number) => call({ ip, headers: { authorization: `Bearer invented-${i}` } }).then(([sent]) => sent?.port, (error: { code: string; status: number }) => `${error.code} ${error.status}`)
+    const flood = Array.from({ length: 1000 }, (_, i) => ask('198.51.100.7', i))
+    const others = Array.from({ length: 20 }, (_, i) => ask(`203.0.113.${i}`, 2000 + i))
+    for (let ended = 0; ended < 1020; ended += 1) {
+      await new Promise((resolve) => setImmediate(resolve))
+      ends.shift()?.()
+    }
+    const codes = await Promise.all(flood)
+    expect(most).toBe(32)
+    expect(codes.filter((code) => code === 'auth.unavailable 503')).toHaveLength(1000 - 16 - 128)
+    expect(new Set(await Promise.all(others))).toEqual(new Set(['ok']))
   })
 
   it('that is good is not forgotten because others are invented', async () => {

@@ -1,4 +1,5 @@
 import type { JWTHeaderParameters } from 'jose'
+import { parseStrictObject } from './strict-json.ts'
 
 /** A signed token's parts that are read before its signature is: to choose who checks it, and for nothing else. */
 export interface CompactToken {
@@ -8,7 +9,8 @@ export interface CompactToken {
   readonly claimedIssuer: string | undefined
 }
 
-const longest = 16_384
+/** Longer ones are neither hashed nor read. */
+export const longestToken = 16_384
 const shape = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/
 
 /** Whether a text has the shape of a signed token (RFC 7515 §7.1); everything else is opaque. */
@@ -21,14 +23,15 @@ export function isCompact(text: string): boolean {
  * @returns the reason, as a text, when it is none
  */
 export function parseCompact(text: string): CompactToken | string {
-  if (text.length > longest) return `longer than ${longest} characters`
+  if (text.length > longestToken) return `longer than ${longestToken} characters`
   const match = shape.exec(text)
   if (!match) return 'not three parts of base64url'
   for (const part of match.slice(1)) if (!isCanonical(part)) return 'base64url with stray bits'
-  const header = toObject(match[1] as string)
-  const claims = toObject(match[2] as string)
-  if (!header || !claims) return 'header or claims are no JSON object'
+  const header = parseStrictObject(Buffer.from(match[1] as string, 'base64url'))
+  const claims = parseStrictObject(Buffer.from(match[2] as string, 'base64url'))
+  if (!header || !claims) return 'header or claims are no JSON object, or say something twice'
   if (typeof header['alg'] !== 'string') return 'no algorithm in the header'
+  if (!isForAccess(header['typ'])) return 'its type is that of a token for something else'
   if (header['kid'] !== undefined && (typeof header['kid'] !== 'string' || header['kid'].length > 512)) return 'kid is no short text'
   return { text, header: header as CompactToken['header'], claimedIssuer: typeof claims['iss'] === 'string' ? claims['iss'] : undefined }
 }
@@ -38,11 +41,10 @@ function isCanonical(part: string): boolean {
   return Buffer.from(part, 'base64url').toString('base64url') === part
 }
 
-function toObject(part: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
+/** Whether a `typ` is that of a token that lets in: tokens with a purpose of their own name another one (RFC 8725 §3.11, RFC 9068 §2.1). */
+function isForAccess(typ: unknown): boolean {
+  if (typ === undefined) return true
+  if (typeof typ !== 'string') return false
+  const name = typ.toLowerCase().replace(/^application\//, '')
+  return name === 'at+jwt' || !name.endsWith('+jwt')
 }

@@ -13,6 +13,7 @@ import { createMessageSignatureMethod } from './message-signature-method.ts'
 import { isAlgorithm } from './public-keys.ts'
 import { createSignCodeMethod } from './sign-code-method.ts'
 import { createSigningSecrets } from './signing-secret.ts'
+import { createSlowDown } from './slow-down.ts'
 import type { Method } from './verdict.ts'
 
 const defaultCacheSeconds = 30
@@ -20,6 +21,7 @@ const defaultCacheSeconds = 30
 /** The methods of a node, in the order drawn. @throws Fault `config.invalid` for a variable that is not set or holds what cannot be used */
 export function createMethods(config: AuthConfig, scope: Scope): readonly Method[] {
   const { clients, clock, state } = scope
+  const slowDown = scope.share('slow down', () => createSlowDown(clock), () => {})
   const unknownSubjects = config.unknownSubjects === 'accept'
   const headers = config.signedHeaders.map((name) => name.trim().toLowerCase())
   const text = (value: string | undefined) => (value ?? '').trim().replace(/\$\{([^}]+)\}/g, (_all, name: string) => {
@@ -51,9 +53,9 @@ export function createMethods(config: AuthConfig, scope: Scope): readonly Method
   function toMethod({ kind, name }: AuthConfig['methods'][number]): Method {
     switch (kind) {
       case 'key header':
-        return createKeyMethod({ header: name.trim() }, clients)
+        return createKeyMethod({ header: name.trim() }, clients, slowDown)
       case 'key query':
-        return createKeyMethod({ query: name.trim() }, clients)
+        return createKeyMethod({ query: name.trim() }, clients, slowDown)
       case 'basic':
         return createBasicMethod(clients, scope.share('basic', createBasicMemory, () => {}))
       case 'jwt':

@@ -10,26 +10,28 @@ interface Waiting {
 }
 
 /**
- * Lets `atOnce` pieces of work run, at most one of each address, and goes round the addresses: who sends many
+ * Lets `atOnce` pieces of work run, `ofAddress` of each address (default 1), and goes round the addresses: who sends many
  * waits behind their own, not others behind them. `perAddress` and `waiting` bound what waits; where all places are
  * taken, the longest line gives one up for a shorter one, so that many who guess do not keep out who knows.
  */
-export function createFairLine(limits: { readonly atOnce: number; readonly perAddress: number; readonly waiting: number }): FairLine {
+export function createFairLine(limits: { readonly atOnce: number; readonly ofAddress?: number; readonly perAddress: number; readonly waiting: number }): FairLine {
   const lines = new Map<string, Waiting[]>()
-  const busy = new Set<string>()
+  const { atOnce, ofAddress = 1 } = limits
+  const busy = new Map<string, number>()
+  let running = 0
   let waiting = 0
 
   function next(): void {
-    if (busy.size >= limits.atOnce) return
+    if (running >= atOnce) return
     for (const [address, line] of lines) {
-      if (busy.has(address)) continue
+      if ((busy.get(address) ?? 0) >= ofAddress) continue
       const first = line.shift() as Waiting
       waiting -= 1
       lines.delete(address)
       // Back to the end: the others come first.
       if (line.length > 0) lines.set(address, line)
       first.start()
-      if (busy.size >= limits.atOnce) return
+      if (running >= atOnce) return
     }
   }
 
@@ -50,9 +52,13 @@ export function createFairLine(limits: { readonly atOnce: number; readonly perAd
       return new Promise<T | undefined>((resolve, reject) => {
         line.push({
           start() {
-            busy.add(address)
+            running += 1
+            busy.set(address, (busy.get(address) ?? 0) + 1)
             void work().then(resolve, reject).finally(() => {
-              busy.delete(address)
+              running -= 1
+              const left = (busy.get(address) ?? 1) - 1
+              if (left === 0) busy.delete(address)
+              else busy.set(address, left)
               next()
             })
           },

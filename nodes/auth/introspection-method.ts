@@ -4,6 +4,8 @@ import type { Scope } from '../../runtime/core/node.ts'
 import { backgroundRun, fetchLimitMs } from './background-run.ts'
 import { bearerOf } from './bearer.ts'
 import { BoundedMap } from './bounded-map.ts'
+import { createFairLine } from './fair-line.ts'
+import { addressKey } from './slow-down.ts'
 import { checkConfirmation, type Claims, pickClaims, toIdentity } from './token-claims.ts'
 import { absent, type Call, type Method, refused, type Verdict } from './verdict.ts'
 
@@ -23,6 +25,10 @@ export interface IntrospectionOptions {
 
 const longest = 4096
 const skewMs = 60_000
+/** Questions to the issuer under way at once, and what waits for one, of a node. */
+const askedAtOnce = 32
+const waitingOfAddress = 128
+const waitingAtAll = 512
 
 /** Opaque bearer tokens, about which their issuer is asked (RFC 7662). */
 export function createIntrospectionMethod(scope: Scope, options: IntrospectionOptions): Method {
@@ -35,6 +41,8 @@ export function createIntrospectionMethod(scope: Scope, options: IntrospectionOp
   // Apart, so that who invents tokens does not push out those that are good.
   const wrong = new BoundedMap<Answer>(1_000)
   const asking = new Map<string, Promise<Claims | undefined>>()
+  // Whoever invents tokens must neither flood the issuer nor take every place from those who have one.
+  const line = createFairLine({ atOnce: askedAtOnce, ofAddress: askedAtOnce / 2, perAddress: waitingOfAddress, waiting: waitingAtAll })
   // RFC 6749 §2.3.1: both are form-encoded before they become a Basic password.
   const login = Buffer.from(`${formEncode(options.clientId)}:${formEncode(options.clientSecret)}`).toString('base64')
 
@@ -54,10 +62,10 @@ export function createIntrospectionMethod(scope: Scope, options: IntrospectionOp
     return undefined
   }
 
-  /** One question for all who bring the same token at once. */
-  function askOnce(mark: string, token: string): Promise<Claims | undefined> {
+  /** One question for all who bring the same token at once; no answer where too many wait already. */
+  function askOnce(mark: string, token: string, address: string): Promise<Claims | undefined> {
     let answer = asking.get(mark)
-    if (!answer) asking.set(mark, (answer = ask(token).finally(() => asking.delete(mark))))
+    if (!answer) asking.set(mark, (answer = line.run(addressKey(address), () => ask(token)).finally(() => asking.delete(mark))))
     return answer
   }
 
@@ -84,7 +92,7 @@ export function createIntrospectionMethod(scope: Scope, options: IntrospectionOp
       const mark = hash('sha256', token, 'base64')
       const before = known.get(mark) ?? wrong.get(mark)
       if (before && call.nowMs < before.untilMs) return judge(before.claims, call)
-      return askOnce(mark, token).then((claims) => {
+      return askOnce(mark, token, call.request.ip).then((claims) => {
         if (!claims) return refused('auth.unavailable', 'its issuer could not be asked', { retryAfterSeconds: 5 })
         const answer = { claims, untilMs: call.nowMs + options.cacheMs }
         if (claims['active'] === true) known.set(mark, answer)

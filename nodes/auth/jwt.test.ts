@@ -34,6 +34,11 @@ beforeAll(async () => {
 
 const claims = { iss: issuer, aud: 'api', sub: 'user-1', client_id: 'client-1', exp: now + 600, scope: 'read' }
 const sign = (more: object = {}, header: object = {}, key: CryptoKey = rsa.privateKey) => new SignJWT({ ...claims, ...more }).setProtectedHeader({ alg: 'RS256', kid: 'r1', ...header }).sign(key)
+/** Signs texts as they are: what a library would not write. */
+const signText = async (header: string, payload: string) => {
+  const head = `${b64(header)}.${b64(payload)}`
+  return `${head}.${Buffer.from(await crypto.subtle.sign('RSASSA-PKCS1-v1_5', rsa.privateKey as never, Buffer.from(head))).toString('base64url')}`
+}
 const b64 = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
 
 interface Options {
@@ -95,10 +100,24 @@ describe('a signed token', () => {
   it('of a client without record is taken only where the node says so', async () => {
     const token = await sign({ client_id: 'stranger' })
     expect(await (await start()).code(token)).toBe('auth.unknown_client')
-    expect(await (await start({ config: { unknownSubjects: 'accept' } })).call(token)).toMatchObject([{ message: { client: { id: 'user-1', application: 'stranger', organisation: '', priority: 5, attributes: {} } } }])
+    expect(await (await start({ config: { unknownSubjects: 'accept' } })).call(token)).toMatchObject([{ message: { client: { id: 'user-1', application: 'https://as.example stranger', organisation: '', priority: 5, attributes: {} } } }])
     // Called like an application that is known, it does not pass for it.
     const alike = await sign({ client_id: 'app-1' })
-    expect(await (await start({ config: { unknownSubjects: 'accept' } })).call(alike)).toMatchObject([{ message: { client: { id: 'user-1', application: '', organisation: '' } } }])
+    expect(await (await start({ config: { unknownSubjects: 'accept' } })).call(alike)).toMatchObject([{ message: { client: { id: 'user-1', application: 'https://as.example app-1', organisation: '' } } }])
+  })
+
+  it('of a client without record is told from one that another issuer calls alike', async () => {
+    const other = 'https://other.example'
+    const row = (name: string) => ({ issuer: name, audience: 'api', algorithms: 'RS256', jwks: JSON.stringify({ keys: [rsaJwk] }) })
+    const { call } = await start({ config: { unknownSubjects: 'accept', issuers: [row(issuer), row(other)] } })
+    const applicationOf = async (iss: string) => ((await call(await sign({ iss, client_id: 'shop' })))[0]?.message.client as { application: string } | undefined)?.application
+    expect(await applicationOf(issuer)).not.toBe(await applicationOf(other))
+    expect(await applicationOf(issuer)).toBe(await applicationOf(issuer))
+  })
+
+  it('is taken with the types of access tokens, and with none', async () => {
+    const { code } = await start()
+    for (const typ of [undefined, 'JWT', 'jwt', 'at+jwt', 'application/at+jwt']) expect(await code(await sign({}, { typ }))).toBe('ok')
   })
 
   it('bound to a certificate is good with that certificate only', async () => {
@@ -155,6 +174,17 @@ describe('no token is taken', () => {
     ['whose claims were changed', async () => (await sign()).replace(/\.[^.]+\./, `.${b64({ ...claims, sub: 'admin' })}.`)],
     ['with padding', async () => `${await sign()}==`],
     ['with the other base64', async () => (await sign()).replace(/.{3}$/, '+/+')],
+    ['with a header that names two algorithms', async () => signText('{"alg":"none","alg":"RS256","kid":"r1"}', JSON.stringify(claims))],
+    ['with a claim that stands twice', async () => signText('{"alg":"RS256","kid":"r1"}', JSON.stringify(claims).replace('{', '{"client_id":"somebody",'))],
+    ['with a claim that stands twice, once in other letters', async () => signText('{"alg":"RS256","kid":"r1"}', JSON.stringify(claims).replace('{', '{"\\u0061ud":"other",'))],
+    ['for logging out', () => sign({}, { typ: 'logout+jwt' })],
+    ['that proves a key (DPoP)', () => sign({}, { typ: 'application/dpop+jwt' })],
+    ['whose type is no text', () => sign({}, { typ: 1 as never })],
+    ['whose client is a list', () => sign({ client_id: ['other'], sub: 'client-1' })],
+    ['with crit that is not understood', () => signText('{"alg":"RS256","kid":"r1","crit":["exp"],"exp":1}', JSON.stringify(claims))],
+    ['with an unencoded payload', () => signText('{"alg":"RS256","kid":"r1","crit":["b64"],"b64":false}', JSON.stringify(claims))],
+    ['with a key id that is long', () => sign({}, { kid: 'k'.repeat(600) })],
+    ['of a megabyte', async () => `${await sign()}${'A'.repeat(1_000_000)}`],
     ['with stray bits at the end', async () => `${b64({ alg: 'RS256', kid: 'r1' }).replace(/.$/, (last) => String.fromCharCode(last.charCodeAt(0) + 1))}.${(await sign()).split('.').slice(1).join('.')}`],
     ['with white space', async () => (await sign()).replace('.', '. ')],
     ['of four parts', async () => `${await sign()}.AAAA`],

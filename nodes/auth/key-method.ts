@@ -1,5 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { Clients } from '../../runtime/core/clients.ts'
+import type { SlowDown } from './slow-down.ts'
 import { absent, type Method, refused } from './verdict.ts'
 
 /** Stands in for the hash of a key that is not there, so that it takes as long to refuse. */
@@ -7,7 +8,7 @@ const nobody = '-'.repeat(43)
 const longest = 512
 
 /** `prefix.secret` in a header or a query parameter. Only the SHA-256 of the secret is known here. */
-export function createKeyMethod(place: { readonly header: string } | { readonly query: string }, clients: Clients): Method {
+export function createKeyMethod(place: { readonly header: string } | { readonly query: string }, clients: Clients, slowDown: Pick<SlowDown, 'mayTry' | 'proved'>): Method {
   const header = 'header' in place ? place.header.toLowerCase() : undefined
   const query = 'query' in place ? place.query : undefined
   return {
@@ -20,12 +21,17 @@ export function createKeyMethod(place: { readonly header: string } | { readonly 
       if (given === undefined || given === '') return absent
       if (typeof given !== 'string' || given.length > longest) return refused('auth.invalid_key', 'malformed', { guess: true })
       const dot = given.indexOf('.')
+      const text = hash('sha256', given.slice(dot + 1), 'base64url')
+      if (!slowDown.mayTry(request.ip, text)) return refused('auth.too_many_attempts', 'too many wrong keys came from this address at once', { retryAfterSeconds: 1 })
       const known = dot > 0 ? clients.byKey(given.slice(0, dot)) : undefined
-      const digest = Buffer.from(hash('sha256', given.slice(dot + 1), 'base64url'), 'latin1')
+      const digest = Buffer.from(text, 'latin1')
       const credential = known?.credential.kind === 'key' ? known.credential : undefined
       const expected = Buffer.from(credential ? credential.hash : nobody, 'latin1')
       const equal = expected.length === digest.length && timingSafeEqual(expected, digest)
-      if (known && credential && equal) return { kind: 'known', who: { known, scopes: [] } }
+      if (known && credential && equal) {
+        slowDown.proved(request.ip, text)
+        return { kind: 'known', who: { known, scopes: [] } }
+      }
       return refused('auth.invalid_key', known ? 'wrong secret' : 'unknown key', { guess: true, ...(known ? { application: known.application.id } : {}) })
     },
   }

@@ -41,8 +41,9 @@ export function createSignCodeMethod(options: { readonly headers: readonly strin
 }
 
 /**
- * What is signed, one line each: method; path as sent; query parameters as sent, in ascending order of their bytes, joined
- * by `&`; a line `name:value` for each header that the node asks for; SHA-256 of the body in hex; timestamp; nonce.
+ * What is signed, one line each: method; path as sent; query parameters as sent, in ascending order of the bytes of their
+ * names (those of one name stay in their order, which means something to whoever reads them), joined by `&`; a line
+ * `name:value` for each header that the node asks for; SHA-256 of the body in hex; timestamp; nonce.
  */
 export function toSignText(request: Pick<RequestFacts, 'method' | 'path' | 'url' | 'headers' | 'wireBody'>, headers: readonly string[], timestamp: string, nonce: string): string {
   const mark = request.url.indexOf('?')
@@ -50,12 +51,17 @@ export function toSignText(request: Pick<RequestFacts, 'method' | 'path' | 'url'
   return [
     request.method,
     request.path,
-    query.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))).join('&'),
+    query.toSorted((a, b) => Buffer.compare(Buffer.from(nameOf(a)), Buffer.from(nameOf(b)))).join('&'),
     ...headers.map((name) => `${name}:${[request.headers[name] ?? ''].flat().map((line) => line.trim()).join(', ')}`),
     hash('sha256', request.wireBody ?? '', 'hex'),
     timestamp,
     nonce,
   ].join('\n')
+}
+
+function nameOf(parameter: string): string {
+  const equals = parameter.indexOf('=')
+  return equals === -1 ? parameter : parameter.slice(0, equals)
 }
 
 function decodeCode(text: string): Buffer | undefined {

@@ -11,22 +11,32 @@ const firstMs = 250
 const longestMs = 4_000
 const waitingPerAddress = 16
 const waitingAtAll = 1_000
+/** Guesses of an address that are looked at: so many at once, then one each `betweenMs`. */
+const guessesAtOnce = 20
+const betweenMs = 250
 /** Left of the run's deadline for the answer itself. */
 const reserveMs = 250
 
 /**
- * Makes guessing slow: each failed sign-in of an address is answered later than the one before. Nothing is ever refused
- * that is right, whoever failed before: a victim whose name is being tried notices nothing.
+ * Makes guessing slow: each failed sign-in of an address is answered later than the one before, and of many at once only
+ * some are looked at. Names have no count of their own, so a victim whose name is being tried from elsewhere notices nothing;
+ * one behind the same address goes on with what was right from there before, and a new one gets its turn among the guesses.
  */
 export interface SlowDown {
   /** Notes a failure; resolves when it may be answered. `false`: too many wait, answer at once that there are too many. */
   failed(address: string, run: Run): true | Promise<true> | false
+  /** Whether a credential may be looked at now; `mark` tells it from others without giving it away. */
+  mayTry(address: string, mark: string): boolean
+  /** Notes that a credential was right. Costs nothing while nobody fails. */
+  proved(address: string, mark: string): void
   /** Failures that are remembered of an address. */
   failures(address: string): number
 }
 
 export function createSlowDown(clock: Clock): SlowDown {
-  const known = new BoundedMap<{ count: number; atMs: number }>(addresses)
+  /** `restMs`: when the address has all its guesses again (GCRA). */
+  const known = new BoundedMap<{ count: number; atMs: number; restMs: number }>(addresses)
+  const right = new BoundedMap<true>(addresses)
   const waiting = new Map<string, number>()
   let all = 0
 
@@ -36,12 +46,24 @@ export function createSlowDown(clock: Clock): SlowDown {
   }
 
   return {
+    mayTry(address, mark) {
+      if (known.size === 0) return true
+      const key = addressKey(address)
+      const before = known.get(key)
+      if (!before || before.restMs - clock.elapsed() < guessesAtOnce * betweenMs) return true
+      return right.get(`${key} ${mark}`) === true
+    },
+    proved(address, mark) {
+      if (known.size === 0) return
+      const key = addressKey(address)
+      if (count(key, clock.elapsed()) > 0) right.set(`${key} ${mark}`, true)
+    },
     failures: (address) => count(addressKey(address), clock.elapsed()),
     failed(address, run) {
       const key = addressKey(address)
       const nowMs = clock.elapsed()
       const times = count(key, nowMs) + 1
-      known.set(key, { count: times, atMs: nowMs })
+      known.set(key, { count: times, atMs: nowMs, restMs: Math.max(known.get(key)?.restMs ?? nowMs, nowMs) + betweenMs })
       if (times <= freeFailures) return true
       const mine = waiting.get(key) ?? 0
       if (mine >= waitingPerAddress || all >= waitingAtAll) return false
@@ -73,6 +95,7 @@ export function createSlowDown(clock: Clock): SlowDown {
 
 /** Whom an address stands for: an IPv6 client has a whole /64. */
 export function addressKey(address: string): string {
+  if (!address.includes(':')) return address
   const plain = toPlainAddress(address)
   if (!plain.includes(':')) return plain
   const [head, tail] = plain.toLowerCase().split('::') as [string, string | undefined]

@@ -16,8 +16,9 @@ export interface Identity {
   readonly known?: Credentialed
   /** Whom the credential names: the subject of a token, else the application. */
   readonly subject?: string
-  /** Client of a token without a record. */
+  /** Client of a token without a record, and who says that it is one: other issuers may have a client of the same name. */
   readonly client?: string
+  readonly issuer?: string
   readonly scopes: readonly string[]
 }
 

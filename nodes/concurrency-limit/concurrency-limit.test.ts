@@ -55,12 +55,26 @@ describe('concurrency limit', () => {
     await clock.advance(6000)
     expect(clock.pending).toBe(0)
 
-    await enter(alive, 'dying')
-    await alive.retire() // nobody renews any more, as when the process is gone
+    void state.charge([{ kind: 'lease', key: 'concurrency/node-1/api:flow-1', limit: 1, token: 'dying', ttlMs: 6000 }], 'open') // nobody renews it, as when the process is gone
     await clock.advance(5999)
     expect((await enter(other, 'c')).result).toBe('refused')
     await clock.advance(1)
     expect((await enter(other, 'd')).result).toBe('ok')
+  })
+
+  it('keeps the slot of a run that outlives its deployment, and leaves no timer behind', async () => {
+    const clock = fakeClock()
+    const state = createMemoryState({ clock })
+    const config = { limit: '1', leaseMs: 6000 }
+    const old = await testNode(concurrencyLimit, config, { state, clock })
+    const next = await testNode(concurrencyLimit, config, { state, clock })
+    const long = await enter(old, 'long')
+    await old.retire()
+    await clock.advance(60_000)
+    expect((await enter(next, 'b')).result).toBe('refused')
+    long.run.end()
+    expect(clock.pending).toBe(0)
+    expect((await enter(next, 'c')).result).toBe('ok')
   })
 
   it('frees at once a slot that is granted to a run that has ended meanwhile', async () => {

@@ -2,7 +2,10 @@ import { BlockList, isIP } from 'node:net'
 
 /** A set of IPv4 and IPv6 networks. */
 export interface Networks {
-  /** An IPv4 address written in IPv6 (`::ffff:10.0.0.1`) counts as IPv4. What is no address is in no network. */
+  /**
+   * An IPv4 address written in IPv6 (`::ffff:10.0.0.1`) counts as IPv4; a network of one family holds no address of the other.
+   * What is no address is in no network.
+   */
   has(address: string): boolean
 }
 
@@ -11,13 +14,15 @@ export interface Networks {
  * @throws TypeError that names the entry which is neither
  */
 export function parseNetworks(entries: readonly string[]): Networks {
-  const list = new BlockList()
-  for (const entry of entries) add(list, entry)
+  // One list per family: to a BlockList that holds both, `::/0` contains every IPv4 address as well.
+  const lists = { 4: new BlockList(), 6: new BlockList() }
+  for (const entry of entries) add(lists, entry)
   return {
     has(address) {
       const plain = toPlainAddress(address)
       const kind = isIP(plain)
-      return kind !== 0 && list.check(plain, kind === 4 ? 'ipv4' : 'ipv6')
+      if (kind === 4) return lists[4].check(plain, 'ipv4')
+      return kind === 6 && lists[6].check(plain, 'ipv6')
     },
   }
 }
@@ -33,7 +38,7 @@ export function toPlainAddress(address: string): string {
   return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
 }
 
-function add(list: BlockList, entry: string): void {
+function add(lists: Readonly<Record<4 | 6, BlockList>>, entry: string): void {
   const [given = '', length, more] = entry.trim().split('/')
   const address = toPlainAddress(given)
   const kind = isIP(address)
@@ -44,5 +49,6 @@ function add(list: BlockList, entry: string): void {
   if (kind === 0 || more !== undefined || !(prefix >= 0 && prefix <= wide)) {
     throw new TypeError(`“${entry}” is no address and no network such as 10.0.0.0/8.`)
   }
-  list.addSubnet(address, prefix, kind === 4 ? 'ipv4' : 'ipv6')
+  if (kind === 4) lists[4].addSubnet(address, prefix, 'ipv4')
+  else lists[6].addSubnet(address, prefix, 'ipv6')
 }
