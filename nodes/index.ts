@@ -11,6 +11,7 @@ import { debug } from './debug/debug.ts'
 import { delay } from './delay/delay.ts'
 import { functionNode } from './function/function.ts'
 import { globalConfig } from './global-config/global-config.ts'
+import { globalPolicy } from './global-policy/global-policy.ts'
 import { httpIn } from './http-in/http-in.ts'
 import { httpRequest } from './http-request/http-request.ts'
 import { httpResponse } from './http-response/http-response.ts'
@@ -60,6 +61,7 @@ export const definitions: readonly NodeDefinition[] = [
   delay,
   functionNode,
   globalConfig,
+  globalPolicy,
   httpIn,
   httpRequest,
   httpResponse,

@@ -9,12 +9,15 @@ import { checkGraph } from './check-graph.ts'
 import { globalEnv, lookUpEnv, substituteProperties } from './env.ts'
 import { toEstate, toLinkEnds, type LinkEnds } from './estate.ts'
 import { expand, maxCopies } from './expand.ts'
+import { createGuard, type IsGuarded } from './guard.ts'
 import type { EnvEntry, Estate, Flow } from './flow.ts'
 import { sha256 } from './hash.ts'
+import { policiesByOrganisation, policyText, policyType, readPolicies, wrapFlow, type GlobalPolicy, type PoliciesOf } from './policies.ts'
+import { tabProperties, tabProperty } from '../core/tab-properties.ts'
 
 /** A flow with its configs filled in, checked as far as it can be without running anything. */
 export interface AssembledFlow {
-  /** Changes when anything the flow is made of changes: its tab, its subflows, global config and environment, and the links that other tabs claim. */
+  /** Changes when anything the flow is made of changes: its tab, its subflows, global config and environment, the links that other tabs claim, and the policies around it. */
   readonly key: string
   readonly revision: string
   readonly flow: Flow
@@ -24,13 +27,20 @@ export interface AssembledFlow {
   /** The HTTP entries, and for each a key that is equal when two would answer the same requests. */
   readonly routes: readonly Route[]
   readonly routeKeys: readonly string[]
-  /** Its link in nodes, which other tabs may lead to. */
+  /** Its link in nodes and the beginnings of its global policies, which other tabs may lead to. */
   readonly linkIns: readonly string[]
   /** Whether a link of it may lead to another tab. */
   readonly leadsOut: boolean
+  /** Nodes that global policies begin with. */
+  readonly policies: readonly string[]
   /** Nodes that its subflow instances became. */
   readonly copies: number
   readonly problems: readonly Problem[]
+}
+
+export interface AssemblerOptions {
+  /** `forbid`: a route that asks nobody who calls is an error, not a warning. */
+  readonly publicRoutes?: 'allow' | 'forbid'
 }
 
 export interface Assembly {
@@ -45,12 +55,13 @@ export interface Assembly {
  * Makes assemblies of releases and remembers, by content, what it has assembled: the cost of a deploy
  * grows with what changed. `process` is the environment that flows may read.
  */
-export function createAssembler(catalogue: Catalogue, process: Readonly<Record<string, string>> = {}) {
+export function createAssembler(catalogue: Catalogue, process: Readonly<Record<string, string>> = {}, { publicRoutes = 'allow' }: AssemblerOptions = {}) {
   let documentsSeen = new Map<string, readonly Problem[]>()
   let flowsSeen = new Map<string, AssembledFlow>()
   const graphs = new WeakMap<AssembledFlow, readonly Problem[]>()
   const subflowIds = new WeakMap<FlowDocument, readonly string[]>()
   const linkEnds = new WeakMap<FlowDocument, LinkEnds>()
+  const policiesSeen = new WeakMap<FlowDocument, PoliciesOf>()
 
   return function assemble(revisions: readonly Revision[], checked = false): Assembly {
     const documents = revisions.map((revision) => revision.document)
@@ -68,15 +79,23 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
       problems.push(...found)
     }
 
+    const policies = documents.flatMap((document) => {
+      const found = policiesOf(document)
+      problems.push(...found.problems)
+      return found.policies
+    })
+    const around = policiesByOrganisation(policies)
+
     const flowsNow = new Map<string, AssembledFlow>()
     let room = maxCopies
-    const flows = revisions
+    const bare = revisions
       .filter((revision) => revision.document.kind === 'tab')
       .map(({ hash, document }) => {
         const subflows = subflowsOf(document, estate).map((id) => `${id}=${hashes.get(id) ?? ''}`)
         const links = linkEndsOf(document).outs.map((id) => `${id}>${estate.claimedLinks(id).join()}`)
-        const key = sha256([hash, globalHash, ...subflows, ...links].join(' '))
-        const assembled = flowsSeen.get(key) ?? assembleFlow(key, hash, document, estate, global, room)
+        const own = around.size === 0 ? noPolicies : policiesAround(document, around)
+        const key = sha256([hash, globalHash, ...subflows, ...links, ...own.map(policyText)].join(' '))
+        const assembled = flowsSeen.get(key) ?? assembleFlow(key, hash, document, estate, global, room, own)
         // One that found no room might find it beside other flows: it is looked at again next time.
         if (assembled.copies <= room) flowsNow.set(key, assembled)
         room = Math.max(0, room - assembled.copies)
@@ -86,10 +105,16 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     flowsSeen = flowsNow
 
     const linkIns = new Map<string, AssembledFlow>()
-    for (const assembled of flows) for (const id of assembled.linkIns) linkIns.set(id, assembled)
+    for (const assembled of bare) for (const id of assembled.linkIns) linkIns.set(id, assembled)
+    const isGuarded = createGuard(linkIns)
+    const flows = bare.map((assembled) => {
+      const judged = withGuards(assembled, isGuarded)
+      if (judged !== assembled && flowsNow.get(assembled.key) === assembled) flowsNow.set(assembled.key, judged)
+      return judged
+    })
     for (const assembled of flows) {
       const seen = graphs.get(assembled)
-      const found = seen ?? checkGraph(assembled, linkIns)
+      const found = seen ?? checkGraph(assembled, linkIns, publicRoutes)
       // What leads to other tabs has to be looked at again whenever any tab changed.
       if (!seen && !assembled.leadsOut) graphs.set(assembled, found)
       problems.push(...assembled.problems, ...found)
@@ -98,11 +123,12 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     return { estate, flows, problems: unique(problems), linkIns }
   }
 
-  function assembleFlow(key: string, revision: string, document: FlowDocument, estate: Estate, global: readonly EnvEntry[], room: number): AssembledFlow {
-    const { flow, problems, copies } = expand(document, estate, catalogue, room)
+  function assembleFlow(key: string, revision: string, document: FlowDocument, estate: Estate, global: readonly EnvEntry[], room: number, around: readonly GlobalPolicy[]): AssembledFlow {
+    const expanded = expand(document, estate, catalogue, room)
+    const { problems, copies } = expanded
     const configs = new Map<string, Record<string, unknown>>()
     const entries: { node: string; entry: Entry }[] = []
-    for (const node of flow.nodes.values()) {
+    for (const node of expanded.flow.nodes.values()) {
       const { definition } = node
       if (!definition) continue
       let substituted = false
@@ -124,14 +150,30 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
         // So was a config that cannot even be read.
       }
     }
+    const flow = around.length === 0 ? expanded.flow : wrapFlow(expanded.flow, entries, around)
     const nodes = [...flow.nodes.values()]
-    const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision, marks: { line: undefined, series: undefined } }] : []))
+    const policies = policiesOf(document).policies.map(({ id }) => id)
+    const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision, guarded: undefined, marks: { line: undefined, series: undefined } }] : []))
     return {
-      key, revision, flow, configs, entries, routes, copies, problems,
+      key, revision, flow, configs, entries, routes, copies, problems, policies,
       routeKeys: routes.map(({ entry }) => routeKey(entry)),
-      linkIns: nodes.filter(({ type }) => type === 'link in').map(({ id }) => id),
+      linkIns: nodes.filter(({ type }) => type === 'link in' || type === policyType).map(({ id }) => id),
       leadsOut: nodes.some(({ type, links }) => (type === 'link out' || type === 'link call') && links.some((id) => !flow.nodes.has(id))),
     }
+  }
+
+  function policiesOf(document: FlowDocument): PoliciesOf {
+    let found = policiesSeen.get(document)
+    if (!found) policiesSeen.set(document, (found = readPolicies(document, catalogue)))
+    return found
+  }
+
+  /** The policies of a tab's organisation; none for a tab that holds policies itself. */
+  function policiesAround(document: FlowDocument, around: ReadonlyMap<string, readonly GlobalPolicy[]>): readonly GlobalPolicy[] {
+    const tab = document.nodes[0]
+    const organisation = tab && tabProperty(tab, tabProperties.organisation)
+    if (organisation === undefined || policiesOf(document).policies.length > 0) return noPolicies
+    return around.get(organisation) ?? noPolicies
   }
 
   function linkEndsOf(document: FlowDocument): LinkEnds {
@@ -155,6 +197,21 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     }
     return [...seen].sort()
   }
+}
+
+const noPolicies: readonly GlobalPolicy[] = []
+
+/** A flow whose routes say whether callers are asked; the same one when they said so already. What it is linked to does not change by that. */
+function withGuards(assembled: AssembledFlow, isGuarded: IsGuarded): AssembledFlow {
+  let changed = false
+  const routes = assembled.routes.map((route) => {
+    if (route.guarded !== undefined && !assembled.leadsOut) return route
+    const guarded = isGuarded(route.node, assembled)
+    if (guarded === route.guarded) return route
+    changed = true
+    return { ...route, guarded }
+  })
+  return changed ? { ...assembled, routes } : assembled
 }
 
 export type Assemble = ReturnType<typeof createAssembler>

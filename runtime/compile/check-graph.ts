@@ -1,11 +1,12 @@
 import type { Problem } from '../core/flow.ts'
 import type { AssembledFlow } from './assemble.ts'
 import { nameOf } from './check-document.ts'
+import { checkPolicies } from './check-policies.ts'
 import type { FlowNode } from './flow.ts'
 
 /** What only the drawing as a whole tells: links that lead nowhere, entries that can reach no reply, circles. */
-export function checkGraph(assembled: AssembledFlow, linkIns: ReadonlyMap<string, AssembledFlow>): Problem[] {
-  return [...checkLinks(assembled, linkIns), ...checkReplies(assembled, linkIns), ...checkLoops(assembled), ...checkProtection(assembled)]
+export function checkGraph(assembled: AssembledFlow, linkIns: ReadonlyMap<string, AssembledFlow>, publicRoutes: 'allow' | 'forbid' = 'allow'): Problem[] {
+  return [...checkLinks(assembled, linkIns), ...checkReplies(assembled, linkIns), ...checkPolicies(assembled, linkIns), ...checkLoops(assembled), ...checkProtection(assembled, publicRoutes)]
 }
 
 function checkLinks({ flow }: AssembledFlow, linkIns: ReadonlyMap<string, AssembledFlow>): Problem[] {
@@ -57,7 +58,8 @@ function reachesReply(start: FlowNode, home: AssembledFlow, linkIns: ReadonlyMap
       waiting.push({ node: next, assembled: where })
     }
     for (const id of node.wires.flat()) visit(id, assembled)
-    for (const id of node.links) visit(id, linkIns.get(id))
+    // What a global policy may answer is no answer of the API.
+    if (!node.policyCall) for (const id of node.links) visit(id, linkIns.get(id))
     if (rescuers.has(assembled)) continue
     rescuers.add(assembled)
     // A fault, a status or a completion may set these off from anywhere in the flow.
@@ -101,30 +103,17 @@ function checkLoops({ flow }: AssembledFlow): Problem[] {
   return []
 }
 
-/** Routes whose first nodes ask nobody who calls: fine for open data, worth a word otherwise. One warning per flow. */
-function checkProtection({ flow, routes }: AssembledFlow): Problem[] {
-  const open = routes.filter(({ node }) => answersAnybody(flow.nodes.get(node) as FlowNode, flow.nodes))
-  const [first, ...others] = open
+/** Routes that answer without asking who calls: fine for open data, worth a word otherwise. One problem per flow. */
+function checkProtection({ flow, routes }: AssembledFlow, publicRoutes: 'allow' | 'forbid'): Problem[] {
+  const [first, ...others] = routes.filter(({ guarded }) => guarded !== true)
   if (!first) return []
   const origin = flow.nodes.get(first.node)?.origin
+  const forbidden = publicRoutes === 'forbid'
   return [{
-    severity: 'warning', code: 'route.public', ...(origin ?? {}),
+    severity: forbidden ? 'error' : 'warning', code: 'route.public', ...(origin ?? {}),
     message: `${first.entry.method} ${first.entry.path}${others.length > 0 ? ` and ${others.length} more of “${flow.document.label}”` : ''} can be called by anybody: nothing in front asks who calls.`,
-    remedy: 'Fine for open data. Otherwise check the caller right behind http in.',
+    remedy: forbidden
+      ? 'Public routes are forbidden here (SLUICE_PUBLIC_ROUTES): check the caller right behind http in, or by a global policy.'
+      : 'Fine for open data. Otherwise check the caller right behind http in, or by a global policy.',
   }]
-}
-
-function answersAnybody(start: FlowNode, nodes: ReadonlyMap<string, FlowNode>): boolean {
-  const seen = new Set<string>()
-  const waiting = [start]
-  for (let node = waiting.pop(); node; node = waiting.pop()) {
-    if (seen.has(node.id) || node.definition?.protects) continue
-    seen.add(node.id)
-    if (node.definition?.replies || node.links.length > 0) return true
-    for (const id of node.wires.flat()) {
-      const next = nodes.get(id)
-      if (next) waiting.push(next)
-    }
-  }
-  return false
 }

@@ -47,6 +47,12 @@ export interface FlowNode {
   readonly links: readonly string[]
   /** For the status output of a subflow: the instance whose status it tells. */
   readonly instance?: FlowNode
+  /** For the implicit call of a global policy: where the policy begins, and for the last one behind an entry which entry it leaves. */
+  readonly policyCall?: { readonly policy: string; readonly leaves?: string }
+  /** For an HTTP entry behind which global policies run: the call that its messages leave by. */
+  readonly left?: string
+  /** For a node in front of which global policies run: the call that its messages come to first. */
+  readonly reachedBy?: string
   /** Node and flow to paint when something is wrong with it: the template's own node for an expanded one. */
   readonly origin: { readonly node: string; readonly flow: string }
 }

@@ -10,6 +10,7 @@ import type { AssembledFlow } from './assemble.ts'
 import { nameOf } from './check-document.ts'
 import type { FlowNode } from './flow.ts'
 import { toListeners } from './listeners.ts'
+import { policyType } from './policies.ts'
 
 /** What linking needs of the room that owns lifetimes. */
 export interface Linking {
@@ -65,6 +66,7 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
     if (!own) continue
     own.wires = node.type === 'subflow status' ? [] : node.wires.map((targets) => targets.flatMap((id) => follow(id, new Set())))
     own.completes = linkedAs(listeners.completesOf(node))
+    if (node.policyCall) nameCall(own, node)
     if (node.type === 'link out' && isPassage(node) && own.completes.length > 0) {
       own.ports = ['out']
       own.wires = [followLinks(node, new Set([node.id]))]
@@ -122,6 +124,18 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
       linkIns: assembled.linkIns.map((id) => linked.get(id) as LinkedNode),
       close: () => linking.close(),
     },
+  }
+
+  /** The call of a policy shows itself as the policy; to who waits for the entry that it leaves, as that entry. */
+  function nameCall(own: Mutable<LinkedNode>, { policyCall }: FlowNode): void {
+    const entry = own.completes.length === 0 ? undefined : flow.nodes.get(policyCall?.leaves ?? '')
+    own.id = entry?.id ?? policyCall?.policy ?? own.id
+    own.type = entry?.type ?? policyType
+    if (entry) {
+      if (entry.name === undefined) delete own.name
+      else own.name = entry.name
+    }
+    own.timeoutMs = 0
   }
 
   /** Where a wire ends once junctions, link nodes and subflow edges are taken out of it. */

@@ -45,12 +45,23 @@ export function toListeners({ flow, entries }: AssembledFlow): Listeners {
   const statuses = listening('status')
   const completes = listening('complete')
   return {
-    catchersOf: (node) => seek(node, (at) => withoutLateUncaught(candidatesFor(at, catches.get(at.container)))),
+    // A policy that fails ends the call: the Catch nodes of an API must not be a way around it.
+    catchersOf: (node) => node.policyCall ? undefined : seek(node, (at) => withoutLateUncaught(candidatesFor(at, catches.get(at.container)))),
     statusesOf: (node) =>
-      seek(node, (at) => candidatesFor(at, statuses.get(at.container)), ({ instance }) => instance !== undefined && flow.nodes.has(statusPortOf(instance.id))),
+      node.policyCall ? undefined : seek(node, (at) => candidatesFor(at, statuses.get(at.container)), ({ instance }) => instance !== undefined && flow.nodes.has(statusPortOf(instance.id))),
     // One that is wired to the node it watches leaves it out, as Node-RED's does: they would set each other off for ever.
-    completesOf: (node) =>
-      (completes.get(node.container) ?? []).filter((found) => found.of.includes(node.id) && !found.node.wires.flat().includes(node.id)).map((found) => found.node.id),
+    // Who waits for an entry with policies behind it hears of it when they have let the message pass.
+    completesOf(node) {
+      if (node.left !== undefined) return []
+      if (!node.policyCall) return completesOf(node)
+      const entry = node.policyCall.leaves === undefined ? undefined : flow.nodes.get(node.policyCall.leaves)
+      return entry ? completesOf(entry) : []
+    },
+  }
+
+  function completesOf(node: FlowNode): readonly string[] {
+    const ways = [node.id, node.reachedBy]
+    return (completes.get(node.container) ?? []).filter((found) => found.of.includes(node.id) && !found.node.wires.flat().some((id) => ways.includes(id))).map((found) => found.node.id)
   }
 }
 

@@ -10,6 +10,8 @@ export interface Route {
   readonly node: string
   /** Content hash of the flow document. */
   readonly revision: string
+  /** True when no way leads from it to a reply but by a node that lets in only whom it knows. */
+  readonly guarded?: boolean | undefined
   readonly marks?: RunMarks
 }
 

@@ -27,7 +27,7 @@ export interface LinkedNode {
   readonly wires: readonly (readonly LinkedNode[])[]
   /** Link in ids: one for `remote`, the candidates of a `call`; none for a dynamic call. */
   readonly targets: readonly string[]
-  /** How long a link call waits for its return. */
+  /** How long a link call waits for its return. 0: the call of a global policy, which has as long as the run and may reply instead. */
   readonly timeoutMs: number
   /** Catch nodes that take this node's faults, and as whose faults they see them. */
   readonly rescue: { readonly catchers: readonly LinkedNode[]; readonly source: Source } | undefined
