@@ -145,3 +145,23 @@ describe('http request', () => {
     expect(checkNode(httpRequest, config)).toMatchObject([{ code }])
   })
 })
+
+describe('http request for sandbox callers', () => {
+  it('calls nothing, and says what to use instead', async () => {
+    for (const config of [{ url }, { url, senderr: true }]) {
+      const upstream = fakeUpstream({})
+      const node = await testNode(httpRequest, config, { upstream })
+      const run = fakeRun({ request: {}, environment: 'sandbox' })
+      await expect(node.send({}, run)).rejects.toMatchObject({ code: 'sandbox.none', status: 501, message: expect.stringContaining('service callout') })
+      expect(upstream.asked).toEqual([])
+      expect(run.replyHeaders).toEqual({ 'X-Environment': 'sandbox' })
+    }
+  })
+
+  it('calls out where the flow says that it reaches no production', async () => {
+    const upstream = fakeUpstream({})
+    const node = await testNode(httpRequest, { url }, { upstream, env: { SLUICE_SANDBOX: 'pass' } })
+    await node.send({}, fakeRun({ request: {}, environment: 'sandbox' }))
+    expect(upstream.asked).toHaveLength(1)
+  })
+})

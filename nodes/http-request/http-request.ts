@@ -8,9 +8,11 @@ import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
 import type { Run } from '../../runtime/core/run.ts'
+import { isSandboxCall, markSandboxAnswer } from '../../runtime/core/sandbox-call.ts'
 import type { Evaluate } from '../../runtime/core/sandbox.ts'
 import { shownUrl } from '../../runtime/core/shown-url.ts'
 import type { Sends } from '../../runtime/core/step.ts'
+import { tabProperties } from '../../runtime/core/tab-properties.ts'
 import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
 import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
@@ -54,7 +56,7 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
   outputs: ['out'],
   faults: [
     'upstream.connect', 'upstream.dns', 'upstream.tls', 'upstream.timeout', 'upstream.eof', 'upstream.too_large', 'upstream.body', 'upstream.redirects', 'upstream.url',
-    'upstream.header', 'egress.denied', 'step.config', 'template.error',
+    'upstream.header', 'egress.denied', 'sandbox.none', 'step.config', 'template.error',
   ],
   config: {
     type: 'object',
@@ -111,6 +113,8 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
     const tlsNode = config.tls === '' ? undefined : scope.configNode(config.tls)
     const tls = tlsNode && toUpstreamTls(tlsNode, (name) => scope.env(name))
     const credentials = { user: textOf(scope.credentials.user), password: textOf(scope.credentials.password) }
+    // Node-RED's node knows no second address: it calls nothing for sandbox callers unless the flow says that it may.
+    const passesSandbox = scope.env(tabProperties.sandbox) === 'pass'
     let failing = false
 
     /** The request, and the credentials that a Digest challenge is answered with. */
@@ -144,6 +148,10 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
     }
 
     async function call(message: Message, run: Run): Promise<Sends<'out'>> {
+      if (!passesSandbox && isSandboxCall(run, message)) {
+        markSandboxAnswer(run)
+        throw fault('sandbox.none', { node: `“${scope.node.name ?? scope.node.type}”`, remedy: 'Use a service callout with a sandbox upstream, or set SLUICE_SANDBOX=pass in the environment of the tab when what it calls is no production.' })
+      }
       let shown = shownUrl(config.url)
       try {
         const urlText = await urlOf(message, run)

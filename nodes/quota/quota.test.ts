@@ -224,6 +224,14 @@ describe('quota', () => {
     for (const message of [{}, { client: null }, { client: 'a' }]) expect(await call(node, message)).toBe('limit.no_client')
   })
 
+  it('takes nothing from production when somebody tries things out, at whatever level, also when the message has lost its client', async () => {
+    for (const per of ['all', 'api', 'resource', 'ip', 'key']) {
+      const node = await testNode(quota, { windows: [row(1, { per })], key: [{ value: 'payload', valueType: 'msg' }] }, { wired: [] })
+      const from = (environment: 'production' | 'sandbox') => call(node, { payload: 'k' }, fakeRun({ request: { ip: '192.0.2.1' }, environment }))
+      expect([per, await from('sandbox'), await from('sandbox'), await from('production')]).toEqual([per, 'ok', 'quota.exceeded', 'ok'])
+    }
+  })
+
   it('counts by key; parts cannot be mixed up, and those without share one count', async () => {
     const key = [{ value: 'a', valueType: 'msg' }, { value: 'b', valueType: 'msg' }, { value: 'TENANT', valueType: 'env' }]
     const node = await testNode(quota, { windows: [row(1, { per: 'key' })], key }, { env: { TENANT: 't' } })

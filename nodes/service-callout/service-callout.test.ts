@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type FakeAnswer, fakeUpstream } from '../../test/kit/fake-upstream.ts'
+import { fakeClock } from '../../test/kit/fake-clock.ts'
+import { fakeRun } from '../../test/kit/fake-run.ts'
 import { checkNode, type NodeTestOptions, testNode } from '../../test/kit/node-tester.ts'
 import { Body, payloadOf } from '../../runtime/core/body.ts'
 import { fault } from '../../runtime/core/fault.ts'
@@ -114,5 +116,97 @@ describe('service callout', () => {
 
   it('refuses a deploy when a variable is not set', async () => {
     await expect(testNode(serviceCallout, { url: 'https://${NOPE}/' })).rejects.toMatchObject({ code: 'config.invalid' })
+  })
+})
+
+describe('service callout for sandbox callers', () => {
+  const sandboxRun = () => fakeRun({ request: {}, environment: 'sandbox' })
+  const withSecret = { headers: [{ name: 'Authorization', value: 'Bearer ${TOKEN}' }, { name: 'Accept', value: 'text/csv' }], query: [{ name: 'q', value: '{{payload.q}}' }, { name: 'key', value: '${TOKEN}' }], tls: 'live' }
+  const options = { env: { TOKEN: 'production-secret', TRY: 'try-secret' }, configNodes: { live: { type: 'tls-config', credentials: {} }, trying: { type: 'tls-config', config: { servername: 'try.example' } } } }
+  async function sandboxed(config: object, message: object = {}, { answer, run = sandboxRun(), ...more }: NodeTestOptions & { answer?: FakeAnswer; run?: ReturnType<typeof fakeRun> } = {}) {
+    const upstream = fakeUpstream(answer ?? {})
+    const node = await testNode(serviceCallout, { url, ...config }, { upstream, ...options, ...more })
+    const [sent] = await node.send(message, run)
+    return { asked: upstream.asked, sent, run }
+  }
+
+  it('never get to production: without a sandbox they are refused, and told so by 501, whatever the flow did to the message', async () => {
+    for (const message of [{}, { client: undefined }, { client: { environment: 'production' } }]) {
+      const { asked, sent, run } = await sandboxed(withSecret, message)
+      expect(asked).toEqual([])
+      expect(sent).toMatchObject({ port: 'error', message: { error: { code: 'sandbox.none', status: 501, message: expect.stringContaining('Choose a sandbox URL or a mock') } } })
+      expect(run.replyHeaders).toMatchObject({ 'X-Environment': 'sandbox' })
+    }
+    await expect(sandboxed({}, {}, { wired: ['ok'] })).rejects.toMatchObject({ code: 'sandbox.none' })
+    // Outside of the run it came with, the message still says who called.
+    expect((await sandboxed({}, { client: { environment: 'sandbox' } }, { run: fakeRun() })).asked).toEqual([])
+  })
+
+  it('call the sandbox URL with its own headers and certificate; what belongs to production stays at home', async () => {
+    const config = { ...withSecret, method: 'POST', sandbox: 'url', sandboxUrl: 'https://try.example/v1/{{payload.id}}?k=${TRY}', sandboxHeaders: [{ name: 'Authorization', value: 'Bearer ${TRY}' }], sandboxTls: 'trying' }
+    const { asked, sent } = await sandboxed(config, { payload: { id: 'a/b', q: 'x' } })
+    expect(asked).toMatchObject([{ method: 'POST', url: 'https://try.example/v1/a%2Fb?k=try-secret&q=x', headers: { Authorization: 'Bearer try-secret', Accept: 'text/csv' }, body: '{"id":"a/b","q":"x"}', tls: { servername: 'try.example' } }])
+    expect(JSON.stringify(asked)).not.toContain('production-secret')
+    expect(sent).toMatchObject({ port: 'ok', message: { statusCode: 200 } })
+  })
+
+  it('of production are served as before', async () => {
+    const config = { ...withSecret, sandbox: 'mock', sandboxBody: '{"played":true}' }
+    const { asked, run } = await sandboxed(config, { payload: { q: 'x' }, client: { environment: 'production' } }, { run: fakeRun({ request: {}, environment: 'production' }) })
+    expect(asked).toMatchObject([{ url: `${url}?q=x&key=production-secret`, headers: { Authorization: 'Bearer production-secret' } }])
+    expect(run.replyHeaders).toEqual({})
+  })
+
+  it.each([
+    [{ sandboxBody: '{"a":[1]}' }, { a: [1] }, 'application/json'],
+    [{ sandboxBody: '"text"' }, 'text', 'application/json'],
+    [{ sandboxBody: 'Hello {{payload.q}}', sandboxBodyType: 'str' }, 'Hello x', 'text/plain; charset=utf-8'],
+    [{ sandboxBody: 'payload', sandboxBodyType: 'msg' }, { q: 'x' }, 'application/json'],
+    [{ sandboxBody: '<a/>', sandboxBodyType: 'str', sandboxHeaders: [{ name: 'Content-Type', value: 'text/xml' }] }, '<a/>', 'text/xml'],
+    [{ sandboxBody: '' }, '', undefined],
+  ])('get the mock %j without anything leaving the gateway', async (mock, payload, type) => {
+    const { asked, sent } = await sandboxed({ ...withSecret, sandbox: 'mock', ...mock }, { payload: { q: 'x' }, topic: 't' })
+    expect(asked).toEqual([])
+    expect(sent).toMatchObject({ port: 'ok', message: { topic: 't', statusCode: 200 } })
+    expect(payloadOf(sent?.message ?? {})).toEqual(payload)
+    expect((sent?.message.headers as Record<string, unknown>)['content-type']).toBe(type)
+  })
+
+  it('get a mock that is computed, with a status that counts as any other', async () => {
+    const sandbox = { jsonata: async () => async (message: { payload: { q: string } }) => ({ echo: message.payload.q }) } as unknown as Sandbox
+    const { sent } = await sandboxed({ sandbox: 'mock', sandboxBody: '{"echo": payload.q}', sandboxBodyType: 'jsonata', sandboxStatus: 404, sandboxHeaders: [{ name: 'X-Id', value: '{{payload.q}}' }] }, { payload: { q: 'x' } }, { sandbox })
+    expect(sent).toMatchObject({ port: 'error', message: { statusCode: 404, error: { code: 'upstream.status' }, headers: { 'x-id': 'x' } } })
+    expect(payloadOf(sent?.message ?? {})).toEqual({ echo: 'x' })
+  })
+
+  it('wait as long as the mock says, no longer than the timeout, and not at all when they have gone', async () => {
+    const clock = fakeClock()
+    const node = await testNode(serviceCallout, { url, sandbox: 'mock', sandboxBody: '1', sandboxDelayMs: 500 }, { clock })
+    let settled = false
+    const answer = node.send({}, sandboxRun()).finally(() => (settled = true))
+    await clock.advance(499)
+    expect(settled).toBe(false)
+    await clock.advance(1)
+    expect(await answer).toMatchObject([{ port: 'ok' }])
+    const slow = await testNode(serviceCallout, { url, sandbox: 'mock', timeoutMs: 100, sandboxDelayMs: 100 }, { clock })
+    const late = slow.send({}, sandboxRun())
+    await clock.advance(100)
+    expect(await late).toMatchObject([{ port: 'error', message: { error: { code: 'upstream.timeout' } } }])
+    const run = sandboxRun()
+    const gone = node.send({}, run)
+    run.abort()
+    await expect(gone).rejects.toMatchObject({ code: 'client.closed' })
+  })
+
+  it.each([
+    [{ sandbox: 'url' }, 'callout.no_url'],
+    [{ sandbox: 'url', sandboxUrl: 'https://{{payload.host}}/' }, 'callout.url'],
+    [{ sandbox: 'url', sandboxUrl: 'https://h/', sandboxTls: 'gone' }, 'config.missing'],
+    [{ sandbox: 'url', sandboxUrl: 'https://h/', query: [{ name: 'key', value: '${KEY}' }] }, 'sandbox.query'],
+    [{ sandbox: 'mock', sandboxBody: '{' }, 'value.json'],
+    [{ sandbox: 'mock', sandboxStatus: 99 }, 'config.invalid'],
+    [{ sandbox: 'mock', sandboxHeaders: [{ name: 'a b', value: '' }] }, 'header.name'],
+  ])('says what is wrong with %j', (config, code) => {
+    expect(checkNode(serviceCallout, { url, ...config })).toMatchObject([{ code }])
   })
 })

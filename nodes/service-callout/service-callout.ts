@@ -3,6 +3,7 @@ import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { TemplateError, toText } from '../../runtime/core/path-template.ts'
 import type { Run } from '../../runtime/core/run.ts'
+import { isSandboxCall, markSandboxAnswer } from '../../runtime/core/sandbox-call.ts'
 import type { Sends } from '../../runtime/core/step.ts'
 import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
 import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
@@ -11,17 +12,12 @@ import { encodeQuery, parseUrlTemplate } from '../../runtime/core/url-template.t
 import { parseStatuses } from './expected-status.ts'
 import { checkInput, compileInput, type Input, withEnv } from './input.ts'
 import { toRequestBody } from './request-body.ts'
+import { checkSandbox, compileMock, noSandbox, toSandboxHeaders, toSandboxQuery, type Pair, type SandboxConfig } from './sandbox.ts'
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] as const
 const valueTypes = ['str', 'msg', 'jsonata', 'flow', 'global', 'env', 'num', 'bool'] as const
 
-interface Pair {
-  readonly name: string
-  readonly value: string
-  readonly valueType: (typeof valueTypes)[number]
-}
-
-export interface ServiceCalloutConfig {
+export interface ServiceCalloutConfig extends SandboxConfig {
   readonly method: (typeof methods)[number] | 'use'
   readonly url: string
   readonly query: readonly Pair[]
@@ -44,10 +40,11 @@ const reserved = new Set(['host', 'content-length', 'connection', 'transfer-enco
 /** Faults after which nobody waits for the run any more: no port is told. */
 const endings = new Set(['client.closed', 'flow.timeout', 'gateway.draining'])
 
-const pairs = (what: string) => ({
+const pairs = (what: string, chinese?: object) => ({
   type: 'array',
   default: [],
   description: what,
+  ...(chinese ? { 'x-form': { 'zh-TW': chinese } } : {}),
   items: {
     type: 'object',
     properties: {
@@ -70,7 +67,7 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
   outputs: ['ok', 'error'],
   faults: [
     'upstream.connect', 'upstream.dns', 'upstream.tls', 'upstream.status', 'upstream.timeout', 'upstream.eof', 'upstream.too_large', 'upstream.body',
-    'upstream.redirects', 'upstream.url', 'upstream.header', 'egress.denied', 'step.config', 'expression.error',
+    'upstream.redirects', 'upstream.url', 'upstream.header', 'egress.denied', 'sandbox.none', 'step.config', 'expression.error',
   ],
   config: {
     type: 'object',
@@ -87,12 +84,29 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
       responseLimitBytes: { type: 'integer', minimum: 0, default: 5_242_880, description: 'Largest answer taken, unpacked.' },
       redirects: { type: 'integer', minimum: 0, maximum: 20, default: 5, description: 'Redirects followed; 0 gives the redirect back.' },
       tls: { type: 'string', default: '', 'x-config': 'tls-config', title: 'TLS', description: 'Client certificate and trusted authorities.' },
+      sandbox: {
+        enum: ['refuse', 'url', 'mock'], default: 'refuse', title: 'Sandbox callers', description: 'Callers with a sandbox credential never get to the URL above. refuse: fault sandbox.none (501). url: another address. mock: an answer that is played.',
+        'x-form': { 'zh-TW': { title: '沙箱呼叫者', description: '持沙箱憑證的呼叫者絕不會連到上面的 URL。拒絕：錯誤 sandbox.none（501）；另一個網址；或由節點扮演回應。', choices: { refuse: '拒絕', url: '呼叫沙箱網址', mock: '模擬回應' } } },
+      },
+      sandboxUrl: {
+        type: 'string', default: '', title: 'Sandbox URL', description: 'url: https://sandbox.example.org/items/{{payload.id}}. Method, query and body are those above.',
+        'x-form': { control: 'template', 'zh-TW': { title: '沙箱網址', description: '沙箱網址：https://sandbox.example.org/items/{{payload.id}}。方法、查詢參數與本文同上。' } },
+      },
+      sandboxTls: { type: 'string', default: '', 'x-config': 'tls-config', title: 'Sandbox TLS', description: 'url: client certificate for the sandbox; that of production is not shown to it.', 'x-form': { 'zh-TW': { title: '沙箱 TLS', description: '沙箱網址：給沙箱用的用戶端憑證；不會使用正式環境的憑證。' } } },
+      sandboxHeaders: {
+        ...pairs('url: headers to send instead of those above, of which only Accept, Accept-Language and Content-Type go along. mock: headers of the answer.', { title: '沙箱標頭', description: '沙箱網址：取代上面的標頭（上面的只帶 Accept、Accept-Language、Content-Type）。模擬回應：回應的標頭。' }),
+        title: 'Sandbox headers',
+      },
+      sandboxStatus: { type: 'integer', minimum: 200, maximum: 599, default: 200, title: 'Mock status', description: 'mock: status of the answer; one that is not expected leaves by “error”.', 'x-form': { 'zh-TW': { title: '模擬狀態碼', description: '模擬回應：狀態碼；不在預期內者由「error」送出。' } } },
+      sandboxBody: { type: 'string', default: '', title: 'Mock body', description: 'mock: what is answered, as JSON, text with {{payload.x}}, JSONata or a message property.', 'x-form': { 'zh-TW': { title: '模擬本文', description: '模擬回應：JSON、含 {{payload.x}} 的文字、JSONata 或訊息屬性。' } } },
+      sandboxBodyType: { enum: ['json', 'str', 'jsonata', 'msg'], default: 'json' },
+      sandboxDelayMs: { type: 'integer', minimum: 0, maximum: 600_000, default: 0, title: 'Mock delay', description: 'mock: milliseconds before the answer; the timeout or more plays a service that does not answer.', 'x-form': { 'zh-TW': { title: '模擬延遲', description: '模擬回應：回應前等待的毫秒數；達到逾時值即模擬服務無回應。' } } },
     },
   },
   check(config, facts) {
     const problems: (NodeProblem | undefined)[] = []
     problems.push(config.url.trim() === '' ? { code: 'callout.no_url', property: 'url', message: 'The service callout has no URL.', remedy: 'Open the node and enter the address to call.' } : checkUrl(config.url))
-    for (const property of ['query', 'headers'] as const) {
+    for (const property of ['query', 'headers', 'sandboxHeaders'] as const) {
       for (const { name, value, valueType } of config[property]) {
         if (name.trim() === '') continue
         problems.push(checkInput(value, valueType, property))
@@ -103,12 +117,14 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
     }
     if (config.bodyFrom === 'expression') problems.push(checkInput(config.body, config.bodyType, 'body'))
     if (!parseStatuses(config.expectedStatus)) problems.push({ code: 'callout.status', property: 'expectedStatus', message: `“${config.expectedStatus}” is no list of statuses.`, remedy: 'Write statuses and ranges, such as 200-299, 404.' })
+    problems.push(...checkSandbox(config, checkUrl, (id) => facts.typeOf(id)))
     if (config.tls !== '' && facts.typeOf(config.tls) !== 'tls-config') problems.push({ code: 'config.missing', property: 'tls', message: 'The TLS configuration that the service callout refers to does not exist.', remedy: 'Choose another one, or none.' })
     return problems.filter((problem) => problem !== undefined)
   },
   async compile(config, scope) {
     const expected = parseStatuses(config.expectedStatus) ?? (() => false)
     const prepare = await compileRequest(config, scope)
+    const callSandbox = await compileSandbox(config, scope)
     const errorWired = scope.isWired?.('error') ?? false
 
     function receive(message: Message, reply: UpstreamReply): Sends<Port> {
@@ -124,7 +140,17 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
       return { error: { ...message, ...(message.error === undefined ? {} : { _error: message.error }), error: { code, status, title, message: text, facts, source } } }
     }
 
+    /** Nothing of a sandbox caller gets to production, by whatever way it fails. */
+    function sandboxed(message: Message, run: Run): Sends<Port> | Promise<Sends<Port>> {
+      markSandboxAnswer(run)
+      return callSandbox(message, run).then(
+        (reply) => receive(message, reply),
+        (error: unknown) => fail(message, toFault(error)),
+      )
+    }
+
     return function serviceCallout(message, run) {
+      if (isSandboxCall(run, message)) return sandboxed(message, run)
       let request: UpstreamRequest | Promise<UpstreamRequest>
       try {
         request = prepare(message, run)
@@ -139,6 +165,19 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
     }
   },
 })
+
+/** How callers of the sandbox are served. Rejects where there is none. */
+async function compileSandbox(config: ServiceCalloutConfig, scope: Scope): Promise<(message: Message, run: Run) => Promise<UpstreamReply>> {
+  if (config.sandbox === 'mock') return await compileMock(config, scope)
+  if (config.sandbox === 'refuse') {
+    return async () => {
+      throw noSandbox(scope, 'Choose a sandbox URL or a mock in this node.')
+    }
+  }
+  const { sandboxUrl: url, sandboxTls: tls } = config
+  const prepare = await compileRequest({ ...config, url, tls, headers: toSandboxHeaders(config.headers, config.sandboxHeaders), query: toSandboxQuery(config.query) }, scope)
+  return async (message, run) => await scope.upstream.request(await prepare(message, run), run)
+}
 
 /** Checks a URL whose `${NAME}`s are not known yet: each stands for some plain text. */
 function checkUrl(url: string): NodeProblem | undefined {
