@@ -13,7 +13,30 @@ export interface Route {
   /** True when no way leads from it to a reply but by a node that lets in only whom it knows. */
   readonly guarded?: boolean | undefined
   readonly marks?: RunMarks
+  /** Which version of an API it is part of, as its tab says (SLUICE_API_VERSION). */
+  readonly version?: string
+  /** Where the nodes of its flow that know callers look for who calls. */
+  readonly claims?: readonly Claim[]
+  /**
+   * Only on a route that a table makes to stand for a place where versions are served side by side: one of them has to be
+   * chosen before anything is done with it.
+   */
+  readonly versions?: PlaceVersions
 }
+
+/** What is served at one method, host and path. */
+export interface PlaceVersions {
+  /** The one without a version first, then the highest version first. */
+  readonly routes: readonly Route[]
+  /** Where to look for who calls; empty when there is nothing to choose from. */
+  readonly claims: readonly Claim[]
+}
+
+/** A place of a request where a caller says who it is. The public part only is looked at, and nothing is believed of it. */
+export type Claim =
+  | { readonly kind: 'key'; /** Lower case. */ readonly header: string }
+  | { readonly kind: 'key'; readonly query: string }
+  | { readonly kind: 'basic' | 'bearer' | 'signature' | 'sign code' | 'certificate' }
 
 /**
  * What recorders keep beside an entry, one field each, so that a record costs no look-up. What one recorder left there
@@ -34,6 +57,8 @@ export type RouteMatch =
 export interface RouteTable {
   find(method: string, path: string, host: string): RouteMatch
   readonly size: number
+  /** The routes of one version by themselves; `undefined` when nothing has it. Its case does not matter. */
+  ofVersion?(version: string): RouteTable | undefined
 }
 
 /** Two routes that would answer the same requests; the deploy is refused. */
@@ -54,6 +79,8 @@ export interface RunInput {
   /** `headers`: names and values in turn, for those that the answer does not set itself. */
   reply(message: Message, headers?: readonly string[]): void
   fail(fault: Fault, headers?: readonly string[]): void
+  /** Headers, names and values in turn, that go with whatever answer is given. */
+  notify?(headers: readonly string[]): void
 }
 
 /** A run that was started, as the front sees it. */
@@ -69,6 +96,8 @@ export interface Deployment {
   readonly routes: RouteTable
   /** Starts a run at a route. Never throws: what goes wrong reaches `input.fail`. */
   enter(route: Route, input: RunInput): RunHandle
+  /** What the record of the route's API has said with every answer, names and values in turn; for answers given before a run. */
+  noticeOf?(route: Route, path: string): readonly string[] | undefined
 }
 
 /** One line of the run log and one observation of the metrics, made when a run has ended. */

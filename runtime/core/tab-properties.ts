@@ -12,9 +12,10 @@ export const tabProperties = {
 } as const
 
 /** The value of such an entry of a tab's record; `undefined` when it has none, or an empty one, or one that is computed. */
-export function tabProperty(tab: { readonly env?: unknown }, name: (typeof tabProperties)[keyof typeof tabProperties]): string | undefined {
-  if (!Array.isArray(tab.env)) return undefined
-  const entry = tab.env.find((one: unknown): one is { readonly name: string; readonly value: string; readonly type?: string } => {
+export function tabProperty(tab: Readonly<Record<string, unknown>>, name: (typeof tabProperties)[keyof typeof tabProperties]): string | undefined {
+  const env = tab['env']
+  if (!Array.isArray(env)) return undefined
+  const entry = env.find((one: unknown): one is { readonly name: string; readonly value: string; readonly type?: string } => {
     const { name: own, value, type } = (one ?? {}) as Record<string, unknown>
     return own === name && typeof value === 'string' && (type === undefined || type === 'str')
   })

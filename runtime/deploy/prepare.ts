@@ -52,7 +52,8 @@ export function createPreparer({ assemble, buildRoutes, pipelines, linkFlow, hos
       await pipelines.letGo(held.values())
       return { ok: false, problems }
     }
-    const deployment = new LiveDeployment(release.manifest.id, release.manifest.hash, table, held, host)
+    const routes = new Map(assembly.flows.map((assembled) => [assembled.flow.document.id, assembled.routes]))
+    const deployment = new LiveDeployment(release.manifest.id, release.manifest.hash, table, held, host, (flow) => routes.get(flow) ?? [])
     return { ok: true, prepared: new PreparedDeployment(release, assembly.problems, deployment) }
   }
 

@@ -40,7 +40,7 @@ export class Exchange implements RunInput, Waits {
   readonly arrival: Arrival
   readonly raw: IncomingMessage
   readonly res: ServerResponse
-  // Set by `run`, before the engine sees the exchange.
+  // Set by `run`, before the engine sees the exchange; not before.
   request!: RequestFacts
   message!: Message
   readonly #host: ExchangeHost
@@ -49,6 +49,8 @@ export class Exchange implements RunInput, Waits {
   #route: Route | undefined
   #cors: Cors | undefined
   #handle: RunHandle | undefined
+  /** What goes with every answer: of which version it is, that its API is to end. */
+  #always: readonly string[] | undefined
   place = -1
   #done = false
   #watched = false
@@ -71,6 +73,11 @@ export class Exchange implements RunInput, Waits {
     this.#deployment = deployment
     this.#route = route
     this.#cors = route.entry.cors
+  }
+
+  /** Names and values in turn; they stand in the place of what the answer says under these names itself, lists go on. */
+  notify(headers: readonly string[]): void {
+    this.#always = this.#always === undefined ? headers : [...this.#always, ...headers]
   }
 
   /** Says whose CORS rules hold for an answer that no route gives. */
@@ -112,6 +119,7 @@ export class Exchange implements RunInput, Waits {
   fail(given: Fault, headers?: readonly string[]): void {
     if (this.#done) return
     if (given.status >= 500) this.#logFault(given)
+    if (this.request === undefined) this.#noticeEarly()
     this.#finish(faultReply(given, this.id, this.arrival.path), given, headers)
   }
 
@@ -126,9 +134,16 @@ export class Exchange implements RunInput, Waits {
     this.#gone()
   }
 
+  /** Who is turned away before the run began is told of its API's end all the same. */
+  #noticeEarly(): void {
+    const notice = this.#route && this.#deployment?.noticeOf?.(this.#route, this.arrival.path)
+    if (notice) this.notify(notice)
+  }
+
   #finish(reply: Reply, failed: Fault | undefined, more: readonly string[] | undefined): void {
     const { status } = reply
     if (more) addMissing(reply.headers, more)
+    if (this.#always !== undefined) replaceHeaders(reply.headers, this.#always)
     const cors = this.#cors
     if (cors) for (const one of corsHeaders(cors, this.arrival.headers.origin)) reply.headers.push(one)
     const refused = this.#write(reply)
@@ -233,6 +248,22 @@ function addMissing(headers: string[], more: readonly string[]): void {
     const name = more[i] as string
     if (headerOf(headers, name.toLowerCase()) === undefined) headers.push(name, more[i + 1] as string)
   }
+}
+
+const lists = new Set(['vary', 'link'])
+
+/** Sets headers; a list goes on in a line of its own (RFC 9110 §5.3). */
+function replaceHeaders(headers: string[], set: readonly string[]): void {
+  for (let i = 0; i < set.length; i += 2) {
+    const name = set[i] as string
+    const lower = name.toLowerCase()
+    if (!lists.has(lower)) removeHeader(headers, lower)
+    headers.push(name, set[i + 1] as string)
+  }
+}
+
+function removeHeader(headers: string[], name: string): void {
+  for (let i = headers.length - 2; i >= 0; i -= 2) if ((headers[i] as string).toLowerCase() === name) headers.splice(i, 2)
 }
 
 function headerOf(headers: readonly string[], name: string): string | undefined {

@@ -23,6 +23,7 @@ import { createIds, isRequestId } from './request-id.ts'
 import { createWebServer, type WebServer } from './server.ts'
 import { createTls, type TlsOptions } from './tls.ts'
 import { toPayload } from './to-payload.ts'
+import { createVersionChoice, type VersionChoice } from './version-choice.ts'
 import { WaitingList } from './waiting-list.ts'
 
 /** What the front works with. */
@@ -33,6 +34,8 @@ export interface FrontParts {
   /** Gets one summary per run that came in over HTTP. */
   readonly recorder: RunRecorder
   readonly metrics: Counter
+  /** Chooses where versions of an API are served side by side. Absent: by the default header, knowing no records. */
+  readonly versions?: VersionChoice
 }
 
 /** The HTTP side of a gateway. */
@@ -66,6 +69,7 @@ export interface PortBusy extends Error {
 /** Wires the front. Nothing listens before `listen()`. */
 export function createFront(options: FrontOptions, parts: FrontParts): Front {
   const limits = toLimits(options)
+  const versions = parts.versions ?? createVersionChoice({ clock: { now: Date.now } })
   const trusts = createTrust(options.trustedProxies ?? [])
   const believes = (options.trustedProxies ?? []).length > 0
   const ids = createIds()
@@ -130,6 +134,21 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     if (isPreflight(arrival.method, arrival.headers) && answerPreflight(exchange, deployment)) return
     const match = deployment.routes.find(arrival.method, arrival.path, arrival.host)
     if (match.kind !== 'found') return missing(exchange, match)
+    if (match.route.versions !== undefined) return beginVersion(exchange, deployment, match)
+    go(exchange, deployment, match)
+  }
+
+  function beginVersion(exchange: Exchange, deployment: Deployment, match: Found): void {
+    const { arrival } = exchange
+    const request = new HttpRequest(arrival, match.route.entry.path, match.params, undefined)
+    const chosen = versions.choose(match, request, arrival.host, deployment.routes)
+    if ('fault' in chosen) return exchange.fail(chosen.fault)
+    exchange.notify(chosen.headers)
+    go(exchange, deployment, chosen.match)
+  }
+
+  function go(exchange: Exchange, deployment: Deployment, match: Found): void {
+    const { arrival } = exchange
     exchange.at(deployment, match.route)
     // A body of GET or HEAD means nothing (RFC 9110 §9.3.1); their payload is the query.
     if (arrival.method === 'GET' || arrival.method === 'HEAD') return start(exchange, match.route, match.params, undefined, undefined)
@@ -149,9 +168,12 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
   function answerPreflight(exchange: Exchange, deployment: Deployment): boolean {
     const { path, headers, host: name } = exchange.arrival
     const match = deployment.routes.find(String(headers['access-control-request-method']), path, name)
-    if (match.kind === 'none' || !match.route.entry.cors) return false
+    if (match.kind === 'none') return false
+    // A preflight says neither version nor caller: the rules are those of the version for everybody.
+    const { cors } = (match.route.versions ? versions.usual(match.route.versions) : match.route).entry
+    if (!cors) return false
     const methods = match.kind === 'method' ? match.allow : [String(headers['access-control-request-method'])]
-    exchange.answer({ status: 204, headers: [...preflightHeaders(match.route.entry.cors, headers, methods)], body: undefined })
+    exchange.answer({ status: 204, headers: [...preflightHeaders(cors, headers, methods)], body: undefined })
     return true
   }
 
@@ -300,6 +322,7 @@ function checkHost(raw: IncomingMessage): string | undefined {
 const twoHosts = 'it names its host more than once'
 
 type Params = Readonly<Record<string, string | undefined>>
+type Found = Extract<RouteMatch, { kind: 'found' }>
 const noQuery = Object.freeze({})
 const silentMs = 500
 

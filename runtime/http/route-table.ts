@@ -1,13 +1,15 @@
 import createRouter from 'find-my-way'
 import type { BuildRoutes, Route, RouteConflict, RouteMatch, RouteTable } from '../core/deployment.ts'
+import { versionKey } from '../core/version-order.ts'
 import { hostnameOf } from './hostname.ts'
+import { areApart, toPlaceRoute } from './place-versions.ts'
 import { toPatterns, trimSlash, type Pattern } from './route-path.ts'
 
 /**
  * Routes by host, first path segment and method. Routing is as Express users know it: the case of fixed
  * parts and a trailing slash do not matter, parameters keep their case. What is fixed wins over what
  * varies; a route of the method wins over one that answers all methods; a host's own routes win over
- * those of every host.
+ * those of every host. Where versions are served side by side, the route found stands for them all.
  *
  * A deployment is changed often and in small places, so a shard (the routes of one host and first
  * segment) is taken over from the table before when its routes are the same, and its search tree when
@@ -21,12 +23,14 @@ export class ShardedRouteTable implements RouteTable {
   readonly #shards: ReadonlyMap<string, Shard>
   readonly #hosts: ReadonlySet<string>
   readonly #methods: readonly string[]
+  readonly #versions: ReadonlyMap<string, ShardedRouteTable>
 
-  constructor(size: number, built: number, shards: ReadonlyMap<string, Shard>, patterns: Patterns) {
+  constructor(size: number, built: number, shards: ReadonlyMap<string, Shard>, patterns: Patterns, versions: ReadonlyMap<string, ShardedRouteTable>) {
     this.size = size
     this.patterns = patterns
     this.built = built
     this.#shards = shards
+    this.#versions = versions
     this.#hosts = new Set([...shards.values()].map((shard) => shard.host).filter((host) => host !== ''))
     this.#methods = [...new Set([...shards.values()].flatMap((shard) => shard.methods))].filter((method) => method !== 'ALL')
   }
@@ -38,6 +42,14 @@ export class ShardedRouteTable implements RouteTable {
 
   shards(): ReadonlyMap<string, Shard> {
     return this.#shards
+  }
+
+  /**
+   * What one version has at a place may be a wider pattern than what another has: who asks for a version is answered by that
+   * version, as if it were the only one.
+   */
+  ofVersion(version: string): ShardedRouteTable | undefined {
+    return this.#versions.get(versionKey(version))
   }
 
   find(method: string, path: string, host: string): RouteMatch {
@@ -125,6 +137,8 @@ interface Index {
   readonly varying: ReadonlyMap<string, Tree>
   /** Patterns with a wildcard by method, the closest first. */
   readonly rests: ReadonlyMap<string, readonly Rest[]>
+  /** Place in the list → all places with the same pattern, itself first, where versions are served. */
+  readonly versions: ReadonlyMap<number, readonly number[]>
 }
 
 /** The routes of one host and first segment. Immutable. */
@@ -139,11 +153,13 @@ export class Shard {
   constructor(host: string, spots: readonly Spot[], taken: Index | undefined) {
     this.host = host
     this.spots = spots
-    this.#routes = spots.map(({ route }) => route)
     this.methods = [...new Set(spots.map((spot) => spot.route.entry.method))]
     const conflicts: RouteConflict[] = []
     this.index = taken ?? indexOf(spots, conflicts)
     this.conflicts = conflicts
+    const routes = spots.map(({ route }) => route)
+    for (const [place, same] of this.index.versions) routes[place] = toPlaceRoute(same.map((at) => (spots[at] as Spot).route))
+    this.#routes = routes
   }
 
   find(method: string, place: Place): RouteMatch | undefined {
@@ -171,7 +187,7 @@ export class Shard {
       if (params[name] === '' && name !== '*') return this.#findRest(method, place)?.match
       if (odd) params[name] = params[name]?.replaceAll(standIn, '\u0130')
     }
-    return { kind: 'found', route: (this.spots[(found.store as Stored).place] as Spot).route, params }
+    return { kind: 'found', route: this.#routes[(found.store as Stored).place] as Route, params }
   }
 
   /**
@@ -183,7 +199,7 @@ export class Shard {
       const values = expression.exec(place.path.includes('%') ? decodePath(place.path) : place.path)
       if (!values) continue
       const params = Object.fromEntries(names.map((name, n) => [name, decodeOnce(values[n + 1] ?? '')]))
-      return { rank, match: { kind: 'found', route: (this.spots[at] as Spot).route, params: Object.assign(Object.create(null) as object, params) } }
+      return { rank, match: { kind: 'found', route: this.#routes[at] as Route, params: Object.assign(Object.create(null) as object, params) } }
     }
     return undefined
   }
@@ -229,16 +245,25 @@ function indexOf(spots: readonly Spot[], conflicts: RouteConflict[]): Index {
   const fixed = new Map<string, Map<string, number>>()
   const varying = new Map<string, Tree>()
   const rests = new Map<string, Rest[]>()
-  const seen = new Map<string, Route>()
+  const seen = new Map<string, number[]>()
+  const versions = new Map<number, readonly number[]>()
   for (const [place, { route, pattern }] of spots.entries()) {
     const { method, path, host } = route.entry
-    const same = seen.get(`${method} ${pattern.canonical}`)
-    if (same) {
-      const on = host ? ` on ${host}` : ''
-      conflicts.push({ route, other: same, reason: `${method} ${path}${on} would answer the same requests as ${same.entry.method} ${same.entry.path}. Change or remove one of them.` })
+    const places = seen.get(`${method} ${pattern.canonical}`)
+    const same = places?.map((at) => (spots[at] as Spot).route).find((other) => !areApart(other, route))
+    if (places && !same) {
+      places.push(place)
+      versions.set(places[0] as number, places)
       continue
     }
-    seen.set(`${method} ${pattern.canonical}`, route)
+    if (same) {
+      const on = host ? ` on ${host}` : ''
+      conflicts.push({ route, other: same, reason: `${method} ${path}${on}${route.version === undefined ? '' : ` in version ${route.version}`} would answer the same requests as ${same.entry.method} ${same.entry.path}. Change or remove one of them.` })
+      continue
+    }
+    const own = [place]
+    seen.set(`${method} ${pattern.canonical}`, own)
+    if (route.version !== undefined) versions.set(place, own)
     if (pattern.fixed) {
       const paths = fixed.get(method) ?? new Map<string, number>()
       fixed.set(method, paths.set(pattern.path.toLowerCase(), place))
@@ -256,7 +281,7 @@ function indexOf(spots: readonly Spot[], conflicts: RouteConflict[]): Index {
       conflicts.push({ route, reason: `The path “${path}” cannot be served: ${said} Use plain parameters (“/:name”) and check their values in the flow.` })
     }
   }
-  return { fixed, varying, rests }
+  return { fixed, varying, rests, versions }
 }
 
 function shardKey(host: string, segment: string | undefined): string {
@@ -276,6 +301,17 @@ function patternsOf(route: Route, known: Patterns): ReturnType<typeof toPatterns
 /** Builds a table of the routes, taking over from `previous` whatever did not change. */
 export const buildRoutes: BuildRoutes = (routes, previous) => {
   const old = previous instanceof ShardedRouteTable ? previous : undefined
+  const { shards, built, known, conflicts } = buildShards(routes, old)
+  const versioned = Map.groupBy(routes.filter(({ version }) => version !== undefined), ({ version }) => versionKey(version as string))
+  const versions = new Map<string, ShardedRouteTable>()
+  for (const [key, some] of versioned) {
+    const part = buildShards(some, old?.ofVersion(key))
+    versions.set(key, new ShardedRouteTable(some.length, part.built, part.shards, part.known, new Map()))
+  }
+  return { table: new ShardedRouteTable(routes.length, built, shards, known, versions), conflicts }
+}
+
+function buildShards(routes: readonly Route[], old: ShardedRouteTable | undefined) {
   const known: Patterns = old?.patterns ?? new WeakMap()
   const conflicts: RouteConflict[] = []
   const groups = new Map<string, { host: string; spots: Spot[] }>()
@@ -303,7 +339,7 @@ export const buildRoutes: BuildRoutes = (routes, previous) => {
     shards.set(key, shard)
     conflicts.push(...shard.conflicts)
   }
-  return { table: new ShardedRouteTable(routes.length, built, shards, known), conflicts }
+  return { shards, built, known, conflicts }
 }
 
 function likeness(old: readonly Spot[], now: readonly Spot[]): 'same' | 'patterns' | 'other' {
@@ -312,7 +348,7 @@ function likeness(old: readonly Spot[], now: readonly Spot[]): 'same' | 'pattern
   for (const [place, spot] of now.entries()) {
     const other = old[place] as Spot
     if (spot.route === other.route && spot.pattern === other.pattern) continue
-    if (spot.pattern.path !== other.pattern.path || spot.route.entry.method !== other.route.entry.method) return 'other'
+    if (spot.pattern.path !== other.pattern.path || spot.route.entry.method !== other.route.entry.method || spot.route.version !== other.route.version) return 'other'
     same = false
   }
   return same ? 'same' : 'patterns'

@@ -80,6 +80,8 @@ export const settingSchemas: Readonly<Record<keyof Omit<Settings, 'flowEnvironme
   requestTimeoutMs: { ...ms(1), default: 60_000, section: 'Requests', plane: 'gateway', title: 'Time a client has to send its whole request' },
   idleTimeoutMs: { ...ms(1), default: 65_000, section: 'Requests', plane: 'gateway', title: 'Time a connection is kept open between requests' },
   hopLimit: { type: 'integer', minimum: 10, maximum: 1_000_000, default: 10_000, section: 'Requests', plane: 'gateway', expects: 'a whole number from 10 to 1000000', title: 'Most steps one run may take', description: 'Ends flows that go round in a circle.' },
+  apiVersionHeader: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9-]{0,63}$', default: 'API-Version', section: 'Requests', plane: 'gateway', expects: 'the name of a header', title: 'Header by which callers ask for a version of an API',
+    description: 'Answers say their version in it. Without `X-` (RFC 6648); see the guide on versions.' },
   trustedProxies: { ...names, default: [], section: 'Requests', plane: 'both', expects: 'addresses or CIDR ranges, separated by commas', title: 'Proxies whose X-Forwarded-For is believed' },
 
   tlsCertFile: { ...file, section: 'TLS', plane: 'gateway', title: 'Certificate chain of the APIs' },

@@ -39,6 +39,7 @@ export interface Settings {
   readonly requestTimeoutMs: number
   readonly idleTimeoutMs: number
   readonly hopLimit: number
+  readonly apiVersionHeader: string
   readonly trustedProxies: readonly string[]
   readonly tlsCertFile?: string
   readonly tlsKeyFile?: string

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { definitions, notYet } from '../../nodes/index.ts'
 import { toRevisions } from '../../runtime/compile/check.ts'
 import { sha256 } from '../../runtime/compile/hash.ts'
+import type { Clock } from '../../runtime/core/clock.ts'
 import type { GatewayEvent, PrepareResult } from '../../runtime/core/deployer.ts'
 import type { EditorNode } from '../../runtime/core/flow.ts'
 import { freezeDeep } from '../../runtime/core/freeze.ts'
@@ -18,6 +19,8 @@ export interface TestGatewayOptions {
   /** Settings as the environment gives them: `SLUICE_DEADLINE_MS`. */
   readonly settings?: Readonly<Record<string, string>>
   readonly credentials?: Credentials
+  /** Time, when a test holds it. */
+  readonly clock?: Clock
   /** An existing folder for what the gateway keeps; it stays at the end. */
   readonly folder?: string
 }
@@ -47,7 +50,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const events: GatewayEvent[] = []
   let printed = ''
   const log = openLog({ level: 'info', format: 'json', write: (text) => (printed += text) })
-  const gateway = createGateway(settings, { definitions, notYet, log, folder, freeze: freezeDeep, publish: (event) => void events.push(event) })
+  const gateway = createGateway(settings, { definitions, notYet, log, folder, ...(options.clock ? { clock: options.clock } : {}), freeze: freezeDeep, publish: (event) => void events.push(event) })
   let count = 0
 
   async function deploy(nodes: readonly EditorNode[], credentials: Credentials = {}): Promise<PrepareResult> {
