@@ -23,6 +23,7 @@ import { createRunContext, openContextStore } from './state/context-store.ts'
 import { createMemoryState } from './state/memory-state.ts'
 import { openRedisState } from './state/redis-state.ts'
 import type { OpenLog } from './telemetry/log.ts'
+import { createDecisionLog, type DecisionLog } from './telemetry/decision-log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { recordTo } from './telemetry/recorder.ts'
 import { parseEgressAllow } from './upstream/egress-policy.ts'
@@ -50,6 +51,8 @@ export interface Gateway {
   readonly deployer: GatewayDeployer
   /** Who may call; kept up to date by whoever talks to control. */
   readonly clients: ClientCopy
+  /** Why calls were refused, lately. */
+  readonly decisions: DecisionLog
   readonly front: Front
   readonly metrics: Metrics
   readonly log: Log
@@ -70,6 +73,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   const { log } = parts
   const metrics = createMetrics()
   const recorder = recordTo(log.runs, metrics.runs)
+  const decisions = createDecisionLog({ clock })
   const contexts = openContextStore({ folder: parts.folder, clock, log })
   const clients = createClients({
     clock,
@@ -126,6 +130,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         upstream: parts.upstream ?? upstream,
         clients,
         state,
+        decisions,
         env: settings.flowEnvironment,
         recorder,
         contextsOf: (flow, node) => contexts.contexts(flow, node),
@@ -170,6 +175,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   return {
     deployer,
     clients,
+    decisions,
     front,
     metrics,
     log,

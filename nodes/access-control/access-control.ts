@@ -53,7 +53,7 @@ export const accessControl = defineNode<AccessControlConfig, 'ok' | 'refused'>({
       const isAllowed = allowed === undefined || (ip !== undefined && allowed.has(ip))
       if (!isDenied && isAllowed) return { ok: message }
       const check = isDenied ? 'not denied' : 'allowed'
-      return refuse(message, run, { code: 'ip.denied', facts: ip === undefined ? {} : { ip }, checks: [{ check, passed: false, ip }] })
+      return refuse(message, run, { code: 'ip.denied', facts: ip === undefined ? {} : { ip }, checks: [{ check, passed: false, ip, networks: isDenied ? deny : allow }] })
     }
   },
 })

@@ -84,7 +84,7 @@ describe('an API key', () => {
     const { call } = await start()
     const answers = await Promise.all(['pk.wrong', 'nobody.wrong', 'nothing', '.', 'x'.repeat(600)].map((value, i) => call({ ip: `192.0.2.${i}`, ...withKey(value) }).catch((error: unknown) => error)))
     for (const answer of answers) {
-      expect(answer).toMatchObject({ code: 'auth.invalid_key', status: 401, message: 'The API key is not valid.', facts: { decision: 'run-1' } })
+      expect(answer).toMatchObject({ code: 'auth.invalid_key', status: 401, message: 'The API key is not valid.', facts: { decision: expect.stringMatching(/^run-1/) } })
       expect((answer as { headers: object }).headers).toEqual((answers[0] as { headers: object }).headers)
     }
   })

@@ -1,6 +1,7 @@
 import { type Check, createRulesDecider } from '../../runtime/core/client-rules.ts'
-import { type Fault, fault } from '../../runtime/core/fault.ts'
-import type { FaultCode } from '../../runtime/core/faults.ts'
+import { refuseCall } from '../../runtime/core/decision.ts'
+import type { Fault } from '../../runtime/core/fault.ts'
+import { type FaultCode, faults } from '../../runtime/core/faults.ts'
 import { type Mask, maskMessage } from '../../runtime/core/masked-request.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
@@ -20,9 +21,20 @@ type Port = 'ok' | 'refused'
 interface Refused {
   readonly code: FaultCode
   readonly checks: readonly Check[]
+  /** Place of the check that decided; the last that failed when absent. */
+  readonly decidedBy?: number
+  /** Application that the credential is of, or says to be of. */
+  readonly application?: string
+  readonly passesAtMs?: number
   readonly guess?: boolean
   readonly missing?: readonly string[]
   readonly retryAfterSeconds?: number
+}
+
+/** What was said of the credential that the answer is about, and the place of its check. */
+interface Worst {
+  readonly verdict: Exclude<Verdict, { kind: 'absent' | 'known' }>
+  readonly place: number
 }
 
 /** Lets in whom it knows and who may call. */
@@ -67,8 +79,9 @@ export const auth = defineNode<AuthConfig, Port>({
       return refuse(message, call.run, {
         code,
         checks: [{ check: method.kind, passed: true }, ...checks],
+        ...(who.known ? { application: who.known.application.id } : {}),
         ...(missing ? { missing } : {}),
-        ...(retryAtMs === undefined ? {} : { retryAfterSeconds: Math.max(1, Math.ceil((retryAtMs - call.nowMs) / 1000)) }),
+        ...(retryAtMs === undefined ? {} : { passesAtMs: retryAtMs, retryAfterSeconds: Math.max(1, Math.ceil((retryAtMs - call.nowMs) / 1000)) }),
       })
     }
 
@@ -76,16 +89,15 @@ export const auth = defineNode<AuthConfig, Port>({
     function refuse(message: Message, run: Run, refused: Refused): Sends<Port> | Promise<Sends<Port>> {
       const ready = refused.guess && run.request ? slowDown.failed(run.request.ip, run) : true
       if (ready === true) return answer(message, run, refused)
-      if (ready === false) return answer(message, run, { code: 'auth.too_many_attempts', checks: refused.checks, retryAfterSeconds: 30 })
+      if (ready === false) return answer(message, run, { ...refused, code: 'auth.too_many_attempts', retryAfterSeconds: 30 })
       return ready.then(() => answer(message, run, refused))
     }
 
-    function answer(message: Message, run: Run, { code, checks, missing, retryAfterSeconds }: Refused): Sends<Port> {
+    function answer(message: Message, run: Run, { code, checks, decidedBy, application, passesAtMs, missing, retryAfterSeconds }: Refused): Sends<Port> {
       const headers: Record<string, string> = {}
-      const made = fault(code, { decision: run.id, ...(missing ? { missing } : {}) }, undefined, headers)
-      if (made.status === 401 || code === 'auth.scope') headers['WWW-Authenticate'] = toChallenges(methods, config.realm, code, missing)
+      if (faults[code].status === 401 || code === 'auth.scope') headers['WWW-Authenticate'] = toChallenges(methods, config.realm, code, missing)
       if (retryAfterSeconds !== undefined) headers['Retry-After'] = String(retryAfterSeconds)
-      run.log.info({ decision: run.id, code, node: scope.node.id, ip: run.request?.ip, checks }, 'A call was refused.')
+      const made = refuseCall(scope, run, { code, checks, decidedBy, application, passesAtMs, facts: missing && { missing }, headers })
       const shown = run.request ? maskMessage(message, run.request, mask) : message
       if (refusedWired) return { refused: { ...shown, error: toError(made, scope.node) } }
       made.shown = shown
@@ -93,23 +105,26 @@ export const auth = defineNode<AuthConfig, Port>({
     }
 
     /** Asks one method after the other. What a method cannot say at once is waited for; most say it at once. */
-    function identify(call: Call, message: Message, at: number, checks: Check[], first: Exclude<Verdict, { kind: 'absent' | 'known' }> | undefined): Sends<Port> | Promise<Sends<Port>> {
+    function identify(call: Call, message: Message, at: number, checks: Check[], first: Worst | undefined): Sends<Port> | Promise<Sends<Port>> {
       for (let i = at; i < methods.length; i += 1) {
         const method = methods[i] as Method
         const verdict = method.verify(call)
         if (verdict instanceof Promise) {
-          return verdict.then((settled) => settled.kind === 'known' ? decide(settled.who, method, call, message) : identify(call, message, i + 1, note(checks, method, settled), worst(first, settled)))
+          return verdict.then((settled) => settled.kind === 'known' ? decide(settled.who, method, call, message) : identify(call, message, i + 1, note(checks, method, settled), worst(first, settled, checks.length - 1)))
         }
         if (verdict.kind === 'known') return decide(verdict.who, method, call, message)
         note(checks, method, verdict)
-        first = worst(first, verdict)
+        first = worst(first, verdict, checks.length - 1)
       }
       if (!first) return refuse(message, call.run, { code: 'auth.missing', checks })
+      const { verdict, place } = first
       return refuse(message, call.run, {
-        code: first.code,
+        code: verdict.code,
         checks,
-        guess: first.kind === 'foreign' || first.guess === true,
-        ...(first.kind === 'refused' && first.retryAfterSeconds !== undefined ? { retryAfterSeconds: first.retryAfterSeconds } : {}),
+        decidedBy: place,
+        guess: verdict.kind === 'foreign' || verdict.guess === true,
+        ...(verdict.kind === 'refused' && verdict.application !== undefined ? { application: verdict.application } : {}),
+        ...(verdict.kind === 'refused' && verdict.retryAfterSeconds !== undefined ? { retryAfterSeconds: verdict.retryAfterSeconds } : {}),
       })
     }
 
@@ -129,9 +144,9 @@ function note(checks: Check[], method: Method, verdict: Verdict): Check[] {
 }
 
 /** The verdict to answer with: the first of a credential that was meant for a method goes before one that was not. */
-function worst<V extends Verdict>(before: V | undefined, verdict: Verdict): V | undefined {
+function worst(before: Worst | undefined, verdict: Verdict, place: number): Worst | undefined {
   if (verdict.kind === 'absent' || verdict.kind === 'known') return before
-  return before === undefined || (before.kind === 'foreign' && verdict.kind === 'refused') ? (verdict as V) : before
+  return before === undefined || (before.verdict.kind === 'foreign' && verdict.kind === 'refused') ? { verdict, place } : before
 }
 
 function toError({ code, status, title, message, facts, headers }: Fault, node: { readonly id: string; readonly type: string; readonly name?: string }): object {

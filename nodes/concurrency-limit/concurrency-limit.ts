@@ -65,7 +65,7 @@ export const concurrencyLimit = defineNode<ConcurrencyLimitConfig, LimitPort>({
       const outcome = scope.state.charge([lease], config.onLoss)
       const settled = after(outcome, (known): Sends<LimitPort> => {
         held.delete(lease.key)
-        if (!known.allowed) return refuse(message, run, toRefusal('concurrency.exceeded', { limit: lease.limit }, [lease], known, scope.state.now()))
+        if (!known.allowed) return refuse(message, run, toRefusal('concurrency.exceeded', { limit: lease.limit }, [lease], known, scope.state.now(), [{ per: config.per }]))
         held.set(lease.key, true)
         leases.keep(lease, run)
         return { ok: message }

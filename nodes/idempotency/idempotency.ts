@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { MessageClient } from '../../runtime/core/clients.ts'
-import { fault, toFault } from '../../runtime/core/fault.ts'
+import { Fault, fault, toFault } from '../../runtime/core/fault.ts'
 import { isHeaderName } from '../../runtime/core/header-name.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
@@ -8,6 +8,7 @@ import { parseMessagePath, PathError } from '../../runtime/core/property.ts'
 import type { Run, RunOutcome } from '../../runtime/core/run.ts'
 import type { Sends } from '../../runtime/core/step.ts'
 import { whenAborted } from '../../runtime/core/when-aborted.ts'
+import { toDecided } from '../limit-refusal.ts'
 import { statusOf, toReplay, toStored, type StoredAnswer } from './answer.ts'
 import { claim, type Claim, type Guarded, type Held } from './claim.ts'
 import { fingerprintOf } from './fingerprint.ts'
@@ -31,6 +32,8 @@ export interface IdempotencyConfig {
 
 type Port = 'run' | 'replay'
 
+/** Faults that refuse a call. */
+const refusals: ReadonlySet<string> = new Set(['idem.missing', 'idem.invalid', 'idem.conflict', 'idem.mismatch', 'idem.not_kept'])
 /** A run ends at its deadline; what it held is not given to another before this much later. */
 const leaseGraceMs = 5_000
 const longestLeaseMs = 86_400_000
@@ -108,6 +111,15 @@ export const idempotency = defineNode<IdempotencyConfig, Port>({
     const replayWired = scope.isWired?.('replay') ?? false
 
     return async function idempotency(message, run): Promise<Sends<Port> | undefined> {
+      try {
+        return await guard(message, run)
+      } catch (error) {
+        if (!(error instanceof Fault) || !refusals.has(error.code)) throw error
+        throw toDecided(scope, message, run, error, { check: 'idempotency key', keyFrom: config.keyFrom })
+      }
+    }
+
+    async function guard(message: Message, run: Run): Promise<Sends<Port> | undefined> {
       const key = keyOf(message, run)
       if (key === undefined) {
         if (config.missing === 'pass') return { run: message }

@@ -205,7 +205,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
       const window = fresh.metas[refusedBy]?.window?.text
       const kind = fresh.charges[refusedBy]?.kind
       const code = kind === 'rate' ? 'spike.exceeded' : kind === 'lease' ? 'concurrency.exceeded' : 'quota.exceeded'
-      return refuse(told, run, toRefusal(code, { limit: outcome.limits[refusedBy]?.limit, ...(window ? { window } : {}) }, fresh.charges, { ...outcome, refusedBy }, scope.state.now()))
+      return refuse(told, run, toRefusal(code, { limit: outcome.limits[refusedBy]?.limit, ...(window ? { window } : {}) }, fresh.charges, { ...outcome, refusedBy }, scope.state.now(), fresh.metas.map(({ level, window: one }) => ({ per: level, window: one?.text }))))
     }
 
     function settle(run: Run, { charges }: Planned, outcome: ChargeOutcome, ledger: Ledger): void {

@@ -9,6 +9,7 @@ import { parseMessagePath, PathError } from '../../runtime/core/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { Sends } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
+import { toDecided } from '../limit-refusal.ts'
 import { createCloseCall, parseCloseUrl, type CloseCall } from './close-call.ts'
 import { openJanitor } from './janitor.ts'
 import { toView } from './record.ts'
@@ -155,8 +156,10 @@ export const session = defineNode<SessionConfig, Port>({
       try {
         return { ok: await operate(message, run) }
       } catch (error) {
-        if (!(error instanceof Fault) || !refusedWired || !refusals.has(error.code)) throw error
-        const { code, status, title, message: text, facts } = error
+        if (!(error instanceof Fault) || !refusals.has(error.code)) throw error
+        const decided = toDecided(scope, message, run, error, { check: 'session', session: config.session, operation: config.operation, ...(error.code === 'session.limit' ? { limit: config.cap } : {}) })
+        if (!refusedWired) throw decided
+        const { code, status, title, message: text, facts } = decided
         const source = { id: scope.node.id, type: scope.node.type, ...(scope.node.name ? { name: scope.node.name } : {}) }
         return { refused: { ...message, ...(message.error === undefined ? {} : { _error: message.error }), error: { code, status, title, message: text, facts, source } } }
       }

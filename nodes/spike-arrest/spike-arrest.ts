@@ -90,7 +90,7 @@ export const spikeArrest = defineNode<SpikeArrestConfig, LimitPort>({
     }
 
     function conclude(message: Message, run: Run, charge: RateCharge, outcome: ChargeOutcome): Sends<LimitPort> | Promise<Sends<LimitPort> | undefined> {
-      if (!outcome.allowed) return refuse(message, run, toRefusal('spike.exceeded', { rate: Math.round(unitMs[config.unit] / charge.intervalMs), unit: config.unit }, [charge], outcome, scope.state.now()))
+      if (!outcome.allowed) return refuse(message, run, toRefusal('spike.exceeded', { rate: Math.round(unitMs[config.unit] / charge.intervalMs), unit: config.unit }, [charge], outcome, scope.state.now(), [{ per }]))
       if (outcome.delayMs === 0) return { ok: message }
       // The line filled up while the store was asked.
       if (waiting >= waitingLimit) return refuse(message, run, { code: 'spike.exceeded', facts: { unit: config.unit }, checks: [{ check: 'line', passed: false, limit: waitingLimit }], retryAfter: 1 })

@@ -13,7 +13,7 @@ describe('client rules', () => {
 
   it('know where a call comes from, IPv4 in IPv6 included', () => {
     expect(decide({ cidrs: ['192.0.2.0/24'] }, '::ffff:192.0.2.9').code).toBeUndefined()
-    expect(decide({ cidrs: ['192.0.2.0/24'] }, '198.51.100.1')).toEqual({ code: 'ip.denied', checks: [{ check: 'network', passed: false, ip: '198.51.100.1' }] })
+    expect(decide({ cidrs: ['192.0.2.0/24'] }, '198.51.100.1')).toEqual({ code: 'ip.denied', checks: [{ check: 'network', passed: false, ip: '198.51.100.1', networks: ['192.0.2.0/24'] }] })
   })
 
   it('take each end of a validity alone', () => {

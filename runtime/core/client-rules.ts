@@ -49,12 +49,14 @@ export function createRulesDecider(): DecideRules {
       checks.push(check)
       return check.passed
     }
-    if (networks && !look({ check: 'network', passed: networks.has(ip), ip })) return { code: 'ip.denied', checks }
+    if (networks && !look({ check: 'network', passed: networks.has(ip), ip, networks: rules.cidrs })) return { code: 'ip.denied', checks }
     if (fromMs !== undefined && !look({ check: 'valid from', passed: nowMs >= fromMs, from: rules.validFrom })) return { code: 'plan.not_yet_valid', retryAtMs: fromMs, checks }
     if (untilMs !== undefined && !look({ check: 'valid until', passed: nowMs < untilMs, until: rules.validUntil })) return { code: 'plan.expired', checks }
-    if (hours && !look({ check: 'service hours', passed: hours.isOpen(nowMs), zone: rules.hours?.zone })) {
-      const retryAtMs = hours.nextOpening(nowMs)
-      return { code: 'plan.hours', checks, ...(retryAtMs === undefined ? {} : { retryAtMs }) }
+    if (hours) {
+      const isOpen = hours.isOpen(nowMs)
+      const retryAtMs = isOpen ? undefined : hours.nextOpening(nowMs)
+      look({ check: 'service hours', passed: isOpen, zone: rules.hours?.zone, windows: rules.hours?.windows, ...(retryAtMs === undefined ? {} : { opensAtMs: retryAtMs }) })
+      if (!isOpen) return { code: 'plan.hours', checks, ...(retryAtMs === undefined ? {} : { retryAtMs }) }
     }
     return { checks }
   }

@@ -24,11 +24,13 @@ export interface Deployer {
   command(command: GatewayCommand): Promise<unknown>
 }
 
-/** What the editor can ask of a running gateway. */
+/** What the editor, and whoever asks why a call was refused, can ask of a running gateway. */
 export type GatewayCommand =
   | { readonly do: 'inject'; readonly node: string; readonly props?: readonly unknown[] }
   | { readonly do: 'debug'; readonly node: string; readonly active: boolean }
   | { readonly do: 'context.get'; readonly scope: 'node' | 'flow' | 'global'; readonly id?: string; readonly key?: string }
+  /** Gives the decision, or nothing when it is not one of the newest. */
+  | { readonly do: 'decision.get'; readonly id: string }
   | { readonly do: 'context.delete'; readonly scope: 'node' | 'flow' | 'global'; readonly id?: string; readonly key?: string }
 
 /** What a gateway tells the editor while it runs. Bounded: what nobody reads in time is dropped and counted. */

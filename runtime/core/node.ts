@@ -1,6 +1,7 @@
 import type { Clients } from './clients.ts'
 import type { Clock } from './clock.ts'
 import type { Contexts } from './context.ts'
+import type { Decisions } from './decision.ts'
 import type { Entry } from './entry.ts'
 import type { Fault } from './fault.ts'
 import type { FaultCode } from './faults.ts'
@@ -110,6 +111,8 @@ export interface Scope {
   readonly clients: Clients
   /** What gateways count and remember together. */
   readonly state: State
+  /** Why calls were refused; `refuseCall` writes there. */
+  readonly decisions: Decisions
   /** The node's decrypted credentials. */
   readonly credentials: Readonly<Record<string, unknown>>
   /** Environment as Node-RED's chain gives it: group, tab, subflow instance, global, then the allow-listed process environment. */

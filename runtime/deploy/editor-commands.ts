@@ -1,4 +1,5 @@
 import type { GatewayCommand } from '../core/deployer.ts'
+import type { Decisions } from '../core/decision.ts'
 import { fault } from '../core/fault.ts'
 import type { DebugSwitches } from './debug-switches.ts'
 import type { LiveDeployment } from './live-deployment.ts'
@@ -15,11 +16,12 @@ export interface ContextDoor {
 export interface EditorCommandsParts {
   readonly contexts: ContextDoor
   readonly debugSwitches: DebugSwitches
+  readonly decisions: Pick<Decisions, 'get'>
   live(): LiveDeployment | undefined
 }
 
 /** Does what the editor's buttons ask of a gateway. @throws Fault `step.config` for what is not there */
-export function createEditorCommands({ contexts, debugSwitches, live }: EditorCommandsParts) {
+export function createEditorCommands({ contexts, debugSwitches, decisions, live }: EditorCommandsParts) {
   function inject(node: string, props: readonly unknown[] | undefined): { started: true } {
     const deployment = live()
     const found = deployment?.find(node)
@@ -40,6 +42,8 @@ export function createEditorCommands({ contexts, debugSwitches, live }: EditorCo
       case 'context.delete':
         contexts.delete(asked.scope, asked.id, asked.key)
         return { deleted: true }
+      case 'decision.get':
+        return decisions.get(asked.id)
       default:
         throw fault('step.config', { message: 'This command is not known.' })
     }

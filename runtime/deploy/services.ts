@@ -1,6 +1,7 @@
 import type { Clients } from '../core/clients.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Context, Contexts } from '../core/context.ts'
+import type { Decisions } from '../core/decision.ts'
 import type { GatewayEvent } from '../core/deployer.ts'
 import type { RunRecorder } from '../core/deployment.ts'
 import type { Log } from '../core/log.ts'
@@ -16,6 +17,8 @@ export interface Services {
   readonly upstream: Upstream
   readonly clients: Clients
   readonly state: State
+  /** Why calls were refused. */
+  readonly decisions: Decisions
   /** The environment that flows may read: allow-listed, empty unless set. */
   readonly env: Readonly<Record<string, string>>
   readonly recorder: RunRecorder

@@ -4,8 +4,8 @@ import type { Reply } from './to-reply.ts'
 const members = new Set(['type', 'title', 'status', 'code', 'detail', 'instance', 'run'])
 
 /**
- * A fault as problem document (RFC 9457). From status 500 on the caller learns the code and the run id and
- * nothing else: texts and facts stay in the log.
+ * A fault as problem document (RFC 9457). From status 500 on the caller learns the code, the run id and the id of the
+ * decision that refused the call, and nothing else: texts and facts stay in the log.
  */
 export function faultReply(fault: Fault, run: string, instance: string): Reply {
   const { code, title } = fault
@@ -14,6 +14,8 @@ export function faultReply(fault: Fault, run: string, instance: string): Reply {
   if (status < 500) problem['detail'] = fault.message
   problem['instance'] = instance
   problem['run'] = run
+  const { decision } = fault.facts
+  if (typeof decision === 'string') problem['decision'] = decision
   if (status < 500) {
     for (const [name, value] of Object.entries(fault.facts)) if (!members.has(name)) problem[name] = value
   }

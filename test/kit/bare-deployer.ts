@@ -17,6 +17,7 @@ import type { RequestFacts } from '../../runtime/core/request-facts.ts'
 import type { Step } from '../../runtime/core/step.ts'
 import { createDeployer } from '../../runtime/deploy/create-deployer.ts'
 import { createTimers } from '../../runtime/schedule/timers.ts'
+import { createDecisionLog } from '../../runtime/telemetry/decision-log.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
 
 /** A table of exact paths: the real one is in the HTTP room and tested there. */
@@ -107,6 +108,7 @@ export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { c
         sandbox: absent,
         upstream: absent,
         clients: createClients({ clock: options.clock ?? systemClock }),
+        decisions: createDecisionLog({ clock: options.clock ?? systemClock }),
         state: createMemoryState({ clock: options.clock ?? systemClock }),
         env: options.env ?? {},
         recorder: { record: (summary) => void summaries.push(summary) },

@@ -5,6 +5,7 @@ import { createClients } from '../../runtime/clients/clients.ts'
 import type { Clients } from '../../runtime/core/clients.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { Contexts } from '../../runtime/core/context.ts'
+import type { Decisions } from '../../runtime/core/decision.ts'
 import { type Fault, toFault } from '../../runtime/core/fault.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import type { Message } from '../../runtime/core/message.ts'
@@ -14,6 +15,7 @@ import type { NodeStatus, Sandbox } from '../../runtime/core/sandbox.ts'
 import type { State } from '../../runtime/core/state.ts'
 import { SentTo, type Output, type Result, type Step } from '../../runtime/core/step.ts'
 import type { Upstream } from '../../runtime/core/upstream.ts'
+import { createDecisionLog } from '../../runtime/telemetry/decision-log.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { type FakeRun, fakeRun, type RunOptions } from './fake-run.ts'
@@ -55,6 +57,8 @@ export interface TestedNode<Config = any> {
   readonly clock: FakeClock
   readonly contexts: Contexts
   readonly state: State
+  /** Why calls were refused. */
+  readonly decisions: Decisions
   readonly step: Step
   /**
    * Sends a message (an object) or a payload (anything else) through the step and gives all it sent, in
@@ -89,6 +93,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
   const ports = typeof definition.outputs === 'function' ? definition.outputs(full) : definition.outputs
   const clock = options.clock ?? fakeClock()
   const contexts = options.contexts ?? memoryContexts()
+  const decisions = createDecisionLog({ clock })
   const state = options.state ?? createMemoryState({ clock })
   const statuses: { status: NodeStatus; run?: Run }[] = []
   const reported: { fault: Fault; message: Message; run: Run }[] = []
@@ -109,6 +114,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
     contexts,
     clients: options.clients ?? createClients({ clock: fakeClock() }),
     state,
+    decisions,
     credentials: options.credentials ?? {},
     env: (name) => options.env?.[name],
     configNode(id) {
@@ -168,6 +174,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
     clock: clock as FakeClock,
     contexts,
     state,
+    decisions,
     step,
     async send(given, run = fakeRun()) {
       const { result, done } = begin(given, run)
