@@ -1,4 +1,4 @@
-import type { Route } from '../core/deployment.ts'
+import type { Claim, Route } from '../core/deployment.ts'
 import type { Entry } from '../core/entry.ts'
 import type { FlowDocument, Problem } from '../core/flow.ts'
 import type { Revision } from '../core/release.ts'
@@ -12,6 +12,7 @@ import { expand, maxCopies } from './expand.ts'
 import { createGuard, type IsGuarded } from './guard.ts'
 import type { EnvEntry, Estate, Flow } from './flow.ts'
 import { sha256 } from './hash.ts'
+import { tabVersion } from './tab-version.ts'
 import { policiesByOrganisation, policyText, policyType, readPolicies, wrapFlow, type GlobalPolicy, type PoliciesOf } from './policies.ts'
 import { tabProperties, tabProperty } from '../core/tab-properties.ts'
 
@@ -128,6 +129,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const { problems, copies } = expanded
     const configs = new Map<string, Record<string, unknown>>()
     const entries: { node: string; entry: Entry }[] = []
+    const claims = new Map<string, Claim>()
     for (const node of expanded.flow.nodes.values()) {
       const { definition } = node
       if (!definition) continue
@@ -145,6 +147,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
         if (substituted) problems.push(...judgeConfig({ ...node, id: node.origin.node }, definition, configured, node.origin, estate))
         if (errors.length > 0) continue
         const made = definition.entry?.(config) ?? []
+        for (const claim of definition.claims?.(config) ?? []) claims.set(JSON.stringify(claim), claim)
         for (const entry of Array.isArray(made) ? (made as readonly Entry[]) : [made as Entry]) entries.push({ node: node.id, entry })
       } catch {
         // So was a config that cannot even be read.
@@ -153,10 +156,12 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const flow = around.length === 0 ? expanded.flow : wrapFlow(expanded.flow, entries, around)
     const nodes = [...flow.nodes.values()]
     const policies = policiesOf(document).policies.map(({ id }) => id)
-    const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision, guarded: undefined, marks: { line: undefined, series: undefined } }] : []))
+    const version = tabVersion(document)
+    const more = { ...(version === undefined ? {} : { version }), ...(claims.size === 0 ? {} : { claims: [...claims.values()] }) }
+    const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision, guarded: undefined, marks: { line: undefined, series: undefined }, ...more }] : []))
     return {
       key, revision, flow, configs, entries, routes, copies, problems, policies,
-      routeKeys: routes.map(({ entry }) => routeKey(entry)),
+      routeKeys: routes.map(({ entry }) => routeKey(entry, version)),
       linkIns: nodes.filter(({ type }) => type === 'link in' || type === policyType).map(({ id }) => id),
       leadsOut: nodes.some(({ type, links }) => (type === 'link out' || type === 'link call') && links.some((id) => !flow.nodes.has(id))),
     }
