@@ -12,6 +12,7 @@ import { expand, maxCopies } from './expand.ts'
 import { createGuard, type IsGuarded } from './guard.ts'
 import type { EnvEntry, Estate, Flow } from './flow.ts'
 import { sha256 } from './hash.ts'
+import { withLinkedClaims } from './linked-claims.ts'
 import { tabVersion } from './tab-version.ts'
 import { policiesByOrganisation, policyText, policyType, readPolicies, wrapFlow, type GlobalPolicy, type PoliciesOf } from './policies.ts'
 import { tabProperties, tabProperty } from '../core/tab-properties.ts'
@@ -28,6 +29,8 @@ export interface AssembledFlow {
   /** The HTTP entries, and for each a key that is equal when two would answer the same requests. */
   readonly routes: readonly Route[]
   readonly routeKeys: readonly string[]
+  /** Where its own nodes look for who calls. */
+  readonly claims: readonly Claim[]
   /** Its link in nodes and the beginnings of its global policies, which other tabs may lead to. */
   readonly linkIns: readonly string[]
   /** Whether a link of it may lead to another tab. */
@@ -109,7 +112,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     for (const assembled of bare) for (const id of assembled.linkIns) linkIns.set(id, assembled)
     const isGuarded = createGuard(linkIns)
     const flows = bare.map((assembled) => {
-      const judged = withGuards(assembled, isGuarded)
+      const judged = withLinkedClaims(withGuards(assembled, isGuarded), linkIns)
       if (judged !== assembled && flowsNow.get(assembled.key) === assembled) flowsNow.set(assembled.key, judged)
       return judged
     })
@@ -157,10 +160,11 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const nodes = [...flow.nodes.values()]
     const policies = policiesOf(document).policies.map(({ id }) => id)
     const version = tabVersion(document)
-    const more = { ...(version === undefined ? {} : { version }), ...(claims.size === 0 ? {} : { claims: [...claims.values()] }) }
+    const own = [...claims.values()]
+    const more = { ...(version === undefined ? {} : { version }), ...(own.length === 0 ? {} : { claims: own }) }
     const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision, guarded: undefined, marks: { line: undefined, series: undefined }, ...more }] : []))
     return {
-      key, revision, flow, configs, entries, routes, copies, problems, policies,
+      key, revision, flow, configs, entries, routes, copies, problems, policies, claims: own,
       routeKeys: routes.map(({ entry }) => routeKey(entry, version)),
       linkIns: nodes.filter(({ type }) => type === 'link in' || type === policyType).map(({ id }) => id),
       leadsOut: nodes.some(({ type, links }) => (type === 'link out' || type === 'link call') && links.some((id) => !flow.nodes.has(id))),
