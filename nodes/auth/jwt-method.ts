@@ -1,14 +1,14 @@
 import { hash } from 'node:crypto'
 import { errors, jwtVerify, type JWTPayload } from 'jose'
 import { Fault } from '../../runtime/core/fault.ts'
-import type { Clients } from '../../runtime/core/clients.ts'
+import type { Clients, TokenMarks } from '../../runtime/core/clients.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
 import { bearerOf } from './bearer.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { longestToken, parseCompact, type CompactToken } from './compact-token.ts'
 import type { KeySource } from './key-source.ts'
 import { isAlgorithm, type Algorithm, type PublicKeys } from './public-keys.ts'
-import { checkConfirmation, pickClaims, toIdentity } from './token-claims.ts'
+import { checkConfirmation, pickClaims, toIdentity, toMarks } from './token-claims.ts'
 import { absent, type Call, type Method, refused, type Verdict } from './verdict.ts'
 
 /** Whose tokens are taken. */
@@ -27,6 +27,7 @@ const remembered = 20_000
 
 interface Verified {
   readonly claims: JWTPayload
+  readonly marks: TokenMarks
   readonly keys: PublicKeys
   readonly untilMs: number
 }
@@ -39,9 +40,10 @@ export function createJwtMethod(issuers: readonly Issuer[], options: { readonly 
   const { clients, clock, unknownSubjects } = options
   const verified = new BoundedMap<Verified>(remembered)
 
-  function accept(claims: JWTPayload, issuer: Issuer, { request }: Call): Verdict {
+  function accept({ claims, marks }: Pick<Verified, 'claims' | 'marks'>, issuer: Issuer, { request }: Call): Verdict {
     const bound = checkConfirmation(claims, request)
     if (bound !== undefined) return refused('auth.invalid_token', bound)
+    if (clients.isRevoked(marks)) return refused('auth.revoked', 'it was taken back before its time')
     return toIdentity(claims, issuer.issuer, clients, unknownSubjects)
   }
 
@@ -61,8 +63,9 @@ export function createJwtMethod(issuers: readonly Issuer[], options: { readonly 
         const { payload } = await jwtVerify(token.text, key, {
           algorithms: [alg], issuer: issuer.issuer, audience: [...issuer.audiences], clockTolerance: skewSeconds, currentDate: new Date(clock.now()), requiredClaims: ['exp'],
         })
-        verified.set(mark, { claims: pickClaims(payload), keys, untilMs: ((payload.exp as number) + skewSeconds) * 1000 })
-        return accept(payload, issuer, call)
+        const known = { claims: pickClaims(payload), marks: toMarks(payload, issuer.issuer), keys, untilMs: ((payload.exp as number) + skewSeconds) * 1000 }
+        verified.set(mark, known)
+        return accept(known, issuer, call)
       } catch (error) {
         // Another key of the set may be the right one.
         if (error instanceof errors.JWSSignatureVerificationFailed) continue
@@ -85,7 +88,11 @@ export function createJwtMethod(issuers: readonly Issuer[], options: { readonly 
       const before = verified.get(mark)
       if (before) {
         const issuer = issuers.find((one) => one.issuer === before.claims.iss)
-        if (issuer && call.nowMs < before.untilMs && holds(issuer.keys, before.keys)) return accept(before.claims, issuer, call)
+        if (issuer && call.nowMs < before.untilMs && holds(issuer.keys, before.keys)) {
+          const verdict = accept(before, issuer, call)
+          if (verdict.kind === 'refused' && verdict.code === 'auth.revoked') verified.delete(mark)
+          return verdict
+        }
         verified.delete(mark)
       }
       const token = parseCompact(text)

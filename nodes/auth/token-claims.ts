@@ -1,4 +1,4 @@
-import type { Clients } from '../../runtime/core/clients.ts'
+import type { Clients, TokenMarks } from '../../runtime/core/clients.ts'
 import type { RequestFacts } from '../../runtime/core/request-facts.ts'
 import { refused, type Verdict } from './verdict.ts'
 
@@ -49,6 +49,17 @@ export function checkConfirmation(claims: Claims, request: RequestFacts): string
   const fingerprint = request.clientCertificate?.fingerprint256.replaceAll(':', '')
   if (fingerprint === undefined) return 'it is bound to a certificate, and the connection shows none'
   return Buffer.from(fingerprint, 'hex').toString('base64url') === thumbprint ? undefined : 'it is bound to another certificate'
+}
+
+/** What a revocation may name in a token: `gid` is the consent that a token of our own issuer came of. */
+export function toMarks(claims: Claims, issuer: string): TokenMarks {
+  const { iat } = claims
+  const [token, grant, user, client] = ['jti', 'gid', 'sub', 'client_id'].map((name) => textOf(claims[name]))
+  return {
+    issuer,
+    ...(token === undefined ? {} : { token }), ...(grant === undefined ? {} : { grant }), ...(user === undefined ? {} : { user }), ...(client === undefined ? {} : { client }),
+    ...(typeof iat === 'number' ? { issuedAtMs: iat * 1000 } : {}),
+  }
 }
 
 function textOf(value: unknown): string | undefined {
