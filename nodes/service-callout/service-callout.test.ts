@@ -40,6 +40,14 @@ describe('service callout', () => {
     expect(asked?.headers).toEqual({ 'X-Id': 'id=a/b', Authorization: 'Bearer s3' })
   })
 
+  it('passes the query of the request on when told to, and lets nobody set again what the node sets', async () => {
+    const req = { url: '/orders?page=2&key=theirs&k%65y=theirs&key[]=theirs&q=a%20b&odd="x<y' }
+    expect((await call({ passQuery: true, url: `${url}?key=\${KEY}`, query: [{ name: 'lang', value: 'en' }] }, { req }, { env: { KEY: 'ours' } })).asked?.url).toBe(`${url}?key=ours&lang=en&page=2&q=a%20b&odd=%22x%3Cy`)
+    expect((await call({ passQuery: true }, { req: { url: '/orders' } })).asked?.url).toBe(url)
+    expect((await call({ passQuery: true }, {})).asked?.url).toBe(url)
+    expect((await call({}, { req })).asked?.url).toBe(url)
+  })
+
   it('takes values from JSONata', async () => {
     const sandbox = { jsonata: async (text: string) => async (message: { payload: number }) => (text === 'double' ? message.payload * 2 : { sum: message.payload }) } as unknown as Sandbox
     const { asked } = await call({ method: 'POST', query: [{ name: 'n', value: 'double', valueType: 'jsonata' }], bodyFrom: 'expression', body: '{"sum":payload}'.replaceAll('"', "'").replaceAll("'", '"') }, { payload: 4 }, { sandbox })
@@ -169,7 +177,7 @@ describe('service callout for sandbox callers', () => {
     expect(asked).toEqual([])
     expect(sent).toMatchObject({ port: 'ok', message: { topic: 't', statusCode: 200 } })
     expect(payloadOf(sent?.message ?? {})).toEqual(payload)
-    expect((sent?.message.headers as Record<string, unknown>)['content-type']).toBe(type)
+    expect((sent?.message.headers as Record<string, unknown> | undefined)?.['content-type']).toBe(type)
   })
 
   it('get a mock that is computed, with a status that counts as any other', async () => {

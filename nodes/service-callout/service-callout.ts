@@ -10,6 +10,7 @@ import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
 import { encodeQuery, parseUrlTemplate } from '../../runtime/core/url-template.ts'
 import { parseStatuses } from './expected-status.ts'
+import { namesOfQuery, passedQuery } from './passed-query.ts'
 import { checkInput, compileInput, type Input, withEnv } from './input.ts'
 import { toRequestBody } from './request-body.ts'
 import { checkSandbox, compileMock, noSandbox, toSandboxHeaders, toSandboxQuery, type Pair, type SandboxConfig } from './sandbox.ts'
@@ -21,6 +22,7 @@ export interface ServiceCalloutConfig extends SandboxConfig {
   readonly method: (typeof methods)[number] | 'use'
   readonly url: string
   readonly query: readonly Pair[]
+  readonly passQuery: boolean
   readonly headers: readonly Pair[]
   readonly bodyFrom: 'auto' | 'none' | 'payload' | 'expression'
   readonly body: string
@@ -75,6 +77,10 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
       method: { enum: [...methods, 'use'], default: 'GET', description: '“use” takes msg.method.' },
       url: { type: 'string', default: '', title: 'URL', 'x-form': 'template', description: 'https://api.example.org/items/{{payload.id}}. The host is literal or from the environment: ${API_HOST}.' },
       query: pairs('Parameters added to the URL. Text may hold {{payload.x}}; a value that is missing leaves its parameter out, a list repeats it.'),
+      passQuery: {
+        type: 'boolean', default: false, title: 'Pass the query on', description: 'The caller’s query goes along as it came, without parameters that this node sets itself.',
+        'x-form': { 'zh-TW': { title: '轉送查詢參數', description: '呼叫者的查詢參數原樣送出，但不含本節點自行設定的參數。' } },
+      },
       headers: pairs('Headers to send. Text may hold {{payload.x}}; a value that is missing leaves its header out.'),
       bodyFrom: { enum: ['auto', 'none', 'payload', 'expression'], default: 'auto', description: 'auto: the payload for POST, PUT and PATCH, nothing for the others.' },
       body: { type: 'string', default: '', description: 'Used when the body comes from an expression.' },
@@ -201,6 +207,7 @@ async function compileRequest(config: ServiceCalloutConfig, scope: Scope): Promi
   const limits = { timeoutMs: config.timeoutMs, responseLimitBytes: config.responseLimitBytes, redirects: config.redirects, ...(tls ? { tls } : {}) }
   const inputs = [...query.map(({ input }) => input), ...headers.map(({ input }) => input), ...(body ? [body] : [])]
   const anyAsync = inputs.some((input) => input.async)
+  const ownNames = config.passQuery ? new Set([...query.map(({ name }) => name.replace(/\[.*$/s, '')), ...namesOfQuery(config.url)]) : undefined
   const ownType = headers.findIndex(({ name }) => name.toLowerCase() === 'content-type')
 
   function build(message: Message, values: readonly unknown[]): UpstreamRequest {
@@ -211,12 +218,13 @@ async function compileRequest(config: ServiceCalloutConfig, scope: Scope): Promi
     const value = bodyOf(config.bodyFrom, method, message, body ? values.at(-1) : undefined)
     const content = toRequestBody(value, contentType)
     if (content.contentType !== undefined && !contentType) sent['content-type'] = content.contentType
-    return { method, url: addQuery(url.render(message), query, values), headers: sent, body: content.body, ...limits }
+    const target = addQuery(url.render(message), query, values)
+    return { method, url: ownNames === undefined ? target : appendQuery(target, passedQuery(message, ownNames)), headers: sent, body: content.body, ...limits }
   }
 
   // Nothing depends on the message: one request for all.
   const takesBody = config.bodyFrom === 'payload' || (config.bodyFrom === 'auto' && (config.method === 'use' || hasBody(config.method)))
-  if (url.constant && !takesBody && config.method !== 'use' && inputs.every((input) => input.constant)) {
+  if (url.constant && !takesBody && !config.passQuery && config.method !== 'use' && inputs.every((input) => input.constant)) {
     const fixed = Object.freeze(build({}, inputs.map((input) => input.evaluate({}, undefined as never))))
     return () => fixed
   }
@@ -252,8 +260,12 @@ function addQuery(url: string, query: readonly { name: string }[], values: reado
     if (value === undefined || value === null) continue
     for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) added += `&${encodeQuery(name)}=${encodeQuery(one)}`
   }
+  return appendQuery(url, added.slice(1))
+}
+
+function appendQuery(url: string, added: string): string {
   if (added === '') return url
-  return url + (url.includes('?') ? (/[?&]$/.test(url) ? added.slice(1) : added) : `?${added.slice(1)}`)
+  return url.includes('?') ? `${url}${/[?&]$/.test(url) ? '' : '&'}${added}` : `${url}?${added}`
 }
 
 function bodyOf(from: ServiceCalloutConfig['bodyFrom'], method: string, message: Message, expression: unknown): unknown {

@@ -1,0 +1,39 @@
+import type { Message } from '../../runtime/core/message.ts'
+
+/**
+ * The query of the request that started the run, as it came, for sending it on. Parameters that the callout sets itself are left out,
+ * however their names are encoded: whoever calls cannot give a second value to one that was decided here.
+ */
+export function passedQuery(message: Message, own: ReadonlySet<string>): string {
+  const url = (message['req'] as { readonly url?: unknown } | undefined)?.url
+  if (typeof url !== 'string') return ''
+  const mark = url.indexOf('?')
+  if (mark === -1) return ''
+  const raw = url.slice(mark + 1)
+  const kept = own.size === 0 ? raw : raw.split('&').filter((part) => !own.has(nameOf(part))).join('&')
+  // A request line may hold bytes that a URL may not.
+  return kept.replace(/[^\x21\x24-\x26\x28-\x3b\x3d\x3f-\x7e]/g, toPercent)
+}
+
+/** Names of the parameters that a URL has already. */
+export function namesOfQuery(url: string): string[] {
+  const mark = url.indexOf('?')
+  return mark === -1 ? [] : url.slice(mark + 1).split('&').map(nameOf).filter((name) => name !== '')
+}
+
+/** `a`, `a[b]` and `a[]` are one parameter to many services. */
+function nameOf(part: string): string {
+  const name = (part.split('=', 1)[0] as string).replaceAll('+', ' ')
+  let plain = name
+  try {
+    plain = decodeURIComponent(name)
+  } catch {
+    // It is compared as it stands.
+  }
+  return plain.replace(/\[.*$/s, '')
+}
+
+function toPercent(character: string): string {
+  const code = character.charCodeAt(0)
+  return code < 256 ? `%${code.toString(16).padStart(2, '0').toUpperCase()}` : encodeURIComponent(character.toWellFormed())
+}
