@@ -1,8 +1,10 @@
 import type { EditorNode, Problem } from '../runtime/core/flow.ts'
 import type { GatewayCommand, GatewayEvent } from '../runtime/core/deployer.ts'
 import type { Actor, Consumers } from './consumers-contract.ts'
+import type { Publishing } from './publish/contract.ts'
 
 export type * from './consumers-contract.ts'
+export type * from './publish/contract.ts'
 
 /**
  * What the pages and the editor host ask of the control plane. `control/` implements it; `editor/` and
@@ -15,6 +17,8 @@ export interface Control {
   readonly gateways: Gateways
   /** Who may call what, how much. */
   readonly consumers: Consumers
+  /** Makes APIs of URLs and of OpenAPI documents. */
+  readonly publishing: Publishing
   /** Small documents of the editor itself (user settings, library entries), by key. */
   readonly documents: { get(key: string): Promise<unknown>; set(key: string, value: unknown): Promise<void>; list(prefix: string): Promise<string[]> }
   /** Subscribes to what happens; the result unsubscribes. */

@@ -11,6 +11,7 @@ import type { Control, ControlEvent } from './contract.ts'
 import { openVault } from './credentials/vault.ts'
 import { openRegistry } from './gateways/registry.ts'
 import { loadCredentialsKey, loadReleaseSigner } from './keys/key-files.ts'
+import { createPublishing } from './publish/create-publishing.ts'
 import { createCompile, type Compile } from './releases/compile.ts'
 import { openReleases } from './releases/releases.ts'
 import { openStore, protectFiles } from './store/store.ts'
@@ -78,7 +79,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
     const first = createFirstPassword(store, keys.current)
     const audit = createAudit(store, clock)
     const vault = await openVault(store, keys, log)
-    const consumers = await openConsumers({ store, audit, clock, log, keys, cost: options.passwordCost, tokenIssuer: options.tokenIssuer })
+    const { desk, ...consumers } = await openConsumers({ store, audit, clock, log, keys, cost: options.passwordCost, tokenIssuer: options.tokenIssuer })
 
     const listeners = new Set<(event: ControlEvent) => void>()
     const emit = (event: ControlEvent) => {
@@ -165,6 +166,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
         command: (command) => hub.command(command),
       },
       consumers,
+      publishing: createPublishing({ flows: releases.flows, consumers, desk, log }),
       documents: {
         async get(key) {
           const row = await store.documents.get(key)

@@ -1,3 +1,5 @@
+import { registrationSchemas } from '../publish/schemas.ts'
+
 type Schema = Readonly<Record<string, unknown>>
 
 const id = { type: 'string', pattern: '^[a-z0-9][a-z0-9._-]{0,63}$', description: 'Lower case letters, digits and . _ -, 1 to 64.' }
@@ -13,6 +15,8 @@ const roles = ['admin', 'editor', 'viewer', 'creator', 'publisher', 'operator', 
 const roleList = { type: 'array', items: { enum: roles }, uniqueItems: true, maxItems: roles.length }
 const idList = (maxItems: number) => ({ type: 'array', items: id, uniqueItems: true, maxItems })
 const environment = { enum: ['production', 'sandbox'] }
+
+const scopeName = '^[\\x21\\x23-\\x5B\\x5D-\\x7E]{1,100}$'
 
 const object = (properties: Schema, required: readonly string[]): Schema => ({ type: 'object', additionalProperties: false, properties, required })
 
@@ -61,9 +65,10 @@ const oauth = object(
   {
     grants: { type: 'array', items: { enum: ['client_credentials', 'authorization_code', 'refresh_token', 'device_code'] }, minItems: 1, uniqueItems: true },
     redirectUris: { type: 'array', items: line(500), maxItems: 50, uniqueItems: true, description: 'https, or http to 127.0.0.1, [::1] or localhost; compared character by character.' },
-    scopes: { type: 'array', items: { type: 'string', pattern: '^[\\x21\\x23-\\x5B\\x5D-\\x7E]{1,100}$' }, maxItems: 200, uniqueItems: true },
+    scopes: { type: 'array', items: { type: 'string', pattern: scopeName }, maxItems: 200, uniqueItems: true },
     resources: { type: 'array', items: line(500), maxItems: 50, uniqueItems: true, description: 'Audiences of its tokens: absolute URIs. The first when a request names none.' },
     public: { type: 'boolean', description: 'Keeps no secret.' },
+    legacyPassword: { type: 'boolean', description: 'Also the password grant of OAuth 2.0, which RFC 9700 forbids.' },
   },
   ['grants'],
 )
@@ -100,6 +105,10 @@ const inputs = {
       roles: roleList,
       description: text,
       sunset: time,
+      scopes: {
+        type: 'object', maxProperties: 100, propertyNames: { pattern: scopeName }, description: 'What scopes of its tokens mean, and which roles a person needs for them.',
+        additionalProperties: object({ description: line(200), roles: { ...roleList, minItems: 1 } }, []),
+      },
     },
     ['name', 'organisation', 'flow'],
   ),
@@ -137,7 +146,7 @@ const answers: Readonly<Record<keyof typeof inputs, Schema>> = {
   Group: {},
   Product: {},
   Subscription: { organisation: id, provider: id, state: { enum: ['pending', 'approved', 'refused', 'suspended'] }, decidedBy: line(64), decidedAt: time, reason: line(500) },
-  Credential: { organisation: id, active: { type: 'boolean' } },
+  Credential: { organisation: id, active: { type: 'boolean' }, claim: { enum: ['pending'], description: 'Its subject or certificate waits to be confirmed; absent when it is.' } },
 }
 
 function build(): Record<string, Schema> {
@@ -158,11 +167,13 @@ function build(): Record<string, Schema> {
 /** JSON Schemas (2020-12) of everything that is sent and answered. */
 export const schemas: Readonly<Record<string, Schema>> = {
   ...build(),
+  ...registrationSchemas,
   ApiMove: object({ to: lifecycle }, ['to']),
   ApiDecision: object({ agree: { type: 'boolean' } }, ['agree']),
   SubscriptionPlan: object({ plan: id }, ['plan']),
   SubscriptionDecision: object({ act: { enum: ['approve', 'refuse', 'suspend', 'resume'] }, reason: line(500) }, ['act']),
   CredentialRotation: object({ oldEndsInMs: { type: 'integer', minimum: 0, maximum: 366 * 24 * 3600 * 1000, description: 'Milliseconds until the old one ends; absent: it stays.' } }, []),
+  CredentialConfirmation: object({ takeOver: { type: 'boolean', description: 'Revokes the credential that stands for the same so far.' } }, []),
   CredentialSwitch: object({ active: { type: 'boolean' } }, ['active']),
   IssuedCredential: object({ credential: { $ref: '#/components/schemas/Credential' }, secret: { type: 'string', description: 'Shown this once.' } }, ['credential']),
   AuditRecord: object(

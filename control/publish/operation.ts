@@ -1,0 +1,22 @@
+/** One route to be: what callers ask for, and what is asked of the service then. */
+export interface Operation {
+  /** Upper case. */
+  readonly method: string
+  /** As `http in` has it: `/orders/:id`. */
+  readonly path: string
+  /** As `service callout` has it: `https://host/orders/{{req.params.id}}`. */
+  readonly upstream: string
+  /** Short, for the node. */
+  readonly name: string
+  readonly summary?: string
+  /** Request headers that are passed on besides the usual ones. */
+  readonly headers: readonly string[]
+  /** Place in what was sent. */
+  readonly pointer: string
+}
+
+/** What `http in` and `service callout` can both do. */
+export const methods: readonly string[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
+
+/** Of one API. */
+export const operationsAtMost = 1000

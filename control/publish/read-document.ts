@@ -1,0 +1,99 @@
+import { parseDocument } from 'yaml'
+import { keyTwice } from '../consumers/yaml.ts'
+import { isObject, toPointerPart } from '../consumers/json.ts'
+import type { Problem } from '../../runtime/core/flow.ts'
+import { openapiProblem, refuseProblems } from './problems.ts'
+
+/** Of one document's text. */
+export const documentLimitBytes = 4 * 1024 * 1024
+const depthLimit = 100
+/** Aliases of YAML make much of little. */
+const valueLimit = 1_000_000
+
+export type Json = Readonly<Record<string, unknown>>
+
+/**
+ * The value of a document: bounded in size and depth, without references to other documents. Nothing is fetched, whatever it names.
+ * @throws Refused `openapi.invalid` 422
+ */
+export function readDocument(source: unknown): Json {
+  const value = typeof source === 'string' ? parseText(source) : source
+  if (!isObject(value)) return refuse('', 'This is no OpenAPI document: it must be a mapping that begins with “openapi” or “swagger”.', 'Send the document as JSON or YAML.')
+  refuseProblems(walk(value))
+  return value
+}
+
+function parseText(text: string): unknown {
+  if (Buffer.byteLength(text) > documentLimitBytes) return refuse('', `The document is larger than ${documentLimitBytes / 1024 / 1024} MiB.`, 'Split it into several APIs.')
+  const plain = text.startsWith('\ufeff') ? text.slice(1) : text
+  if (/^\s*\{/.test(plain)) {
+    try {
+      return JSON.parse(plain)
+    } catch {
+      // Flow style of YAML begins like this as well.
+    }
+  }
+  // The parser compares every key with every other one, for minutes when there are many.
+  const document = parseDocument(plain, { uniqueKeys: false, prettyErrors: true })
+  const [error] = document.errors
+  if (error) return refuse('', `The document is neither JSON nor YAML: ${error.message.split('\n')[0]}`, 'Mend the syntax there.')
+  const twice = keyTwice(document)
+  if (twice !== undefined) return refuse('', `The document has the key “${twice.slice(0, 100)}” twice in one mapping.`, 'Keep one of them.')
+  try {
+    return document.toJS({ maxAliasCount: 100 })
+  } catch {
+    return refuse('', 'The document refers to itself too often.', 'Write it without YAML aliases.')
+  }
+}
+
+/** Data that only looks like a part of the document. */
+const data: ReadonlySet<string> = new Set(['example', 'examples', 'default', 'enum', 'const', 'value'])
+
+/** Looks at every value once, without recursion: what comes in may be nested as deep as it likes. */
+function walk(document: Json): Problem[] {
+  const problems: Problem[] = []
+  const waiting: { value: object; pointer: string; depth: number }[] = [{ value: document, pointer: '', depth: 1 }]
+  for (let at = waiting.pop(), seen = 0; at; at = waiting.pop()) {
+    if (++seen > valueLimit) return [openapiProblem('', 'The document holds too many values.', 'Split it into several APIs.')]
+    if (at.depth > depthLimit) return [openapiProblem(at.pointer.slice(0, 300), `The document is nested deeper than ${depthLimit} levels.`, 'Move the inner parts to components, and refer to them.')]
+    for (const [key, value] of Object.entries(at.value)) {
+      const pointer = `${at.pointer}/${toPointerPart(key)}`
+      if (key === '__proto__') return [openapiProblem(pointer, 'A key “__proto__” is not taken.', 'Leave it out.')]
+      if (key === '$ref' && typeof value === 'string') {
+        const problem = checkReference(document, value, pointer)
+        if (problem) problems.push(problem)
+      } else if (typeof value === 'object' && value !== null && !data.has(key)) waiting.push({ value, pointer, depth: at.depth + 1 })
+    }
+  }
+  return problems.reverse()
+}
+
+function checkReference(document: Json, reference: string, pointer: string): Problem | undefined {
+  const shown = reference.slice(0, 200)
+  if (!reference.startsWith('#')) return openapiProblem(pointer, `“${shown}” refers to another document, and none is ever fetched.`, 'Bundle everything into one document first.')
+  // Anchors and the like matter to schemas only, which a flow does not look at.
+  if (reference !== '#' && !reference.startsWith('#/')) return undefined
+  if (find(document, reference) === undefined) return openapiProblem(pointer, `“${shown}” is not in the document.`, 'Add what it refers to, or mend the reference.')
+  return undefined
+}
+
+/** What a reference inside the document leads to (RFC 6901 §6); `undefined` when nothing is there. */
+export function find(document: Json, reference: string): unknown {
+  let value: unknown = document
+  for (const part of reference.slice(1).split('/').slice(1)) {
+    let name: string
+    try {
+      name = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~')
+    } catch {
+      return undefined
+    }
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
+    value = (value as Json)[name]
+  }
+  return value
+}
+
+function refuse(pointer: string, message: string, remedy: string): never {
+  refuseProblems([openapiProblem(pointer, message, remedy)])
+  throw new Error('unreachable')
+}

@@ -1,0 +1,57 @@
+type Schema = Readonly<Record<string, unknown>>
+
+const id = { type: 'string', pattern: '^[a-z0-9][a-z0-9._-]{0,63}$', description: 'Lower case letters, digits and . _ -, 1 to 64.' }
+const line = (maxLength: number, description?: string) => ({ type: 'string', minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]*$', ...(description === undefined ? {} : { description }) })
+const object = (properties: Schema, required: readonly string[]): Schema => ({ type: 'object', additionalProperties: false, properties, required })
+
+const registration: Schema = {
+  ...object(
+    {
+      id: { ...id, description: 'Id of the API. The same id again changes the API instead of making another one.' },
+      name: line(120, 'What people read; the title of the document, or the id, when absent.'),
+      organisation: id,
+      url: line(2000, 'Address of the service; {id} in its path is a parameter of `path`.'),
+      openapi: { type: ['string', 'object'], description: 'An OpenAPI document (2.0, 3.0, 3.1, 3.2), as text (JSON or YAML, 4 MiB at most) or as it is.' },
+      path: { ...line(500), description: 'With `url`: where callers find it, such as /orders/:id. With `openapi`: what stands before the paths of the document; the base path of its first server when absent.' },
+      methods: { type: 'array', items: { enum: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] }, minItems: 1, uniqueItems: true, description: 'With `url`: what is answered, GET when absent. With `openapi`: operations with these methods only.' },
+      upstream: line(500, 'Called instead of the servers that the document names; may begin with ${NAME}, a variable of the environment.'),
+      auth: { type: 'boolean', description: 'Callers show an API key in the header x-api-key; true when absent.' },
+      group: { ...id, description: 'Group of APIs that it becomes part of.' },
+      createGroup: { type: 'boolean', description: 'Makes the group when it is not there.' },
+      version: line(32, 'Of the API, such as v2.'),
+      lifecycle: { enum: ['CREATED', 'PROTOTYPED', 'PUBLISHED', 'BLOCKED', 'DEPRECATED', 'RETIRED'], description: 'State it is moved to; stays as it is when absent.' },
+      visibility: { enum: ['public', 'organisation'] },
+      description: { type: 'string', maxLength: 4000, pattern: '^[^\\u0000]*$' },
+      tags: { type: 'array', items: line(64), uniqueItems: true, maxItems: 50 },
+      replace: { type: 'boolean', description: 'Overwrites what people have changed by hand in the flow.' },
+    },
+    ['id', 'organisation'],
+  ),
+}
+
+const text = { type: 'string' }
+const count = { type: 'integer', minimum: 0 }
+const handMade = { type: 'array', items: object({ node: text, what: text, done: { enum: ['changed', 'deleted'] } }, ['node', 'what', 'done']) }
+
+const registered: Schema = object(
+  {
+    id, name: text, flow: { type: 'string', description: 'Id of the tab.' }, change: { enum: ['add', 'change', 'same'] },
+    routes: { type: 'array', items: object({ method: text, path: text, upstream: text, summary: text, change: { enum: ['add', 'change', 'same', 'remove'] } }, ['method', 'path', 'upstream', 'change']) },
+    nodes: { type: 'array', items: { type: 'object' }, description: 'The flow, as Node-RED flow JSON.' },
+    added: count, changed: count, removed: count,
+    kept: { ...handMade, description: 'What people changed by hand and what stays as they left it.' },
+    lost: { ...handMade, description: 'What people changed by hand and what is overwritten.' },
+    record: { type: 'object' }, lifecycle: text, group: id, api: { $ref: '#/components/schemas/Api' },
+  },
+  ['id', 'name', 'flow', 'change', 'routes', 'nodes', 'added', 'changed', 'removed', 'kept', 'lost', 'record'],
+)
+
+/** JSON Schemas of what is sent to register APIs, and of the answer. */
+export const registrationSchemas: Readonly<Record<string, Schema>> = {
+  ApiRegistration: registration,
+  ApiRegistrations: object({ apis: { type: 'array', minItems: 1, maxItems: 200, items: registration } }, ['apis']),
+  RegistrationResult: object(
+    { dryRun: { type: 'boolean' }, apis: { type: 'array', items: registered }, release: { type: 'integer' }, problems: { type: 'array', items: { type: 'object' } } },
+    ['dryRun', 'apis', 'problems'],
+  ),
+}

@@ -1,0 +1,75 @@
+import { sha256 } from '../../runtime/compile/hash.ts'
+import { tabProperties } from '../../runtime/core/tab-properties.ts'
+import type { EditorNode } from '../../runtime/core/flow.ts'
+import type { Operation } from './operation.ts'
+
+export interface FlowInput {
+  readonly id: string
+  readonly name: string
+  readonly organisation: string
+  readonly version?: string
+  /** Callers show an API key. */
+  readonly auth: boolean
+  /** Said in a comment at the top. */
+  readonly origin: string
+  readonly operations: readonly Operation[]
+}
+
+/** A flow as it is generated: what makes up the tab, and where it is said what was generated. */
+export interface GeneratedFlow {
+  readonly tab: EditorNode
+  /** Without the tab and the note. */
+  readonly nodes: readonly EditorNode[]
+  readonly note: EditorNode
+}
+
+/** Ids are made of what they are for, so that the same input gives the same flow. */
+export const idOf = (...parts: readonly string[]) => sha256(JSON.stringify(['registered', ...parts])).slice(0, 16)
+
+export const tabIdOf = (api: string) => idOf(api)
+export const noteIdOf = (api: string) => idOf(api, 'note')
+
+/** Headers of a request that the service gets as they came. */
+const passedOn = ['accept', 'accept-language', 'if-match', 'if-none-match', 'if-modified-since', 'prefer']
+
+/** Between routes that stand below each other, and between blocks of them. */
+export const rowHeight = 50
+export const blockWidth = 1180
+const grid = { left: 190, top: 120, rows: 60, blocksAtMost: 6 }
+const columns = { 'http in': 0, auth: 260, 'service callout': 470, 'http response': 690 }
+
+/** A flow that asks a service and gives its answer: per route one `http in`, an `auth`, a `service callout` and an `http response`. */
+export function toNodes({ id, name, organisation, version, auth, origin, operations }: FlowInput): GeneratedFlow {
+  const z = tabIdOf(id)
+  // The canvas of the editor ends at 8000: routes stand below each other, and from a certain number on in several blocks.
+  const blocks = Math.min(Math.ceil(operations.length / grid.rows), grid.blocksAtMost)
+  const rows = Math.max(1, Math.ceil(operations.length / Math.max(blocks, 1)))
+  const nodes = operations.flatMap((operation, index) => {
+    const place = { x: grid.left + Math.floor(index / rows) * blockWidth, y: grid.top + (index % rows) * rowHeight }
+    return toRoute(id, z, operation, auth, place)
+  })
+  const env = [
+    { name: tabProperties.organisation, value: organisation, type: 'str' },
+    ...(version === undefined ? [] : [{ name: tabProperties.apiVersion, value: version, type: 'str' }]),
+  ]
+  return {
+    tab: { id: z, type: 'tab', label: version === undefined ? name : `${name} ${version}`, disabled: false, info: '', env },
+    nodes,
+    note: { id: noteIdOf(id), type: 'comment', z, name: origin, info: '', x: grid.left + 60, y: 60, wires: [] },
+  }
+}
+
+function toRoute(api: string, z: string, { method, path, upstream, name, headers }: Operation, auth: boolean, { x, y }: { x: number; y: number }): EditorNode[] {
+  const id = (role: string) => idOf(api, method, path, role)
+  const at = (type: keyof typeof columns) => ({ x: x + columns[type], y })
+  return [
+    { id: id('in'), type: 'http in', z, name: '', url: path, method: method.toLowerCase(), upload: false, skipBodyParsing: false, swaggerDoc: '', ...at('http in'), wires: [[id(auth ? 'auth' : 'callout')]] },
+    ...(auth ? [{ id: id('auth'), type: 'auth', z, name: '', methods: [{ kind: 'key header', name: 'x-api-key' }], ...at('auth'), wires: [[id('callout')], []] }] : []),
+    {
+      id: id('callout'), type: 'service callout', z, name, method, url: upstream, query: [],
+      headers: [...passedOn, ...headers.filter((header) => !passedOn.includes(header))].map((header) => ({ name: header, value: `req.headers["${header}"]`, valueType: 'msg' })),
+      bodyFrom: 'auto', passQuery: true, expectedStatus: '200-599', ...at('service callout'), wires: [[id('reply')], []],
+    },
+    { id: id('reply'), type: 'http response', z, name: '', statusCode: '', headers: {}, ...at('http response'), wires: [] },
+  ]
+}
