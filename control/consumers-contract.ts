@@ -51,6 +51,8 @@ export interface Actor {
   readonly name: string
   readonly role: Role
   readonly from: string
+  /** What the access token that he comes with is good for; absent: for all that his roles allow. */
+  readonly scopes?: readonly string[]
 }
 
 /** What somebody may do with records; which role has which is in control/consumers/rights.ts. */
@@ -61,6 +63,7 @@ export type Right =
   | 'plans.write' | 'apis.write' | 'apis.publish' | 'apis.block' | 'groups.write' | 'products.write'
   | 'subscriptions.write' | 'subscriptions.approve' | 'subscriptions.suspend'
   | 'audit.read' | 'records.export' | 'records.apply'
+  | 'flows.read' | 'flows.write'
 
 /** What every record carries. Nothing is deleted: a retired record answers no call and stays readable. */
 export interface RecordHead {
@@ -157,6 +160,8 @@ export interface OauthClientInput {
   readonly resources?: readonly string[]
   /** It can keep no secret (an app on a phone or in a browser): it shows its name only. */
   readonly public?: boolean
+  /** The password grant of OAuth 2.0, which RFC 9700 forbids: only for programs that cannot do otherwise yet. */
+  readonly legacyPassword?: boolean
 }
 export interface ClientApplication extends RecordHead, ClientApplicationInput {
   readonly owner: string
@@ -206,6 +211,12 @@ export interface ManagedApiInput {
   readonly description?: string
   /** RFC 3339: when it stops being served. */
   readonly sunset?: string
+  /** What scopes of its tokens mean. Where one names roles, a person's token gets it only if she has one of them. */
+  readonly scopes?: Readonly<Record<string, ApiScope>>
+}
+export interface ApiScope {
+  readonly description?: string
+  readonly roles?: readonly Role[]
 }
 export interface ManagedApi extends RecordHead, ManagedApiInput {
   readonly owner: string
@@ -261,7 +272,10 @@ export type SubscriptionState = 'pending' | 'approved' | 'refused' | 'suspended'
 
 export type SubscriptionInput = { readonly application: string; readonly plan: string; readonly comment?: string } & SubscriptionTarget
 
-/** Of subscriptions that reach the same API the direct one counts, then a group's, then a product's; approved ones first. */
+/**
+ * Of subscriptions that reach the same API and were decided, the direct one counts, then a group's, then a product's, whether it lets
+ * in or not; of several groups or products the approved one first. One that waits for a decision counts where there is no other.
+ */
 export interface ClientSubscription extends RecordHead {
   readonly application: string
   /** Of the application. */
@@ -305,6 +319,11 @@ export interface Credential extends RecordHead {
   readonly subject?: string
   readonly fingerprint?: string
   readonly san?: string
+  /**
+   * A subject of an issuer or a certificate is public: whoever names it has not shown that it is theirs. Until somebody with the right
+   * everywhere confirms it, it lets nobody in and keeps nobody else from naming it. Absent: confirmed, or nothing to confirm.
+   */
+  readonly claim?: 'pending'
 }
 
 export type CredentialInput = { readonly application: string; readonly environment?: Environment; readonly label?: string; /** RFC 3339, in the future. */ readonly expiresAt?: string } & (
@@ -326,13 +345,18 @@ export interface IssuedCredential {
 export interface Credentials {
   list(query: PageQuery, by: Actor): Promise<Page<Credential>>
   get(id: string, by: Actor): Promise<Credential>
-  /** @throws Refused `credential.two_live` 409: at most two live keys (or Basic or HMAC secrets) per application and environment; `credential.taken` 409 */
+  /** @throws Refused `credential.two_live` 409: at most two live keys (or Basic or HMAC secrets) per application and environment; `credential.taken` 409. One of kind jwt or certificate waits for `confirm`, unless the maker may write credentials everywhere */
   create(input: CredentialInput, by: Actor): Promise<IssuedCredential>
   /**
    * A successor of the same kind, environment and label. The old one stays until it is revoked, or ends after `oldEndsInMs`.
    * @throws Refused `credential.two_live` 409, `credential.kind` 422 for kinds without a secret of ours
    */
   rotate(id: string, options: { readonly oldEndsInMs?: number; readonly version?: number }, by: Actor): Promise<IssuedCredential>
+  /**
+   * Says that a claimed subject or certificate is the application's. `takeOver` revokes the credential that stands for it so far.
+   * For who may write credentials everywhere. @throws Refused `credential.taken` 409, `credential.claim` 422 when nothing waits
+   */
+  confirm(id: string, options: { readonly takeOver?: boolean; readonly version?: number }, by: Actor): Promise<Credential>
   /** Switched off and on again. */
   setActive(id: string, active: boolean, version: number | undefined, by: Actor): Promise<Credential>
   /** For good. */

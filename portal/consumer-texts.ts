@@ -104,6 +104,13 @@ export const consumerTexts = {
   always: { en: 'always', 'zh-TW': '不限時間' },
 
   credentials: { en: 'Credentials', 'zh-TW': '認證資料' },
+  toConfirm: { en: 'to be confirmed', 'zh-TW': '待確認' },
+  confirmClaim: { en: 'Confirm', 'zh-TW': '確認' },
+  confirmClaimExplain: {
+    en: 'A token subject and a certificate are public: whoever names one has not shown that it is theirs. Confirm only what you have checked with its owner; it lets calls in from then on.',
+    'zh-TW': '權杖主體與憑證都是公開資訊，填寫者不等於擁有者。請先向擁有者查證再確認；確認後即可用於呼叫。',
+  },
+  takeOver: { en: 'Revoke the credential of another application that stands for it so far', 'zh-TW': '撤銷目前以此登錄的其他應用程式憑證' },
   noCredentials: { en: 'This application has no credentials yet: it cannot prove who it is.', 'zh-TW': '此應用程式尚無認證資料，無法證明身分。' },
   kind: { en: 'Kind', 'zh-TW': '種類' },
   kindKey: { en: 'API key', 'zh-TW': 'API 金鑰' },

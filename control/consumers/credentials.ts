@@ -43,6 +43,18 @@ export function createCredentials(desk: Desk, options: CredentialOptions): Crede
         }
         return issued
       }),
+    confirm: (id, { takeOver = false, version }, by) =>
+      desk.run(by, async (unit) => {
+        unit.checker.check('CredentialConfirmation', { takeOver })
+        const row = await loadForChange(unit, 'credentials', id, version)
+        if (!mayConfirm(unit)) throw notAllowed('confirm whose subject or certificate this is; ask somebody who publishes for all organisations')
+        const { claim, ...body } = bodyOf(row)
+        if (claim !== 'pending') throw new Refused('credential.claim', 422, 'Nothing of this credential waits to be confirmed.')
+        const lookup = credentials.columns(body, id).lookup
+        const holder = takeOver && typeof lookup === 'string' ? await unit.tables.consumers.byLookup('credentials', lookup) : undefined
+        if (holder) await unit.change(credentials, holder, { ...bodyOf(holder), active: false }, 'revoke', { retired: true, reason: `taken over by ${id}` })
+        return asRecord(await unit.change(credentials, row, body, 'confirm'))
+      }),
     setActive: (id, active, version, by) =>
       desk.run(by, async (unit) => {
         unit.checker.check('CredentialSwitch', { active })
@@ -73,8 +85,14 @@ async function createCredential(unit: Unit, input: Body, options: CredentialOpti
   await checkLive(unit, application.id, body)
   const { facts, shown, kept } = await make(body, options)
   const id = makeName('cred')
-  const row = await unit.add(credentials, id, { ...body, ...facts }, kept)
+  const claim = (body.kind === 'jwt' || body.kind === 'certificate') && !mayConfirm(unit) ? { claim: 'pending' } : {}
+  const row = await unit.add(credentials, id, { ...body, ...facts, ...claim }, kept)
   return { credential: toRecord<Credential>(row), ...(shown === undefined ? {} : { secret: shown }) }
+}
+
+/** Whoever answers for one organisation cannot say what belongs to another. */
+function mayConfirm({ access }: Unit): boolean {
+  return access.may('credentials.write')
 }
 
 function checkFields(unit: Unit, body: Body & { kind: CredentialKind }): void {

@@ -1,5 +1,6 @@
 import type { ClientRules, PlanQuota } from '../../runtime/core/clients.ts'
 import type { ApiGroupInput, ApiProductInput, ClientApplication, ClientPlanInput, ManagedApi, Member, OauthClientInput, Right } from '../contract.ts'
+import { checkFamily, checkPins, type Pins } from './check-versions.ts'
 import { checkOauthClient } from './check-oauth-client.ts'
 import { checkRules, checkZone, invalid, problem } from './check.ts'
 import { diffJson } from './json.ts'
@@ -82,7 +83,11 @@ export const applications: Kind = {
   async settle(unit, input, before) {
     await settleOrganisation(unit, input.organisation, before)
     const body = { owner: before?.owner ?? unit.access.by.name, active: true, rules: {}, ...input } as Body
-    const problems = [...checkRules(body.rules as ClientRules, '/rules'), ...checkOauthClient(body.oauth as OauthClientInput | undefined, '/oauth')]
+    const problems = [
+      ...checkRules(body.rules as ClientRules, '/rules'),
+      ...checkOauthClient(body.oauth as OauthClientInput | undefined, '/oauth'),
+      ...(await checkPins(unit, body.pins as Pins | undefined, before?.pins as Pins | undefined)),
+    ]
     if (problems.length > 0) throw invalid(problems)
     return body
   },
@@ -253,7 +258,9 @@ export const credentials: Kind = {
   idOf: () => undefined,
   settle: async (_unit, input) => input,
   columns: (body) => ({
-    organisation: text(body.organisation), parent: text(body.application), lookup: lookupOf(body), state: body.active ? 'active' : 'suspended',
+    organisation: text(body.organisation), parent: text(body.application), state: body.active ? 'active' : 'suspended',
+    // What is only claimed keeps nobody from it.
+    lookup: body.claim === 'pending' ? null : lookupOf(body),
     name: [body.name, body.label, body.subject, body.san].filter((part) => part !== undefined).join(' '),
   }),
   mayWrite() {},

@@ -1,3 +1,4 @@
+import { versionPattern } from '../../runtime/core/version-order.ts'
 import { registrationSchemas } from '../publish/schemas.ts'
 
 type Schema = Readonly<Record<string, unknown>>
@@ -73,11 +74,16 @@ const oauth = object(
   ['grants'],
 )
 
+const pins = {
+  type: 'object', maxProperties: 200, propertyNames: { pattern: id.pattern }, additionalProperties: { type: 'string', pattern: versionPattern },
+  description: 'Version that a call without one gets, by family of APIs.',
+}
+
 /** Fields of what is sent, per kind. */
 const inputs = {
   Organisation: object({ name, active: { type: 'boolean' }, fourEyes: { type: 'boolean' }, contact: line(200), description: text }, ['name']),
   Member: object({ organisation: id, user, role: { enum: roles.filter((role) => role !== 'editor') } }, ['organisation', 'user', 'role']),
-  Application: object({ name, organisation: id, owner: user, active: { type: 'boolean' }, description: text, rules, oauth }, ['name', 'organisation']),
+  Application: object({ name, organisation: id, owner: user, active: { type: 'boolean' }, description: text, rules, oauth, pins }, ['name', 'organisation']),
   Plan: object(
     {
       name,
@@ -98,7 +104,8 @@ const inputs = {
       organisation: id,
       owner: user,
       flow: { ...line(64), description: 'Id of the flow (tab) that serves it.' },
-      apiVersion: line(32),
+      apiVersion: { type: 'string', pattern: versionPattern, description: 'Such as v2: the one that its tab names as SLUICE_API_VERSION.' },
+      family: { ...id, description: 'What the versions of an API have in common: the id of the first one, say. Its own id when absent.' },
       category: line(64),
       tags: { type: 'array', items: line(64), uniqueItems: true, maxItems: 50 },
       visibility: { enum: ['public', 'organisation', 'roles'] },

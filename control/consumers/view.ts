@@ -75,8 +75,8 @@ export async function openView(tables: Pick<Tables, 'consumers'>, startVersion: 
     const credentialsOf = Map.groupBy(await tables.consumers.byParents('credentials', ids), (row) => row.parent as string)
     const subscriptionsOf = Map.groupBy(await tables.consumers.byParents('subscriptions', ids), (row) => row.parent as string)
     return rows.map((row) => {
-      const { name, organisation, active, rules, oauth } = bodyOf(row) as unknown as ClientApplication
-      const credentials = (credentialsOf.get(row.id) ?? []).map(toCredential)
+      const { name, organisation, active, rules, oauth, pins } = bodyOf(row) as unknown as ClientApplication
+      const credentials = (credentialsOf.get(row.id) ?? []).filter(isSettled).map(toCredential)
       return {
         id: row.id,
         name,
@@ -85,20 +85,24 @@ export async function openView(tables: Pick<Tables, 'consumers'>, startVersion: 
         rules,
         credentials: oauth && tokenIssuer !== undefined ? [...credentials, ...credentials.flatMap((one) => toTokenCredential(one, tokenIssuer))] : credentials,
         subscriptions: resolve(subscriptionsOf.get(row.id) ?? []),
+        ...(pins && Object.keys(pins).length > 0 ? { pins } : {}),
       }
     })
   }
 
-  /** One subscription per API: of several the approved one, the most direct, the newest. */
+  /**
+   * One subscription per API. What was decided goes before what waits; of that the most direct, so that an application suspended
+   * or refused for one API does not come in by its group or product; of those alike the approved one, then the newest.
+   */
   function resolve(rows: readonly ConsumerRow[]): Subscription[] {
-    const best = new Map<string, { readonly order: readonly [number, number, number]; readonly subscription: Subscription }>()
+    const best = new Map<string, { readonly order: readonly [number, number, number, number]; readonly subscription: Subscription }>()
     for (const row of rows) {
       const { plan, state, api, group, product } = bodyOf(row) as unknown as ClientSubscription
       const offer = (id: string, depth: number) => {
         // A group or product opens no API that had stopped taking subscribers before.
         const deprecatedAt = apis.get(id)?.deprecatedAt
         if (depth > 0 && deprecatedAt !== undefined && row.created_at >= deprecatedAt) return
-        const order = [rank[state], depth, -Date.parse(row.created_at)] as const
+        const order = [state === 'pending' ? 1 : 0, depth, rank[state], -Date.parse(row.created_at)] as const
         const other = best.get(id)
         if (!other || isBefore(order, other.order)) best.set(id, { order, subscription: { api: id, plan, state } })
       }
@@ -193,8 +197,9 @@ function toPlan(row: ConsumerRow): Plan {
 }
 
 function toApi(row: ConsumerRow): ApiRecord {
-  const { name, organisation, flow, lifecycle, visibility, sunset, deprecatedAt } = bodyOf(row) as unknown as ManagedApi
-  return { api: { id: row.id, name, organisation, flow, lifecycle, visibility, ...(sunset === undefined ? {} : { sunset }) }, deprecatedAt }
+  const { name, organisation, flow, lifecycle, visibility, family, apiVersion: version, sunset, deprecatedAt } = bodyOf(row) as unknown as ManagedApi
+  const said = Object.fromEntries(Object.entries({ family, version, deprecatedAt, sunset }).filter(([, value]) => value !== undefined))
+  return { api: { id: row.id, name, organisation, flow, lifecycle, visibility, ...said }, deprecatedAt }
 }
 
 /** Tokens of our own authorization server name a client by its Basic name, and are good as long as that one is. */
@@ -202,6 +207,11 @@ function toTokenCredential(credential: ClientCredential, issuer: string): Client
   if (credential.kind !== 'basic') return []
   const { name, verifier: _kept, ...common } = credential
   return [{ ...common, kind: 'jwt', issuer, subject: name }]
+}
+
+/** What is only claimed is nothing to gateways. */
+function isSettled(row: ConsumerRow): boolean {
+  return (bodyOf(row) as unknown as Credential).claim !== 'pending'
 }
 
 function toCredential(row: ConsumerRow): ClientCredential {

@@ -167,6 +167,11 @@ function credentialEndpoints(): Endpoint[] {
       },
     },
     {
+      ...common, method: 'POST', path: `${path}/:id/confirm`, operation: 'confirmCredential', right: 'credentials.write', request: 'CredentialConfirmation', ifMatch: true,
+      summary: 'Confirms that a claimed subject or certificate is the application’s. Needs the right everywhere.',
+      handle: async ({ consumers, id, body, version, by }) => recordReply(await consumers.credentials.confirm(id, { ...(body as { takeOver?: boolean }), ...(version === undefined ? {} : { version }) }, by)),
+    },
+    {
       ...common, method: 'POST', path: `${path}/:id/active`, operation: 'switchCredential', right: 'credentials.revoke', request: 'CredentialSwitch', ifMatch: true, summary: 'Switches the credential off, or on again.',
       handle: async ({ consumers, id, body, version, by }) => recordReply(await consumers.credentials.setActive(id, (body as { active: boolean }).active, version, by)),
     },

@@ -101,6 +101,14 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
     case 'changeSubscriptionPlan': return { id: await subscription(), body: { plan: (await consumers.plans.create({ id, name: id }, admin)).id } }
     case 'decideSubscription': return { id: await subscription('refused'), body: { act: 'approve' } }
     case 'rotateCredential': return { id: await credential(), body: {} }
+    case 'confirmCredential': {
+      // Claimed by somebody who answers for one organisation only.
+      const claimant = `claims-${id}`
+      await control.users.create({ name: claimant, role: 'subscriber' }, 'admin')
+      await consumers.members.create({ organisation: 'shop', user: claimant, role: 'publisher' }, admin)
+      const input = { application: await application(), kind: 'jwt', issuer: 'https://id.example', subject: id } as const
+      return { id: (await consumers.credentials.create(input, { name: claimant, role: 'subscriber', from: 'test' })).credential.id, body: {} }
+    }
     case 'switchCredential': return { id: await credential(), body: { active: false } }
     default:
   }
@@ -142,7 +150,7 @@ test('every role is answered by every endpoint what the table of rights says, an
 
 test('a member may in the own organisation what the role says, and nothing in others', async () => {
   // These concern all organisations at once; plans are made for all of them here.
-  const everywhere = new Set(['createOrganisation', 'createPlan', 'replacePlan', 'patchPlan', 'retirePlan', 'verifyAudit', 'applyRecords'])
+  const everywhere = new Set(['createOrganisation', 'createPlan', 'replacePlan', 'patchPlan', 'retirePlan', 'verifyAudit', 'applyRecords', 'confirmCredential'])
   const ownPart = new Set(['listAudit', 'exportRecords'])
   await control.consumers.organisations.create({ id: 'bank', name: 'Bank' }, admin)
   const unexpected: string[] = []

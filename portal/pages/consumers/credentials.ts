@@ -23,7 +23,7 @@ export async function drawCredentials(application: ClientApplication, view: View
   const { items } = await consumers.credentials.list({ application: application.id, limit: 200, retired: true }, by)
   const live = items.filter((one) => !one.retiredAt)
   const gone = items.filter((one) => one.retiredAt)
-  const may = { write: !application.retiredAt && mayUpon(view, 'credentials.write', application), revoke: mayUpon(view, 'credentials.revoke', application) || mayUpon(view, 'credentials.write', application) }
+  const may = { confirm: view.may('credentials.write'), write: !application.retiredAt && mayUpon(view, 'credentials.write', application), revoke: mayUpon(view, 'credentials.revoke', application) || mayUpon(view, 'credentials.write', application) }
   const table = (some: readonly Credential[]) => html`<div class="scroll"><table><thead><tr><th scope="col">${t('publicPart')}</th><th scope="col">${t('kind')}</th><th scope="col">${t('environment')}</th><th scope="col">${t('state')}</th><th scope="col">${t('expires')}</th><th scope="col">${t('actions')}</th></tr></thead>
 <tbody>${some.map((one) => toRow(one, application, view, may))}</tbody></table></div>`
   return html`<section class="card" aria-labelledby="credentials"><h2 id="credentials">${t('credentials')}</h2>
@@ -32,21 +32,22 @@ ${gone.length > 0 && html`<details><summary>${t('revoked')} (${gone.length})</su
 ${may.write && issueForms(application, t, fresh)}</section>`
 }
 
-function toRow(credential: Credential, application: ClientApplication, { t, exchange }: View, may: { readonly write: boolean; readonly revoke: boolean }): Html {
+function toRow(credential: Credential, application: ClientApplication, { t, exchange }: View, may: { readonly write: boolean; readonly revoke: boolean; readonly confirm: boolean }): Html {
   const at = `/applications/${application.id}/credentials/${encodeURIComponent(credential.id)}`
   const name = nameOf(credential)
   const state = toState(credential)
   const ours = credential.kind === 'key' || credential.kind === 'basic' || credential.kind === 'hmac'
   return html`<tr><th scope="row"><code>${name}</code>${credential.label && html`<br>${credential.label}`}</th><td>${t(kinds[credential.kind])}</td><td>${t(credential.environment)}</td>
-<td><span class="tag ${state === 'active' ? 'good' : 'bad'}">${t(state)}</span></td><td>${credential.expiresAt ? toTime(credential.expiresAt, exchange.language) : t('never')}</td>
-<td>${!credential.retiredAt && html`${may.write && ours && html`<a class="button" href="${at}/rotate" aria-label="${t('rotate')}: ${name}">${t('rotate')}</a> `}
+<td><span class="tag ${state === 'active' ? 'good' : state === 'toConfirm' ? 'warn' : 'bad'}">${t(state)}</span></td><td>${credential.expiresAt ? toTime(credential.expiresAt, exchange.language) : t('never')}</td>
+<td>${!credential.retiredAt && html`${may.confirm && state === 'toConfirm' && html`<a class="button" href="${at}/confirm" aria-label="${t('confirmClaim')}: ${name}">${t('confirmClaim')}</a> `}${may.write && ours && html`<a class="button" href="${at}/rotate" aria-label="${t('rotate')}: ${name}">${t('rotate')}</a> `}
 ${may.write && actButton(`${at}/active`, credential.version, t(credential.active ? 'switchOff' : 'switchOn'), { label: `${t(credential.active ? 'switchOff' : 'switchOn')}: ${name}`, hidden: { active: String(!credential.active) } })}
 ${may.revoke && html`<a class="button danger" href="${at}/revoke" aria-label="${t('revoke')}: ${name}">${t('revoke')}</a>`}`}</td></tr>`
 }
 
-function toState({ active, retiredAt, expiresAt }: Credential): 'active' | 'revoked' | 'expired' | 'switchedOff' {
+function toState({ active, retiredAt, expiresAt, claim }: Credential): 'active' | 'revoked' | 'expired' | 'switchedOff' | 'toConfirm' {
   if (retiredAt) return 'revoked'
   if (expiresAt && Date.parse(expiresAt) <= Date.now()) return 'expired'
+  if (claim === 'pending') return 'toConfirm'
   return active ? 'active' : 'switchedOff'
 }
 
@@ -140,6 +141,26 @@ export function credentialRoutes(consumers: Consumers, show: RecordRoutes<Client
         const oldEndsInMs = Number(toText(form, 'oldEndsInMs'))
         const issued = await consumers.credentials.rotate(credential!, { ...(oldEndsInMs > 0 ? { oldEndsInMs } : {}), ...(version === undefined ? {} : { version }) }, view.by)
         await show(view, await consumers.applications.get(id!, view.by), { fresh: { box: secretBox(issued, view.t) } })
+      }),
+    },
+    {
+      method: 'GET', path: `${path}/:credential/confirm`, access: 'signed-in',
+      async handle(exchange, { id, credential }) {
+        const view = await openView(exchange, consumers)
+        const { t } = view
+        const found = await need(view, id!, credential!)
+        const body = html`<section class="card narrow"><h1>${t('confirmClaim')}: <code>${nameOf(found)}</code></h1><p>${t('confirmClaimExplain')}</p>
+<form method="post" action="/applications/${id}/credentials/${encodeURIComponent(found.id)}/confirm" class="stack"><input type="hidden" name="version" value="${found.version}">
+<label class="row"><input type="checkbox" name="takeOver" value="true"> ${t('takeOver')}</label>
+<p class="row"><button class="primary">${t('confirmClaim')}</button><a class="button" href="/applications/${id}">${t('cancel')}</a></p></form></section>`
+        sendPage(view, 'applications', { title: t('confirmClaim'), body })
+      },
+    },
+    {
+      method: 'POST', path: `${path}/:credential/confirm`, access: 'signed-in',
+      handle: (exchange, { id, credential }) => act(exchange, id!, 'done', async (view, form, version) => {
+        await need(view, id!, credential!)
+        await consumers.credentials.confirm(credential!, { takeOver: form.get('takeOver') === 'true', ...(version === undefined ? {} : { version }) }, view.by)
       }),
     },
     {

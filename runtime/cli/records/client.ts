@@ -37,6 +37,7 @@ export interface RecordsClient {
   decide(subscription: ClientSubscription, act: 'approve' | 'refuse' | 'suspend' | 'resume', reason?: string): Promise<ClientSubscription>
   issue(input: CredentialInput): Promise<IssuedCredential>
   rotate(credential: Credential, oldEndsInMs?: number): Promise<IssuedCredential>
+  confirm(credential: Credential, takeOver: boolean): Promise<Credential>
   exportYaml(): Promise<string>
   applyYaml(yaml: string, options: { readonly dryRun?: boolean; readonly prune?: boolean }): Promise<ApplyResult>
   audit(query: { readonly limit?: number; readonly subject?: string; readonly user?: string; readonly action?: string; readonly cursor?: string }): Promise<Page<AuditRecord>>
@@ -72,6 +73,7 @@ export function createRecordsClient(target: Target): RecordsClient {
     decide: (subscription, act, reason) => call('Nothing was decided', 'POST', at('subscriptions', subscription.id, 'decide'), { act, ...(reason === undefined ? {} : { reason }) }, ifMatch(subscription)),
     issue: (input) => call('No credential was issued', 'POST', at('credentials'), input),
     rotate: (credential, oldEndsInMs) => call('Not rotated', 'POST', at('credentials', credential.id, 'rotate'), oldEndsInMs === undefined ? {} : { oldEndsInMs }, ifMatch(credential)),
+    confirm: (credential, takeOver) => call('Not confirmed', 'POST', at('credentials', credential.id, 'confirm'), takeOver ? { takeOver } : {}, ifMatch(credential)),
     async exportYaml() {
       const answer = await callControl(target, 'GET', at('records'), undefined, { accept: 'application/yaml' }, 'text')
       if (answer.status >= 300) throw toFailure('The records could not be exported', answer)

@@ -44,6 +44,8 @@ export function addRecordCommands(program: Command, { run, remote, targetOf }: C
     .action(run(async (output, application, options) => (await import('./keys.ts')).runKeysIssue(client(options), application, options, output)))
   leaf(keys, 'rotate', 'make a successor of a key and print it, this once').argument('<key>', 'id, or the public part before the dot').option('--old-ends-in <duration>', 'such as 24h; the old one stays until revoked when absent')
     .action(run(async (output, key, options) => (await import('./keys.ts')).runKeysRotate(client(options), key, options, output)))
+  leaf(keys, 'confirm', 'say that a claimed token subject or certificate is the application’s').argument('<id>').option('--take-over', 'revokes the credential that stands for it so far')
+    .action(run(async (output, id, options) => (await import('./keys.ts')).runKeysConfirm(client(options), id, options, output)))
   leaf(keys, 'revoke', 'take a key away for good').argument('<key>', 'id, or the public part before the dot')
     .action(run(async (output, key, options) => (await import('./keys.ts')).runKeysRevoke(client(options), key, output)))
 

@@ -35,6 +35,12 @@ export async function runKeysRotate(client: RecordsClient, key: string, options:
   output.note(oldEndsInMs === undefined ? `The old one (${old.name ?? old.id}) works until it is revoked: sluice keys revoke ${old.id}` : `The old one (${old.name ?? old.id}) ends in ${options.oldEndsIn}.`)
 }
 
+/** `sluice keys confirm` */
+export async function runKeysConfirm(client: RecordsClient, id: string, options: { readonly takeOver?: boolean }, output: Output): Promise<void> {
+  const confirmed = await client.confirm(await findCredential(client, id), options.takeOver === true)
+  output.result(`${confirmed.id} of ${confirmed.application} is confirmed: it lets in from now on.`, { ...confirmed })
+}
+
 /** `sluice keys revoke` */
 export async function runKeysRevoke(client: RecordsClient, key: string, output: Output): Promise<void> {
   const found = await findCredential(client, key)
@@ -59,6 +65,6 @@ function print({ credential, secret }: IssuedCredential, output: Output): void {
 }
 
 export function describeCredential(one: Credential): string[] {
-  const state = one.retiredAt ? 'revoked' : one.expiresAt && Date.parse(one.expiresAt) <= Date.now() ? 'expired' : one.active ? 'active' : 'off'
+  const state = one.retiredAt ? 'revoked' : one.expiresAt && Date.parse(one.expiresAt) <= Date.now() ? 'expired' : one.claim === 'pending' ? 'to confirm' : one.active ? 'active' : 'off'
   return [one.id, one.kind, one.name ?? one.fingerprint ?? one.san ?? `${one.subject ?? ''}@${one.issuer ?? ''}`, one.environment, state, one.expiresAt ?? '-']
 }
