@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { PostgresAdapter, sql, type Kysely } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import { auditHead, auditHeadKey, hashAuditRow, noAuditHash } from './audit-chain.ts'
 
@@ -7,7 +7,9 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first-tables': { up: firstTables },
   '0002-consumers': { up: consumers },
   '0003-oauth': { up: oauth },
+  '0004-audit-seals': { up: auditSeals },
   '0006-revocations': { up: revocations },
+  '0007-connectors': { up: connectors },
 }
 
 async function firstTables(db: Kysely<any>): Promise<void> {
@@ -228,4 +230,38 @@ async function revocations(db: Kysely<any>): Promise<void> {
   await schema.alterTable('users').addColumn('upstream_role', 'integer', (c) => c.notNull().defaultTo(0)).execute()
   // Both databases take any number of nulls into a unique index.
   await schema.createIndex('users_by_upstream').unique().on('users').column('upstream').execute()
+}
+
+/** Entries of the audit log carry the name of the key that made their hash; and the database itself refuses to change or delete one. */
+async function auditSeals(db: Kysely<any>): Promise<void> {
+  await db.schema.alterTable('audit_log').addColumn('sealed_by', 'text').execute()
+  if (!(db.getExecutor().adapter instanceof PostgresAdapter)) {
+    for (const act of ['update', 'delete']) {
+      await sql.raw(`create trigger audit_log_no_${act} before ${act} on audit_log begin select raise(abort, 'the audit log is append-only'); end`).execute(db)
+    }
+    return
+  }
+  await sql`create function audit_log_is_append_only() returns trigger language plpgsql as $$ begin raise exception 'the audit log is append-only'; end $$`.execute(db)
+  await sql`create trigger audit_log_no_change before update or delete on audit_log for each row execute function audit_log_is_append_only()`.execute(db)
+  await sql`create trigger audit_log_no_truncate before truncate on audit_log for each statement execute function audit_log_is_append_only()`.execute(db)
+}
+
+/** How far connectors to partner services are: what they fetched last, when they fetch next, and who does it. */
+async function connectors(db: Kysely<any>): Promise<void> {
+  await db.schema
+    .createTable('connector_states')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('connector_version', 'integer')
+    .addColumn('tags', 'text')
+    .addColumn('state', 'text', (c) => c.notNull())
+    .addColumn('attempted_at', 'text')
+    .addColumn('fetched_at', 'text')
+    .addColumn('changed_at', 'text')
+    .addColumn('next_at', 'text')
+    .addColumn('failures', 'integer', (c) => c.notNull())
+    .addColumn('partners', 'integer', (c) => c.notNull())
+    .addColumn('problem', 'text')
+    .addColumn('lease_holder', 'text')
+    .addColumn('lease_until', 'text')
+    .execute()
 }

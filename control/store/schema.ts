@@ -16,6 +16,7 @@ export interface Schema {
   consumer_records: ConsumerRow
   oauth_artifacts: OauthArtifactRow
   token_revocations: RevocationRow
+  connector_states: ConnectorStateRow
 }
 
 export interface UserRow {
@@ -143,6 +144,8 @@ export interface AuditRow {
   after: string | null
   detail: string
   hash: string
+  /** Name of the key under which `hash` was made; null in entries from before there was one. */
+  sealed_by: string | null
 }
 
 /** Organisations, applications, credentials, plans, APIs, subscriptions …: one row per record, never deleted. */
@@ -207,8 +210,29 @@ export interface RevocationRow {
   expires_at: string
 }
 
+/** How far a connector to a partner service is; its settings are a record. */
+export interface ConnectorStateRow {
+  id: string
+  /** Version of the record that the tags belong to. */
+  connector_version: number | null
+  /** `[{url, tag}]`: the pages of the last fetch that was worked in, with their ETags. */
+  tags: string | null
+  state: string
+  attempted_at: string | null
+  /** Last time the service answered something that is in the records now. */
+  fetched_at: string | null
+  changed_at: string | null
+  next_at: string | null
+  failures: number
+  partners: number
+  problem: string | null
+  /** Which control fetches now, and until when nobody else does. */
+  lease_holder: string | null
+  lease_until: string | null
+}
+
 /** In the order in which rows can be written back. */
 export const tables = [
   'users', 'tokens', 'flows', 'revisions', 'releases', 'release_flows', 'credentials',
-  'gateways', 'join_tokens', 'acknowledgements', 'documents', 'meta', 'audit_log', 'consumer_records', 'oauth_artifacts', 'token_revocations',
+  'gateways', 'join_tokens', 'acknowledgements', 'documents', 'meta', 'audit_log', 'consumer_records', 'oauth_artifacts', 'token_revocations', 'connector_states',
 ] as const satisfies readonly (keyof Schema)[]

@@ -1,9 +1,10 @@
 import { sql, type Kysely } from 'kysely'
-import { auditHead, auditHeadKey, hashAuditRow, noAuditHash } from './audit-chain.ts'
+import { auditHead, auditHeadKey, hashAuditRow, noAuditHash, parseAuditHead, type AuditEntry, type AuditSealer } from './audit-chain.ts'
+import { connectors } from './connector-table.ts'
 import { consumers } from './consumer-table.ts'
 import { oauth } from './oauth-table.ts'
 import { revocations } from './revocation-table.ts'
-import type { AcknowledgementRow, AuditRow, CredentialRow, FlowRow, GatewayRow, JoinTokenRow, ReleaseFlowRow, ReleaseRow, RevisionRow, Schema, TokenRow, UserRow } from './schema.ts'
+import type { AcknowledgementRow, CredentialRow, FlowRow, GatewayRow, JoinTokenRow, ReleaseFlowRow, ReleaseRow, RevisionRow, Schema, TokenRow, UserRow } from './schema.ts'
 import { toUnavailable } from './unavailable.ts'
 
 /** Rows per statement: both databases bound the number of parameters (SQLite 32,766, PostgreSQL 65,535). */
@@ -23,6 +24,7 @@ export function createTables(db: Kysely<Schema>) {
     meta: guarded(meta(db)),
     audit: guarded(audit(db)),
     consumers: guarded(consumers(db)),
+    connectors: guarded(connectors(db)),
     oauth: guarded(oauth(db)),
     revocations: guarded(revocations(db)),
   }
@@ -259,16 +261,20 @@ function audit(db: Kysely<Schema>) {
   const store = meta(db)
   return {
     /** Appends to the chain. Needs a transaction: the head stays locked until its end, so that entries come one after the other. */
-    async append(entry: Omit<AuditRow, 'number' | 'hash'>): Promise<void> {
+    async append(entry: AuditEntry, sealer?: AuditSealer): Promise<void> {
       const none = auditHead(0, noAuditHash)
       await db.insertInto('meta').values({ key: auditHeadKey, value: none }).onConflict((c) => c.column('key').doUpdateSet({ value: sql`meta.value` })).execute()
-      const [number = '0', before = noAuditHash] = ((await store.get(auditHeadKey)) ?? none).split(':')
-      const row = { ...entry, number: Number(number) + 1 }
-      const hash = hashAuditRow(before, row)
-      await db.insertInto('audit_log').values({ ...row, hash }).execute()
+      const { number, hash: before } = parseAuditHead(await store.get(auditHeadKey))
+      const row = { ...entry, number: number + 1 }
+      const hash = sealer ? sealer.hash(before, row) : hashAuditRow(before, row)
+      await db.insertInto('audit_log').values({ ...row, hash, sealed_by: sealer?.id ?? null }).execute()
       await store.set(auditHeadKey, auditHead(row.number, hash))
     },
     head: () => store.get(auditHeadKey),
+    /** Number of the first entry that carries a key. */
+    async firstSealed(): Promise<number | undefined> {
+      return (await db.selectFrom('audit_log').select('number').where('sealed_by', 'is not', null).orderBy('number').limit(1).executeTakeFirst())?.number
+    },
     /** Oldest first, for checking. */
     after: (number: number, limit: number) => db.selectFrom('audit_log').selectAll().where('number', '>', number).orderBy('number').limit(limit).execute(),
     /** Newest first. */
