@@ -48,7 +48,7 @@ export interface FlowNode {
   /** For the status output of a subflow: the instance whose status it tells. */
   readonly instance?: FlowNode
   /** For the implicit call of a global policy: where the policy begins, and for the last one behind an entry which entry it leaves. */
-  readonly policyCall?: { readonly policy: string; readonly leaves?: string }
+  readonly policyCall?: { readonly policy: string; readonly when: 'before' | 'after'; readonly leaves?: string }
   /** For an HTTP entry behind which global policies run: the call that its messages leave by. */
   readonly left?: string
   /** For a node in front of which global policies run: the call that its messages come to first. */

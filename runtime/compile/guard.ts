@@ -75,6 +75,11 @@ function isGuarded(start: FlowNode, startHome: AssembledFlow, linkIns: ReadonlyM
     for (const id of statusesOf(node)?.ids ?? []) go(id, home, way, frame)
 
     if (node.type === 'link call') {
+      // Who asks only on the way back has let everybody in.
+      if (node.policyCall?.when === 'after') {
+        goOn(place, way)
+        continue
+      }
       // Which flow a dynamic call leads to is known only when it runs.
       if (node.properties.linkType === 'dynamic') return false
       for (const target of node.links) {

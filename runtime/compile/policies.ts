@@ -110,7 +110,7 @@ function toCalls(around: FlowNode, policies: readonly GlobalPolicy[], onwards: F
       wires: next ? [[idOf(next)]] : onwards,
       links: [policy.id],
       origin: around.origin,
-      policyCall: { policy: policy.id, ...(next || policy.when === 'after' ? {} : { leaves: around.id }) },
+      policyCall: { policy: policy.id, when: policy.when, ...(next || policy.when === 'after' ? {} : { leaves: around.id }) },
     }
   })
 }

@@ -1,3 +1,4 @@
+import { globalPolicy } from '../../nodes/global-policy/global-policy.ts'
 import { createAssembler } from '../../runtime/compile/assemble.ts'
 import { createClients } from '../../runtime/clients/clients.ts'
 import { createCatalogue } from '../../runtime/compile/catalogue.ts'
@@ -43,7 +44,7 @@ export function bareNodes(steps: Readonly<Record<string, Step>>): NodeDefinition
   const base = { category: 'script', label: text('x'), summary: text('x'), config: own } as const
   return [
     defineNode({ ...base, type: 'http in', config: { type: 'object', required: ['url'], properties: { url: { type: 'string' } } }, inputs: 0, outputs: ['out'], entry: (config: { method?: string; url: string }) => ({ on: 'http', method: (config.method ?? 'get').toUpperCase() as 'GET', path: config.url }) }),
-    defineNode({ ...base, type: 'reply', outputs: [], replies: true, compile: () => (message, run) => void run.reply(message) }),
+    defineNode({ ...base, category: 'reply', type: 'reply', outputs: [], replies: true, compile: () => (message, run) => void run.reply(message) }),
     defineNode({
       ...base,
       type: 'work',
@@ -61,6 +62,8 @@ export function bareNodes(steps: Readonly<Record<string, Step>>): NodeDefinition
     defineNode({ ...base, type: 'teller', outputs: ['out'], compile: (_config, scope) => (message, run) => (scope.status({ text: 'told' }, run, message), undefined) }),
     defineNode({ ...base, type: 'env', outputs: ['out'], compile: (config: { name: string }, scope) => (message) => ({ out: { ...message, payload: scope.env(config.name) } }) }),
     defineNode({ ...base, type: 'debug', outputs: ['out'], compile: (_config, scope) => (message) => ({ out: { ...message, payload: scope.isDebugActive?.(true) } }) }),
+    globalPolicy,
+    defineNode({ ...base, type: 'backend', category: 'callout', outputs: ['out'] }),
     defineNode({ ...base, type: 'guard', outputs: ['out'], protects: true }),
     defineNode({ ...base, type: 'tick', inputs: 0, outputs: ['out'], entry: (config: { everyMs?: number; onceMs?: number }) => [{ on: 'manual' }, ...(config.everyMs ? [{ on: 'interval' as const, everyMs: config.everyMs }] : []), ...(config.onceMs ? [{ on: 'start' as const, delayMs: config.onceMs }] : [])] }),
     defineNode({ ...base, type: 'starter', outputs: ['out'], compile: (_config, scope) => (scope.emit('out', { payload: 'started' }), (message) => ({ out: message })) }),
