@@ -1,6 +1,7 @@
 import { errors, type Adapter, type AdapterPayload } from 'oidc-provider'
 import type { Authority, OauthClient } from '../control/oauth-contract.ts'
 import { toGrantMark } from './grant-mark.ts'
+import { passwordGrant } from './password-grant.ts'
 
 /** What oidc-provider remembers a thing under a grant for; its other models are not revoked with one. */
 const ofGrants = ['AccessToken', 'AuthorizationCode', 'RefreshToken', 'DeviceCode', 'Grant']
@@ -62,7 +63,7 @@ function toMetadata(client: OauthClient): AdapterPayload {
     client_name: client.name,
     // Of kind web also on loopback: for native ones any port of it would do.
     application_type: 'web',
-    grant_types: client.grants.map((grant) => grantTypes[grant]),
+    grant_types: [...client.grants.map((grant) => grantTypes[grant]), ...(client.legacyPassword ? [passwordGrant] : [])],
     redirect_uris: code ? [...(client.redirectUris ?? [])] : [],
     response_types: code ? ['code'] : [],
     ...(client.public ? { token_endpoint_auth_method: 'none' } : { token_endpoint_auth_method: 'client_secret_basic', client_secret: client.verifier }),

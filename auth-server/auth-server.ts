@@ -36,6 +36,8 @@ const refreshMs = 60_000
 export function createAuthServer(options: AuthServerOptions): AuthServer {
   const { authority, clock, log, clientOf = (request) => request.socket.remoteAddress ?? '' } = options
   let issuer = ''
+  /** Addresses of requests that are being answered. */
+  const senders = new WeakMap<IncomingMessage, string>()
   let current: { readonly provider: Provider; readonly handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>; readonly kids: string } | undefined
   let cancelRefresh = () => {}
   let closed = false
@@ -56,6 +58,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     // URLs are made of the issuer: what a request says of host and scheme is believed of nobody.
     const { host, protocol } = new URL(issuer)
     const from = clientOf(request)
+    senders.set(request, from)
     request.headers.host = host
     request.headers['x-forwarded-proto'] = protocol.slice(0, -1)
     delete request.headers['x-forwarded-host']
@@ -69,7 +72,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     const kids = keys.map(({ kid }) => kid).join(' ')
     if (kids !== current?.kids) {
       if (current) log.info({ keys: keys.length }, 'the signing keys of tokens changed')
-      const provider = createProvider({ authority, issuer, keys, accessTokenSeconds: Math.ceil(options.accessTokenMs / 1000), log })
+      const provider = createProvider({ authority, issuer, keys, accessTokenSeconds: Math.ceil(options.accessTokenMs / 1000), log, fromOf: (request) => senders.get(request) ?? '' })
       current = { provider, handle: provider.callback(), kids }
     }
     await authority.artifacts.removeExpired()

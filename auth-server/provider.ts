@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto'
-import { errors, Provider, type Configuration, type KoaContextWithOIDC } from 'oidc-provider'
+import type { IncomingMessage } from 'node:http'
+import { errors, Provider, type Configuration, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
 import type { Authority, SigningKey } from '../control/oauth-contract.ts'
 import type { Log } from '../runtime/core/log.ts'
 import { html, Html } from '../portal/html.ts'
 import { createAdapter } from './adapter.ts'
 import { toGrantMark } from './grant-mark.ts'
 import { drawPage, pageHeaders } from './page.ts'
+import { passwordGrant, registerPasswordGrant } from './password-grant.ts'
 import { createSignedRevocation } from './revoke-signed.ts'
+import { adminResource, adminScopesFor, apiPrefix, apiScopesFor } from './scopes.ts'
 import { signingAlgorithm } from './signing-keys.ts'
 import { chooseLanguage, createSay, type Language, type Say } from './texts.ts'
 
@@ -17,17 +20,55 @@ export interface ProviderParts {
   readonly keys: readonly SigningKey[]
   readonly accessTokenSeconds: number
   readonly log: Log
+  /** Address of whoever sent a request. */
+  fromOf(request: IncomingMessage): string
 }
 
-/** Names the audience of one API: tokens for it say `aud` = its id. */
-const apiPrefix = 'urn:sluice:api:'
 const minuteSeconds = 60
 const daySeconds = 86_400
 const statics = new Set(['openid', 'offline_access', 'profile'])
 
 /** oidc-provider as we want it: RFC 9700 where that leaves a choice, and no grant that is not named here. */
-export function createProvider({ authority, issuer, keys, accessTokenSeconds, log }: ProviderParts): Provider {
+export function createProvider({ authority, issuer, keys, accessTokenSeconds, log, fromOf }: ProviderParts): Provider {
   const { people, clients } = authority
+
+  async function accountOf(sub: string) {
+    const user = await people.get(sub)
+    if (!user || user.disabled) return undefined
+    return { accountId: user.name, claims: async () => ({ sub: user.name, name: user.name, role: user.role }) }
+  }
+
+  async function defaultResource(ctx: KoaContextWithOIDC, clientId: string): Promise<string | undefined> {
+    const wanted = [...(ctx.oidc.requestParamScopes ?? [])]
+    // Somebody only signs in: such a token is for asking who it is.
+    if (wanted.includes('openid') && wanted.every((scope) => statics.has(scope))) return undefined
+    return (await clients.get(clientId))?.resources?.[0]
+  }
+
+  /** What a token for a resource may be. The person bounds it as soon as she is known, and when it is made she is. */
+  async function resourceInfo(ctx: KoaContextWithOIDC, resource: string, clientId: string): Promise<ResourceServer> {
+    const record = await clients.get(clientId)
+    if (!record) throw new errors.InvalidTarget()
+    const person = ctx.oidc.account?.accountId ?? ctx.oidc.session?.accountId
+    const standing = person === undefined ? undefined : await authority.standing(person)
+    const info = (audience: string, scopes: readonly string[]) =>
+      ({ scope: scopes.join(' '), audience, accessTokenTTL: accessTokenSeconds, accessTokenFormat: 'jwt', jwt: { sign: { alg: signingAlgorithm } } }) as const
+    const { scopes = [], resources = [] } = record
+    if (resource === adminResource) {
+      // For people only, through clients that somebody gave such a scope.
+      const program = ctx.oidc.route === 'token' && person === undefined
+      if (program || adminScopesFor(scopes, authority.adminScopes, undefined).length === 0) throw new errors.InvalidTarget()
+      return info(adminResource, adminScopesFor(scopes, authority.adminScopes, standing))
+    }
+    if (resource.startsWith(apiPrefix)) {
+      const api = await authority.api(resource.slice(apiPrefix.length))
+      if (!api) throw new errors.InvalidTarget()
+      return info(api.id, apiScopesFor(scopes, api, standing))
+    }
+    if (!resources.includes(resource)) throw new errors.InvalidTarget()
+    return info(resource, scopes)
+  }
+
   const configuration: Configuration = {
     adapter: (kind: string) => createAdapter(kind, authority),
     jwks: { keys: keys.map(({ jwk }) => jwk) as never },
@@ -48,11 +89,7 @@ export function createProvider({ authority, issuer, keys, accessTokenSeconds, lo
       short: { signed: true, httpOnly: true, sameSite: 'lax' },
     },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
-    async findAccount(_ctx, sub) {
-      const user = await people.get(sub)
-      if (!user || user.disabled) return undefined
-      return { accountId: user.name, claims: async () => ({ sub: user.name, name: user.name, role: user.role }) }
-    },
+    findAccount: (_ctx, sub) => accountOf(sub),
     ttl: {
       AccessToken: accessTokenSeconds,
       ClientCredentials: accessTokenSeconds,
@@ -89,20 +126,10 @@ export function createProvider({ authority, issuer, keys, accessTokenSeconds, lo
       resourceIndicators: {
         enabled: true,
         async defaultResource(ctx, client, oneOf) {
-          if (oneOf) return oneOf
-          const wanted = [...(ctx.oidc.requestParamScopes ?? [])]
-          // Somebody only signs in: such a token is for asking who it is.
-          if (wanted.includes('openid') && wanted.every((scope) => statics.has(scope))) return undefined as never
-          return (await clients.get(client.clientId))?.resources?.[0] as string
+          return (oneOf ?? (await defaultResource(ctx, client.clientId))) as string
         },
         useGrantedResource: async () => true,
-        async getResourceServerInfo(_ctx, resource, client) {
-          const record = await clients.get(client.clientId)
-          const api = resource.startsWith(apiPrefix) ? resource.slice(apiPrefix.length) : undefined
-          const known = api === undefined ? record?.resources?.includes(resource) : await authority.hasApi(api)
-          if (!record || !known) throw new errors.InvalidTarget()
-          return { scope: (record.scopes ?? []).join(' '), audience: api ?? resource, accessTokenTTL: accessTokenSeconds, accessTokenFormat: 'jwt', jwt: { sign: { alg: signingAlgorithm } } }
-        },
+        getResourceServerInfo: (ctx, resource, client) => resourceInfo(ctx, resource, client.clientId),
       },
     },
     renderError: async (ctx, out) => showForm(ctx, 'failed', () => html`<p>${out.error_description ?? out.error}</p><p><small>${out.error}</small></p>`),
@@ -110,6 +137,17 @@ export function createProvider({ authority, issuer, keys, accessTokenSeconds, lo
   const provider = new Provider(issuer, configuration)
   // What stands in front is told by the issuer alone; the server sets these headers itself.
   provider.proxy = true
+  registerPasswordGrant(provider, {
+    authority, statics, accountOf, fromOf,
+    resourceOf: async (ctx) => (typeof ctx.oidc.params?.['resource'] === 'string' ? ctx.oidc.params['resource'] : await defaultResource(ctx, ctx.oidc.client?.clientId ?? '')),
+    infoOf: (ctx, resource) => resourceInfo(ctx, resource, ctx.oidc.client?.clientId ?? ''),
+  })
+  // It is a way for those who were told of it, not one to be found.
+  provider.use(async (ctx, next) => {
+    await next()
+    const { grant_types_supported: grants } = ctx.oidc?.route === 'discovery' ? (ctx.body as { grant_types_supported: string[] }) : {}
+    if (grants) Object.assign(ctx.body as object, { grant_types_supported: grants.filter((grant) => grant !== passwordGrant) })
+  })
   provider.use(createSignedRevocation(keys, issuer, authority.revocations))
   // The record holds what a secret is checked against, never the secret.
   const { prototype } = provider.Client as unknown as { prototype: { clientSecret?: string; compareClientSecret(secret: string): Promise<boolean> } }

@@ -377,7 +377,7 @@ export interface AuditRecord {
   readonly before?: unknown
   readonly after?: unknown
   readonly detail: Readonly<Record<string, unknown>>
-  /** SHA-256 over the entry and the hash of the one before, hex. */
+  /** HMAC-SHA-256 over the entry and the hash of the one before, hex; SHA-256 in stores from before there was a key. */
   readonly hash: string
 }
 
@@ -397,7 +397,7 @@ export interface AuditLog {
 }
 
 export type AuditVerdict =
-  | { readonly ok: true; readonly entries: number; readonly head: string }
+  | { readonly ok: true; readonly entries: number; readonly head: string; /** How far the log is known beside the database too. */ readonly anchored?: number }
   | { readonly ok: false; /** The first bad record. */ readonly number: number; readonly reason: string; readonly entries: number }
 
 export interface ApplyChange {

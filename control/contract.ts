@@ -19,6 +19,8 @@ export interface Control {
   readonly consumers: Consumers
   /** Makes APIs of URLs and of OpenAPI documents. */
   readonly publishing: Publishing
+  /** Tokens of the authorization server, for the API. Absent: there is none. */
+  readonly accessTokens?: AccessTokens
   /** Small documents of the editor itself (user settings, library entries), by key. */
   readonly documents: { get(key: string): Promise<unknown>; set(key: string, value: unknown): Promise<void>; list(prefix: string): Promise<string[]> }
   /** Subscribes to what happens; the result unsubscribes. */
@@ -34,6 +36,11 @@ export type Role = 'admin' | 'editor' | 'viewer' | 'creator' | 'publisher' | 'op
 
 /** Who does something: a person, whose rights count and whose address the audit log keeps; or by name alone the process itself, which may everything. */
 export type Doer = string | Actor
+
+export interface AccessTokens {
+  /** Whose a token for the admin API is, and what it is good for at most; `undefined` when it is not good, or he is disabled. */
+  verify(token: string): Promise<{ readonly user: User; readonly client: string; readonly scopes: readonly string[] } | undefined>
+}
 
 export interface User {
   readonly name: string
@@ -56,7 +63,7 @@ export interface Users {
   /** Sets or generates a password and ends the user's sessions. */
   resetPassword(name: string, by: Doer, password?: string): Promise<{ password: string }>
   /** Signs the user out everywhere: sessions, tokens of the command line, and what the authorization server gave out for him. */
-  endSessions(name: string, by: string): Promise<void>
+  endSessions(name: string, by: Doer): Promise<void>
   /** `from`: the address, for the audit log. */
   changeOwnPassword(name: string, current: string, next: string, from?: string): Promise<void>
   /** Bearer tokens and page sessions are one thing: opaque, stored as hashes. */

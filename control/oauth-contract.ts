@@ -1,4 +1,4 @@
-import type { OauthClientInput, Users } from './contract.ts'
+import type { ApiScope, OauthClientInput, OrganisationRole, Role, Users } from './contract.ts'
 
 /** What the authorization server asks of control's records and store. `auth-server/` sees nothing else of control. */
 export interface Authority {
@@ -9,14 +9,35 @@ export interface Authority {
     /** Whether it is the secret that a client's `verifier` was made of. @throws Refused `control.busy` when too many ask at once */
     checkSecret(secret: string, verifier: string): Promise<boolean>
   }
-  /** Whether an API of this id is registered and not retired. */
-  hasApi(id: string): Promise<boolean>
+  /** What a user may do now; `undefined` when there is none of this name. */
+  standing(user: string): Promise<Standing | undefined>
+  /** Scopes of tokens for the admin API: the rights. */
+  readonly adminScopes: readonly string[]
+  /** An API that is registered and not retired. */
+  api(id: string): Promise<OauthApi | undefined>
+  /** Writes down what was done for somebody. */
+  note(user: string, action: string, detail: Readonly<Record<string, string>>, from: string): Promise<void>
   readonly artifacts: Artifacts
   readonly revocations: TokenRevocations
   readonly signingKeys: SigningKeyStore
   /** Signs the cookies of signing in; the same in all processes that have the same credential key. */
   readonly cookieKey: string
   close(): Promise<void>
+}
+
+/** Roles and rights of a user. */
+export interface Standing {
+  readonly role: Role
+  readonly memberships: readonly { readonly organisation: string; readonly role: OrganisationRole }[]
+  /** Held everywhere or in some organisation. */
+  readonly rights: readonly string[]
+}
+
+/** An API as the authorization server knows it. */
+export interface OauthApi {
+  readonly id: string
+  readonly organisation: string
+  readonly scopes: Readonly<Record<string, ApiScope>>
 }
 
 /** An application as the authorization server knows it. */

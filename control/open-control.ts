@@ -6,11 +6,15 @@ import type { Log } from '../runtime/core/log.ts'
 import type { NodeDefinition } from '../runtime/core/node.ts'
 import type { RevisionText } from '../runtime/core/sync-wire.ts'
 import { createAudit, type Audit } from './audit.ts'
+import { createAuditAnchor } from './audit-anchor.ts'
 import { openConsumers } from './consumers/open-consumers.ts'
 import type { Control, ControlEvent } from './contract.ts'
 import { openVault } from './credentials/vault.ts'
 import { openRegistry } from './gateways/registry.ts'
 import { loadCredentialsKey, loadReleaseSigner } from './keys/key-files.ts'
+import { createAccessTokens } from './oauth/access-tokens.ts'
+import { createSealer } from './oauth/sealer.ts'
+import { createSigningKeyStore } from './oauth/signing-key-store.ts'
 import { createPublishing } from './publish/create-publishing.ts'
 import { createCompile, type Compile } from './releases/compile.ts'
 import { openReleases } from './releases/releases.ts'
@@ -77,9 +81,11 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
     protectFiles(dataDir)
     await ensureAdmin(store, keys.current, clock, options.adminPassword, passwordCost)
     const first = createFirstPassword(store, keys.current)
-    const audit = createAudit(store, clock)
+    const anchor = createAuditAnchor({ dataDir, store, signer, clock, log })
+    const audit = createAudit(store, clock, { keys, anchor })
+    anchor.follow() // what another process wrote meanwhile, or a store that had no anchor yet
     const vault = await openVault(store, keys, log)
-    const { desk, ...consumers } = await openConsumers({ store, audit, clock, log, keys, cost: options.passwordCost, tokenIssuer: options.tokenIssuer })
+    const { desk, ...consumers } = await openConsumers({ store, audit, flowOf: (id) => releases.flowOf(id), clock, log, keys, cost: options.passwordCost, tokenIssuer: options.tokenIssuer })
 
     const listeners = new Set<(event: ControlEvent) => void>()
     const emit = (event: ControlEvent) => {
@@ -112,6 +118,11 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       clock,
       log,
       kindsOf: (type) => byType.get(type),
+      accessOf: (by) => consumers.desk.access(by),
+      async claimsOf(flows) {
+        const rows = await Promise.all(flows.map((flow) => store.consumers.byLookup('apis', flow)))
+        return rows.flatMap((row) => (row ? [{ flow: row.lookup as string, api: row.id, organisation: row.organisation as string }] : []))
+      },
       announce(release, user) {
         emit({ kind: 'release', release: release.manifest.id, rev: release.rev, user })
         // What is behind now did not say anything: its state changed because the release did.
@@ -149,11 +160,16 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       return [...inMemory, ...stored.map(({ hash, document }) => ({ hash, text: document }))]
     }
 
+    const users = createUsers({ store, audit, clock, log, first, cost: passwordCost, tokenTtlMs: options.tokenTtlMs, sessionsEnded(user) {
+      emit({ kind: 'sessions', user })
+      consumers.lookForRevoked().catch(() => {}) // it looks again by itself
+    } })
+
     return {
-      users: createUsers({ store, audit, clock, log, first, cost: passwordCost, tokenTtlMs: options.tokenTtlMs, sessionsEnded(user) {
-        emit({ kind: 'sessions', user })
-        consumers.lookForRevoked().catch(() => {}) // it looks again by itself
-      } }),
+      users,
+      ...(options.tokenIssuer === undefined ? {} : {
+        accessTokens: createAccessTokens({ keys: createSigningKeyStore(store, createSealer(keys), log), issuer: options.tokenIssuer, users, isRevoked: (token) => consumers.isRevoked(token), clock, log }),
+      }),
       flows: releases.flows,
       releases: releases.releases,
       gateways: {
@@ -190,6 +206,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
         clients.close()
         consumers.close()
         hub.close()
+        await anchor.close()
         await store.close()
       },
     }

@@ -75,19 +75,20 @@ export function createPortal(options: PortalOptions): Portal {
     if (url.pathname === '/healthz') return sendJson(response, 200, { status: 'ok' })
     if (url.pathname.startsWith('/assets/')) return sendAsset(response, url.pathname.slice('/assets/'.length))
     response.setHeader('cache-control', 'no-store') // pages show what only the signed-in may see
-    const identity = await identify(request, options.control.users, options.secure)
+    const isApi = url.pathname.startsWith('/api/')
+    const identity = await identify(request, options.control.users, options.secure, isApi ? options.control.accessTokens : undefined)
     const exchange: Exchange = {
       request, response, method, url, ...identity,
       language: toLanguage(request.headers.cookie, request.headers['accept-language']),
       from: options.clientOf(request),
     }
-    const isApi = url.pathname.startsWith('/api/')
     try {
       await answer(exchange, isApi)
     } catch (thrown) {
       if (response.headersSent) return void response.destroy()
       const refused = toRefused(thrown)
       if (refused.status >= 500) options.log?.('error', `${method} ${url.pathname} failed.`, thrown)
+      if (exchange.scopes && refused.code === 'auth.role') response.setHeader('www-authenticate', 'Bearer error="insufficient_scope"')
       if (isApi) sendProblem(response, refused)
       else sendRefusal(exchange, refused)
     }
@@ -110,6 +111,8 @@ export function createPortal(options: PortalOptions): Portal {
       return redirect(response, `/sign-in?next=${encodeURIComponent(method === 'GET' ? url.pathname + url.search : '/')}`)
     }
     if (match.kind === 'none') throw new Refused('route.none', 404, translator(exchange.language)('notFound'))
+    // A token that was given for less than everything opens nothing that does not look at what it is good for.
+    if (exchange.scopes && match.route.access !== 'public' && (!match.route.scoped || exchange.scopes.length === 0)) throw new Refused('auth.role', 403, 'This access token is not good for it.')
     const writes = method !== 'GET' && method !== 'HEAD'
     // A form, also the one that signs in. A bearer token is sent knowingly, and the API's sign-in sets no cookie.
     const byBrowser = exchange.byCookie || (!user && !isApi)

@@ -18,8 +18,9 @@ export function checkOauthClient(client: OauthClientInput | undefined, base: str
     else if (uri.startsWith('urn:sluice:')) problems.push(problem(`${base}/resources/${index}`, 'Names below “urn:sluice:” are given by Sluice.', 'Leave it out: each API has its own already.'))
   }
   if (has('authorization_code') && (client.redirectUris ?? []).length === 0) problems.push(problem(`${base}/redirectUris`, 'Codes have nowhere to go.', 'Name at least one redirect URI, or leave the grant out.'))
-  if (has('refresh_token') && !has('authorization_code') && !has('device_code')) problems.push(problem(`${base}/grants`, 'Nothing gives it a refresh token.', 'Add authorization_code or device_code, or leave refresh_token out.'))
+  if (has('refresh_token') && !has('authorization_code') && !has('device_code') && !client.legacyPassword) problems.push(problem(`${base}/grants`, 'Nothing gives it a refresh token.', 'Add authorization_code or device_code, or leave refresh_token out.'))
   if (client.public && has('client_credentials')) problems.push(problem(`${base}/public`, 'Who keeps no secret cannot get tokens by it.', 'Leave client_credentials out, or “public”.'))
+  if (client.public && client.legacyPassword) problems.push(problem(`${base}/legacyPassword`, 'Passwords are given to nobody who cannot show who he is.', 'Leave it out, or “public”.'))
   return problems
 }
 

@@ -1,4 +1,4 @@
-import type { ClientChange } from '../../runtime/core/clients.ts'
+import type { ClientChange, TokenMarks } from '../../runtime/core/clients.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Audit } from '../audit.ts'
@@ -31,6 +31,8 @@ export interface ConsumersParts {
   readonly log: Log
   readonly keys: { current: SealingKey; older: readonly SealingKey[] }
   readonly cost?: SecretCost | undefined
+  /** The flow that is live under an id, and whose it is; `undefined`: there is none. */
+  flowOf(id: string): { readonly organisation?: string } | undefined
   /** Of our own authorization server. */
   readonly tokenIssuer?: string | undefined
 }
@@ -39,7 +41,7 @@ const versionKey = 'clients.version'
 const retryMs = 1000
 
 /** Opens the records of consumers: what was written is read into the view of gateways. */
-export async function openConsumers({ store, audit, clock, log, keys, cost = defaultSecretCost, tokenIssuer }: ConsumersParts): Promise<Consumers & { /** How work over several records is done, for the rest of control. */ readonly desk: Desk; /** Looks at once for tokens that were taken back. */ lookForRevoked(): Promise<void>; close(): void }> {
+export async function openConsumers({ store, audit, flowOf, clock, log, keys, cost = defaultSecretCost, tokenIssuer }: ConsumersParts): Promise<Consumers & { /** How work over several records is done, for the rest of control. */ readonly desk: Desk; /** Looks at once for tokens that were taken back. */ lookForRevoked(): Promise<void>; isRevoked(token: TokenMarks): boolean; close(): void }> {
   const clientKey = await loadClientKey(store, keys, log)
   const checker = createChecker()
   let version = Number((await store.meta.get(versionKey)) ?? 0)
@@ -84,7 +86,7 @@ export async function openConsumers({ store, audit, clock, log, keys, cost = def
       inTurn(async () => {
         const held = await access(by)
         const done = await store.transaction(async (tables) => {
-          const unit = createUnit({ tables, access: held, checker, audit, nowMs: clock.now() })
+          const unit = createUnit({ tables, access: held, checker, audit, flowOf, nowMs: clock.now() })
           const result = await work(unit)
           const concerned = view.concerns(unit.touched)
           if (concerned) await tables.meta.set(versionKey, String(version + 1))
@@ -144,6 +146,7 @@ export async function openConsumers({ store, audit, clock, log, keys, cost = def
     },
     clientKey,
     desk,
+    isRevoked: (token) => feed?.isRevoked(token) === true,
     lookForRevoked: async () => await feed?.look(),
     close() {
       feed?.close()

@@ -1,8 +1,8 @@
 import type { Actor, Right, Role } from '../contract.ts'
 
-const reads: readonly Right[] = ['records.read']
+const reads: readonly Right[] = ['records.read', 'flows.read']
 const operates: readonly Right[] = [...reads, 'applications.suspend', 'credentials.revoke', 'apis.block', 'subscriptions.suspend']
-const creates: readonly Right[] = [...reads, 'apis.write']
+const creates: readonly Right[] = [...reads, 'apis.write', 'flows.write']
 const publishes: readonly Right[] = [
   ...new Set<Right>([
     ...operates, ...creates, 'applications.write', 'credentials.write', 'plans.write', 'apis.publish', 'groups.write', 'products.write',
@@ -14,7 +14,8 @@ const everything: readonly Right[] = [...new Set<Right>([...publishes, ...audits
 
 /**
  * Which role has which rights. As a user's own role it holds everywhere, as a member's in that organisation. A subscriber has
- * rights as a member only: whoever signs up belongs to no organisation yet.
+ * rights as a member only: whoever signs up belongs to no organisation yet. Whose a flow is stands in its tab
+ * (`SLUICE_ORGANISATION`); tabs, subflows and config nodes of nobody are changed by those who have the right everywhere.
  */
 export const rightsByRole: Readonly<Record<Role, readonly Right[]>> = {
   admin: everything,
@@ -38,12 +39,20 @@ export interface Access {
   may(right: Right, organisation?: string | null): boolean
 }
 
+/** Every right there is; each is a scope of tokens for the admin API. */
+export const allRights: readonly Right[] = [...everything, 'records.own']
+
+/** A token's scopes bound the rights; where none is left of an organisation, it is none of his. */
 export function toAccess(by: Actor, memberships: readonly { readonly organisation: string; readonly role: Role }[]): Access {
-  const everywhere = new Set(by.role === 'subscriber' ? [] : rightsByRole[by.role])
+  const bounds = by.scopes && new Set(by.scopes)
+  const within = (rights: readonly Right[]) => (bounds ? rights.filter((right) => bounds.has(right)) : rights)
+  const everywhere = new Set(by.role === 'subscriber' ? [] : within(rightsByRole[by.role]))
   const organisations = new Map<string, Set<Right>>()
   for (const { organisation, role } of memberships) {
+    const rights = within(rightsByRole[role])
+    if (bounds && rights.length === 0) continue
     const held = organisations.get(organisation) ?? new Set<Right>()
-    for (const right of rightsByRole[role]) held.add(right)
+    for (const right of rights) held.add(right)
     organisations.set(organisation, held)
   }
   return {

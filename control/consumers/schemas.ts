@@ -190,7 +190,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
     },
     ['number', 'at', 'user', 'action', 'detail', 'hash'],
   ),
-  AuditVerdict: object({ ok: { type: 'boolean' }, entries: { type: 'integer' }, head: { type: 'string' }, number: { type: 'integer', description: 'The first bad record.' }, reason: { type: 'string' } }, ['ok', 'entries']),
+  AuditVerdict: object({ ok: { type: 'boolean' }, entries: { type: 'integer' }, head: { type: 'string' }, anchored: { type: 'integer', description: 'How far the log is known beside the database too.' }, number: { type: 'integer', description: 'The first bad record.' }, reason: { type: 'string' } }, ['ok', 'entries']),
   ApplyResult: object(
     {
       dryRun: { type: 'boolean' },

@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import { createAudit } from '../audit.ts'
-import { Refused } from '../contract.ts'
+import { bodyOf } from '../consumers/kind.ts'
+import { allRights, toAccess } from '../consumers/rights.ts'
+import { Refused, type ManagedApi, type Member } from '../contract.ts'
 import { loadCredentialsKey } from '../keys/key-files.ts'
-import type { Authority, SigningKey } from '../oauth-contract.ts'
+import type { Authority } from '../oauth-contract.ts'
 import { openStore } from '../store/store.ts'
 import { createFirstPassword } from '../users/first-password.ts'
 import { defaultCost, type PasswordCost } from '../users/password.ts'
@@ -14,6 +16,7 @@ import { createArtifacts } from './artifacts.ts'
 import { createOauthClients } from './clients.ts'
 import { createTokenRevocations } from './revoke.ts'
 import { createSealer, deriveKey } from './sealer.ts'
+import { createSigningKeyStore } from './signing-key-store.ts'
 
 export interface AuthorityOptions {
   /** Control's folder, for SQLite; with PostgreSQL only `credentials.key` may lie there. */
@@ -28,8 +31,6 @@ export interface AuthorityOptions {
   readonly passwordCost?: PasswordCost | undefined
 }
 
-const keysKey = 'oauth.keys'
-
 /**
  * Opens control's records for the authorization server, beside control and whether it runs or not.
  * @throws Refused `store.unavailable` when the database or the credential key is not to be had
@@ -42,29 +43,29 @@ export async function openAuthority({ dataDir, databaseUrl, credentialsKey, cloc
   const keys = loadCredentialsKey(dataDir, credentialsKey)
   const sealer = createSealer(keys)
   const store = await openStore({ dataDir, databaseUrl, shared: true })
-  const audit = createAudit(store, clock)
+  const audit = createAudit(store, clock, { keys })
+  const users = createUsers({ store, audit, clock, log, first: createFirstPassword(store, keys.current), cost: passwordCost, tokenTtlMs })
   return {
-    people: createUsers({ store, audit, clock, log, first: createFirstPassword(store, keys.current), cost: passwordCost, tokenTtlMs }),
+    people: users,
     clients: createOauthClients(store, clock),
-    async hasApi(id) {
-      const row = await store.consumers.get('apis', id)
-      return row !== undefined && row.retired_at === null
+    async standing(name) {
+      const user = await users.get(name)
+      if (!user || user.disabled) return undefined
+      const memberships = (await store.consumers.byParents('members', [user.name])).map((row) => bodyOf(row) as unknown as Member)
+      const { everywhere, organisations } = toAccess({ name: user.name, role: user.role, from: '' }, memberships)
+      return { role: user.role, memberships: memberships.map(({ organisation, role }) => ({ organisation, role })), rights: [...new Set([everywhere, ...organisations.values()].flatMap((rights) => [...rights]))] }
     },
+    adminScopes: allRights,
+    async api(id) {
+      const row = await store.consumers.get('apis', id)
+      if (!row || row.retired_at !== null) return undefined
+      const { organisation, scopes = {} } = bodyOf(row) as unknown as ManagedApi
+      return { id, organisation, scopes }
+    },
+    note: (user, action, detail, from) => audit.add(user, action, detail, undefined, { from }),
     artifacts: createArtifacts(store, sealer, clock),
     revocations: createTokenRevocations(store, clock, tokenTtlMs),
-    signingKeys: {
-      async load() {
-        const sealed = await store.meta.get(keysKey)
-        const text = sealed === undefined ? undefined : sealer.open(sealed, keysKey)
-        if (sealed === undefined) return undefined
-        if (text === undefined) log.error({}, 'the keys that tokens were signed with are sealed under another credential key; new ones take their place')
-        return { sealed, keys: text === undefined ? [] : (JSON.parse(text) as SigningKey[]) }
-      },
-      save(next, before) {
-        const sealed = sealer.seal(JSON.stringify(next), keysKey)
-        return before ? store.meta.exchange(keysKey, before.sealed, sealed) : store.meta.add(keysKey, sealed)
-      },
-    },
+    signingKeys: createSigningKeyStore(store, sealer, log),
     cookieKey: deriveKey(keys.current, 'sluice authorization server cookies').toString('base64url'),
     close: () => store.close(),
   }

@@ -1,12 +1,14 @@
-import type { TokenRevocation } from '../../runtime/core/clients.ts'
+import type { TokenMarks, TokenRevocation } from '../../runtime/core/clients.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
+import { createRevoked } from '../../runtime/core/revoked.ts'
 import type { RevocationRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
 export interface RevocationFeed {
   /** What gateways have to know now. */
   list(): readonly TokenRevocation[]
+  isRevoked(token: TokenMarks): boolean
   /** Looks at once; it does so by itself all the time. */
   look(): Promise<void>
   close(): void
@@ -26,12 +28,18 @@ export async function openRevocationFeed({ store, clock, log, issuer, publish }:
   publish(revoked: readonly TokenRevocation[], head: number): Promise<boolean>
 }): Promise<RevocationFeed> {
   const known = new Map<string, TokenRevocation>()
+  const ended = createRevoked()
   let seen = Number((await store.meta.get(publishedKey)) ?? 0)
   let looking: Promise<void> | undefined
   let cancel = () => {}
   let closed = false
   let failed = false
-  for (const row of await store.revocations.after(0, nowIso())) if (row.number <= seen) known.set(row.id, toRevocation(row))
+  take((await store.revocations.after(0, nowIso())).filter((row) => row.number <= seen).map(toRevocation))
+
+  function take(revoked: readonly TokenRevocation[]): void {
+    for (const one of revoked) known.set(one.id, one)
+    ended.revoke(revoked, clock.now())
+  }
 
   function nowIso(): string {
     return new Date(clock.now()).toISOString()
@@ -46,7 +54,7 @@ export async function openRevocationFeed({ store, clock, log, issuer, publish }:
     if (head <= seen) return
     const rows = await store.revocations.after(seen, nowIso())
     const revoked = rows.map(toRevocation)
-    for (const one of revoked) known.set(one.id, one)
+    take(revoked)
     if (await publish(revoked, rows.at(-1)?.number ?? head)) seen = rows.at(-1)?.number ?? head
     const nowMs = clock.now()
     for (const [id, { untilMs }] of known) if (untilMs <= nowMs) known.delete(id)
@@ -73,6 +81,7 @@ export async function openRevocationFeed({ store, clock, log, issuer, publish }:
   again()
   return {
     list: () => [...known.values()],
+    isRevoked: (token) => ended.isRevoked(token),
     async look() {
       // One that began before what is to be seen was written does not count.
       await looking?.catch(() => {})

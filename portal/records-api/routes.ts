@@ -15,19 +15,20 @@ export function recordsApiRoutes({ control }: { readonly control: Control }): Pa
       method: endpoint.method,
       path: endpoint.path,
       access: 'signed-in',
+      scoped: true,
       handle: async (exchange, { id = '' }) => await answer(control, endpoint, exchange, id),
     })),
   ]
 }
 
 async function answer(control: Control, endpoint: Endpoint, exchange: Exchange, id: string): Promise<void> {
-  const { response, request, user, from } = exchange
+  const { response, request, user, from, scopes } = exchange
   const { name, role } = user!
   const query = readQuery(exchange.url, endpoint.query ?? [])
   const version = endpoint.ifMatch ? readVersion(exchange) : undefined
   const body = await readCallBody(exchange, endpoint)
   if (endpoint.request !== undefined && endpoint.request !== 'yaml') control.consumers.check(endpoint.request, body)
-  const reply = await endpoint.handle({ consumers: control.consumers, by: { name, role, from }, id, body, version, query })
+  const reply = await endpoint.handle({ consumers: control.consumers, by: { name, role, from, ...(scopes ? { scopes } : {}) }, id, body, version, query })
   if (reply.location !== undefined) response.setHeader('location', reply.location)
   if (reply.version !== undefined) {
     const etag = `"${reply.version}"`

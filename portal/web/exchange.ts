@@ -15,6 +15,8 @@ export interface Exchange {
   readonly user?: User
   /** The token the user came with; absent for nobody. */
   readonly token?: string
+  /** What an access token that the user came with is good for; absent: for all that he may. */
+  readonly scopes?: readonly string[]
   /** True when the token came in the session cookie, so that a page of another origin may have sent it. */
   readonly byCookie: boolean
 }

@@ -10,6 +10,8 @@ export interface PageRoute {
   /** `/releases/:id`: a segment with a colon captures one segment. */
   readonly path: string
   readonly access: Access
+  /** Access tokens of the authorization server may be used here: whatever is done, their scopes bound it. */
+  readonly scoped?: boolean
   readonly handle: Handler
 }
 

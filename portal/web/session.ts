@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { parseCookie, stringifySetCookie } from 'cookie'
-import type { Role, User, Users } from '../../control/contract.ts'
+import type { AccessTokens, Role, User, Users } from '../../control/contract.ts'
 import type { Access } from './router.ts'
 
 /** How a sign-in is kept. */
@@ -18,6 +18,8 @@ export interface Identity {
   readonly user?: User
   readonly token?: string
   readonly byCookie: boolean
+  /** What an access token is good for at most. */
+  readonly scopes?: readonly string[]
 }
 
 /** With TLS the prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis §4.1.3.2). */
@@ -37,12 +39,14 @@ function attributes(secure: boolean) {
   return { name: sessionCookieName(secure), httpOnly: true, sameSite: 'strict', secure, path: '/' } as const
 }
 
-/** Who sends this request: a bearer token first, else the session cookie. A stale bearer token does not hide a good cookie. */
-export async function identify(request: IncomingMessage, users: Users, secure: boolean): Promise<Identity> {
+/** Who sends this request: a bearer token first, else the session cookie. A stale bearer token does not hide a good cookie. Access tokens of the authorization server count where `accessTokens` are given. */
+export async function identify(request: IncomingMessage, users: Users, secure: boolean, accessTokens?: AccessTokens): Promise<Identity> {
   const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
   if (bearer) {
     const user = await users.verifyToken(bearer)
     if (user) return { user, token: bearer, byCookie: false }
+    const found = await accessTokens?.verify(bearer)
+    if (found) return { user: found.user, token: bearer, byCookie: false, scopes: found.scopes }
   }
   const cookie = parseCookie(request.headers.cookie ?? '')[sessionCookieName(secure)]
   if (!cookie) return { byCookie: false }

@@ -2,7 +2,7 @@ import type { Api, Application, ClientCredential, Credentialed, KnownApi, Plan }
 import { familyOf } from '../core/api-family.ts'
 import { createCompactor } from './compact.ts'
 import { createIndex } from './index-of.ts'
-import { createRevoked } from './revoked.ts'
+import { createRevoked } from '../core/revoked.ts'
 import { toKnownApi } from './known-api.ts'
 
 /** The records of one state of the world, with an index for whatever a caller may show. */

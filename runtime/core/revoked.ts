@@ -1,4 +1,4 @@
-import type { TokenMarks, TokenRevocation } from '../core/clients.ts'
+import type { TokenMarks, TokenRevocation } from './clients.ts'
 
 interface Ended {
   readonly untilMs: number
