@@ -1,6 +1,6 @@
 import type { ClientRules, PlanQuota } from '../../runtime/core/clients.ts'
-import type { ApiGroupInput, ApiProductInput, ClientApplication, ClientPlanInput, ManagedApi, Member, OauthClientInput, Right } from '../contract.ts'
-import { checkFamily, checkPins, type Pins } from './check-versions.ts'
+import type { ApiGroupInput, ApiProductInput, ClientApplication, ClientPlanInput, ManagedApi, ManagedApiInput, Member, OauthClientInput, Right } from '../contract.ts'
+import { checkFamily, checkPins, familyTarget, type Pins } from './check-versions.ts'
 import { checkOauthClient } from './check-oauth-client.ts'
 import { checkRules, checkZone, invalid, problem } from './check.ts'
 import { diffJson } from './json.ts'
@@ -140,15 +140,28 @@ export const plans: Kind = {
   },
 }
 
+/**
+ * Whose callers a flow may serve: those of its own organisation. What belongs to nobody yet, or is not there yet, is claimed by
+ * those who make APIs everywhere. @throws Refused with a pointer
+ */
+function checkFlow(unit: Unit, id: string, organisation: string): void {
+  const flow = unit.flowOf(id)
+  if (flow?.organisation === organisation) return
+  if (flow?.organisation === undefined && unit.access.everywhere.has('apis.write')) return
+  if (!flow) throw invalid([problem('/flow', `No flow “${id}” of this organisation is live.`, `Deploy it first, with SLUICE_ORGANISATION=${organisation} among the environment variables of its tab.`)])
+  // Whose it is instead is not for everybody to know.
+  throw invalid([problem('/flow', `The flow “${id}” does not belong to this organisation.`, `Set SLUICE_ORGANISATION to ${organisation} in the dialog of its tab and deploy it, or name a flow of this organisation.`)])
+}
+
 /** What decides about whom an API serves, and what with. */
-const offerFields: ReadonlySet<string> = new Set(['flow', 'visibility', 'roles', 'sunset', 'owner'])
+const offerFields: ReadonlySet<string> = new Set(['flow', 'visibility', 'roles', 'sunset', 'owner', 'family', 'apiVersion'])
 
 export const apis: Kind = {
   name: 'apis',
   schema: 'Api',
   fields: fieldsOf('Api'),
   idOf: (body) => text(body.name),
-  async settle(unit, input, before) {
+  async settle(unit, input, before, id) {
     await settleOrganisation(unit, input.organisation, before)
     const kept = (before ?? {}) as Partial<ManagedApi>
     const body = {
@@ -162,9 +175,15 @@ export const apis: Kind = {
     }
     const { roles } = body as Partial<ManagedApi>
     if (body.visibility === 'roles' && !roles?.length) throw invalid([problem('/roles', 'It is visible by role, and no role is named.', 'Name the roles, or choose another visibility.')])
+    if (body.flow !== before?.flow) checkFlow(unit, text(body.flow), text(body.organisation))
+    const problems = await checkFamily(unit, id, body as unknown as ManagedApiInput, before)
+    if (problems.length > 0) throw invalid(problems)
     return body
   },
-  columns: (body) => ({ organisation: text(body.organisation), owner: text(body.owner), lookup: text(body.flow), name: text(body.name), state: text(body.lifecycle) }),
+  columns: (body) => ({
+    organisation: text(body.organisation), owner: text(body.owner), lookup: text(body.flow), name: text(body.name), state: text(body.lifecycle),
+    target: body.family === undefined ? null : familyTarget(text(body.family)),
+  }),
   mayWrite(unit, body, before) {
     need(unit, 'apis.write', body.organisation, 'change APIs of this organisation')
     if (!before || before.lifecycle === 'CREATED' || before.lifecycle === 'PROTOTYPED') return

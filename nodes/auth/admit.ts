@@ -1,6 +1,6 @@
 import type { Check, DecideRules } from '../../runtime/core/client-rules.ts'
 import type { Api, Application, ClientCredential, Clients, MessageClient, Plan } from '../../runtime/core/clients.ts'
-import { closedCode } from '../../runtime/core/closed-api.ts'
+import { closedCode, isPastSunset } from '../../runtime/core/closed-api.ts'
 import type { FaultCode } from '../../runtime/core/faults.ts'
 import type { Call, Identity } from './verdict.ts'
 
@@ -58,7 +58,7 @@ export function admit(who: Identity, call: Call, wanted: Wanted, clients: Client
   const api = clients.apiOfFlow(run.flow)
   let plan: Plan | undefined
   if (api) {
-    const refused = closedCode(api.lifecycle)
+    const refused = closedCode(api.lifecycle) ?? (isPastSunset(api, nowMs) ? 'api.sunset' : undefined)
     checks?.push({ check: 'API', passed: refused === undefined, api: api.id, lifecycle: api.lifecycle })
     if (refused) return { code: refused }
     plan = planOf(application, api, clients)
