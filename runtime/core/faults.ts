@@ -98,6 +98,7 @@ export const faults = {
   'ip.denied': { status: 403, title: 'Address not allowed', text: (f) => `Calls from ${f.ip ?? 'this address'} are not allowed.` },
 
   // who may call
+  'auth.required': { status: 401, title: 'Authentication required', text: () => 'This API is not public, and it has no way to prove who calls yet. Its owner has to add one.' },
   'auth.missing': { status: 401, title: 'Authentication required', text: () => 'This API asks for credentials, and the request carries none that it takes.' },
   'auth.invalid_key': { status: 401, title: 'Invalid API key', text: () => 'The API key is not valid.' },
   'auth.invalid_login': { status: 401, title: 'Invalid user name or password', text: () => 'User name and password do not belong together.' },

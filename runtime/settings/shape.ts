@@ -28,6 +28,8 @@ export interface Settings {
   readonly drainLimitMs: number
   readonly clientsStaleMs: number
   readonly clientsWhenStale: 'serve' | 'refuse'
+  readonly publicRoutes: 'allow' | 'forbid'
+  readonly decisionsDays: number
   readonly redisUrl?: string
   readonly redisPrefix: string
   readonly stateTimeoutMs: number
