@@ -62,7 +62,7 @@ export type Right =
   | 'applications.write' | 'applications.suspend' | 'credentials.write' | 'credentials.revoke'
   | 'plans.write' | 'apis.write' | 'apis.publish' | 'apis.block' | 'groups.write' | 'products.write'
   | 'subscriptions.write' | 'subscriptions.approve' | 'subscriptions.suspend'
-  | 'audit.read' | 'records.export' | 'records.apply'
+  | 'audit.read' | 'decisions.read' | 'records.export' | 'records.apply'
   | 'flows.read' | 'flows.write'
 
 /** What every record carries. Nothing is deleted: a retired record answers no call and stays readable. */

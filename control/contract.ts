@@ -1,9 +1,11 @@
 import type { EditorNode, Problem } from '../runtime/core/flow.ts'
 import type { GatewayCommand, GatewayEvent } from '../runtime/core/deployer.ts'
+import type { RefusalDecisions } from './decisions-contract.ts'
 import type { Actor, Consumers } from './consumers-contract.ts'
 import type { Publishing } from './publish/contract.ts'
 
 export type * from './consumers-contract.ts'
+export type * from './decisions-contract.ts'
 export type * from './publish/contract.ts'
 
 /**
@@ -17,6 +19,8 @@ export interface Control {
   readonly gateways: Gateways
   /** Who may call what, how much. */
   readonly consumers: Consumers
+  /** Why calls were refused. */
+  readonly decisions: RefusalDecisions
   /** Makes APIs of URLs and of OpenAPI documents. */
   readonly publishing: Publishing
   /** Tokens of the authorization server, for the API. Absent: there is none. */

@@ -9,6 +9,7 @@ import { createAudit, type Audit } from './audit.ts'
 import { createAuditAnchor } from './audit-anchor.ts'
 import { openConsumers } from './consumers/open-consumers.ts'
 import type { Control, ControlEvent } from './contract.ts'
+import { openDecisions, type DecisionLimits } from './decisions/open-decisions.ts'
 import { openVault } from './credentials/vault.ts'
 import { openRegistry } from './gateways/registry.ts'
 import { loadCredentialsKey, loadReleaseSigner } from './keys/key-files.ts'
@@ -44,6 +45,8 @@ export interface ControlOptions {
   /** Instead of the compiler made from `definitions`. */
   readonly compile?: Compile | undefined
   readonly limits?: Partial<SyncLimits> | undefined
+  /** How long, and how many, decisions that refused calls are kept. */
+  readonly decisionLimits?: Partial<DecisionLimits> | undefined
   /** Where the records of callers come from instead of the store: tests of their way to gateways. */
   readonly callers?: ClientsSourceParts['consumers'] | undefined
   readonly passwordCost?: PasswordCost | undefined
@@ -150,6 +153,8 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       changed: (id) => registry.tell(id),
     })
 
+    const decisions = openDecisions({ store, clock, log, access: desk.access, ask: (command) => hub.ask(command), limits: options.decisionLimits })
+
     const revisions = async (hashes: readonly string[]): Promise<RevisionText[]> => {
       const known = new Map((hub.release('current')?.release.revisions ?? []).map((revision) => [revision.hash, revision.document]))
       const inMemory = hashes.flatMap((hash) => {
@@ -182,6 +187,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
         command: (command) => hub.command(command),
       },
       consumers,
+      decisions,
       publishing: createPublishing({ flows: releases.flows, consumers, desk, log }),
       documents: {
         async get(key) {
@@ -201,9 +207,10 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       audit,
       firstPassword: () => first.get(),
       exportStore: () => exportStore(store),
-      syncHandler: createSyncHandler({ registry, hub, clients, clock, log, limits, revisions, event: (gateway, event) => emit({ ...event, gateway }) }),
+      syncHandler: createSyncHandler({ registry, hub, clients, clock, log, limits, revisions, decisions: (gateway, given) => decisions.take(gateway, given), event: (gateway, event) => emit({ ...event, gateway }) }),
       async close() {
         clients.close()
+        decisions.close()
         consumers.close()
         hub.close()
         await anchor.close()

@@ -1,7 +1,7 @@
 import type { Actor, Right, Role } from '../contract.ts'
 
 const reads: readonly Right[] = ['records.read', 'flows.read']
-const operates: readonly Right[] = [...reads, 'applications.suspend', 'credentials.revoke', 'apis.block', 'subscriptions.suspend']
+const operates: readonly Right[] = [...reads, 'decisions.read', 'applications.suspend', 'credentials.revoke', 'apis.block', 'subscriptions.suspend']
 const creates: readonly Right[] = [...reads, 'apis.write', 'flows.write']
 const publishes: readonly Right[] = [
   ...new Set<Right>([
@@ -9,7 +9,7 @@ const publishes: readonly Right[] = [
     'subscriptions.write', 'subscriptions.approve',
   ]),
 ]
-const audits: readonly Right[] = [...reads, 'members.read', 'audit.read', 'records.export']
+const audits: readonly Right[] = [...reads, 'members.read', 'audit.read', 'decisions.read', 'records.export']
 const everything: readonly Right[] = [...new Set<Right>([...publishes, ...audits, 'organisations.write', 'members.write', 'records.apply'])]
 
 /**

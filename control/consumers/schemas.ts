@@ -191,6 +191,20 @@ export const schemas: Readonly<Record<string, Schema>> = {
     ['number', 'at', 'user', 'action', 'detail', 'hash'],
   ),
   AuditVerdict: object({ ok: { type: 'boolean' }, entries: { type: 'integer' }, head: { type: 'string' }, anchored: { type: 'integer', description: 'How far the log is known beside the database too.' }, number: { type: 'integer', description: 'The first bad record.' }, reason: { type: 'string' } }, ['ok', 'entries']),
+  Decision: object(
+    {
+      id: { type: 'string', description: 'What the caller got as `decision`; that of its first refusal is its X-Request-Id.' },
+      at: { type: 'integer', description: 'Milliseconds since the epoch.' }, run: { type: 'string', description: 'X-Request-Id of the call.' },
+      code: { type: 'string', description: 'Of the fault, such as quota.exceeded.' }, status: { type: 'integer' }, application: { type: 'string' },
+      organisation: { type: 'string', description: 'Of the application.' }, api: { type: 'string' }, provider: { type: 'string', description: 'Organisation of the API.' }, plan: { type: 'string' },
+      method: { type: 'string' }, route: { type: 'string', description: 'Pattern of the route.' }, ip: { type: 'string' },
+      flow: { type: 'string' }, node: { type: 'string' }, nodeType: { type: 'string' }, nodeName: { type: 'string' }, gateway: { type: 'string' },
+      checks: { type: 'array', description: 'What was looked at, in order, with what it was compared with.', items: { type: 'object', properties: { check: { type: 'string' }, passed: { type: 'boolean' } }, required: ['check', 'passed'] } },
+      decidedBy: { type: 'integer', description: 'Place of the check that decided, from 0.' },
+      passesAtMs: { type: 'integer', description: 'When the same call can pass, milliseconds since the epoch; absent when time alone changes nothing.' },
+    },
+    ['id', 'at', 'run', 'code', 'status', 'nodeType', 'checks', 'decidedBy'],
+  ),
   ApplyResult: object(
     {
       dryRun: { type: 'boolean' },

@@ -7,6 +7,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first-tables': { up: firstTables },
   '0002-consumers': { up: consumers },
   '0003-oauth': { up: oauth },
+  '0005-decisions': { up: decisions },
   '0004-audit-seals': { up: auditSeals },
   '0006-revocations': { up: revocations },
   '0007-connectors': { up: connectors },
@@ -190,6 +191,25 @@ async function consumers(db: Kysely<any>): Promise<void> {
   }
   if (number > 0) await db.insertInto('meta').values({ key: auditHeadKey, value: auditHead(number, hash) }).execute()
   await schema.dropTable('audit').execute()
+}
+
+/** Why calls were refused. */
+async function decisions(db: Kysely<any>): Promise<void> {
+  const { schema } = db
+  await schema
+    .createTable('decisions')
+    .addColumn('id', 'text', (c) => c.primaryKey())
+    .addColumn('at', 'text', (c) => c.notNull())
+    .addColumn('organisation', 'text')
+    .addColumn('provider', 'text')
+    .addColumn('application', 'text')
+    .addColumn('api', 'text')
+    .addColumn('code', 'text', (c) => c.notNull())
+    .addColumn('gateway', 'text', (c) => c.notNull())
+    .addColumn('body', 'text', (c) => c.notNull())
+    .execute()
+  await schema.createIndex('decisions_by_time').on('decisions').columns(['at', 'id']).execute()
+  await schema.createIndex('decisions_by_application').on('decisions').columns(['application', 'at']).execute()
 }
 
 /** What the authorization server remembers. */

@@ -14,6 +14,7 @@ export interface Schema {
   meta: MetaRow
   audit_log: AuditRow
   consumer_records: ConsumerRow
+  decisions: DecisionRow
   oauth_artifacts: OauthArtifactRow
   token_revocations: RevocationRow
   connector_states: ConnectorStateRow
@@ -231,8 +232,24 @@ export interface ConnectorStateRow {
   lease_until: string | null
 }
 
+/** Why a call was refused, for some days. */
+export interface DecisionRow {
+  id: string
+  at: string
+  /** Of the application. */
+  organisation: string | null
+  /** Organisation of the API. */
+  provider: string | null
+  /** Null: nobody knew who called. */
+  application: string | null
+  api: string | null
+  code: string
+  gateway: string
+  body: string
+}
+
 /** In the order in which rows can be written back. */
 export const tables = [
   'users', 'tokens', 'flows', 'revisions', 'releases', 'release_flows', 'credentials',
-  'gateways', 'join_tokens', 'acknowledgements', 'documents', 'meta', 'audit_log', 'consumer_records', 'oauth_artifacts', 'token_revocations', 'connector_states',
+  'gateways', 'join_tokens', 'acknowledgements', 'documents', 'meta', 'audit_log', 'consumer_records', 'decisions', 'oauth_artifacts', 'token_revocations', 'connector_states',
 ] as const satisfies readonly (keyof Schema)[]

@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely'
 import { auditHead, auditHeadKey, hashAuditRow, noAuditHash, parseAuditHead, type AuditEntry, type AuditSealer } from './audit-chain.ts'
 import { connectors } from './connector-table.ts'
 import { consumers } from './consumer-table.ts'
+import { decisions } from './decision-table.ts'
 import { oauth } from './oauth-table.ts'
 import { revocations } from './revocation-table.ts'
 import type { AcknowledgementRow, CredentialRow, FlowRow, GatewayRow, JoinTokenRow, ReleaseFlowRow, ReleaseRow, RevisionRow, Schema, TokenRow, UserRow } from './schema.ts'
@@ -24,6 +25,7 @@ export function createTables(db: Kysely<Schema>) {
     meta: guarded(meta(db)),
     audit: guarded(audit(db)),
     consumers: guarded(consumers(db)),
+    decisions: guarded(decisions(db)),
     connectors: guarded(connectors(db)),
     oauth: guarded(oauth(db)),
     revocations: guarded(revocations(db)),

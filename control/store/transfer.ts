@@ -66,6 +66,7 @@ const keysOf: { readonly [T in keyof Schema]: readonly (keyof Schema[T])[] } = {
   meta: ['key'],
   audit_log: ['number'],
   consumer_records: ['kind', 'id'],
+  decisions: ['id'],
   connector_states: ['id'],
   oauth_artifacts: ['kind', 'id'],
   token_revocations: ['id'],

@@ -20,6 +20,8 @@ export interface SyncHandlerParts {
   /** Documents by hash, from memory or the store. */
   revisions(hashes: readonly string[]): Promise<readonly RevisionText[]>
   event(gateway: string, event: GatewayEvent): void
+  /** Keeps why calls were refused; resolves when it is kept. */
+  decisions(gateway: string, decisions: readonly unknown[]): Promise<void>
 }
 
 const joinBytes = 4096
@@ -28,6 +30,7 @@ const bulkBytes = 4 * 1024 * 1024
 const hashesAtOnce = 500
 const pagesAtOnce = 32
 const eventsAtOnce = 2000
+const decisionsAtOnce = 500
 
 type Handle = (gateway: KnownGateway, request: IncomingMessage, response: ServerResponse, url: URL) => Promise<void> | void
 
@@ -110,6 +113,17 @@ export function createSyncHandler(parts: SyncHandlerParts) {
       if (typeof body.dropped === 'number' && body.dropped > 0) log.warn({ gateway: gateway.id, dropped: body.dropped }, 'a gateway dropped status or debug events')
       if (!Array.isArray(body.events)) return
       for (const event of body.events.slice(0, eventsAtOnce)) if (isGatewayEvent(event)) parts.event(gateway.id, event)
+    }),
+    'POST decisions': withBody(bulkBytes, async (gateway, body, response) => {
+      const { decisions, dropped } = body
+      if (!Array.isArray(decisions) || decisions.length > decisionsAtOnce) return answer(response, 400)
+      try {
+        await parts.decisions(gateway.id, decisions)
+      } catch {
+        return answer(response, 503) // the gateway keeps them and comes again
+      }
+      answer(response, 204)
+      if (typeof dropped === 'number' && dropped > 0) log.info({ gateway: gateway.id, dropped }, 'a gateway refused more calls than it tells of one by one')
     }),
     'POST replies': withBody(bulkBytes, (gateway, body, response) => {
       answer(response, 204)

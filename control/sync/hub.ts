@@ -160,8 +160,9 @@ export function createHub({ clock, log, limits, current, credentials, changed, c
       const wanted = waiting.get(id)
       if (wanted?.release === ack.release) wanted.hear(ack)
     },
-    async command(command: GatewayCommand): Promise<readonly { gateway: string; result?: unknown; error?: string }[]> {
-      const answers = [...sessions.values()].map(async (session) => {
+    /** Asks all that are connected; each answer comes by itself, `undefined` for who stays silent. */
+    ask(command: GatewayCommand): readonly Promise<{ gateway: string; result?: unknown; error?: string } | undefined>[] {
+      return [...sessions.values()].map(async (session) => {
         const gateway = session.gateway.id
         const call = randomUUID()
         const reply = await new Promise<CommandReply | undefined>((resolve) => {
@@ -178,7 +179,9 @@ export function createHub({ clock, log, limits, current, credentials, changed, c
         calls.delete(call)
         return reply && { gateway, ...(reply.error === undefined ? { result: reply.result } : { error: reply.error }) }
       })
-      return (await Promise.all(answers)).filter((answer) => answer !== undefined)
+    },
+    async command(command: GatewayCommand): Promise<readonly { gateway: string; result?: unknown; error?: string }[]> {
+      return (await Promise.all(this.ask(command))).filter((answer) => answer !== undefined)
     },
     reply(gateway: string, reply: CommandReply): void {
       const call = calls.get(reply.call)

@@ -47,6 +47,7 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
     adminPassword: settings.adminPassword,
     credentialsKey: settings.credentialKey,
     tokenIssuer: settings.authIssuer,
+    decisionLimits: { days: settings.decisionsDays },
     tokenTtlMs: settings.authTokenTtlMs,
   })
   if (samples) await deploySamples(control, log)

@@ -63,6 +63,7 @@ export async function runGateway(settings: Settings, options: RunGateway): Promi
       pinned: controlCertFile === undefined ? undefined : () => readFileSync(controlCertFile, 'utf8'),
       deployer: gateway.deployer,
       clients: gateway.clients,
+      decisions: gateway.decisions.queue,
       log,
       clock: systemClock,
     })

@@ -1,3 +1,4 @@
+import type { Decision } from './decision.ts'
 import type { GatewayCommand, GatewayEvent } from './deployer.ts'
 import type { ClientChange } from './clients.ts'
 import type { Problem } from './flow.ts'
@@ -118,6 +119,13 @@ export interface Acknowledgement {
 export interface EventBatch {
   readonly events: readonly GatewayEvent[]
   /** Events that had to be dropped since the last batch. */
+  readonly dropped: number
+}
+
+/** Why calls were refused, oldest first; control answers when it has them in its store. */
+export interface DecisionBatch {
+  readonly decisions: readonly Decision[]
+  /** How many were left out since the last batch. */
   readonly dropped: number
 }
 

@@ -1,5 +1,6 @@
 import type { ClientCopy } from '../core/clients.ts'
 import type { Clock } from '../core/clock.ts'
+import type { DecisionQueue } from '../core/decision.ts'
 import type { Deployer, GatewayEvent, Prepared } from '../core/deployer.ts'
 import type { Problem } from '../core/flow.ts'
 import type { Log } from '../core/log.ts'
@@ -8,6 +9,7 @@ import type { Acknowledgement, JoinReply, PollReply, ReleasePointer, RevisionTex
 import { openClientsDisk } from './clients-disk.ts'
 import { createClientsSync } from './clients-sync.ts'
 import { ControlError, createControlClient } from './control-client.ts'
+import { createDecisionLine } from './decision-line.ts'
 import { openDisk, type Identity } from './disk.ts'
 import { createOutbox } from './outbox.ts'
 import { deriveSealKey, seal, unseal } from '../core/seal.ts'
@@ -31,6 +33,8 @@ export interface SyncOptions {
   readonly deployer: Deployer
   /** Who may call, to be kept in step with control. */
   readonly clients?: ClientCopy | undefined
+  /** Why calls were refused, to be told to control. */
+  readonly decisions?: DecisionQueue | undefined
   readonly log: Log
   readonly clock: Clock
   readonly limits?: Partial<SyncClientLimits> | undefined
@@ -53,6 +57,8 @@ export interface SyncClientLimits {
 const defaultLimits: SyncClientLimits = { timeoutMs: 30_000, firstRetryMs: 200, longestRetryMs: 10_000, pollForMs: 60_000, silenceMs: 7000, settleAgainMs: 15_000, closeMs: 2000 }
 const beatMs = 2000
 const hashesAtOnce = 100
+/** What a gateway that ends gets to tell of the calls it refused last. */
+const lastWordMs = 500
 
 export interface SyncState {
   readonly connection: 'stream' | 'poll' | 'away'
@@ -138,6 +144,15 @@ export function openSync(options: SyncOptions): Sync {
     call,
   })
 
+  const decisions = options.decisions && createDecisionLine({
+    queue: options.decisions,
+    clock,
+    connected: () => connection !== 'away',
+    async post(batch) {
+      await call('POST', 'decisions', batch)
+    },
+  })
+
   // --- joining ---------------------------------------------------------------------------------
 
   async function ensureJoined(): Promise<Identity> {
@@ -206,6 +221,7 @@ export function openSync(options: SyncOptions): Sync {
         heartbeatMs = message.heartbeatMs
         lastError = undefined
         log.info({ mode }, 'connected to the control plane')
+        decisions?.connected()
       }
       handle(message)
     }
@@ -506,6 +522,8 @@ export function openSync(options: SyncOptions): Sync {
       wake()
       cancelRetry()
       const told = callers?.close()
+      await Promise.race([decisions?.flush(), new Promise<void>((resolve) => void clock.setTimer(resolve, lastWordMs))])
+      decisions?.close()
       client.close()
       // A prepare that hangs may not keep the process from ending.
       await Promise.race([running.then(() => Promise.all([line, told])), new Promise<void>((resolve) => void clock.setTimer(resolve, limits.closeMs))])
