@@ -25,6 +25,11 @@ export interface State {
    */
   adjust(charge: CounterCharge, change: { readonly op: 'add' | 'set' | 'zero'; readonly amount: number }): Promise<LimitState>
   readonly records: StateRecords
+  /**
+   * The same state for one owner (a flow), where owners share what one process has: none can take all the room of its records.
+   * Absent where the store sees to that.
+   */
+  of?(owner: string): State
   /** True while the shared store answers; always for memory. */
   readonly healthy: boolean
   close(): Promise<void>

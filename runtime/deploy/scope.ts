@@ -51,7 +51,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     upstream: services.upstream,
     contexts: services.contextsOf(node.container.id, node.id),
     clients: services.clients,
-    state: services.state,
+    state: services.state.of?.(flow.document.id) ?? services.state,
     decisions: services.decisions,
     credentials: credentialsOf(node, around),
     env,

@@ -10,28 +10,63 @@ export interface MemoryStateOptions {
   readonly recordsLimitBytes?: number
   /** About how many counts and rates there may be at once, whatever keys callers invent. Default: a million. */
   readonly cellsLimit?: number
+  /** Told of a count that began anew before its time (`evicted`), and of records that found no room (`full`, whose). */
+  readonly onPressure?: (what: 'evicted' | 'full', owner: string) => void
 }
 
 const defaultCellsLimit = 1_000_000
 
 /** State of one gateway alone: `charge` answers at once, everything ends with the process. Starts no timer. */
-export function createMemoryState({ clock, recordsLimitBytes, cellsLimit = defaultCellsLimit }: MemoryStateOptions): State & { /** Counts, rates and leases that are kept. */ readonly cells: number } {
+export function createMemoryState({ clock, recordsLimitBytes, cellsLimit = defaultCellsLimit, onPressure }: MemoryStateOptions): State & { /** Counts, rates and leases that are kept. */ readonly cells: number } {
   const cells = new Map<string, Cell>()
   let walker = cells.entries()
+  /** Cells by what they count for: a node or a name that nodes share. */
+  const shares = new Map<string, number>()
+
+  function make(one: Charge, key: string, nowMs: number): Cell {
+    const cell = makeCell(one, nowMs)
+    cells.set(key, cell)
+    const owner = ownerOf(key)
+    shares.set(owner, (shares.get(owner) ?? 0) + 1)
+    return cell
+  }
+
+  function drop(key: string): void {
+    cells.delete(key)
+    const owner = ownerOf(key)
+    const left = (shares.get(owner) ?? 1) - 1
+    if (left === 0) shares.delete(owner)
+    else shares.set(owner, left)
+  }
+
+  function cellOf(one: Charge, nowMs: number): Cell {
+    const key = cellKey(one, nowMs)
+    return cells.get(key) ?? make(one, key, nowMs)
+  }
+
+  /** Above the limit counts go before their time, those of whoever has more than an equal part. Leases stay, runs hold them. */
+  function mustGo(key: string, cell: Cell): boolean {
+    if (cells.size <= cellsLimit || cell instanceof LeaseCell) return false
+    const owner = ownerOf(key)
+    if ((shares.get(owner) ?? 0) <= cellsLimit / shares.size) return false
+    onPressure?.('evicted', owner)
+    return true
+  }
 
   /**
-   * Two old cells are looked at for each new one, so that what has expired goes as fast as anything comes. Above the limit
-   * counts go before their time: a count that begins anew is less than a gateway that falls. Leases stay, runs hold them.
+   * Some old cells are looked at for each new one, so that what has expired goes as fast as anything comes. A count that begins
+   * anew is less than a gateway that falls.
    */
   function sweep(made: number, nowMs: number): void {
-    for (let looked = 0; looked < made * 2; looked++) {
+    const most = made * (cells.size > cellsLimit ? 8 : 2)
+    for (let looked = 0; looked < most; looked++) {
       const next = walker.next()
       if (next.done === true) {
         walker = cells.entries()
         return
       }
       const [key, cell] = next.value
-      if (cell.expiresAtMs <= nowMs || (cells.size > cellsLimit && !(cell instanceof LeaseCell))) cells.delete(key)
+      if (cell.expiresAtMs <= nowMs || mustGo(key, cell)) drop(key)
     }
   }
 
@@ -44,7 +79,7 @@ export function createMemoryState({ clock, recordsLimitBytes, cellsLimit = defau
     let delayMs = 0
     for (const one of charges) checkCharge(one)
     for (const [place, one] of charges.entries()) {
-      const cell = cellOf(cells, one, nowMs)
+      const cell = cellOf(one, nowMs)
       touched.push(cell)
       let fit: boolean
       if (one.kind === 'rate') {
@@ -68,7 +103,9 @@ export function createMemoryState({ clock, recordsLimitBytes, cellsLimit = defau
     return { allowed, limits, refusedBy, delayMs: allowed ? delayMs : 0, atMs: nowMs }
   }
 
-  return {
+  const records = createMemoryRecords({ clock, limitBytes: recordsLimitBytes ?? 256 * 1024 * 1024, ...(onPressure ? { onFull: (owner) => onPressure('full', owner) } : {}) })
+  const owned = new Map<string, State>()
+  const state: State & { readonly cells: number } = {
     healthy: true,
     now: () => clock.now(),
     get cells() {
@@ -92,14 +129,23 @@ export function createMemoryState({ clock, recordsLimitBytes, cellsLimit = defau
     },
     async adjust(one, { op, amount }) {
       const nowMs = clock.now()
-      const cell = cellOf(cells, one, nowMs) as CounterCell
+      const cell = cellOf(one, nowMs) as CounterCell
       cell.turnTo(nowMs)
       cell.adjust(one.limit, op, amount, nowMs)
       return cell.stateOf(one, fitsNow(cell, one), nowMs)
     },
-    records: createMemoryRecords({ clock, limitBytes: recordsLimitBytes ?? 256 * 1024 * 1024 }),
-    close: async () => cells.clear(),
+    records: records.of(''),
+    of(owner) {
+      let own = owned.get(owner)
+      if (!own) owned.set(owner, (own = { ...state, records: records.of(owner) }))
+      return own
+    },
+    async close() {
+      cells.clear()
+      shares.clear()
+    },
   }
+  return state
 }
 
 function fitsNow(cell: CounterCell, one: CounterCharge): boolean {
@@ -108,11 +154,12 @@ function fitsNow(cell: CounterCell, one: CounterCharge): boolean {
   return fits
 }
 
-function cellOf(cells: Map<string, Cell>, one: Charge, nowMs: number): Cell {
-  const key = cellKey(one, nowMs)
-  let cell = cells.get(key)
-  if (cell === undefined) cells.set(key, (cell = makeCell(one, nowMs)))
-  return cell
+/** The first two parts of a key without its window: `quota/orders` of `f60000:quota/orders/application:shop`. */
+function ownerOf(key: string): string {
+  const start = key.indexOf(':') + 1
+  const first = key.indexOf('/', start)
+  const second = first === -1 ? -1 : key.indexOf('/', first + 1)
+  return key.slice(start, second === -1 ? undefined : second)
 }
 
 function makeCell(one: Charge, nowMs: number): Cell {
