@@ -21,6 +21,7 @@ import { createTimers } from './schedule/timers.ts'
 import type { Settings } from './settings.ts'
 import { createRunContext, openContextStore } from './state/context-store.ts'
 import { createMemoryState } from './state/memory-state.ts'
+import { createPressureAlarm } from './state/pressure-alarm.ts'
 import { openRedisState } from './state/redis-state.ts'
 import type { OpenLog } from './telemetry/log.ts'
 import { createDecisionLog, type DecisionLog } from './telemetry/decision-log.ts'
@@ -93,7 +94,10 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     log,
     metrics,
   })
-  const state = shared ?? createMemoryState({ clock })
+  const state = shared ?? createMemoryState({
+    clock,
+    onPressure: createPressureAlarm({ clock, log, metrics }),
+  })
   const upstream = createUpstream({
     egress: parseEgressAllow(settings.egressAllow),
     extraCa,
