@@ -7,6 +7,7 @@ import type { NodeDefinition } from '../runtime/core/node.ts'
 import type { RevisionText } from '../runtime/core/sync-wire.ts'
 import { createAudit, type Audit } from './audit.ts'
 import { createAuditAnchor } from './audit-anchor.ts'
+import { bodyOf } from './consumers/kind.ts'
 import { openConsumers } from './consumers/open-consumers.ts'
 import type { Control, ControlEvent } from './contract.ts'
 import { openDecisions, type DecisionLimits } from './decisions/open-decisions.ts'
@@ -42,6 +43,8 @@ export interface ControlOptions {
   readonly adminPassword?: string | undefined
   /** Seals node credentials instead of the generated `credentials.key`. */
   readonly credentialsKey?: string | undefined
+  /** `forbid`: refuses deploys of routes that ask nobody who calls. */
+  readonly publicRoutes?: 'allow' | 'forbid' | undefined
   /** Instead of the compiler made from `definitions`. */
   readonly compile?: Compile | undefined
   readonly limits?: Partial<SyncLimits> | undefined
@@ -114,17 +117,21 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
     const releases = await openReleases({
       store,
       vault,
-      compile: options.compile ?? createCompile(definitions, options.notYet),
+      compile: options.compile ?? createCompile(definitions, options.notYet, options.publicRoutes ? { publicRoutes: options.publicRoutes } : {}),
       signer,
       rollout: hub.rollout,
       audit,
       clock,
       log,
       kindsOf: (type) => byType.get(type),
-      accessOf: (by) => consumers.desk.access(by),
+      accessOf: (by) => desk.access(by),
       async claimsOf(flows) {
         const rows = await Promise.all(flows.map((flow) => store.consumers.byLookup('apis', flow)))
         return rows.flatMap((row) => (row ? [{ flow: row.lookup as string, api: row.id, organisation: row.organisation as string }] : []))
+      },
+      async visibilityOf(flows) {
+        const rows = await Promise.all(flows.map((flow) => store.consumers.byLookup('apis', flow)))
+        return rows.flatMap((row) => (row ? [{ flow: row.lookup as string, api: row.id, visibility: String(bodyOf(row).visibility) }] : []))
       },
       announce(release, user) {
         emit({ kind: 'release', release: release.manifest.id, rev: release.rev, user })
