@@ -1,0 +1,42 @@
+import type { Priority } from '../../core/priority.ts'
+
+/** Why a ticket got no turn. */
+export type RefusalReason =
+  /** The line is as long as it may get, and nobody in it is less important. */
+  | 'full'
+  /** It stood in a full line when somebody more important came. */
+  | 'evicted'
+  /** Its turn would come after its time: said at once rather than after the wait. */
+  | 'hopeless'
+  /** Its time is over. */
+  | 'expired'
+  /** The line was closed. */
+  | 'closed'
+
+/** A place in a waiting line, and later the slot that it became. */
+export class Ticket {
+  readonly enteredMs: number
+  /** Counts up with each that comes to the line. */
+  readonly sequence: number
+  /** Latest time at which it may begin; `Infinity`: whenever. */
+  readonly untilMs: number
+  priority: Priority
+  state: 'waiting' | 'admitted' | 'refused' | 'left' = 'waiting'
+  /** When its turn came. */
+  startedMs = 0
+  reason: RefusalReason | undefined
+  /** Told once, when a ticket that had to wait is admitted or refused. Never told inside `enter`. */
+  readonly settled: (ticket: Ticket) => void
+  /** The line it stands in. */
+  line: object | undefined
+  previous: Ticket | undefined
+  next: Ticket | undefined
+
+  constructor(priority: Priority, sequence: number, enteredMs: number, untilMs: number, settled: (ticket: Ticket) => void) {
+    this.priority = priority
+    this.sequence = sequence
+    this.enteredMs = enteredMs
+    this.untilMs = untilMs
+    this.settled = settled
+  }
+}

@@ -1,0 +1,394 @@
+import { type Priority, priorities } from '../../core/priority.ts'
+import { ClassLine } from './class-line.ts'
+import { RecentRate } from './recent-rate.ts'
+import { type RefusalReason, Ticket } from './ticket.ts'
+
+/** How those that wait take turns. */
+export interface LinePolicy {
+  /**
+   * strict: the most important class first, a share of the starts for whoever waits longest (`ageingShare`). weighted: each
+   * class that waits gets starts in proportion to its weight (stride scheduling, Waldspurger and Weihl 1995: deficit round
+   * robin with equal costs, without its bursts). deadline: whose time ends first (EDF).
+   */
+  readonly order: 'strict' | 'weighted' | 'deadline'
+  /** Most that are under way at once; `Infinity`: only the rate counts. */
+  readonly slots: number
+  /** Starts per second; absent: as slots allow. */
+  readonly ratePerSecond?: number
+  /** Starts that may come together after a rest, with a rate; 1. */
+  readonly burst?: number
+  /** Share of starts, 0 … 0.5, that goes to the longest-waiting of those who are not next; only in strict order. */
+  readonly ageingShare: number
+  /** By class; ten numbers above zero. */
+  readonly weights: readonly number[]
+  /** Slots by class that no other class takes. */
+  readonly reserve?: readonly number[]
+  /** Most that wait. */
+  readonly maxDepth: number
+}
+
+/** 10 for VIP … 1 for the least important. */
+export const defaultWeights: readonly number[] = Array.from({ length: priorities }, (_, at) => priorities - at)
+export const defaultAgeingShare = 0.05
+
+export interface LineFacts {
+  readonly slots: number
+  readonly paused: boolean
+  /** By class. */
+  readonly waiting: readonly number[]
+  readonly active: readonly number[]
+  /** How long the one waits that waits longest. */
+  readonly longestWaitMs: number
+  /** Mean time that a slot is held; undefined before the first was given back. */
+  readonly serviceMs: number | undefined
+}
+
+const nobody = Object.freeze(Array.from({ length: priorities }, () => 0))
+
+/**
+ * Who waits for a slot, and who is next. It has no clock and no timer: every act says what time it is, so the same code
+ * runs in a gateway, in a simulator and under a model. Times are milliseconds of any clock that does not go back.
+ *
+ * Entering, leaving and giving back cost O(log n) of those that wait, never a look at all of them.
+ */
+export class WaitingLine {
+  #policy: LinePolicy
+  readonly #classes = Array.from({ length: priorities }, () => new ClassLine())
+  readonly #active = Array.from({ length: priorities }, () => 0)
+  readonly #passes = Array.from({ length: priorities }, () => 0)
+  readonly #arrivals = Array.from({ length: priorities }, () => new RecentRate())
+  #sequence = 0
+  #activeTotal = 0
+  #waitingTotal = 0
+  #paused = false
+  #closed = false
+  /** Starts owed to those that wait longest. */
+  #credit = 0
+  /** Pass of the last start, in weighted order: a class that comes back does not make up for its absence. */
+  #pass = 0
+  /** GCRA: when the next start would be due if they came evenly. */
+  #nextStartMs = -Infinity
+  #serviceMs: number | undefined
+  #finished = 0
+  #serving = false
+
+  constructor(policy: LinePolicy) {
+    this.#policy = policy
+  }
+
+  get policy(): LinePolicy {
+    return this.#policy
+  }
+
+  get active(): number {
+    return this.#activeTotal
+  }
+
+  get waiting(): number {
+    return this.#waitingTotal
+  }
+
+  /** Slots or order changed; who waits keeps the place. */
+  setPolicy(policy: LinePolicy, nowMs: number): void {
+    this.#policy = policy
+    this.#serve(nowMs)
+  }
+
+  setSlots(slots: number, nowMs: number): void {
+    if (slots === this.#policy.slots) return
+    this.setPolicy({ ...this.#policy, slots }, nowMs)
+  }
+
+  /** Nobody new begins until `resume`; what is under way goes on. */
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(nowMs: number): void {
+    this.#paused = false
+    this.#serve(nowMs)
+  }
+
+  /**
+   * Comes to the line. The ticket says at once how it stands: admitted, refused or waiting; in the last case `settled`
+   * is told later.
+   */
+  enter(priority: Priority, nowMs: number, untilMs: number, settled: (ticket: Ticket) => void): Ticket {
+    const ticket = new Ticket(priority, ++this.#sequence, nowMs, untilMs, settled)
+    this.#arrivals[priority]!.note(nowMs)
+    if (this.#closed) return this.#refuse(ticket, 'closed')
+    if (untilMs < nowMs) return this.#refuse(ticket, 'expired')
+    // Whoever waits goes first; who waits on after that is held by a reserve, which may be for this class.
+    if (this.#waitingTotal > 0) this.#serve(nowMs)
+    if ((this.#waitingTotal === 0 || !this.#serving) && this.#mayStart(priority, nowMs)) {
+      this.#start(ticket, nowMs)
+      return ticket
+    }
+    if (nowMs + this.estimateMs(priority, nowMs) > untilMs) return this.#refuse(ticket, 'hopeless')
+    if (this.#waitingTotal >= this.#policy.maxDepth && !this.#makeRoom(priority)) return this.#refuse(ticket, 'full')
+    this.#wait(ticket)
+    return ticket
+  }
+
+  /** Gives the slot back, or leaves the line. The second time does nothing. */
+  leave(ticket: Ticket, nowMs: number): void {
+    if (ticket.state === 'admitted') {
+      ticket.state = 'left'
+      this.#active[ticket.priority]! -= 1
+      this.#activeTotal -= 1
+      this.#noteService(nowMs - ticket.startedMs)
+      this.#serve(nowMs)
+    } else if (ticket.state === 'waiting') {
+      ticket.state = 'left'
+      this.#takeOut(ticket)
+      // It may have been the one whose reserve held the others up.
+      if (this.#policy.reserve) this.#serve(nowMs)
+    }
+  }
+
+  /** Moves a ticket that waits to another class, with the time it came. */
+  reprioritise(ticket: Ticket, priority: Priority, nowMs: number): void {
+    if (ticket.state !== 'waiting' || ticket.priority === priority) return
+    this.#takeOut(ticket)
+    ticket.priority = priority
+    this.#wait(ticket)
+    this.#serve(nowMs)
+  }
+
+  /** Refuses those whose time is over and starts those that the rate allows by now. */
+  tick(nowMs: number): void {
+    for (const line of this.#classes) {
+      for (let due = line.nextDue; due && due.untilMs < nowMs; due = line.nextDue) this.#turnAway(due, 'expired')
+    }
+    this.#serve(nowMs)
+  }
+
+  /** When `tick` is to be called; `Infinity`: not before something else happens. */
+  nextTickMs(nowMs: number): number {
+    let nextMs = Infinity
+    for (const line of this.#classes) {
+      const due = line.nextDue
+      if (due && due.untilMs < nextMs) nextMs = due.untilMs
+    }
+    // A time that ends at t still may begin at t.
+    if (nextMs !== Infinity) nextMs += 1
+    const { ratePerSecond } = this.#policy
+    if (ratePerSecond !== undefined && this.#waitingTotal > 0 && !this.#paused && this.#activeTotal < this.#policy.slots) {
+      nextMs = Math.min(nextMs, this.#rateAllowsAtMs(ratePerSecond))
+    }
+    return Math.max(nowMs, nextMs)
+  }
+
+  /** Refuses all that wait. */
+  close(): void {
+    this.#closed = true
+    for (const line of this.#classes) for (let first = line.first; first; first = line.first) this.#turnAway(first, 'closed')
+  }
+
+  /**
+   * How long somebody of this class who comes now would wait, by what is known of service times and arrivals: 0 while
+   * nothing is known. Those of lower classes that would be helped on by their share are counted, later arrivals of higher
+   * classes too.
+   */
+  estimateMs(priority: Priority, nowMs: number): number {
+    const capacity = this.#capacityPerMs()
+    if (capacity === undefined) return 0
+    if (this.#waitingTotal === 0) {
+      if (this.#mayStart(priority, nowMs)) return 0
+      const service = this.#serviceMs ?? 0
+      return this.#activeTotal >= this.#policy.slots ? service / Math.max(1, this.#policy.slots) : 1 / capacity
+    }
+    switch (this.#policy.order) {
+      case 'deadline': return (this.#waitingTotal + 1) / capacity
+      case 'weighted': {
+        let weights = 0
+        for (let at = 0; at < priorities; at += 1) if (at === priority || this.#classes[at]!.size > 0) weights += this.#policy.weights[at] as number
+        return (this.#classes[priority]!.size + 1) / ((capacity * (this.#policy.weights[priority] as number)) / weights)
+      }
+      default: {
+        let ahead = 1
+        let higher = 0
+        for (let at = 0; at <= priority; at += 1) {
+          ahead += this.#classes[at]!.size
+          if (at < priority) higher += this.#arrivals[at]!.perMs(nowMs)
+        }
+        let lower = 0
+        for (let at = priority + 1; at < priorities; at += 1) lower += this.#classes[at]!.size
+        const share = this.#policy.ageingShare
+        const own = capacity * (lower > 0 ? 1 - share : 1) - higher
+        // What arrives lately may be more than can be served; then the class lives on the share that ageing leaves it.
+        return ahead / Math.max(own, capacity * Math.max(share, 0.01))
+      }
+    }
+  }
+
+  facts(nowMs: number): LineFacts {
+    let longest = nowMs
+    for (const { first } of this.#classes) if (first && first.enteredMs < longest) longest = first.enteredMs
+    return {
+      slots: this.#policy.slots,
+      paused: this.#paused,
+      waiting: this.#waitingTotal === 0 ? nobody : this.#classes.map(({ size }) => size),
+      active: [...this.#active],
+      longestWaitMs: nowMs - longest,
+      serviceMs: this.#serviceMs,
+    }
+  }
+
+  /** Starts while there is somebody who may. What starting sets off may come back to the line: that is served by this loop. */
+  #serve(nowMs: number): void {
+    if (this.#serving) return
+    this.#serving = true
+    try {
+      while (this.#waitingTotal > 0) {
+        const next = this.#pick(nowMs)
+        if (!next) return
+        if (next.untilMs < nowMs) {
+          this.#turnAway(next, 'expired')
+          continue
+        }
+        this.#takeOut(next)
+        this.#start(next, nowMs)
+        next.settled(next)
+      }
+    } finally {
+      this.#serving = false
+    }
+  }
+
+  #pick(nowMs: number): Ticket | undefined {
+    if (this.#paused || !this.#rateAllows(nowMs) || this.#activeTotal >= this.#policy.slots) return undefined
+    const open = this.#policy.reserve ? (at: number) => this.#classes[at]!.size > 0 && this.#hasSlot(at) : (at: number) => this.#classes[at]!.size > 0
+    switch (this.#policy.order) {
+      case 'deadline': return this.#pickUrgent(open)
+      case 'weighted': return this.#pickWeighted(open)
+      default: return this.#pickStrict(open)
+    }
+  }
+
+  #pickStrict(open: (at: number) => boolean): Ticket | undefined {
+    let chosen = 0
+    while (chosen < priorities && !open(chosen)) chosen += 1
+    if (chosen === priorities) return undefined
+    const share = this.#policy.ageingShare
+    if (share > 0) {
+      let oldest: Ticket | undefined
+      for (let at = chosen + 1; at < priorities; at += 1) {
+        const first = open(at) ? this.#classes[at]!.first : undefined
+        if (first && (!oldest || first.sequence < oldest.sequence)) oldest = first
+      }
+      if (oldest) {
+        this.#credit += share
+        if (this.#credit >= 1) {
+          this.#credit -= 1
+          return oldest
+        }
+      }
+    }
+    return this.#classes[chosen]!.first
+  }
+
+  #pickWeighted(open: (at: number) => boolean): Ticket | undefined {
+    let chosen = -1
+    for (let at = 0; at < priorities; at += 1) if (open(at) && (chosen < 0 || this.#passes[at]! < this.#passes[chosen]!)) chosen = at
+    return chosen < 0 ? undefined : this.#classes[chosen]!.first
+  }
+
+  #pickUrgent(open: (at: number) => boolean): Ticket | undefined {
+    let best: Ticket | undefined
+    for (let at = 0; at < priorities; at += 1) {
+      const first = open(at) ? this.#classes[at]!.mostUrgent : undefined
+      if (first && (!best || first.untilMs < best.untilMs)) best = first
+    }
+    return best
+  }
+
+  #mayStart(priority: Priority, nowMs: number): boolean {
+    return !this.#paused && this.#activeTotal < this.#policy.slots && this.#rateAllows(nowMs) && (!this.#policy.reserve || this.#hasSlot(priority))
+  }
+
+  /** A class may take a slot of its reserve, or one that no other class has reserved and not taken. */
+  #hasSlot(at: number): boolean {
+    const reserve = this.#policy.reserve as readonly number[]
+    const free = this.#policy.slots - this.#activeTotal
+    if (free <= 0) return false
+    if (this.#active[at]! < (reserve[at] ?? 0)) return true
+    let kept = 0
+    for (let other = 0; other < priorities; other += 1) if (other !== at) kept += Math.max(0, (reserve[other] ?? 0) - this.#active[other]!)
+    return free > kept
+  }
+
+  #rateAllows(nowMs: number): boolean {
+    const { ratePerSecond } = this.#policy
+    return ratePerSecond === undefined || nowMs >= this.#rateAllowsAtMs(ratePerSecond)
+  }
+
+  #rateAllowsAtMs(ratePerSecond: number): number {
+    return this.#nextStartMs - ((this.#policy.burst ?? 1) - 1) * (1000 / ratePerSecond)
+  }
+
+  #start(ticket: Ticket, nowMs: number): void {
+    const { priority } = ticket
+    ticket.state = 'admitted'
+    ticket.startedMs = nowMs
+    this.#active[priority]! += 1
+    this.#activeTotal += 1
+    const { ratePerSecond, weights, order } = this.#policy
+    if (ratePerSecond !== undefined) this.#nextStartMs = Math.max(this.#nextStartMs, nowMs) + 1000 / ratePerSecond
+    if (order === 'weighted') {
+      this.#pass = Math.max(this.#pass, this.#passes[priority]!)
+      this.#passes[priority] = this.#passes[priority]! + 1 / (weights[priority] as number)
+    }
+  }
+
+  #wait(ticket: Ticket): void {
+    const line = this.#classes[ticket.priority]!
+    if (line.size === 0) this.#passes[ticket.priority] = Math.max(this.#passes[ticket.priority]!, this.#pass)
+    line.add(ticket)
+    this.#waitingTotal += 1
+  }
+
+  #takeOut(ticket: Ticket): void {
+    this.#classes[ticket.priority]!.remove(ticket)
+    this.#waitingTotal -= 1
+  }
+
+  /** Sends away the newest of the least important class below this one. */
+  #makeRoom(priority: Priority): boolean {
+    for (let at = priorities - 1; at > priority; at -= 1) {
+      const { last } = this.#classes[at]!
+      if (!last) continue
+      this.#turnAway(last, 'evicted')
+      return true
+    }
+    return false
+  }
+
+  #turnAway(ticket: Ticket, reason: RefusalReason): void {
+    this.#refuse(ticket, reason)
+    this.#takeOut(ticket)
+    ticket.settled(ticket)
+  }
+
+  #refuse(ticket: Ticket, reason: RefusalReason): Ticket {
+    ticket.state = 'refused'
+    ticket.reason = reason
+    return ticket
+  }
+
+  #noteService(tookMs: number): void {
+    this.#finished += 1
+    const mean = this.#serviceMs ?? tookMs
+    this.#serviceMs = mean + (tookMs - mean) / Math.min(this.#finished, 64)
+  }
+
+  /** Starts per millisecond when nobody rests; undefined while nothing is known. */
+  #capacityPerMs(): number | undefined {
+    const { slots, ratePerSecond } = this.#policy
+    const bySlots = slots === Infinity ? Infinity : this.#serviceMs === undefined ? undefined : slots / Math.max(this.#serviceMs, 0.001)
+    const byRate = ratePerSecond === undefined ? Infinity : ratePerSecond / 1000
+    if (bySlots === undefined) return ratePerSecond === undefined ? undefined : byRate
+    const capacity = Math.min(bySlots, byRate)
+    return capacity === Infinity || capacity <= 0 ? undefined : capacity
+  }
+}
