@@ -1,21 +1,23 @@
 import type { Clock } from '../runtime/core/clock.ts'
-import type { AuditRecord, AuditVerdict } from './contract.ts'
-import { auditHead, hashAuditRow, noAuditHash } from './store/audit-chain.ts'
+import type { AuditAnchor } from './audit-anchor.ts'
+import type { AuditRecord, AuditVerdict, Doer } from './contract.ts'
+import type { SealingKey } from './keys/key-files.ts'
+import { auditHead, createAuditSealer, hashAuditRow, noAuditHash, type AuditSealer } from './store/audit-chain.ts'
 import type { AuditRow } from './store/schema.ts'
 import type { Store } from './store/store.ts'
 import type { AuditFilter, Tables } from './store/tables.ts'
 
-/** Who did what, when. Append-only, a chain of hashes; never a secret in it. */
+/** Who did what, when. Append-only, a chain of keyed hashes whose end is anchored beside the database; never a secret in it. */
 export interface Audit {
   /** Give `tables` of a transaction so that the entry stands or falls with the act. */
-  add(by: string, action: string, detail: Readonly<Record<string, unknown>>, tables?: Pick<Tables, 'audit'>, facts?: AuditFacts): Promise<void>
+  add(by: Doer, action: string, detail: Readonly<Record<string, unknown>>, tables?: Pick<Tables, 'audit'>, facts?: AuditFacts): Promise<void>
   /** Newest first. */
   list(filter: number | AuditFilter): Promise<readonly AuditRecord[]>
   /** Reads the whole chain and names the first record that is not as it was written. */
   verify(): Promise<AuditVerdict>
 }
 
-/** What an act was about. `before` and `after` are records without secrets. */
+/** What an act was about. `before` and `after` are records without secrets; `from` is that of the doer when it is left out. */
 export interface AuditFacts {
   readonly from?: string | undefined
   readonly subject?: string | undefined
@@ -24,48 +26,68 @@ export interface AuditFacts {
   readonly after?: unknown
 }
 
-export function createAudit(store: Store, clock: Clock): Audit {
+export interface AuditParts {
+  /** Without keys entries are chained and not sealed: for tests of what only writes them. */
+  readonly keys?: { readonly current: SealingKey; readonly older: readonly SealingKey[] }
+  readonly anchor?: AuditAnchor
+}
+
+export function createAudit(store: Store, clock: Clock, { keys, anchor }: AuditParts = {}): Audit {
+  const sealers = keys ? [keys.current, ...keys.older].map(createAuditSealer) : []
   return {
     async add(by, action, detail, tables, facts = {}) {
       const entry = {
         at: new Date(clock.now()).toISOString(),
-        user_name: by,
+        user_name: typeof by === 'string' ? by : by.name,
         action,
-        from_address: facts.from ?? null,
+        from_address: facts.from ?? (typeof by === 'string' ? null : by.from),
         subject: facts.subject ?? null,
         organisation: facts.organisation ?? null,
         before: facts.before === undefined ? null : JSON.stringify(facts.before),
         after: facts.after === undefined ? null : JSON.stringify(facts.after),
         detail: JSON.stringify(detail),
       }
-      if (tables) await tables.audit.append(entry)
-      else await store.transaction((own) => own.audit.append(entry))
+      if (tables) await tables.audit.append(entry, sealers[0])
+      else await store.transaction((own) => own.audit.append(entry, sealers[0]))
+      anchor?.follow()
     },
     async list(filter) {
       const rows = await store.audit.list(typeof filter === 'number' ? { limit: Math.min(filter, 1000) } : filter)
       return rows.map(toAuditRecord)
     },
-    verify: () => verifyAudit(store),
+    verify: () => verifyAudit(store, sealers, anchor),
   }
 }
 
 const pageRows = 1000
 
-/** Needs only the store, so that the command line can check one that no process has open. */
-export async function verifyAudit(store: Pick<Tables, 'audit'>): Promise<AuditVerdict> {
-  // Read before the rows: entries that come meanwhile are beyond it.
+/**
+ * Reads the whole log. Of entries from before there was a key only the chain is checked, and the first sealed one vouches for
+ * all before it.
+ */
+async function verifyAudit(store: Pick<Tables, 'audit'>, sealers: readonly AuditSealer[], anchor: AuditAnchor | undefined): Promise<AuditVerdict> {
+  const byId = new Map(sealers.map((sealer) => [sealer.id, sealer]))
+  // The anchor before the head, the head before the rows: entries that come meanwhile are beyond it.
+  const point = await anchor?.read()
   const head = await store.audit.head()
   const last = Number(head?.split(':')[0] ?? 0)
   let number = 0
   let hash = noAuditHash
+  let sealed = false
   const bad = (at: number, reason: string): AuditVerdict => ({ ok: false, number: at, reason, entries: last })
+  if (point === 'forged') return bad(Math.max(last, 1), 'The file audit-anchor in the data folder was not written by this control.')
   for (;;) {
     const rows = await store.audit.after(number, pageRows)
     for (const row of rows) {
       if (row.number > last) break
       if (row.number !== number + 1) return bad(number + 1, 'The record is missing.')
-      hash = hashAuditRow(hash, row)
+      const sealer = row.sealed_by === null ? undefined : byId.get(row.sealed_by)
+      if (row.sealed_by === null && (sealed || row.number >= (point?.sealedFrom ?? Infinity))) return bad(row.number, 'The record does not carry the key that those before it carry.')
+      if (row.sealed_by !== null && !sealer) return bad(row.number, 'The record was sealed under a credential key that is not here. Restore that key.')
+      hash = sealer ? sealer.hash(hash, row) : hashAuditRow(hash, row)
       if (hash !== row.hash) return bad(row.number, 'The record, or its hash, was changed after it was written.')
+      if (point && point.number === row.number && point.hash !== hash) return bad(row.number, 'Another record was the last one here when the log was anchored: it was cut off and written anew.')
+      sealed ||= sealer !== undefined
       number = row.number
     }
     if (rows.length < pageRows || (rows.at(-1)?.number ?? 0) >= last) break
@@ -76,7 +98,8 @@ export async function verifyAudit(store: Pick<Tables, 'audit'>): Promise<AuditVe
     const [row] = await store.audit.after(0, 1)
     if (row) return bad(row.number, 'The head of the log is missing.')
   }
-  return { ok: true, entries: number, head: hash }
+  if (point && point.number > number) return bad(number + 1, `The end of the log was cut off: it had ${point.number} records.`)
+  return { ok: true, entries: number, head: hash, ...(point ? { anchored: point.number } : {}) }
 }
 
 function toAuditRecord(row: AuditRow): AuditRecord {

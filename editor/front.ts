@@ -2,11 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
-import { Refused, type Control, type User } from '../control/contract.ts'
+import { Refused, type Actor, type Control, type FlowRights } from '../control/contract.ts'
 import type { EditorNode } from '../runtime/core/flow.ts'
 import { parseJson, readBody, readJson } from '../portal/web/body.ts'
 import { redirect, sendJson, sendText } from '../portal/web/reply.ts'
-import { identify, isSameOrigin, mayUse, toEndedSessionCookie, toSessionCookie } from '../portal/web/session.ts'
+import { identify, isSameOrigin, toEndedSessionCookie, toSessionCookie } from '../portal/web/session.ts'
 import { setSecurityHeaders } from '../portal/web/security-headers.ts'
 import { createFlowsReader } from './flows-body.ts'
 import type { EditorHost } from './host.ts'
@@ -30,6 +30,13 @@ interface DeployBody {
   readonly flows?: unknown
   readonly rev?: unknown
   readonly comment?: unknown
+}
+
+/** Who came in, and what he may do with flows. */
+interface Visitor {
+  readonly by: Actor
+  readonly rights: FlowRights
+  readonly token: string
 }
 
 /** Largest estate taken in one deploy, bytes. */
@@ -67,9 +74,12 @@ export function createEditorFront(options: EditorFrontOptions) {
       if (byCookie && !reads && !isSameOrigin(request)) {
         return sendJson(response, 403, { code: 'auth.origin', message: 'This request did not come from the editor itself.' })
       }
-      need(user, 'viewer') // who subscribes to APIs sees nothing of how they are drawn
-      if (await answer(request, response, method, path, user, token)) return
+      const by: Actor = { name: user.name, role: user.role, from: options.clientOf(request) }
+      const rights = await control.flows.rights(by)
+      need(rights.mayRead()) // who subscribes to APIs sees nothing of how they are drawn
+      if (await answer(request, response, method, path, { by, rights, token })) return
       request.headers.authorization = `Bearer ${token}` // whom the stock application is to believe
+      request.headers['x-forwarded-for'] = by.from // and from where
       host.handle(request, response)
     } catch (thrown) {
       const { status, body } = toEditorRefusal(thrown)
@@ -79,14 +89,14 @@ export function createEditorFront(options: EditorFrontOptions) {
   }
 
   /** Requests that are ours; false for those of the stock application. */
-  async function answer(request: IncomingMessage, response: ServerResponse, method: string, path: string, user: User, token: string): Promise<boolean> {
+  async function answer(request: IncomingMessage, response: ServerResponse, method: string, path: string, { by, rights, token }: Visitor): Promise<boolean> {
     const [first = '', second = '', third = ''] = path.split('/')
     if (method === 'POST') {
-      if (path === 'flows') return await deploy(request, response, user)
+      if (path === 'flows') return await deploy(request, response, by, rights)
       if (path === 'auth/revoke') return await signOut(request, response, token)
-      if (first === 'inject' && second) return await inject(request, response, user, decodeURIComponent(second))
-      if (first === 'debug' && third) return await setDebug(response, user, [decodeURIComponent(second)], third)
-      if (first === 'debug' && second) return await setDebug(response, user, nodesOf(await readJson(request, 1024 * 1024)), second)
+      if (first === 'inject' && second) return await inject(request, response, rights, decodeURIComponent(second))
+      if (first === 'debug' && third) return await setDebug(response, rights, [decodeURIComponent(second)], third)
+      if (first === 'debug' && second) return await setDebug(response, rights, nodesOf(await readJson(request, 1024 * 1024)), second)
     }
     if (method === 'GET' && first === 'debug' && second === 'view') return await sendDebugView(response, third)
     // The palette is what the definitions say; nobody installs into it. Projects and keys are not offered.
@@ -96,12 +106,12 @@ export function createEditorFront(options: EditorFrontOptions) {
     return true
   }
 
-  async function deploy(request: IncomingMessage, response: ServerResponse, user: User): Promise<true> {
-    need(user, 'editor')
+  async function deploy(request: IncomingMessage, response: ServerResponse, by: Actor, rights: FlowRights): Promise<true> {
+    need(rights.mayWrite())
     const version = request.headers['node-red-api-version'] ?? 'v1'
     if (version !== 'v1' && version !== 'v2') throw new Refused('invalid_api_version', 400, 'Invalid API Version requested')
     if (request.headers['node-red-deployment-type'] === 'reload') {
-      sendJson(response, 200, { rev: (await control.flows.current()).rev })
+      sendJson(response, 200, { rev: (await control.flows.current(by)).rev })
       return true
     }
     const body = parseJson(await readBody(request, deployLimitBytes), readFlows)
@@ -111,7 +121,7 @@ export function createEditorFront(options: EditorFrontOptions) {
       nodes: flows as EditorNode[],
       ...(typeof rev === 'string' ? { rev } : {}),
       ...(typeof comment === 'string' ? { comment } : {}),
-      user: user.name,
+      user: by,
     })
     if (version === 'v1') {
       response.writeHead(204)
@@ -146,22 +156,23 @@ export function createEditorFront(options: EditorFrontOptions) {
     return true
   }
 
-  async function inject(request: IncomingMessage, response: ServerResponse, user: User, node: string): Promise<true> {
-    need(user, 'editor')
+  async function inject(request: IncomingMessage, response: ServerResponse, rights: FlowRights, node: string): Promise<true> {
+    need(rights.mayWrite(node))
     const body = await readJson(request, 1024 * 1024)
     const props = (body as { __user_inject_props__?: unknown } | undefined)?.__user_inject_props__
     const answers = await control.gateways.command({ do: 'inject', node, ...(Array.isArray(props) ? { props } : {}) })
     return sendPlain(response, answers.some((one) => one.error === undefined) ? 200 : 404)
   }
 
-  async function setDebug(response: ServerResponse, user: User, nodes: readonly string[], state: string): Promise<true> {
-    need(user, 'editor')
+  async function setDebug(response: ServerResponse, rights: FlowRights, nodes: readonly string[], state: string): Promise<true> {
+    need(rights.mayWrite())
     if (state !== 'enable' && state !== 'disable') return sendPlain(response, 404)
     const active = state === 'enable'
     const { nodes: deployed } = await control.flows.current()
     const known = new Set(deployed.flatMap(({ id, type }) => (type === 'debug' ? [id] : [])))
     const wanted = [...new Set(nodes)].filter((node) => known.has(node))
     if (wanted.length === 0) return sendPlain(response, 404)
+    need(wanted.every((node) => rights.mayWrite(node)))
     await Promise.all(wanted.map((node) => control.gateways.command({ do: 'debug', node, active })))
     return sendPlain(response, active ? 200 : 201)
   }
@@ -176,9 +187,9 @@ function checkEncoding(path: string): void {
   }
 }
 
-function need(user: User, role: 'viewer' | 'editor' | 'admin'): void {
+function need(may: boolean): void {
   // 401, not 403: it is what the stock editor shows as "not authorised".
-  if (!mayUse(user, role)) throw new Refused('auth.role', 401, `This needs the role ${role}.`)
+  if (!may) throw new Refused('auth.role', 401, 'Your roles do not allow this.')
 }
 
 function sendPlain(response: ServerResponse, status: number): true {

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { fileURLToPath } from 'node:url'
-import type { Control } from '../control/contract.ts'
+import { Refused, type Actor, type Control, type User } from '../control/contract.ts'
 import type { NodeDefinition } from '../runtime/core/node.ts'
 import { categories } from './palette/categories.ts'
 import { generatePalette } from './palette/generate.ts'
@@ -11,6 +11,8 @@ import { createComms, type Comms } from './runtime-api/comms.ts'
 import { createContextApi } from './runtime-api/context.ts'
 import { createDiagnosticsApi } from './runtime-api/diagnostics.ts'
 import { createFlowsApi } from './runtime-api/flows.ts'
+import { toEditorError } from './runtime-api/refusal.ts'
+import type { ActorOf } from './runtime-api/who.ts'
 import { createStorage } from './storage.ts'
 
 export interface EditorHostOptions {
@@ -42,20 +44,35 @@ export async function openEditorHost(options: EditorHostOptions): Promise<Editor
   const palette = await generatePalette(options.dir, options.definitions)
   const red = loadNodeRed()
   const tokens = new WeakMap<EditorUser, string>()
+  const actors = new WeakMap<EditorUser, Actor>()
   const settings = toSettings(options, palette, async (token) => {
     const user = await control.users.verifyToken(token)
     if (!user) return null
-    const editorUser = toEditorUser(user)
+    const editorUser = await signedIn(user)
     tokens.set(editorUser, token)
     return editorUser
-  })
+  }, signedIn)
+
+  async function signedIn(user: User): Promise<EditorUser> {
+    const actor: Actor = { name: user.name, role: user.role, from: '' }
+    const editorUser = toEditorUser(user, await control.flows.rights(actor))
+    actors.set(editorUser, actor)
+    return editorUser
+  }
+
+  /** Who asks, and from where: the door writes the address into the header that the stock application reads it from. */
+  const actorOf: ActorOf = ({ user, req }) => {
+    const actor = user && actors.get(user)
+    if (!actor) throw toEditorError(new Refused('auth.required', 401, 'Sign in first.'))
+    return { ...actor, from: req?.ip ?? '' }
+  }
 
   red.util.init(settings)
   red.runtime.init(settings, server, red.api)
-  const comms = createComms(control, red.util, (user) => tokens.get(user))
+  const comms = createComms(control, red.util, (user) => tokens.get(user), (user) => actors.get(user))
   const runtimeApi = Object.assign(Object.create(red.runtime) as object, {
-    flows: createFlowsApi(control),
-    context: createContextApi(control, red.util.util.encodeObject),
+    flows: createFlowsApi(control, actorOf),
+    context: createContextApi(control, red.util.util.encodeObject, actorOf),
     comms: comms.api,
     diagnostics: createDiagnosticsApi(control),
     isStarted: async () => true,
@@ -89,7 +106,7 @@ async function registerTexts(red: NodeRed, dir: string): Promise<void> {
   for (const namespace of ['editor', 'jsonata', 'infotips']) await red.util.i18n.registerMessageCatalog(namespace, dir, `${namespace}.json`)
 }
 
-function toSettings(options: EditorHostOptions, palette: { userDir: string; coreNodesDir: string }, verify: (token: string) => Promise<EditorUser | null>) {
+function toSettings(options: EditorHostOptions, palette: { userDir: string; coreNodesDir: string }, verify: (token: string) => Promise<EditorUser | null>, signedIn: (user: User) => Promise<EditorUser>) {
   const none = { allowInstall: false, allowUpload: false, allowUpdate: false, allowList: [], denyList: ['*'] }
   return {
     userDir: palette.userDir,
@@ -102,7 +119,7 @@ function toSettings(options: EditorHostOptions, palette: { userDir: string; core
       type: 'credentials',
       users: async (name: string) => {
         const user = await options.control.users.get(name)
-        return user && !user.disabled ? toEditorUser(user) : null
+        return user && !user.disabled ? await signedIn(user) : null
       },
       // Signing in is done in front of this, with the address of whoever asks.
       authenticate: async () => null,

@@ -175,7 +175,7 @@ export const apis: Kind = {
     }
     const { roles } = body as Partial<ManagedApi>
     if (body.visibility === 'roles' && !roles?.length) throw invalid([problem('/roles', 'It is visible by role, and no role is named.', 'Name the roles, or choose another visibility.')])
-    if (body.flow !== before?.flow) checkFlow(unit, text(body.flow), text(body.organisation))
+    if (input.flow !== before?.flow) checkFlow(unit, text(input.flow), text(input.organisation))
     const problems = await checkFamily(unit, id, body as unknown as ManagedApiInput, before)
     if (problems.length > 0) throw invalid(problems)
     return body

@@ -31,8 +31,8 @@ export interface ConsumersParts {
   readonly log: Log
   readonly keys: { current: SealingKey; older: readonly SealingKey[] }
   readonly cost?: SecretCost | undefined
-  /** The flow that is live under an id, and whose it is; `undefined`: there is none. */
-  flowOf(id: string): { readonly organisation?: string } | undefined
+  /** The flow that is live under an id, and whose it is; `undefined`, as when this is left out: there is none. */
+  readonly flowOf?: ((id: string) => { readonly organisation?: string } | undefined) | undefined
   /** Of our own authorization server. */
   readonly tokenIssuer?: string | undefined
 }
@@ -41,7 +41,7 @@ const versionKey = 'clients.version'
 const retryMs = 1000
 
 /** Opens the records of consumers: what was written is read into the view of gateways. */
-export async function openConsumers({ store, audit, flowOf, clock, log, keys, cost = defaultSecretCost, tokenIssuer }: ConsumersParts): Promise<Consumers & { /** How work over several records is done, for the rest of control. */ readonly desk: Desk; /** Looks at once for tokens that were taken back. */ lookForRevoked(): Promise<void>; isRevoked(token: TokenMarks): boolean; close(): void }> {
+export async function openConsumers({ store, audit, flowOf = () => undefined, clock, log, keys, cost = defaultSecretCost, tokenIssuer }: ConsumersParts): Promise<Consumers & { /** How work over several records is done, for the rest of control. */ readonly desk: Desk; /** Looks at once for tokens that were taken back. */ lookForRevoked(): Promise<void>; isRevoked(token: TokenMarks): boolean; close(): void }> {
   const clientKey = await loadClientKey(store, keys, log)
   const checker = createChecker()
   let version = Number((await store.meta.get(versionKey)) ?? 0)

@@ -16,6 +16,8 @@ export interface Unit {
   readonly nowMs: number
   /** Records that were written, for the view of gateways. */
   readonly touched: Map<KindName, Map<string, ConsumerRow>>
+  /** The flow that is live under an id, and whose it is. */
+  flowOf(id: string): { readonly organisation?: string } | undefined
   /** The record, also a retired one. */
   find(kind: KindName, id: string): Promise<ConsumerRow | undefined>
   /** The record that is not retired. */
@@ -25,7 +27,7 @@ export interface Unit {
   change(kind: Kind, row: ConsumerRow, body: Body, action: string, set?: { readonly retired?: boolean; readonly secret?: string; readonly reason?: string }): Promise<ConsumerRow>
 }
 
-export function createUnit(parts: { tables: Tables; access: Access; checker: Checker; audit: Audit; nowMs: number }): Unit {
+export function createUnit(parts: { tables: Tables; access: Access; checker: Checker; audit: Audit; flowOf: Unit['flowOf']; nowMs: number }): Unit {
   const { tables, access, audit, nowMs } = parts
   const { by } = access
   const nowIso = new Date(nowMs).toISOString()
@@ -53,6 +55,7 @@ export function createUnit(parts: { tables: Tables; access: Access; checker: Che
     nowIso,
     nowMs,
     touched,
+    flowOf: parts.flowOf,
     find: (kind, id) => tables.consumers.get(kind, id),
     async live(kind, id) {
       const row = await tables.consumers.get(kind, id)

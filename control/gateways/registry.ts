@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Acknowledgement, JoinReply, JoinRequest } from '../../runtime/core/sync-wire.ts'
 import type { Audit } from '../audit.ts'
-import { Refused, type GatewayInfo } from '../contract.ts'
+import { Refused, type Doer, type GatewayInfo } from '../contract.ts'
 import { deriveSealKey } from '../../runtime/core/seal.ts'
 import type { AcknowledgementRow, GatewayRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
@@ -75,15 +75,18 @@ export async function openRegistry(parts: RegistryParts) {
   return {
     tell,
     list: (): GatewayInfo[] => [...rows.values()].map(info),
-    async createJoinToken(by: string, ttlMs = joinTtlMs): Promise<{ token: string; expiresAt: string }> {
+    async createJoinToken(by: Doer, ttlMs = joinTtlMs): Promise<{ token: string; expiresAt: string }> {
       const token = `slj_${randomBytes(32).toString('base64url')}`
       const expiresAt = new Date(clock.now() + ttlMs).toISOString()
-      await store.gateways.addJoinToken({ hash: hashToken(token), created_by: by, created_at: nowIso(), expires_at: expiresAt, used_at: null })
-      await audit.add(by, 'gateway.token', { expiresAt })
+      const created_by = typeof by === 'string' ? by : by.name
+      await store.transaction(async (tables) => {
+        await tables.gateways.addJoinToken({ hash: hashToken(token), created_by, created_at: nowIso(), expires_at: expiresAt, used_at: null })
+        await audit.add(by, 'gateway.token', { expiresAt }, tables, { subject: 'gateways' })
+      })
       return { token, expiresAt }
     },
     /** `undefined` when the token is unknown, used or too old; which of them is nobody's business. */
-    async join(request: JoinRequest): Promise<JoinReply | undefined> {
+    async join(request: JoinRequest, from?: string): Promise<JoinReply | undefined> {
       const secret = randomBytes(32).toString('base64url')
       const row: GatewayRow = {
         id: `gw-${randomBytes(8).toString('hex')}`,
@@ -98,7 +101,7 @@ export async function openRegistry(parts: RegistryParts) {
       const joined = await store.transaction(async (tables) => {
         if (!(await tables.gateways.useJoinToken(hashToken(request.token), nowIso()))) return false
         await tables.gateways.add(row)
-        await audit.add(row.id, 'gateway.join', { name: row.name }, tables)
+        await audit.add(row.id, 'gateway.join', { name: row.name }, tables, { subject: `gateways/${row.id}`, from, after: toAudited(row) })
         return true
       })
       if (!joined) {
@@ -128,12 +131,13 @@ export async function openRegistry(parts: RegistryParts) {
       rows.set(id, { ...row, ...change })
       await store.gateways.change(id, change)
     },
-    async revoke(id: string, by: string): Promise<void> {
+    async revoke(id: string, by: Doer): Promise<void> {
       const row = rows.get(id)
       if (!row) throw new Refused('gateway.none', 404, `There is no gateway “${id}”.`)
       await store.transaction(async (tables) => {
-        await tables.gateways.change(id, { revoked_at: nowIso() })
-        await audit.add(by, 'gateway.revoke', { gateway: id, name: row.name }, tables)
+        const revoked = { ...row, revoked_at: nowIso() }
+        await tables.gateways.change(id, { revoked_at: revoked.revoked_at })
+        await audit.add(by, 'gateway.revoke', { gateway: id, name: row.name }, tables, { subject: `gateways/${id}`, before: toAudited(row), after: toAudited(revoked) })
       })
       rows.delete(id)
     },
@@ -154,6 +158,11 @@ export async function openRegistry(parts: RegistryParts) {
       if (ack.release % keptAcknowledgements === 0) await store.gateways.forgetAcknowledgements(id, ack.release - keptAcknowledgements)
     },
   }
+}
+
+/** What the audit log keeps of a gateway: nothing of its key. */
+function toAudited({ id, name, joined_at, url, version, revoked_at }: GatewayRow) {
+  return { id, name, joinedAt: joined_at, ...(url === null ? {} : { url }), ...(version === null ? {} : { version }), ...(revoked_at === null ? {} : { revokedAt: revoked_at }) }
 }
 
 export type Registry = Awaited<ReturnType<typeof openRegistry>>

@@ -1,4 +1,4 @@
-import { createAssembler } from '../../runtime/compile/assemble.ts'
+import { createAssembler, type AssemblerOptions } from '../../runtime/compile/assemble.ts'
 import { createCatalogue, type NotYet } from '../../runtime/compile/catalogue.ts'
 import { readNodes } from '../../runtime/compile/read-nodes.ts'
 import { splitFlows } from '../../runtime/compile/split.ts'
@@ -14,7 +14,7 @@ export interface Compile {
   assemble(revisions: readonly Revision[]): readonly Problem[]
 }
 
-export function createCompile(definitions: readonly NodeDefinition[], notYet: readonly NotYet[] = []): Compile {
-  const assemble = createAssembler(createCatalogue(definitions, notYet))
+export function createCompile(definitions: readonly NodeDefinition[], notYet: readonly NotYet[] = [], options: AssemblerOptions = {}): Compile {
+  const assemble = createAssembler(createCatalogue(definitions, notYet), {}, options)
   return { read: readNodes, split: splitFlows, assemble: (revisions) => assemble(revisions).problems }
 }

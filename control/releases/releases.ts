@@ -3,19 +3,26 @@ import type { EditorNode, Problem } from '../../runtime/core/flow.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Revision } from '../../runtime/core/release.ts'
 import type { Audit } from '../audit.ts'
-import { Refused, type DeployResult, type Flows, type Releases } from '../contract.ts'
+import type { Access } from '../consumers/rights.ts'
+import { Refused, type Actor, type DeployResult, type Doer, type FlowRights, type Flows, type Releases } from '../contract.ts'
 import { extractCredentials, toEditorView, type CredentialKinds } from '../credentials/extract.ts'
 import type { CredentialMap, Vault } from '../credentials/vault.ts'
 import type { ReleaseSigner } from '../keys/key-files.ts'
 import { createSerial } from '../serial.ts'
 import type { RevisionRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
+import { findForeign, toTouches, type Touch } from './admit.ts'
 import { toReleaseInfo, toChanges } from './changes.ts'
+import type { Claim } from './claims.ts'
+import { findClaimed } from './claims.ts'
 import type { Compile } from './compile.ts'
 import { emptyRev, loadRelease, makeRelease, type LoadedRelease } from './current.ts'
 import { internDocuments, type Interned } from './intern.ts'
+import { drawnFor, hasAnywhere, organisationOf, putBack, toHomes, visibleDocuments, withOrganisation } from './ownership.ts'
 import { sameJson } from './same-json.ts'
+import { nameNotPublic, type FlowVisibility } from './not-public.ts'
 import type { Rollout } from './rollout.ts'
+import { keepUnchanged } from './unchanged.ts'
 import { unlikeProblems } from './unlike-problems.ts'
 
 export interface ReleasesParts {
@@ -29,6 +36,12 @@ export interface ReleasesParts {
   readonly log: Log
   /** `undefined`: a type nobody declared; `null`: declared without credentials. */
   kindsOf(type: string): CredentialKinds | null | undefined
+  /** The roles of a person, now. */
+  accessOf(by: Actor): Promise<Access>
+  /** API records that are not retired and name one of these flows. */
+  claimsOf(flows: readonly string[]): Promise<readonly Claim[]>
+  /** API records that name one of these flows, and who may see them. */
+  visibilityOf(flows: readonly string[]): Promise<readonly FlowVisibility[]>
   /** Told once the release is current. */
   announce(release: LoadedRelease, user: string): void
 }
@@ -39,9 +52,12 @@ interface Plan {
   readonly documents: readonly Interned[]
   readonly credentials: CredentialMap
   readonly warnings: readonly Problem[]
-  readonly user: string
+  readonly user: Doer
   readonly comment: string
   readonly rollbackOf?: number
+  readonly given?: Readonly<Record<string, string>>
+  /** Documents that whoever deploys may see; absent: all. */
+  readonly visible?: ReadonlySet<string> | undefined
 }
 
 /** The history of what ran, and the one way to change what runs. One deploy at a time. */
@@ -58,40 +74,156 @@ export async function openReleases(parts: ReleasesParts) {
     return { documents, problems: compile.assemble(documents.map(({ revision }) => revision)) }
   }
 
+  const documentsNow = () => (current?.revisions ?? []).map(({ document }) => document)
+  let homesOf: { readonly release: LoadedRelease | undefined; readonly homes: ReturnType<typeof toHomes> } | undefined
+
+  /** Where the nodes of what is live lie; made when somebody is first asked about. */
+  function homes() {
+    if (homesOf?.release !== current || !homesOf) homesOf = { release: current, homes: toHomes(documentsNow()) }
+    return homesOf.homes
+  }
+
+  /** The document of a node; of one within an instance of a subflow (`instance-node`) that where the instance lies. */
+  function homeOf(id: string) {
+    const exact = homes().get(id)
+    if (exact) return exact
+    for (let dash = id.indexOf('-'); dash > 0; dash = id.indexOf('-', dash + 1)) {
+      const home = homes().get(id.slice(0, dash))
+      if (home) return home
+    }
+    return undefined
+  }
+
+  /** @throws Refused `auth.role` when the right is held for nothing at all */
+  async function accessFor(by: Actor, right: 'flows.read' | 'flows.write'): Promise<Access> {
+    const access = await parts.accessOf(by)
+    if (!hasAnywhere(access, right)) throw new Refused('auth.role', 403, right === 'flows.read' ? 'You may not see flows.' : 'You may not change flows.')
+    return access
+  }
+
+  /** What somebody sees; `undefined`: everything. */
+  const seenBy = (access: Access | undefined) => (access && !access.everywhere.has('flows.read') ? visibleDocuments(documentsNow(), access) : undefined)
+  const isSeen = (visible: ReadonlySet<string>) => (node: EditorNode) => visible.has(homes().get(node.id)?.id ?? '')
+
+  /** What was read of the sender, with what he did not see. */
+  function whole(nodes: readonly EditorNode[], visible: ReadonlySet<string> | undefined): readonly EditorNode[] {
+    if (!visible) return nodes
+    const hidden = documentsNow().find(({ id, kind }) => kind === 'subflow' && !visible.has(id) && nodes.some(({ type }) => type === `subflow:${id}`))
+    const node = hidden && nodes.find(({ type }) => type === `subflow:${hidden.id}`)
+    if (node) {
+      const message = 'This is an instance of a subflow of another organisation.'
+      throw notYours([{ severity: 'error', code: 'deploy.not_yours', ...(node.z === undefined ? {} : { flow: node.z }), node: node.id, message, remedy: 'Remove it.' }])
+    }
+    const all = compile.read(putBack(current?.nodes ?? [], nodes, isSeen(visible)))
+    refuseErrors(all.problems)
+    return all.nodes
+  }
+
+  /** Tabs and subflows that say not whose they are go to the one organisation that somebody draws for; those that were there stay where they were. */
+  function giveHomes(nodes: readonly EditorNode[], access: Access, overwrites: boolean): { nodes: readonly EditorNode[]; given: Readonly<Record<string, string>> } {
+    const own = drawnFor(access)
+    const before = known()
+    const given: Record<string, string> = {}
+    const result = nodes.map((node) => {
+      if ((node.type !== 'tab' && node.type !== 'subflow') || organisationOf({ kind: 'tab', nodes: [node] }) !== undefined) return node
+      const old = before.get(node.id)?.document
+      const to = old ? organisationOf(old) : own.length === 1 ? own[0] : undefined
+      // One that was there and lost its entry was taken out on purpose, unless its environment was not spoken of at all.
+      if (to === undefined || !access.may('flows.write', to) || (old && node.env !== undefined && !overwrites)) return node
+      Object.defineProperty(given, node.id, { value: to, enumerable: true })
+      return withOrganisation(node, to)
+    })
+    return { nodes: result, given }
+  }
+
+  /** @throws Refused when somebody may not do this, or when an API record stands against it */
+  async function admit(touches: readonly Touch[], access: Access | undefined, visible: ReadonlySet<string> | undefined): Promise<void> {
+    if (access) {
+      const problems = findForeign(touches, access, visible ?? new Set(documentsNow().map(({ id }) => id)))
+      if (problems.length > 0) throw notYours(problems)
+    }
+    const problems = await findClaimed(touches, parts.claimsOf)
+    if (problems.length > 0) throw new Refused('deploy.claimed', 422, `The deploy was refused: ${problems[0]!.message} What is live stays as it was.`, problems)
+  }
+
   const flows: Flows = {
-    async current() {
-      return { nodes: current?.nodes ?? [], rev: current?.rev ?? emptyRev }
+    async current(by) {
+      const visible = by && seenBy(await accessFor(by, 'flows.read'))
+      const nodes = current?.nodes ?? []
+      return { nodes: visible ? nodes.filter(isSeen(visible)) : nodes, rev: current?.rev ?? emptyRev }
+    },
+    async rights(by): Promise<FlowRights> {
+      const access = await parts.accessOf(by)
+      let seen: { readonly release: LoadedRelease | undefined; readonly visible: ReadonlySet<string> } | undefined
+      const visible = () => {
+        if (!seen || seen.release !== current) seen = { release: current, visible: visibleDocuments(documentsNow(), access) }
+        return seen.visible
+      }
+      const may = (right: 'flows.read' | 'flows.write', id: string | undefined, allows: (id: string) => boolean) =>
+        access.everywhere.has(right) || (id === undefined ? hasAnywhere(access, right) : allows(id))
+      return {
+        readsEverything: access.everywhere.has('flows.read'),
+        writesEverything: access.everywhere.has('flows.write'),
+        mayRead: (id) => may('flows.read', id, (one) => hasAnywhere(access, 'flows.read') && visible().has(homeOf(one)?.id ?? '')),
+        mayWrite: (id) =>
+          may('flows.write', id, (one) => {
+            const home = homeOf(one)
+            return home !== undefined && access.may('flows.write', organisationOf(home))
+          }),
+      }
     },
     deploy: (input) =>
       inTurn(async () => {
         if (input.rev !== undefined && input.rev !== (current?.rev ?? emptyRev)) {
           throw new Refused('deploy.conflict', 409, 'Somebody else has deployed since you loaded the flows. Merge their changes, or overwrite them.')
         }
+        // Who draws everywhere is looked at no further.
+        const access = await limitsOf(input.user)
+        const visible = seenBy(access)
         const read = compile.read(input.nodes)
         refuseErrors(read.problems)
-        const { nodes, credentials } = extractCredentials(read.nodes, vault.live, kindsOf)
-        const { documents, problems } = compiled(nodes)
+        const extracted = extractCredentials(whole(read.nodes, visible), vault.live, kindsOf)
+        const credentials = reuse(extracted.credentials, vault.live)
+        const { nodes, given } = access
+          ? giveHomes(keepUnchanged(extracted.nodes, documentsNow().filter((document) => !access.may('flows.write', organisationOf(document)))), access, input.rev === undefined)
+          : { nodes: extracted.nodes, given: {} }
+        const documents = internDocuments(compile.split(nodes), known())
+        const revisions = documents.map(({ revision }) => revision)
+        const secrets = new Set(access ? [...credentials].filter(([node, value]) => vault.live.get(node) !== value).map(([node]) => node) : [])
+        for (const node of access ? vault.live.keys() : []) if (!credentials.has(node)) secrets.add(node)
+        await admit(toTouches(current?.revisions ?? [], revisions, secrets), access, visible)
+        const problems = compile.assemble(revisions)
         refuseErrors(problems)
         return await putLive({
           nodes,
           documents,
-          credentials: reuse(credentials, vault.live),
-          warnings: [...read.problems, ...problems],
+          credentials,
+          warnings: [...read.problems, ...problems, ...toGiven(given, revisions)],
           user: input.user,
           comment: oneLine(input.comment),
+          ...(Object.keys(given).length > 0 ? { given } : {}),
+          visible: visible && new Set([...visible, ...revisions.map(({ document }) => document.id).filter((id) => !known().has(id))]),
         })
       }),
-    async check(nodes) {
+    async check(nodes, by) {
+      const visible = by && seenBy(await accessFor(by, 'flows.read'))
       const read = compile.read(nodes)
-      const bare = extractCredentials(read.nodes, new Map(), kindsOf).nodes
       try {
-        return [...read.problems, ...compiled(bare).problems]
+        const all = whole(read.nodes, visible)
+        const { problems } = compiled(extractCredentials(all, new Map(), kindsOf).nodes)
+        return [...read.problems, ...problems].filter(toldTo(visible && new Set([...visible, ...compile.split(read.nodes).map(({ id }) => id)])))
       } catch (thrown) {
         if (thrown instanceof Refused) return [...read.problems, ...thrown.problems]
         throw thrown
       }
     },
-    async credentials(type, id) {
+    async credentials(type, id, by) {
+      if (by) {
+        const access = await accessFor(by, 'flows.read')
+        const home = homeOf(id)
+        // What is nobody's may be used by all; with which secrets it works is for those who read everywhere.
+        if (!access.everywhere.has('flows.read') && !(home && access.may('flows.read', organisationOf(home)))) return {}
+      }
       return toEditorView(type, vault.live.get(id), kindsOf(type))
     },
   }
@@ -109,9 +241,12 @@ export async function openReleases(parts: ReleasesParts) {
     },
     rollback: (id, user, comment) =>
       inTurn(async () => {
+        const access = await limitsOf(user)
         const row = await store.releases.get(id)
         if (!row) throw new Refused('release.none', 404, `There is no release ${id}.`)
         const target = await loadRelease(store, row, byHash())
+        const visible = seenBy(access)
+        await admit(toTouches(current?.revisions ?? [], target.revisions), access, visible)
         const problems = compile.assemble(target.revisions)
         refuseErrors(problems)
         return await putLive({
@@ -122,8 +257,16 @@ export async function openReleases(parts: ReleasesParts) {
           user,
           comment: oneLine(comment) || `Back to release ${id}`,
           rollbackOf: id,
+          visible,
         })
       }),
+  }
+
+  /** Rights of a person who does not draw everywhere; `undefined`: there is nothing to compare. @throws Refused `auth.role` */
+  async function limitsOf(user: Doer): Promise<Access | undefined> {
+    if (typeof user === 'string') return undefined
+    const access = await accessFor(user, 'flows.write')
+    return access.everywhere.has('flows.write') ? undefined : access
   }
 
   const byHash = () => new Map(current?.revisions.map((revision) => [revision.hash, revision]))
@@ -163,16 +306,18 @@ export async function openReleases(parts: ReleasesParts) {
     current = release
     vault.adopt(plan.credentials)
     const { live, behind } = await rollout.commit(attempt)
-    parts.announce(release, plan.user)
-    log.info({ release: release.manifest.id, user: plan.user, live: live.length, behind: behind.length, tookMs: Math.round(clock.elapsed() - started) }, 'a release is live')
-    const warnings = unlikeProblems([...plan.warnings, ...attempt.warnings].filter(({ severity }) => severity === 'warning'))
-    return { rev: release.rev, release: release.manifest.id, warnings, live, behind }
+    parts.announce(release, nameOf(plan.user))
+    log.info({ release: release.manifest.id, user: nameOf(plan.user), live: live.length, behind: behind.length, tookMs: Math.round(clock.elapsed() - started) }, 'a release is live')
+    const found = [...plan.warnings, ...attempt.warnings].filter(({ severity }) => severity === 'warning').filter(toldTo(plan.visible))
+    // It is live already: a store that is away now must not make it look refused.
+    const warnings = unlikeProblems(await nameNotPublic(found, parts.visibilityOf).catch(() => found))
+    return { rev: release.rev, release: release.manifest.id, warnings, live, behind, ...(plan.given ? { given: plan.given } : {}) }
   }
 
   /** Everything a release consists of, in one transaction. */
   async function save(release: LoadedRelease, plan: Plan): Promise<void> {
     const { manifest } = release
-    const stamp = { created_at: manifest.createdAt, user_name: plan.user, comment: plan.comment }
+    const stamp = { created_at: manifest.createdAt, user_name: nameOf(plan.user), comment: plan.comment }
     const before = known()
     const made = plan.documents.flatMap(({ revision, text }): RevisionRow[] =>
       text === undefined ? [] : [{ hash: revision.hash, flow_id: revision.document.id, document: text, ...stamp }],
@@ -180,6 +325,7 @@ export async function openReleases(parts: ReleasesParts) {
     const moved = release.revisions.filter(({ hash, document }) => before.get(document.id)?.hash !== hash)
     const present = new Set(release.revisions.map(({ document }) => document.id))
     const changed = toChanges(current?.revisions ?? [], release.revisions)
+    const owners = new Set(toTouches(current?.revisions ?? [], release.revisions).flatMap((touch) => [touch.before, touch.after].flatMap((one) => (one ? [organisationOf(one)] : []))))
     await store.transaction(async (tables) => {
       await tables.revisions.add(made)
       await tables.releases.add(
@@ -199,11 +345,53 @@ export async function openReleases(parts: ReleasesParts) {
       await tables.flows.put(moved.map(({ hash, document }) => toFlowRow(hash, document, manifest.createdAt)))
       await tables.flows.remove([...before.keys()].filter((id) => !present.has(id)))
       await vault.save(tables, plan.credentials, clock.now())
-      await audit.add(plan.user, plan.rollbackOf === undefined ? 'release.deploy' : 'release.rollback', { release: manifest.id, changed: changed.length }, tables)
+      const rolledBack = plan.rollbackOf === undefined ? {} : { rollbackOf: plan.rollbackOf }
+      const told = { release: manifest.id, ...rolledBack, flows: changed.slice(0, auditedFlows), changed: changed.length }
+      await audit.add(plan.user, plan.rollbackOf === undefined ? 'release.deploy' : 'release.rollback', told, tables, {
+        subject: `releases/${manifest.id}`,
+        // Whose auditors read it: those of the one organisation that it concerns.
+        organisation: owners.size === 1 ? [...owners][0] : undefined,
+        ...(current ? { before: { release: current.manifest.id, hash: current.manifest.hash } } : {}),
+        after: { release: manifest.id, hash: manifest.hash },
+      })
     })
   }
 
-  return { flows, releases, current: () => current }
+  /** The tab or subflow that is live under an id. */
+  function flowOf(id: string): { readonly organisation?: string } | undefined {
+    const document = homes().get(id)
+    if (!document || document.id !== id || document.kind === 'global') return undefined
+    const organisation = organisationOf(document)
+    return organisation === undefined ? {} : { organisation }
+  }
+
+  return { flows, releases, flowOf, current: () => current }
+}
+
+/** Flows that an audit entry names at most. */
+const auditedFlows = 100
+
+function nameOf(user: Doer): string {
+  return typeof user === 'string' ? user : user.name
+}
+
+/** Whether a problem concerns what somebody may see. */
+function toldTo(visible: ReadonlySet<string> | undefined) {
+  return ({ flow }: Problem) => !visible || flow === undefined || visible.has(flow)
+}
+
+function toGiven(given: Readonly<Record<string, string>>, revisions: readonly Revision[]): Problem[] {
+  const labels = new Map(revisions.map(({ document }) => [document.id, document.label]))
+  return Object.entries(given).map(([flow, organisation]) => ({
+    severity: 'warning', code: 'deploy.organisation_given', flow,
+    message: `“${labels.get(flow) ?? flow}” belongs to the organisation ${organisation} now.`,
+    remedy: `In a file, write SLUICE_ORGANISATION with the value ${organisation} into the env of the tab.`,
+  }))
+}
+
+function notYours(problems: readonly Problem[]): Refused {
+  const rest = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
+  return new Refused('deploy.not_yours', 403, `The deploy was refused: ${problems[0]!.message}${rest} What is live stays as it was.`, problems)
 }
 
 function toFlowRow(revision: string, document: Revision['document'], updated_at: string) {

@@ -140,7 +140,7 @@ export function createSyncHandler(parts: SyncHandlerParts) {
 
   async function join(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const wanted = toJoinRequest(await readJson(request, joinBytes))
-    const reply = wanted && (await registry.join(wanted))
+    const reply = wanted && (await registry.join(wanted, request.socket.remoteAddress))
     if (reply) answer(response, 200, reply)
     else answer(response, 401)
   }

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Audit } from '../audit.ts'
-import { Refused, type Role, type User, type Users } from '../contract.ts'
+import { Refused, type Doer, type Role, type User, type Users } from '../contract.ts'
 import type { UserRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { createSerial } from '../serial.ts'
@@ -52,8 +52,9 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
     if (others.length === 0) throw new Refused('user.last_admin', 409, `“${row.name}” is the last administrator. Make somebody else an administrator first.`)
   }
 
-  async function change(name: string, by: string, action: string, set: Partial<UserRow>, ends = false): Promise<User> {
-    const row = { ...(await existing(name)), ...set }
+  async function change(name: string, by: Doer, action: string, set: Partial<UserRow>, ends = false, from?: string): Promise<User> {
+    const before = await existing(name)
+    const row = { ...before, ...set }
     const endsSessions = ends || set.disabled === 1 || set.password !== undefined
     await store.transaction(async (tables) => {
       if (Object.keys(set).length > 0) await tables.users.change(row.name, set)
@@ -63,7 +64,8 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
       }
       // What a token may do followed from the role that its user had.
       if (endsSessions || set.role !== undefined) await revokeTokensOfUser(tables, row.name, clock.now(), tokenTtlMs)
-      await audit.add(by, action, { user: row.name, ...(set.role ? { role: set.role } : {}) }, tables)
+      const facts = set.password === undefined ? { before: toAudited(before), after: toAudited(row) } : {}
+      await audit.add(by, action, { user: row.name }, tables, { subject: `users/${row.name}`, from, ...facts })
     })
     if (set.password !== undefined) await first.forget(row.name)
     if (endsSessions) sessionsEnded(row.name)
@@ -89,7 +91,7 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
       const last_sign_in_at = nowIso()
       await store.users.change(row.name, { last_sign_in_at })
       await first.forget(row.name)
-      await audit.add(row.name, 'user.sign_in', { from })
+      await audit.add(row.name, 'user.sign_in', {}, undefined, { from, subject: `users/${row.name}` })
       return toUser({ ...row, last_sign_in_at })
     },
     async get(name) {
@@ -115,7 +117,7 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
       }
       await store.transaction(async (tables) => {
         if (!(await tables.users.add(row))) throw new Refused('user.exists', 409, `There is a user “${row.name}” already.`)
-        await audit.add(by, 'user.create', { user: row.name, role }, tables)
+        await audit.add(by, 'user.create', { user: row.name }, tables, { subject: `users/${row.name}`, after: toAudited(row) })
       })
       return { user: toUser(row), password }
     },
@@ -138,11 +140,11 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
     async endSessions(name, by) {
       await change(name, by, 'user.end_sessions', {}, true)
     },
-    async changeOwnPassword(name, current, next) {
+    async changeOwnPassword(name, current, next, from) {
       const row = await existing(name)
       if (!(await hashing(() => verifyPassword(current, row.password)))) throw new Refused('user.password_wrong', 403, 'The current password is wrong.')
       checkPassword(next)
-      await change(name, row.name, 'user.change_password', { password: await hashing(() => hashPassword(next, cost)) })
+      await change(name, row.name, 'user.change_password', { password: await hashing(() => hashPassword(next, cost)) }, false, from)
     },
     async issueToken(name, use, ttlMs) {
       const row = await existing(name)
@@ -172,6 +174,11 @@ export function hashToken(token: string): string {
 /** `Admin` and `admin` are one user. */
 function fold(name: string): string {
   return name.toLowerCase().slice(0, 64)
+}
+
+/** What the audit log keeps of a user: nothing of a password. */
+function toAudited({ name, role, disabled }: UserRow) {
+  return { name, role, disabled: disabled !== 0 }
 }
 
 function toUser(row: UserRow): User {

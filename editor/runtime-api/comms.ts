@@ -1,4 +1,4 @@
-import type { Control, ControlEvent } from '../../control/contract.ts'
+import type { Actor, Control, ControlEvent, FlowRights } from '../../control/contract.ts'
 import type { CommsClient, EditorUser, NodeRed } from '../node-red.ts'
 
 /** Messages that may wait for one browser; more are dropped, the newest first. */
@@ -27,10 +27,12 @@ export interface Comms {
 
 /**
  * Fans events of control out to the connected editors. A connection is one signed-in user's; it ends
- * when that user's token does. `tokenOf` says which token a user object came with.
+ * when that user's token does, and tells nothing of flows that he may not see. `tokenOf` says which token a user object came
+ * with, `actorOf` who it is.
  */
-export function createComms(control: Control, util: NodeRed['util'], tokenOf: (user: EditorUser) => string | undefined): Comms {
-  const clients = new Set<CommsClient>()
+export function createComms(control: Control, util: NodeRed['util'], tokenOf: (user: EditorUser) => string | undefined, actorOf: (user: EditorUser) => Actor | undefined): Comms {
+  /** Connections, with what each may see; nothing of flows as long as that is not known. */
+  const clients = new Map<CommsClient, FlowRights | undefined>()
   // The stock editor dims the buttons of inject and debug nodes, and ignores clicks on them, until it hears that flows run.
   const retained = new Map<string, unknown>([['notification/runtime-state', { state: 'start', deploy: false }]])
   /** Flow of each retained status, by topic. */
@@ -45,10 +47,11 @@ export function createComms(control: Control, util: NodeRed['util'], tokenOf: (u
     client.send(topic, data)
   }
 
-  function publish(topic: string, data: unknown, retain = false): void {
+  /** `flow`: whom it concerns; absent: everybody. */
+  function publish(topic: string, data: unknown, retain = false, flow?: string): void {
     if (retain) retained.set(topic, data)
     else retained.delete(topic)
-    for (const client of clients) send(client, topic, data)
+    for (const [client, rights] of clients) if (flow === undefined || maySee(rights, flow)) send(client, topic, data)
   }
 
   function publishEvent(event: ControlEvent): void {
@@ -71,7 +74,7 @@ export function createComms(control: Control, util: NodeRed['util'], tokenOf: (u
     const { fill, shape, text } = status
     const shown = fill !== undefined || shape !== undefined || (text !== undefined && text !== '')
     const topic = `status/${node}`
-    publish(topic, shown ? { fill, shape, text } : {}, shown)
+    publish(topic, shown ? { fill, shape, text } : {}, shown, flow)
     if (shown) flowOf.set(topic, flow)
     else flowOf.delete(topic)
   }
@@ -85,7 +88,7 @@ export function createComms(control: Control, util: NodeRed['util'], tokenOf: (u
     for (const [topic, { flow, data }] of before) {
       if ((changed && !changed.has(flow)) || retained.get(topic) !== data) continue // the latter was told meanwhile
       flowOf.delete(topic)
-      publish(topic, {})
+      publish(topic, {}, false, flow)
     }
   }
 
@@ -101,7 +104,7 @@ export function createComms(control: Control, util: NodeRed['util'], tokenOf: (u
       msg: structuredCloneOrText(entry.msg), // encodeObject writes into what it is given
       ...(entry.level && entry.level !== 'info' ? { level: levels[entry.level] } : {}),
     }
-    publish('debug', util.util.encodeObject(line, { maxLength: 1000 }))
+    publish('debug', util.util.encodeObject(line, { maxLength: 1000 }), false, flow)
   }
 
   const unsubscribe = control.on(publishEvent)
@@ -110,26 +113,40 @@ export function createComms(control: Control, util: NodeRed['util'], tokenOf: (u
 
   /** Ends connections whose session has ended; only those of one user when it is named. */
   async function dropEnded(name?: string): Promise<void> {
-    for (const client of clients) {
+    for (const client of clients.keys()) {
       if (name !== undefined && client.user?.username !== name) continue
       const token = client.user && tokenOf(client.user)
       const user = token ? await control.users.verifyToken(token).catch(() => undefined) : undefined
-      if (user) continue
+      if (user) {
+        if (clients.has(client)) clients.set(client, await rightsOf(client)) // roles may have changed
+        continue
+      }
       client.ws.send(sessionLost)
       client.ws.close()
     }
   }
 
+  async function rightsOf({ user }: CommsClient): Promise<FlowRights | undefined> {
+    const actor = user && actorOf(user)
+    return actor && (await control.flows.rights(actor).catch(() => undefined))
+  }
+
   return {
     api: {
       async addConnection({ client }) {
-        clients.add(client)
+        clients.set(client, undefined)
+        const rights = await rightsOf(client)
+        if (clients.has(client)) clients.set(client, rights)
       },
       async removeConnection({ client }) {
         clients.delete(client)
       },
       async subscribe({ client, topic }) {
-        for (const [name, data] of retained) if (matchesTopic(topic, name)) send(client, name, data)
+        const rights = clients.get(client) ?? (await rightsOf(client))
+        for (const [name, data] of retained) {
+          const flow = flowOf.get(name)
+          if (matchesTopic(topic, name) && (flow === undefined || maySee(rights, flow))) send(client, name, data)
+        }
       },
       unsubscribe: async () => {},
       receive: async () => {},
@@ -141,6 +158,11 @@ export function createComms(control: Control, util: NodeRed['util'], tokenOf: (u
       unsubscribe()
     },
   }
+}
+
+/** A flow within an instance of a subflow is told by its path: the tab comes first. */
+function maySee(rights: FlowRights | undefined, flow: string): boolean {
+  return rights !== undefined && (rights.readsEverything || rights.mayRead(flow.split('/')[0]))
 }
 
 /** MQTT-like filters of the editor: `status/#`, `notification/+`. Compared by segment: a filter comes from outside. */

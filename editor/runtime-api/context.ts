@@ -2,8 +2,9 @@ import { Refused, type Control } from '../../control/contract.ts'
 import type { GatewayCommand } from '../../runtime/core/deployer.ts'
 import type { NodeRed } from '../node-red.ts'
 import { toEditorError } from './refusal.ts'
+import type { ActorOf, Asked } from './who.ts'
 
-interface Options {
+interface Options extends Asked {
   readonly scope: 'node' | 'flow' | 'global'
   readonly id?: string
   readonly key?: string
@@ -14,9 +15,18 @@ interface Options {
  * Node-RED's `runtimeAPI.context`: what the context sidebar reads and deletes. Context lives in the
  * gateways; the first that answers is shown, all are told to delete.
  */
-export function createContextApi(control: Control, encode: NodeRed['util']['util']['encodeObject']) {
+export function createContextApi(control: Control, encode: NodeRed['util']['util']['encodeObject'], actorOf: ActorOf) {
+  /** Context of a flow is its organisation's, global context everybody's. @throws as the stock handlers expect */
+  async function need(options: Options, act: 'read' | 'delete'): Promise<void> {
+    const rights = await control.flows.rights(actorOf(options))
+    const global = options.scope === 'global' || options.id === undefined
+    const may = act === 'read' ? (global ? rights.readsEverything : rights.mayRead(options.id)) : global ? rights.writesEverything : rights.mayWrite(options.id)
+    if (!may) throw toEditorError(new Refused('auth.role', 403, `You may not ${act} this context.`))
+  }
+
   return {
     async getValue(options: Options) {
+      await need(options, 'read')
       const value = await ask(control, { do: 'context.get', ...place(options) })
       if (options.keysOnly) return { memory: isRecord(value) ? Object.keys(value) : [] }
       if (options.key) return encoded(encode, value)
@@ -24,6 +34,7 @@ export function createContextApi(control: Control, encode: NodeRed['util']['util
       return { memory: Object.fromEntries(entries.map(([key, one]) => [key, encoded(encode, one)])) }
     },
     async delete(options: Options) {
+      await need(options, 'delete')
       await ask(control, { do: 'context.delete', ...place(options) })
     },
   }

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { Refused, type Control } from '../../control/contract.ts'
 import type { EditorNode } from '../../runtime/core/flow.ts'
-import type { EditorUser } from '../node-red.ts'
 import { toEditorError } from './refusal.ts'
+import type { ActorOf, Asked } from './who.ts'
 
-interface Options {
-  readonly user?: EditorUser
+interface Options extends Asked {
   readonly id?: string
   readonly type?: string
   readonly flows?: { readonly flows: readonly EditorNode[]; readonly rev?: string }
@@ -23,28 +22,26 @@ interface SingleFlow {
 }
 
 /** Node-RED's `runtimeAPI.flows`, on our control plane. Errors are the ones its HTTP handlers expect. */
-export function createFlowsApi(control: Control) {
-  const user = (options: Options) => options.user?.username ?? 'unknown'
-
+export function createFlowsApi(control: Control, user: ActorOf) {
   async function change(options: Options, edit: (nodes: readonly EditorNode[]) => readonly EditorNode[]) {
-    const { nodes, rev } = await control.flows.current()
+    const { nodes, rev } = await control.flows.current(user(options))
     return control.flows.deploy({ nodes: edit(nodes), rev, user: user(options) })
   }
 
   return {
-    getFlows: (_options: Options) => asEditor(async () => {
-      const { nodes, rev } = await control.flows.current()
+    getFlows: (options: Options) => asEditor(async () => {
+      const { nodes, rev } = await control.flows.current(user(options))
       return { flows: nodes, rev }
     }),
     // The editor's own deploys are answered in front of this; it serves what else calls the runtime API.
     setFlows: (options: Options) => asEditor(async () => {
-      if (!options.flows) return { rev: (await control.flows.current()).rev } // "restart flows": nothing runs here
+      if (!options.flows) return { rev: (await control.flows.current(user(options))).rev } // "restart flows": nothing runs here
       const { flows, rev } = options.flows
       const result = await control.flows.deploy({ nodes: flows, ...(rev === undefined ? {} : { rev }), user: user(options) })
       return { rev: result.rev }
     }),
     getFlow: (options: Options) => asEditor(async () => {
-      const { nodes } = await control.flows.current()
+      const { nodes } = await control.flows.current(user(options))
       return toSingleFlow(nodes, options.id!)
     }),
     addFlow: (options: Options) => asEditor(async () => {
@@ -69,7 +66,7 @@ export function createFlowsApi(control: Control) {
     setState: (_options: Options) => asEditor(async () => {
       throw new Refused('flows.state', 405, 'Flows are started and stopped by deploying them.')
     }),
-    getNodeCredentials: (options: Options) => asEditor(() => control.flows.credentials(options.type!, options.id!)),
+    getNodeCredentials: (options: Options) => asEditor(() => control.flows.credentials(options.type!, options.id!, user(options))),
   }
 }
 

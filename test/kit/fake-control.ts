@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { Refused, type Consumers, type Control, type ControlEvent, type DeployInput, type GatewayInfo, type ReleaseInfo, type Role, type User } from '../../control/contract.ts'
+import { Refused, type Actor, type Consumers, type Control, type ControlEvent, type DeployInput, type Doer, type FlowRights, type GatewayInfo, type ReleaseInfo, type Role, type User } from '../../control/contract.ts'
 import type { GatewayCommand } from '../../runtime/core/deployer.ts'
 import type { EditorNode, Problem } from '../../runtime/core/flow.ts'
 
@@ -62,6 +62,18 @@ export function createFakeControl(): FakeControl {
   }
   const infoOf = (info: Omit<ReleaseInfo, 'current'>): ReleaseInfo => ({ ...info, current: info.id === stored.length })
 
+  const draws: readonly Role[] = ['admin', 'editor', 'creator', 'publisher']
+  /** Here a role holds everywhere: whose a flow is, is tested with a real control. */
+  function rightsOf({ role }: Actor): FlowRights {
+    const [reads, writes] = [role !== 'subscriber', draws.includes(role)]
+    return { mayRead: () => reads, mayWrite: () => writes, readsEverything: reads, writesEverything: writes }
+  }
+  function nameOfWriter(user: Doer): string {
+    if (typeof user === 'string') return user
+    if (!rightsOf(user).mayWrite()) throw new Refused('auth.role', 403, 'You may not change flows.')
+    return user.name
+  }
+
   const control: FakeControl = {
     deploys: [],
     commands: [],
@@ -116,14 +128,19 @@ export function createFakeControl(): FakeControl {
       },
     },
     flows: {
-      current: async () => ({ nodes: current(), rev: revOf(current()) }),
+      async current(by) {
+        if (by && !rightsOf(by).mayRead()) throw new Refused('auth.role', 403, 'You may not see flows.')
+        return { nodes: current(), rev: revOf(current()) }
+      },
+      rights: async (by) => rightsOf(by),
       async deploy(input) {
         if (input.rev !== undefined && input.rev !== revOf(current())) throw new Refused('deploy.conflict', 409, 'Somebody else deployed first.')
+        const writer = nameOfWriter(input.user)
         control.deploys.push(input)
         const problems = control.findProblems(input.nodes)
         const errors = problems.filter((problem) => problem.severity === 'error')
         if (errors.length > 0) throw new Refused('deploy.refused', 422, 'The deploy was refused.', problems)
-        return { ...store(input.nodes, input.user, input.comment ?? ''), warnings: problems }
+        return { ...store(input.nodes, writer, input.comment ?? ''), warnings: problems }
       },
       check: async (nodes) => control.findProblems(nodes),
       credentials: async () => ({}),
@@ -139,7 +156,7 @@ export function createFakeControl(): FakeControl {
       async rollback(id, user, comment = '') {
         const found = stored[id - 1]
         if (!found) throw new Refused('release.none', 404, `There is no release ${id}.`)
-        return { ...store(found.nodes, user, comment, id), warnings: [] }
+        return { ...store(found.nodes, nameOfWriter(user), comment, id), warnings: [] }
       },
     },
     gateways: {
