@@ -1,4 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as oauth from 'oauth4webapi'
@@ -9,6 +11,7 @@ import type { Actor } from '../control/contract.ts'
 import { openAuthority } from '../control/oauth/open-authority.ts'
 import type { Authority } from '../control/oauth-contract.ts'
 import { openControl, type OpenControl } from '../control/open-control.ts'
+import { createPortal } from '../portal/portal.ts'
 import { systemClock } from '../runtime/core/clock.ts'
 import { silentLog } from '../runtime/core/log.ts'
 import { findFreePort } from '../runtime/cli/start/port.ts'
@@ -195,7 +198,7 @@ describe('a program', () => {
     expect([grants, types, methods]).toEqual([['authorization_code', 'refresh_token', 'client_credentials', 'urn:ietf:params:oauth:grant-type:device_code'].toSorted(), ['code'], ['S256']].map((one, place) => (place === 0 ? expect.arrayContaining(one) : one)))
     expect(grants).not.toContain('password')
     expect(grants).not.toContain('implicit')
-    expect(await codeOf(oidc.genericGrantRequest(await discover('web'), 'password', { username: 'admin', password: 'correct horse' }))).toBe('unsupported_grant_type')
+    expect(await codeOf(oidc.genericGrantRequest(await discover('web'), 'password', { username: 'admin', password: 'correct horse' }))).toBe('invalid_request')
   })
 })
 
@@ -340,6 +343,117 @@ describe('a thief', () => {
     expect(text).toContain('RefreshToken')
     expect(text).not.toContain(token)
     expect(text).not.toMatch(/"(kty|primes|dp)"/)
+  })
+})
+
+describe('a person’s roles', () => {
+  let pages: Server
+  let base: string
+  beforeAll(async () => {
+    const { consumers, users } = control
+    await users.create({ name: 'seller', role: 'subscriber', password: 'correct horse' }, 'admin')
+    await users.create({ name: 'onlooker', role: 'viewer', password: 'correct horse' }, 'admin')
+    await consumers.members.create({ organisation: 'shop', user: 'seller', role: 'publisher' }, admin)
+    await consumers.applications.create({ id: 'console', name: 'Console', organisation: 'shop', oauth: { grants: ['authorization_code', 'refresh_token', 'client_credentials'], redirectUris: [callback], scopes: ['records.read', 'applications.write', 'audit.read', 'pay', 'refund'] } }, admin)
+    secrets['console'] = (await consumers.credentials.create({ application: 'console', kind: 'basic', name: 'console' }, admin)).secret as string
+    await consumers.apis.create({ id: 'money', name: 'Money', organisation: 'shop', flow: 'money', scopes: { pay: { description: 'pay for you' }, refund: { roles: ['publisher', 'admin'] } } }, admin)
+    const portal = createPortal({ control, definitions: [], notYet: [], secure: false, sessionMs: 3_600_000, clientOf: () => '192.0.2.9', editorPath: '/editor/', gatewayUrls: () => [], samples: [] })
+    pages = createServer((request, response) => void portal.handle(request, response))
+    await new Promise<void>((resolve) => pages.listen(0, '127.0.0.1', resolve))
+    base = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`
+  })
+  afterAll(() => {
+    pages?.close()
+    pages?.closeAllConnections()
+  })
+  const tokensFor = async (name: string, scope: string, resource: string) => {
+    const config = await discover('console')
+    const { home, checks } = await signIn(config, { scope, resource }, createBrowser(), name)
+    return await oidc.authorizationCodeGrant(config, home, checks)
+  }
+  const ask = (path: string, token: string, method = 'GET', body?: object) =>
+    fetch(`${base}/api/v1/${path}`, { method, headers: { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) }, ...(body ? { body: JSON.stringify(body) } : {}) })
+
+  test('bound what a token for the admin API is good for, at the authorization server and at the API', async () => {
+    const wanted = 'records.read applications.write audit.read records.apply'
+    const { access_token: admins } = await tokensFor('admin', wanted, 'urn:sluice:admin')
+    expect(decodeJwt(admins)).toMatchObject({ aud: 'urn:sluice:admin', sub: 'admin', scope: 'records.read applications.write audit.read' })
+    const { access_token: sellers, refresh_token: refresh } = await tokensFor('seller', wanted, 'urn:sluice:admin')
+    expect(decodeJwt(sellers)['scope']).toBe('records.read applications.write')
+    const { access_token: looks } = await tokensFor('onlooker', wanted, 'urn:sluice:admin')
+    expect(decodeJwt(looks)['scope']).toBe('records.read')
+
+    expect((await ask('applications', admins)).status).toBe(200)
+    expect((await ask('audit', admins)).status).toBe(200)
+    expect((await ask('audit', sellers)).status).toBe(403)
+    // The person may, the token may not.
+    const refused = await ask('plans', admins, 'POST', { name: 'Made by token' })
+    expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([403, 'Bearer error="insufficient_scope"'])
+    expect((await ask('applications', sellers, 'POST', { id: 'by-token', name: 'By token', organisation: 'shop' })).status).toBe(201)
+    expect((await ask('applications', looks, 'POST', { name: 'No', organisation: 'shop' })).status).toBe(403)
+    // What knows nothing of scopes is closed to it.
+    for (const path of ['flows', 'gateways', 'releases']) expect([path, (await ask(path, admins)).status]).toEqual([path, 403])
+    expect((await fetch(`${base}/users`, { headers: { authorization: `Bearer ${admins}` }, redirect: 'manual' })).status).toBe(303)
+
+    // A role that is gone takes the scope from the next token, and the token that has it.
+    await control.consumers.members.retire('shop:seller', undefined, admin)
+    expect((await ask('applications', sellers, 'POST', { name: 'Later', organisation: 'shop' })).status).toBe(403)
+    expect(decodeJwt((await oidc.refreshTokenGrant(await discover('console'), refresh as string)).access_token)['scope']).toBeUndefined()
+  })
+
+  test('open the admin API to no other token: of another audience, of a program, opaque, changed or taken back', async () => {
+    const config = await discover('console')
+    expect(await codeOf(oidc.clientCredentialsGrant(config, { scope: 'records.read', resource: 'urn:sluice:admin' }))).toBe('invalid_target')
+    const { access_token: api } = await oidc.clientCredentialsGrant(config, { scope: 'records.read', resource: 'urn:sluice:api:money' })
+    const { access_token: good } = await tokensFor('admin', 'records.read', 'urn:sluice:admin')
+    const [head, body, signature] = good.split('.') as [string, string, string]
+    const forged = Buffer.from(JSON.stringify({ ...decodeJwt(good), sub: 'admin', scope: 'records.apply' })).toString('base64url')
+    for (const token of [api, `${head}.${forged}.${signature}`, `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${body}.`, 'a.b.c']) expect((await ask('applications', token)).status).toBe(401)
+    expect((await ask('applications', good)).status).toBe(200)
+    await oidc.tokenRevocation(config, good)
+    await expect.poll(async () => (await ask('applications', good)).status, { timeout: 10_000 }).toBe(401)
+    // A client that nobody gave a right gets none.
+    const { home } = await signIn(await discover('web'), { scope: 'records.read', resource: 'urn:sluice:admin' }).catch(() => ({ home: new URL('https://x/?error=thrown') }))
+    expect(home.searchParams.get('error')).toBe('invalid_target')
+  })
+
+  test('give a scope that an API keeps for roles to those who have one, and to programs', async () => {
+    const { access_token: onlookers } = await tokensFor('onlooker', 'pay refund', 'urn:sluice:api:money')
+    expect(decodeJwt(onlookers)).toMatchObject({ aud: 'money', scope: 'pay' })
+    const { access_token: admins } = await tokensFor('admin', 'pay refund', 'urn:sluice:api:money')
+    expect(decodeJwt(admins)['scope']).toBe('pay refund')
+    expect((await oidc.clientCredentialsGrant(await discover('console'), { scope: 'pay refund', resource: 'urn:sluice:api:money' })).scope).toBe('pay refund')
+  })
+})
+
+describe('the password grant', () => {
+  const ask = async (id: string, more: Record<string, string> = {}) =>
+    await oidc.genericGrantRequest(await discover(id), 'password', { username: 'admin', password: 'correct horse', scope: 'read write records.apply', ...more })
+  beforeAll(async () => {
+    const { consumers } = control
+    await consumers.applications.create({ id: 'old', name: 'Old', organisation: 'shop', oauth: { grants: ['refresh_token'], legacyPassword: true, scopes: ['read'], resources: [resource] } }, admin)
+    secrets['old'] = (await consumers.credentials.create({ application: 'old', kind: 'basic', name: 'old' }, admin)).secret as string
+  })
+
+  test('is for clients whose record says so, gives what they may have, and is written down', async () => {
+    const tokens = await ask('old')
+    expect(decodeJwt(tokens.access_token)).toMatchObject({ aud: resource, client_id: 'old', sub: 'admin', scope: 'read' })
+    expect((await call('/token', tokens.access_token)).status).toBe(200)
+    const renewed = await oidc.refreshTokenGrant(await discover('old'), tokens.refresh_token as string)
+    expect(renewed.scope).toBe('read')
+    const { items } = await control.consumers.audit.list({ action: 'oauth.password_grant' }, admin)
+    expect(items[0]).toMatchObject({ user: 'admin', from: '127.0.0.1', detail: { client: 'old' } })
+    expect(await codeOf(ask('web'))).toBe('invalid_request')
+    await oidc.tokenRevocation(await discover('old'), renewed.refresh_token as string)
+    await expect.poll(async () => (await call('/token', tokens.access_token)).status, { timeout: 10_000 }).toBe(401)
+  })
+
+  test('slows down whoever guesses, and is given to no client that keeps no secret', async () => {
+    expect(await codeOf(ask('old', { password: 'wrong' }))).toBe('invalid_grant')
+    expect(await codeOf(ask('old', { username: 'nobody' }))).toBe('invalid_grant')
+    expect(await codeOf(ask('old', { resource: 'https://other.example.org' }))).toBe('invalid_target')
+    const made = control.consumers.applications.create({ name: 'Bad', organisation: 'shop', oauth: { grants: ['device_code'], public: true, legacyPassword: true } }, admin)
+    await expect(made).rejects.toMatchObject({ problems: [{ pointer: '/oauth/legacyPassword' }] })
   })
 })
 
