@@ -1,6 +1,7 @@
 import type { EditorNode, Problem } from '../../runtime/core/flow.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Desk } from '../consumers/records.ts'
+import type { Unit } from '../consumers/unit.ts'
 import { Refused, type Actor, type Consumers, type Flows, type ManagedApi, type ManagedApiInput } from '../contract.ts'
 import { createOpenapiCheck } from './check-openapi.ts'
 import type { ApiRegistration, ApiRegistrations, Publishing, RegisteredApi, RegisteredRoute, RegistrationResult } from './contract.ts'
@@ -136,10 +137,17 @@ export function createPublishing({ flows, consumers, desk, log }: PublishingPart
     if (first) throw new Refused('register.changed', 409, `${first.message}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}`, problems)
   }
 
+  /** Work on the records by the rules that hold once the flows are live: the check of a record asks whose its flow is. */
+  const withFlows = (converted: readonly Converted[], unit: Unit): Unit => {
+    const own = new Map(converted.map(({ plan: { input } }) => [input.flow, { organisation: input.organisation }]))
+    return { ...unit, flowOf: (id) => unit.flowOf(id) ?? own.get(id) }
+  }
+
   /** Everything that the records would refuse, found before anything is deployed. */
   async function tryRecords(converted: readonly Converted[], by: Actor): Promise<void> {
     try {
-      await desk.run(by, async (unit) => {
+      await desk.run(by, async (given) => {
+        const unit = withFlows(converted, given)
         for (const { plan, base } of converted) {
           await at(base, async () => {
             const row = await unit.find('apis', plan.id)
@@ -237,7 +245,8 @@ export function createPublishing({ flows, consumers, desk, log }: PublishingPart
       refuseLosses(converted, merge(converted, await flows.current(by)))
       // The records come first: until they say otherwise nobody is let in to a flow that has one.
       const made: string[] = []
-      await desk.run(by, async (unit) => {
+      await desk.run(by, async (given) => {
+        const unit = withFlows(converted, given)
         for (const { plan } of converted) if (await addRecord(unit, plan)) made.push(plan.id)
       })
       const withdraw = () => takeBack('a record', () => desk.run(by, async (unit) => {

@@ -1,4 +1,4 @@
-import type { Actor, Consumers, PageQuery, Right } from '../../control/contract.ts'
+import type { Actor, Consumers, PageQuery, Publishing, Right } from '../../control/contract.ts'
 
 /** One operation of the API of records: what it answers, who may, and how the document describes it. All from one value. */
 export interface Endpoint {
@@ -11,6 +11,8 @@ export interface Endpoint {
   readonly right?: Right
   /** Schema of a JSON body; `yaml`: a document of records. */
   readonly request?: string
+  /** Of the body; 1 MiB when absent. */
+  readonly bodyLimitBytes?: number
   readonly status: 200 | 201
   /** Schema of the answer. `page`: a page of these. */
   readonly answer: { readonly schema: string; readonly page?: boolean } | 'yaml' | 'any'
@@ -28,6 +30,7 @@ export interface QueryParameter {
 
 export interface Call {
   readonly consumers: Consumers
+  readonly publishing: Publishing
   readonly by: Actor
   /** Of the path; empty when it has none. */
   readonly id: string

@@ -1,4 +1,5 @@
 import type { AuditQuery, Consumers, Lifecycle, RecordHead, Records, Right } from '../../control/contract.ts'
+import { registerEndpoints } from './register-endpoints.ts'
 import type { Call, Endpoint, QueryParameter, Reply } from './endpoint.ts'
 
 const base = '/api/v1'
@@ -36,6 +37,7 @@ const ofApplication = word('application', 'Records of this application only.')
 /** Every operation on the records of consumers. */
 export const endpoints: readonly Endpoint[] = [
   ...kinds.flatMap(recordEndpoints),
+  ...registerEndpoints,
   ...lifecycleEndpoints(),
   ...subscriptionEndpoints(),
   ...credentialEndpoints(),

@@ -8,9 +8,9 @@ const bodyLimitBytes = 1024 * 1024
 const yamlLimitBytes = 32 * 1024 * 1024
 
 /** The body as the endpoint takes it. @throws Refused `body.malformed` 400, `body.too_large` 413 */
-export async function readCallBody({ request }: Exchange, { request: wanted }: Endpoint): Promise<unknown> {
+export async function readCallBody({ request }: Exchange, { request: wanted, bodyLimitBytes: limitBytes = bodyLimitBytes }: Endpoint): Promise<unknown> {
   if (wanted === undefined) return undefined
-  if (wanted !== 'yaml') return asRecord(await readJson(request, bodyLimitBytes))
+  if (wanted !== 'yaml') return asRecord(await readJson(request, limitBytes))
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(await readBody(request, yamlLimitBytes))
   } catch (thrown) {

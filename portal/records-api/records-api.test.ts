@@ -10,6 +10,7 @@ import type { Actor, Right, Role } from '../../control/contract.ts'
 import { openControl, type OpenControl } from '../../control/open-control.ts'
 import { systemClock } from '../../runtime/core/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
+import { definitions } from '../../nodes/index.ts'
 import { createPortal } from '../portal.ts'
 import type { Endpoint } from './endpoint.ts'
 import { endpoints } from './endpoints.ts'
@@ -24,7 +25,7 @@ let base: string
 let made = 0
 
 beforeAll(async () => {
-  control = await openControl({ dataDir: root, definitions: [], log: silentLog, clock: systemClock, adminPassword: 'open sesame', passwordCost: { n: 1024 } })
+  control = await openControl({ dataDir: root, definitions, log: silentLog, clock: systemClock, adminPassword: 'open sesame', passwordCost: { n: 1024 } })
   const portal = createPortal({
     control, definitions: [], notYet: [], secure: false, sessionMs: 3_600_000, clientOf: () => '192.0.2.9', editorPath: '/editor/', gatewayUrls: () => [], samples: [],
   })
@@ -91,6 +92,8 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
     credentials: async () => ({ application: await application(), kind: 'key' }),
   }
   switch (endpoint.operation) {
+    case 'registerApi': return { id, body: { id, organisation: 'shop', url: 'https://service.example/', path: `/${id}` } }
+    case 'registerApis': return { id, body: { apis: [{ id, organisation: 'shop', url: 'https://service.example/', path: `/${id}` }] } }
     case 'applyRecords': return { id, body: 'sluice: records\n' }
     case 'moveApi': return { id: (await consumers.apis.create({ id, ...own, flow: id }, admin)).id, body: { to: 'PROTOTYPED' } }
     case 'decideApiMove': {
