@@ -49,6 +49,7 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
     tokenIssuer: settings.authIssuer,
     decisionLimits: { days: settings.decisionsDays },
     tokenTtlMs: settings.authTokenTtlMs,
+    publicRoutes: settings.publicRoutes,
   })
   if (samples) await deploySamples(control, log)
   const urls = await followGatewayUrls(control)
