@@ -64,6 +64,7 @@ function toMetadata(client: OauthClient): AdapterPayload {
     // Of kind web also on loopback: for native ones any port of it would do.
     application_type: 'web',
     grant_types: [...client.grants.map((grant) => grantTypes[grant]), ...(client.legacyPassword ? [passwordGrant] : [])],
+    ...(client.leaveUris ? { post_logout_redirect_uris: [...client.leaveUris] } : {}),
     redirect_uris: code ? [...(client.redirectUris ?? [])] : [],
     response_types: code ? ['code'] : [],
     ...(client.public ? { token_endpoint_auth_method: 'none' } : { token_endpoint_auth_method: 'client_secret_basic', client_secret: client.verifier }),

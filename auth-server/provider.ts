@@ -90,6 +90,18 @@ export function createProvider({ authority, issuer, keys, accessTokenSeconds, lo
     },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     findAccount: (_ctx, sub) => accountOf(sub),
+    async loadExistingGrant(ctx) {
+      const { client, session, result } = ctx.oidc
+      if (!client || !session?.accountId) return undefined
+      const grantId = result?.consent?.grantId ?? session.grantIdFor(client.clientId)
+      const grant = grantId === undefined ? undefined : await provider.Grant.find(grantId)
+      if (grant || !(await clients.get(client.clientId))?.own) return grant
+      // Who signs in to Sluice itself is not asked whether Sluice may know who it is.
+      const own = new provider.Grant({ accountId: session.accountId, clientId: client.clientId })
+      own.addOIDCScope('openid')
+      await own.save()
+      return own
+    },
     ttl: {
       AccessToken: accessTokenSeconds,
       ClientCredentials: accessTokenSeconds,

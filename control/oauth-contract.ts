@@ -48,6 +48,10 @@ export interface OauthClient extends OauthClientInput {
   /** What people read. */
   readonly name: string
   readonly verifier: string
+  /** Part of Sluice itself: people are not asked whether they allow it. */
+  readonly own?: boolean
+  /** Where people may be sent after signing out. */
+  readonly leaveUris?: readonly string[]
 }
 
 /** A thing that the authorization server remembers. */

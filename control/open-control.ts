@@ -9,14 +9,16 @@ import { createAudit, type Audit } from './audit.ts'
 import { createAuditAnchor } from './audit-anchor.ts'
 import { bodyOf } from './consumers/kind.ts'
 import { openConsumers } from './consumers/open-consumers.ts'
-import type { Control, ControlEvent } from './contract.ts'
+import type { Control, ControlEvent, PartnerFetch } from './contract.ts'
 import { openDecisions, type DecisionLimits } from './decisions/open-decisions.ts'
 import { openVault } from './credentials/vault.ts'
 import { openRegistry } from './gateways/registry.ts'
 import { loadCredentialsKey, loadReleaseSigner } from './keys/key-files.ts'
 import { createAccessTokens } from './oauth/access-tokens.ts'
+import { pagesClientId, toPagesSecret } from './oauth/pages-client.ts'
 import { createSealer } from './oauth/sealer.ts'
 import { createSigningKeyStore } from './oauth/signing-key-store.ts'
+import { tlsProfileOf } from './partners/tls-profile-of.ts'
 import { createPublishing } from './publish/create-publishing.ts'
 import { createCompile, type Compile } from './releases/compile.ts'
 import { openReleases } from './releases/releases.ts'
@@ -57,6 +59,8 @@ export interface ControlOptions {
   readonly tokenIssuer?: string | undefined
   /** How long an access token of that server lasts at most. */
   readonly tokenTtlMs?: number | undefined
+  /** How partner services are asked; absent: connectors fetch nothing. */
+  readonly partnerFetch?: PartnerFetch | undefined
   /** SQLite only: how long a write waits for a lock, and how large the file may become. */
   readonly busyTimeoutMs?: number | undefined
   readonly storeLimitBytes?: number | undefined
@@ -67,6 +71,8 @@ export interface OpenControl extends Control {
   /** For the HTTP server of the control process; false when the path is not below `/sync/`. */
   readonly syncHandler: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>
   readonly audit: Audit
+  /** The pages as a client of the authorization server. */
+  readonly pagesClient: { readonly id: string; readonly secret: string }
   /** The generated password of `admin`, until somebody signed in with it. */
   firstPassword(): Promise<string | undefined>
   /** The store as JSON lines. */
@@ -91,7 +97,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
     const audit = createAudit(store, clock, { keys, anchor })
     anchor.follow() // what another process wrote meanwhile, or a store that had no anchor yet
     const vault = await openVault(store, keys, log)
-    const { desk, ...consumers } = await openConsumers({ store, audit, flowOf: (id) => releases.flowOf(id), clock, log, keys, cost: options.passwordCost, tokenIssuer: options.tokenIssuer })
+    const { desk, ...consumers } = await openConsumers({ store, audit, flowOf: (id) => releases.flowOf(id), clock, log, keys, cost: options.passwordCost, tokenIssuer: options.tokenIssuer, partnerFetch: options.partnerFetch, tlsOf: (id) => tlsProfileOf(id, releases.flows, vault) })
 
     const listeners = new Set<(event: ControlEvent) => void>()
     const emit = (event: ControlEvent) => {
@@ -212,6 +218,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
         return () => void listeners.delete(listener)
       },
       audit,
+      pagesClient: { id: pagesClientId, secret: toPagesSecret(keys.current) },
       firstPassword: () => first.get(),
       exportStore: () => exportStore(store),
       syncHandler: createSyncHandler({ registry, hub, clients, clock, log, limits, revisions, decisions: (gateway, given) => decisions.take(gateway, given), event: (gateway, event) => emit({ ...event, gateway }) }),

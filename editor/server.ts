@@ -6,6 +6,7 @@ import type { SecureContextOptions } from 'node:tls'
 import type { Control } from '../control/contract.ts'
 import type { NodeDefinition } from '../runtime/core/node.ts'
 import { createPortal, type AbsentNode, type SampleApi } from '../portal/portal.ts'
+import type { SignInElsewhere } from '../portal/sign-in-elsewhere.ts'
 import { defaultSessionMs } from '../portal/web/session.ts'
 import { createEditorFront } from './front.ts'
 import { guardUpgrade } from './guard-upgrade.ts'
@@ -36,6 +37,8 @@ export interface ControlServerOptions {
     readonly sessionMs?: number
     /** Address of whoever asks, as trusted proxies tell it; failed sign-ins are counted against it. The peer's if left out. */
     readonly clientOf?: (request: IncomingMessage) => string
+    /** Signing in at the authorization server. Absent: there is none. */
+    readonly elsewhere?: SignInElsewhere | undefined
   }
   /** Handlers by path prefix (`/sync/`): they see the request first and check it themselves. */
   readonly handlers?: Readonly<Record<string, RawHandler>>
@@ -61,7 +64,7 @@ export function createControlServer({ control, definitions, notYet = [], options
   const { sessionMs = defaultSessionMs, clientOf = (request) => request.socket.remoteAddress ?? '' } = options
   const prefixes = Object.entries(handlers)
   const portal = createPortal({
-    control, definitions, notYet, secure, sessionMs, clientOf, editorPath: basePath, gatewayUrls: options.gatewayUrls, samples: options.samples ?? [], log,
+    control, definitions, notYet, secure, sessionMs, clientOf, editorPath: basePath, gatewayUrls: options.gatewayUrls, samples: options.samples ?? [], log, elsewhere: options.elsewhere,
     ...(publicOrigin ? { publicOrigin } : {}),
   })
   const server: Server = options.tls ? createTlsServer({ minVersion: 'TLSv1.2', ...options.tls }, handle) : createServer(handle)

@@ -13,6 +13,7 @@ import { releaseRoutes } from './pages/releases.ts'
 import { signInRoutes } from './pages/sign-in.ts'
 import { startRoutes } from './pages/start.ts'
 import { userRoutes } from './pages/users.ts'
+import type { SignInElsewhere } from './sign-in-elsewhere.ts'
 import { recordsApiRoutes } from './records-api/routes.ts'
 import { translator } from './texts.ts'
 import type { Exchange } from './web/exchange.ts'
@@ -49,6 +50,8 @@ export interface PortalOptions {
   readonly sessionMs: number
   /** Address of whoever asks, for counting failed sign-ins. */
   clientOf(request: IncomingMessage): string
+  /** Signing in at the authorization server. Absent: there is none. */
+  readonly elsewhere?: SignInElsewhere | undefined
   readonly editorPath: string
   gatewayUrls(): readonly string[]
   readonly samples: readonly SampleApi[]
@@ -77,10 +80,13 @@ export function createPortal(options: PortalOptions): Portal {
     response.setHeader('cache-control', 'no-store') // pages show what only the signed-in may see
     const isApi = url.pathname.startsWith('/api/')
     const identity = await identify(request, options.control.users, options.secure, isApi ? options.control.accessTokens : undefined)
+    const { user } = identity
+    const from = options.clientOf(request)
     const exchange: Exchange = {
       request, response, method, url, ...identity,
+      ...(user && !isApi ? { flows: await options.control.flows.rights({ name: user.name, role: user.role, from }) } : {}),
       language: toLanguage(request.headers.cookie, request.headers['accept-language']),
-      from: options.clientOf(request),
+      from,
     }
     try {
       await answer(exchange, isApi)

@@ -14,6 +14,7 @@ import { defaultCost, type PasswordCost } from '../users/password.ts'
 import { createUsers } from '../users/users.ts'
 import { createArtifacts } from './artifacts.ts'
 import { createOauthClients } from './clients.ts'
+import { toPagesClient } from './pages-client.ts'
 import { createTokenRevocations } from './revoke.ts'
 import { createSealer, deriveKey } from './sealer.ts'
 import { createSigningKeyStore } from './signing-key-store.ts'
@@ -28,6 +29,8 @@ export interface AuthorityOptions {
   readonly log: Log
   /** How long an access token lasts at most. */
   readonly tokenTtlMs?: number | undefined
+  /** Where the pages are, when people sign in to them here. */
+  readonly pagesOrigins?: readonly string[] | undefined
   readonly passwordCost?: PasswordCost | undefined
 }
 
@@ -35,7 +38,7 @@ export interface AuthorityOptions {
  * Opens control's records for the authorization server, beside control and whether it runs or not.
  * @throws Refused `store.unavailable` when the database or the credential key is not to be had
  */
-export async function openAuthority({ dataDir, databaseUrl, credentialsKey, clock, log, tokenTtlMs = 0, passwordCost = defaultCost }: AuthorityOptions): Promise<Authority> {
+export async function openAuthority({ dataDir, databaseUrl, credentialsKey, clock, log, tokenTtlMs = 0, pagesOrigins = [], passwordCost = defaultCost }: AuthorityOptions): Promise<Authority> {
   // Made by control: one that each process made for itself would seal what the other cannot open.
   if (credentialsKey === undefined && !existsSync(join(dataDir, 'credentials.key'))) {
     throw new Refused('store.unavailable', 503, `There is no credentials.key in ${dataDir}. Start control on this folder first, or give both the same SLUICE_CREDENTIAL_KEY.`)
@@ -47,7 +50,7 @@ export async function openAuthority({ dataDir, databaseUrl, credentialsKey, cloc
   const users = createUsers({ store, audit, clock, log, first: createFirstPassword(store, keys.current), cost: passwordCost, tokenTtlMs })
   return {
     people: users,
-    clients: createOauthClients(store, clock),
+    clients: createOauthClients(store, clock, pagesOrigins.length > 0 ? [toPagesClient(keys.current, pagesOrigins)] : []),
     async standing(name) {
       const user = await users.get(name)
       if (!user || user.disabled) return undefined

@@ -5,6 +5,7 @@ import { clientAddress, createTrust } from '../http/client-address.ts'
 import type { Settings } from '../settings.ts'
 import { openLog } from '../telemetry/log.ts'
 import { exitCodes } from './outcome.ts'
+import { pagesOrigins } from './pages-origins.ts'
 import { failToStart, openChildChannel } from './start/child-channel.ts'
 import { formatOf } from './start/log-format.ts'
 import { watchProcess } from './watch-process.ts'
@@ -15,7 +16,7 @@ export async function runAuth(settings: Settings, { supervised = false } = {}): 
   const log = openLog({ level: settings.logLevel, format: formatOf(settings), base: { role: 'auth' } })
   watchProcess(log)
   try {
-    const authority = await openAuthority({ dataDir: settings.dataDir, databaseUrl: settings.databaseUrl, credentialsKey: settings.credentialKey, tokenTtlMs: settings.authTokenTtlMs, clock: systemClock, log })
+    const authority = await openAuthority({ dataDir: settings.dataDir, databaseUrl: settings.databaseUrl, credentialsKey: settings.credentialKey, tokenTtlMs: settings.authTokenTtlMs, pagesOrigins: pagesOrigins(settings), clock: systemClock, log })
     const trusts = createTrust(settings.trustedProxies)
     const server = createAuthServer({
       authority,

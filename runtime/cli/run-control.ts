@@ -1,13 +1,16 @@
 import { openControl, type OpenControl } from '../../control/open-control.ts'
 import { createControlServer } from '../../editor/server.ts'
 import { definitions, notYet } from '../../nodes/index.ts'
+import type { SignInElsewhere } from '../../portal/sign-in-elsewhere.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
 import { clientAddress, createTrust } from '../http/client-address.ts'
 import { loadTls, watchTls } from '../http/tls-files.ts'
 import type { Settings } from '../settings.ts'
+import { createRelyingParty } from '../openid/relying-party.ts'
 import { openLog } from '../telemetry/log.ts'
 import { exitCodes } from './outcome.ts'
+import { pagesOrigins } from './pages-origins.ts'
 import { loadSamples, sampleApis } from './samples.ts'
 import { failToStart, openChildChannel, type ChildChannel } from './start/child-channel.ts'
 import { formatOf } from './start/log-format.ts'
@@ -69,6 +72,7 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
       gatewayUrls: () => urls.list(),
       samples: samples ? sampleApis : [],
       sessionMs: settings.sessionTtlMs,
+      elsewhere: createSignInElsewhere(settings, control),
       clientOf: ({ socket, headers }) => clientAddress(socket.remoteAddress ?? '', headers['x-forwarded-for']?.toString(), trusts),
       ...(tls ? { tls: { cert: tls.cert, key: tls.key, minVersion } } : {}),
     },
@@ -103,6 +107,15 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
       await server.close()
     },
   }
+}
+
+/** The pages as a client of the authorization server, where there is one. */
+function createSignInElsewhere(settings: Settings, { pagesClient }: OpenControl): SignInElsewhere | undefined {
+  const { authIssuer: issuer, signIn } = settings
+  const origins = pagesOrigins(settings)
+  if (issuer === undefined || origins.length === 0) return undefined
+  const party = createRelyingParty({ issuer, clientId: pagesClient.id, clientSecret: pagesClient.secret, scope: 'openid', clock: systemClock, insecure: issuer.startsWith('http:') })
+  return { ...party, passwords: signIn === 'password', origins }
 }
 
 async function deploySamples(control: OpenControl, log: Log): Promise<void> {

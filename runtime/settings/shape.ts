@@ -22,6 +22,8 @@ export interface Settings {
   readonly credentialKey?: string
   readonly sessionTtlMs: number
   readonly authTokenTtlMs: number
+  /** How people sign in on the pages. */
+  readonly signIn: 'password' | 'openid'
   readonly controlUrl?: string
   readonly gatewayToken?: string
   readonly gatewayName?: string

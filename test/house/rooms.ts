@@ -26,6 +26,7 @@ export const rooms: readonly Room[] = [
   { name: 'state', at: 'runtime/state/', mayImport: [core], packages: ['ioredis'], because: 'state imports core and its own library: one door per library, replacing it is replacing one room.' },
   { name: 'clients', at: 'runtime/clients/', mayImport: [core], packages: [], because: 'clients imports core only: it finds records and knows neither where they come from nor what is asked of them.' },
   { name: 'upstream', at: 'runtime/upstream/', mayImport: [core], packages: ['undici', 'ipaddr.js'], because: 'upstream imports core and its own library: one door per library, replacing it is replacing one room.' },
+  { name: 'openid', at: 'runtime/openid/', mayImport: [core], packages: ['openid-client'], because: 'openid imports core and its own library: whoever sends people to an issuer to sign in is given one, and knows no library.' },
   { name: 'telemetry', at: 'runtime/telemetry/', mayImport: [core], packages: ['pino', 'prom-client', '@opentelemetry/api'], because: 'telemetry imports core and its own library: one door per library, replacing it is replacing one room.' },
   { name: 'deploy', at: 'runtime/deploy/', mayImport: [core, compile, engine], packages: ['croner'], because: 'deploy imports core, compile and engine: it owns time (start, swap, drain, retire).' },
   { name: 'sync', at: 'runtime/sync/', mayImport: [core, compile, engine], packages: [], because: 'sync imports core, compile and engine: it owns what a gateway pulls and keeps.' },
