@@ -1,4 +1,4 @@
-import type { AuditQuery, Consumers, Lifecycle, RecordHead, Records, Right } from '../../control/contract.ts'
+import type { AuditQuery, Consumers, DecisionQuery, Lifecycle, RecordHead, Records, Right } from '../../control/contract.ts'
 import { registerEndpoints } from './register-endpoints.ts'
 import type { Call, Endpoint, QueryParameter, Reply } from './endpoint.ts'
 
@@ -194,6 +194,19 @@ function otherEndpoints(): Endpoint[] {
     {
       method: 'GET', path: `${base}/audit/verify`, operation: 'verifyAudit', summary: 'Reads the whole audit log and names the first bad record.', tag: 'audit', right: 'audit.read', status: 200, answer: { schema: 'AuditVerdict' },
       handle: async ({ consumers, by }) => ({ body: await consumers.audit.verify(by) }),
+    },
+    {
+      ...listOf('decisions', 'Decision', 'Lists why calls were refused, newest first: of the organisations where whoever asks may read them, and of own applications.'),
+      query: [
+        limit, cursor, word('application', 'Calls of this application only.'), word('api', 'Calls of this API only.'), word('code', 'Such as `quota.exceeded`.'),
+        word('organisation', 'Of the application or of the API.'), word('from', 'RFC 3339; this moment and later.'), word('to', 'RFC 3339; this moment and earlier.'),
+      ],
+      handle: async ({ decisions, query, by }) => ({ body: await decisions.list(query as DecisionQuery, by) }),
+    },
+    {
+      method: 'GET', path: `${base}/decisions/:id`, operation: 'getDecision', tag: 'decisions', right: 'decisions.read', status: 200, answer: { schema: 'Decision' },
+      summary: 'Why a call was refused: what was looked at, what decided, when it passes. Owners of the application see what concerns their call.',
+      handle: async ({ decisions, id, by }) => ({ body: await decisions.get(id, by) }),
     },
     {
       method: 'GET', path: `${base}/records`, operation: 'exportRecords', summary: 'All records as YAML, without credentials.', tag: 'records', right: 'records.export', status: 200, answer: 'yaml',

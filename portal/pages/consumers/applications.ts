@@ -4,6 +4,7 @@ import { html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { credentialRoutes, drawCredentials } from './credentials.ts'
+import { linkToDecisions } from './decisions.ts'
 import { drawSubscriptionsOf, subscribeRoutes } from './subscribe.ts'
 import { actButton, mayUpon, recordPages, type RecordPages } from './record-pages.ts'
 import { addRules, describeRules, drawRules, tidyRules, toRules } from './rules-form.ts'
@@ -49,7 +50,7 @@ ${drawRules(form, fields, t, exchange.language)}`
     const maySuspend = !record.retiredAt && (mayUpon(view, 'applications.write', record) || mayUpon(view, 'applications.suspend', record))
     return html`<section class="card"><div class="head"><h2>${t('application')}</h2>${maySuspend && actButton(`/applications/${record.id}/active`, record.version, t(record.active ? 'suspend' : 'resume'), { hidden: { active: String(!record.active) } })}</div>
 ${toFacts([[t('state'), toState(record, t)], [t('organisation'), html`<a href="/organisations/${record.organisation}">${record.organisation}</a>`], [t('owner'), record.owner], [t('description'), record.description]])}
-<h3>${t('rules')}</h3>${describeRules(record.rules, t, exchange.language)}</section>
+<h3>${t('rules')}</h3>${describeRules(record.rules, t, exchange.language)}${linkToDecisions(record, view)}</section>
 ${credentials}${subscriptions}`
   },
 }

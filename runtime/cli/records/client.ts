@@ -1,6 +1,6 @@
 import type {
   ApiGroup, ApiGroupInput, ApiProduct, ApiProductInput, ApplyResult, AuditRecord, AuditVerdict, ClientApplication, ClientApplicationInput, ClientPlan, ClientPlanInput, ClientSubscription,
-  Credential, CredentialInput, IssuedCredential, Lifecycle, ManagedApi, ManagedApiInput, Member, MemberInput, Organisation, OrganisationInput, Page, PageQuery, RecordHead, SubscriptionInput,
+  Credential, CredentialInput, IssuedCredential, KnownDecision, Lifecycle, ManagedApi, ManagedApiInput, Member, MemberInput, Organisation, OrganisationInput, Page, PageQuery, RecordHead, SubscriptionInput,
 } from '../../../control/contract.ts'
 import type { Problem } from '../../core/flow.ts'
 import { callControl, type Answer, type Target } from '../control-client.ts'
@@ -42,6 +42,8 @@ export interface RecordsClient {
   applyYaml(yaml: string, options: { readonly dryRun?: boolean; readonly prune?: boolean }): Promise<ApplyResult>
   audit(query: { readonly limit?: number; readonly subject?: string; readonly user?: string; readonly action?: string; readonly cursor?: string }): Promise<Page<AuditRecord>>
   verifyAudit(): Promise<AuditVerdict>
+  /** Why a call was refused. */
+  why(id: string): Promise<KnownDecision>
 }
 
 export function createRecordsClient(target: Target): RecordsClient {
@@ -86,6 +88,7 @@ export function createRecordsClient(target: Target): RecordsClient {
       return answer.body as ApplyResult
     },
     audit: (query) => call('The audit log could not be read', 'GET', at('audit') + toQuery(query)),
+    why: (id) => call(`“${id}” cannot be explained`, 'GET', at('decisions', id)),
     verifyAudit: () => call('The audit log could not be verified', 'GET', at('audit', 'verify')),
   }
   return client

@@ -94,6 +94,9 @@ export function addRecordCommands(program: Command, { run, remote, targetOf }: C
     .option('--dry-run', 'only say what would be done').option('--prune', 'retire what the lists of the file do not name').option('--yes', 'do not ask')
     .action(run(async (output, file, options) => (await import('./transfer.ts')).runRecordsApply(client(options), file, options, output)))
 
+  remote(program.command('why').description('why a call was refused: what was looked at, what decided, when it passes').option('--json', 'print JSON for programs')).argument('<decision>', 'id in the answer, or its X-Request-Id')
+    .action(run(async (output, id, options) => (await import('./why.ts')).runWhy(client(options), id, output)))
+
   const audit = program.command('audit').description('who did what')
   leaf(audit, 'verify', 'read the whole log; fails at the first entry that was tampered with').action(run(async (output, options) => (await import('./audit.ts')).runAuditVerify(client(options), output)))
   leaf(audit, 'list', 'the newest entries').option('--subject <record>', 'such as applications/shop').option('--user <name>').option('--action <action>')
