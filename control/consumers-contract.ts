@@ -1,5 +1,6 @@
 import type { Api, ClientChange, ClientRules, ClientSnapshot, PlanQuota } from '../runtime/core/clients.ts'
 import type { Role } from './contract.ts'
+import type { Connectors } from './partners/contract.ts'
 
 /**
  * The records of who may call what, how much. Rights are checked here, behind the door, for everybody who asks: pages,
@@ -18,6 +19,8 @@ export interface Consumers {
   readonly groups: Records<ApiGroup, ApiGroupInput>
   readonly products: Records<ApiProduct, ApiProductInput>
   readonly subscriptions: Subscriptions
+  /** Services of partners whose records are kept here as they are there. */
+  readonly connectors: Connectors
   readonly audit: AuditLog
 
   /** All records that may be exported, as YAML: the same records give the same text. Never a secret, not even a hash of one. */
@@ -62,8 +65,15 @@ export type Right =
   | 'applications.write' | 'applications.suspend' | 'credentials.write' | 'credentials.revoke'
   | 'plans.write' | 'apis.write' | 'apis.publish' | 'apis.block' | 'groups.write' | 'products.write'
   | 'subscriptions.write' | 'subscriptions.approve' | 'subscriptions.suspend'
+  | 'connectors.write'
   | 'audit.read' | 'decisions.read' | 'records.export' | 'records.apply'
   | 'flows.read' | 'flows.write'
+
+/** Of a record that a connector keeps: people do not change it here (Refused `record.managed` 409). */
+export interface Managed {
+  /** `connector:<id>`. */
+  readonly managedBy?: string
+}
 
 /** What every record carries. Nothing is deleted: a retired record answers no call and stays readable. */
 export interface RecordHead {
@@ -163,7 +173,9 @@ export interface OauthClientInput {
   /** The password grant of OAuth 2.0, which RFC 9700 forbids: only for programs that cannot do otherwise yet. */
   readonly legacyPassword?: boolean
 }
-export interface ClientApplication extends RecordHead, ClientApplicationInput {
+export interface ClientApplication extends RecordHead, ClientApplicationInput, Managed {
+  /** Its id in the partner service. */
+  readonly partner?: string
   readonly owner: string
   readonly active: boolean
   readonly rules: ClientRules
@@ -276,7 +288,7 @@ export type SubscriptionInput = { readonly application: string; readonly plan: s
  * Of subscriptions that reach the same API and were decided, the direct one counts, then a group's, then a product's, whether it lets
  * in or not; of several groups or products the approved one first. One that waits for a decision counts where there is no other.
  */
-export interface ClientSubscription extends RecordHead {
+export interface ClientSubscription extends RecordHead, Managed {
   readonly application: string
   /** Of the application. */
   readonly organisation: string
@@ -305,7 +317,7 @@ export interface Subscriptions extends Omit<Records<ClientSubscription, Subscrip
 export type Environment = 'production' | 'sandbox'
 
 /** What a caller proves who it is with, without anything secret. */
-export interface Credential extends RecordHead {
+export interface Credential extends RecordHead, Managed {
   readonly application: string
   readonly organisation: string
   readonly environment: Environment
@@ -401,7 +413,7 @@ export type AuditVerdict =
   | { readonly ok: false; /** The first bad record. */ readonly number: number; readonly reason: string; readonly entries: number }
 
 export interface ApplyChange {
-  readonly kind: 'organisations' | 'members' | 'applications' | 'plans' | 'apis' | 'groups' | 'products' | 'subscriptions'
+  readonly kind: 'organisations' | 'members' | 'applications' | 'plans' | 'apis' | 'groups' | 'products' | 'subscriptions' | 'connectors'
   readonly id: string
   readonly change: 'add' | 'change' | 'retire' | 'restore'
   /** JSON pointers of what differs, with both values. */

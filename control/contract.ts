@@ -6,6 +6,7 @@ import type { Publishing } from './publish/contract.ts'
 
 export type * from './consumers-contract.ts'
 export type * from './decisions-contract.ts'
+export type * from './partners/contract.ts'
 export type * from './publish/contract.ts'
 
 /**

@@ -3,7 +3,7 @@ import type { RecordHead } from '../contract.ts'
 import type { Unit } from './unit.ts'
 
 /** Names of the kinds, as in paths, YAML and the audit log. */
-export type KindName = 'organisations' | 'members' | 'applications' | 'credentials' | 'plans' | 'apis' | 'groups' | 'products' | 'subscriptions'
+export type KindName = 'organisations' | 'members' | 'applications' | 'credentials' | 'plans' | 'apis' | 'groups' | 'products' | 'subscriptions' | 'connectors'
 
 /** What is stored of a record: its input made whole, and what only we write. */
 export type Body = Readonly<Record<string, unknown>>

@@ -49,7 +49,7 @@ export const organisations: Kind = {
     if (before?.active === false && body.active !== false) need(unit, 'organisations.write', undefined, 'bring back an organisation that is suspended')
   },
   async beforeRetire(unit, row) {
-    for (const kind of ['applications', 'apis', 'groups', 'products', 'plans'] as const) {
+    for (const kind of ['connectors', 'applications', 'apis', 'groups', 'products', 'plans'] as const) {
       const [first] = await unit.tables.consumers.page({ kind, organisation: row.id, limit: 1 })
       if (first) throw inUse(`“${row.id}” still has ${kind}, such as “${first.id}”. Retire them first.`)
     }
@@ -91,7 +91,10 @@ export const applications: Kind = {
     if (problems.length > 0) throw invalid(problems)
     return body
   },
-  columns: (body) => ({ organisation: text(body.organisation), owner: text(body.owner), name: text(body.name), state: body.active ? 'active' : 'suspended' }),
+  columns: (body) => ({
+    organisation: text(body.organisation), owner: text(body.owner), name: text(body.name), state: body.active ? 'active' : 'suspended',
+    parent: (body.managedBy as string | undefined) ?? null,
+  }),
   mayWrite(unit, next, before) {
     const { access } = unit
     const body = next as unknown as ClientApplication

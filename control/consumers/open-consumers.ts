@@ -3,6 +3,7 @@ import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Audit } from '../audit.ts'
 import type { Actor, ApiGroup, ApiGroupInput, ApiProduct, ApiProductInput, AuditLog, ClientApplication, ClientApplicationInput, ClientPlan, ClientPlanInput, Consumers, Member, MemberInput, Organisation, OrganisationInput, Role } from '../contract.ts'
+import { openPartners, type PartnersParts } from '../partners/open-partners.ts'
 import type { SealingKey } from '../keys/key-files.ts'
 import { openRevocationFeed, publishedKey } from '../oauth/revocation-feed.ts'
 import { createSerial } from '../serial.ts'
@@ -35,13 +36,16 @@ export interface ConsumersParts {
   readonly flowOf?: ((id: string) => { readonly organisation?: string } | undefined) | undefined
   /** Of our own authorization server. */
   readonly tokenIssuer?: string | undefined
+  /** How partner services are asked; absent: connectors fetch nothing. */
+  readonly partnerFetch?: PartnersParts['fetch']
+  readonly tlsOf?: PartnersParts['tlsOf']
 }
 
 const versionKey = 'clients.version'
 const retryMs = 1000
 
 /** Opens the records of consumers: what was written is read into the view of gateways. */
-export async function openConsumers({ store, audit, flowOf = () => undefined, clock, log, keys, cost = defaultSecretCost, tokenIssuer }: ConsumersParts): Promise<Consumers & { /** How work over several records is done, for the rest of control. */ readonly desk: Desk; /** Looks at once for tokens that were taken back. */ lookForRevoked(): Promise<void>; isRevoked(token: TokenMarks): boolean; close(): void }> {
+export async function openConsumers({ store, audit, flowOf = () => undefined, clock, log, keys, cost = defaultSecretCost, tokenIssuer, partnerFetch, tlsOf }: ConsumersParts): Promise<Consumers & { /** How work over several records is done, for the rest of control. */ readonly desk: Desk; /** Looks at once for tokens that were taken back. */ lookForRevoked(): Promise<void>; isRevoked(token: TokenMarks): boolean; close(): void }> {
   const clientKey = await loadClientKey(store, keys, log)
   const checker = createChecker()
   let version = Number((await store.meta.get(versionKey)) ?? 0)
@@ -82,9 +86,9 @@ export async function openConsumers({ store, audit, flowOf = () => undefined, cl
   const desk: Desk = {
     access,
     tables: store,
-    run: (by, work) =>
+    run: (by, work, given) =>
       inTurn(async () => {
-        const held = await access(by)
+        const held = given ?? (await access(by))
         const done = await store.transaction(async (tables) => {
           const unit = createUnit({ tables, access: held, checker, audit, flowOf, nowMs: clock.now() })
           const result = await work(unit)
@@ -119,6 +123,7 @@ export async function openConsumers({ store, audit, flowOf = () => undefined, cl
     }),
   })
 
+  const partners = openPartners({ desk, clock, log, keys, fetch: partnerFetch, tlsOf })
   const auditLog: AuditLog = createAuditLog(audit, access)
   return {
     organisations: createRecords<Organisation, OrganisationInput>(organisations, desk),
@@ -130,6 +135,7 @@ export async function openConsumers({ store, audit, flowOf = () => undefined, cl
     groups: createRecords<ApiGroup, ApiGroupInput>(groups, desk),
     products: createRecords<ApiProduct, ApiProductInput>(products, desk),
     subscriptions: createSubscriptions(desk),
+    connectors: partners,
     audit: auditLog,
     exportYaml: (by) => exportYaml(desk, by),
     applyYaml: (yaml, options, by) => applyYaml(desk, yaml, options, by),
@@ -149,6 +155,7 @@ export async function openConsumers({ store, audit, flowOf = () => undefined, cl
     isRevoked: (token) => feed?.isRevoked(token) === true,
     lookForRevoked: async () => await feed?.look(),
     close() {
+      partners.close()
       feed?.close()
       cancelRetry()
     },

@@ -15,7 +15,7 @@ export interface Desk {
   access(by: Actor): Promise<Access>
   readonly tables: Tables
   /** One piece of work: all or nothing, one after the other; the view of gateways follows it. */
-  run<T>(by: Actor, work: (unit: Unit) => Promise<T>): Promise<T>
+  run<T>(by: Actor, work: (unit: Unit) => Promise<T>, /** Instead of what the asker may: for work of control itself. */ access?: Access): Promise<T>
 }
 
 const pageLimit = 200

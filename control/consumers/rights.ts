@@ -10,7 +10,7 @@ const publishes: readonly Right[] = [
   ]),
 ]
 const audits: readonly Right[] = [...reads, 'members.read', 'audit.read', 'decisions.read', 'records.export']
-const everything: readonly Right[] = [...new Set<Right>([...publishes, ...audits, 'organisations.write', 'members.write', 'records.apply'])]
+const everything: readonly Right[] = [...new Set<Right>([...publishes, ...audits, 'connectors.write', 'organisations.write', 'members.write', 'records.apply'])]
 
 /**
  * Which role has which rights. As a user's own role it holds everywhere, as a member's in that organisation. A subscriber has

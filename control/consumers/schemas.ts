@@ -1,4 +1,5 @@
 import { versionPattern } from '../../runtime/core/version-order.ts'
+import { connectorAnswer, connectorInput, connectorSchemas } from '../partners/schemas.ts'
 import { registrationSchemas } from '../publish/schemas.ts'
 
 type Schema = Readonly<Record<string, unknown>>
@@ -121,6 +122,7 @@ const inputs = {
   ),
   Group: object({ name, organisation: id, description: text, apis: idList(5000) }, ['name', 'organisation']),
   Product: object({ name, organisation: id, description: text, apis: idList(5000), groups: idList(500) }, ['name', 'organisation']),
+  Connector: connectorInput,
   Subscription: object({ application: id, plan: id, comment: line(500), api: id, group: id, product: id }, ['application', 'plan']),
   Credential: object(
     {
@@ -143,17 +145,20 @@ const heads: Schema = { id, version, createdAt: time, createdBy: line(64), updat
 const headRequired = ['id', 'version', 'createdAt', 'createdBy', 'updatedAt', 'updatedBy']
 const lifecycle = { enum: ['CREATED', 'PROTOTYPED', 'PUBLISHED', 'BLOCKED', 'DEPRECATED', 'RETIRED'] }
 
+const managedBy = { ...line(80), description: 'Connector that keeps the record: it is changed in the partner service.' }
+
 /** Fields of what is answered beyond those of the input and the head. */
 const answers: Readonly<Record<keyof typeof inputs, Schema>> = {
   Organisation: {},
   Member: { id: memberId },
-  Application: {},
+  Application: { managedBy, partner: line(200) },
   Plan: {},
   Api: { lifecycle, deprecatedAt: time, requested: object({ to: lifecycle, by: line(64), at: time }, ['to', 'by', 'at']) },
   Group: {},
   Product: {},
-  Subscription: { organisation: id, provider: id, state: { enum: ['pending', 'approved', 'refused', 'suspended'] }, decidedBy: line(64), decidedAt: time, reason: line(500) },
-  Credential: { organisation: id, active: { type: 'boolean' }, claim: { enum: ['pending'], description: 'Its subject or certificate waits to be confirmed; absent when it is.' } },
+  Connector: connectorAnswer,
+  Subscription: { managedBy, organisation: id, provider: id, state: { enum: ['pending', 'approved', 'refused', 'suspended'] }, decidedBy: line(64), decidedAt: time, reason: line(500) },
+  Credential: { managedBy, organisation: id, active: { type: 'boolean' }, claim: { enum: ['pending'], description: 'Its subject or certificate waits to be confirmed; absent when it is.' } },
 }
 
 function build(): Record<string, Schema> {
@@ -175,6 +180,7 @@ function build(): Record<string, Schema> {
 export const schemas: Readonly<Record<string, Schema>> = {
   ...build(),
   ...registrationSchemas,
+  ...connectorSchemas,
   ApiMove: object({ to: lifecycle }, ['to']),
   ApiDecision: object({ agree: { type: 'boolean' } }, ['agree']),
   SubscriptionPlan: object({ plan: id }, ['plan']),

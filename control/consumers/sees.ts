@@ -21,6 +21,8 @@ export async function sees(access: Access, row: ConsumerRow, tables: Pick<Tables
     case 'groups':
     case 'products':
       return reads || (row.retired_at === null && row.organisation !== null && access.organisations.has(row.organisation))
+    case 'connectors':
+      return reads
     case 'applications':
       return reads || owns(access, row)
     default: {

@@ -55,7 +55,8 @@ export function createSubscriptions(desk: Desk): Subscriptions {
   }
 }
 
-async function createSubscription(unit: Unit, input: Body): Promise<ConsumerRow> {
+/** `managedBy`: the connector whose subscription it is. */
+export async function createSubscription(unit: Unit, input: Body, managedBy?: string): Promise<ConsumerRow> {
   unit.checker.check('SubscriptionCreate', input)
   const { id: given, ...fields } = input
   const application = await unit.live('applications', fields.application as string)
@@ -69,7 +70,7 @@ async function createSubscription(unit: Unit, input: Body): Promise<ConsumerRow>
   const plan = await choosePlan(unit, fields.plan as string, row)
   const id = (given as string | undefined) ?? (await makeId(unit, 'subscriptions', undefined, 'sub'))
   if (await unit.find('subscriptions', id)) throw exists('subscriptions', id)
-  return await unit.add(subscriptions, id, { ...fields, ...row, ...firstState(unit, plan, target.organisation) })
+  return await unit.add(subscriptions, id, { ...fields, ...row, ...firstState(unit, plan, target.organisation), ...(managedBy === undefined ? {} : { managedBy }) })
 }
 
 /** The one thing that is subscribed to. @throws Refused `record.invalid`, `subscription.visibility` */
@@ -104,7 +105,7 @@ async function checkOffered(unit: Unit, application: ConsumerRow, target: Consum
 }
 
 /** @throws Refused `record.invalid` when there is no such plan for these organisations, `subscription.plan` when it is not for the asker's role */
-async function choosePlan(unit: Unit, id: string, { provider }: Pick<ConsumerRow, 'provider'>): Promise<ClientPlan> {
+export async function choosePlan(unit: Unit, id: string, { provider }: Pick<ConsumerRow, 'provider'>): Promise<ClientPlan> {
   const row = await unit.live('plans', id)
   // A plan of the subscriber's own organisation would be limits that the provider never agreed to.
   if (!row || (row.organisation !== null && row.organisation !== provider)) {
@@ -120,7 +121,7 @@ async function choosePlan(unit: Unit, id: string, { provider }: Pick<ConsumerRow
 }
 
 /** Whoever may approve need not ask himself. */
-function firstState(unit: Unit, plan: ClientPlan, provider: string | null) {
+export function firstState(unit: Unit, plan: ClientPlan, provider: string | null) {
   const approved = plan.autoApprove || unit.access.may('subscriptions.approve', provider)
   return approved ? { state: 'approved', decidedBy: unit.access.by.name, decidedAt: unit.nowIso } : { state: 'pending' }
 }

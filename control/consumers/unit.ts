@@ -75,6 +75,7 @@ export function createUnit(parts: { tables: Tables; access: Access; checker: Che
       return row
     },
     async change(kind, row, body, action, { retired = false, secret, reason } = {}) {
+      checkKeeper(kind, row, action, by.name)
       const columns = toColumns(kind.columns(body, row.id), row.id)
       const next: ConsumerRow = {
         ...row, ...columns,
@@ -116,6 +117,23 @@ export async function makeId(unit: Unit, kind: KindName, name: string | undefine
   const slug = (name ?? '').normalize('NFKD').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 48)
   if (slug.length > 1 && !(await unit.find(kind, slug))) return slug
   return `${slug.length > 1 ? slug : prefix}-${randomBytes(5).toString('hex')}`
+}
+
+/** What people may do to records that a connector keeps: decide what is theirs to decide, and let go of them. */
+const byHand: ReadonlySet<string> = new Set([
+  'applications.release', 'credentials.release', 'subscriptions.release', 'credentials.confirm',
+  'subscriptions.approve', 'subscriptions.refuse', 'subscriptions.suspend', 'subscriptions.resume',
+])
+
+/** @throws Refused `record.managed` when somebody changes what a connector keeps: its next fetch would change it back */
+function checkKeeper({ name }: Kind, row: ConsumerRow, action: string, by: string): void {
+  if (!row.body.includes('"managedBy"')) return
+  const { managedBy } = bodyOf(row)
+  if (typeof managedBy !== 'string' || managedBy === by || byHand.has(`${name}.${action}`)) return
+  const message = `“${row.id}” among ${name} is kept by ${managedBy}: it is changed in the partner service.`
+  throw new Refused('record.managed', 409, message, [
+    { severity: 'error', code: 'record.managed', pointer: '', message, remedy: 'Change it there; the connector brings it here. To stop its calls at once, suspend its subscriptions or its organisation.' },
+  ])
 }
 
 export const none = (kind: string, id: string) => new Refused('record.none', 404, `There is no record “${id}” among ${kind}, or it is not for you to see.`)

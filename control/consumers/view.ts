@@ -135,7 +135,7 @@ export async function openView(tables: Pick<Tables, 'consumers'>, startVersion: 
     advance(next) {
       version = next
     },
-    concerns: (touched) => [...touched.keys()].some((kind) => kind !== 'members'),
+    concerns: (touched) => [...touched.keys()].some((kind) => kind !== 'members' && kind !== 'connectors'),
     async follow(touched, next) {
       for (const target of targetsOf(touched)) owed.add(target)
       const targets = [...owed]

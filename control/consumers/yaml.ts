@@ -5,6 +5,7 @@ import type { Problem } from '../../runtime/core/flow.ts'
 import { invalid, problem } from './check.ts'
 import { diffJson, isObject } from './json.ts'
 import { bodyOf, type Body, type Kind, type KindName } from './kind.ts'
+import { connectors } from '../partners/kind.ts'
 import { apis, applications, groups, members, organisations, plans, products, subscriptions, targetOf } from './kinds.ts'
 import { checkMove } from './lifecycle.ts'
 import { inputOf, retireRecord, type Desk } from './records.ts'
@@ -12,7 +13,7 @@ import { findTarget } from './subscriptions.ts'
 import { notAllowed, type Unit } from './unit.ts'
 
 /** In the order in which one can refer to the other. Credentials are not among them: they are proofs, not settings. */
-const order: readonly Kind[] = [organisations, members, plans, apis, groups, products, applications, subscriptions]
+const order: readonly Kind[] = [organisations, members, plans, apis, groups, products, applications, subscriptions, connectors]
 type ApplyKind = ApplyChange['kind']
 
 /** Fields of ours that travel all the same. */
@@ -30,11 +31,16 @@ export async function exportYaml(desk: Desk, by: Actor): Promise<string> {
   const lists: Record<string, Body[]> = {}
   for (const kind of order) {
     const list: Body[] = []
-    for await (const row of all(desk, kind)) if (access.may('records.export', row.organisation)) list.push(toEntry(kind, row.id, bodyOf(row)))
+    for await (const row of all(desk, kind)) if (access.may('records.export', row.organisation) && !isManaged(row)) list.push(toEntry(kind, row.id, bodyOf(row)))
     // Databases sort texts in their own ways; one text for the same records needs ours.
     lists[kind.name] = list.sort((a, b) => (String(a.id) < String(b.id) ? -1 : 1))
   }
   return stringify({ sluice: 'records', ...lists }, { lineWidth: 0 })
+}
+
+/** What a connector keeps lives somewhere else, and comes from there again. */
+function isManaged(row: ConsumerRow): boolean {
+  return bodyOf(row).managedBy !== undefined
 }
 
 async function* all(desk: Pick<Desk, 'tables'>, kind: Kind): AsyncIterable<ConsumerRow> {
@@ -224,7 +230,7 @@ async function retireUnnamed(unit: Unit, lists: Lists): Promise<ApplyChange[]> {
     if (!list) continue
     const named = new Set(list.map((entry) => idOf(kind, entry)))
     const rows: ConsumerRow[] = []
-    for await (const row of all(unit, kind)) if (!named.has(row.id)) rows.push(row)
+    for await (const row of all(unit, kind)) if (!named.has(row.id) && !isManaged(row)) rows.push(row)
     for (const { id } of rows) {
       const row = await unit.live(kind.name, id) // may have gone with another one
       if (!row) continue

@@ -20,7 +20,7 @@ export interface ConnectorInput {
   /** Largest answer, all pages together; 16 MB. */
   readonly limitBytes?: number
   /** How control signs in there. The secret itself is set apart and never shown. */
-  readonly auth?: { readonly kind: 'none' | 'bearer' } | { readonly kind: 'basic'; readonly user: string }
+  readonly auth?: { readonly kind: 'none' | 'bearer' | 'basic'; /** Of Basic. */ readonly user?: string }
   /** Id of a TLS configuration of the flows: client certificate and trusted authorities. */
   readonly tls?: string
   /** What the ids of its applications begin with; the connector's id and a dot when absent. */
@@ -43,6 +43,11 @@ export interface Connector extends RecordHead, ConnectorInput {
   readonly maxDropShare: number
   /** A secret was set for the server that the URL names. */
   readonly hasSecret: boolean
+  /**
+   * Set up by somebody who may give credentials in every organisation. Of others, subjects and certificates wait to be
+   * confirmed, as everywhere: whoever answers for one organisation cannot say what belongs to another.
+   */
+  readonly trusted: boolean
 }
 
 /** RFC 6901; in a partner's part they start at the partner. */

@@ -76,7 +76,7 @@ export const connectorInput = object(
 )
 
 /** Fields of a connector beyond its input. */
-export const connectorAnswer: Schema = { hasSecret: { type: 'boolean' } }
+export const connectorAnswer: Schema = { hasSecret: { type: 'boolean' }, trusted: { type: 'boolean', description: 'Subjects and certificates that it names need no confirmation.' } }
 
 const time = { type: 'string', format: 'date-time' }
 const problems = { type: 'array', items: { type: 'object' } }

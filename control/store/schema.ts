@@ -156,7 +156,7 @@ export interface ConsumerRow {
   organisation: string | null
   /** Second organisation that the record concerns: the provider of what is subscribed to. */
   provider: string | null
-  /** Application of a credential or subscription, user of a member. */
+  /** Application of a credential or subscription, user of a member, `connector:…` of an application that one keeps. */
   parent: string | null
   /** User whose record it is. */
   owner: string | null

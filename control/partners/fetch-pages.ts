@@ -1,0 +1,129 @@
+import { isTooDeep } from '../../runtime/core/json-depth.ts'
+import { Refused, type Connector, type PartnerFetch, type PartnerTls } from '../contract.ts'
+import { readPointer } from './pointer.ts'
+
+/** A page of the last fetch, and the ETag it had. */
+export interface PageTag {
+  readonly url: string
+  readonly tag: string
+}
+
+export interface FetchPages {
+  readonly connector: Connector
+  readonly secret: string | undefined
+  readonly tls: PartnerTls | undefined
+  readonly fetch: PartnerFetch
+  /** Pages of the fetch that is in force; empty: whatever comes is new. */
+  readonly known: readonly PageTag[]
+  /** Called before each request; it throws when the fetch is not ours any more. */
+  step(): Promise<void>
+}
+
+export type Fetched = { readonly unchanged: true } | { readonly unchanged: false; readonly pages: readonly unknown[]; readonly tags: readonly PageTag[] | undefined }
+
+const pagesAtMost = 1000
+
+/**
+ * Fetches the whole of what a partner service says, page by page, with `If-None-Match` (RFC 9110 §13.1.2). Unchanged only when
+ * every page of the last time says so.
+ * @throws Refused `connector.unreachable` 502, `connector.document` 422
+ */
+export async function fetchPages(options: FetchPages): Promise<Fetched> {
+  const { known } = options
+  let first: Page | undefined
+  for (const [index, { url, tag }] of known.entries()) {
+    const page = await fetchPage(options, url, tag, options.connector.limitBytes)
+    if (page !== 'unchanged') {
+      // The first page is as good as one that was asked for without a tag; the others are fetched anew.
+      first = index === 0 ? page : undefined
+      break
+    }
+    if (index === known.length - 1) return { unchanged: true }
+  }
+  return await fetchAll(options, first)
+}
+
+interface Page {
+  readonly value: unknown
+  readonly tag: string | undefined
+  readonly bytes: number
+}
+
+async function fetchAll(options: FetchPages, first: Page | undefined): Promise<Fetched> {
+  const { connector } = options
+  const pages: unknown[] = []
+  const tags: PageTag[] = []
+  const seen = new Set<string>()
+  let leftBytes = connector.limitBytes
+  let url: string | undefined = connector.url
+  while (url !== undefined) {
+    const at: string = url
+    if (seen.has(at) || pages.length >= pagesAtMost) {
+      throw document(connector.map.next ?? '', seen.has(at) ? 'The pages lead back to one that was read already.' : `There are more than ${pagesAtMost} pages.`, 'Check “next” in the map, or what the service answers.', pages.length)
+    }
+    seen.add(at)
+    const page: Page | 'unchanged' = pages.length === 0 && first ? first : await fetchPage(options, at, undefined, leftBytes)
+    if (page === 'unchanged') throw unreachable('The service answered 304 to a question without If-None-Match.')
+    leftBytes -= page.bytes
+    pages.push(page.value)
+    if (page.tag !== undefined) tags.push({ url: at, tag: page.tag })
+    url = nextOf(page.value, at, connector, pages.length)
+  }
+  return { unchanged: false, pages, tags: tags.length === pages.length ? tags : undefined }
+}
+
+async function fetchPage({ connector, secret, tls, fetch, step }: FetchPages, url: string, tag: string | undefined, leftBytes: number): Promise<Page | 'unchanged'> {
+  await step()
+  const headers = { accept: 'application/json', ...authorization(connector, secret), ...(tag === undefined ? {} : { 'if-none-match': tag }) }
+  let reply: Awaited<ReturnType<PartnerFetch>>
+  try {
+    reply = await fetch({ url, headers, timeoutMs: connector.timeoutMs, limitBytes: Math.max(leftBytes, 1), ...(tls ? { tls } : {}) })
+  } catch (thrown) {
+    throw unreachable((thrown as Error).message)
+  }
+  if (reply.status === 304 && tag !== undefined) return 'unchanged'
+  if (reply.status === 401 || reply.status === 403) throw unreachable(`The service answered ${reply.status}: it does not take the credential of control.`)
+  if (reply.status !== 200) throw unreachable(`The service answered ${reply.status}, expected 200.`)
+  if (reply.body.length > leftBytes) throw unreachable(`The service answered more than ${connector.limitBytes} bytes.`)
+  const etag = reply.headers.etag
+  return { value: parse(reply.body), tag: typeof etag === 'string' && etag.length <= 500 ? etag : undefined, bytes: reply.body.length }
+}
+
+function authorization({ auth, hasSecret }: Connector, secret: string | undefined): Record<string, string> {
+  if (auth.kind === 'none' || !hasSecret) return {}
+  if (secret === undefined) throw unreachable('The secret of this connector was sealed under another key and cannot be read. Set it again.')
+  return { authorization: auth.kind === 'bearer' ? `Bearer ${secret}` : `Basic ${Buffer.from(`${auth.user}:${secret}`).toString('base64')}` }
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(body)
+    if (isTooDeep(text, body)) throw new Error('it is nested too deeply')
+    return JSON.parse(text) as unknown
+  } catch (thrown) {
+    // A parser's words may quote what it read, which is not ours to show.
+    const reason = thrown instanceof SyntaxError ? (/position \d+|end of JSON input/.exec(thrown.message)?.[0] ?? '') : (thrown as Error).message
+    throw document('', `The service answered no JSON${reason === '' ? '' : ` (${reason})`}.`, 'Check the URL, and what the service answers there.')
+  }
+}
+
+/** The next page: at the same server only, because the credential goes along. */
+function nextOf(value: unknown, url: string, { map }: Connector, page: number): string | undefined {
+  const next = map.next === undefined ? undefined : readPointer(value, map.next)
+  if (map.next === undefined || next === undefined || next === null || next === '' || next === false) return undefined
+  if (typeof next !== 'string' && typeof next !== 'number') throw document(map.next, 'This names no next page.', 'Check “next” in the map, or what the service answers.', page)
+  if (map.cursorParameter !== undefined) {
+    const to = new URL(url)
+    to.searchParams.set(map.cursorParameter, String(next))
+    return to.href
+  }
+  const to = URL.canParse(String(next), url) ? new URL(String(next), url) : undefined
+  if (!to || to.origin !== new URL(url).origin) throw document(map.next, 'The next page is not at the same server.', 'Let the service name pages of its own.', page)
+  return to.href
+}
+
+export const unreachable = (message: string) => new Refused('connector.unreachable', 502, message)
+
+function document(pointer: string, message: string, remedy: string, page?: number): Refused {
+  return new Refused('connector.document', 422, message, [{ severity: 'error', code: 'connector.document', pointer: page !== undefined && page > 1 ? `page ${page}: ${pointer}` : pointer, message, remedy }])
+}
