@@ -14,10 +14,39 @@ export type Sends<Port extends string = string> = {
 export class SentTo {
   readonly port: number
   readonly message: Message
+  /** Told when everything that the message sets off has ended. */
+  readonly trail: Trail | undefined
 
-  constructor(port: number, message: Message) {
+  constructor(port: number, message: Message, trail?: Trail) {
     this.port = port
     this.message = message
+    this.trail = trail
+  }
+}
+
+/**
+ * Everything that one message sets off: the steps behind it, what they send and wait for. What a node keeps for others
+ * (a join that collects) is not part of it. A step gives one with {@link SentTo} and is told when it has ended. When the
+ * run itself is cut short nobody is told: that is `run.onEnd`.
+ */
+export class Trail {
+  /** The trail that it is part of: one within another holds the outer one open. */
+  outer: Trail | undefined
+  #open = 0
+  readonly #ended: () => void
+
+  constructor(ended: () => void) {
+    this.#ended = ended
+  }
+
+  open(): void {
+    if (this.#open++ === 0) this.outer?.open()
+  }
+
+  close(): void {
+    if (--this.#open > 0) return
+    this.#ended()
+    this.outer?.close()
   }
 }
 

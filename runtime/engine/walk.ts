@@ -1,7 +1,7 @@
 import { fault, toFault, type Fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
 import type { LinkedNode } from '../core/pipeline.ts'
-import { SentTo, type Output, type Result, type Sends } from '../core/step.ts'
+import { SentTo, type Output, type Result, type Sends, type Trail } from '../core/step.ts'
 import type { NodeStatus } from '../core/sandbox.ts'
 import type { EngineRun } from './engine-run.ts'
 
@@ -10,6 +10,8 @@ interface Branch {
   readonly node: LinkedNode
   readonly message: Message
   readonly hops: number
+  /** What it is part of; open as long as the branch is. */
+  readonly trail: Trail | undefined
 }
 
 /** How often a run looks at the clock while it walks without pause. */
@@ -27,20 +29,20 @@ const longestStack = 100
  * the run open meanwhile.
  */
 export function walk(run: EngineRun, start: LinkedNode, message: Message, hops = 0): void {
-  drive(run, [], start, message, hops)
+  drive(run, [], start, message, hops, undefined)
 }
 
 /** Goes on behind a node, as if it had just sent these messages. */
 export function walkOn(run: EngineRun, node: LinkedNode, sends: NonNullable<Output>, hops = 0): void {
   const waiting: Branch[] = []
-  spread(run, node, sends, hops, waiting)
+  spread(run, node, sends, hops, undefined, waiting)
   next(run, waiting)
 }
 
 /** Takes a fault to the Catch nodes of its node; without one, to the caller. */
 export function rescue(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown): void {
   const waiting: Branch[] = []
-  spreadFault(run, node, message, thrown, 0, waiting)
+  spreadFault(run, node, message, thrown, 0, undefined, waiting)
   next(run, waiting)
 }
 
@@ -61,13 +63,15 @@ export function announce(run: EngineRun, node: LinkedNode, status: NodeStatus, m
 
 function next(run: EngineRun, waiting: Branch[]): void {
   const first = waiting.pop()
-  if (first) drive(run, waiting, first.node, first.message, first.hops)
+  if (first) drive(run, waiting, first.node, first.message, first.hops, first.trail)
 }
 
-function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessage: Message, startHops: number): void {
+/** A trail given with the start is open for it already, and closed here. */
+function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessage: Message, startHops: number, startTrail: Trail | undefined): void {
   let node: LinkedNode | undefined = start
   let message = startMessage
   let hops = startHops
+  let trail = startTrail
   let began: number | undefined
   while (node !== undefined && !run.ended) {
     const current: LinkedNode = node
@@ -78,7 +82,7 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
         return
       }
       if (now - (began ??= now) >= turnMs) {
-        waiting.push({ node: current, message, hops })
+        waiting.push({ node: current, message, hops, trail })
         goOnLater(run, waiting)
         return
       }
@@ -93,9 +97,9 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
       return
     }
     if (++hops > run.host.hopLimit) {
-      spreadFault(run, current, message, fault('flow.hops', { limit: run.host.hopLimit }), hops, waiting, true)
+      spreadFault(run, current, message, fault('flow.hops', { limit: run.host.hopLimit }), hops, trail, waiting, true)
     } else if (current.kind !== 'step') {
-      const branch = transfer(run, current, message, hops, waiting)
+      const branch = transfer(run, current, message, hops, trail, waiting)
       if (branch) {
         node = branch.node
         message = branch.message
@@ -108,31 +112,44 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
           continue
         }
         const result: Result = current.step === undefined ? { [current.ports[0] ?? 'out']: message } : current.step(message, run)
-        if (result === undefined) completed(current, message, hops, waiting)
-        else if (isPromise(result)) settleLater(run, current, message, hops, result)
-        else if (isAsyncIterable(result)) consume(run, current, message, hops, result)
+        if (result === undefined) completed(current, message, hops, trail, waiting)
+        else if (isPromise(result)) settleLater(run, current, message, hops, trail, result)
+        else if (isAsyncIterable(result)) consume(run, current, message, hops, trail, result)
         else {
           // The commonest case first: one message down one wire goes on in this very loop.
           const only: SentTo | undefined = current.completes.length === 0 ? onlySend(current, result) : undefined
           if (only) {
             node = (current.wires[only.port] as readonly LinkedNode[])[0]
             message = only.message
+            if (only.trail) trail = enterTrail(only.trail, trail)
             continue
           }
-          completed(current, message, hops, waiting)
-          spread(run, current, result, hops, waiting)
+          completed(current, message, hops, trail, waiting)
+          spread(run, current, result, hops, trail, waiting)
         }
       } catch (thrown) {
-        spreadFault(run, current, message, thrown, hops, waiting)
+        spreadFault(run, current, message, thrown, hops, trail, waiting)
       }
     }
+    // Last of all, when whatever the branch left behind holds the trail open itself.
+    trail?.close()
+    trail = undefined
     const branch = waiting.pop()
     if (branch) {
       node = branch.node
       message = branch.message
       hops = branch.hops
+      trail = branch.trail
     }
   }
+}
+
+/** Goes on within a trail that a step began: the branch leaves the outer one, which the inner one holds open. */
+function enterTrail(inner: Trail, outer: Trail | undefined): Trail {
+  inner.outer ??= outer
+  inner.open()
+  outer?.close()
+  return inner
 }
 
 /** Lets timers, sockets and other runs have their turn, then goes on where the walk was. */
@@ -145,21 +162,29 @@ function goOnLater(run: EngineRun, waiting: Branch[]): void {
 }
 
 /** Puts what a node sent on the stack, last first, so that ports, messages and wires are served in drawn order. */
-function spread(run: EngineRun, node: LinkedNode, sends: NonNullable<Output>, hops: number, waiting: Branch[]): void {
+function spread(run: EngineRun, node: LinkedNode, sends: NonNullable<Output>, hops: number, trail: Trail | undefined, waiting: Branch[]): void {
   const before = waiting.length
-  if (sends instanceof SentTo) push(node.wires[sends.port] ?? [], sends.message, hops, waiting)
-  else spreadPorts(node, sends, hops, waiting)
+  if (sends instanceof SentTo) {
+    const own = sends.trail
+    if (own) {
+      // Open while its branches are made, so that one without a wire ends as well.
+      own.outer ??= trail
+      own.open()
+    }
+    push(node.wires[sends.port] ?? [], sends.message, hops, own ?? trail, waiting)
+    own?.close()
+  } else spreadPorts(node, sends, hops, trail, waiting)
   if (run.host.freeze) for (let at = before; at < waiting.length; at++) run.host.freeze((waiting[at] as Branch).message)
 }
 
-function spreadPorts(node: LinkedNode, sends: Sends, hops: number, waiting: Branch[]): void {
+function spreadPorts(node: LinkedNode, sends: Sends, hops: number, trail: Trail | undefined, waiting: Branch[]): void {
   for (let port = node.ports.length - 1; port >= 0; port--) {
     const sent = sends[node.ports[port] as string]
     const wires = node.wires[port]
     if (sent === undefined || sent === null || wires === undefined) continue
     if (Array.isArray(sent)) {
-      for (let index = sent.length - 1; index >= 0; index--) push(wires, sent[index] as Message, hops, waiting)
-    } else push(wires, sent as Message, hops, waiting)
+      for (let index = sent.length - 1; index >= 0; index--) push(wires, sent[index] as Message, hops, trail, waiting)
+    } else push(wires, sent as Message, hops, trail, waiting)
   }
 }
 
@@ -171,104 +196,116 @@ function onlySend(node: LinkedNode, sends: NonNullable<Output>): SentTo | undefi
   return sent === undefined || sent === null || Array.isArray(sent) ? undefined : new SentTo(0, sent as Message)
 }
 
-function push(wires: readonly LinkedNode[], message: Message, hops: number, waiting: Branch[]): void {
-  for (let wire = wires.length - 1; wire >= 0; wire--) waiting.push({ node: wires[wire] as LinkedNode, message, hops })
+function push(wires: readonly LinkedNode[], message: Message, hops: number, trail: Trail | undefined, waiting: Branch[]): void {
+  for (let wire = wires.length - 1; wire >= 0; wire--) {
+    trail?.open()
+    waiting.push({ node: wires[wire] as LinkedNode, message, hops, trail })
+  }
 }
 
-function completed(node: LinkedNode, message: Message, hops: number, waiting: Branch[]): void {
+function completed(node: LinkedNode, message: Message, hops: number, trail: Trail | undefined, waiting: Branch[]): void {
   if (node.completes.length === 0) return
   const told: Message = { ...message, complete: { source: sourceOf(node) } }
-  push(node.completes, told, hops, waiting)
+  push(node.completes, told, hops, trail, waiting)
 }
 
-function settleLater(run: EngineRun, node: LinkedNode, message: Message, hops: number, promise: PromiseLike<Output>): void {
+function settleLater(run: EngineRun, node: LinkedNode, message: Message, hops: number, trail: Trail | undefined, promise: PromiseLike<Output>): void {
   run.open()
+  trail?.open()
   promise.then(
     (sends) => {
       if (!run.ended) {
         const waiting: Branch[] = []
-        completed(node, message, hops, waiting)
+        completed(node, message, hops, trail, waiting)
         if (sends !== undefined) {
           const only = onlySend(node, sends)
-          if (only) drive(run, waiting, (node.wires[only.port] as readonly LinkedNode[])[0] as LinkedNode, only.message, hops)
-          else {
-            spread(run, node, sends, hops, waiting)
+          if (only && !only.trail) {
+            trail?.open()
+            drive(run, waiting, (node.wires[only.port] as readonly LinkedNode[])[0] as LinkedNode, only.message, hops, trail)
+          } else {
+            spread(run, node, sends, hops, trail, waiting)
             next(run, waiting)
           }
         } else next(run, waiting)
       }
+      trail?.close()
       run.close()
     },
     (thrown: unknown) => {
-      if (!run.ended) settleFault(run, node, message, thrown, hops)
+      if (!run.ended) settleFault(run, node, message, thrown, hops, trail)
+      trail?.close()
       run.close()
     },
   )
 }
 
-function settleFault(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown, hops: number): void {
+function settleFault(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown, hops: number, trail: Trail | undefined): void {
   const waiting: Branch[] = []
-  spreadFault(run, node, message, thrown, hops, waiting)
+  spreadFault(run, node, message, thrown, hops, trail, waiting)
   next(run, waiting)
 }
 
 /** A step that sends several times. It is pulled as fast as it gives; a run that has ended pulls no more. */
-function consume(run: EngineRun, node: LinkedNode, message: Message, hops: number, sequence: AsyncIterable<NonNullable<Output>>): void {
+function consume(run: EngineRun, node: LinkedNode, message: Message, hops: number, trail: Trail | undefined, sequence: AsyncIterable<NonNullable<Output>>): void {
   run.open()
+  trail?.open()
   void (async () => {
     try {
       for await (const sends of sequence) {
         if (run.ended) return
-        walkOn(run, node, sends, hops)
+        const waiting: Branch[] = []
+        spread(run, node, sends, hops, trail, waiting)
+        next(run, waiting)
       }
       if (run.ended) return
       const waiting: Branch[] = []
-      completed(node, message, hops, waiting)
+      completed(node, message, hops, trail, waiting)
       next(run, waiting)
     } catch (thrown) {
-      if (!run.ended) settleFault(run, node, message, thrown, hops)
+      if (!run.ended) settleFault(run, node, message, thrown, hops, trail)
     } finally {
+      trail?.close()
       run.close()
     }
   })()
 }
 
 /** The ways across tabs: into a link in, into a called flow, and back. */
-function transfer(run: EngineRun, node: LinkedNode, message: Message, hops: number, waiting: Branch[]): Branch | undefined {
+function transfer(run: EngineRun, node: LinkedNode, message: Message, hops: number, trail: Trail | undefined, waiting: Branch[]): Branch | undefined {
   switch (node.kind) {
     case 'remote': {
       const target = run.home.linkIn(node.targets[0] as string, node.flow)
-      return target && { node: target, message, hops } // a link to a disabled tab leads nowhere, as in Node-RED
+      return target && { node: target, message, hops, trail } // a link to a disabled tab leads nowhere, as in Node-RED
     }
     case 'call': {
       const wanted = node.targets[0] ?? message.target
       const target = typeof wanted === 'string' ? run.home.linkIn(wanted, node.flow) : undefined
       if (!target) {
-        spreadFault(run, node, message, fault('flow.target_missing', { target: String(wanted) }), hops, waiting)
+        spreadFault(run, node, message, fault('flow.target_missing', { target: String(wanted) }), hops, trail, waiting)
         return undefined
       }
       const stack = frames(message)
       if (stack.length >= longestStack) {
-        spreadFault(run, node, message, fault('flow.hops', { limit: longestStack }), hops, waiting, true)
+        spreadFault(run, node, message, fault('flow.hops', { limit: longestStack }), hops, trail, waiting, true)
         return undefined
       }
       const frame = { id: run.call(node, message), node: node.id }
-      return { node: target, message: { ...message, _linkSource: [...stack, frame] }, hops }
+      return { node: target, message: { ...message, _linkSource: [...stack, frame] }, hops, trail }
     }
     case 'return': {
       const stack = frames(message)
       const frame = stack.at(-1)
       const call = frame && run.returnTo(String(frame.id))
       if (!call) {
-        spreadFault(run, node, message, fault('step.config', { message: 'This link out node returns to a link call, but the message did not come through one.' }), hops, waiting)
+        spreadFault(run, node, message, fault('step.config', { message: 'This link out node returns to a link call, but the message did not come through one.' }), hops, trail, waiting)
         return undefined
       }
       const { _linkSource: _, ...rest } = message
       const back: Message = stack.length > 1 ? { ...rest, _linkSource: stack.slice(0, -1) } : rest
-      completed(node, message, hops, waiting)
+      completed(node, message, hops, trail, waiting)
       // As in Node-RED a call is done with its first return; what else comes back is only sent on.
-      if (call.first) completed(call.node, call.message, hops, waiting)
-      spread(run, call.node, { [call.node.ports[0] ?? 'out']: back }, hops, waiting)
+      if (call.first) completed(call.node, call.message, hops, trail, waiting)
+      spread(run, call.node, { [call.node.ports[0] ?? 'out']: back }, hops, trail, waiting)
       return undefined
     }
     default:
@@ -280,7 +317,7 @@ function frames(message: Message): readonly { readonly id?: unknown }[] {
   return Array.isArray(message._linkSource) ? (message._linkSource as { id?: unknown }[]) : []
 }
 
-function spreadFault(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown, hops: number, waiting: Branch[], final = false): void {
+function spreadFault(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown, hops: number, trail: Trail | undefined, waiting: Branch[], final = false): void {
   const caught = located(node, thrown)
   const { rescue: rescuer } = node
   // A fault on the way round a circle must not be fed back into the circle.
@@ -296,7 +333,7 @@ function spreadFault(run: EngineRun, node: LinkedNode, message: Message, thrown:
     ...(message.error === undefined ? {} : { _error: message.error }),
     error: { message: caught.message, code: caught.code, status: caught.status, facts: caught.facts, source: { ...source, count: timesFailed(message, source.id) } },
   }
-  push(rescuer.catchers, told, hops, waiting)
+  push(rescuer.catchers, told, hops, trail, waiting)
 }
 
 /** How often in a row this node has failed on the message, as Node-RED counts it. */
