@@ -147,6 +147,63 @@ describe('a route table', () => {
       { numRuns: 1000 },
     )
   })
+
+  const versioned = (path: string, version?: string, method: Method = 'GET'): Route => ({ ...route(method, path), node: `${method} ${path} ${version ?? ''}`, ...(version === undefined ? {} : { version }) })
+
+  it('holds versions of one place beside each other, the one without a version first, then the highest', () => {
+    const table = tableOf(versioned('/a/:x', 'v9'), versioned('/a/:y'), versioned('/A/:z/', 'v10'), route('GET', '/b'))
+    const match = table.find('GET', '/a/1', '')
+    expect(match.kind === 'found' && match.route.versions?.routes.map(({ version }) => version)).toEqual([undefined, 'v10', 'v9'])
+    expect(match).toMatchObject({ params: { x: '1' } })
+    expect(table.find('GET', '/b', '')).not.toHaveProperty('route.versions')
+    expect(table.ofVersion('V9')?.find('GET', '/a/1', '')).toMatchObject({ kind: 'found', route: { version: 'v9' } })
+    expect(table.ofVersion('v1')).toBeUndefined()
+  })
+
+  it('takes over a shard whose versions are the same, and none whose versions changed', () => {
+    const [one, two] = [versioned('/a', 'v1'), versioned('/a', 'v2')]
+    const before = tableOf(one, two)
+    expect((buildRoutes([one, two], before).table as ShardedRouteTable).built).toBe(0)
+    const renamed = buildRoutes([one, { ...two, version: 'v3' }], before).table
+    expect(renamed.find('GET', '/a', '')).toMatchObject({ route: { versions: { routes: [{ version: 'v3' }, { version: 'v1' }] } } })
+    expect(buildRoutes([one, { ...two, version: 'V1' }], before).conflicts).toHaveLength(1)
+  })
+
+  it('has for each version what a table of that version alone has, whatever there is beside it', () => {
+    const path = fc.array(fc.constantFrom('a', 'b', ':p'), { minLength: 1, maxLength: 3 }).map((parts) => `/${parts.map((part, place) => (part === ':p' ? `:p${place}` : part)).join('/')}`)
+    const drawn = fc.uniqueArray(fc.record({ path, version: fc.constantFrom(undefined, 'v1', 'v2', 'v10') }), { maxLength: 14, selector: ({ path: one, version }) => `${one} ${version}` })
+    const asked = fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 3 }).map((parts) => `/${parts.join('/')}`)
+    fc.assert(
+      fc.property(drawn, asked, (list, at) => {
+        const routes = list.map(({ path: one, version }) => versioned(one, version))
+        const table = tableOf(...routes)
+        for (const version of ['v1', 'v2', 'v10']) {
+          const own = routes.filter((one) => one.version === version)
+          const alone = tableOf(...own.map(({ version: _version, ...one }) => one)).find('GET', at, '')
+          const match = table.ofVersion(version)?.find('GET', at, '') ?? { kind: 'none' }
+          expect(match.kind).toBe(alone.kind)
+          if (match.kind === 'found' && alone.kind === 'found') expect(match.route.node).toBe(alone.route.node)
+        }
+        // A place says of every version that has this very pattern, and of no other.
+        const match = table.find('GET', at, '')
+        if (match.kind !== 'found') return
+        const here = routes.filter((one) => one.entry.path === match.route.entry.path)
+        const said = match.route.versions?.routes ?? [match.route]
+        expect(said.map(({ node }) => node).toSorted()).toEqual(here.map(({ node }) => node).toSorted())
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('refuses two routes of one place exactly when their versions are the same', () => {
+    const version = fc.option(fc.constantFrom('v1', 'V1', 'v2', 'v10'), { nil: undefined })
+    fc.assert(
+      fc.property(fc.array(version, { minLength: 1, maxLength: 6 }), (list) => {
+        const { conflicts } = buildRoutes(list.map((one, place) => ({ ...versioned('/a/:x', one), node: `n${place}` })))
+        expect(conflicts.length).toBe(list.length - new Set(list.map((one) => one?.toLowerCase())).size)
+      }),
+    )
+  })
 })
 
 /** What is fixed before what varies before what takes the rest, read from the left. */
