@@ -5,7 +5,7 @@ import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import { seal } from '../../runtime/core/seal.ts'
 import {
-  signedClients, type ClientsAcknowledgement, type ClientsChangeText, type ClientsManifest, type ClientsPointer, type SealedClientKey, type SignedText, type SyncMessage,
+  signedClients, type ClientsAcknowledgement, type ClientsChangeText, type ClientsManifest, type ClientsPointer, type SealedClientKey, type SignedText, type Standing, type SyncMessage,
 } from '../../runtime/core/sync-wire.ts'
 import type { Consumers, GatewayInfo } from '../contract.ts'
 import type { KnownGateway } from '../gateways/registry.ts'
@@ -111,6 +111,8 @@ export function createClientsSource({ consumers, signer, clock, log, send, chang
 
   return {
     pointer,
+    /** Says to whoever sent the nonce how far control is. */
+    standing: (nonce: string, release: number): SignedText => sign(signedClients.standing, JSON.stringify({ nonce, clients: version, release } satisfies Standing)),
     /** The list of pages of the present state. */
     async manifest(): Promise<SignedText> {
       use()

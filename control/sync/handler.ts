@@ -141,7 +141,7 @@ export function createSyncHandler(parts: SyncHandlerParts) {
   async function join(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const wanted = toJoinRequest(await readJson(request, joinBytes))
     const reply = wanted && (await registry.join(wanted, request.socket.remoteAddress))
-    if (reply) answer(response, 200, reply)
+    if (reply) answer(response, 200, wanted.nonce === undefined ? reply : { ...reply, standing: clients.standing(wanted.nonce, hub.release('current')?.release.manifest.id ?? 0) })
     else answer(response, 401)
   }
 
@@ -204,6 +204,7 @@ function toJoinRequest(body: Record<string, unknown> | undefined): JoinRequest |
     name: printable(body.name, 100),
     ...(typeof body.url === 'string' ? { url: printable(body.url, 300) } : {}),
     ...(typeof body.version === 'string' ? { version: printable(body.version, 50) } : {}),
+    ...(typeof body.nonce === 'string' && /^[\w-]{16,64}$/.test(body.nonce) ? { nonce: body.nonce } : {}),
   }
 }
 

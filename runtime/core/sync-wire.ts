@@ -12,6 +12,8 @@ export interface JoinRequest {
   readonly name: string
   readonly url?: string
   readonly version?: string
+  /** Random; `JoinReply.standing` answers it. */
+  readonly nonce?: string
 }
 
 export interface JoinReply {
@@ -20,6 +22,17 @@ export interface JoinReply {
   readonly key: string
   /** Ed25519, PEM: what releases are signed with. */
   readonly publicKey: string
+  /** A `Standing`, signed: how far control is as it answers. A gateway that knew it before goes back to that and no further. */
+  readonly standing?: SignedText
+}
+
+/** What control has when a gateway joins, for the one that sent the nonce: nobody in between can keep it for later. */
+export interface Standing {
+  readonly nonce: string
+  /** Version of the callers' records. */
+  readonly clients: number
+  /** Id of the current release; 0 when there is none. */
+  readonly release: number
 }
 
 /** Which release is current. */
@@ -64,7 +77,7 @@ export interface SignedText {
 }
 
 /** What a signature of control over callers' records is for: one made for the one says nothing about the other, or about a release. */
-export const signedClients = { manifest: 'sluice clients manifest\n', change: 'sluice clients change\n' } as const
+export const signedClients = { manifest: 'sluice clients manifest\n', change: 'sluice clients change\n', standing: 'sluice standing\n' } as const
 
 /** The text of a signed snapshot. The SHA-256 of each page's text is its name; `bucketOf` says which application is in which. */
 export interface ClientsManifest extends ClientsPointer {

@@ -61,8 +61,8 @@ export function createClientsSync(parts: ClientsSyncParts) {
   let mustFetch = false
   /** What is in use could not be written: later changes would lie on disk without those before them. */
   let apart = false
-  /** Another control plane than before: its versions count anew. */
-  let anew = false
+  /** Older records than these are a replay, also where what lies on disk could not be read to its end. */
+  let floor = 0
   let busy = false
   let closed = false
   let owesWord = false
@@ -138,6 +138,7 @@ export function createClientsSync(parts: ClientsSyncParts) {
       return false
     }
     clients.apply(change)
+    floor = Math.max(floor, change.version)
     if (base) for (const id of Object.keys(change.applications ?? {})) dirty.add(bucketOf(id, base.pages.length))
     return true
   }
@@ -204,7 +205,7 @@ export function createClientsSync(parts: ClientsSyncParts) {
     for (let attempt = 1; ; attempt++) {
       const signed = (await parts.call('GET', 'clients')) as SignedText
       const manifest = verifyClientsManifest(signed, parts.publicKeys())
-      if (manifest.version < clients.version && !anew) throw new Untrusted('clients.older', `Version ${manifest.version} of the records of callers is older than version ${clients.version}, which is known here.`)
+      if (manifest.version < floor) throw new Untrusted('clients.older', `Version ${manifest.version} of the records of callers is older than version ${floor}, which is known here.`)
       if (manifest.keyId !== keyId) await fetchKey(manifest.keyId)
       if (await takeSnapshot(signed, manifest)) return
       // Control has gone on meanwhile and does not have these pages any more.
@@ -246,7 +247,7 @@ export function createClientsSync(parts: ClientsSyncParts) {
     if (staged) staged.commit({ version: manifest.version, plans, apis, revoked })
     else clients.apply({ version: manifest.version, applications: changed, plans: difference(clients.ids().plans, plans), apis: difference(clients.ids().apis, apis), revoked })
     mustFetch = false
-    anew = false
+    floor = manifest.version
     // Control may have gone on before it could say so.
     announced = { version: Math.max(announced?.version ?? 0, manifest.version), keyId: manifest.keyId }
     refusal = undefined
@@ -336,6 +337,7 @@ export function createClientsSync(parts: ClientsSyncParts) {
     const signed = await disk.loadManifest()
     if (!signed) return
     const manifest = verifyClientsManifest(signed, parts.publicKeys())
+    floor = Math.max(floor, manifest.version)
     const staged = clients.stage()
     const load = async <T>(hash: string): Promise<T | undefined> => {
       try {
@@ -360,10 +362,21 @@ export function createClientsSync(parts: ClientsSyncParts) {
     base = manifest
   }
 
+  function versionOf(line: string): number {
+    try {
+      return verifyClientsChange(JSON.parse(line) as SignedText, parts.publicKeys()).change.version
+    } catch {
+      return 0
+    }
+  }
+
   async function loadJournal(): Promise<void> {
     let line = 0
+    const lines = await disk.loadJournal()
+    // Those behind a line that is damaged cannot be used, but say how far this gateway was.
+    for (const text of lines) floor = Math.max(floor, versionOf(text))
     try {
-      for (const text of await disk.loadJournal()) {
+      for (const text of lines) {
         line++
         if (!applySigned(JSON.parse(text) as SignedText)) throw new Untrusted('clients.hash', 'A change before it is missing.')
       }
@@ -406,9 +419,9 @@ export function createClientsSync(parts: ClientsSyncParts) {
     },
     /** Resolves when control's first word has been worked on, well or not. */
     first,
-    /** This gateway joined (another) control anew. */
-    joined(): void {
-      anew = true
+    /** This gateway joined anew: `version` is what control proved to have, 0 for another control plane; `undefined`: no proof, no way back. */
+    joined(version: number | undefined): void {
+      if (version !== undefined) floor = Math.min(floor, version)
       mustFetch = true
     },
     /** Resolves when nothing is being fetched or written any more. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { ClientCopy } from '../core/clients.ts'
 import type { Clock } from '../core/clock.ts'
 import type { DecisionQueue } from '../core/decision.ts'
@@ -5,7 +6,7 @@ import type { Deployer, GatewayEvent, Prepared } from '../core/deployer.ts'
 import type { Problem } from '../core/flow.ts'
 import type { Log } from '../core/log.ts'
 import type { Credentials, Release, ReleaseManifest, Revision } from '../core/release.ts'
-import type { Acknowledgement, JoinReply, PollReply, ReleasePointer, RevisionText, SealedCredentials, SignedManifest, SyncMessage } from '../core/sync-wire.ts'
+import type { Acknowledgement, JoinReply, PollReply, ReleasePointer, RevisionText, SealedCredentials, SignedManifest, Standing, SyncMessage } from '../core/sync-wire.ts'
 import { openClientsDisk } from './clients-disk.ts'
 import { createClientsSync } from './clients-sync.ts'
 import { ControlError, createControlClient } from './control-client.ts'
@@ -13,7 +14,7 @@ import { createDecisionLine } from './decision-line.ts'
 import { openDisk, type Identity } from './disk.ts'
 import { createOutbox } from './outbox.ts'
 import { deriveSealKey, seal, unseal } from '../core/seal.ts'
-import { Untrusted, verifyManifest, verifyRevision } from './verify.ts'
+import { Untrusted, verifyManifest, verifyRevision, verifyStanding } from './verify.ts'
 
 export interface SyncOptions {
   /** `http(s)://host:port` of the control plane. */
@@ -162,7 +163,8 @@ export function openSync(options: SyncOptions): Sync {
       throw new Error('this gateway has no key of the control plane: give it a new join token with SLUICE_GATEWAY_TOKEN')
     }
     const { token, name, url, version } = options
-    const reply = (await client.call('POST', '/sync/join', undefined, { token, name, url, version }).catch((thrown: unknown) => {
+    const nonce = randomBytes(16).toString('base64url')
+    const reply = (await client.call('POST', '/sync/join', undefined, { token, name, url, version, nonce }).catch((thrown: unknown) => {
       // Control has answered: this token will not become good any more.
       if (thrown instanceof ControlError && thrown.status === 401) tokenSpent = true
       throw thrown
@@ -170,12 +172,24 @@ export function openSync(options: SyncOptions): Sync {
     tokenSpent = true
     const before = (await disk.loadIdentity())?.publicKeys[0]
     identity = { gatewayId: reply.gatewayId, key: reply.key, publicKeys: before && before !== reply.publicKey ? [reply.publicKey, before] : [reply.publicKey] }
-    newestSeen = 0
+    const standing = standingOf(reply, nonce, before)
+    newestSeen = Math.min(newestSeen, standing?.release ?? newestSeen)
     refused = false
-    callers?.joined()
+    callers?.joined(standing?.clients)
     await disk.saveIdentity(identity)
     log.info({ gateway: identity.gatewayId }, 'joined the control plane')
     return identity
+  }
+
+  /** How far back control may go: another control plane begins anew; the one that was known has to prove where it stands. */
+  function standingOf({ publicKey, standing }: JoinReply, nonce: string, before: string | undefined): Pick<Standing, 'clients' | 'release'> | undefined {
+    if (before === undefined || before !== publicKey) return { clients: 0, release: 0 }
+    try {
+      return verifyStanding(standing, nonce, [publicKey])
+    } catch (thrown) {
+      log.warn({ reason: (thrown as Error).message }, 'joined anew, but nothing older than what is known here is taken')
+      return undefined
+    }
   }
 
   /** Control does not take the key. With a fresh token the gateway joins anew; else it goes on serving and says so. */

@@ -2,7 +2,7 @@ import { verify } from 'node:crypto'
 import { canonicalJson, hashDocument, sha256 } from '../compile/hash.ts'
 import { parseDocumentText } from '../compile/document-text.ts'
 import type { ReleaseManifest, Revision } from '../core/release.ts'
-import { signedClients, type ClientsChangeText, type ClientsManifest, type RevisionText, type SignedManifest, type SignedText } from '../core/sync-wire.ts'
+import { signedClients, type ClientsChangeText, type ClientsManifest, type RevisionText, type SignedManifest, type SignedText, type Standing } from '../core/sync-wire.ts'
 
 /** What control sent does not prove what it claims; it is not run. `code` is stable. */
 export class Untrusted extends Error {
@@ -48,6 +48,13 @@ export function verifyClientsManifest(signed: SignedText, publicKeys: readonly s
 /** A change of callers' records, when one of the keys signed it as that. @throws Untrusted */
 export function verifyClientsChange(signed: SignedText, publicKeys: readonly string[]): ClientsChangeText {
   return verifyText(signed, signedClients.change, publicKeys) as ClientsChangeText
+}
+
+/** How far control is, when one of the keys signed it in answer to the nonce. @throws Untrusted */
+export function verifyStanding(signed: SignedText | undefined, nonce: string, publicKeys: readonly string[]): Standing {
+  const value = verifyText(signed, signedClients.standing, publicKeys) as Standing
+  if (value.nonce !== nonce || !Number.isSafeInteger(value.clients) || !Number.isSafeInteger(value.release)) throw new Untrusted('clients.signature', 'Control’s word on how far it is was meant for another gateway.')
+  return value
 }
 
 /** The content of a page, when it has the hash that the signed list names. @throws Untrusted */

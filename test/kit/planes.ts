@@ -28,7 +28,7 @@ export async function openPlanes(options: Partial<ControlOptions> = {}) {
   let intercept: ((path: string, body: string) => string | undefined) | undefined
   const gateways: TestGateway[] = []
 
-  async function start(): Promise<void> {
+  async function start(again: Partial<ControlOptions> = {}): Promise<void> {
     control = await openControl({
       dataDir,
       definitions: [],
@@ -38,6 +38,7 @@ export async function openPlanes(options: Partial<ControlOptions> = {}) {
       passwordCost: { n: 1024 },
       limits: { silenceMs: 400, heartbeatMs: 100, commandMs: 500 },
       ...options,
+      ...again,
     })
     server = createServer((request, response) => {
       const write = response.write.bind(response) as (chunk: unknown) => boolean

@@ -251,6 +251,56 @@ test('records older than those known here are refused: a revocation cannot be un
   expect(again.clients.byKey('key-app-1')?.application.active).toBe(false)
 })
 
+test('joining anew does not open the way back to records that control has left behind, whoever sits between', async () => {
+  const callers = fakeCallers(5)
+  planes = await openPlanes({ compile, callers: callers.consumers })
+  const first = await gateway()
+  await until(() => first.clients.version === 1)
+  let old: string | undefined
+  let standing: unknown
+  planes.intercept = (path, body) => {
+    if (path === '/sync/clients') old ??= body
+    if (path === '/sync/join') standing ??= (JSON.parse(body) as { standing?: unknown }).standing
+    return undefined
+  }
+  const other = await gateway()
+  await until(() => other.clients.version === 1)
+  expect(standing).toBeDefined()
+  callers.setActive('app-1', false)
+  await until(() => first.clients.version === 2)
+  await first.sync.close()
+  await planes.control.gateways.revoke(first.sync.state().gatewayId as string, 'admin')
+  const { token } = await planes.control.gateways.createJoinToken('admin')
+  // Whoever sits between answers with what they kept, once as it is and once without a word on where control stands.
+  planes.intercept = (path, body) => {
+    if (path === '/sync/clients') return old
+    return path === '/sync/join' ? JSON.stringify({ ...(JSON.parse(body) as object), standing }) : undefined
+  }
+  const clients = known()
+  const again = await planes.connected({ clients, limits, folder: first.folder, token })
+  await until(async () => (await clientsOf(again.sync.state().gatewayId))?.detail?.includes('clients.older') === true)
+  expect(clients.version).toBe(2)
+  expect(clients.byKey('key-app-1')?.application.active).toBe(false)
+})
+
+test('control that was restored from an older copy is followed by who joins it anew', async () => {
+  const callers = fakeCallers(5)
+  planes = await openPlanes({ compile, callers: callers.consumers })
+  const first = await gateway()
+  for (const id of ['app-1', 'app-2', 'app-3']) callers.setActive(id, false)
+  await until(() => first.clients.version === 4)
+  await first.sync.close()
+  await planes.control.gateways.revoke(first.sync.state().gatewayId as string, 'admin')
+  await planes.stop()
+  const restored = fakeCallers(5)
+  await planes.start({ callers: restored.consumers })
+  const { token } = await planes.control.gateways.createJoinToken('admin')
+  const clients = known()
+  await planes.connected({ clients, limits, folder: first.folder, token })
+  await until(() => clients.version === 1)
+  expect(clients.byKey('key-app-1')?.application.active).toBe(true)
+})
+
 test('a large change is fetched instead of pushed, and many quick ones arrive in order', async () => {
   const callers = fakeCallers(100)
   planes = await openPlanes({ compile, callers: callers.consumers })
