@@ -1,7 +1,6 @@
-import { parseDocument } from 'yaml'
-import { keyTwice } from '../consumers/yaml.ts'
 import { isObject, toPointerPart } from '../consumers/json.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
+import { parseText, TextProblem } from './parse-text.ts'
 import { openapiProblem, refuseProblems } from './problems.ts'
 
 /** Of one document's text. */
@@ -17,32 +16,19 @@ export type Json = Readonly<Record<string, unknown>>
  * @throws Refused `openapi.invalid` 422
  */
 export function readDocument(source: unknown): Json {
-  const value = typeof source === 'string' ? parseText(source) : source
+  const value = typeof source === 'string' ? readText(source) : source
   if (!isObject(value)) return refuse('', 'This is no OpenAPI document: it must be a mapping that begins with “openapi” or “swagger”.', 'Send the document as JSON or YAML.')
   refuseProblems(walk(value))
   return value
 }
 
-function parseText(text: string): unknown {
+function readText(text: string): unknown {
   if (Buffer.byteLength(text) > documentLimitBytes) return refuse('', `The document is larger than ${documentLimitBytes / 1024 / 1024} MiB.`, 'Split it into several APIs.')
-  const plain = text.startsWith('\ufeff') ? text.slice(1) : text
-  if (/^\s*\{/.test(plain)) {
-    try {
-      return JSON.parse(plain)
-    } catch {
-      // Flow style of YAML begins like this as well.
-    }
-  }
-  // The parser compares every key with every other one, for minutes when there are many.
-  const document = parseDocument(plain, { uniqueKeys: false, prettyErrors: true })
-  const [error] = document.errors
-  if (error) return refuse('', `The document is neither JSON nor YAML: ${error.message.split('\n')[0]}`, 'Mend the syntax there.')
-  const twice = keyTwice(document)
-  if (twice !== undefined) return refuse('', `The document has the key “${twice.slice(0, 100)}” twice in one mapping.`, 'Keep one of them.')
   try {
-    return document.toJS({ maxAliasCount: 100 })
-  } catch {
-    return refuse('', 'The document refers to itself too often.', 'Write it without YAML aliases.')
+    return parseText(text)
+  } catch (thrown) {
+    if (!(thrown instanceof TextProblem)) throw thrown
+    return refuse('', `The document cannot be read. ${thrown.message}`, thrown.remedy)
   }
 }
 

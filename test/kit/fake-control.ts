@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { type RefusalDecisions, Refused, type Actor, type Consumers, type Control, type ControlEvent, type DeployInput, type Doer, type FlowRights, type GatewayInfo, type ReleaseInfo, type Role, type User } from '../../control/contract.ts'
+import { type RefusalDecisions, Refused, type Actor, type Consumers, type Publishing, type Control, type ControlEvent, type DeployInput, type Doer, type FlowRights, type GatewayInfo, type ReleaseInfo, type Role, type User } from '../../control/contract.ts'
 import type { GatewayCommand } from '../../runtime/core/deployer.ts'
 import type { EditorNode, Problem } from '../../runtime/core/flow.ts'
 
@@ -182,6 +182,7 @@ export function createFakeControl(): FakeControl {
     // Nobody keeps consumers here: what is about them is tested with a real control (openControl) in a temporary folder.
     consumers: {} as Consumers,
     decisions: {} as RefusalDecisions,
+    publishing: {} as Publishing,
     on(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

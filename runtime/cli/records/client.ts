@@ -1,5 +1,5 @@
 import type {
-  ApiGroup, ApiGroupInput, ApiProduct, ApiProductInput, ApplyResult, AuditRecord, AuditVerdict, ClientApplication, ClientApplicationInput, ClientPlan, ClientPlanInput, ClientSubscription,
+  ApiRegistration, ApiRegistrations, RegistrationResult, ApiGroup, ApiGroupInput, ApiProduct, ApiProductInput, ApplyResult, AuditRecord, AuditVerdict, ClientApplication, ClientApplicationInput, ClientPlan, ClientPlanInput, ClientSubscription,
   Credential, CredentialInput, IssuedCredential, KnownDecision, Lifecycle, ManagedApi, ManagedApiInput, Member, MemberInput, Organisation, OrganisationInput, Page, PageQuery, RecordHead, SubscriptionInput,
 } from '../../../control/contract.ts'
 import type { Problem } from '../../core/flow.ts'
@@ -38,6 +38,8 @@ export interface RecordsClient {
   issue(input: CredentialInput): Promise<IssuedCredential>
   rotate(credential: Credential, oldEndsInMs?: number): Promise<IssuedCredential>
   confirm(credential: Credential, takeOver: boolean): Promise<Credential>
+  /** URLs and OpenAPI documents become APIs. */
+  register(input: ApiRegistration | ApiRegistrations, dryRun: boolean): Promise<RegistrationResult>
   exportYaml(): Promise<string>
   applyYaml(yaml: string, options: { readonly dryRun?: boolean; readonly prune?: boolean }): Promise<ApplyResult>
   audit(query: { readonly limit?: number; readonly subject?: string; readonly user?: string; readonly action?: string; readonly cursor?: string }): Promise<Page<AuditRecord>>
@@ -76,6 +78,7 @@ export function createRecordsClient(target: Target): RecordsClient {
     issue: (input) => call('No credential was issued', 'POST', at('credentials'), input),
     rotate: (credential, oldEndsInMs) => call('Not rotated', 'POST', at('credentials', credential.id, 'rotate'), oldEndsInMs === undefined ? {} : { oldEndsInMs }, ifMatch(credential)),
     confirm: (credential, takeOver) => call('Not confirmed', 'POST', at('credentials', credential.id, 'confirm'), takeOver ? { takeOver } : {}, ifMatch(credential)),
+    register: (input, dryRun) => call('Nothing was registered', 'POST', at('apis', 'apis' in input ? 'register-bulk' : 'register') + toQuery({ dryRun }), input),
     async exportYaml() {
       const answer = await callControl(target, 'GET', at('records'), undefined, { accept: 'application/yaml' }, 'text')
       if (answer.status >= 300) throw toFailure('The records could not be exported', answer)

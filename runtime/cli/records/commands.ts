@@ -73,6 +73,45 @@ export function addRecordCommands(program: Command, { run, remote, targetOf }: C
     leaf(apis, name, description).argument('<id>').action(run(async (output, id, options) => (await import('./apis.ts')).runApisDecide(client(options), id, agree, output)))
   }
 
+  leaf(apis, 'register', 'make a flow and an API of a URL or of an OpenAPI document').argument('<source>', 'address of the service, or a file with an OpenAPI document; `-` for stdin')
+    .requiredOption('--id <id>', 'of the API; the same id again changes it').requiredOption('--organisation <id>', 'whose it is').option('--name <name>', 'what people read').option('--path <path>', 'where callers find it, such as /orders/:id; with a document what stands before its paths')
+    .option('--method <method...>', 'GET, POST …').option('--upstream <url>', 'called instead of the servers of the document').option('--group <id>', 'group that it becomes part of').option('--create-group', 'make the group when it is not there').option('--api-version <version>', 'such as v2')
+    .option('--no-auth', 'callers need no key').addOption(new Option('--visibility <who>', 'who sees it').choices(['public', 'organisation'])).option('--publish', 'open it to subscribers').option('--prototype', 'open it without subscriptions').option('--replace', 'overwrite what people changed by hand in the flow').option('--dry-run', 'only say what would be done')
+    .action(run(async (output, source, options) => (await import('./register.ts')).runApisRegister(client(options), source, options, output)))
+  leaf(apis, 'register-bulk', 'the same for all APIs of a file, in one deploy: all or nothing').argument('<file>', 'YAML or JSON with a list `apis:`; `-` for stdin').option('--dry-run', 'only say what would be done')
+    .action(run(async (output, file, options) => (await import('./register.ts')).runApisRegisterBulk(client(options), file, options, output)))
+  for (const [name, to, description] of [['start', 'PUBLISHED', 'serve an API to its subscribers (PUBLISHED)'], ['stop', 'BLOCKED', 'answer 503 to every call of an API (BLOCKED)']] as const) {
+    leaf(apis, name, description).argument('<id>').action(run(async (output, id, options) => (await import('./register.ts')).runApisSwitch(client(options), id, to, output)))
+  }
+
+  const members = program.command('members').description('who has which role in an organisation')
+  const role = () => new Option('--role <role>', 'what they may do there').choices(['admin', 'creator', 'publisher', 'operator', 'auditor', 'subscriber', 'viewer']).makeOptionMandatory()
+  search(leaf(members, 'list', 'list members')).action(run(async (output, options) => (await import('./members.ts')).runMembersList(client(options), options, output)))
+  leaf(members, 'add', 'give a user a role in an organisation').argument('<user>').requiredOption('--organisation <id>').addOption(role())
+    .action(run(async (output, user, options) => (await import('./members.ts')).runMembersAdd(client(options), user, options, output)))
+  leaf(members, 'set', 'give a member another role').argument('<user>').requiredOption('--organisation <id>').addOption(role())
+    .action(run(async (output, user, options) => (await import('./members.ts')).runMembersSet(client(options), user, options, output)))
+  leaf(members, 'remove', 'take the role away').argument('<user>').requiredOption('--organisation <id>')
+    .action(run(async (output, user, options) => (await import('./members.ts')).runMembersRemove(client(options), user, options, output)))
+
+  const groups = program.command('groups').description('groups of APIs that are subscribed to as one')
+  search(leaf(groups, 'list', 'list groups')).action(run(async (output, options) => (await import('./groups.ts')).runGroupsList(client(options), options, output)))
+  leaf(groups, 'show', 'one group').argument('<id>').action(run(async (output, id, options) => (await import('./groups.ts')).runGroupsShow(client(options), id, output)))
+  leaf(groups, 'add', 'make a group').argument('<name>', 'what people read').requiredOption('--organisation <id>', 'whose it is').option('--id <id>', 'made from the name when absent').option('--api <id...>', 'what is in it').option('--description <text>', 'for people')
+    .action(run(async (output, name, options) => (await import('./groups.ts')).runGroupsAdd(client(options), name, options, output)))
+  leaf(groups, 'change', 'put APIs into a group, or take them out; what is not said stays').argument('<id>').option('--add <api...>').option('--remove <api...>').option('--name <name>').option('--description <text>')
+    .action(run(async (output, id, options) => (await import('./groups.ts')).runGroupsChange(client(options), id, options, output)))
+  leaf(groups, 'retire', 'take a group out of use').argument('<id>').action(run(async (output, id, options) => (await import('./groups.ts')).runGroupsRetire(client(options), id, output)))
+
+  const products = program.command('products').description('API products: APIs and groups that are offered as one')
+  search(leaf(products, 'list', 'list products')).action(run(async (output, options) => (await import('./products.ts')).runProductsList(client(options), options, output)))
+  leaf(products, 'show', 'one product').argument('<id>').action(run(async (output, id, options) => (await import('./products.ts')).runProductsShow(client(options), id, output)))
+  leaf(products, 'add', 'make a product').argument('<name>', 'what people read').requiredOption('--organisation <id>', 'whose it is').option('--id <id>', 'made from the name when absent').option('--api <id...>').option('--group <id...>').option('--description <text>', 'for people')
+    .action(run(async (output, name, options) => (await import('./products.ts')).runProductsAdd(client(options), name, options, output)))
+  leaf(products, 'change', 'put APIs and groups into a product, or take them out; what is not said stays').argument('<id>').option('--add <api...>').option('--remove <api...>').option('--add-group <id...>').option('--remove-group <id...>').option('--name <name>').option('--description <text>')
+    .action(run(async (output, id, options) => (await import('./products.ts')).runProductsChange(client(options), id, options, output)))
+  leaf(products, 'retire', 'take a product out of use').argument('<id>').action(run(async (output, id, options) => (await import('./products.ts')).runProductsRetire(client(options), id, output)))
+
   const organisations = program.command('organisations').description('organisations: whose applications and APIs they are')
   search(leaf(organisations, 'list', 'list organisations')).action(run(async (output, options) => (await import('./apis.ts')).runOrganisationsList(client(options), options, output)))
   leaf(organisations, 'add', 'make an organisation').argument('<name>', 'what people read').option('--id <id>', 'made from the name when absent').option('--four-eyes', 'publishing needs a second person').option('--contact <text>', 'whom to ask')
