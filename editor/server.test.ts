@@ -98,7 +98,7 @@ test('Node-RED tooling signs in, reads and writes flows by the standard admin AP
   expect(v2).toEqual({ flows: [tab], rev: expect.stringMatching(/^[0-9a-f]{64}$/) })
   const next = await call('editor/flows', { method: 'POST', headers: { ...headers, 'node-red-api-version': 'v2' }, body: JSON.stringify({ flows: [{ ...tab, label: 'Two' }], rev: v2.rev }) })
   expect(await next.json()).toMatchObject({ rev: expect.not.stringContaining(v2.rev), release: 2 })
-  expect(control.deploys.at(-1)).toMatchObject({ user: 'eve', rev: v2.rev })
+  expect(control.deploys.at(-1)).toMatchObject({ user: { name: 'eve', role: 'editor', from: '127.0.0.1' }, rev: v2.rev })
 })
 
 test('an attempt to sign in counts against the address that the server is told to see, by the editor, the page and the API', async () => {

@@ -1,8 +1,8 @@
-import { Refused } from '../control/contract.ts'
+import { Refused, type Actor } from '../control/contract.ts'
 import type { EditorNode } from '../runtime/core/flow.ts'
 import type { PortalOptions } from './portal.ts'
 import { asRecord, readJson } from './web/body.ts'
-import type { Exchange } from './web/exchange.ts'
+import { toActor, type Exchange } from './web/exchange.ts'
 import { sendJson } from './web/reply.ts'
 import type { PageRoute } from './web/router.ts'
 import { mergeFlows } from './merge-flows.ts'
@@ -14,19 +14,20 @@ const tokenMs = 30 * 24 * 3600 * 1000
 export function apiRoutes({ control }: PortalOptions): PageRoute[] {
   return [
     { method: 'POST', path: '/api/v1/token', access: 'public', handle: signIn },
-    { method: 'GET', path: '/api/v1/flows', access: 'viewer', handle: async ({ response }) => sendJson(response, 200, await control.flows.current()) },
-    { method: 'POST', path: '/api/v1/check', access: 'viewer', handle: check },
-    { method: 'POST', path: '/api/v1/deploy', access: 'editor', handle: deploy },
-    { method: 'POST', path: '/api/v1/rollback', access: 'editor', handle: (exchange) => rollback(exchange) },
+    { method: 'GET', path: '/api/v1/flows', access: 'signed-in', handle: async (exchange) => sendJson(exchange.response, 200, await control.flows.current(toActor(exchange))) },
+    // Whose flows somebody may read and change is decided where they are kept: it depends on the flow.
+    { method: 'POST', path: '/api/v1/check', access: 'signed-in', handle: check },
+    { method: 'POST', path: '/api/v1/deploy', access: 'signed-in', handle: deploy },
+    { method: 'POST', path: '/api/v1/rollback', access: 'signed-in', handle: (exchange) => rollback(exchange) },
     { method: 'GET', path: '/api/v1/releases', access: 'viewer', handle: listReleases },
-    { method: 'POST', path: '/api/v1/releases/:id/rollback', access: 'editor', handle: (exchange, { id }) => rollback(exchange, Number(id)) },
+    { method: 'POST', path: '/api/v1/releases/:id/rollback', access: 'signed-in', handle: (exchange, { id }) => rollback(exchange, Number(id)) },
     // Without a version in the path: whatever is newest.
     { method: 'GET', path: '/api/releases', access: 'viewer', handle: listReleases },
-    { method: 'POST', path: '/api/releases/:id/rollback', access: 'editor', handle: (exchange, { id }) => rollback(exchange, Number(id)) },
+    { method: 'POST', path: '/api/releases/:id/rollback', access: 'signed-in', handle: (exchange, { id }) => rollback(exchange, Number(id)) },
     { method: 'GET', path: '/api/v1/gateways', access: 'viewer', handle: async ({ response }) => sendJson(response, 200, await control.gateways.list()) },
     {
       method: 'POST', path: '/api/v1/gateways/join-token', access: 'admin',
-      handle: async ({ response, user }) => sendJson(response, 201, await control.gateways.createJoinToken(user!.name)),
+      handle: async (exchange) => sendJson(exchange.response, 201, await control.gateways.createJoinToken(toActor(exchange))),
     },
   ]
 
@@ -37,26 +38,32 @@ export function apiRoutes({ control }: PortalOptions): PageRoute[] {
     sendJson(response, 201, await control.users.issueToken(user.name, 'cli', tokenMs))
   }
 
-  async function check({ request, response }: Exchange): Promise<void> {
-    sendJson(response, 200, { problems: await control.flows.check(await toEstate(await readJson(request, estateLimitBytes))) })
+  async function check(exchange: Exchange): Promise<void> {
+    const by = toActor(exchange)
+    const { mayRead } = await control.flows.rights(by)
+    if (!mayRead()) throw new Refused('auth.role', 403, 'You may not see flows.')
+    sendJson(exchange.response, 200, { problems: await control.flows.check(await toEstate(await readJson(exchange.request, estateLimitBytes), by), by) })
   }
 
-  async function deploy({ request, response, user }: Exchange): Promise<void> {
-    const body = await readJson(request, estateLimitBytes)
+  async function deploy(exchange: Exchange): Promise<void> {
+    const by = toActor(exchange)
+    const { mayWrite } = await control.flows.rights(by)
+    if (!mayWrite()) throw new Refused('auth.role', 403, 'You may not change flows.')
+    const body = await readJson(exchange.request, estateLimitBytes)
     const { rev, comment } = Array.isArray(body) ? {} as Record<string, unknown> : asRecord(body)
     const result = await control.flows.deploy({
-      nodes: await toEstate(body),
-      user: user!.name,
+      nodes: await toEstate(body, by),
+      user: by,
       ...(typeof rev === 'string' ? { rev } : {}),
       ...(typeof comment === 'string' ? { comment } : {}),
     })
-    sendJson(response, 200, result)
+    sendJson(exchange.response, 200, result)
   }
 
-  async function rollback({ request, response, user }: Exchange, id?: number): Promise<void> {
-    const { release = id, comment } = asRecord((await readJson(request, 64 * 1024)) ?? {})
+  async function rollback(exchange: Exchange, id?: number): Promise<void> {
+    const { release = id, comment } = asRecord((await readJson(exchange.request, 64 * 1024)) ?? {})
     if (!Number.isSafeInteger(release)) throw new Refused('body.malformed', 400, '`release` must be the number of a release.')
-    sendJson(response, 200, await control.releases.rollback(release as number, user!.name, typeof comment === 'string' ? comment : undefined))
+    sendJson(exchange.response, 200, await control.releases.rollback(release as number, toActor(exchange), typeof comment === 'string' ? comment : undefined))
   }
 
   async function listReleases({ url, response }: Exchange): Promise<void> {
@@ -66,11 +73,11 @@ export function apiRoutes({ control }: PortalOptions): PageRoute[] {
   }
 
   /** `[…]` or `{nodes}` is the whole estate; `{merge}` puts flows into what is there, replacing those of the same id. */
-  async function toEstate(body: unknown): Promise<readonly EditorNode[]> {
+  async function toEstate(body: unknown, by: Actor): Promise<readonly EditorNode[]> {
     if (Array.isArray(body)) return toNodes(body)
     const { nodes, merge } = asRecord(body)
     if (nodes !== undefined) return toNodes(nodes)
-    if (merge !== undefined) return mergeFlows((await control.flows.current()).nodes, toNodes(merge))
+    if (merge !== undefined) return mergeFlows((await control.flows.current(by)).nodes, toNodes(merge))
     throw new Refused('body.malformed', 400, 'Send `nodes` (the whole estate) or `merge` (flows to add or replace).')
   }
 }

@@ -45,7 +45,8 @@ export function layout(exchange: Exchange, page: Page): Html {
 <header class="top">
   <a class="brand" href="/"><img src="/assets/mark.svg" alt="" width="28" height="28">Sluice</a>
   ${user && html`<nav aria-label="${t('mainMenu')}"><ul>${menu
-    .filter((item) => mayUse(user, item.access))
+    // Who draws for an organisation draws here, whatever the own role.
+    .filter((item) => mayUse(user, item.access) || (item.key === 'editor' && exchange.flows?.mayRead()))
     .map((item) => html`<li><a href="${item.href}"${item.key === page.section && html` aria-current="page"`}>${t(item.key)}</a></li>`)}</ul></nav>`}
   <div class="tools">
     <form method="post" action="/language"><input type="hidden" name="language" value="${other}"><input type="hidden" name="next" value="${here}">

@@ -151,7 +151,7 @@ test('the command line deploys, merges, checks and rolls back with a token, and 
   const other = { id: 't2', type: 'tab', label: 'Second' }
   expect(await (await json('deploy', { merge: [other], comment: 'by hand' }, token)).json()).toMatchObject({ release: expect.any(Number) })
   expect((await control.flows.current()).nodes.map((node) => node.id)).toEqual(['t1', 'n1', 'n2', 't2'])
-  expect(control.deploys.at(-1)).toMatchObject({ user: 'eve', comment: 'by hand' })
+  expect(control.deploys.at(-1)).toMatchObject({ user: { name: 'eve', role: 'editor' }, comment: 'by hand' })
   expect(await (await json('check', { nodes: [other] }, token)).json()).toEqual({ problems: [] })
   expect(await (await json('rollback', { release: 1 }, token)).json()).toMatchObject({ release: expect.any(Number) })
   const refused = await json('deploy', { nodes: [{ id: 5 }] }, token)

@@ -75,7 +75,7 @@ export function createPortal(options: PortalOptions): Portal {
     setSecurityHeaders(response, 'page', options.secure)
     const url = new URL(request.url ?? '/', 'http://sluice')
     const method = request.method ?? 'GET'
-    if (url.pathname === '/healthz') return sendJson(response, 200, { status: 'ok' })
+    if (url.pathname === '/healthz') return sendJson(response, 200, { status: 'ok', connectorsInTrouble: options.control.consumers.connectors.alarms().length })
     if (url.pathname.startsWith('/assets/')) return sendAsset(response, url.pathname.slice('/assets/'.length))
     response.setHeader('cache-control', 'no-store') // pages show what only the signed-in may see
     const isApi = url.pathname.startsWith('/api/')

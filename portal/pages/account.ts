@@ -21,7 +21,7 @@ export function accountRoutes({ control, secure }: PortalOptions): PageRoute[] {
         const next = form.get('next') ?? ''
         if (next !== form.get('again')) return show(exchange, t('passwordsDiffer'))
         try {
-          await control.users.changeOwnPassword(exchange.user!.name, form.get('current') ?? '', next)
+          await control.users.changeOwnPassword(exchange.user!.name, form.get('current') ?? '', next, exchange.from)
         } catch (thrown) {
           if (thrown instanceof Refused) return show(exchange, thrown.message)
           throw thrown

@@ -4,7 +4,7 @@ import { layout } from '../layout.ts'
 import type { PortalOptions } from '../portal.ts'
 import { translator, type TextKey } from '../texts.ts'
 import { toTime } from '../time.ts'
-import type { Exchange } from '../web/exchange.ts'
+import { toActor, type Exchange } from '../web/exchange.ts'
 import { redirect, sendHtml } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
 import { mayUse } from '../web/session.ts'
@@ -15,13 +15,13 @@ export function gatewayRoutes({ control, secure, publicOrigin }: PortalOptions):
     { method: 'GET', path: '/gateways', access: 'viewer', handle: (exchange) => show(exchange) },
     {
       method: 'POST', path: '/gateways/join-token', access: 'admin',
-      handle: async (exchange) => show(exchange, await control.gateways.createJoinToken(exchange.user!.name)),
+      handle: async (exchange) => show(exchange, await control.gateways.createJoinToken(toActor(exchange))),
     },
     { method: 'GET', path: '/gateways/:id/revoke', access: 'admin', handle: (exchange, { id }) => askRevoke(exchange, id!) },
     {
       method: 'POST', path: '/gateways/:id/revoke', access: 'admin',
       async handle(exchange, { id }) {
-        await control.gateways.revoke(id!, exchange.user!.name)
+        await control.gateways.revoke(id!, toActor(exchange))
         redirect(exchange.response, '/gateways')
       },
     },

@@ -7,10 +7,9 @@ import type { PortalOptions } from '../portal.ts'
 import { translator, type TextKey } from '../texts.ts'
 import { toTime } from '../time.ts'
 import { readForm } from '../web/body.ts'
-import type { Exchange } from '../web/exchange.ts'
+import { toActor, type Exchange } from '../web/exchange.ts'
 import { redirect, sendHtml } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
-import { mayUse } from '../web/session.ts'
 
 type T = (key: TextKey) => string
 const pageSize = 30
@@ -20,15 +19,15 @@ export function releaseRoutes({ control }: PortalOptions): PageRoute[] {
   return [
     { method: 'GET', path: '/releases', access: 'viewer', handle: showList },
     { method: 'GET', path: '/releases/:id', access: 'viewer', handle: (exchange, { id }) => showOne(exchange, toId(id)) },
-    { method: 'GET', path: '/releases/:id/rollback', access: 'editor', handle: (exchange, { id }) => askRollback(exchange, toId(id)) },
-    { method: 'POST', path: '/releases/:id/rollback', access: 'editor', handle: (exchange, { id }) => rollback(exchange, toId(id)) },
+    { method: 'GET', path: '/releases/:id/rollback', access: 'viewer', handle: (exchange, { id }) => askRollback(exchange, toId(id)) },
+    { method: 'POST', path: '/releases/:id/rollback', access: 'viewer', handle: (exchange, { id }) => rollback(exchange, toId(id)) },
   ]
 
   async function showList(exchange: Exchange): Promise<void> {
     const t = translator(exchange.language)
     const before = Number(exchange.url.searchParams.get('before')) || undefined
     const releases = await control.releases.list({ limit: pageSize, ...(before ? { before } : {}) })
-    const mayRollback = mayUse(exchange.user, 'editor')
+    const mayRollback = exchange.flows?.mayWrite() === true
     const body = html`<h1>${t('releases')}</h1>
 ${releases.length === 0
   ? html`<p>${t('noRelease')}</p>`
@@ -52,7 +51,7 @@ ${releases.length === pageSize && html`<p><a class="button" href="/releases?befo
     const done = exchange.url.searchParams.has('done')
     const body = html`<h1>${t('release')} ${id}${info.current && html` <span class="tag good">${t('current')}</span>`}</h1>
 <p>${toTime(info.createdAt, exchange.language)} · ${info.user}${info.comment && html` · <q>${info.comment}</q>`}${info.rollbackOf !== undefined && html` · ${t('rollbackOf')} <a href="/releases/${info.rollbackOf}">${info.rollbackOf}</a>`}</p>
-${!info.current && mayUse(exchange.user, 'editor') && html`<p><a class="button primary" href="/releases/${id}/rollback">${t('rollback')}</a></p>`}
+${!info.current && exchange.flows?.mayWrite() && html`<p><a class="button primary" href="/releases/${id}/rollback">${t('rollback')}</a></p>`}
 <h2>${t('details')}</h2>
 ${other ? html`<p class="soft">${t('compareWith')} <a href="/releases/${other.info.id}">${other.info.id}</a></p>` : html`<p class="soft">${t('nothingBefore')}</p>`}
 ${differences.length === 0 ? html`<p>${t('noChanges')}</p>` : html`<p aria-label="${t('legend')}">${(['added', 'changed', 'moved', 'removed'] as const).map((mark) => html`<span class="tag ${mark}">${t(mark)}</span> `)}</p>
@@ -63,6 +62,7 @@ ${differences.map((difference) => toDifference(difference, t))}`}`
 
   async function askRollback(exchange: Exchange, id: number): Promise<void> {
     const t = translator(exchange.language)
+    if (!exchange.flows?.mayWrite()) throw new Refused('auth.role', 403, t('notAllowed'))
     const { info, nodes } = await need(id)
     const now = await control.flows.current()
     const differences = compareEstates(now.nodes, nodes)
@@ -77,7 +77,7 @@ ${differences.map((difference) => toDifference(difference, t))}`
 
   async function rollback(exchange: Exchange, id: number): Promise<void> {
     const form = await readForm(exchange.request)
-    const result: DeployResult = await control.releases.rollback(id, exchange.user!.name, form.get('comment') ?? '')
+    const result: DeployResult = await control.releases.rollback(id, toActor(exchange), form.get('comment') ?? '')
     redirect(exchange.response, `/releases/${result.release}?done`)
   }
 

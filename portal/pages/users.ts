@@ -5,7 +5,7 @@ import type { PortalOptions } from '../portal.ts'
 import { translator, type TextKey } from '../texts.ts'
 import { toTime } from '../time.ts'
 import { readForm } from '../web/body.ts'
-import type { Exchange } from '../web/exchange.ts'
+import { toActor, type Exchange } from '../web/exchange.ts'
 import { redirect, sendHtml } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
 
@@ -28,7 +28,7 @@ export function userRoutes({ control }: PortalOptions): PageRoute[] {
       method: 'POST', path: '/users', access: 'admin',
       async handle(exchange) {
         const form = await readForm(exchange.request)
-        const { user, password } = await control.users.create({ name: (form.get('name') ?? '').trim(), role: toRole(form.get('role')) }, exchange.user!.name)
+        const { user, password } = await control.users.create({ name: (form.get('name') ?? '').trim(), role: toRole(form.get('role')) }, toActor(exchange))
         await show(exchange, { name: user.name, password })
       },
     },
@@ -36,7 +36,7 @@ export function userRoutes({ control }: PortalOptions): PageRoute[] {
       method: 'POST', path: '/users/:name/role', access: 'admin',
       async handle(exchange, { name }) {
         const form = await readForm(exchange.request)
-        await control.users.setRole(name!, toRole(form.get('role')), exchange.user!.name)
+        await control.users.setRole(name!, toRole(form.get('role')), toActor(exchange))
         redirect(exchange.response, '/users')
       },
     },
@@ -44,14 +44,14 @@ export function userRoutes({ control }: PortalOptions): PageRoute[] {
       method: 'POST', path: '/users/:name/disabled', access: 'admin',
       async handle(exchange, { name }) {
         const form = await readForm(exchange.request)
-        await control.users.setDisabled(name!, form.get('disabled') === 'true', exchange.user!.name)
+        await control.users.setDisabled(name!, form.get('disabled') === 'true', toActor(exchange))
         redirect(exchange.response, '/users')
       },
     },
     {
       method: 'POST', path: '/users/:name/password', access: 'admin',
       async handle(exchange, { name }) {
-        const { password } = await control.users.resetPassword(name!, exchange.user!.name)
+        const { password } = await control.users.resetPassword(name!, toActor(exchange))
         await show(exchange, { name: name!, password })
       },
     },

@@ -39,6 +39,9 @@ beforeAll(async () => {
   }
   await control.consumers.organisations.create({ id: 'shop', name: 'Shop' }, admin)
   await control.consumers.plans.create({ id: 'free', name: 'Free' }, admin)
+  // A flow of the organisation for each try: whom else it belongs to is tried elsewhere.
+  const env = [{ name: 'SLUICE_ORGANISATION', value: 'shop', type: 'str' }]
+  await control.flows.deploy({ nodes: Array.from({ length: 3000 }, (_, index) => ({ id: `try-${index + 1}`, type: 'tab', label: `Try ${index + 1}`, env })), user: 'test' })
 })
 afterAll(async () => {
   server?.close()

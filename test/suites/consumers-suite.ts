@@ -1,4 +1,5 @@
 import { createHash, randomBytes, scryptSync } from 'node:crypto'
+import { PostgresAdapter, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAudit, type Audit } from '../../control/audit.ts'
 import { openConsumers } from '../../control/consumers/open-consumers.ts'
@@ -55,6 +56,15 @@ function sorted(snapshot: ClientSnapshot): unknown {
       credentials: [...one.credentials].map((credential) => JSON.stringify(credential)).sort(),
     })),
   }
+}
+
+/** What somebody does first who may change the tables themselves. */
+async function dropGuards(store: Store): Promise<void> {
+  const postgres = store.database.getExecutor().adapter instanceof PostgresAdapter
+  const drops = postgres
+    ? ['drop trigger audit_log_no_change on audit_log', 'drop trigger audit_log_no_truncate on audit_log']
+    : ['drop trigger audit_log_no_update', 'drop trigger audit_log_no_delete']
+  for (const drop of drops) await sql.raw(drop).execute(store.database)
 }
 
 /** What the records of consumers have to keep, whichever database is below them. */
@@ -400,6 +410,11 @@ export function consumersSuite(name: string, makePlace: () => Promise<StorePlace
       const { entries } = good as { entries: number }
       const row = (number: number) => store.database.selectFrom('audit_log').selectAll().where('number', '=', number).executeTakeFirstOrThrow()
       const seventh = await row(7)
+      await expect(store.database.updateTable('audit_log').set({ user_name: 'mallory' }).where('number', '=', 7).execute()).rejects.toThrow(/append-only/)
+      await expect(store.database.deleteFrom('audit_log').where('number', '=', 7).execute()).rejects.toThrow(/append-only/)
+      expect(await audit.verify()).toEqual(good)
+      // Who owns the database can take that away.
+      await dropGuards(store)
       await store.database.updateTable('audit_log').set({ user_name: 'mallory' }).where('number', '=', 7).execute()
       expect(await audit.verify()).toMatchObject({ ok: false, number: 7, entries })
       await store.database.deleteFrom('audit_log').where('number', '=', 7).execute()

@@ -18,9 +18,11 @@ const visible: Readonly<Record<ManagedApi['visibility'], TextKey>> = { public: '
 export function apiPageRoutes({ control, editorPath }: PortalOptions): PageRoute[] {
   const { consumers } = control
 
-  /** Tabs by id, as they are deployed. */
-  async function loadTabs(): Promise<ReadonlyMap<string, string>> {
-    const { nodes } = await control.flows.current()
+  /** Tabs by id, as they are deployed; those that the asker may see. */
+  async function loadTabs({ by }: Pick<View, 'by'>): Promise<ReadonlyMap<string, string>> {
+    const { mayRead } = await control.flows.rights(by)
+    if (!mayRead()) return new Map()
+    const { nodes } = await control.flows.current(by)
     return new Map(nodes.filter((node) => node.type === 'tab').map((node) => [node.id, String(node['label'] || node.id)]))
   }
 
@@ -59,7 +61,7 @@ export function apiPageRoutes({ control, editorPath }: PortalOptions): PageRoute
     },
     initial: () => ({ visibility: 'organisation' }),
     async drawFields(form, fields, { t, by }) {
-      const [organisations, tabs] = await Promise.all([choicesOf(consumers.organisations, by), loadTabs()])
+      const [organisations, tabs] = await Promise.all([choicesOf(consumers.organisations, by), loadTabs({ by })])
       const flow = fields.get('flow') ?? ''
       // A flow that is not deployed (any more) stays what it is until somebody chooses another.
       const choices = [{ value: '', text: t('chooseFlow') }, ...[...tabs].map(([value, text]) => ({ value, text: `${text} (${value})` })), ...(flow !== '' && !tabs.has(flow) ? [{ value: flow, text: `${flow} (${t('flowGone')})` }] : [])]
@@ -74,7 +76,7 @@ ${form.input('sunset', t('sunset'), { type: 'datetime-local', hint: t('sunsetHin
     },
     async draw(api, view) {
       const { t, exchange } = view
-      const label = (await loadTabs()).get(api.flow)
+      const label = (await loadTabs(view)).get(api.flow)
       return html`${drawLifecycle(api, view)}
 <section class="card">${toFacts([
   [t('flow'), html`${label ?? html`<code>${api.flow}</code> <span class="tag warn">${t('flowGone')}</span>`} ${label !== undefined && html`<a class="button" href="${editorPath}#flow/${encodeURIComponent(api.flow)}">${t('openFlow')}</a>`}`],
