@@ -1,5 +1,5 @@
-import type { Lifecycle, ManagedApi, Organisation } from '../../../control/contract.ts'
-import type { Output } from '../outcome.ts'
+import type { Lifecycle, ManagedApi, ManagedApiInput, Organisation } from '../../../control/contract.ts'
+import { CommandFailed, exitCodes, type Output } from '../outcome.ts'
 import type { RecordsClient } from './client.ts'
 import { stateOf, toListQuery, type ListOptions } from './consumers.ts'
 import { toColumns, toLines } from './print.ts'
@@ -15,8 +15,8 @@ export async function runApisList(client: RecordsClient, options: ListOptions, o
 export async function runApisShow(client: RecordsClient, id: string, output: Output): Promise<void> {
   const api = await client.get('apis', id)
   output.result(toLines([
-    ['id', api.id], ['name', api.name], ['lifecycle', lifecycleOf(api)], ['flow', api.flow], ['organisation', api.organisation], ['owner', api.owner], ['version of the API', api.apiVersion], ['category', api.category],
-    ['tags', api.tags.join(', ')], ['visible to', api.visibility === 'roles' ? api.roles?.join(', ') : api.visibility], ['sunset', api.sunset], ['description', api.description], ['version', api.version],
+    ['id', api.id], ['name', api.name], ['lifecycle', lifecycleOf(api)], ['flow', api.flow], ['organisation', api.organisation], ['owner', api.owner], ['version of the API', api.apiVersion], ['family', api.family], ['category', api.category],
+    ['tags', api.tags.join(', ')], ['visible to', api.visibility === 'roles' ? api.roles?.join(', ') : api.visibility], ['deprecated since', api.deprecatedAt], ['sunset', api.sunset], ['description', api.description], ['version', api.version],
   ]), { ...api })
 }
 
@@ -26,6 +26,8 @@ export interface AddApi {
   readonly id?: string
   readonly owner?: string
   readonly apiVersion?: string
+  readonly family?: string
+  readonly sunset?: string
   readonly visibility?: ManagedApi['visibility']
   readonly tag?: readonly string[]
   readonly description?: string
@@ -36,6 +38,14 @@ export async function runApisAdd(client: RecordsClient, name: string, options: A
   const { tag, ...rest } = options
   const made = await client.create('apis', { name, ...pickSaid(rest), organisation: options.organisation, flow: options.flow, ...(tag ? { tags: tag } : {}) })
   output.result(`Added ${made.id} (${made.lifecycle}). \`sluice apis move ${made.id} PUBLISHED\` opens it to subscribers.`, { ...made })
+}
+
+/** `sluice apis change`. `sunset` false: it ends no more. */
+export async function runApisChange(client: RecordsClient, id: string, { apiVersion, family, sunset }: { readonly apiVersion?: string; readonly family?: string; readonly sunset?: string | false }, output: Output): Promise<void> {
+  const patch = pickSaid({ apiVersion, family, sunset: sunset === false ? null : sunset })
+  if (Object.keys(patch).length === 0) throw new CommandFailed('Say what to change, such as --sunset 2030-01-31T00:00:00Z or --family orders.', {}, exitCodes.usage)
+  const changed = await client.patch('apis', id, patch as Partial<ManagedApiInput>, (await client.get('apis', id)).version)
+  output.result(changed.sunset === undefined ? `Changed ${id}.` : `Changed ${id}. It answers 410 from ${changed.sunset} on.`, { ...changed })
 }
 
 /** `sluice apis move` */

@@ -1,8 +1,9 @@
 import type { ClientApplication, ClientSubscription, PageQuery } from '../../../control/contract.ts'
-import type { Output } from '../outcome.ts'
+import { CommandFailed, exitCodes, type Output } from '../outcome.ts'
 import type { RecordsClient } from './client.ts'
 import { describeCredential } from './keys.ts'
 import { toColumns, toLines } from './print.ts'
+import { parsePins } from './read-options.ts'
 
 export interface ListOptions {
   readonly search?: string
@@ -31,14 +32,17 @@ export interface AddConsumer {
   readonly cidr?: readonly string[]
   readonly validFrom?: string
   readonly validUntil?: string
+  /** `orders=v1` */
+  readonly pin?: readonly string[]
 }
 
 /** `sluice consumers add` */
 export async function runConsumersAdd(client: RecordsClient, name: string, options: AddConsumer, output: Output): Promise<void> {
-  const { organisation, id, owner, description, cidr, validFrom, validUntil } = options
+  const { organisation, id, owner, description, cidr, validFrom, validUntil, pin } = options
   const rules = { ...(cidr ? { cidrs: cidr } : {}), ...(validFrom ? { validFrom } : {}), ...(validUntil ? { validUntil } : {}) }
   const made = await client.create('applications', {
     name, organisation, ...(id ? { id } : {}), ...(owner ? { owner } : {}), ...(description ? { description } : {}), ...(Object.keys(rules).length > 0 ? { rules } : {}),
+    ...(pin ? { pins: parsePins(pin) } : {}),
   })
   output.result(`Added ${made.id}. It needs a key (\`sluice keys issue ${made.id}\`) and a subscription (\`sluice subscriptions add\`).`, { ...made })
 }
@@ -53,12 +57,23 @@ export async function runConsumersShow(client: RecordsClient, id: string, output
       ['id', application.id], ['name', application.name], ['organisation', application.organisation], ['owner', application.owner], ['state', stateOf(application)], ['description', application.description],
       ['networks', rules.cidrs?.join(', ')], ['valid from', rules.validFrom], ['valid until', rules.validUntil],
       ['hours', rules.hours && `${rules.hours.windows.map(({ days, from, to }) => `${days.join('')} ${from}-${to}`).join(', ')} ${rules.hours.zone}`],
-      ['clearance', rules.clearance], ['attributes', Object.entries(rules.attributes ?? {}).map(([name, value]) => `${name}=${value}`).join(', ')], ['version', application.version],
+      ['clearance', rules.clearance], ['attributes', Object.entries(rules.attributes ?? {}).map(([name, value]) => `${name}=${value}`).join(', ')], ['held to', Object.entries(application.pins ?? {}).map(([family, version]) => `${family}=${version}`).join(', ')], ['version', application.version],
     ]),
     credentials.items.length === 0 ? 'No credentials.' : toColumns(['CREDENTIAL', 'KIND', 'PUBLIC PART', 'ENVIRONMENT', 'STATE', 'EXPIRES'], credentials.items.map(describeCredential)),
     subscriptions.items.length === 0 ? 'No subscriptions.' : toColumns(['SUBSCRIPTION', 'TO', 'PLAN', 'STATE'], subscriptions.items.map((one) => [one.id, targetOf(one), one.plan, one.state])),
   ].join('\n\n')
   output.result(text, { application, credentials: credentials.items, subscriptions: subscriptions.items })
+}
+
+/** `sluice consumers change` */
+export async function runConsumersChange(client: RecordsClient, id: string, options: { readonly pin?: readonly string[]; readonly unpin?: readonly string[] }, output: Output): Promise<void> {
+  const pins = { ...Object.fromEntries((options.unpin ?? []).map((family) => [family, null])), ...parsePins(options.pin ?? []) }
+  if (Object.keys(pins).length === 0) throw new CommandFailed('Say what to change, such as --pin orders=v1 or --unpin orders.', {}, exitCodes.usage)
+  const { version } = await client.get('applications', id)
+  // A merge patch takes away what is null (RFC 7396).
+  const changed = await client.patch('applications', id, { pins: pins as Record<string, string> }, version)
+  const held = Object.entries(changed.pins ?? {}).map(([family, pinned]) => `${family}=${pinned}`).join(', ')
+  output.result(held === '' ? `${id} is held to no version.` : `${id} is held to ${held}.`, { ...changed })
 }
 
 /** `sluice consumers disable` and `enable`. */

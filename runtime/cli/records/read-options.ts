@@ -36,3 +36,12 @@ export function parseNumber(name: string, text: string): number {
   if (text.trim() === '' || !Number.isFinite(number)) throw new CommandFailed(`${name} takes a number, not “${text}”.`, {}, exitCodes.usage)
   return number
 }
+
+/** Versions by family, typed as `orders=v1`. @throws CommandFailed, wrong usage */
+export function parsePins(pins: readonly string[]): Record<string, string> {
+  return Object.fromEntries(pins.map((pin) => {
+    const [, family, version] = /^([^=\s]+)=(\S+)$/.exec(pin) ?? []
+    if (family === undefined || version === undefined) throw new CommandFailed(`“${pin}” holds to no version. Write it as orders=v1: the family of the API, then the version.`, {}, exitCodes.usage)
+    return [family, version]
+  }))
+}

@@ -159,6 +159,31 @@ test('apply shows the difference first; a dry run changes nothing; what is wrong
   expect(await sluice('apply', join(folder, 'none.yaml'))).toBe(2)
 })
 
+test('versions of an API are put on record, an application is held to one, and an end is set and taken back', async () => {
+  for (const version of ['1', '2']) {
+    expect(await sluice('apis', 'add', `Bills ${version}`, '--organisation', 'north', '--flow', `bills-${version}`, '--id', `bills-${version}`, '--family', 'bills', '--api-version', `v${version}`), err).toBe(0)
+  }
+  expect(await sluice('apis', 'add', 'Bills again', '--organisation', 'north', '--flow', 'bills-3', '--family', 'bills', '--api-version', 'V2')).toBe(1)
+  expect(err).toContain('/apiVersion')
+  expect(await sluice('consumers', 'add', 'Held', '--organisation', 'north', '--pin', 'bills=v1'), err).toBe(0)
+  expect(await sluice('consumers', 'show', 'held')).toBe(0)
+  expect(out).toContain('bills=v1')
+  expect(await sluice('consumers', 'change', 'held', '--pin', 'bills=v9')).toBe(1)
+  expect(err).toContain('/pins/bills')
+  expect(await sluice('consumers', 'change', 'held', '--pin', 'bills')).toBe(2)
+  expect(await sluice('consumers', 'change', 'held', '--pin', 'bills=v2')).toBe(0)
+  expect(out).toContain('held to bills=v2')
+  expect(await sluice('consumers', 'change', 'held', '--unpin', 'bills')).toBe(0)
+  expect(out).toContain('held to no version')
+  expect(await sluice('apis', 'change', 'bills-1', '--sunset', '2030-01-31T00:00:00Z')).toBe(0)
+  expect(await sluice('apis', 'show', 'bills-1')).toBe(0)
+  expect(out).toContain('2030-01-31T00:00:00Z')
+  expect(await sluice('apis', 'change', 'bills-1', '--no-sunset'), err).toBe(0)
+  expect(await sluice('apis', 'show', 'bills-1')).toBe(0)
+  expect(out).not.toContain('2030')
+  expect(await sluice('apis', 'change', 'bills-1')).toBe(2)
+})
+
 test('audit verify says that the log is whole, and audit list who did what', async () => {
   expect(await sluice('audit', 'verify')).toBe(0)
   expect(out).toMatch(/whole: \d+ entries/)
