@@ -7,6 +7,10 @@ import type { Log } from '../runtime/core/log.ts'
 import { answerInteraction, isInteraction } from './interactions.ts'
 import { createProvider } from './provider.ts'
 import { loadSigningKeys } from './signing-keys.ts'
+import { html } from '../portal/html.ts'
+import { sendPage } from './page.ts'
+import { chooseLanguage, createSay } from './texts.ts'
+import { arriveUpstream, upstreamCallback, type Upstream } from './upstream.ts'
 
 export interface AuthServerOptions {
   readonly authority: Authority
@@ -18,6 +22,8 @@ export interface AuthServerOptions {
   readonly accessTokenMs: number
   readonly clock: Clock
   readonly log: Log
+  /** Another provider at which people may sign in. */
+  readonly upstream?: Upstream | undefined
   /** Address of whoever asks, as trusted proxies tell it; the peer's if left out. */
   readonly clientOf?: ((request: IncomingMessage) => string) | undefined
 }
@@ -34,7 +40,7 @@ const refreshMs = 60_000
 
 /** The authorization server: OAuth 2.0 and OpenID Connect for the applications and people of control's records. */
 export function createAuthServer(options: AuthServerOptions): AuthServer {
-  const { authority, clock, log, clientOf = (request) => request.socket.remoteAddress ?? '' } = options
+  const { authority, clock, log, upstream, clientOf = (request) => request.socket.remoteAddress ?? '' } = options
   let issuer = ''
   /** Addresses of requests that are being answered. */
   const senders = new WeakMap<IncomingMessage, string>()
@@ -63,7 +69,13 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     request.headers['x-forwarded-proto'] = protocol.slice(0, -1)
     delete request.headers['x-forwarded-host']
     delete request.headers['x-forwarded-for']
-    if (isInteraction(pathname)) return await answerInteraction(current.provider, request, response, { people: authority.people, issuer, log, from })
+    if (isInteraction(pathname)) return await answerInteraction(current.provider, request, response, { people: authority.people, artifacts: authority.artifacts, issuer, log, from, upstream })
+    if (upstream && pathname === upstreamCallback && request.method === 'GET') {
+      if (await arriveUpstream(request, response, { upstream, people: authority.people, artifacts: authority.artifacts, issuer, log, from })) return
+      const language = chooseLanguage(undefined, request.headers['accept-language'])
+      const say = createSay(language)
+      return sendPage(response, 400, language, say('failed'), html`<p>${say('expired')}</p>`)
+    }
     await current.handle(request, response)
   }
 

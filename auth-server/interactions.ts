@@ -5,9 +5,12 @@ import type { Authority } from '../control/oauth-contract.ts'
 import type { Log } from '../runtime/core/log.ts'
 import { sendPage } from './page.ts'
 import { chooseLanguage, createSay, type Language, type Say } from './texts.ts'
+import { departUpstream, takeArrival, type Upstream } from './upstream.ts'
 
 export interface InteractionParts {
   readonly people: Authority['people']
+  readonly artifacts: Authority['artifacts']
+  readonly upstream?: Upstream | undefined
   readonly issuer: string
   readonly log: Log
   /** Address of whoever asks; failed sign-ins are counted against it. */
@@ -38,7 +41,17 @@ export async function answerInteraction(provider: Provider, request: IncomingMes
   const clientId = String(interaction.params['client_id'])
   const client = (await provider.Client.find(clientId))?.clientName ?? clientId
 
-  if (request.method === 'GET') return interaction.prompt.name === 'consent' ? showConsent(response, interaction, client, language, say) : showSignIn(response, client, language, say)
+  const { upstream } = parts
+  const page: SignInPage = { client, language, say, ...(upstream ? { upstream: upstream.name } : {}) }
+
+  if (request.method === 'GET') {
+    if (interaction.prompt.name === 'consent') return showConsent(response, interaction, client, language, say)
+    const arrival = upstream && (await takeArrival(interaction.uid, parts.artifacts))
+    if (!arrival) return showSignIn(response, page)
+    if ('failed' in arrival) return showSignIn(response, page, { name: '', text: say(arrival.failed, { name: upstream.name }), status: 403 })
+    parts.log.info({ user: arrival.user, client: clientId, issuer: upstream.issuer }, 'somebody signed in')
+    return await provider.interactionFinished(request, response, { login: { accountId: arrival.user, remember: false } }, { mergeWithLastSubmission: false })
+  }
   if (request.method !== 'POST') return void response.writeHead(405, { allow: 'GET, POST' }).end()
   // The cookie is sent by other sites' forms in old browsers only; this keeps those out too.
   if (request.headers.origin !== undefined && request.headers.origin !== 'null' && request.headers.origin !== parts.issuer) return void response.writeHead(403).end()
@@ -52,6 +65,15 @@ export async function answerInteraction(provider: Provider, request: IncomingMes
     const grantId = await grantAll(provider, interaction)
     return await provider.interactionFinished(request, response, { consent: { grantId } }, { mergeWithLastSubmission: true })
   }
+  if (upstream && form.get('act') === 'upstream') {
+    try {
+      return await departUpstream(response, interaction.uid, language, { ...parts, upstream })
+    } catch (thrown) {
+      if ((thrown as { code?: unknown }).code !== 'unavailable') throw thrown
+      parts.log.warn({ issuer: upstream.issuer, reason: reasonOf(thrown) }, 'the other provider cannot be reached')
+      return showSignIn(response, page, { name: '', text: say('upstreamAway', { name: upstream.name }), status: 503 })
+    }
+  }
   const name = form.get('name') ?? ''
   let slow = false
   const user = await parts.people.authenticate(name, form.get('password') ?? '', parts.from).catch((thrown: unknown) => {
@@ -59,18 +81,34 @@ export async function answerInteraction(provider: Provider, request: IncomingMes
     slow = true
     return undefined
   })
-  if (!user) return showSignIn(response, client, language, say, { name, text: say(slow ? 'slow' : 'wrong'), status: slow ? 429 : 403 })
+  if (!user) return showSignIn(response, page, { name, text: say(slow ? 'slow' : 'wrong'), status: slow ? 429 : 403 })
   parts.log.info({ user: user.name, client: clientId }, 'somebody signed in')
   await provider.interactionFinished(request, response, { login: { accountId: user.name, remember: false } }, { mergeWithLastSubmission: false })
 }
 
-function showSignIn(response: ServerResponse, client: string, language: Language, say: Say, failed?: { readonly name: string; readonly text: string; readonly status: number }): void {
+interface SignInPage {
+  readonly client: string
+  readonly language: Language
+  readonly say: Say
+  /** Name of the other provider. */
+  readonly upstream?: string
+}
+
+/** What lies at the bottom of it, such as an address that may not be called. */
+function reasonOf(thrown: unknown): string {
+  let at = thrown as Error
+  while (at.cause instanceof Error) at = at.cause
+  return at.message
+}
+
+function showSignIn(response: ServerResponse, { client, language, say, upstream }: SignInPage, failed?: { readonly name: string; readonly text: string; readonly status: number }): void {
   sendPage(response, failed?.status ?? 200, language, say('signIn'), html`<p>${say('signInTo', { client })}</p>
 ${failed && html`<p class="bad" role="alert">${failed.text}</p>`}
 <form method="post">
 <label>${say('name')}<input type="text" name="name" value="${failed?.name}" autocomplete="username" autocapitalize="none" maxlength="64" required autofocus></label>
 <label>${say('password')}<input type="password" name="password" autocomplete="current-password" maxlength="1024" required></label>
 <p class="row"><button class="primary" name="act" value="go">${say('signIn')}</button><button name="act" value="cancel" formnovalidate>${say('cancel')}</button></p>
+${upstream !== undefined && html`<p class="or">${say('or')}</p><p class="row"><button name="act" value="upstream" formnovalidate>${say('upstream', { name: upstream })}</button></p>`}
 </form>`)
 }
 

@@ -6,7 +6,7 @@ import type { Language } from './texts.ts'
 const style = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:0;display:grid;min-height:100vh;place-items:center;background:light-dark(#f4f6f8,#14181c)}
 main{width:min(24rem,calc(100vw - 2rem));box-sizing:border-box;padding:1.5rem;background:light-dark(#fff,#1f252b);border-radius:.5rem;box-shadow:0 1px 4px #0004}
 h1{font-size:1.3rem;margin:0 0 1rem}label{display:block;margin:.75rem 0}input[type=text],input[type=password],input[name=user_code]{display:block;width:100%;box-sizing:border-box;font:inherit;padding:.5rem;margin-top:.25rem}
-.row{display:flex;gap:.5rem;margin:1.25rem 0 0}button{font:inherit;padding:.5rem 1rem;cursor:pointer}.primary{background:#1d5fa8;color:#fff;border:1px solid #1d5fa8;border-radius:.25rem}.bad{color:light-dark(#a51616,#ff9c9c)}code{font-size:1.5rem;letter-spacing:.1em}`
+.row{display:flex;gap:.5rem;margin:1.25rem 0 0}button{font:inherit;padding:.5rem 1rem;cursor:pointer}.primary{background:#1d5fa8;color:#fff;border:1px solid #1d5fa8;border-radius:.25rem}.or{margin:1rem 0 0;opacity:.7}.bad{color:light-dark(#a51616,#ff9c9c)}code{font-size:1.5rem;letter-spacing:.1em}`
 const styleHash = createHash('sha256').update(style).digest('base64')
 
 /** Nothing is loaded from anywhere, nothing runs, and nobody may put the page into a frame. Where a form leads is not bounded: it ends at the client. */

@@ -8,6 +8,13 @@ const en = {
   password: 'Password',
   wrong: 'User name or password is wrong.',
   slow: 'Too many attempts. Try again in a moment.',
+  or: 'or',
+  upstream: 'Sign in with {name}',
+  upstreamAway: '{name} does not answer. Try again in a moment.',
+  upstreamDenied: 'You did not sign in at {name}.',
+  upstreamInvalid: 'What {name} sent back cannot be trusted. Begin again.',
+  upstreamUnknown: '{name} knows you, but you have no account here, or no role. Ask an administrator.',
+  upstreamDisabled: 'Your account here is disabled.',
   cancel: 'Cancel',
   allow: 'Allow',
   consent: 'Allow {client}?',
@@ -40,6 +47,13 @@ const zhTW: Readonly<Record<keyof typeof en, string>> = {
   password: '密碼',
   wrong: '使用者名稱或密碼不正確。',
   slow: '嘗試次數過多，請稍後再試。',
+  or: '或',
+  upstream: '以 {name} 登入',
+  upstreamAway: '{name} 沒有回應，請稍後再試。',
+  upstreamDenied: '您沒有在 {name} 完成登入。',
+  upstreamInvalid: '{name} 傳回的內容無法信任，請重新開始。',
+  upstreamUnknown: '{name} 認得您，但您在此沒有帳號或沒有角色，請洽管理員。',
+  upstreamDisabled: '您在此的帳號已停用。',
   cancel: '取消',
   allow: '允許',
   consent: '允許 {client} 嗎？',
@@ -65,7 +79,8 @@ const zhTW: Readonly<Record<keyof typeof en, string>> = {
   signedOut: '您已登出。',
 }
 
-export type Say = (key: keyof typeof en, blanks?: Readonly<Record<string, string>>) => string
+export type TextKey = keyof typeof en
+export type Say = (key: TextKey, blanks?: Readonly<Record<string, string>>) => string
 
 export function createSay(language: Language): Say {
   const texts = language === 'zh-TW' ? zhTW : en

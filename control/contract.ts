@@ -53,11 +53,30 @@ export interface User {
   readonly disabled: boolean
   readonly createdAt: string
   readonly lastSignInAt?: string
+  /** She may sign in at another provider. */
+  readonly linked?: boolean
+}
+
+export interface ElsewhereIdentity {
+  readonly issuer: string
+  readonly subject: string
+  /** What she may be called here, best first. */
+  readonly names: readonly string[]
+  readonly role?: Role
+  readonly create: boolean
 }
 
 export interface Users {
   /** Slows down after failures per user and address, never locks out. `undefined`: wrong name or password, or disabled. */
   authenticate(name: string, password: string, from: string): Promise<User | undefined>
+  /**
+   * Somebody who has shown to another provider who she is: the user that is linked to issuer and subject, never one of the same
+   * name. With `create`, whoever is not known and has a role becomes a user of a name that is free, and has the role that the
+   * provider says at each sign-in. @throws Refused `signin.unknown` 403, `signin.role` 403 without one, `user.disabled` 403
+   */
+  signInFrom(who: ElsewhereIdentity, from: string): Promise<User>
+  /** Links a user to what another provider calls her; nothing: to nobody any more. @throws Refused `user.linked` 409 when somebody else is */
+  link(name: string, identity: { readonly issuer: string; readonly subject: string } | undefined, by: string): Promise<User>
   get(name: string): Promise<User | undefined>
   list(): Promise<readonly User[]>
   /** Makes the user with a generated password, returned once. @throws Refused `user.exists` 409, `user.name` 422 */

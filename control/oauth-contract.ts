@@ -2,7 +2,7 @@ import type { ApiScope, OauthClientInput, OrganisationRole, Role, Users } from '
 
 /** What the authorization server asks of control's records and store. `auth-server/` sees nothing else of control. */
 export interface Authority {
-  readonly people: Pick<Users, 'authenticate' | 'get'>
+  readonly people: Pick<Users, 'authenticate' | 'get' | 'signInFrom'>
   readonly clients: {
     /** The client of a Basic credential's name; `undefined` when there is none, or it may not get tokens now. */
     get(id: string): Promise<OauthClient | undefined>

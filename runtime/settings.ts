@@ -196,6 +196,9 @@ function contradictions(settings: Settings, refused: ReadonlySet<string>): strin
     const same = ports.slice(0, index).find((other) => settings[other] === settings[name])
     if (same) problems.push(`${variableOf(name)} is “${settings[name]}”, and so is ${variableOf(same)}; expected two different ports.`)
   }
+  if (settings.upstreamOidcIssuer && !(settings.upstreamOidcClientId && settings.upstreamOidcClientSecret)) {
+    problems.push(`${variableOf('upstreamOidcIssuer')} is set; expected ${variableOf('upstreamOidcClientId')} and ${variableOf('upstreamOidcClientSecret')} to be set too.`)
+  }
   if (settings.signIn === 'openid' && !settings.auth && !settings.authIssuer) {
     problems.push(`${variableOf('signIn')} is “openid”, and there is no authorization server; expected ${variableOf('auth')} or ${variableOf('authIssuer')} to be set too.`)
   }

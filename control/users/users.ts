@@ -72,6 +72,26 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
     return toUser(row)
   }
 
+  /** A user of a name that nobody has. */
+  async function addFrom(upstream: string, names: readonly string[], role: Role, issuer: string): Promise<UserRow> {
+    const password = await hashing(() => hashPassword(randomBytes(32).toString('hex'), cost))
+    const base = names.map(toName).find((name) => name !== '') ?? 'user'
+    const candidates = [...(reserved.has(base) ? [] : [base]), ...[6, 12, 24].map((length) => `${base.slice(0, 64 - length - 1)}-${upstream.slice(0, length)}`)]
+    for (const name of candidates) {
+      const row: UserRow = { name, role, password, disabled: 0, created_at: nowIso(), last_sign_in_at: null, upstream, upstream_role: 1 }
+      const added = await store.transaction(async (tables) => {
+        if (!(await tables.users.add(row))) return false
+        await audit.add(name, 'user.create', { user: name, role, issuer }, tables)
+        return true
+      })
+      if (added) return row
+      // Another sign-in of the same person was faster.
+      const known = await store.users.byUpstream(upstream)
+      if (known) return known
+    }
+    throw new Refused('signin.unknown', 403, 'No name was free.')
+  }
+
   return {
     async authenticate(name, password, from) {
       const key = `${fold(name)}\n${from}`
@@ -93,6 +113,42 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
       await first.forget(row.name)
       await audit.add(row.name, 'user.sign_in', {}, undefined, { from, subject: `users/${row.name}` })
       return toUser({ ...row, last_sign_in_at })
+    },
+    async signInFrom({ issuer, subject, names, role, create }, from) {
+      const upstream = toUpstream(issuer, subject)
+      let row = await store.users.byUpstream(upstream)
+      if (!row) {
+        if (!create) throw new Refused('signin.unknown', 403, 'Nobody here is linked to this identity, and no users are made of those that sign in elsewhere.')
+        if (!role) throw new Refused('signin.role', 403, 'Nothing that the provider says gives this identity a role.')
+        row = await addFrom(upstream, names, role, issuer)
+      }
+      if (row.disabled) throw new Refused('user.disabled', 403, `“${row.name}” is disabled.`)
+      if (row.upstream_role === 1 && row.role !== role) {
+        if (!role) throw new Refused('signin.role', 403, 'Nothing that the provider says gives this identity a role any more.')
+        const settled = row
+        await changing(async () => {
+          if (role !== 'admin') await keepAnAdmin(settled)
+          await change(settled.name, settled.name, 'user.role', { role })
+        })
+        row = { ...row, role }
+      }
+      const last_sign_in_at = nowIso()
+      await store.users.change(row.name, { last_sign_in_at })
+      await audit.add(row.name, 'user.sign_in', { from, issuer })
+      return toUser({ ...row, last_sign_in_at })
+    },
+    async link(name, identity, by) {
+      const row = await existing(name)
+      const upstream = identity ? toUpstream(identity.issuer, identity.subject) : null
+      const other = upstream === null ? undefined : await store.users.byUpstream(upstream)
+      if (other && other.name !== row.name) throw new Refused('user.linked', 409, `“${other.name}” is linked to this identity already.`)
+      // From now on the role is what an administrator says.
+      const set = { upstream, upstream_role: 0 }
+      await store.transaction(async (tables) => {
+        await tables.users.change(row.name, set)
+        await audit.add(by, identity ? 'user.link' : 'user.unlink', { user: row.name, ...(identity ? { issuer: identity.issuer, subject: identity.subject } : {}) }, tables)
+      })
+      return toUser({ ...row, ...set })
     },
     async get(name) {
       const row = await store.users.get(fold(name))
@@ -166,6 +222,19 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
   }
 }
 
+/** Names that entries of the audit log have for what nobody did. */
+const reserved: ReadonlySet<string> = new Set(['admin', 'start', 'control', 'sluice', 'system'])
+
+/** A user name out of what a provider calls somebody: of an address the part before the @. */
+function toName(text: string): string {
+  return fold(text.split('@')[0] ?? '').normalize('NFKD').replace(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '').slice(0, 40)
+}
+
+/** A subject means something together with its issuer only. */
+function toUpstream(issuer: string, subject: string): string {
+  return createHash('sha256').update(JSON.stringify([issuer, subject]), 'utf8').digest('hex')
+}
+
 /** Tokens have 256 random bits, so one round of SHA-256 hides them well enough. */
 export function hashToken(token: string): string {
   return createHash('sha256').update(token, 'utf8').digest('hex')
@@ -188,6 +257,7 @@ function toUser(row: UserRow): User {
     disabled: row.disabled !== 0,
     createdAt: row.created_at,
     ...(row.last_sign_in_at === null ? {} : { lastSignInAt: row.last_sign_in_at }),
+    ...(row.upstream === null ? {} : { linked: true }),
   }
 }
 

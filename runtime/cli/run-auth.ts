@@ -8,6 +8,7 @@ import { exitCodes } from './outcome.ts'
 import { pagesOrigins } from './pages-origins.ts'
 import { failToStart, openChildChannel } from './start/child-channel.ts'
 import { formatOf } from './start/log-format.ts'
+import { openUpstream } from './upstream-provider.ts'
 import { watchProcess } from './watch-process.ts'
 
 /** The process of the authorization server: it opens control's records beside control, and serves also while that is down. */
@@ -17,6 +18,7 @@ export async function runAuth(settings: Settings, { supervised = false } = {}): 
   watchProcess(log)
   try {
     const authority = await openAuthority({ dataDir: settings.dataDir, databaseUrl: settings.databaseUrl, credentialsKey: settings.credentialKey, tokenTtlMs: settings.authTokenTtlMs, pagesOrigins: pagesOrigins(settings), clock: systemClock, log })
+    const upstream = openUpstream(settings, log)
     const trusts = createTrust(settings.trustedProxies)
     const server = createAuthServer({
       authority,
@@ -24,6 +26,7 @@ export async function runAuth(settings: Settings, { supervised = false } = {}): 
       port: settings.authPort,
       issuer: settings.authIssuer,
       accessTokenMs: settings.authTokenTtlMs,
+      upstream: upstream?.provider,
       clock: systemClock,
       log,
       clientOf: ({ socket, headers }) => clientAddress(socket.remoteAddress ?? '', headers['x-forwarded-for']?.toString(), trusts),
@@ -34,6 +37,7 @@ export async function runAuth(settings: Settings, { supervised = false } = {}): 
     await channel.stopAsked
     await server.close()
     await authority.close()
+    await upstream?.close()
     log.flush()
     process.exit(exitCodes.done)
   } catch (thrown) {

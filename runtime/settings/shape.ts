@@ -22,6 +22,15 @@ export interface Settings {
   readonly credentialKey?: string
   readonly sessionTtlMs: number
   readonly authTokenTtlMs: number
+  /** Another provider at which people may sign in. */
+  readonly upstreamOidcIssuer?: string
+  readonly upstreamOidcClientId?: string
+  readonly upstreamOidcClientSecret?: string
+  readonly upstreamOidcName?: string
+  readonly upstreamOidcScope: string
+  /** `claim:value=role`; the first that fits. */
+  readonly upstreamOidcRoles: readonly string[]
+  readonly upstreamOidcCreate: boolean
   /** How people sign in on the pages. */
   readonly signIn: 'password' | 'openid'
   readonly controlUrl?: string

@@ -108,6 +108,8 @@ export function createFakeControl(): FakeControl {
         return { password }
       },
       async endSessions() {},
+      signInFrom: () => Promise.reject(new Refused('signin.unknown', 403, 'Nobody is known elsewhere.')),
+      link: async (name) => need(name).user,
       async changeOwnPassword(name, given, next) {
         if (need(name).password !== given) throw new Refused('user.password', 403, 'The current password is wrong.')
         put(need(name).user, next)
