@@ -57,7 +57,8 @@ export function createCookieBrowser(): CookieBrowser {
     step,
     open: async (url) => await follow(await step(url), url),
     async submit(page, fields) {
-      const action = /<form[^>]*\baction="([^"]+)"/.exec(page.text.slice(page.text.indexOf('<main')))?.[1]?.replaceAll('&amp;', '&') ?? page.url
+      const at = page.text.indexOf('<main')
+      const action = /<form[^>]*\baction="([^"]+)"/.exec(at < 0 ? page.text : page.text.slice(at))?.[1]?.replaceAll('&amp;', '&') ?? page.url
       const hidden = Object.fromEntries([...page.text.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]))
       const url = new URL(action, page.url).href
       return await follow(await step(url, { ...hidden, ...fields }), url)
