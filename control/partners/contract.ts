@@ -156,7 +156,7 @@ export interface Connectors extends Records<Connector, ConnectorInput> {
    */
   fetch(id: string, options: { readonly dryRun?: boolean; readonly force?: boolean }, by: Actor): Promise<FetchResult>
   /** Connectors that want somebody's attention, for whoever watches control. */
-  alarms(): Promise<readonly { readonly id: string; readonly state: ConnectorState; readonly ageSeconds?: number }[]>
+  alarms(): readonly { readonly id: string; readonly state: ConnectorState; readonly ageSeconds?: number }[]
 }
 
 /** What control asks a partner service with. */

@@ -37,6 +37,13 @@ const shownChanges = 1000
 /** Marks a transaction that was only to be tried. */
 const tried = new Refused('connector.dry_run', 409, 'Only tried.')
 
+/** A connector that is active, and how far it was when that was looked at. */
+interface Due {
+  readonly row: ConsumerRow
+  readonly state: ConnectorStateRow | undefined
+  nextMs: number
+}
+
 interface Outcome {
   readonly result: FetchResult
   readonly tags: readonly PageTag[] | undefined
@@ -51,7 +58,7 @@ export function openPartners({ desk, clock, log, keys, fetch, tlsOf }: PartnersP
   const running = new Set<string>()
   let closed = false
   let lookedAt = Number.NEGATIVE_INFINITY
-  let due = new Map<string, { readonly row: ConsumerRow; nextMs: number }>()
+  let due = new Map<string, Due>()
   let cancelTick = () => {}
 
   const iso = (ms: number) => new Date(ms).toISOString()
@@ -68,7 +75,7 @@ export function openPartners({ desk, clock, log, keys, fetch, tlsOf }: PartnersP
 
   /** Reads which connectors there are, and when each is due. */
   async function look(): Promise<void> {
-    const found = new Map<string, { readonly row: ConsumerRow; nextMs: number }>()
+    const found = new Map<string, Due>()
     const stateOf = new Map((await states.list()).map((row) => [row.id, row]))
     let after: string | undefined
     for (;;) {
@@ -77,7 +84,7 @@ export function openPartners({ desk, clock, log, keys, fetch, tlsOf }: PartnersP
         if (row.state !== 'active') continue
         if (!stateOf.has(row.id)) await states.add(row.id)
         const nextAt = stateOf.get(row.id)?.next_at
-        found.set(row.id, { row, nextMs: nextAt ? Date.parse(nextAt) : 0 })
+        found.set(row.id, { row, state: stateOf.get(row.id), nextMs: nextAt ? Date.parse(nextAt) : 0 })
       }
       if (rows.length < 200) break
       after = rows.at(-1)?.id
@@ -217,8 +224,7 @@ export function openPartners({ desk, clock, log, keys, fetch, tlsOf }: PartnersP
     }
   }
 
-  async function statusOf(row: ConsumerRow): Promise<ConnectorStatus> {
-    const state = await states.get(row.id)
+  function toStatus(row: ConsumerRow, state: ConnectorStateRow | undefined): ConnectorStatus {
     const said = state?.state as ConnectorState | undefined
     const off = row.retired_at !== null || row.state !== 'active'
     return {
@@ -252,7 +258,7 @@ export function openPartners({ desk, clock, log, keys, fetch, tlsOf }: PartnersP
       }))
     },
     async status(id, by) {
-      return await statusOf(await getVisible('connectors', await desk.access(by), desk.tables, id))
+      return toStatus(await getVisible('connectors', await desk.access(by), desk.tables, id), await states.get(id))
     },
     async fetch(id, options, by) {
       const access = await desk.access(by)
@@ -271,14 +277,11 @@ export function openPartners({ desk, clock, log, keys, fetch, tlsOf }: PartnersP
         wake()
       }
     },
-    async alarms() {
-      const found: { id: string; state: ConnectorState; ageSeconds?: number }[] = []
-      for (const { row } of due.values()) {
-        const { state, ageSeconds } = await statusOf(row)
-        if (state !== 'ok' && state !== 'new') found.push({ id: row.id, state, ...(ageSeconds === undefined ? {} : { ageSeconds }) })
-      }
-      return found
-    },
+    alarms: () =>
+      [...due.values()].flatMap(({ row, state: said }) => {
+        const { state, ageSeconds } = toStatus(row, said)
+        return state === 'ok' || state === 'new' ? [] : [{ id: row.id, state, ...(ageSeconds === undefined ? {} : { ageSeconds }) }]
+      }),
     close() {
       closed = true
       cancelTick()

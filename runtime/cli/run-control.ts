@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { openControl, type OpenControl } from '../../control/open-control.ts'
 import { createControlServer } from '../../editor/server.ts'
 import { definitions, notYet } from '../../nodes/index.ts'
@@ -10,6 +11,7 @@ import type { Settings } from '../settings.ts'
 import { createRelyingParty } from '../openid/relying-party.ts'
 import { openLog } from '../telemetry/log.ts'
 import { exitCodes } from './outcome.ts'
+import { createPartnerFetch } from './partner-fetch.ts'
 import { pagesOrigins } from './pages-origins.ts'
 import { loadSamples, sampleApis } from './samples.ts'
 import { failToStart, openChildChannel, type ChildChannel } from './start/child-channel.ts'
@@ -40,7 +42,10 @@ export async function runControl(settings: Settings, { samples, supervised = fal
 }
 
 async function openRunning(settings: Settings, samples: boolean, channel: ChildChannel, log: Log): Promise<{ close(): Promise<void> }> {
+  const extraCa = settings.extraCaFiles.map((file) => readFileSync(file, 'utf8'))
+  const partners = createPartnerFetch({ egressAllow: settings.egressAllow, extraCa, clock: systemClock, log })
   const control = await openControl({
+    partnerFetch: partners.fetch,
     dataDir: settings.dataDir,
     databaseUrl: settings.databaseUrl,
     definitions,
@@ -104,6 +109,7 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
       urls.close()
       // Streams to gateways would keep the server open: they end first, and gateways serve on without control.
       await control.close()
+      await partners.close()
       await server.close()
     },
   }

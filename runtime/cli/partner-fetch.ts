@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto'
+import type { PartnerFetch } from '../../control/contract.ts'
+import type { Clock } from '../core/clock.ts'
+import { fault } from '../core/fault.ts'
+import type { Log } from '../core/log.ts'
+import type { Run } from '../core/run.ts'
+import { parseEgressAllow } from '../upstream/egress-policy.ts'
+import { createUpstream } from '../upstream/upstream.ts'
+
+export interface PartnerFetchParts {
+  /** Entries of `SLUICE_EGRESS_ALLOW`: what holds for callouts of flows holds for control. */
+  readonly egressAllow: readonly string[]
+  /** PEM certificates trusted besides the machine's. */
+  readonly extraCa?: readonly string[] | undefined
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** How control asks partner services: by the same door to other servers as flows, with the same rules. */
+export function createPartnerFetch({ egressAllow, extraCa, clock, log }: PartnerFetchParts): { readonly fetch: PartnerFetch; close(): Promise<void> } {
+  const upstream = createUpstream({ egress: parseEgressAllow(egressAllow), clock, log, connectionsPerOrigin: 4, ...(extraCa ? { extraCa } : {}) })
+  return {
+    async fetch({ url, headers, timeoutMs, limitBytes, tls }) {
+      const run = errand(clock, log, timeoutMs)
+      const { status, headers: answered, body } = await upstream.request({ method: 'GET', url, headers, timeoutMs, responseLimitBytes: limitBytes, redirects: 0, ...(tls ? { tls } : {}) }, run)
+      return { status, headers: answered, body: body.bytes() }
+    },
+    close: () => upstream.close(),
+  }
+}
+
+/** A run that nobody called: what a callout from outside any flow goes out with. */
+function errand(clock: Clock, log: Log, limitMs: number): Run {
+  const nothing = () => {
+    throw fault('step.config', { message: 'A callout of its own has no caller.' })
+  }
+  return {
+    id: randomUUID(), flow: '', revision: '', signal: new AbortController().signal, onAbort: () => () => {}, deadline: clock.now() + limitMs, log,
+    get context(): never {
+      return nothing()
+    },
+    replied: false, reply: nothing, state: nothing, hold: () => () => {},
+  }
+}
