@@ -41,7 +41,7 @@ export function apiPageRoutes({ control, editorPath }: PortalOptions): PageRoute
     ],
     toFields(api) {
       const fields = new URLSearchParams({
-        name: api.name, organisation: api.organisation, owner: api.owner, flow: api.flow, apiVersion: api.apiVersion ?? '', category: api.category ?? '',
+        name: api.name, organisation: api.organisation, owner: api.owner, flow: api.flow, apiVersion: api.apiVersion ?? '', family: api.family ?? '', category: api.category ?? '',
         tags: api.tags.join(', '), visibility: api.visibility, description: api.description ?? '', sunset: fromMoment(api.sunset),
       })
       for (const role of api.roles ?? []) fields.append('roles', role)
@@ -54,7 +54,7 @@ export function apiPageRoutes({ control, editorPath }: PortalOptions): PageRoute
         visibility: (fields.get('visibility') ?? 'organisation') as ManagedApi['visibility'],
         tags: [...new Set((fields.get('tags') ?? '').split(/[,，、]/).map((tag) => tag.trim()).filter((tag) => tag !== ''))],
         ...defined({
-          owner: toText(fields, 'owner'), apiVersion: toText(fields, 'apiVersion'), category: toText(fields, 'category'), description: toText(fields, 'description'),
+          owner: toText(fields, 'owner'), apiVersion: toText(fields, 'apiVersion'), family: toText(fields, 'family'), category: toText(fields, 'category'), description: toText(fields, 'description'),
           sunset: toMoment(fields, 'sunset'), roles: roles.length > 0 ? roles : undefined,
         }),
       }
@@ -67,8 +67,9 @@ export function apiPageRoutes({ control, editorPath }: PortalOptions): PageRoute
       const choices = [{ value: '', text: t('chooseFlow') }, ...[...tabs].map(([value, text]) => ({ value, text: `${text} (${value})` })), ...(flow !== '' && !tabs.has(flow) ? [{ value: flow, text: `${flow} (${t('flowGone')})` }] : [])]
       return html`${form.input('name', t('name'), { required: true, maxLength: 120 })}
 <div class="pair">${form.select('organisation', t('organisation'), organisations)}${form.select('flow', t('flow'), choices, { hint: t('flowHint') })}</div>
-<div class="pair">${form.input('apiVersion', t('apiVersion'), { hint: t('apiVersionHint'), maxLength: 32 })}${form.input('owner', t('owner'), { hint: t('ownerHint'), maxLength: 64 })}</div>
-<div class="pair">${form.input('category', t('category'), { maxLength: 64 })}${form.input('tags', t('tags'), { hint: t('tagsHint') })}</div>
+<div class="pair">${form.input('apiVersion', t('apiVersion'), { hint: t('apiVersionHint'), maxLength: 32 })}${form.input('family', t('family'), { hint: t('familyHint'), maxLength: 64 })}</div>
+<div class="pair">${form.input('owner', t('owner'), { hint: t('ownerHint'), maxLength: 64 })}${form.input('category', t('category'), { maxLength: 64 })}</div>
+${form.input('tags', t('tags'), { hint: t('tagsHint') })}
 ${form.select('visibility', t('visibility'), (['public', 'organisation', 'roles'] as const).map((value) => ({ value, text: t(visible[value]) })))}
 ${form.checks('roles', t('roles'), roleChoices(t), { hint: t('visibleRolesHint') })}
 ${form.area('description', t('description'))}
@@ -80,10 +81,10 @@ ${form.input('sunset', t('sunset'), { type: 'datetime-local', hint: t('sunsetHin
       return html`${drawLifecycle(api, view)}
 <section class="card">${toFacts([
   [t('flow'), html`${label ?? html`<code>${api.flow}</code> <span class="tag warn">${t('flowGone')}</span>`} ${label !== undefined && html`<a class="button" href="${editorPath}#flow/${encodeURIComponent(api.flow)}">${t('openFlow')}</a>`}`],
-  [t('apiVersion'), api.apiVersion], [t('organisation'), html`<a href="/organisations/${api.organisation}">${api.organisation}</a>`], [t('owner'), api.owner],
+  [t('apiVersion'), api.apiVersion], [t('family'), api.family], [t('organisation'), html`<a href="/organisations/${api.organisation}">${api.organisation}</a>`], [t('owner'), api.owner],
   [t('category'), api.category], [t('tags'), api.tags.length > 0 && api.tags.map((tag) => html`<span class="tag">${tag}</span> `)],
   [t('visibility'), html`${t(visible[api.visibility])}${api.visibility === 'roles' && html`: ${(api.roles ?? []).map((role) => roleName(role, t)).join(', ')}`}`],
-  [t('sunset'), api.sunset && toTime(api.sunset, exchange.language)], [t('description'), api.description],
+  [t('deprecatedAt'), api.deprecatedAt && toTime(api.deprecatedAt, exchange.language)], [t('sunset'), api.sunset && toTime(api.sunset, exchange.language)], [t('description'), api.description],
 ])}</section>`
     },
   }

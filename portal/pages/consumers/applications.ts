@@ -1,5 +1,6 @@
 import type { ClientApplication, ClientApplicationInput } from '../../../control/contract.ts'
-import { defined, toText } from '../../forms/form-values.ts'
+import { defined, toLines, toText } from '../../forms/form-values.ts'
+import type { Fields } from '../../forms/form-view.ts'
 import { html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import type { PageRoute } from '../../web/router.ts'
@@ -22,7 +23,7 @@ const pages: RecordPages<ClientApplication, ClientApplicationInput> = {
     { head: 'state', cell: (record, { t }) => toState(record, t) },
   ],
   toFields(record) {
-    const fields = new URLSearchParams({ name: record.name, organisation: record.organisation, owner: record.owner, active: String(record.active), description: record.description ?? '' })
+    const fields = new URLSearchParams({ name: record.name, organisation: record.organisation, owner: record.owner, active: String(record.active), description: record.description ?? '', pins: Object.entries(record.pins ?? {}).map(([family, version]) => `${family} = ${version}`).join('\n') })
     addRules(fields, record.rules)
     return fields
   },
@@ -34,6 +35,7 @@ const pages: RecordPages<ClientApplication, ClientApplicationInput> = {
     ...defined({ owner: toText(fields, 'owner'), description: toText(fields, 'description') }),
     active: fields.get('active') !== 'false',
     rules: toRules(fields),
+    ...toPins(fields),
   }),
   async drawFields(form, fields, { t, by, consumers, exchange }) {
     const organisations = await choicesOf(consumers.organisations, by)
@@ -42,6 +44,7 @@ ${form.select('organisation', t('organisation'), organisations)}
 ${form.input('owner', t('owner'), { hint: t('ownerHint'), maxLength: 64 })}
 ${form.area('description', t('description'))}
 <input type="hidden" name="active" value="${fields.get('active') ?? 'true'}">
+${form.area('pins', t('pins'), { hint: t('pinsHint') })}
 ${drawRules(form, fields, t, exchange.language)}`
   },
   async draw(record, view, fresh) {
@@ -49,10 +52,19 @@ ${drawRules(form, fields, t, exchange.language)}`
     const [credentials, subscriptions] = await Promise.all([drawCredentials(record, view, fresh), drawSubscriptionsOf(record, view, fresh)])
     const maySuspend = !record.retiredAt && (mayUpon(view, 'applications.write', record) || mayUpon(view, 'applications.suspend', record))
     return html`<section class="card"><div class="head"><h2>${t('application')}</h2>${maySuspend && actButton(`/applications/${record.id}/active`, record.version, t(record.active ? 'suspend' : 'resume'), { hidden: { active: String(!record.active) } })}</div>
-${toFacts([[t('state'), toState(record, t)], [t('organisation'), html`<a href="/organisations/${record.organisation}">${record.organisation}</a>`], [t('owner'), record.owner], [t('description'), record.description]])}
+${toFacts([[t('state'), toState(record, t)], [t('organisation'), html`<a href="/organisations/${record.organisation}">${record.organisation}</a>`], [t('owner'), record.owner], [t('description'), record.description], [t('pins'), record.pins && html`${Object.entries(record.pins).map(([family, version]) => html`<code>${family}</code> = ${version}<br>`)}`]])}
 <h3>${t('rules')}</h3>${describeRules(record.rules, t, exchange.language)}${linkToDecisions(record, view)}</section>
 ${credentials}${subscriptions}`
   },
+}
+
+/** Lines `family = version`; one that is something else is passed on as it is, so that whoever checks the record names it. */
+function toPins(fields: Fields): Pick<ClientApplicationInput, 'pins'> {
+  const lines = toLines(fields, 'pins').map((line) => {
+    const [family = '', ...version] = line.split('=')
+    return [family.trim(), version.join('=').trim()] as const
+  })
+  return lines.length > 0 ? { pins: Object.fromEntries(lines) } : {}
 }
 
 function toState({ active }: ClientApplication, t: View['t']) {
