@@ -16,6 +16,14 @@ document.addEventListener('click', async (event) => {
   setTimeout(() => (button.textContent = label), 1500)
 })
 
+// A file is read into a field, where it can be looked at and changed.
+for (const input of document.querySelectorAll('input[type=file][data-into]')) {
+  input.addEventListener('change', async () => {
+    const [file] = input.files
+    if (file) document.getElementById(input.dataset.into).value = await file.text()
+  })
+}
+
 // A form is sent once, however often its button is pressed.
 document.addEventListener('submit', (event) => {
   if (event.target.dataset.sent) return event.preventDefault()

@@ -29,8 +29,8 @@ export function parseJson(bytes: Buffer, read: (bytes: Buffer) => unknown): unkn
 }
 
 /** Fields of an HTML form (application/x-www-form-urlencoded). */
-export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
-  return new URLSearchParams((await readBody(request, 64 * 1024)).toString('utf8'))
+export async function readForm(request: IncomingMessage, limitBytes = 64 * 1024): Promise<URLSearchParams> {
+  return new URLSearchParams((await readBody(request, limitBytes)).toString('utf8'))
 }
 
 /** A JSON value as an object with nothing known about its fields. @throws Refused `body.malformed` 400 */

@@ -30,6 +30,7 @@ export function apiPageRoutes({ control, editorPath }: PortalOptions): PageRoute
     path: '/apis', tab: 'apis', intro: 'apisIntro', one: 'api', add: 'addApi', edit: 'editApi',
     records: (of) => of.apis,
     mayWrite: (view, record) => (record ? view.may('apis.write', record.organisation) : view.mayAnywhere('apis.write')),
+    actions: ({ t }) => html`<a class="button" href="/register-api">${t('registerApi')}</a>`,
     retires: false, // its lifecycle ends with RETIRED
     filters: { organisation: true, states: lifecycles.map((value) => ({ value, text: value })) },
     columns: [
@@ -78,7 +79,7 @@ ${form.input('sunset', t('sunset'), { type: 'datetime-local', hint: t('sunsetHin
     async draw(api, view) {
       const { t, exchange } = view
       const label = (await loadTabs(view)).get(api.flow)
-      return html`${drawLifecycle(api, view)}
+      return html`${(api.warnings ?? []).length > 0 && html`<div class="notice warn" role="status"><p><strong>${t('notPublicTitle')}</strong> ${t('notPublicHint')}</p>${api.warnings!.map(({ message, node }) => html`<p>${exchange.language === 'en' && message} ${node !== undefined && html`<a href="${editorPath}#flow/${encodeURIComponent(api.flow)}">${t('openFlow')}</a>`}</p>`)}</div>`}${drawLifecycle(api, view)}
 <section class="card">${toFacts([
   [t('flow'), html`${label ?? html`<code>${api.flow}</code> <span class="tag warn">${t('flowGone')}</span>`} ${label !== undefined && html`<a class="button" href="${editorPath}#flow/${encodeURIComponent(api.flow)}">${t('openFlow')}</a>`}`],
   [t('apiVersion'), api.apiVersion], [t('family'), api.family], [t('organisation'), html`<a href="/organisations/${api.organisation}">${api.organisation}</a>`], [t('owner'), api.owner],
@@ -102,7 +103,7 @@ ${api.requested && html`<div class="notice warn"><p>${fill(t('requestedMove'), {
 ${may('apis.publish', api.organisation) && html`<div class="row">${actButton(`${at}/decide`, api.version, t('agree'), { kind: 'primary', hidden: { agree: 'yes' } })}${actButton(`${at}/decide`, api.version, t('turnDown'), { hidden: { agree: 'no' } })}</div>`}</div>`}
 ${moves.length > 0 && html`<div class="row">${moves.map((to) => (to === 'RETIRED'
   ? html`<a class="button danger" href="${at}/move?to=${to}">${t('toRETIRED')}</a>`
-  : actButton(`${at}/move`, api.version, t(`to${to}` as TextKey), { hidden: { to }, ...(to === 'BLOCKED' ? { kind: 'danger' } : to === 'PUBLISHED' ? { kind: 'primary' } : {}) })))}</div>`}</section>`
+  : actButton(`${at}/move`, api.version, t(wordOf(api.lifecycle, to)), { hidden: { to }, ...(to === 'BLOCKED' ? { kind: 'danger' } : to === 'PUBLISHED' ? { kind: 'primary' } : {}) })))}</div>`}</section>`
   }
 
   return [
@@ -121,6 +122,12 @@ ${moves.length > 0 && html`<div class="row">${moves.map((to) => (to === 'RETIRED
     }) },
     { method: 'POST', path: '/apis/:id/decide', access: 'signed-in', handle: (exchange, { id }) => act(exchange, id!, 'done', (view, form, version) => consumers.apis.decide(id!, form.get('agree') === 'yes', version, view.by)) },
   ]
+}
+
+/** Stopping and starting have names that everybody knows. */
+function wordOf(from: Lifecycle, to: Lifecycle): TextKey {
+  if (to === 'BLOCKED') return 'stopApi'
+  return from === 'BLOCKED' && to === 'PUBLISHED' ? 'startApi' : (`to${to}` as TextKey)
 }
 
 function tagOf({ lifecycle, requested }: ManagedApi, t: T): Html {

@@ -24,6 +24,8 @@ export interface RecordPages<R extends RecordHead & { readonly name: string }, I
   records(consumers: Consumers): Pick<Records<R, Input>, 'list' | 'get' | 'create' | 'replace' | 'retire'>
   /** Whether the asker may change it; without a record: whether he may add one at all. */
   mayWrite(view: View, record?: R): boolean
+  /** Stands beside the button that adds one. */
+  actions?(view: View): Html
   /** Whether it may be retired by this page. */
   readonly retires: boolean
   readonly filters: { readonly organisation: boolean; readonly states?: readonly { readonly value: string; readonly text: TextKey }[] }
@@ -77,7 +79,7 @@ export function recordPages<R extends RecordHead & { readonly name: string }, In
       ...(searchParams.has('retired') ? { retired: true } : {}),
     }
     const [page, organisations] = await Promise.all([records.list(query, of.by), pages.filters.organisation ? choicesOf(consumers.organisations, of.by) : []])
-    const body = html`<div class="head"><h1>${t(pages.tab)}</h1>${pages.mayWrite(of) && html`<a class="button primary" href="${path}?new">${t(pages.add)}</a>`}</div>
+    const body = html`<div class="head"><h1>${t(pages.tab)}</h1>${pages.mayWrite(of) && html`<p class="row">${pages.actions?.(of)}<a class="button primary" href="${path}?new">${t(pages.add)}</a></p>`}</div>
 <p class="soft">${t(pages.intro)}</p>
 ${searchForm(of, path, organisations, pages.filters.states)}
 ${page.items.length === 0
