@@ -1,4 +1,5 @@
 import type { Api, ClientChange, ClientRules, ClientSnapshot, PlanQuota } from '../runtime/core/clients.ts'
+import type { Problem } from '../runtime/core/flow.ts'
 import type { Role } from './contract.ts'
 import type { Connectors } from './partners/contract.ts'
 
@@ -237,6 +238,8 @@ export interface ManagedApi extends RecordHead, ManagedApiInput {
   readonly lifecycle: Lifecycle
   /** Since when it takes no new subscribers. */
   readonly deprecatedAt?: string
+  /** What keeps its flow from answering, for who may change the record; never stored. */
+  readonly warnings?: readonly Problem[]
   /** A move that waits for somebody's agreement. */
   readonly requested?: { readonly to: Lifecycle; readonly by: string; readonly at: string }
 }

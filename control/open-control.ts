@@ -97,7 +97,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
     const audit = createAudit(store, clock, { keys, anchor })
     anchor.follow() // what another process wrote meanwhile, or a store that had no anchor yet
     const vault = await openVault(store, keys, log)
-    const { desk, ...consumers } = await openConsumers({ store, audit, flowOf: (id) => releases.flowOf(id), clock, log, keys, cost: options.passwordCost, tokenIssuer: options.tokenIssuer, partnerFetch: options.partnerFetch, tlsOf: (id) => tlsProfileOf(id, releases.flows, vault) })
+    const { desk, ...consumers } = await openConsumers({ store, audit, flowOf: (id) => releases.flowOf(id), publicRouteOf: (flow) => releases.publicRouteOf(flow), clock, log, keys, cost: options.passwordCost, tokenIssuer: options.tokenIssuer, partnerFetch: options.partnerFetch, tlsOf: (id) => tlsProfileOf(id, releases.flows, vault) })
 
     const listeners = new Set<(event: ControlEvent) => void>()
     const emit = (event: ControlEvent) => {

@@ -1,5 +1,7 @@
+import type { Problem } from '../../runtime/core/flow.ts'
 import { Refused, type Apis, type Lifecycle, type ManagedApi, type ManagedApiInput, type Organisation } from '../contract.ts'
 import type { ConsumerRow } from '../store/schema.ts'
+import { toNotPublic } from '../releases/not-public.ts'
 import { bodyOf, toRecord } from './kind.ts'
 import { apis } from './kinds.ts'
 import { checkMove, lifecycleMoves, rightOfMove } from './lifecycle.ts'
@@ -7,16 +9,32 @@ import { createRecords, loadForChange, type Desk } from './records.ts'
 import { notAllowed, type Unit } from './unit.ts'
 
 /** APIs: records with a lifecycle. */
-export function createApis(desk: Desk): Apis {
+export function createApis(desk: Desk, publicRouteOf: (flow: string) => Problem | undefined = () => undefined): Apis {
+  const records = createRecords<ManagedApi, ManagedApiInput>(apis, desk)
+
+  /** With what stands between a record and its flow, for who may change it. */
+  function told(api: ManagedApi): ManagedApi {
+    if (api.visibility === 'public' || api.lifecycle === 'RETIRED' || api.retiredAt !== undefined) return api
+    const open = publicRouteOf(api.flow)
+    return open ? { ...api, warnings: [toNotPublic(open, { api: api.id, visibility: api.visibility })] } : api
+  }
+
   return {
-    ...createRecords<ManagedApi, ManagedApiInput>(apis, desk),
+    ...records,
+    async get(id, by) {
+      const api = await records.get(id, by)
+      return (await desk.access(by)).may('apis.write', api.organisation) ? told(api) : api
+    },
+    create: async (input, by) => told(await records.create(input, by)),
+    replace: async (id, input, version, by) => told(await records.replace(id, input, version, by)),
+    patch: async (id, patch, version, by) => told(await records.patch(id, patch, version, by)),
     movesFrom: (lifecycle) => lifecycleMoves[lifecycle] ?? [],
-    move: (id, to, version, by) =>
-      desk.run(by, async (unit) => {
+    move: async (id, to, version, by) =>
+      told(await desk.run(by, async (unit) => {
         unit.checker.check('ApiMove', { to })
         const row = await loadForChange(unit, 'apis', id, version)
         return toRecord<ManagedApi>(await moveApi(unit, row, to))
-      }),
+      })),
     decide: (id, agree, version, by) =>
       desk.run(by, async (unit) => {
         const row = await loadForChange(unit, 'apis', id, version)

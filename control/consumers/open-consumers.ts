@@ -1,5 +1,6 @@
 import type { ClientChange, TokenMarks } from '../../runtime/core/clients.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
+import type { Problem } from '../../runtime/core/flow.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Audit } from '../audit.ts'
 import type { Actor, ApiGroup, ApiGroupInput, ApiProduct, ApiProductInput, AuditLog, ClientApplication, ClientApplicationInput, ClientPlan, ClientPlanInput, Consumers, Member, MemberInput, Organisation, OrganisationInput, Role } from '../contract.ts'
@@ -33,6 +34,8 @@ export interface ConsumersParts {
   readonly keys: { current: SealingKey; older: readonly SealingKey[] }
   readonly cost?: SecretCost | undefined
   /** The flow that is live under an id, and whose it is; `undefined`, as when this is left out: there is none. */
+  /** The warning about a live flow that has routes which ask nobody who calls. */
+  readonly publicRouteOf?: ((flow: string) => Problem | undefined) | undefined
   readonly flowOf?: ((id: string) => { readonly organisation?: string } | undefined) | undefined
   /** Of our own authorization server. */
   readonly tokenIssuer?: string | undefined
@@ -45,7 +48,7 @@ const versionKey = 'clients.version'
 const retryMs = 1000
 
 /** Opens the records of consumers: what was written is read into the view of gateways. */
-export async function openConsumers({ store, audit, flowOf = () => undefined, clock, log, keys, cost = defaultSecretCost, tokenIssuer, partnerFetch, tlsOf }: ConsumersParts): Promise<Consumers & { /** How work over several records is done, for the rest of control. */ readonly desk: Desk; /** Looks at once for tokens that were taken back. */ lookForRevoked(): Promise<void>; isRevoked(token: TokenMarks): boolean; close(): void }> {
+export async function openConsumers({ store, audit, flowOf = () => undefined, publicRouteOf, clock, log, keys, cost = defaultSecretCost, tokenIssuer, partnerFetch, tlsOf }: ConsumersParts): Promise<Consumers & { /** How work over several records is done, for the rest of control. */ readonly desk: Desk; /** Looks at once for tokens that were taken back. */ lookForRevoked(): Promise<void>; isRevoked(token: TokenMarks): boolean; close(): void }> {
   const clientKey = await loadClientKey(store, keys, log)
   const checker = createChecker()
   let version = Number((await store.meta.get(versionKey)) ?? 0)
@@ -131,7 +134,7 @@ export async function openConsumers({ store, audit, flowOf = () => undefined, cl
     applications: createRecords<ClientApplication, ClientApplicationInput>(applications, desk),
     credentials: createCredentials(desk, { clientKey, cost }),
     plans: createRecords<ClientPlan, ClientPlanInput>(plans, desk),
-    apis: createApis(desk),
+    apis: createApis(desk, publicRouteOf),
     groups: createRecords<ApiGroup, ApiGroupInput>(groups, desk),
     products: createRecords<ApiProduct, ApiProductInput>(products, desk),
     subscriptions: createSubscriptions(desk),

@@ -153,7 +153,13 @@ const answers: Readonly<Record<keyof typeof inputs, Schema>> = {
   Member: { id: memberId },
   Application: { managedBy, partner: line(200) },
   Plan: {},
-  Api: { lifecycle, deprecatedAt: time, requested: object({ to: lifecycle, by: line(64), at: time }, ['to', 'by', 'at']) },
+  Api: {
+    warnings: {
+      type: 'array', description: 'What keeps its flow from answering, for who may change the record.',
+      items: object({ severity: { type: 'string' }, code: { type: 'string' }, flow: { type: 'string' }, node: { type: 'string' }, property: { type: 'string' }, message: { type: 'string' }, remedy: { type: 'string' } }, ['code', 'message', 'remedy']),
+    },
+    lifecycle, deprecatedAt: time, requested: object({ to: lifecycle, by: line(64), at: time }, ['to', 'by', 'at']),
+  },
   Group: {},
   Product: {},
   Connector: connectorAnswer,

@@ -21,7 +21,8 @@ export async function nameNotPublic(warnings: readonly Problem[], visibilityOf: 
   })
 }
 
-function toNotPublic(warning: Problem, { api, visibility }: FlowVisibility): Problem {
+/** The warning for a record that stands against a flow whose routes ask nobody. */
+export function toNotPublic(warning: Problem, { api, visibility }: Omit<FlowVisibility, 'flow'>): Problem {
   return {
     ...warning,
     code: 'route.not_public',

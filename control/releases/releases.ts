@@ -365,7 +365,19 @@ export async function openReleases(parts: ReleasesParts) {
     return organisation === undefined ? {} : { organisation }
   }
 
-  return { flows, releases, flowOf, current: () => current }
+  let publicRoutes: { readonly of: LoadedRelease; readonly byFlow: ReadonlyMap<string, Problem> } | undefined
+
+  /** The warning about routes of a live flow that ask nobody who calls. Looked for when first asked after a deploy. */
+  function publicRouteOf(flow: string): Problem | undefined {
+    if (!current) return undefined
+    if (publicRoutes?.of !== current) {
+      const found = compile.assemble(current.revisions).filter(({ code }) => code === 'route.public')
+      publicRoutes = { of: current, byFlow: new Map(found.map((problem) => [problem.flow ?? '', problem])) }
+    }
+    return publicRoutes.byFlow.get(flow)
+  }
+
+  return { flows, releases, flowOf, publicRouteOf, current: () => current }
 }
 
 /** Flows that an audit entry names at most. */

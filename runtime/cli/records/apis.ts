@@ -37,6 +37,7 @@ export interface AddApi {
 export async function runApisAdd(client: RecordsClient, name: string, options: AddApi, output: Output): Promise<void> {
   const { tag, ...rest } = options
   const made = await client.create('apis', { name, ...pickSaid(rest), organisation: options.organisation, flow: options.flow, ...(tag ? { tags: tag } : {}) })
+  noteWarnings(made, output)
   output.result(`Added ${made.id} (${made.lifecycle}). \`sluice apis move ${made.id} PUBLISHED\` opens it to subscribers.`, { ...made })
 }
 
@@ -48,9 +49,15 @@ export async function runApisChange(client: RecordsClient, id: string, { apiVers
   output.result(changed.sunset === undefined ? `Changed ${id}.` : `Changed ${id}. It answers 410 from ${changed.sunset} on.`, { ...changed })
 }
 
+/** What keeps the flow of an API from answering. */
+function noteWarnings({ warnings }: ManagedApi, output: Output): void {
+  for (const { message, remedy } of warnings ?? []) output.note(`${message} ${remedy}`)
+}
+
 /** `sluice apis move` */
 export async function runApisMove(client: RecordsClient, id: string, to: string, output: Output): Promise<void> {
   const moved = await client.move(await client.get('apis', id), to.toUpperCase() as Lifecycle)
+  noteWarnings(moved, output)
   output.result(moved.requested ? `Asked for ${moved.requested.to}: a second person has to agree.` : `${id} is ${moved.lifecycle} now.`, { ...moved })
 }
 
