@@ -205,6 +205,23 @@ test('the flow of an API is a link into the editor', async () => {
   expect(await read('/apis?new')).toContain('<option value="tab1">Orders (tab1)</option>')
 })
 
+test('versions of an API have a family, and an application is held to one of them', async () => {
+  for (const version of ['1', '2']) {
+    expect(await saved('/apis', { id: `bills-${version}`, name: `Bills ${version}`, organisation: 'north', flow: `bills-${version}`, visibility: 'public', apiVersion: `v${version}`, family: 'bills', ...(version === '1' ? { sunset: '2099-01-02T03:04' } : {}) })).toBe(`/apis/bills-${version}`)
+  }
+  for (const to of ['PUBLISHED', 'DEPRECATED'] as const) await control.consumers.apis.move('bills-1', to, undefined, root)
+  const page = await read('/apis/bills-1')
+  for (const shown of ['Family', 'bills', 'Deprecated since', 'Stops being served']) expect(page).toContain(shown)
+  await application('held', { pins: 'bills = v1' })
+  expect(await control.consumers.applications.get('held', root)).toMatchObject({ pins: { bills: 'v1' } })
+  expect(await read('/applications/held')).toContain('<code>bills</code> = v1')
+  expect(await read('/applications/held/edit')).toContain('>bills = v1</textarea>')
+  const { version } = await control.consumers.applications.get('held', root)
+  const wrong = await (await post('/applications/held', { name: 'Held', organisation: 'north', version: String(version), pins: 'bills = v7' })).text()
+  expect(wrong).toMatch(/<textarea id="f-pins"[^>]*aria-invalid="true"[^>]*>bills = v7</)
+  expect(wrong).toContain('There is no API of the family “bills” in the version “v7”.')
+})
+
 test('a subscription waits, and is approved from the list or refused with a reason', async () => {
   await api('orders')
   await control.consumers.plans.create({ id: 'basic', name: 'Basic' }, root)
