@@ -35,6 +35,8 @@ export interface DecisionLog extends Decisions {
 export function createDecisionLog({ clock, limits }: DecisionLogOptions): DecisionLog {
   const { kept, waiting, perSecond, burst, perSecondOfOne, burstOfOne } = { ...standard, ...limits }
   const byId = new Map<string, Decision>()
+  /** Ids in the order they came; the first key of a map that loses its first keys all the time takes long to find. */
+  const ring: (string | undefined)[] = []
   const all = createBucket(perSecond, burst, clock.elapsed())
   const shares = new Map<string, Bucket>()
   let count = 0
@@ -82,8 +84,11 @@ export function createDecisionLog({ clock, limits }: DecisionLogOptions): Decisi
       // A proxy that is believed may give the same id twice; a run may be refused by more than one node.
       const id = byId.has(given.run) ? `${given.run}-${count.toString(36)}` : given.run
       const decision: Decision = { id, ...given }
+      const place = count % kept
+      const oldest = ring[place]
+      if (oldest !== undefined) byId.delete(oldest)
+      ring[place] = id
       byId.set(id, decision)
-      if (byId.size > kept) byId.delete(byId.keys().next().value as string)
       enqueue(decision)
       return id
     },
