@@ -6,6 +6,7 @@ import type { PortalOptions } from '../../portal.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { credentialRoutes, drawCredentials } from './credentials.ts'
 import { linkToDecisions } from './decisions.ts'
+import { addOauth, describeOauth, drawOauth, toOauth } from './oauth-form.ts'
 import { drawSubscriptionsOf, subscribeRoutes } from './subscribe.ts'
 import { actButton, mayUpon, recordPages, type RecordPages } from './record-pages.ts'
 import { addRules, describeRules, drawRules, tidyRules, toRules } from './rules-form.ts'
@@ -25,6 +26,7 @@ const pages: RecordPages<ClientApplication, ClientApplicationInput> = {
   toFields(record) {
     const fields = new URLSearchParams({ name: record.name, organisation: record.organisation, owner: record.owner, active: String(record.active), description: record.description ?? '', pins: Object.entries(record.pins ?? {}).map(([family, version]) => `${family} = ${version}`).join('\n') })
     addRules(fields, record.rules)
+    addOauth(fields, record.oauth)
     return fields
   },
   tidy: tidyRules,
@@ -36,8 +38,12 @@ const pages: RecordPages<ClientApplication, ClientApplicationInput> = {
     active: fields.get('active') !== 'false',
     rules: toRules(fields),
     ...toPins(fields),
+    ...toOauth(fields),
   }),
-  async drawFields(form, fields, { t, by, consumers, exchange }) {
+  async drawFields(form, fields, view, record) {
+    const { t, by, consumers, exchange } = view
+    // What somebody else granted is not the owner's to widen.
+    const grants = record ? mayUpon(view, 'applications.write', record) : view.mayAnywhere('applications.write')
     const organisations = await choicesOf(consumers.organisations, by)
     return html`${form.input('name', t('name'), { required: true, maxLength: 120 })}
 ${form.select('organisation', t('organisation'), organisations)}
@@ -45,7 +51,8 @@ ${form.input('owner', t('owner'), { hint: t('ownerHint'), maxLength: 64 })}
 ${form.area('description', t('description'))}
 <input type="hidden" name="active" value="${fields.get('active') ?? 'true'}">
 ${form.area('pins', t('pins'), { hint: t('pinsHint') })}
-${drawRules(form, fields, t, exchange.language)}`
+${drawRules(form, fields, t, exchange.language)}
+${grants && drawOauth(form, t)}`
   },
   async draw(record, view, fresh) {
     const { t, exchange } = view
@@ -53,7 +60,7 @@ ${drawRules(form, fields, t, exchange.language)}`
     const maySuspend = !record.retiredAt && (mayUpon(view, 'applications.write', record) || mayUpon(view, 'applications.suspend', record))
     return html`<section class="card"><div class="head"><h2>${t('application')}</h2>${maySuspend && actButton(`/applications/${record.id}/active`, record.version, t(record.active ? 'suspend' : 'resume'), { hidden: { active: String(!record.active) } })}</div>
 ${toFacts([[t('state'), toState(record, t)], [t('organisation'), html`<a href="/organisations/${record.organisation}">${record.organisation}</a>`], [t('owner'), record.owner], [t('description'), record.description], [t('pins'), record.pins && html`${Object.entries(record.pins).map(([family, version]) => html`<code>${family}</code> = ${version}<br>`)}`]])}
-<h3>${t('rules')}</h3>${describeRules(record.rules, t, exchange.language)}${linkToDecisions(record, view)}</section>
+<h3>${t('rules')}</h3>${describeRules(record.rules, t, exchange.language)}${describeOauth(record.oauth, t)}${linkToDecisions(record, view)}</section>
 ${credentials}${subscriptions}`
   },
 }

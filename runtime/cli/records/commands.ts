@@ -20,16 +20,22 @@ export function addRecordCommands(program: Command, { run, remote, targetOf }: C
   }
   const client = (options: any): RecordsClient => createRecordsClient(targetOf(options))
 
+  const withOauth = (command: Command) =>
+    command.option('--oauth-grant <grant...>', 'ways to a token: client_credentials, authorization_code, refresh_token, device_code').option('--redirect-uri <uri...>', 'where people come back to')
+      .option('--scope <scope...>', 'what its tokens may be good for').option('--resource <uri...>', 'audiences of its tokens').option('--public', 'it can keep no secret').option('--legacy-password', 'also the password grant')
+
   const consumers = program.command('consumers').description('applications: who may call')
   search(leaf(consumers, 'list', 'list applications'), 'active or suspended')
     .action(run(async (output, options) => (await import('./consumers.ts')).runConsumersList(client(options), options, output)))
-  leaf(consumers, 'add', 'register an application').argument('<name>', 'what people read').requiredOption('--organisation <id>', 'whose it is').option('--id <id>', 'made from the name when absent')
+  const add = leaf(consumers, 'add', 'register an application').argument('<name>', 'what people read').requiredOption('--organisation <id>', 'whose it is').option('--id <id>', 'made from the name when absent')
     .option('--owner <user>', 'who answers for it; you when absent').option('--description <text>', 'for people').option('--cidr <network...>', 'networks that may call')
     .option('--valid-from <time>', 'RFC 3339').option('--valid-until <time>', 'RFC 3339').option('--pin <family=version...>', 'version that its calls get when they ask for none, such as orders=v1')
+  withOauth(add)
     .action(run(async (output, name, options) => (await import('./consumers.ts')).runConsumersAdd(client(options), name, options, output)))
   leaf(consumers, 'show', 'an application with its credentials and subscriptions').argument('<id>')
     .action(run(async (output, id, options) => (await import('./consumers.ts')).runConsumersShow(client(options), id, output)))
-  leaf(consumers, 'change', 'hold an application to versions of APIs, or let it go').argument('<id>').option('--pin <family=version...>', 'such as orders=v1').option('--unpin <family...>', 'such as orders')
+  withOauth(leaf(consumers, 'change', 'hold an application to versions of APIs or let it go; say how it gets tokens').argument('<id>').option('--pin <family=version...>', 'such as orders=v1').option('--unpin <family...>', 'such as orders'))
+    .option('--no-oauth', 'no tokens any more')
     .action(run(async (output, id, options) => (await import('./consumers.ts')).runConsumersChange(client(options), id, options, output)))
   for (const [name, active, description] of [['disable', false, 'suspend an application: its calls are refused'], ['enable', true, 'let a suspended application call again']] as const) {
     leaf(consumers, name, description).argument('<id>')

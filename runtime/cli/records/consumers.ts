@@ -1,4 +1,4 @@
-import type { ClientApplication, ClientSubscription, PageQuery } from '../../../control/contract.ts'
+import type { ClientApplication, ClientSubscription, OauthClientInput, PageQuery } from '../../../control/contract.ts'
 import { CommandFailed, exitCodes, type Output } from '../outcome.ts'
 import type { RecordsClient } from './client.ts'
 import { describeCredential } from './keys.ts'
@@ -36,13 +36,35 @@ export interface AddConsumer {
   readonly pin?: readonly string[]
 }
 
+/** How an application gets tokens, as it is typed. */
+export interface OauthOptions {
+  readonly oauthGrant?: readonly string[]
+  readonly redirectUri?: readonly string[]
+  readonly scope?: readonly string[]
+  readonly resource?: readonly string[]
+  readonly public?: boolean
+  readonly legacyPassword?: boolean
+}
+
+/** What was said of it; nothing when nothing was. What is wrong says whoever checks the record. */
+function toOauth(options: OauthOptions, before: Partial<OauthClientInput> = {}): OauthClientInput | undefined {
+  const { oauthGrant, redirectUri, scope, resource, legacyPassword } = options
+  const said = {
+    ...(oauthGrant ? { grants: oauthGrant as OauthClientInput['grants'] } : {}),
+    ...(redirectUri ? { redirectUris: redirectUri } : {}), ...(scope ? { scopes: scope } : {}), ...(resource ? { resources: resource } : {}),
+    ...(options.public === undefined ? {} : { public: options.public }), ...(legacyPassword === undefined ? {} : { legacyPassword }),
+  }
+  return Object.keys(said).length === 0 ? undefined : ({ ...before, ...said } as OauthClientInput)
+}
+
 /** `sluice consumers add` */
-export async function runConsumersAdd(client: RecordsClient, name: string, options: AddConsumer, output: Output): Promise<void> {
+export async function runConsumersAdd(client: RecordsClient, name: string, options: AddConsumer & OauthOptions, output: Output): Promise<void> {
   const { organisation, id, owner, description, cidr, validFrom, validUntil, pin } = options
+  const oauth = toOauth(options)
   const rules = { ...(cidr ? { cidrs: cidr } : {}), ...(validFrom ? { validFrom } : {}), ...(validUntil ? { validUntil } : {}) }
   const made = await client.create('applications', {
     name, organisation, ...(id ? { id } : {}), ...(owner ? { owner } : {}), ...(description ? { description } : {}), ...(Object.keys(rules).length > 0 ? { rules } : {}),
-    ...(pin ? { pins: parsePins(pin) } : {}),
+    ...(pin ? { pins: parsePins(pin) } : {}), ...(oauth ? { oauth } : {}),
   })
   output.result(`Added ${made.id}. It needs a key (\`sluice keys issue ${made.id}\`) and a subscription (\`sluice subscriptions add\`).`, { ...made })
 }
@@ -57,7 +79,9 @@ export async function runConsumersShow(client: RecordsClient, id: string, output
       ['id', application.id], ['name', application.name], ['organisation', application.organisation], ['owner', application.owner], ['state', stateOf(application)], ['description', application.description],
       ['networks', rules.cidrs?.join(', ')], ['valid from', rules.validFrom], ['valid until', rules.validUntil],
       ['hours', rules.hours && `${rules.hours.windows.map(({ days, from, to }) => `${days.join('')} ${from}-${to}`).join(', ')} ${rules.hours.zone}`],
-      ['clearance', rules.clearance], ['attributes', Object.entries(rules.attributes ?? {}).map(([name, value]) => `${name}=${value}`).join(', ')], ['held to', Object.entries(application.pins ?? {}).map(([family, version]) => `${family}=${version}`).join(', ')], ['version', application.version],
+      ['clearance', rules.clearance], ['attributes', Object.entries(rules.attributes ?? {}).map(([name, value]) => `${name}=${value}`).join(', ')], ['held to', Object.entries(application.pins ?? {}).map(([family, version]) => `${family}=${version}`).join(', ')],
+      ['tokens by', application.oauth && [...application.oauth.grants, ...(application.oauth.legacyPassword ? ['password'] : [])].join(', ')], ['scopes', application.oauth?.scopes?.join(' ')], ['redirects', application.oauth?.redirectUris?.join(', ')], ['audiences', application.oauth?.resources?.join(', ')],
+      ['version', application.version],
     ]),
     credentials.items.length === 0 ? 'No credentials.' : toColumns(['CREDENTIAL', 'KIND', 'PUBLIC PART', 'ENVIRONMENT', 'STATE', 'EXPIRES'], credentials.items.map(describeCredential)),
     subscriptions.items.length === 0 ? 'No subscriptions.' : toColumns(['SUBSCRIPTION', 'TO', 'PLAN', 'STATE'], subscriptions.items.map((one) => [one.id, targetOf(one), one.plan, one.state])),
@@ -66,14 +90,16 @@ export async function runConsumersShow(client: RecordsClient, id: string, output
 }
 
 /** `sluice consumers change` */
-export async function runConsumersChange(client: RecordsClient, id: string, options: { readonly pin?: readonly string[]; readonly unpin?: readonly string[] }, output: Output): Promise<void> {
+export async function runConsumersChange(client: RecordsClient, id: string, options: OauthOptions & { readonly pin?: readonly string[]; readonly unpin?: readonly string[]; readonly oauth?: boolean }, output: Output): Promise<void> {
   const pins = { ...Object.fromEntries((options.unpin ?? []).map((family) => [family, null])), ...parsePins(options.pin ?? []) }
-  if (Object.keys(pins).length === 0) throw new CommandFailed('Say what to change, such as --pin orders=v1 or --unpin orders.', {}, exitCodes.usage)
-  const { version } = await client.get('applications', id)
+  const { version, oauth: before } = await client.get('applications', id)
+  const oauth = options.oauth === false ? null : toOauth(options, before)
+  if (Object.keys(pins).length === 0 && oauth === undefined) throw new CommandFailed('Say what to change, such as --pin orders=v1, --unpin orders or --oauth-grant client_credentials.', {}, exitCodes.usage)
   // A merge patch takes away what is null (RFC 7396).
-  const changed = await client.patch('applications', id, { pins: pins as Record<string, string> }, version)
+  const changed = await client.patch('applications', id, { ...(Object.keys(pins).length > 0 ? { pins: pins as Record<string, string> } : {}), ...(oauth === undefined ? {} : { oauth: oauth as OauthClientInput }) }, version)
   const held = Object.entries(changed.pins ?? {}).map(([family, pinned]) => `${family}=${pinned}`).join(', ')
-  output.result(held === '' ? `${id} is held to no version.` : `${id} is held to ${held}.`, { ...changed })
+  const tokens = oauth === undefined ? '' : oauth === null ? ' It gets no tokens.' : ` It gets tokens by ${oauth.grants.join(', ')}.`
+  output.result(`${held === '' ? `${id} is held to no version.` : `${id} is held to ${held}.`}${tokens}`, { ...changed })
 }
 
 /** `sluice consumers disable` and `enable`. */

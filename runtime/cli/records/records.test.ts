@@ -206,3 +206,18 @@ test('every quota that can be written is read back as it was', () => {
 test('columns line up whatever script they are in', () => {
   expect(toColumns(['A', 'B'], [['網路', 'x'], ['abcd', 'y']]).split('\n')).toEqual(['A     B', '網路  x', 'abcd  y'])
 })
+
+test('consumers add and change say how an application gets tokens', async () => {
+  expect(await sluice('consumers', 'add', 'Token shop', '--organisation', 'north', '--id', 'token-shop', '--oauth-grant', 'client_credentials', 'authorization_code', '--redirect-uri', 'https://shop.example/cb', '--scope', 'read', 'write')).toBe(0)
+  expect((await control.consumers.applications.get('token-shop', root)).oauth).toEqual({ grants: ['client_credentials', 'authorization_code'], redirectUris: ['https://shop.example/cb'], scopes: ['read', 'write'] })
+  expect(await sluice('consumers', 'change', 'token-shop', '--scope', 'read', '--legacy-password')).toBe(0)
+  expect(out).toContain('client_credentials')
+  expect((await control.consumers.applications.get('token-shop', root)).oauth).toMatchObject({ redirectUris: ['https://shop.example/cb'], scopes: ['read'], legacyPassword: true })
+  expect(await sluice('consumers', 'show', 'token-shop')).toBe(0)
+  expect(out).toContain('client_credentials, authorization_code, password')
+  expect(await sluice('consumers', 'change', 'token-shop', '--redirect-uri', 'http://shop.example/cb')).not.toBe(0)
+  expect(err).toContain('redirectUris')
+  expect(await sluice('consumers', 'change', 'token-shop', '--no-oauth')).toBe(0)
+  expect((await control.consumers.applications.get('token-shop', root)).oauth).toBeUndefined()
+  expect(await sluice('consumers', 'change', 'token-shop')).not.toBe(0)
+})
