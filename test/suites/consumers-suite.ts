@@ -1,5 +1,4 @@
 import { createHash, randomBytes, scryptSync } from 'node:crypto'
-import { PostgresAdapter, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAudit, type Audit } from '../../control/audit.ts'
 import { openConsumers } from '../../control/consumers/open-consumers.ts'
@@ -9,6 +8,7 @@ import type { ClientChange, ClientSnapshot } from '../../runtime/core/clients.ts
 import { systemClock } from '../../runtime/core/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import { clientSecretPurpose, unseal } from '../../runtime/core/seal.ts'
+import { dropGuards } from './audit-suite.ts'
 import type { StorePlace } from './store-suite.ts'
 
 const as = (role: Role, name: string = role): Actor => ({ name, role, from: '192.0.2.7' })
@@ -56,15 +56,6 @@ function sorted(snapshot: ClientSnapshot): unknown {
       credentials: [...one.credentials].map((credential) => JSON.stringify(credential)).sort(),
     })),
   }
-}
-
-/** What somebody does first who may change the tables themselves. */
-async function dropGuards(store: Store): Promise<void> {
-  const postgres = store.database.getExecutor().adapter instanceof PostgresAdapter
-  const drops = postgres
-    ? ['drop trigger audit_log_no_change on audit_log', 'drop trigger audit_log_no_truncate on audit_log']
-    : ['drop trigger audit_log_no_update', 'drop trigger audit_log_no_delete']
-  for (const drop of drops) await sql.raw(drop).execute(store.database)
 }
 
 /** What the records of consumers have to keep, whichever database is below them. */
