@@ -1,0 +1,4 @@
+import { onBothStores } from './both-stores.ts'
+import { partnersSuite } from './partners-suite.ts'
+
+onBothStores('partners', partnersSuite)
