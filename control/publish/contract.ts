@@ -48,6 +48,7 @@ export interface ApiRegistration {
   readonly version?: string
   /** State it is moved to, or asked to be moved to where others have to agree; stays as it is when absent. */
   readonly lifecycle?: Lifecycle
+  /** Of a new record: its organisation when absent, or everybody where callers show no key. */
   readonly visibility?: ManagedApiInput['visibility']
   readonly description?: string
   readonly tags?: readonly string[]

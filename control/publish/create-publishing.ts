@@ -87,11 +87,13 @@ export function createPublishing({ flows, consumers, desk, log }: PublishingPart
       name, organisation, flow: tabIdOf(id),
       ...(version === undefined ? {} : { apiVersion: version }), ...(visibility === undefined ? {} : { visibility }), ...(said === undefined ? {} : { description: said }), ...(tags === undefined ? {} : { tags }),
     }
+    // Who asks nobody for a key serves everybody; a record that is not public would let nobody in.
+    const initial: Partial<ManagedApiInput> = auth ? {} : { visibility: 'public' }
     const generated = toNodes({
       id, name, organisation, auth, operations: read.operations, origin: title === undefined ? `Registered from ${shownUrl(url ?? '')}` : `Registered from the OpenAPI document “${title}”`,
       ...(version === undefined ? {} : { version }),
     })
-    return { registration, base, plan: { id, input, registration }, operations: read.operations, generated, warnings: read.warnings }
+    return { registration, base, plan: { id, input, initial, registration }, operations: read.operations, generated, warnings: read.warnings }
   }
 
   async function readOperations(registration: ApiRegistration) {
@@ -172,13 +174,13 @@ export function createPublishing({ flows, consumers, desk, log }: PublishingPart
     const { dryRun, problems, release, records } = about
     return {
       dryRun,
-      apis: converted.map(({ registration, plan: { id, input }, operations, generated }): RegisteredApi => {
+      apis: converted.map(({ registration, plan: { id, input, initial }, operations, generated }): RegisteredApi => {
         const merged = estate.merged.get(id) as MergedTab
         const { lifecycle, group } = registration
         const api = records?.get(id)
         return {
           id, name: input.name, flow: generated.tab.id, change: merged.change, routes: toRoutes(operations, generated, merged), nodes: merged.nodes,
-          added: merged.added.length, changed: merged.changed.length, removed: merged.removed.length, kept: merged.kept, lost: merged.lost, record: input,
+          added: merged.added.length, changed: merged.changed.length, removed: merged.removed.length, kept: merged.kept, lost: merged.lost, record: { ...initial, ...input },
           ...(lifecycle === undefined ? {} : { lifecycle }), ...(group === undefined ? {} : { group }), ...(api ? { api } : {}),
         }
       }),

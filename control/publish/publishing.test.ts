@@ -117,6 +117,7 @@ describe('a URL', () => {
     const { apis: [made], problems } = await publishing().preview({ id: 'open', ...base, url: '${OPEN_HOST}/data', path: '/open', auth: false }, admin)
     expect(made!.nodes.some(({ type }) => type === 'auth')).toBe(false)
     expect(made!.routes[0]!.upstream).toBe('${OPEN_HOST}/data')
+    expect(made!.record.visibility).toBe('public')
     expect(problems).toContainEqual(expect.objectContaining({ code: 'route.public', severity: 'warning' }))
   })
 

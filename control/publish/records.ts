@@ -13,6 +13,8 @@ import { inputProblem, refuseProblems } from './problems.ts'
 export interface RecordPlan {
   readonly id: string
   readonly input: ManagedApiInput
+  /** What a new record says where the input says nothing. */
+  readonly initial: Partial<ManagedApiInput>
   readonly registration: ApiRegistration
 }
 
@@ -21,7 +23,8 @@ export interface RecordPlan {
  * flow answers nobody yet.
  * @returns whether it was made
  */
-export async function addRecord(unit: Unit, { id, input }: RecordPlan): Promise<boolean> {
+export async function addRecord(unit: Unit, { id, input: given, initial }: RecordPlan): Promise<boolean> {
+  const input = { ...initial, ...given }
   const row = await unit.find('apis', id)
   if (!row) {
     await createRecord(unit, apis, { id, ...input })

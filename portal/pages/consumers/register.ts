@@ -50,7 +50,7 @@ ${source === 'url'
 <div class="pair">${form.input('group', t('group'), { maxLength: 64, list: 'groups' })}${form.check('createGroup', t('createGroup'))}</div>
 <datalist id="groups">${groups.map(({ value, text }) => html`<option value="${value}">${text}</option>`)}</datalist>
 ${form.check('auth', t('askForKey'), { hint: t('askForKeyHint') })}
-<div class="pair">${form.select('visibility', t('visibility'), [{ value: 'organisation', text: t('visibleOrganisation') }, { value: 'public', text: t('visiblePublic') }])}${form.select('lifecycle', t('lifecycleAfter'), [{ value: '', text: t('lifecycleStays') }, ...states.map((value) => ({ value, text: t(value) }))])}</div>
+<div class="pair">${form.select('visibility', t('visibility'), [{ value: '', text: t('visibilityByKey') }, { value: 'organisation', text: t('visibleOrganisation') }, { value: 'public', text: t('visiblePublic') }])}${form.select('lifecycle', t('lifecycleAfter'), [{ value: '', text: t('lifecycleStays') }, ...states.map((value) => ({ value, text: t(value) }))])}</div>
 ${offersReplace && form.check('replace', t('replaceHandMade'), { hint: t('replaceHandMadeHint') })}
 <p class="row"><button${!outcome && html` class="primary"`} name="act" value="preview">${t('previewApi')}</button>${outcome && html`<button class="primary" name="act" value="register">${t('registerNow')}</button>`}<a class="button" href="/apis">${t('cancel')}</a></p>
 ${outcome}</form>`
@@ -94,7 +94,7 @@ ${outcome}</form>`
       const { searchParams } = exchange.url
       const done = searchParams.get('done')
       if (done !== null) return await showDone(view, done)
-      await show(view, searchParams.get('from') === 'openapi' ? 'openapi' : 'url', new URLSearchParams([['methods', 'GET'], ['auth', 'yes'], ['visibility', 'organisation']]))
+      await show(view, searchParams.get('from') === 'openapi' ? 'openapi' : 'url', new URLSearchParams([['methods', 'GET'], ['auth', 'yes']]))
     } },
     { method: 'POST', path, access: 'signed-in', handle: take },
   ]
@@ -109,7 +109,7 @@ function toInput(fields: Fields, source: Source): Parameters<Publishing['registe
     ...defined({
       name: toText(fields, 'name'), path: toText(fields, 'path'), upstream: source === 'openapi' ? toText(fields, 'upstream') : undefined, version: toText(fields, 'version'), group: toText(fields, 'group'),
       createGroup: fields.get('createGroup') === 'yes' ? true : undefined, replace: fields.get('replace') === 'yes' ? true : undefined,
-      visibility: (toText(fields, 'visibility') ?? 'organisation') as ApiRegistration['visibility'], lifecycle: toText(fields, 'lifecycle') as Lifecycle | undefined,
+      visibility: toText(fields, 'visibility') as ApiRegistration['visibility'] | undefined, lifecycle: toText(fields, 'lifecycle') as Lifecycle | undefined,
     }),
   }
 }
