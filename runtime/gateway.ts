@@ -5,7 +5,7 @@ import { createClients } from './clients/clients.ts'
 import { createAssembler } from './compile/assemble.ts'
 import { createCatalogue, type NotYet } from './compile/catalogue.ts'
 import type { ClientCopy } from './core/clients.ts'
-import { systemClock } from './core/clock.ts'
+import { systemClock, type Clock } from './core/clock.ts'
 import type { GatewayEvent } from './core/deployer.ts'
 import type { Log } from './core/log.ts'
 import type { Message } from './core/message.ts'
@@ -16,6 +16,7 @@ import { createFront, type Front } from './http/front.ts'
 import { createOps, type Ops } from './http/ops.ts'
 import { buildRoutes } from './http/route-table.ts'
 import { loadTls, watchTls, type TlsFiles } from './http/tls-files.ts'
+import { createVersionChoice } from './http/version-choice.ts'
 import { createSandbox } from './sandbox/sandbox.ts'
 import { createTimers } from './schedule/timers.ts'
 import type { Settings } from './settings.ts'
@@ -43,6 +44,8 @@ export interface GatewayParts {
   readonly publish?: (event: GatewayEvent) => void
   /** Answers callouts in place of the network: tests of flows do. */
   readonly upstream?: Upstream
+  /** Time, when it is not the machine's: tests hold it. */
+  readonly clock?: Clock
   /** Deep-freeze every message: tests do. */
   readonly freeze?: (message: Message) => void
 }
@@ -70,7 +73,7 @@ const stateWaitMs = 1000
 
 /** Wires the rooms of the data plane together: the only place where they meet. */
 export function createGateway(settings: Settings, parts: GatewayParts): Gateway {
-  const clock = systemClock
+  const clock = parts.clock ?? systemClock
   const { log } = parts
   const metrics = createMetrics()
   const recorder = recordTo(log.runs, metrics.runs)
@@ -165,7 +168,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       trustedProxies: settings.trustedProxies,
       ...(tls ? { tls: loadTls(tls) } : {}),
     },
-    { live: () => deployer.current(), log, recorder, metrics },
+    { live: () => deployer.current(), log, recorder, metrics, versions: createVersionChoice({ header: settings.apiVersionHeader, clients, clock }) },
   )
   const unwatch = tls ? watchTls(tls, (options) => front.setTls(options), log) : undefined
   const ops: Ops = createOps({ host: settings.host, port: settings.opsPort }, {

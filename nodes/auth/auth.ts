@@ -13,6 +13,7 @@ import { toChallenges } from './challenges.ts'
 import { checkAuth } from './check-auth.ts'
 import { createMethods } from './create-methods.ts'
 import { createSlowDown } from './slow-down.ts'
+import { toClaims } from './to-claims.ts'
 import type { Call, Identity, Method, Verdict } from './verdict.ts'
 
 type Port = 'ok' | 'refused'
@@ -51,10 +52,11 @@ export const auth = defineNode<AuthConfig, Port>({
   faults: [
     'auth.missing', 'auth.invalid_key', 'auth.invalid_login', 'auth.invalid_token', 'auth.expired', 'auth.revoked', 'auth.signature', 'auth.replayed', 'auth.certificate',
     'auth.unknown_client', 'auth.scope', 'auth.clearance', 'auth.not_subscribed', 'auth.subscription_inactive', 'auth.too_many_attempts', 'auth.unavailable',
-    'client.disabled', 'client.rules', 'ip.denied', 'plan.not_yet_valid', 'plan.expired', 'plan.hours', 'api.not_published', 'api.blocked', 'api.retired',
+    'client.disabled', 'client.rules', 'ip.denied', 'plan.not_yet_valid', 'plan.expired', 'plan.hours', 'api.not_published', 'api.blocked', 'api.retired', 'api.sunset',
   ],
   config: authSchema,
   check: checkAuth,
+  claims: toClaims,
   compile(config, scope) {
     const { clients, clock } = scope
     const methods = createMethods(config, scope)

@@ -1,6 +1,7 @@
 import type { Clients } from './clients.ts'
 import type { Clock } from './clock.ts'
 import type { Contexts } from './context.ts'
+import type { Claim } from './deployment.ts'
 import type { Decisions } from './decision.ts'
 import type { Entry } from './entry.ts'
 import type { Fault } from './fault.ts'
@@ -68,6 +69,8 @@ export interface NodeDefinition<Config = any, Port extends string = string> {
   readonly replies?: boolean
   /** True if it lets pass only callers it knows: a route with such a node in front is not public. */
   readonly protects?: boolean
+  /** Where in a request it looks for who calls, for a node that knows callers. Pure data. */
+  claims?(config: Config): readonly Claim[]
   /** True if it computes from its input alone, so that equal inputs give equal results. */
   readonly pure?: boolean
   /** Brings a config of an earlier version, or of stock Node-RED, to the current shape. Pure. */
