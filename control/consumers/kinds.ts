@@ -157,7 +157,7 @@ function checkFlow(unit: Unit, id: string, organisation: string): void {
 }
 
 /** What decides about whom an API serves, and what with. */
-const offerFields: ReadonlySet<string> = new Set(['flow', 'visibility', 'roles', 'sunset', 'owner', 'family', 'apiVersion'])
+const offerFields: ReadonlySet<string> = new Set(['flow', 'visibility', 'roles', 'sunset', 'owner', 'family', 'apiVersion', 'scopes'])
 
 export const apis: Kind = {
   name: 'apis',

@@ -6,6 +6,7 @@ import type { TextKey } from '../../texts.ts'
 import { toTime } from '../../time.ts'
 import { redirect } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
+import { fromScopes, toScopes } from './api-scopes.ts'
 import { actButton, confirmBox, recordPages, type RecordPages } from './record-pages.ts'
 import { roleChoices, roleName } from './roles.ts'
 import { choicesOf, fill, openView, sendPage, toFacts, type T, type View } from './view.ts'
@@ -43,7 +44,7 @@ export function apiPageRoutes({ control, editorPath }: PortalOptions): PageRoute
     toFields(api) {
       const fields = new URLSearchParams({
         name: api.name, organisation: api.organisation, owner: api.owner, flow: api.flow, apiVersion: api.apiVersion ?? '', family: api.family ?? '', category: api.category ?? '',
-        tags: api.tags.join(', '), visibility: api.visibility, description: api.description ?? '', sunset: fromMoment(api.sunset),
+        tags: api.tags.join(', '), visibility: api.visibility, description: api.description ?? '', sunset: fromMoment(api.sunset), scopes: fromScopes(api.scopes),
       })
       for (const role of api.roles ?? []) fields.append('roles', role)
       return fields
@@ -58,6 +59,7 @@ export function apiPageRoutes({ control, editorPath }: PortalOptions): PageRoute
           owner: toText(fields, 'owner'), apiVersion: toText(fields, 'apiVersion'), family: toText(fields, 'family'), category: toText(fields, 'category'), description: toText(fields, 'description'),
           sunset: toMoment(fields, 'sunset'), roles: roles.length > 0 ? roles : undefined,
         }),
+        ...toScopes(fields),
       }
     },
     initial: () => ({ visibility: 'organisation' }),
@@ -74,6 +76,7 @@ ${form.input('tags', t('tags'), { hint: t('tagsHint') })}
 ${form.select('visibility', t('visibility'), (['public', 'organisation', 'roles'] as const).map((value) => ({ value, text: t(visible[value]) })))}
 ${form.checks('roles', t('roles'), roleChoices(t), { hint: t('visibleRolesHint') })}
 ${form.area('description', t('description'))}
+${form.area('scopes', t('oauthScopes'), { hint: t('apiScopesHint') })}
 ${form.input('sunset', t('sunset'), { type: 'datetime-local', hint: t('sunsetHint') })}`
     },
     async draw(api, view) {
@@ -86,6 +89,7 @@ ${form.input('sunset', t('sunset'), { type: 'datetime-local', hint: t('sunsetHin
   [t('category'), api.category], [t('tags'), api.tags.length > 0 && api.tags.map((tag) => html`<span class="tag">${tag}</span> `)],
   [t('visibility'), html`${t(visible[api.visibility])}${api.visibility === 'roles' && html`: ${(api.roles ?? []).map((role) => roleName(role, t)).join(', ')}`}`],
   [t('deprecatedAt'), api.deprecatedAt && toTime(api.deprecatedAt, exchange.language)], [t('sunset'), api.sunset && toTime(api.sunset, exchange.language)], [t('description'), api.description],
+  [t('oauthScopes'), api.scopes && fromScopes(api.scopes).split('\n').map((line) => html`${line}<br>`)],
 ])}</section>`
     },
   }

@@ -43,7 +43,7 @@ const pages: RecordPages<ClientApplication, ClientApplicationInput> = {
   async drawFields(form, fields, view, record) {
     const { t, by, consumers, exchange } = view
     // What somebody else granted is not the owner's to widen.
-    const grants = record ? mayUpon(view, 'applications.write', record) : view.mayAnywhere('applications.write')
+    const grants = record ? view.may('applications.write', record.organisation) : view.mayAnywhere('applications.write')
     const organisations = await choicesOf(consumers.organisations, by)
     return html`${form.input('name', t('name'), { required: true, maxLength: 120 })}
 ${form.select('organisation', t('organisation'), organisations)}

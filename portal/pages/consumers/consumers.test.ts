@@ -222,6 +222,32 @@ test('versions of an API have a family, and an application is held to one of the
   expect(wrong).toContain('There is no API of the family “bills” in the version “v7”.')
 })
 
+test('how an application gets tokens is said in its form, shown with what is wrong, kept by who may not say it, and taken away', async () => {
+  const fields = (more: readonly (readonly [string, string])[]) => [['name', 'Tokens'], ['organisation', 'north'], ['id', 'tokens'], ['oauth', 'shown'], ...more] as const
+  const wrong = await post('/applications', fields([['oauth.grants', 'authorization_code'], ['oauth.redirectUris', 'http://shop.example/cb']]))
+  expect([wrong.status, await wrong.text()]).toEqual([422, expect.stringMatching(/id="f-oauth-redirectUris-error"[^<]*>[^<]*neither https/)])
+  const at = await saved('/applications', fields([['owner', 'sue'], ['oauth.grants', 'refresh_token'], ['oauth.grants', 'authorization_code'], ['oauth.redirectUris', 'https://shop.example/cb\r\nhttp://127.0.0.1:7777/cb'], ['oauth.scopes', 'read\r\nrecords.read'], ['oauth.legacyPassword', 'yes']]))
+  const oauth = { grants: ['authorization_code', 'refresh_token'], redirectUris: ['https://shop.example/cb', 'http://127.0.0.1:7777/cb'], scopes: ['read', 'records.read'], legacyPassword: true }
+  expect((await control.consumers.applications.get('tokens', root)).oauth).toEqual(oauth)
+  expect(await read(at)).toContain('https://shop.example/cb')
+  expect(await read(at, 'admin', { cookie: `${(await as('admin'))['cookie']}; sluice-language=zh-TW` })).toContain('授權伺服器的權杖')
+  // Its owner does not widen it, and changing the rest leaves it alone.
+  expect(await read(`${at}/edit`, 'sue')).not.toContain('oauth.grants')
+  await saved(at, { name: 'Tokens of Sue', organisation: 'north', owner: 'sue', version: String((await control.consumers.applications.get('tokens', root)).version) }, 'sue')
+  expect((await control.consumers.applications.get('tokens', root)).oauth).toEqual(oauth)
+  expect(await read(`${at}/edit`)).toMatch(/value="authorization_code" checked/)
+  await saved(at, [['name', 'Tokens'], ['organisation', 'north'], ['owner', 'sue'], ['oauth', 'shown'], ['version', String((await control.consumers.applications.get('tokens', root)).version)]])
+  expect((await control.consumers.applications.get('tokens', root)).oauth).toBeUndefined()
+})
+
+test('scopes of an API are lines of its form', async () => {
+  const at = await saved('/apis', { name: 'Money', organisation: 'north', id: 'money', flow: 'flow-money', scopes: 'pay\r\nrefund | publisher, admin | Pay money back' })
+  expect((await control.consumers.apis.get('money', root)).scopes).toEqual({ pay: {}, refund: { roles: ['publisher', 'admin'], description: 'Pay money back' } })
+  expect(await read(`${at}/edit`)).toContain('refund | publisher, admin | Pay money back')
+  const wrong = await post('/apis', { name: 'Bad', organisation: 'north', flow: 'flow-bad', scopes: 'refund | chief |' })
+  expect(wrong.status).toBe(422)
+})
+
 test('a subscription waits, and is approved from the list or refused with a reason', async () => {
   await api('orders')
   await control.consumers.plans.create({ id: 'basic', name: 'Basic' }, root)
