@@ -1,3 +1,4 @@
+import type { KnownApi } from '../core/clients.ts'
 import type { Deployment, Route, RouteTable, RunHandle, RunInput, RunSummary } from '../core/deployment.ts'
 import { type Fault, fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
@@ -5,6 +6,7 @@ import type { LinkedNode, Pipeline } from '../core/pipeline.ts'
 import type { DeadlineList } from '../engine/deadlines.ts'
 import { EngineRun, type RunHome, type RunHost } from '../engine/engine-run.ts'
 import { rescue, walk, walkOn } from '../engine/walk.ts'
+import type { NoticeOf } from './api-notices.ts'
 
 /** How a run came about, when nobody called. */
 export type Cause = Exclude<RunSummary['on'], 'http'>
@@ -15,8 +17,14 @@ export interface DeploymentHost {
   /** One list per limit, so that each is sorted by itself. */
   deadlines(limitMs: number): DeadlineList
   nextRunId(): string
-  /** Why a flow is not served at the moment, whoever calls: its API's record says so. */
-  whyClosed(flow: string): Fault | undefined
+  /** The record of the API that a flow serves. */
+  apiOf(flow: string): KnownApi | undefined
+  /** Why an API is not served at the moment, whoever calls: its record says so. */
+  whyClosed(api: KnownApi, entry: LinkedNode, input: RunInput): Fault | undefined
+  /** Why a route that asks nobody who calls does not answer: its record says that it is not public, or a setting says that none is. */
+  whyNotPublic(api: KnownApi | undefined, node: LinkedNode, call: Pick<RunInput, 'id' | 'request'>): Fault | undefined
+  /** What its record has said with every answer. */
+  readonly noticeOf: NoticeOf
   ended(run: EngineRun, deployment: LiveDeployment): void
 }
 
@@ -28,12 +36,15 @@ export class LiveDeployment implements Deployment, RunHome {
   readonly pipelines: ReadonlyMap<string, Pipeline>
   readonly since = new Date().toISOString()
   readonly #host: DeploymentHost
+  readonly #routesOf: (flow: string) => readonly Route[]
   readonly #entries = new Map<string, { node: LinkedNode; pipeline: Pipeline }>()
   readonly #linkIns = new Map<string, LinkedNode>()
   #inFlight = 0
   readonly #whenIdle: (() => void)[] = []
 
-  constructor(release: number, hash: string, routes: RouteTable, pipelines: ReadonlyMap<string, Pipeline>, host: DeploymentHost) {
+  /** `routesOf`: the routes of one flow. */
+  constructor(release: number, hash: string, routes: RouteTable, pipelines: ReadonlyMap<string, Pipeline>, host: DeploymentHost, routesOf: (flow: string) => readonly Route[]) {
+    this.#routesOf = routesOf
     this.release = release
     this.hash = hash
     this.routes = routes
@@ -55,15 +66,36 @@ export class LiveDeployment implements Deployment, RunHome {
       input.fail(fault('route.none', { method: input.request.method, path: input.request.path }))
       return ended
     }
-    const closed = this.#host.whyClosed(entry.node.flow)
-    if (closed) {
-      input.fail(closed)
-      return ended
+    const api = this.#host.apiOf(entry.node.flow)
+    if (api !== undefined) {
+      const notice = this.#noticeOf(api, route, input.request.path)
+      if (notice !== undefined) input.notify?.(notice)
+      const closed = this.#host.whyClosed(api, entry.node, input)
+      if (closed) {
+        input.fail(closed)
+        return ended
+      }
+    }
+    if (route.guarded !== true) {
+      const notPublic = this.#host.whyNotPublic(api, entry.node, input)
+      if (notPublic) {
+        input.fail(notPublic)
+        return ended
+      }
     }
     const limitMs = route.entry.deadlineMs ?? entry.pipeline.deadlineMs
     const run = new EngineRun({ id: input.id, on: 'http', entry: entry.node, request: input.request, caller: input, limitMs, host: this.#host.runs, home: this, rescue })
     this.#launch(run, () => walk(run, entry.node, input.message))
     return run.ended ? ended : { abort: (reason) => run.abort(reason, true) }
+  }
+
+  noticeOf(route: Route, path: string): readonly string[] | undefined {
+    const api = this.#host.apiOf(route.flow)
+    return api && this.#noticeOf(api, route, path)
+  }
+
+  #noticeOf(api: KnownApi, route: Route, path: string): readonly string[] | undefined {
+    return api.notice === undefined ? undefined : this.#host.noticeOf(api, route, path, this.#routesOf)
   }
 
   /** Starts a run that nobody called, at an entry: a timer, a button. */
@@ -92,7 +124,7 @@ export class LiveDeployment implements Deployment, RunHome {
   linkIn(idOrName: string, fromFlow: string): LinkedNode | undefined {
     const byId = this.#linkIns.get(idOrName)
     if (byId) return byId
-    const named = [...this.#linkIns.values()].filter((node) => node.name === idOrName)
+    const named = [...this.#linkIns.values()].filter((node) => node.name === idOrName && node.type === 'link in')
     // A name in the caller's own flow wins; elsewhere it has to be the only one.
     return named.find((node) => node.flow === fromFlow) ?? (named.length === 1 ? named[0] : undefined)
   }

@@ -1,8 +1,11 @@
-import { closedCode } from '../core/closed-api.ts'
+import { closedFault } from '../core/closed-api.ts'
+import { refuseCall } from '../core/decision.ts'
 import { fault } from '../core/fault.ts'
+import type { FaultCode } from '../core/faults.ts'
 import type { Message } from '../core/message.ts'
 import { DeadlineList } from '../engine/deadlines.ts'
 import type { EngineRun } from '../engine/engine-run.ts'
+import { createNotices } from './api-notices.ts'
 import type { Cause, DeploymentHost, LiveDeployment } from './live-deployment.ts'
 import type { Services } from './services.ts'
 
@@ -10,7 +13,12 @@ export interface RunHostOptions {
   readonly hopLimit: number
   readonly stepLimit: number
   readonly freeze?: (message: Message) => void
+  /** `forbid`: routes that ask nobody who calls answer nobody. */
+  readonly publicRoutes?: 'allow' | 'forbid'
 }
+
+/** A refusal as 401 has to name a way in (RFC 9110 §11.6.1), and there is none yet. */
+const noWayIn = { 'WWW-Authenticate': 'None realm="api"' }
 
 /** What the runs of all deployments share, and the watch over their deadlines. */
 export interface SharedRunHost {
@@ -20,7 +28,7 @@ export interface SharedRunHost {
   close(): void
 }
 
-export function createRunHost(options: RunHostOptions, { clients, clock, log, recorder, createRunContext }: Pick<Services, 'clients' | 'clock' | 'log' | 'recorder' | 'createRunContext'>): SharedRunHost {
+export function createRunHost(options: RunHostOptions, { clients, clock, decisions, log, recorder, createRunContext }: Pick<Services, 'clients' | 'clock' | 'decisions' | 'log' | 'recorder' | 'createRunContext'>): SharedRunHost {
   const lists = new Map<number, DeadlineList>()
   const prefix = `${process.pid.toString(36)}-${Math.floor(clock.now()).toString(36)}`
   let runCount = 0
@@ -40,11 +48,22 @@ export function createRunHost(options: RunHostOptions, { clients, clock, log, re
         return list
       },
       nextRunId: () => `${prefix}-${(++runCount).toString(36)}`,
-      whyClosed(flow) {
-        const api = clients.apiOfFlow(flow)
-        const code = api && closedCode(api.lifecycle)
-        return code && fault(code)
+      apiOf: (flow) => clients.apiOfFlow(flow),
+      whyClosed(api, node, { id, request }) {
+        const closed = closedFault(api, clock.now())
+        if (!closed) return undefined
+        const checks = [{ check: 'API', passed: false, api: api.id, lifecycle: api.lifecycle, sunset: api.sunset }]
+        return refuseCall({ node, clients, decisions, clock }, { id, flow: node.flow, request, log }, { code: closed.code as FaultCode, facts: closed.facts, checks })
       },
+      whyNotPublic(api, node, { id, request }) {
+        const byRecord = api !== undefined && api.visibility !== 'public'
+        if (!byRecord && options.publicRoutes !== 'forbid') return undefined
+        const reason = byRecord ? `the record of the API says that its visibility is ${api.visibility}, and nothing in its flow asks who calls` : 'public routes are forbidden here (SLUICE_PUBLIC_ROUTES), and nothing in this flow asks who calls'
+        const remedy = `Put an auth node right behind http in, or into a global policy${byRecord ? '; or make the API public in its record' : ''}.`
+        const checks = [{ check: 'caller is asked', passed: false, ...(api ? { api: api.id, visibility: api.visibility } : {}), reason, remedy }]
+        return refuseCall({ node, clients, decisions, clock }, { id, flow: node.flow, request, log }, { code: 'auth.required', checks, headers: noWayIn })
+      },
+      noticeOf: createNotices(clients, clock),
       ended(run, deployment) {
         if (run.called) return // the front writes the line of a request, with its status
         recorder.record({
