@@ -10,7 +10,7 @@ import { createAuditAnchor } from './audit-anchor.ts'
 import { bodyOf } from './consumers/kind.ts'
 import { openConsumers } from './consumers/open-consumers.ts'
 import type { Control, ControlEvent, PartnerFetch } from './contract.ts'
-import { openDecisions, type DecisionLimits } from './decisions/open-decisions.ts'
+import { openDecisions, type DecisionLimits, type OpenDecisions } from './decisions/open-decisions.ts'
 import { openVault } from './credentials/vault.ts'
 import { openRegistry } from './gateways/registry.ts'
 import { loadCredentialsKey, loadReleaseSigner } from './keys/key-files.ts'
@@ -71,6 +71,7 @@ export interface OpenControl extends Control {
   /** For the HTTP server of the control process; false when the path is not below `/sync/`. */
   readonly syncHandler: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>
   readonly audit: Audit
+  readonly decisions: OpenDecisions
   /** The pages as a client of the authorization server. */
   readonly pagesClient: { readonly id: string; readonly secret: string }
   /** The generated password of `admin`, until somebody signed in with it. */

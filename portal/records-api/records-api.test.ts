@@ -97,6 +97,10 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
   switch (endpoint.operation) {
     case 'registerApi': return { id, body: { id, organisation: 'shop', url: 'https://service.example/', path: `/${id}` } }
     case 'registerApis': return { id, body: { apis: [{ id, organisation: 'shop', url: 'https://service.example/', path: `/${id}` }] } }
+    case 'getDecision': {
+      await control.decisions.take('gateway-1', [{ id, at: Date.now(), run: id, flow: 'f', node: 'n', nodeType: 'auth', code: 'ip.denied', status: 403, organisation: 'shop', checks: [{ check: 'network', passed: false, ip: '192.0.2.1' }], decidedBy: 0 }])
+      return { id, body: undefined }
+    }
     case 'applyRecords': return { id, body: 'sluice: records\n' }
     case 'moveApi': return { id: (await consumers.apis.create({ id, ...own, flow: id }, admin)).id, body: { to: 'PROTOTYPED' } }
     case 'decideApiMove': {
