@@ -39,6 +39,8 @@ export interface ControlServerOptions {
     readonly clientOf?: (request: IncomingMessage) => string
     /** Signing in at the authorization server. Absent: there is none. */
     readonly elsewhere?: SignInElsewhere | undefined
+    /** Another provider at which people may sign in there. */
+    readonly upstream?: { readonly issuer: string; readonly name: string } | undefined
   }
   /** Handlers by path prefix (`/sync/`): they see the request first and check it themselves. */
   readonly handlers?: Readonly<Record<string, RawHandler>>
@@ -64,7 +66,7 @@ export function createControlServer({ control, definitions, notYet = [], options
   const { sessionMs = defaultSessionMs, clientOf = (request) => request.socket.remoteAddress ?? '' } = options
   const prefixes = Object.entries(handlers)
   const portal = createPortal({
-    control, definitions, notYet, secure, sessionMs, clientOf, editorPath: basePath, gatewayUrls: options.gatewayUrls, samples: options.samples ?? [], log, elsewhere: options.elsewhere,
+    control, definitions, notYet, secure, sessionMs, clientOf, editorPath: basePath, gatewayUrls: options.gatewayUrls, samples: options.samples ?? [], log, elsewhere: options.elsewhere, upstream: options.upstream,
     ...(publicOrigin ? { publicOrigin } : {}),
   })
   const server: Server = options.tls ? createTlsServer({ minVersion: 'TLSv1.2', ...options.tls }, handle) : createServer(handle)

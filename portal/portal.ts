@@ -52,6 +52,8 @@ export interface PortalOptions {
   clientOf(request: IncomingMessage): string
   /** Signing in at the authorization server. Absent: there is none. */
   readonly elsewhere?: SignInElsewhere | undefined
+  /** Another provider at which people may sign in there. */
+  readonly upstream?: { readonly issuer: string; readonly name: string } | undefined
   readonly editorPath: string
   gatewayUrls(): readonly string[]
   readonly samples: readonly SampleApi[]

@@ -5,14 +5,23 @@ import type { PortalOptions } from '../portal.ts'
 import { translator } from '../texts.ts'
 import { readForm } from '../web/body.ts'
 import type { Exchange } from '../web/exchange.ts'
-import { sendHtml } from '../web/reply.ts'
+import { redirect, sendHtml } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
 import { toEndedSessionCookie } from '../web/session.ts'
+import { toLeaveCookie } from './sign-in-elsewhere.ts'
 
 /** One's own account: the password. */
 export function accountRoutes({ control, secure }: PortalOptions): PageRoute[] {
   return [
     { method: 'GET', path: '/account', access: 'signed-in', handle: (exchange) => show(exchange) },
+    {
+      method: 'POST', path: '/account/sign-out', access: 'signed-in',
+      async handle(exchange) {
+        await control.users.endSessions(exchange.user!.name, exchange.user!.name)
+        exchange.response.setHeader('set-cookie', [toEndedSessionCookie(secure), toLeaveCookie('', 0, secure)])
+        redirect(exchange.response, '/sign-in')
+      },
+    },
     {
       method: 'POST', path: '/account/password', access: 'signed-in',
       async handle(exchange) {
@@ -44,6 +53,7 @@ function show(exchange: Exchange, failure?: string): void {
 <label>${t('currentPassword')}<input name="current" type="password" autocomplete="current-password" required></label>
 <label>${t('newPassword')}<input name="next" type="password" autocomplete="new-password" required></label>
 <label>${t('repeatPassword')}<input name="again" type="password" autocomplete="new-password" required></label>
-<button class="primary">${t('changePassword')}</button></form></section>`
+<button class="primary">${t('changePassword')}</button></form></section>
+<section class="card narrow"><h2>${t('signOutEverywhere')}</h2><p>${t('signOutEverywhereHint')}</p><form method="post" action="/account/sign-out"><button class="danger">${t('signOutEverywhere')}</button></form></section>`
   sendHtml(exchange.response, failure ? 422 : 200, layout(exchange, { title: t('account'), section: 'account', body, ...(failure ? { notice: { kind: 'bad', text: failure } } : {}) }))
 }

@@ -21,7 +21,7 @@ const roles: readonly { role: Role; name: TextKey; long: TextKey }[] = [
 ]
 
 /** Users and roles; for administrators. */
-export function userRoutes({ control }: PortalOptions): PageRoute[] {
+export function userRoutes({ control, upstream }: PortalOptions): PageRoute[] {
   return [
     { method: 'GET', path: '/users', access: 'admin', handle: (exchange) => show(exchange) },
     {
@@ -49,6 +49,23 @@ export function userRoutes({ control }: PortalOptions): PageRoute[] {
       },
     },
     {
+      method: 'POST', path: '/users/:name/sign-out', access: 'admin',
+      async handle(exchange, { name }) {
+        await control.users.endSessions(name!, exchange.user!.name)
+        redirect(exchange.response, '/users')
+      },
+    },
+    {
+      method: 'POST', path: '/users/link', access: 'admin',
+      async handle(exchange) {
+        const form = await readForm(exchange.request)
+        const subject = (form.get('subject') ?? '').trim()
+        if (!upstream) throw new Refused('user.link', 404, translator(exchange.language)('notFound'))
+        await control.users.link(form.get('name') ?? '', subject === '' ? undefined : { issuer: upstream.issuer, subject }, exchange.user!.name)
+        redirect(exchange.response, '/users')
+      },
+    },
+    {
       method: 'POST', path: '/users/:name/password', access: 'admin',
       async handle(exchange, { name }) {
         const { password } = await control.users.resetPassword(name!, toActor(exchange))
@@ -68,7 +85,11 @@ ${fresh && html`<section class="card" role="status"><h2>${t('passwordOf')} ${fre
 <section class="card"><h2>${t('addUser')}</h2><form method="post" action="/users" class="row">
 <label>${t('name')}<input name="name" required maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false"></label>
 <label>${t('role')}<select name="role">${roles.map((one) => html`<option value="${one.role}">${t(one.long)}</option>`)}</select></label>
-<button class="primary">${t('add')}</button></form></section>`
+<button class="primary">${t('add')}</button></form></section>
+${upstream && html`<section class="card"><h2>${t('linkUser')}</h2><p>${t('linkUserHint')} <code>${upstream.issuer}</code></p><form method="post" action="/users/link" class="row">
+<label>${t('name')}<select name="name">${users.map(({ name }) => html`<option>${name}</option>`)}</select></label>
+<label>${t('linkSubject')} (${upstream.name})<input name="subject" maxlength="500" autocomplete="off" autocapitalize="none" spellcheck="false"></label>
+<button>${t('link')}</button></form></section>`}`
     sendHtml(exchange.response, 200, layout(exchange, { title: t('users'), section: 'users', body }))
   }
 }
@@ -77,9 +98,10 @@ function toRow(user: User, { language }: Exchange, t: (key: TextKey) => string):
   const at = `/users/${encodeURIComponent(user.name)}`
   return html`<tr><th scope="row">${user.name}</th>
 <td><form method="post" action="${at}/role"><select name="role" aria-label="${t('role')}: ${user.name}">${roles.map((one) => html`<option value="${one.role}"${one.role === user.role && html` selected`}>${t(one.name)}</option>`)}</select><button aria-label="${t('saveRole')}: ${user.name}">${t('save')}</button></form></td>
-<td>${user.disabled ? html`<span class="tag bad">${t('disabled')}</span>` : html`<span class="tag good">${t('enabled')}</span>`}</td>
+<td>${user.disabled ? html`<span class="tag bad">${t('disabled')}</span>` : html`<span class="tag good">${t('enabled')}</span>`}${user.linked && html` <span class="tag">${t('linked')}</span>`}</td>
 <td>${user.lastSignInAt ? toTime(user.lastSignInAt, language) : t('never')}</td>
 <td><form method="post" action="${at}/disabled"><input type="hidden" name="disabled" value="${String(!user.disabled)}"><button${!user.disabled && html` class="danger"`} aria-label="${t(user.disabled ? 'enable' : 'disable')}: ${user.name}">${t(user.disabled ? 'enable' : 'disable')}</button></form>
+<form method="post" action="${at}/sign-out"><button aria-label="${t('signOutEverywhere')}: ${user.name}">${t('signOutEverywhere')}</button></form>
 <form method="post" action="${at}/password"><button aria-label="${t('resetPassword')}: ${user.name}">${t('resetPassword')}</button></form></td></tr>`
 }
 

@@ -16,6 +16,7 @@ import { pagesOrigins } from './pages-origins.ts'
 import { loadSamples, sampleApis } from './samples.ts'
 import { failToStart, openChildChannel, type ChildChannel } from './start/child-channel.ts'
 import { formatOf } from './start/log-format.ts'
+import { upstreamName } from './upstream-provider.ts'
 import { watchProcess } from './watch-process.ts'
 
 export interface RunControl {
@@ -78,6 +79,7 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
       samples: samples ? sampleApis : [],
       sessionMs: settings.sessionTtlMs,
       elsewhere: createSignInElsewhere(settings, control),
+      ...(settings.upstreamOidcIssuer === undefined ? {} : { upstream: { issuer: settings.upstreamOidcIssuer, name: upstreamName(settings) } }),
       clientOf: ({ socket, headers }) => clientAddress(socket.remoteAddress ?? '', headers['x-forwarded-for']?.toString(), trusts),
       ...(tls ? { tls: { cert: tls.cert, key: tls.key, minVersion } } : {}),
     },

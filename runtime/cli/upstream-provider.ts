@@ -12,8 +12,13 @@ export function openUpstream(settings: Settings, log: Log): { readonly provider:
   if (!issuer || !clientId || !clientSecret) return undefined
   const { fetch, close } = createEgressFetch({ allow: settings.egressAllow, extraCa: settings.extraCaFiles.map((file) => readFileSync(file, 'utf8')), clock: systemClock, log })
   const party = createRelyingParty({ issuer, clientId, clientSecret, scope: settings.upstreamOidcScope, clock: systemClock, fetch, insecure: issuer.startsWith('http:') })
-  const provider: Upstream = { ...party, issuer, name: settings.upstreamOidcName ?? new URL(issuer).host, roles: settings.upstreamOidcRoles.map(toRule), create: settings.upstreamOidcCreate }
+  const provider: Upstream = { ...party, issuer, name: upstreamName(settings), roles: settings.upstreamOidcRoles.map(toRule), create: settings.upstreamOidcCreate }
   return { provider, close }
+}
+
+/** What people call it. */
+export function upstreamName({ upstreamOidcName, upstreamOidcIssuer = '' }: Pick<Settings, 'upstreamOidcName' | 'upstreamOidcIssuer'>): string {
+  return upstreamOidcName ?? (URL.canParse(upstreamOidcIssuer) ? new URL(upstreamOidcIssuer).host : '')
 }
 
 /** `claim:value=role`; a claim may be a URL, so the last colon counts. */
