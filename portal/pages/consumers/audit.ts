@@ -38,7 +38,7 @@ ${toPager(exchange.url, page.next, t)}`
 
 function toNotice(verdict: AuditVerdict, { t }: View) {
   return verdict.ok
-    ? { kind: 'good' as const, text: fill(t('verifyGood'), { entries: verdict.entries, head: verdict.head.slice(0, 16) }) }
+    ? { kind: 'good' as const, text: [fill(t('verifyGood'), { entries: verdict.entries, head: verdict.head.slice(0, 16) }), ...(verdict.anchored === undefined ? [] : [fill(t('verifyAnchored'), { anchored: verdict.anchored })])].join(' ') }
     : { kind: 'bad' as const, text: fill(t('verifyBad'), { number: verdict.number, reason: verdict.reason, entries: verdict.entries }) }
 }
 
