@@ -23,9 +23,11 @@ import { junction } from './junction/junction.ts'
 import { linkCall } from './link-call/link-call.ts'
 import { linkIn } from './link-in/link-in.ts'
 import { linkOut } from './link-out/link-out.ts'
+import { priorityQueue } from './priority-queue/priority-queue.ts'
 import { quota } from './quota/quota.ts'
 import { range } from './range/range.ts'
 import { resetQuota } from './reset-quota/reset-quota.ts'
+import { resource } from './resource/resource.ts'
 import { respond } from './respond/respond.ts'
 import { serviceCallout } from './service-callout/service-callout.ts'
 import { session } from './session/session.ts'
@@ -60,8 +62,8 @@ export const definitions: readonly NodeDefinition[] = [
   debug,
   delay,
   functionNode,
-  globalConfig,
   globalPolicy,
+  globalConfig,
   httpIn,
   httpRequest,
   httpResponse,
@@ -73,9 +75,11 @@ export const definitions: readonly NodeDefinition[] = [
   linkCall,
   linkIn,
   linkOut,
+  priorityQueue,
   quota,
   range,
   resetQuota,
+  resource,
   respond,
   serviceCallout,
   session,

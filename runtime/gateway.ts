@@ -18,6 +18,7 @@ import { buildRoutes } from './http/route-table.ts'
 import { loadTls, watchTls, type TlsFiles } from './http/tls-files.ts'
 import { createVersionChoice } from './http/version-choice.ts'
 import { createSandbox } from './sandbox/sandbox.ts'
+import { createMemoryLines } from './schedule/memory-lines.ts'
 import { createTimers } from './schedule/timers.ts'
 import type { Settings } from './settings.ts'
 import { createRunContext, openContextStore } from './state/context-store.ts'
@@ -101,6 +102,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     clock,
     onPressure: createPressureAlarm({ clock, log, metrics }),
   })
+  const lines = createMemoryLines(clock)
   const upstream = createUpstream({
     egress: parseEgressAllow(settings.egressAllow),
     extraCa,
@@ -122,6 +124,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       deadlineMs: settings.deadlineMs,
       hopLimit: settings.hopLimit,
       stepLimit: 1_000_000,
+      publicRoutes: settings.publicRoutes,
       ...(parts.freeze ? { freeze: parts.freeze } : {}),
     },
     {
@@ -137,6 +140,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         upstream: parts.upstream ?? upstream,
         clients,
         state,
+        lines,
         decisions,
         env: settings.flowEnvironment,
         recorder,

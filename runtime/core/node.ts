@@ -7,6 +7,7 @@ import type { Entry } from './entry.ts'
 import type { Fault } from './fault.ts'
 import type { FaultCode } from './faults.ts'
 import type { Problem } from './flow.ts'
+import type { Lines } from './lines.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
 import type { Run } from './run.ts'
@@ -114,6 +115,8 @@ export interface Scope {
   readonly clients: Clients
   /** What gateways count and remember together. */
   readonly state: State
+  /** Lines that runs wait in for what is scarce. */
+  readonly lines: Lines
   /** Why calls were refused; `refuseCall` writes there. */
   readonly decisions: Decisions
   /** The node's decrypted credentials. */

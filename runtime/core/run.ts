@@ -35,6 +35,8 @@ export interface Run {
   noteEnvironment?(environment: ClientEnvironment): void
   /** Notes that a request of this run has left for a backend; `upstream` says so. */
   noteBackend?(): void
+  /** Notes how long the run waited for a turn; the log says the sum. */
+  noteWait?(ms: number): void
   /** Milliseconds since the epoch; every step and every callout stays inside it. */
   readonly deadline: number
   readonly log: Log

@@ -52,6 +52,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     contexts: services.contextsOf(node.container.id, node.id),
     clients: services.clients,
     state: services.state.of?.(flow.document.id) ?? services.state,
+    lines: services.lines,
     decisions: services.decisions,
     credentials: credentialsOf(node, around),
     env,

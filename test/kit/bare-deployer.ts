@@ -19,6 +19,7 @@ import type { Step } from '../../runtime/core/step.ts'
 import { createDeployer } from '../../runtime/deploy/create-deployer.ts'
 import { createTimers } from '../../runtime/schedule/timers.ts'
 import { createDecisionLog } from '../../runtime/telemetry/decision-log.ts'
+import { createMemoryLines } from '../../runtime/schedule/memory-lines.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
 
 /** A table of exact paths: the real one is in the HTTP room and tested there. */
@@ -113,6 +114,7 @@ export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { c
         clients: createClients({ clock: options.clock ?? systemClock }),
         decisions: createDecisionLog({ clock: options.clock ?? systemClock }),
         state: createMemoryState({ clock: options.clock ?? systemClock }),
+        lines: createMemoryLines(options.clock ?? systemClock),
         env: options.env ?? {},
         recorder: { record: (summary) => void summaries.push(summary) },
         contextsOf: () => ({ node: memoryContext(), flow: memoryContext(), global: memoryContext() }),

@@ -12,10 +12,12 @@ import type { Message } from '../../runtime/core/message.ts'
 import type { DebugEntry, NodeDefinition, NodeProblem, Scope } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { NodeStatus, Sandbox } from '../../runtime/core/sandbox.ts'
+import type { Lines } from '../../runtime/core/lines.ts'
 import type { State } from '../../runtime/core/state.ts'
 import { SentTo, type Output, type Result, type Step } from '../../runtime/core/step.ts'
 import type { Upstream } from '../../runtime/core/upstream.ts'
 import { createDecisionLog } from '../../runtime/telemetry/decision-log.ts'
+import { createMemoryLines } from '../../runtime/schedule/memory-lines.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
 import { type FakeClock, fakeClock } from './fake-clock.ts'
 import { type FakeRun, fakeRun, type RunOptions } from './fake-run.ts'
@@ -33,6 +35,8 @@ export interface NodeTestOptions {
   readonly clients?: Clients
   /** Default: in memory, by the test's clock. */
   readonly state?: State
+  /** Default: in memory, by the test's clock. */
+  readonly lines?: Lines
   /** What nodes share; give the same map to several nodes that are to share. */
   readonly shared?: Map<string, unknown>
   readonly env?: Readonly<Record<string, unknown>>
@@ -114,6 +118,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
     contexts,
     clients: options.clients ?? createClients({ clock: fakeClock() }),
     state,
+    lines: options.lines ?? createMemoryLines(clock),
     decisions,
     credentials: options.credentials ?? {},
     env: (name) => options.env?.[name],

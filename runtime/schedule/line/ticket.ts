@@ -1,20 +1,8 @@
+import type { NoTurn, Place } from '../../core/lines.ts'
 import type { Priority } from '../../core/priority.ts'
 
-/** Why a ticket got no turn. */
-export type RefusalReason =
-  /** The line is as long as it may get, and nobody in it is less important. */
-  | 'full'
-  /** It stood in a full line when somebody more important came. */
-  | 'evicted'
-  /** Its turn would come after its time: said at once rather than after the wait. */
-  | 'hopeless'
-  /** Its time is over. */
-  | 'expired'
-  /** The line was closed. */
-  | 'closed'
-
 /** A place in a waiting line, and later the slot that it became. */
-export class Ticket {
+export class Ticket implements Place {
   readonly enteredMs: number
   /** Counts up with each that comes to the line. */
   readonly sequence: number
@@ -24,7 +12,9 @@ export class Ticket {
   state: 'waiting' | 'admitted' | 'refused' | 'left' = 'waiting'
   /** When its turn came. */
   startedMs = 0
-  reason: RefusalReason | undefined
+  waitedMs = 0
+  reason: NoTurn | undefined
+  retryAfterMs = 0
   /** Told once, when a ticket that had to wait is admitted or refused. Never told inside `enter`. */
   readonly settled: (ticket: Ticket) => void
   /** The line it stands in. */

@@ -1,47 +1,12 @@
+import type { LineFacts, LinePolicy, NoTurn } from '../../core/lines.ts'
 import { type Priority, priorities } from '../../core/priority.ts'
 import { ClassLine } from './class-line.ts'
-import { RecentRate } from './recent-rate.ts'
-import { type RefusalReason, Ticket } from './ticket.ts'
-
-/** How those that wait take turns. */
-export interface LinePolicy {
-  /**
-   * strict: the most important class first, a share of the starts for whoever waits longest (`ageingShare`). weighted: each
-   * class that waits gets starts in proportion to its weight (stride scheduling, Waldspurger and Weihl 1995: deficit round
-   * robin with equal costs, without its bursts). deadline: whose time ends first (EDF).
-   */
-  readonly order: 'strict' | 'weighted' | 'deadline'
-  /** Most that are under way at once; `Infinity`: only the rate counts. */
-  readonly slots: number
-  /** Starts per second; absent: as slots allow. */
-  readonly ratePerSecond?: number
-  /** Starts that may come together after a rest, with a rate; 1. */
-  readonly burst?: number
-  /** Share of starts, 0 … 0.5, that goes to the longest-waiting of those who are not next; only in strict order. */
-  readonly ageingShare: number
-  /** By class; ten numbers above zero. */
-  readonly weights: readonly number[]
-  /** Slots by class that no other class takes. */
-  readonly reserve?: readonly number[]
-  /** Most that wait. */
-  readonly maxDepth: number
-}
+import { RecentRate } from '../../core/recent-rate.ts'
+import { Ticket } from './ticket.ts'
 
 /** 10 for VIP … 1 for the least important. */
 export const defaultWeights: readonly number[] = Array.from({ length: priorities }, (_, at) => priorities - at)
 export const defaultAgeingShare = 0.05
-
-export interface LineFacts {
-  readonly slots: number
-  readonly paused: boolean
-  /** By class. */
-  readonly waiting: readonly number[]
-  readonly active: readonly number[]
-  /** How long the one waits that waits longest. */
-  readonly longestWaitMs: number
-  /** Mean time that a slot is held; undefined before the first was given back. */
-  readonly serviceMs: number | undefined
-}
 
 const nobody = Object.freeze(Array.from({ length: priorities }, () => 0))
 
@@ -116,16 +81,16 @@ export class WaitingLine {
   enter(priority: Priority, nowMs: number, untilMs: number, settled: (ticket: Ticket) => void): Ticket {
     const ticket = new Ticket(priority, ++this.#sequence, nowMs, untilMs, settled)
     this.#arrivals[priority]!.note(nowMs)
-    if (this.#closed) return this.#refuse(ticket, 'closed')
-    if (untilMs < nowMs) return this.#refuse(ticket, 'expired')
+    if (this.#closed) return this.#refuse(ticket, 'closed', nowMs)
+    if (untilMs < nowMs) return this.#refuse(ticket, 'expired', nowMs)
     // Whoever waits goes first; who waits on after that is held by a reserve, which may be for this class.
     if (this.#waitingTotal > 0) this.#serve(nowMs)
     if ((this.#waitingTotal === 0 || !this.#serving) && this.#mayStart(priority, nowMs)) {
       this.#start(ticket, nowMs)
       return ticket
     }
-    if (nowMs + this.estimateMs(priority, nowMs) > untilMs) return this.#refuse(ticket, 'hopeless')
-    if (this.#waitingTotal >= this.#policy.maxDepth && !this.#makeRoom(priority)) return this.#refuse(ticket, 'full')
+    if (nowMs + this.estimateMs(priority, nowMs) > untilMs) return this.#refuse(ticket, 'hopeless', nowMs)
+    if (this.#waitingTotal >= this.#policy.maxDepth && !this.#makeRoom(priority, nowMs)) return this.#refuse(ticket, 'full', nowMs)
     this.#wait(ticket)
     return ticket
   }
@@ -158,7 +123,7 @@ export class WaitingLine {
   /** Refuses those whose time is over and starts those that the rate allows by now. */
   tick(nowMs: number): void {
     for (const line of this.#classes) {
-      for (let due = line.nextDue; due && due.untilMs < nowMs; due = line.nextDue) this.#turnAway(due, 'expired')
+      for (let due = line.nextDue; due && due.untilMs < nowMs; due = line.nextDue) this.#turnAway(due, 'expired', nowMs)
     }
     this.#serve(nowMs)
   }
@@ -180,9 +145,9 @@ export class WaitingLine {
   }
 
   /** Refuses all that wait. */
-  close(): void {
+  close(nowMs: number): void {
     this.#closed = true
-    for (const line of this.#classes) for (let first = line.first; first; first = line.first) this.#turnAway(first, 'closed')
+    for (const line of this.#classes) for (let first = line.first; first; first = line.first) this.#turnAway(first, 'closed', nowMs)
   }
 
   /**
@@ -222,7 +187,7 @@ export class WaitingLine {
     }
   }
 
-  facts(nowMs: number): LineFacts {
+  facts(nowMs: number): Omit<LineFacts, 'name' | 'scope'> {
     let longest = nowMs
     for (const { first } of this.#classes) if (first && first.enteredMs < longest) longest = first.enteredMs
     return {
@@ -244,7 +209,7 @@ export class WaitingLine {
         const next = this.#pick(nowMs)
         if (!next) return
         if (next.untilMs < nowMs) {
-          this.#turnAway(next, 'expired')
+          this.#turnAway(next, 'expired', nowMs)
           continue
         }
         this.#takeOut(next)
@@ -331,6 +296,7 @@ export class WaitingLine {
     const { priority } = ticket
     ticket.state = 'admitted'
     ticket.startedMs = nowMs
+    ticket.waitedMs = nowMs - ticket.enteredMs
     this.#active[priority]! += 1
     this.#activeTotal += 1
     const { ratePerSecond, weights, order } = this.#policy
@@ -354,25 +320,27 @@ export class WaitingLine {
   }
 
   /** Sends away the newest of the least important class below this one. */
-  #makeRoom(priority: Priority): boolean {
+  #makeRoom(priority: Priority, nowMs: number): boolean {
     for (let at = priorities - 1; at > priority; at -= 1) {
       const { last } = this.#classes[at]!
       if (!last) continue
-      this.#turnAway(last, 'evicted')
+      this.#turnAway(last, 'evicted', nowMs)
       return true
     }
     return false
   }
 
-  #turnAway(ticket: Ticket, reason: RefusalReason): void {
-    this.#refuse(ticket, reason)
+  #turnAway(ticket: Ticket, reason: NoTurn, nowMs: number): void {
+    this.#refuse(ticket, reason, nowMs)
     this.#takeOut(ticket)
     ticket.settled(ticket)
   }
 
-  #refuse(ticket: Ticket, reason: RefusalReason): Ticket {
+  #refuse(ticket: Ticket, reason: NoTurn, nowMs: number): Ticket {
     ticket.state = 'refused'
     ticket.reason = reason
+    ticket.waitedMs = nowMs - ticket.enteredMs
+    ticket.retryAfterMs = this.estimateMs(ticket.priority, nowMs)
     return ticket
   }
 

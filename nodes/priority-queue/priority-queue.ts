@@ -1,0 +1,172 @@
+import type { Check } from '../../runtime/core/client-rules.ts'
+import type { MessageClient } from '../../runtime/core/clients.ts'
+import { fault } from '../../runtime/core/fault.ts'
+import type { FaultCode } from '../../runtime/core/faults.ts'
+import type { NoTurn, Place } from '../../runtime/core/lines.ts'
+import type { Message } from '../../runtime/core/message.ts'
+import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
+import { isPriority, lowestPriority, type Priority } from '../../runtime/core/priority.ts'
+import { RecentRate } from '../../runtime/core/recent-rate.ts'
+import type { Run } from '../../runtime/core/run.ts'
+import { type Output, SentTo, Trail } from '../../runtime/core/step.ts'
+import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
+import { whenAborted } from '../../runtime/core/when-aborted.ts'
+import { after, createReader, type NumberType } from '../limit-inputs.ts'
+import { createRefuse } from '../limit-refusal.ts'
+import { createDepthStatus } from './depth-status.ts'
+import { toPolicy } from './to-policy.ts'
+
+type Port = 'admitted' | 'refused'
+
+export interface PriorityQueueConfig {
+  readonly resource: string
+  readonly priority: string | number
+  readonly priorityType: 'client' | NumberType
+  readonly maxWaitMs: number
+  readonly hold: 'done' | 'reply'
+  readonly showWait: boolean
+  readonly compat: 'none' | 'tsmp'
+}
+
+const codes: Readonly<Record<NoTurn, FaultCode>> = {
+  full: 'queue.full', evicted: 'queue.evicted', hopeless: 'queue.hopeless', expired: 'queue.expired', closed: 'queue.closed', lost: 'job.lost', unavailable: 'queue.unavailable',
+}
+
+/** TSMP: seconds to wait are priority × calls per second on entry ÷ this. */
+const tsmpDivisor = 200
+
+/** Lets messages through one by one as a resource has room, the important ones first. */
+export const priorityQueue = defineNode<PriorityQueueConfig, Port>({
+  type: 'priority queue',
+  category: 'protect',
+  label: { en: 'priority queue', 'zh-TW': '優先佇列' },
+  summary: { en: 'Holds calls until a scarce backend has room, the important ones first.', 'zh-TW': '後端忙碌時讓呼叫等候，重要的先通過。' },
+  icon: 'fa-sort-amount-asc',
+  outputs: ['admitted', 'refused'],
+  faults: ['queue.full', 'queue.evicted', 'queue.hopeless', 'queue.expired', 'queue.closed', 'queue.unavailable', 'job.lost', 'queue.priority', 'expression.error'],
+  config: {
+    type: 'object',
+    properties: {
+      resource: { type: 'string', default: '', 'x-config': 'resource', title: 'Resource', description: 'What is scarce: its slots, its rate, and how those who wait take turns.' },
+      priority: { type: ['string', 'number'], default: '', title: 'Priority', description: '0, the most important, to 9.' },
+      priorityType: { enum: ['client', 'num', 'msg', 'jsonata', 'env'], default: 'client', title: 'Priority from', description: 'client: from the plan of the caller that an auth node let in; 9 without one.' },
+      maxWaitMs: { type: 'integer', minimum: 0, maximum: 600_000, default: 10_000, title: 'Longest wait', description: 'Milliseconds. Whoever cannot make it is refused at once.' },
+      hold: { enum: ['done', 'reply'], default: 'done', title: 'Slot is held until', description: 'done: everything that the message set off has ended. reply: the caller has its answer.' },
+      showWait: { type: 'boolean', default: false, title: 'Tell the caller how long it waited', description: 'As X-Queue-Wait-Ms.' },
+      compat: { enum: ['none', 'tsmp'], default: 'none', title: 'As elsewhere', description: 'tsmp: no slots; each call is held for priority × calls per second ÷ 200 seconds.' },
+    },
+  },
+  check(config, facts) {
+    const problems: (NodeProblem | undefined)[] = []
+    if (config.compat === 'none' && config.resource === '') problems.push({ code: 'config.missing', property: 'resource', message: 'The priority queue names no resource.', remedy: 'Open it and choose a resource, or make one.' })
+    else if (config.resource !== '' && facts.typeOf(config.resource) !== 'resource') problems.push({ code: 'config.missing', property: 'resource', message: 'The resource that the priority queue names does not exist.', remedy: 'Choose another one, or make it.' })
+    if (config.priorityType !== 'client') problems.push(checkTypedValue(config.priority, config.priorityType, 'priority'))
+    if (config.priorityType === 'num' && (String(config.priority).trim() === '' || !isPriority(Number(config.priority)))) {
+      problems.push({ code: 'queue.priority', property: 'priority', message: `The priority must be a whole number from 0 to 9, but is “${config.priority}”.`, remedy: 'Enter 0 for the most important, 9 for the least.' })
+    }
+    return problems.filter((problem) => problem !== undefined)
+  },
+  async compile(config, scope) {
+    const { maxWaitMs, showWait } = config
+    const refuse = createRefuse(scope)
+    const read = config.priorityType === 'client' ? undefined : createReader([await compileTypedValue(config.priority, config.priorityType, scope)])
+    if (config.compat === 'tsmp') return tsmpStep()
+
+    const chosen = scope.configNode(config.resource)?.config ?? {}
+    const opened = scope.lines.open({ name: typeof chosen.name === 'string' ? chosen.name : config.resource, scope: chosen.scope === 'cluster' ? 'cluster' : 'gateway', policy: toPolicy(chosen) })
+    const { line } = opened
+    scope.onRetire(opened.close)
+    const status = createDepthStatus(scope, line)
+
+    function admit(message: Message, run: Run, place: Place): Output<Port> {
+      if (showWait) run.addReplyHeader?.('X-Queue-Wait-Ms', String(Math.round(place.waitedMs)))
+      run.noteWait?.(place.waitedMs)
+      if (config.hold === 'reply' && run.beforeAnswer) {
+        run.beforeAnswer(() => line.leave(place))
+        run.onEnd?.(() => line.leave(place))
+        return { admitted: message }
+      }
+      // A run that is cut short tells its trails nothing.
+      run.onEnd?.(() => line.leave(place))
+      return new SentTo(0, message, new Trail(() => line.leave(place)))
+    }
+
+    function turnAway(message: Message, run: Run, place: Place): Output<Port> {
+      const { reason = 'closed', priority, waitedMs, retryAfterMs } = place
+      const facts = line.facts()
+      const check: Check = { check: 'turn', passed: false, resource: facts.name, priority, reason, waitedMs: Math.round(waitedMs), maxWaitMs, estimatedWaitMs: Math.round(retryAfterMs), ahead: sum(facts.waiting, priority), waiting: sum(facts.waiting), underWay: sum(facts.active) }
+      const inMs = Math.max(1, Math.ceil(retryAfterMs))
+      run.addReplyHeader?.('X-Retry-After-Ms', String(inMs))
+      return refuse(message, run, { code: codes[reason], facts: { resource: facts.name, priority }, checks: [check], retryAfter: Math.max(1, Math.ceil(inMs / 1000)), passesAtMs: scope.clock.now() + inMs })
+    }
+
+    function enter(message: Message, run: Run, priority: Priority): Output<Port> | Promise<Output<Port>> {
+      const patienceMs = Math.min(maxWaitMs, run.deadline - scope.clock.now())
+      let settle: (place: Place) => void = () => {}
+      const place = line.enter(priority, patienceMs, (settled) => settle(settled))
+      if (place.state === 'admitted') return admit(message, run, place)
+      if (place.state === 'refused') return turnAway(message, run, place)
+      status.changed()
+      return new Promise((resolve, reject) => {
+        const stopListening = whenAborted(run, () => {
+          line.leave(place)
+          status.changed()
+          resolve(undefined)
+        })
+        settle = (settled) => {
+          stopListening()
+          status.changed()
+          try {
+            resolve(settled.state === 'admitted' ? admit(message, run, settled) : turnAway(message, run, settled))
+          } catch (thrown) {
+            reject(thrown as Error)
+          }
+        }
+      })
+    }
+
+    function tsmpStep() {
+      const rate = new RecentRate(1000)
+      return function priorityQueue(message: Message, run: Run): Promise<Output<Port>> | Output<Port> {
+        rate.note(scope.clock.elapsed())
+        return after<Priority, Output<Port>>(priorityOf(message, run), (priority) => {
+          const waitMs = (priority * rate.perMs(scope.clock.elapsed()) * 1000 * 1000) / tsmpDivisor
+          if (waitMs < 1) return { admitted: message }
+          return new Promise((resolve) => {
+            let stopListening = () => {}
+            const cancel = scope.clock.setTimer(() => {
+              stopListening()
+              if (showWait) run.addReplyHeader?.('X-Queue-Wait-Ms', String(Math.round(waitMs)))
+              resolve({ admitted: message })
+            }, waitMs)
+            stopListening = whenAborted(run, () => {
+              cancel()
+              resolve(undefined)
+            })
+          })
+        })
+      }
+    }
+
+    function priorityOf(message: Message, run: Run): Priority | Promise<Priority> {
+      if (read) return after<readonly unknown[], Priority>(read(message, run), ([value]) => toPriority(value))
+      const { priority } = (message.client ?? {}) as Partial<MessageClient>
+      return isPriority(priority) ? priority : lowestPriority
+    }
+
+    return function priorityQueue(message, run) {
+      return after<Priority, Output<Port>>(priorityOf(message, run), (priority) => enter(message, run, priority))
+    }
+  },
+})
+
+function toPriority(value: unknown): Priority {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+  if (isPriority(number)) return number
+  throw fault('queue.priority', { is: value === undefined ? 'missing' : typeof value === 'object' ? typeof value : String(value).slice(0, 40) })
+}
+
+/** Of the classes up to one, or of all. */
+function sum(counts: readonly number[], upTo = counts.length - 1): number {
+  return counts.reduce((total, count, at) => (at <= upTo ? total + count : total), 0)
+}
