@@ -35,6 +35,10 @@ export interface AssembledFlow {
   readonly linkIns: readonly string[]
   /** Whether a link of it may lead to another tab. */
   readonly leadsOut: boolean
+  /** Whether a link that is drawn in it may lead to another tab; calls of global policies are left out. */
+  readonly linksOut: boolean
+  /** Global policies that run around it. */
+  readonly around: readonly string[]
   /** Nodes that global policies begin with. */
   readonly policies: readonly string[]
   /** Nodes that its subflow instances became. */
@@ -66,6 +70,8 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
   const subflowIds = new WeakMap<FlowDocument, readonly string[]>()
   const linkEnds = new WeakMap<FlowDocument, LinkEnds>()
   const policiesSeen = new WeakMap<FlowDocument, PoliciesOf>()
+  /** The tabs of the policies with which a flow's routes were judged. */
+  const judgedWith = new WeakMap<AssembledFlow, readonly AssembledFlow[]>()
 
   return function assemble(revisions: readonly Revision[], checked = false): Assembly {
     const documents = revisions.map((revision) => revision.document)
@@ -112,15 +118,19 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     for (const assembled of bare) for (const id of assembled.linkIns) linkIns.set(id, assembled)
     const isGuarded = createGuard(linkIns)
     const flows = bare.map((assembled) => {
+      const tabs = assembled.around.map((id) => linkIns.get(id) as AssembledFlow)
+      const before = judgedWith.get(assembled)
+      if (before?.every((tab, index) => tab === tabs[index])) return assembled
       const judged = withLinkedClaims(withGuards(assembled, isGuarded), linkIns)
       if (judged !== assembled && flowsNow.get(assembled.key) === assembled) flowsNow.set(assembled.key, judged)
+      if (!judged.linksOut && tabs.every(({ linksOut }) => !linksOut)) judgedWith.set(judged, tabs)
       return judged
     })
     for (const assembled of flows) {
       const seen = graphs.get(assembled)
       const found = seen ?? checkGraph(assembled, linkIns, publicRoutes)
       // What leads to other tabs has to be looked at again whenever any tab changed.
-      if (!seen && !assembled.leadsOut) graphs.set(assembled, found)
+      if (!seen && !assembled.linksOut) graphs.set(assembled, found)
       problems.push(...assembled.problems, ...found)
     }
     problems.push(...checkRoutes(flows))
@@ -159,6 +169,8 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const flow = around.length === 0 ? expanded.flow : wrapFlow(expanded.flow, entries, around)
     const nodes = [...flow.nodes.values()]
     const policies = policiesOf(document).policies.map(({ id }) => id)
+    const isForeign = (id: string) => !flow.nodes.has(id)
+    const outward = nodes.filter(({ type, links }) => (type === 'link out' || type === 'link call') && links.some(isForeign))
     const version = tabVersion(document)
     const own = [...claims.values()]
     const more = { ...(version === undefined ? {} : { version }), ...(own.length === 0 ? {} : { claims: own }) }
@@ -167,7 +179,9 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
       key, revision, flow, configs, entries, routes, copies, problems, policies, claims: own,
       routeKeys: routes.map(({ entry }) => routeKey(entry, version)),
       linkIns: nodes.filter(({ type }) => type === 'link in' || type === policyType).map(({ id }) => id),
-      leadsOut: nodes.some(({ type, links }) => (type === 'link out' || type === 'link call') && links.some((id) => !flow.nodes.has(id))),
+      leadsOut: outward.length > 0,
+      linksOut: outward.some(({ policyCall }) => !policyCall),
+      around: around.map(({ id }) => id),
     }
   }
 
