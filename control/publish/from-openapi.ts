@@ -67,7 +67,7 @@ export function fromOpenapi(document: Json, { path: base, methods: wanted, upstr
           method,
           path: parts.route,
           upstream: server.url.replace(/\/+$/, '') + aligned(parts.route, target.target),
-          name: textOf(value['operationId'])?.slice(0, 60) ?? '',
+          name: (textOf(value['operationId']) ?? summary ?? '').slice(0, 40),
           ...(summary === undefined ? {} : { summary: summary.slice(0, 200) }),
           headers: headersOf(document, [...asList(shared['parameters']), ...asList(value['parameters'])]),
           pointer,

@@ -22,7 +22,7 @@ export function fromUrl({ url = '', path, methods: wanted = ['GET'] }: ApiRegist
   return {
     operations: [...new Set(wanted)].map((method) => {
       if (!methods.includes(method)) refuseProblems([inputProblem('/methods', `“${method}” is no method that can be served.`, `There are ${methods.join(', ')}.`)])
-      return { method, path: published.route, upstream, name: '', headers: [], pointer: '/url' }
+      return { method, path: published.route, upstream, name: hostOf(head), headers: [], pointer: '/url' }
     }),
     warnings: unused.map((name) => ({ ...inputProblem('/path', `The parameter “${name}” of the path is not passed on.`, `Put {${name}} into the URL where the service expects it.`), severity: 'warning' })),
   }
@@ -33,6 +33,11 @@ function splitUrl(url: string): readonly [string, string, string] {
   const plain = url.trim().split('#', 1)[0] as string
   const [, head = '', target = '', query = ''] = /^((?:\$\{[^}]*\}|[a-z][a-z0-9+.-]*:\/\/)?[^/?]*)([^?]*)(.*)$/is.exec(plain) ?? []
   return [head, target, query]
+}
+
+/** Says on the canvas what is called; nothing for an address that comes from the environment. */
+function hostOf(head: string): string {
+  return URL.canParse(head) ? new URL(head).host.slice(0, 40) : ''
 }
 
 function tryPath(text: string, pointer: string): PathParts {

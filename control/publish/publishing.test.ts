@@ -104,7 +104,7 @@ describe('a URL', () => {
     const before = await release()
     const refused = await refusal(publishing().register(other, admin))
     expect(refused).toMatchObject({ code: 'register.changed', status: 409, problems: [{ node: callout.id, flow: first!.flow }] })
-    expect(refused.message).toContain('by-hand.example')
+    expect(refused.message).toContain('service callout “kept.example”')
     expect(await release()).toBe(before)
     await publishing().register({ ...other, replace: true }, admin)
     expect((await onTab(first!.flow)).find(({ id }) => id === callout.id)).toMatchObject({ url: 'https://kept.example/b' })

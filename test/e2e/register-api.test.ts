@@ -53,6 +53,16 @@ describe.skipIf(!needs('chromium'))('somebody who has a service, with a browser'
   const shot = (name: string) => page.screenshot({ path: `${artifacts}${name}.png`, fullPage: true })
   const open = (path: string) => page.goto(new URL(path, product.control).href)
   const call = (path: string, init?: RequestInit) => fetch(product.gateway + path, init)
+  /** The admin API, in the name of the administrator. */
+  async function signIn() {
+    const post = async (path: string, body: unknown, token?: string): Promise<Record<string, unknown>> => {
+      const answer = await fetch(new URL(`api/v1/${path}`, product.control), { method: 'POST', headers: { 'content-type': 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }, body: JSON.stringify(body) })
+      if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
+      return (await answer.json()) as Record<string, unknown>
+    }
+    const { token } = await post('token', { name: 'admin', password: product.password })
+    return (path: string, body: unknown) => post(path, body, token as string)
+  }
   const answers = async (path: string, status: number): Promise<void> => {
     await expect.poll(async () => (await call(path)).status, { timeout: 10_000 }).toBe(status)
   }
@@ -143,6 +153,13 @@ describe.skipIf(!needs('chromium'))('somebody who has a service, with a browser'
     await page.waitForSelector('.notice.good')
     await shot('66-registered-zh')
     await answers('/library/books', 401)
+    const admin = await signIn()
+    await admin('applications', { id: 'reader', name: 'Reader', organisation: 'town' })
+    const { secret } = await admin('credentials', { application: 'reader', kind: 'key' })
+    await expect.poll(async () => (await call('/library/books', { headers: { 'x-api-key': secret as string } })).status, { timeout: 10_000 }).toBe(200)
+    const headers = { 'x-api-key': secret as string, 'x-branch': 'harbour', 'content-type': 'application/json' }
+    expect(await (await call('/library/books?page=2', { headers })).json()).toMatchObject({ asked: 'GET /v2/books?page=2', branch: 'harbour', key: null })
+    expect(await (await call('/library/books', { method: 'POST', headers, body: '{ "title": "Ä" }' })).json()).toMatchObject({ asked: 'POST /v2/books', body: '{ "title": "Ä" }' })
   })
 
   test('opens the flow in the editor, laid out to be read', async () => {

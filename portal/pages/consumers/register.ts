@@ -37,11 +37,8 @@ export function registerRoutes({ control, editorPath }: PortalOptions): PageRout
     const [organisations, groups] = await Promise.all([choicesOf(consumers.organisations, by, ({ id }) => view.may('apis.write', id)), choicesOf(consumers.groups, by)])
     const tab = (to: Source) => html`<li><a href="${path}?from=${to}"${to === source && html` aria-current="page"`}>${t(to === 'url' ? 'fromUrl' : 'fromOpenapi')}</a></li>`
     const states: readonly Lifecycle[] = ['CREATED', 'PROTOTYPED', 'PUBLISHED']
-    const body = html`<p class="crumb"><a href="/apis">${t('apis')}</a></p><h1>${t('registerApi')}</h1><p class="soft">${t('registerIntro')}</p>
-<nav class="tabs" aria-label="${t('registerFrom')}"><ul>${tab('url')}${tab('openapi')}</ul></nav>
-<form method="post" action="${path}" class="card record"><input type="hidden" name="from" value="${source}">
-${form.summary(t('checkFields'))}
-${source === 'url'
+    // The summary links to fields that have been drawn.
+    const drawn = html`${source === 'url'
   ? html`${form.input('url', t('serviceUrl'), { required: true, maxLength: 2000, hint: t('serviceUrlHint') })}${form.input('path', t('publishedPath'), { maxLength: 500, hint: t('publishedPathHint') })}${form.checks('methods', t('methodsServed'), methods.map((value) => ({ value, text: value })))}`
   : html`<div class="field"><label for="openapi-file">${t('openapiFile')}</label><input type="file" id="openapi-file" accept=".json,.yaml,.yml,application/json,application/yaml" data-into="f-openapi"></div>${form.area('openapi', t('openapiText'), { required: true, rows: 12, hint: t('openapiHint') })}
 <div class="pair">${form.input('path', t('pathPrefix'), { maxLength: 500, hint: t('pathPrefixHint') })}${form.input('upstream', t('upstreamInstead'), { maxLength: 500, hint: t('upstreamInsteadHint') })}</div>`}
@@ -51,7 +48,12 @@ ${source === 'url'
 <datalist id="groups">${groups.map(({ value, text }) => html`<option value="${value}">${text}</option>`)}</datalist>
 ${form.check('auth', t('askForKey'), { hint: t('askForKeyHint') })}
 <div class="pair">${form.select('visibility', t('visibility'), [{ value: '', text: t('visibilityByKey') }, { value: 'organisation', text: t('visibleOrganisation') }, { value: 'public', text: t('visiblePublic') }])}${form.select('lifecycle', t('lifecycleAfter'), [{ value: '', text: t('lifecycleStays') }, ...states.map((value) => ({ value, text: t(value) }))])}</div>
-${offersReplace && form.check('replace', t('replaceHandMade'), { hint: t('replaceHandMadeHint') })}
+${offersReplace && form.check('replace', t('replaceHandMade'), { hint: t('replaceHandMadeHint') })}`
+    const body = html`<p class="crumb"><a href="/apis">${t('apis')}</a></p><h1>${t('registerApi')}</h1><p class="soft">${t('registerIntro')}</p>
+<nav class="tabs" aria-label="${t('registerFrom')}"><ul>${tab('url')}${tab('openapi')}</ul></nav>
+<form method="post" action="${path}" class="card record"><input type="hidden" name="from" value="${source}">
+${form.summary(t('checkFields'))}
+${drawn}
 <p class="row"><button${!outcome && html` class="primary"`} name="act" value="preview">${t('previewApi')}</button>${outcome && html`<button class="primary" name="act" value="register">${t('registerNow')}</button>`}<a class="button" href="/apis">${t('cancel')}</a></p>
 ${outcome}</form>`
     sendPage(view, 'apis', { title: t('registerApi'), body, ...(status === undefined ? {} : { status }) })
