@@ -29,9 +29,9 @@ export function toTouches(before: readonly Revision[], after: readonly Revision[
 
 function firstDifference(before: FlowDocument | undefined, after: FlowDocument): string | undefined {
   const old = new Map(before?.nodes.map((node) => [node.id, node]))
-  const differs = after.nodes.filter((node) => !sameJson(old.get(node.id), node)).map(({ id }) => id)
-  // The tab itself cannot be painted: something that lies on it can.
-  return differs.find((id) => id !== after.id) ?? differs[0]
+  const differs = after.nodes.filter((node) => !sameJson(old.get(node.id), node))
+  // Neither a tab nor a group can be painted: something that lies on them can. Groups the editor measures anew by itself.
+  return (differs.find(({ id, type }) => id !== after.id && type !== 'group') ?? differs[0])?.id
 }
 
 /** Why somebody may not do this; nothing: he may. `visible`: documents that he sees. */

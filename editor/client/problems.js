@@ -7,7 +7,7 @@
       behind: 'Deployed. These gateways do not answer and are behind: ',
       close: 'Close',
       show: 'Show',
-      role: 'Your role only looks: this needs the role editor.',
+      role: 'Your roles do not allow this here: it needs somebody who may change this flow.',
     },
     'zh-TW': {
       refused: '未部署，目前上線的版本維持不變。',
@@ -15,7 +15,7 @@
       behind: '已部署，但下列閘道沒有回應、版本落後：',
       close: '關閉',
       show: '顯示',
-      role: '您的角色僅供檢視，此操作需要編輯者角色。',
+      role: '您的角色不允許此操作，須由可變更此流程的人執行。',
     },
   }
   const t = (key) => words[RED.i18n.lang() === 'zh-TW' ? 'zh-TW' : 'en'][key]
@@ -49,6 +49,7 @@
       redraw(node)
     }
     painted.clear()
+    for (const tab of document.querySelectorAll('.sluice-tab-refused')) tab.classList.remove('sluice-tab-refused')
     if (notice) notice.close()
     notice = undefined
     if (success) success.close()
@@ -72,6 +73,15 @@
     node.sluiceProblem = true
     node.status = { fill: 'red', shape: 'dot', text: shorten(said.sentence) }
     redraw(node)
+  }
+
+  /** A flow that is not one's own: everything changed on it wears the mark, and so does its tab. */
+  function paintFlow(problem) {
+    const mine = problem.code === 'deploy.not_yours' || problem.code === 'deploy.no_organisation' || problem.code === 'deploy.claimed'
+    if (!mine || !problem.flow) return
+    for (const node of RED.nodes.filterNodes({ z: problem.flow })) if (node.changed && node.id !== problem.node) paint({ ...problem, node: node.id })
+    const tab = document.getElementById(`red-ui-tab-${problem.flow}`)
+    if (tab) tab.classList.add('sluice-tab-refused')
   }
 
   function shorten(text) {
@@ -152,13 +162,28 @@
     const problems = Array.isArray(answer.problems) ? answer.problems : []
     // Remarks wait until it is deployed: now only what stands in the way is of use.
     const errors = distinct(problems.filter((one) => one.severity !== 'warning'))
-    for (const problem of errors) paint(problem)
+    for (const problem of errors) {
+      paint(problem)
+      paintFlow(problem)
+    }
     RED.view.redraw()
     notice = show(problems.length > 0 ? t('refused') : `${t('refused')} ${answer.message || ''}`, errors, 'error')
     uncover()
   }
 
+  /** Tabs that the server gave to an organisation: the next deploy says so itself. */
+  function adopt(given) {
+    for (const [id, organisation] of Object.entries(given || {})) {
+      const flow = RED.nodes.workspace(id) || RED.nodes.subflow(id)
+      if (!flow) continue
+      const entry = { name: 'SLUICE_ORGANISATION', value: organisation, type: 'str' }
+      if (flow.type === 'subflow') entry.ui = { type: 'hide' }
+      flow.env = (flow.env || []).filter((one) => one.name !== entry.name).concat(entry)
+    }
+  }
+
   function accepted(answer) {
+    adopt(answer.given)
     const all = distinct(Array.isArray(answer.warnings) ? answer.warnings : [])
     const fresh = all.filter((one) => !said.has(keyOf(one)))
     said.clear()
