@@ -59,6 +59,7 @@ export const consumerTexts = {
   refusedCalls: { en: 'Refused calls', 'zh-TW': '遭拒的呼叫' },
   decisionsIntro: { en: 'Why calls were refused, newest first. An answer names its decision as “decision”; its X-Request-Id is the same.', 'zh-TW': '呼叫遭拒的原因，由新到舊。回應中的「decision」即為判定編號，與 X-Request-Id 相同。' },
   noDecisions: { en: 'No refused call fits.', 'zh-TW': '沒有符合的遭拒呼叫。' },
+  noDecision: { en: 'There is no such decision, or it is not for you to see. They are kept for some days.', 'zh-TW': '找不到此判定，或您無權檢視。判定只保留數天。' },
   decisionId: { en: 'Decision', 'zh-TW': '判定編號' },
   code: { en: 'Code', 'zh-TW': '代碼' },
   call: { en: 'Call', 'zh-TW': '呼叫' },

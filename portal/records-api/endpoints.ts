@@ -5,7 +5,7 @@ import type { Call, Endpoint, QueryParameter, Reply } from './endpoint.ts'
 const base = '/api/v1'
 
 interface KindOfRecord {
-  readonly name: 'organisations' | 'members' | 'applications' | 'plans' | 'apis' | 'groups' | 'products'
+  readonly name: 'organisations' | 'members' | 'applications' | 'plans' | 'apis' | 'groups' | 'products' | 'connectors'
   readonly schema: string
   readonly one: string
   readonly write: Right
@@ -21,6 +21,7 @@ const kinds: readonly KindOfRecord[] = [
   { name: 'apis', schema: 'Api', one: 'API', write: 'apis.write', read: 'records.read' },
   { name: 'groups', schema: 'Group', one: 'group of APIs', write: 'groups.write', read: 'records.read' },
   { name: 'products', schema: 'Product', one: 'API product', write: 'products.write', read: 'records.read' },
+  { name: 'connectors', schema: 'Connector', one: 'connector to a partner service', write: 'connectors.write', read: 'records.read' },
 ]
 
 const limit: QueryParameter = { name: 'limit', description: 'Records per page; 50 when absent.', schema: { type: 'integer', minimum: 1, maximum: 200 } }
@@ -41,6 +42,7 @@ export const endpoints: readonly Endpoint[] = [
   ...lifecycleEndpoints(),
   ...subscriptionEndpoints(),
   ...credentialEndpoints(),
+  ...connectorEndpoints(),
   ...otherEndpoints(),
 ]
 
@@ -180,6 +182,27 @@ function credentialEndpoints(): Endpoint[] {
     {
       ...common, method: 'DELETE', path: `${path}/:id`, operation: 'revokeCredential', right: 'credentials.revoke', ifMatch: true, summary: 'Revokes the credential for good.',
       handle: async ({ consumers, id, version, by }) => recordReply(await consumers.credentials.revoke(id, version, by)),
+    },
+  ]
+}
+
+function connectorEndpoints(): Endpoint[] {
+  const common = { tag: 'connectors', status: 200 } as const
+  const path = `${base}/connectors/:id`
+  return [
+    {
+      ...common, method: 'PUT', path: `${path}/secret`, operation: 'setConnectorSecret', right: 'connectors.write', request: 'ConnectorSecret', answer: { schema: 'Connector' }, ifMatch: true,
+      summary: 'Sets what control signs in with at the partner service, or takes it away. It is never answered.',
+      handle: async ({ consumers, id, body, version, by }) => recordReply(await consumers.connectors.setSecret(id, (body as { secret: string | null }).secret, version, by)),
+    },
+    {
+      ...common, method: 'GET', path: `${path}/status`, operation: 'getConnectorStatus', right: 'records.read', answer: { schema: 'ConnectorStatus' }, summary: 'When it fetched last, how that went, and when it fetches next.',
+      handle: async ({ consumers, id, by }) => ({ body: await consumers.connectors.status(id, by) }),
+    },
+    {
+      ...common, method: 'POST', path: `${path}/fetch`, operation: 'fetchConnector', right: 'connectors.write', answer: { schema: 'ConnectorFetch' }, summary: 'Fetches now. With dryRun it only says what would be different.',
+      query: [flag('dryRun', 'Only say what would be different.'), flag('force', 'Also when more would be shut out than may be at once.')],
+      handle: async ({ consumers, id, query, by }) => ({ body: await consumers.connectors.fetch(id, { dryRun: query.dryRun === true, force: query.force === true }, by) }),
     },
   ]
 }

@@ -25,7 +25,7 @@ let base: string
 let made = 0
 
 beforeAll(async () => {
-  control = await openControl({ dataDir: root, definitions, log: silentLog, clock: systemClock, adminPassword: 'open sesame', passwordCost: { n: 1024 } })
+  control = await openControl({ dataDir: root, definitions, log: silentLog, clock: systemClock, adminPassword: 'open sesame', passwordCost: { n: 1024 }, partnerFetch: async () => ({ status: 200, headers: {}, body: Buffer.from('[]') }) })
   const portal = createPortal({
     control, definitions: [], notYet: [], secure: false, sessionMs: 3_600_000, clientOf: () => '192.0.2.9', editorPath: '/editor/', gatewayUrls: () => [], samples: [],
   })
@@ -71,6 +71,7 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
   const { consumers } = control
   const id = `try-${++made}`
   const own = { name: id, organisation: 'shop' }
+  const connector = { ...own, url: 'https://partners.example/', active: false, auth: { kind: 'bearer' }, map: { list: '', id: '/id' } } as const
   const application = async () => (await consumers.applications.create({ id, ...own }, admin)).id
   const published = async (flow = id) => {
     const api = await consumers.apis.create({ id, ...own, flow }, admin)
@@ -93,6 +94,7 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
     products: async () => own,
     subscriptions: async () => ({ application: await application(), api: await published(), plan: 'free' }),
     credentials: async () => ({ application: await application(), kind: 'key' }),
+    connectors: async () => connector,
   }
   switch (endpoint.operation) {
     case 'registerApi': return { id, body: { id, organisation: 'shop', url: 'https://service.example/', path: `/${id}` } }
@@ -101,6 +103,7 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
       await control.decisions.take('gateway-1', [{ id, at: Date.now(), run: id, flow: 'f', node: 'n', nodeType: 'auth', code: 'ip.denied', status: 403, organisation: 'shop', checks: [{ check: 'network', passed: false, ip: '192.0.2.1' }], decidedBy: 0 }])
       return { id, body: undefined }
     }
+    case 'setConnectorSecret': return { id: (await consumers.connectors.create({ id, ...connector }, admin)).id, body: { secret: 'a-secret' } }
     case 'applyRecords': return { id, body: 'sluice: records\n' }
     case 'moveApi': return { id: (await consumers.apis.create({ id, ...own, flow: id }, admin)).id, body: { to: 'PROTOTYPED' } }
     case 'decideApiMove': {

@@ -15,7 +15,7 @@ import { choicesOf, toFacts, type View } from './view.ts'
 const pages: RecordPages<ClientApplication, ClientApplicationInput> = {
   path: '/applications', tab: 'applications', intro: 'applicationsIntro', one: 'application', add: 'addApplication', edit: 'editApplication',
   records: (consumers) => consumers.applications,
-  mayWrite: (view, record) => (record ? mayUpon(view, 'applications.write', record) : view.mayAnywhere('applications.write') || view.mayAnywhere('records.own')),
+  mayWrite: (view, record) => (record ? record.managedBy === undefined && mayUpon(view, 'applications.write', record) : view.mayAnywhere('applications.write') || view.mayAnywhere('records.own')),
   retires: true,
   filters: { organisation: true, states: [{ value: 'active', text: 'active' }, { value: 'suspended', text: 'suspended' }] },
   columns: [
@@ -57,9 +57,9 @@ ${grants && drawOauth(form, t)}`
   async draw(record, view, fresh) {
     const { t, exchange } = view
     const [credentials, subscriptions] = await Promise.all([drawCredentials(record, view, fresh), drawSubscriptionsOf(record, view, fresh)])
-    const maySuspend = !record.retiredAt && (mayUpon(view, 'applications.write', record) || mayUpon(view, 'applications.suspend', record))
+    const maySuspend = !record.retiredAt && record.managedBy === undefined && (mayUpon(view, 'applications.write', record) || mayUpon(view, 'applications.suspend', record))
     return html`<section class="card"><div class="head"><h2>${t('application')}</h2>${maySuspend && actButton(`/applications/${record.id}/active`, record.version, t(record.active ? 'suspend' : 'resume'), { hidden: { active: String(!record.active) } })}</div>
-${toFacts([[t('state'), toState(record, t)], [t('organisation'), html`<a href="/organisations/${record.organisation}">${record.organisation}</a>`], [t('owner'), record.owner], [t('description'), record.description], [t('pins'), record.pins && html`${Object.entries(record.pins).map(([family, version]) => html`<code>${family}</code> = ${version}<br>`)}`]])}
+${toFacts([[t('state'), toState(record, t)], [t('organisation'), html`<a href="/organisations/${record.organisation}">${record.organisation}</a>`], record.managedBy ? [t('keptBy'), html`<a href="/connectors/${record.managedBy.slice('connector:'.length)}">${record.managedBy.slice('connector:'.length)}</a> <span class="soft">${t('keptByHint')}</span>`] : [t('owner'), record.owner], [t('description'), record.description], [t('pins'), record.pins && html`${Object.entries(record.pins).map(([family, version]) => html`<code>${family}</code> = ${version}<br>`)}`]])}
 <h3>${t('rules')}</h3>${describeRules(record.rules, t, exchange.language)}${describeOauth(record.oauth, t)}${linkToDecisions(record, view)}</section>
 ${credentials}${subscriptions}`
   },

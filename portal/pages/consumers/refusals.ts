@@ -9,6 +9,7 @@ const byCode: Readonly<Record<string, TextKey>> = {
   'record.exists': 'idTaken',
   'record.in_use': 'inUse',
   'record.retired': 'isRetired',
+  'record.managed': 'keptByConnector',
   'record.none': 'noRecord',
   'auth.role': 'notAllowed',
   'credential.two_live': 'twoLive',

@@ -40,6 +40,7 @@ const tabs: readonly { key: TextKey; href: string; right?: Right }[] = [
   { key: 'groups', href: '/groups' },
   { key: 'products', href: '/products' },
   { key: 'organisations', href: '/organisations' },
+  { key: 'connectors', href: '/connectors', right: 'records.read' },
   { key: 'refusedCalls', href: '/decisions' },
   { key: 'audit', href: '/audit', right: 'audit.read' },
 ]
