@@ -7,6 +7,8 @@ export interface LoneGateway {
   readonly opsUrl: string
   printed(): string
   stop(): Promise<void>
+  /** As when the machine is gone: nothing of it says good-bye. */
+  kill(): Promise<void>
 }
 
 /** One `sluice gateway` process, started as people start it, on free ports. Without a token it starts with what is in its folder. */
@@ -29,12 +31,16 @@ export async function startLoneGateway(options: { readonly controlUrl: string; r
     child.kill('SIGTERM')
     await exited
   }
+  const kill = async () => {
+    child.kill('SIGKILL')
+    await exited
+  }
   const until = Date.now() + 30_000
   for (;;) {
     const line = text.split('\n').find((one) => one.includes('the gateway is ready') && one.endsWith('}'))
     if (line !== undefined) {
       const { url, opsUrl } = JSON.parse(line) as { url: string; opsUrl: string }
-      return { url: url.replace(/\/$/, ''), port: Number(new URL(url).port), opsUrl: opsUrl.replace(/\/$/, ''), printed: () => text, stop }
+      return { url: url.replace(/\/$/, ''), port: Number(new URL(url).port), opsUrl: opsUrl.replace(/\/$/, ''), printed: () => text, stop, kill }
     }
     if (child.exitCode !== null || Date.now() > until) {
       await stop()
