@@ -156,6 +156,8 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   metrics.gauge('clients_applications', 'Applications that this gateway knows.', () => clients.applications)
   metrics.gauge('clients_stale', '1 while control was not heard for longer than the records of callers may be old.', () => (clients.stale ? 1 : 0))
   metrics.gauge('clients_silent_seconds', 'Time since control was last in step with this gateway; -1 before the first time.', () => (clients.silentMs ?? -1000) / 1000)
+  metrics.gauge('decisions_waiting', 'Refused calls that control is not told of yet.', () => decisions.waiting)
+  metrics.gauge('decisions_left_out', 'Refused calls since the start that control is not told of one by one.', () => decisions.leftOut)
   metrics.gauge('state_available', '1 while what gateways count together answers; 0: limits are decided without it.', () => (state.healthy ? 1 : 0))
   let draining = false
   const tls = toTlsFiles(settings)

@@ -105,11 +105,11 @@ const checks: Readonly<Record<string, Say>> = {
   request: (_check, { reason }, en) => ({ name: en ? 'Request' : '請求', found: reason }),
   records: (_check, { reason }, en) => ({ name: en ? 'Records of callers' : '呼叫端資料', found: reason }),
   'caller is asked': (_check, { reason }, en) => ({ name: en ? 'Public route' : '公開路由', found: en ? reason : `此路由未確認呼叫者身分（${reason}）` }),
-  application: ({ passed }, { text }, en) => ({ name: en ? 'Application' : '應用程式', found: `${text('application')}: ${passed ? (en ? 'active' : '啟用中') : en ? 'switched off, or its organisation is' : '已停用，或所屬組織已停用'}` }),
+  application: ({ passed }, { text }, en) => ({ name: en ? 'Application' : '應用程式', found: `${text('application')}${en ? ': ' : '：'}${passed ? (en ? 'active' : '啟用中') : en ? 'switched off, or its organisation is' : '已停用，或所屬組織已停用'}` }),
   credential: ({ passed, kind }, _words, en) => {
     const names = credentialNames[String(kind)]
     const what = names ? names[en ? 0 : 1] : String(kind)
-    return { name: en ? 'Credential' : '憑證', found: `${what}: ${passed ? (en ? 'in use' : '使用中') : en ? 'taken back' : '已撤銷'}` }
+    return { name: en ? 'Credential' : '憑證', found: `${what}${en ? ': ' : '：'}${passed ? (en ? 'in use' : '使用中') : en ? 'taken back' : '已撤銷'}` }
   },
   'credential not expired': ({ passed }, { text }, en) => ({ name: en ? 'End of the credential' : '憑證到期', found: en ? `${passed ? 'ends' : 'ended'} ${text('expiresAt')}` : `${passed ? '到期時間' : '已於此時到期'}：${text('expiresAt')}` }),
   rules: (_check, { reason }, en) => ({ name: en ? 'Client rules' : '用戶端規則', found: en ? `cannot be read: ${reason}` : `無法讀取：${reason}` }),
@@ -126,7 +126,7 @@ const checks: Readonly<Record<string, Say>> = {
     const opens = moment('opensAtMs')
     return {
       name: en ? 'Service hours' : '服務時間',
-      found: `${passed ? (en ? 'open' : '開放中') : en ? 'closed' : '未開放'}: ${toHours(windows, en)} ${text('zone')}`,
+      found: `${passed ? (en ? 'open' : '開放中') : en ? 'closed' : '未開放'}${en ? ': ' : '：'}${toHours(windows, en)} ${text('zone')}`,
       passes: opens && (en ? `opens again ${opens}` : `${opens} 再度開放`),
     }
   },
@@ -134,7 +134,7 @@ const checks: Readonly<Record<string, Say>> = {
   clearance: ({ passed }, { list }, en) => ({ name: en ? 'Clearance' : '許可等級', found: en ? `${passed ? 'has' : 'lacks'} one of ${list('wanted')}` : `${passed ? '具備' : '不具備'}其中之一：${list('wanted')}` }),
   API: ({ passed, sunset }, { text }, en) => ({
     name: 'API',
-    found: `${text('api')}: ${text('lifecycle')}${!passed && sunset !== undefined ? (en ? `, end of service ${String(sunset)}` : `，終止服務 ${String(sunset)}`) : ''}`,
+    found: `${text('api')}${en ? ': ' : '：'}${text('lifecycle')}${!passed && sunset !== undefined ? (en ? `, end of service ${String(sunset)}` : `，終止服務 ${String(sunset)}`) : ''}`,
   }),
   subscription: ({ states }, { reason, list }, en) => ({ name: en ? 'Subscription' : '訂閱', found: `${reason}${states === undefined ? '' : ` (${list('states')})`}` || (en ? 'approved' : '已核准') }),
   allowed: ({ passed }, { text, list }, en) => ({ name: en ? 'Allowed addresses' : '允許的位址', found: en ? `${text('ip')} is ${passed ? '' : 'not '}allowed${inList(list('networks'))}` : `${passed ? '允許' : '不允許'} ${text('ip')}${inList(list('networks'))}` }),

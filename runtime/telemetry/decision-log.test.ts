@@ -34,6 +34,7 @@ test('a flood of refusals is bounded in memory and in what control is told; the 
   // 100 at once and 20 a second of callers whom nobody knows.
   expect(decisions.length).toBe(100 + 9 * 20)
   expect(decisions.length + dropped).toBe(200_000)
+  expect([log.waiting, log.leftOut]).toEqual([decisions.length, dropped])
 })
 
 test('one application that is refused all the time hides no other', async () => {

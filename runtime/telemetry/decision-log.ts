@@ -26,6 +26,10 @@ export interface DecisionLog extends Decisions {
   readonly queue: DecisionQueue
   /** How many are kept. */
   readonly size: number
+  /** How many wait for control. */
+  readonly waiting: number
+  /** How many the rates, or the length of the line, left out since the start. */
+  readonly leftOut: number
 }
 
 /**
@@ -44,6 +48,7 @@ export function createDecisionLog({ clock, limits }: DecisionLogOptions): Decisi
   let line: Decision[] = []
   let first = 0
   let dropped = 0
+  let leftOut = 0
   let tell = () => {}
 
   function shareOf(application: string): Bucket {
@@ -61,11 +66,16 @@ export function createDecisionLog({ clock, limits }: DecisionLogOptions): Decisi
     first = 0
   }
 
+  function leaveOut(): void {
+    dropped++
+    leftOut++
+  }
+
   function enqueue(decision: Decision): void {
     const now = clock.elapsed()
     const share = shareOf(decision.application ?? '')
     if (!share.has(now) || !all.has(now)) {
-      dropped++
+      leaveOut()
       return
     }
     share.take()
@@ -73,7 +83,7 @@ export function createDecisionLog({ clock, limits }: DecisionLogOptions): Decisi
     line.push(decision)
     if (line.length - first > waiting) {
       leave(1)
-      dropped++
+      leaveOut()
     }
     tell()
   }
@@ -95,6 +105,12 @@ export function createDecisionLog({ clock, limits }: DecisionLogOptions): Decisi
     get: (id) => byId.get(id),
     get size() {
       return byId.size
+    },
+    get waiting() {
+      return line.length - first
+    },
+    get leftOut() {
+      return leftOut
     },
     queue: {
       peek: (limit) => ({ decisions: line.slice(first, first + limit), dropped }),

@@ -1,4 +1,4 @@
-import type { ClientApplication, DecisionQuery, KnownDecision } from '../../../control/contract.ts'
+import { Refused, type ClientApplication, type DecisionQuery, type KnownDecision } from '../../../control/contract.ts'
 import { explainCheck, explainPassing } from '../../../runtime/core/explain-check.ts'
 import { faults } from '../../../runtime/core/faults.ts'
 import { refusalRemedies, remedyOf } from '../../../runtime/core/refusal-remedies.ts'
@@ -41,7 +41,9 @@ ${toPager(exchange.url, page.next, t)}`
   async function showOne(exchange: Exchange, id: string): Promise<void> {
     const view = await openView(exchange, consumers)
     const { t } = view
-    const decision = await decisions.get(id, view.by)
+    const decision = await decisions.get(id, view.by).catch((thrown: unknown) => {
+      throw thrown instanceof Refused && thrown.code === 'record.none' ? new Refused(thrown.code, thrown.status, t('noDecision')) : thrown
+    })
     const gateway = decision.gateway === undefined ? undefined : ((await control.gateways.list()).find((one) => one.id === decision.gateway)?.name ?? decision.gateway)
     sendPage(view, 'refusedCalls', { title: t('whyRefused'), body: drawDecision(decision, view, gateway) })
   }
@@ -71,8 +73,8 @@ function drawDecision(decision: KnownDecision, { t, exchange }: View, gateway: s
   const decider = checks[decidedBy]
   const main = decider && explainCheck(decider, language)
   return html`<h1>${t('whyRefused')}</h1>
-<section class="card verdict"><p class="headline"><code>${code}</code> ${decision.status}: ${titleOf(code, language)}</p>
-${main && html`<p><strong>${main.name}</strong>: ${main.found}${main.passes && html` — ${main.passes}`}</p>`}
+<section class="card verdict"><p class="headline"><code>${code}</code> ${decision.status}${language === 'en' ? ': ' : '：'}${titleOf(code, language)}</p>
+${main && html`<p><strong>${main.name}</strong>${language === 'en' ? ': ' : '：'}${main.found}${main.passes && html` — ${main.passes}`}</p>`}
 <p>${passes ? html`${t('passesAt')} <strong>${passes}</strong>` : decider?.check === 'lease' ? t('passesSoon') : t('passesNever')}</p>
 ${remedy && html`<p>${t('whatToDo')} ${remedy[language]}</p>`}</section>
 <section class="card"><h2>${t('whatWasLookedAt')}</h2>
