@@ -1,6 +1,7 @@
 import type {
   ApiRegistration, ApiRegistrations, RegistrationResult, ApiGroup, ApiGroupInput, ApiProduct, ApiProductInput, ApplyResult, AuditRecord, AuditVerdict, ClientApplication, ClientApplicationInput, ClientPlan, ClientPlanInput, ClientSubscription,
   Credential, CredentialInput, IssuedCredential, KnownDecision, Lifecycle, ManagedApi, ManagedApiInput, Member, MemberInput, Organisation, OrganisationInput, Page, PageQuery, RecordHead, SubscriptionInput,
+  Connector, ConnectorInput, ConnectorStatus, FetchResult,
 } from '../../../control/contract.ts'
 import type { Problem } from '../../core/flow.ts'
 import { callControl, type Answer, type Target } from '../control-client.ts'
@@ -15,6 +16,7 @@ export interface Kinds {
   apis: { record: ManagedApi; input: ManagedApiInput }
   groups: { record: ApiGroup; input: ApiGroupInput }
   products: { record: ApiProduct; input: ApiProductInput }
+  connectors: { record: Connector; input: ConnectorInput }
   subscriptions: { record: ClientSubscription; input: SubscriptionInput }
   credentials: { record: Credential; input: CredentialInput }
 }
@@ -40,6 +42,9 @@ export interface RecordsClient {
   confirm(credential: Credential, takeOver: boolean): Promise<Credential>
   /** URLs and OpenAPI documents become APIs. */
   register(input: ApiRegistration | ApiRegistrations, dryRun: boolean): Promise<RegistrationResult>
+  connectorStatus(id: string): Promise<ConnectorStatus>
+  setConnectorSecret(id: string, secret: string | null, version: number): Promise<Connector>
+  fetchConnector(id: string, options: { readonly dryRun?: boolean; readonly force?: boolean }): Promise<FetchResult>
   exportYaml(): Promise<string>
   applyYaml(yaml: string, options: { readonly dryRun?: boolean; readonly prune?: boolean }): Promise<ApplyResult>
   audit(query: { readonly limit?: number; readonly subject?: string; readonly user?: string; readonly action?: string; readonly cursor?: string }): Promise<Page<AuditRecord>>
@@ -79,6 +84,9 @@ export function createRecordsClient(target: Target): RecordsClient {
     rotate: (credential, oldEndsInMs) => call('Not rotated', 'POST', at('credentials', credential.id, 'rotate'), oldEndsInMs === undefined ? {} : { oldEndsInMs }, ifMatch(credential)),
     confirm: (credential, takeOver) => call('Not confirmed', 'POST', at('credentials', credential.id, 'confirm'), takeOver ? { takeOver } : {}, ifMatch(credential)),
     register: (input, dryRun) => call('Nothing was registered', 'POST', at('apis', 'apis' in input ? 'register-bulk' : 'register') + toQuery({ dryRun }), input),
+    connectorStatus: (id) => call(`“${id}” could not be read`, 'GET', at('connectors', id, 'status')),
+    setConnectorSecret: (id, secret, version) => call('The secret was not set', 'PUT', at('connectors', id, 'secret'), { secret }, ifMatch({ version })),
+    fetchConnector: (id, options) => call('Nothing was changed', 'POST', at('connectors', id, 'fetch') + toQuery(options)),
     async exportYaml() {
       const answer = await callControl(target, 'GET', at('records'), undefined, { accept: 'application/yaml' }, 'text')
       if (answer.status >= 300) throw toFailure('The records could not be exported', answer)

@@ -68,6 +68,18 @@ export function addRecordCommands(program: Command, { run, remote, targetOf }: C
     .action(run(async (output, id, options) => (await import('./plans.ts')).runPlansChange(client(options), id, options, output)))
   leaf(plans, 'retire', 'take a plan out of use').argument('<id>').action(run(async (output, id, options) => (await import('./plans.ts')).runPlansRetire(client(options), id, output)))
 
+  const connectors = program.command('connectors').description('records of partners that live in their own service')
+  search(leaf(connectors, 'list', 'connectors, and how they are'), 'active or suspended').action(run(async (output, options) => (await import('./connectors.ts')).runConnectorsList(client(options), options, output)))
+  leaf(connectors, 'show', 'one connector, and what is wrong with it').argument('<id>').action(run(async (output, id, options) => (await import('./connectors.ts')).runConnectorsShow(client(options), id, output)))
+  leaf(connectors, 'add', 'make a connector of a JSON file').argument('<file>', 'settings as the admin API takes them; - for stdin').action(run(async (output, file, options) => (await import('./connectors.ts')).runConnectorsAdd(client(options), file, output)))
+  leaf(connectors, 'secret', 'set what control signs in with there, from stdin').argument('<id>').option('--remove', 'take it away').action(run(async (output, id, options) => (await import('./connectors.ts')).runConnectorsSecret(client(options), id, options, output)))
+  leaf(connectors, 'fetch', 'fetch now').argument('<id>').option('--dry-run', 'only say what would be different').option('--force', 'also when more would be shut out than may be at once')
+    .action(run(async (output, id, options) => (await import('./connectors.ts')).runConnectorsFetch(client(options), id, options, output)))
+  for (const [name, active, description] of [['on', true, 'fetch again'], ['off', false, 'fetch no more; what was fetched stays in force']] as const) {
+    leaf(connectors, name, description).argument('<id>').action(run(async (output, id, options) => (await import('./connectors.ts')).runConnectorsSwitch(client(options), id, active, output)))
+  }
+  leaf(connectors, 'retire', 'take a connector out of use; what it fetched stays').argument('<id>').action(run(async (output, id, options) => (await import('./connectors.ts')).runConnectorsRetire(client(options), id, output)))
+
   const apis = program.command('apis').description('APIs: what can be subscribed to')
   search(leaf(apis, 'list', 'list APIs'), 'CREATED, PROTOTYPED, PUBLISHED, BLOCKED, DEPRECATED or RETIRED')
     .action(run(async (output, options) => (await import('./apis.ts')).runApisList(client(options), options, output)))

@@ -17,6 +17,7 @@ const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 const root = { name: 'admin', role: 'admin', from: '' } as const
 let folder: string
 let control: OpenControl
+let partners: unknown = [{ id: 'acme', name: 'Acme' }]
 let server: Server
 let url: string
 let out: string
@@ -24,7 +25,7 @@ let err: string
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sluice-cli-records-'))
-  control = await openControl({ dataDir: join(folder, 'data'), definitions: [], log: silent, clock: systemClock, adminPassword: 'open sesame', passwordCost: { n: 1024 } })
+  control = await openControl({ dataDir: join(folder, 'data'), definitions: [], log: silent, clock: systemClock, adminPassword: 'open sesame', passwordCost: { n: 1024 }, partnerFetch: async () => ({ status: 200, headers: {}, body: Buffer.from(JSON.stringify(partners)) }) })
   const portal = createPortal({ control, definitions: [], notYet: [], secure: false, sessionMs: 3_600_000, clientOf: () => '192.0.2.9', editorPath: '/editor/', gatewayUrls: () => [], samples: [] })
   server = createServer((request, response) => void portal.handle(request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -58,6 +59,27 @@ async function sluiceAs(user: string, ...words: string[]): Promise<number> {
   out = err = ''
   return runCommandLine([...words, '--url', url])
 }
+
+test('a connector is made of a file, previewed, fetched, switched off and retired', async () => {
+  const file = join(folder, 'connector.json')
+  writeFileSync(file, JSON.stringify({ id: 'crm', name: 'CRM', organisation: 'north', url: 'https://crm.example/', everySeconds: 3600, active: false, map: { list: '', id: '/id', name: '/name' } }))
+  expect(await sluice('connectors', 'add', file)).toBe(0)
+  expect(await sluice('connectors', 'fetch', 'crm', '--dry-run')).toBe(0)
+  expect(out).toContain('add      applications/crm.acme')
+  expect(await sluice('connectors', 'fetch', 'crm')).toBe(0)
+  expect((await control.consumers.applications.get('crm.acme', root)).name).toBe('Acme')
+  expect(await sluice('connectors', 'list')).toBe(0)
+  expect(out).toMatch(/crm +north +off +1/)
+  partners = [{ id: 'acme', name: 5 }, { name: 'nobody' }]
+  expect(await sluice('connectors', 'fetch', 'crm')).toBe(1)
+  expect(err).toContain('✗ /1/id: The partner has no id.')
+  partners = []
+  expect(await sluice('connectors', 'fetch', 'crm')).toBe(1)
+  expect(err).toContain('fetch once with force')
+  expect(await sluice('connectors', 'fetch', 'crm', '--force')).toBe(0)
+  expect(await sluiceAs('vera', 'connectors', 'fetch', 'crm')).toBe(1)
+  expect(await sluice('connectors', 'retire', 'crm')).toBe(0)
+})
 
 test('a consumer goes its whole way: registered, subscribed, with a key that is rotated and revoked, and disabled', async () => {
   expect(await sluice('consumers', 'add', 'Web shop', '--organisation', 'north', '--id', 'shop', '--cidr', '203.0.113.0/24', '2001:db8::/32')).toBe(0)
