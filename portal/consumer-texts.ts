@@ -353,7 +353,7 @@ export const consumerTexts = {
   methodsServed: { en: 'Methods', 'zh-TW': '方法' },
   openapiFile: { en: 'Read a file into the field below', 'zh-TW': '將檔案讀入下方欄位' },
   openapiText: { en: 'OpenAPI document', 'zh-TW': 'OpenAPI 文件' },
-  openapiHint: { en: 'JSON or YAML; 2.0, 3.0, 3.1 or 3.2; up to 4 MiB. References to other documents are never fetched.', 'zh-TW': 'JSON 或 YAML；2.0、3.0、3.1 或 3.2 版；上限 4 MiB。不會抓取參照的其他文件。' },
+  openapiHint: { en: 'JSON or YAML; 2.0, 3.0, 3.1 or 3.2; up to 4 MiB (YAML: 2). References to other documents are never fetched.', 'zh-TW': 'JSON 或 YAML；2.0、3.0、3.1 或 3.2 版；上限 4 MiB（YAML 為 2 MiB）。不會抓取參照的其他文件。' },
   pathPrefix: { en: 'Before its paths', 'zh-TW': '路徑前綴' },
   pathPrefixHint: { en: 'Such as /shop; the base path of its first server when left empty, / for nothing.', 'zh-TW': '例如 /shop；留空則用第一個 server 的基底路徑，填 / 表示無前綴。' },
   upstreamInstead: { en: 'Call this instead of its servers', 'zh-TW': '改呼叫此網址' },

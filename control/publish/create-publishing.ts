@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { EditorNode, Problem } from '../../runtime/core/flow.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Desk } from '../consumers/records.ts'
@@ -62,6 +63,8 @@ export function createPublishing({ flows, consumers, desk, log }: PublishingPart
     const problems: Problem[] = []
     for (const [index, registration] of list.entries()) {
       const base = many ? `/apis/${index}` : ''
+      // Large documents take a while each; others get their turn between them.
+      if (index > 0) await setImmediate()
       try {
         converted.push(await at(base, () => convert(registration, base)))
       } catch (thrown) {

@@ -1,6 +1,9 @@
 import { parseDocument } from 'yaml'
 import { keyTwice } from '../consumers/yaml.ts'
 
+/** YAML costs about a second of one core per MiB; JSON next to nothing. */
+export const yamlLimitBytes = 2 * 1024 * 1024
+
 /** A text that is no data, with what to do about it. */
 export class TextProblem extends Error {
   override readonly name = 'TextProblem'
@@ -24,6 +27,7 @@ export function parseText(text: string): unknown {
       // Flow style of YAML begins like this as well.
     }
   }
+  if (Buffer.byteLength(plain) > yamlLimitBytes) throw new TextProblem(`It is YAML of more than ${yamlLimitBytes / 1024 / 1024} MiB.`, 'Write it as JSON.')
   // The parser compares every key with every other one, for minutes when there are many.
   const document = parseDocument(plain, { uniqueKeys: false, prettyErrors: true })
   const [error] = document.errors

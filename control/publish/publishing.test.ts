@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { definitions } from '../../nodes/index.ts'
+import { endpoints } from '../../portal/records-api/endpoints.ts'
+import { toOpenApi } from '../../portal/records-api/openapi.ts'
 import { systemClock } from '../../runtime/core/clock.ts'
 import type { EditorNode } from '../../runtime/core/flow.ts'
 import { silentLog } from '../../runtime/core/log.ts'
@@ -15,6 +17,7 @@ import { Refused, type Actor, type ApiRegistration, type DeployInput, type Flows
 import { openControl, type OpenControl } from '../open-control.ts'
 import { openStore } from '../store/store.ts'
 import { createPublishing } from './create-publishing.ts'
+import { yamlLimitBytes } from './parse-text.ts'
 import { documentLimitBytes } from './read-document.ts'
 
 const fixture = (name: string) => readFileSync(new URL(`./fixtures/${name}`, import.meta.url), 'utf8')
@@ -197,6 +200,14 @@ describe('an OpenAPI document', () => {
     expect(problems.filter(({ severity }) => severity === 'error')).toEqual([])
   })
 
+  test('of a real API, our own, is taken as it is published', async () => {
+    const document = toOpenApi(endpoints, control.consumers.schemas)
+    const { apis: [api], problems } = await publishing().preview({ id: 'own', ...base, openapi: JSON.stringify(document), path: '/own', upstream: 'https://control.example' }, admin)
+    expect(api!.routes.length).toBeGreaterThan(endpoints.length)
+    expect(api!.routes).toContainEqual(expect.objectContaining({ method: 'PATCH', path: '/own/api/v1/apis/:id', upstream: 'https://control.example/api/v1/apis/{{req.params.id}}' }))
+    expect(problems.filter(({ severity }) => severity === 'error')).toEqual([])
+  })
+
   const minimal = (paths: unknown, more: object = {}) => JSON.stringify({ openapi: '3.0.0', info: { title: 'T', version: '1' }, servers: [{ url: 'https://x.example' }], paths, ...more })
   const ok = { responses: { 200: { description: 'ok' } } }
   test.each([
@@ -223,7 +234,7 @@ describe('an OpenAPI document', () => {
 
   test('that is too large, too deep, or grows by aliases is refused before it costs much', async () => {
     const bomb = ['a: &a [x,x,x,x,x,x,x,x,x]', ...'bcdefghi'.split('').map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(',')}]`)].join('\n')
-    for (const openapi of [`{"x":"${'x'.repeat(documentLimitBytes)}"}`, `{"x":${'['.repeat(5000)}${']'.repeat(5000)}}`, bomb]) {
+    for (const openapi of [`{"x":"${'x'.repeat(documentLimitBytes)}"}`, `x: ${'x'.repeat(yamlLimitBytes)}`, `{"x":${'['.repeat(5000)}${']'.repeat(5000)}}`, bomb]) {
       expect((await refusal(publishing().preview({ id: 'heavy', ...base, openapi }, admin))).status).toBe(422)
     }
   })

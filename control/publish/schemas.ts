@@ -11,7 +11,7 @@ const registration: Schema = {
       name: line(120, 'What people read; the title of the document, or the id, when absent.'),
       organisation: id,
       url: line(2000, 'Address of the service; {id} in its path is a parameter of `path`.'),
-      openapi: { type: ['string', 'object'], description: 'An OpenAPI document (2.0, 3.0, 3.1, 3.2), as text (JSON or YAML, 4 MiB at most) or as it is.' },
+      openapi: { type: ['string', 'object'], description: 'An OpenAPI document (2.0, 3.0, 3.1, 3.2), as text (JSON of 4 MiB or YAML of 2 MiB at most) or as it is.' },
       path: { ...line(500), description: 'With `url`: where callers find it, such as /orders/:id. With `openapi`: what stands before the paths of the document; the base path of its first server when absent.' },
       methods: { type: 'array', items: { enum: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] }, minItems: 1, uniqueItems: true, description: 'With `url`: what is answered, GET when absent. With `openapi`: operations with these methods only.' },
       upstream: line(500, 'Called instead of the servers that the document names; may begin with ${NAME}, a variable of the environment.'),
