@@ -189,6 +189,26 @@ describe('an application that is held to a version', () => {
     }
   })
 
+  test('is known also where a global policy asks who calls, or another tab', async () => {
+    const env = (version: string) => ({ env: [...versionOf(version).env, { name: 'SLUICE_ORGANISATION', value: 'acme', type: 'str' }] })
+    const byKey = { methods: [{ kind: 'key header', name: 'x-api-key' }] }
+    const door = flow('door', { env: env('v1').env.slice(1) }).line().node('global policy', { when: 'before', order: 0, paths: [], methods: [] }).node('auth', byKey, 2).node('link out', { mode: 'return', links: [] }, 0)
+    const kept = (id: string, version: string) => flow(id, env(version)).httpIn('GET', '/kept').change(set('payload', id)).httpResponse()
+    const asked = flow('asked').line().node('link in', { links: [] }).as('asked-in').node('auth', byKey, 2).node('link out', { mode: 'return', links: [] }, 0)
+    const asking = (id: string, version: string) => tab(id, version).httpIn('GET', '/asking').node('link call', { links: ['asked-in'], linkType: 'static', timeout: '5' }).change(set('payload', id)).httpResponse()
+    const result = await gateway.deploy(estate(door, kept('kept-1', 'v1'), kept('kept-2', 'v2'), asked, asking('asking-1', 'v1'), asking('asking-2', 'v2')))
+    expect(result).toMatchObject({ ok: true })
+    const apis = ['kept', 'asking'].flatMap((family) => ['1', '2'].map((one) => api(`${family}-${one}`, { family, version: `v${one}` })))
+    const mine = apis.map(({ id }) => ({ api: id, plan: 'gold', state: 'approved' as const }))
+    for (const path of ['kept', 'asking']) {
+      know(apis, [application({ [path]: 'v1' }, { subscriptions: mine })])
+      expect(await get(`/${path}`, { 'x-api-key': `pk.${secret}` }), path).toMatchObject({ status: 200, body: `${path}-1` })
+      know(apis, [application(undefined, { subscriptions: mine })])
+      expect(await get(`/${path}`, { 'x-api-key': `pk.${secret}` }), path).toMatchObject({ status: 200, body: `${path}-2` })
+    }
+    await gateway.deploy(nodes)
+  })
+
   test('gets what everybody gets where its version is not served, and caches are told what was looked at', async () => {
     know(guardedApis, [application({ guarded: 'v7', other: 'v1' }, { subscriptions })])
     const answer = await get('/guarded', { 'x-api-key': `pk.${secret}` })
@@ -244,6 +264,16 @@ describe('an API that is to end', () => {
     know([api('path-1', { sunset: '2099-01-01T00:00:00Z' })])
     expect((await get('/v1/items/7')).status).toBe(200)
   })
+})
+
+test('a preflight is answered by the rules of the usual version', async () => {
+  const open = (id: string, version: string, origin: string) => tab(id, version).httpIn('GET', '/cross', { cors: { origins: [origin], headers: ['api-version'] } }).httpResponse()
+  expect(await gateway.deploy(estate(open('cross-1', 'v1', 'https://one.example'), open('cross-2', 'v2', 'https://two.example')))).toMatchObject({ ok: true })
+  const preflight = async () => (await fetch(`${gateway.url}/cross`, { method: 'OPTIONS', headers: { origin: 'https://one.example', 'access-control-request-method': 'GET', 'access-control-request-headers': 'api-version' } })).headers.get('access-control-allow-origin')
+  expect(await preflight()).toBeNull()
+  know([api('cross-2', { lifecycle: 'BLOCKED' })])
+  expect(await preflight()).toBe('https://one.example')
+  await gateway.deploy(nodes)
 })
 
 describe('a deploy', () => {
