@@ -69,7 +69,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     request.headers['x-forwarded-proto'] = protocol.slice(0, -1)
     delete request.headers['x-forwarded-host']
     delete request.headers['x-forwarded-for']
-    if (isInteraction(pathname)) return await answerInteraction(current.provider, request, response, { people: authority.people, artifacts: authority.artifacts, issuer, log, from, upstream })
+    if (isInteraction(pathname)) return await answerInteraction(current.provider, request, response, { people: authority.people, artifacts: authority.artifacts, api: (id) => authority.api(id), issuer, log, from, upstream })
     if (upstream && pathname === upstreamCallback && request.method === 'GET') {
       if (await arriveUpstream(request, response, { upstream, people: authority.people, artifacts: authority.artifacts, issuer, log, from })) return
       const language = chooseLanguage(undefined, request.headers['accept-language'])

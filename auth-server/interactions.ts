@@ -4,6 +4,7 @@ import { html } from '../portal/html.ts'
 import type { Authority } from '../control/oauth-contract.ts'
 import type { Log } from '../runtime/core/log.ts'
 import { sendPage } from './page.ts'
+import { adminResource, apiPrefix } from './scopes.ts'
 import { chooseLanguage, createSay, type Language, type Say } from './texts.ts'
 import { departUpstream, takeArrival, type Upstream } from './upstream.ts'
 
@@ -11,6 +12,7 @@ export interface InteractionParts {
   readonly people: Authority['people']
   readonly artifacts: Authority['artifacts']
   readonly upstream?: Upstream | undefined
+  readonly api: Authority['api']
   readonly issuer: string
   readonly log: Log
   /** Address of whoever asks; failed sign-ins are counted against it. */
@@ -45,7 +47,7 @@ export async function answerInteraction(provider: Provider, request: IncomingMes
   const page: SignInPage = { client, language, say, ...(upstream ? { upstream: upstream.name } : {}) }
 
   if (request.method === 'GET') {
-    if (interaction.prompt.name === 'consent') return showConsent(response, interaction, client, language, say)
+    if (interaction.prompt.name === 'consent') return await showConsent(response, interaction, client, language, say, parts.api)
     const arrival = upstream && (await takeArrival(interaction.uid, parts.artifacts))
     if (!arrival) return showSignIn(response, page)
     if ('failed' in arrival) return showSignIn(response, page, { name: '', text: say(arrival.failed, { name: upstream.name }), status: 403 })
@@ -112,18 +114,28 @@ ${upstream !== undefined && html`<p class="or">${say('or')}</p><p class="row"><b
 </form>`)
 }
 
-function showConsent(response: ServerResponse, interaction: Interaction, client: string, language: Language, say: Say): void {
+async function showConsent(response: ServerResponse, interaction: Interaction, client: string, language: Language, say: Say, api: Authority['api']): Promise<void> {
   const { oidcScopes, resources } = askedFor(interaction)
   const wanted = [
     ...oidcScopes.map((scope) => (scope === 'openid' ? say('scopeOpenid') : scope === 'profile' ? say('scopeProfile') : scope === 'offline_access' ? say('scopeOffline') : scope)),
-    ...resources.map(([resource, scopes]) => `${scopes.join(', ')} — ${resource}`),
   ]
+  for (const [resource, scopes] of resources) wanted.push(...(await describeScopes(resource, scopes, say, api)))
   const redirect = interaction.params['redirect_uri']
   const user = interaction.session?.accountId ?? ''
   sendPage(response, 200, language, say('consent', { client }), html`<p>${say('consentText', { client, user })}</p>
 ${wanted.length > 0 && html`<p>${say('mayDo')}</p><ul>${wanted.map((one) => html`<li>${one}</li>`)}</ul>`}
 ${typeof redirect === 'string' && html`<p>${say('goesTo', { host: new URL(redirect).host })}</p>`}
 <form method="post"><p class="row"><button class="primary" name="act" value="go">${say('allow')}</button><button name="act" value="cancel">${say('cancel')}</button></p></form>`)
+}
+
+/** Scopes of an audience in words, as far as somebody gave them any. */
+async function describeScopes(resource: string, scopes: readonly string[], say: Say, api: Authority['api']): Promise<string[]> {
+  if (resource === adminResource) return scopes.map((scope) => say('scopeOf', { scope, audience: say('adminApi') }))
+  const record = resource.startsWith(apiPrefix) ? await api(resource.slice(apiPrefix.length)) : undefined
+  return scopes.map((scope) => {
+    const described = record && Object.hasOwn(record.scopes, scope) ? record.scopes[scope]?.description : undefined
+    return say('scopeOf', { scope: described === undefined ? scope : `${described} (${scope})`, audience: record?.name ?? resource })
+  })
 }
 
 function askedFor({ prompt: { details } }: Interaction) {

@@ -122,7 +122,7 @@ export function createProvider({ authority, issuer, keys, accessTokenSeconds, lo
       deviceFlow: {
         enabled: true,
         userCodeInputSource: async (ctx, form, _out, error) =>
-          showForm(ctx, 'device', (say) => html`<p${error && html` class="bad" role="alert"`}>${say(error ? 'wrongCode' : 'enterCode')}</p>${new Html(form)}<p class="row"><button class="primary" form="op.deviceInputForm">${say('go')}</button></p>`),
+          showForm(ctx, 'device', (say) => html`<p${error && html` class="bad" role="alert"`}>${say(error ? 'wrongCode' : 'enterCode')}</p>${new Html(withoutHandlers(form).replace('placeholder="Enter code"', html`aria-label="${say('code')}"`.toString()))}<p class="row"><button class="primary" form="op.deviceInputForm">${say('go')}</button></p>`),
         userCodeConfirmSource: async (ctx, form, client, _info, code) =>
           showForm(ctx, 'confirmDevice', (say) => html`<p><code>${code}</code></p><p>${say('confirmText', { client: client.clientName ?? client.clientId })}</p>${new Html(form)}
 <p class="row"><button class="primary" form="op.deviceConfirmForm">${say('go')}</button><button form="op.deviceConfirmForm" name="abort" value="yes">${say('cancel')}</button></p>`),
@@ -175,6 +175,11 @@ export function createProvider({ authority, issuer, keys, accessTokenSeconds, lo
 /** Resource servers have a secret, and ask about access tokens; what renews them is its client's business alone. */
 async function mayIntrospect(_ctx: KoaContextWithOIDC, client: { readonly clientId: string; readonly clientAuthMethod?: string }, token: { readonly clientId?: string; readonly kind?: string }): Promise<boolean> {
   return token.clientId === client.clientId || (client.clientAuthMethod !== 'none' && token.kind !== 'RefreshToken')
+}
+
+/** Nothing runs on the pages: what the library's form would run is left out rather than refused by the browser. */
+function withoutHandlers(form: string): string {
+  return form.replaceAll(/ on[a-z]+="[^"]*"/g, '')
 }
 
 function showForm(ctx: KoaContextWithOIDC, title: Parameters<Say>[0], draw: (say: Say) => Html): void {

@@ -35,7 +35,7 @@ test('a token for the admin API is good for what was asked, what its client may 
 test('a token for an API has a scope that names roles only if its person has one of them, herself or in the API’s organisation', () => {
   const meaning = record({ roles: option(subarray([...roles], { minLength: 1 }), { nil: undefined }) }, { requiredKeys: [] })
   assert(property(subarray(words), dictionary(constantFrom(...words), meaning), someRole, array(membership, { maxLength: 3 }), (client, scopes, role, memberships) => {
-    const api = { id: 'orders', organisation: 'shop', scopes: scopes as never }
+    const api = { id: 'orders', name: 'Orders', organisation: 'shop', scopes: scopes as never }
     const held = [role, ...memberships.filter(({ organisation }) => organisation === 'shop').map((one) => one.role)]
     const granted = apiScopesFor(client, api, standing(role, memberships))
     for (const scope of words) {

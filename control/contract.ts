@@ -76,7 +76,7 @@ export interface Users {
    */
   signInFrom(who: ElsewhereIdentity, from: string): Promise<User>
   /** Links a user to what another provider calls her; nothing: to nobody any more. @throws Refused `user.linked` 409 when somebody else is */
-  link(name: string, identity: { readonly issuer: string; readonly subject: string } | undefined, by: string): Promise<User>
+  link(name: string, identity: { readonly issuer: string; readonly subject: string } | undefined, by: Doer): Promise<User>
   get(name: string): Promise<User | undefined>
   list(): Promise<readonly User[]>
   /** Makes the user with a generated password, returned once. @throws Refused `user.exists` 409, `user.name` 422 */

@@ -36,6 +36,8 @@ export interface Standing {
 /** An API as the authorization server knows it. */
 export interface OauthApi {
   readonly id: string
+  /** What people read. */
+  readonly name: string
   readonly organisation: string
   readonly scopes: Readonly<Record<string, ApiScope>>
 }

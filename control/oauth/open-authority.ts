@@ -62,8 +62,8 @@ export async function openAuthority({ dataDir, databaseUrl, credentialsKey, cloc
     async api(id) {
       const row = await store.consumers.get('apis', id)
       if (!row || row.retired_at !== null) return undefined
-      const { organisation, scopes = {} } = bodyOf(row) as unknown as ManagedApi
-      return { id, organisation, scopes }
+      const { name, organisation, scopes = {} } = bodyOf(row) as unknown as ManagedApi
+      return { id, name, organisation, scopes }
     },
     note: (user, action, detail, from) => audit.add(user, action, detail, undefined, { from }),
     artifacts: createArtifacts(store, sealer, clock),

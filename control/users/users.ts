@@ -73,7 +73,7 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
   }
 
   /** A user of a name that nobody has. */
-  async function addFrom(upstream: string, names: readonly string[], role: Role, issuer: string): Promise<UserRow> {
+  async function addFrom(upstream: string, names: readonly string[], role: Role, issuer: string, from: string): Promise<UserRow> {
     const password = await hashing(() => hashPassword(randomBytes(32).toString('hex'), cost))
     const base = names.map(toName).find((name) => name !== '') ?? 'user'
     const candidates = [...(reserved.has(base) ? [] : [base]), ...[6, 12, 24].map((length) => `${base.slice(0, 64 - length - 1)}-${upstream.slice(0, length)}`)]
@@ -81,7 +81,7 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
       const row: UserRow = { name, role, password, disabled: 0, created_at: nowIso(), last_sign_in_at: null, upstream, upstream_role: 1 }
       const added = await store.transaction(async (tables) => {
         if (!(await tables.users.add(row))) return false
-        await audit.add(name, 'user.create', { user: name, role, issuer }, tables)
+        await audit.add(name, 'user.create', { user: name, role, issuer }, tables, { subject: `users/${name}`, from })
         return true
       })
       if (added) return row
@@ -120,7 +120,7 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
       if (!row) {
         if (!create) throw new Refused('signin.unknown', 403, 'Nobody here is linked to this identity, and no users are made of those that sign in elsewhere.')
         if (!role) throw new Refused('signin.role', 403, 'Nothing that the provider says gives this identity a role.')
-        row = await addFrom(upstream, names, role, issuer)
+        row = await addFrom(upstream, names, role, issuer, from)
       }
       if (row.disabled) throw new Refused('user.disabled', 403, `“${row.name}” is disabled.`)
       if (row.upstream_role === 1 && row.role !== role) {
@@ -128,13 +128,13 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
         const settled = row
         await changing(async () => {
           if (role !== 'admin') await keepAnAdmin(settled)
-          await change(settled.name, settled.name, 'user.role', { role })
+          await change(settled.name, settled.name, 'user.role', { role }, false, from)
         })
         row = { ...row, role }
       }
       const last_sign_in_at = nowIso()
       await store.users.change(row.name, { last_sign_in_at })
-      await audit.add(row.name, 'user.sign_in', { from, issuer })
+      await audit.add(row.name, 'user.sign_in', { issuer }, undefined, { from, subject: `users/${row.name}` })
       return toUser({ ...row, last_sign_in_at })
     },
     async link(name, identity, by) {
@@ -146,7 +146,7 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
       const set = { upstream, upstream_role: 0 }
       await store.transaction(async (tables) => {
         await tables.users.change(row.name, set)
-        await audit.add(by, identity ? 'user.link' : 'user.unlink', { user: row.name, ...(identity ? { issuer: identity.issuer, subject: identity.subject } : {}) }, tables)
+        await audit.add(by, identity ? 'user.link' : 'user.unlink', { user: row.name, ...(identity ? { issuer: identity.issuer, subject: identity.subject } : {}) }, tables, { subject: `users/${row.name}` })
       })
       return toUser({ ...row, ...set })
     },

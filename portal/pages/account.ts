@@ -4,7 +4,7 @@ import { layout } from '../layout.ts'
 import type { PortalOptions } from '../portal.ts'
 import { translator } from '../texts.ts'
 import { readForm } from '../web/body.ts'
-import type { Exchange } from '../web/exchange.ts'
+import { toActor, type Exchange } from '../web/exchange.ts'
 import { redirect, sendHtml } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
 import { toEndedSessionCookie } from '../web/session.ts'
@@ -17,7 +17,7 @@ export function accountRoutes({ control, secure }: PortalOptions): PageRoute[] {
     {
       method: 'POST', path: '/account/sign-out', access: 'signed-in',
       async handle(exchange) {
-        await control.users.endSessions(exchange.user!.name, exchange.user!.name)
+        await control.users.endSessions(exchange.user!.name, toActor(exchange))
         exchange.response.setHeader('set-cookie', [toEndedSessionCookie(secure), toLeaveCookie('', 0, secure)])
         redirect(exchange.response, '/sign-in')
       },

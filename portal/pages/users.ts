@@ -51,7 +51,7 @@ export function userRoutes({ control, upstream }: PortalOptions): PageRoute[] {
     {
       method: 'POST', path: '/users/:name/sign-out', access: 'admin',
       async handle(exchange, { name }) {
-        await control.users.endSessions(name!, exchange.user!.name)
+        await control.users.endSessions(name!, toActor(exchange))
         redirect(exchange.response, '/users')
       },
     },
@@ -61,7 +61,7 @@ export function userRoutes({ control, upstream }: PortalOptions): PageRoute[] {
         const form = await readForm(exchange.request)
         const subject = (form.get('subject') ?? '').trim()
         if (!upstream) throw new Refused('user.link', 404, translator(exchange.language)('notFound'))
-        await control.users.link(form.get('name') ?? '', subject === '' ? undefined : { issuer: upstream.issuer, subject }, exchange.user!.name)
+        await control.users.link(form.get('name') ?? '', subject === '' ? undefined : { issuer: upstream.issuer, subject }, toActor(exchange))
         redirect(exchange.response, '/users')
       },
     },
