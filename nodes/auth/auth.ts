@@ -6,6 +6,7 @@ import { type Mask, maskMessage } from '../../runtime/core/masked-request.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
+import { markSandboxAnswer } from '../../runtime/core/sandbox-call.ts'
 import type { Sends } from '../../runtime/core/step.ts'
 import { admit } from './admit.ts'
 import { type AuthConfig, authSchema } from './auth-config.ts'
@@ -72,6 +73,9 @@ export const auth = defineNode<AuthConfig, Port>({
     function decide(who: Identity, method: Method, call: Call, message: Message): Sends<Port> | Promise<Sends<Port>> {
       const admission = admit(who, call, wanted, clients, decideRules)
       if ('client' in admission) {
+        const { environment } = admission.client
+        call.run.noteEnvironment?.(environment)
+        if (environment === 'sandbox') markSandboxAnswer(call.run)
         const shown = config.hideCredential ? maskMessage(message, call.request, mask) : message
         return { ok: { ...shown, client: admission.client } }
       }

@@ -107,6 +107,13 @@ describe('idempotency', () => {
     }
   })
 
+  it('keeps the sandbox apart also where everybody shares the keys', async () => {
+    const { a, ask, clock } = await gateways(1, { sharedBy: 'everyone' })
+    await done(a, ask('k'), { payload: 'paid' })
+    const trying = fakeRun({ deadline: clock.now() + limitMs, environment: 'sandbox', request: { ...ask('k').request } })
+    expect(await a.send(order, trying)).toMatchObject([{ port: 'run' }])
+  })
+
   it('compares a body whatever the order of its keys, and an unread one byte by byte', async () => {
     const { a, ask } = await gateways(1)
     await done(a, ask('k'), { payload: 1 }, { payload: { a: 1, b: { c: 2, d: 3 } } })

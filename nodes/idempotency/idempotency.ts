@@ -6,6 +6,7 @@ import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parseMessagePath, PathError } from '../../runtime/core/property.ts'
 import type { Run, RunOutcome } from '../../runtime/core/run.ts'
+import { isSandboxCall } from '../../runtime/core/sandbox-call.ts'
 import type { Sends } from '../../runtime/core/step.ts'
 import { whenAborted } from '../../runtime/core/when-aborted.ts'
 import { toDecided } from '../limit-refusal.ts'
@@ -56,9 +57,9 @@ export const idempotency = defineNode<IdempotencyConfig, Port>({
         enum: ['header', 'fields'], default: 'header', title: 'Key from', description: 'A header that the caller sends, or fields of the message.',
         'x-form': { 'zh-TW': { title: '鍵的來源', description: '呼叫端送來的標頭，或訊息的欄位。', choices: { header: '標頭', fields: '欄位' } } },
       },
-      header: { type: 'string', default: 'Idempotency-Key', title: 'Header', 'x-form': { 'zh-TW': { title: '標頭' } } },
+      header: { type: 'string', default: 'Idempotency-Key', title: 'Header', 'x-form': { when: { keyFrom: ['header'] }, 'zh-TW': { title: '標頭' } } },
       fields: {
-        type: 'array', items: { type: 'string', title: 'Property', 'x-form': { 'zh-TW': { title: '屬性' } } }, default: [], title: 'Fields', description: 'Properties that tell one transaction from another: payload.account, payload.orderId.',
+        type: 'array', items: { type: 'string', title: 'Property', 'x-form': { when: { keyFrom: ['fields'] }, 'zh-TW': { title: '屬性' } } }, default: [], title: 'Fields', description: 'Properties that tell one transaction from another: payload.account, payload.orderId.',
         'x-form': { 'zh-TW': { title: '欄位', description: '用來區別交易的屬性：payload.account、payload.orderId。' } },
       },
       missing: {
@@ -67,24 +68,24 @@ export const idempotency = defineNode<IdempotencyConfig, Port>({
       },
       sharedBy: {
         enum: ['client', 'everyone'], default: 'client', title: 'Keys belong to', description: 'client: the same key of two clients (msg.client) means two transactions.',
-        'x-form': { 'zh-TW': { title: '鍵的範圍', description: 'client：不同客戶端（msg.client）的相同鍵視為不同交易。', choices: { client: '各客戶端', everyone: '所有呼叫端' } } },
+        'x-form': { 'zh-TW': { title: '鍵的範圍', description: '「各客戶端」：不同客戶端（msg.client）的相同鍵視為不同交易。', choices: { client: '各客戶端', everyone: '所有呼叫端' } } },
       },
       compare: {
         enum: ['auto', 'request', 'nothing'], default: 'auto', title: 'Compare', description: 'What must be the same under one key. auto: the whole request for a key from a header, nothing more for a key from fields.',
-        'x-form': { 'zh-TW': { title: '比對', description: '同一個鍵之下必須相同的內容。auto：鍵來自標頭時比對整個請求，來自欄位時不另比對。', choices: { auto: '自動', request: '整個請求', nothing: '不比對' } } },
+        'x-form': { 'zh-TW': { title: '比對', description: '同一個鍵之下必須相同的內容。自動：鍵來自標頭時比對整個請求，來自欄位時不另比對。', choices: { auto: '自動', request: '整個請求', nothing: '不比對' } } },
       },
       inFlight: {
         enum: ['refuse', 'wait'], default: 'refuse', title: 'While the first runs', description: 'Answer a repetition with 409 and Retry-After, or let it wait for the answer.',
         'x-form': { 'zh-TW': { title: '第一筆執行中', description: '以 409 與 Retry-After 回應重複的請求，或讓它等候回應。', choices: { refuse: '拒絕', wait: '等候' } } },
       },
-      waitMs: { type: 'integer', minimum: 0, maximum: 600_000, default: 10_000, title: 'Longest wait', description: 'Milliseconds; the deadline of the run applies as well.', 'x-form': { 'zh-TW': { title: '最長等候', description: '毫秒；同時受執行期限限制。' } } },
+      waitMs: { type: 'integer', minimum: 0, maximum: 600_000, default: 10_000, title: 'Longest wait', description: 'Milliseconds; the deadline of the run applies as well.', 'x-form': { when: { inFlight: ['wait'] }, 'zh-TW': { title: '最長等候', description: '毫秒；同時受執行期限限制。' } } },
       ttlSeconds: { type: 'integer', minimum: 1, maximum: 2_592_000, default: 86_400, title: 'Remember for', description: 'Seconds after the answer.', 'x-form': { 'zh-TW': { title: '記住多久', description: '回應之後的秒數。' } } },
       answerLimitBytes: { type: 'integer', minimum: 0, maximum: 900_000, default: 262_144, title: 'Largest answer kept', description: 'Bytes with headers. A larger one is given once; its repetitions are answered with 409.', 'x-form': { 'zh-TW': { title: '保存回應的上限', description: '含標頭的位元組數。超過者只送出一次，重複時回 409。' } } },
       keepCookies: { type: 'boolean', default: false, title: 'Keep cookies', description: 'Replays Set-Cookie and msg.cookies too.', 'x-form': { 'zh-TW': { title: '保存 Cookie', description: '重播時也送出 Set-Cookie 與 msg.cookies。' } } },
       finish: { type: 'boolean', default: true, title: 'Finish without the caller', description: 'Goes on when the caller hangs up, so that its repetition gets the answer.', 'x-form': { 'zh-TW': { title: '呼叫端離線仍執行完', description: '呼叫端斷線時繼續執行，讓重複的請求取得回應。' } } },
       onLoss: {
         enum: ['closed', 'open'], default: 'closed', title: 'Without the store', description: 'closed: 503. open: passes unguarded.',
-        'x-form': { 'zh-TW': { title: '儲存無法使用時', description: 'closed：回 503。open：不受保護直接通過。', choices: { closed: '拒絕', open: '放行' } } },
+        'x-form': { 'zh-TW': { title: '儲存無法使用時', description: '「拒絕」回 503；「放行」則不受保護直接通過。', choices: { closed: '拒絕', open: '放行' } } },
       },
     },
   },
@@ -126,7 +127,7 @@ export const idempotency = defineNode<IdempotencyConfig, Port>({
         throw fault('idem.missing', { what: config.keyFrom === 'header' ? `the header ${config.header.trim()}` : 'the fields that make its key' })
       }
       const guarded: Guarded = {
-        key: storeKey(scope, config.sharedBy === 'client' ? clientOf(message) : '', key),
+        key: storeKey(scope, ownerOf(config, message, run), key),
         print: compares ? fingerprintOf(message, run.request) : '',
         leaseMs: Math.min(longestLeaseMs, Math.max(0, run.deadline - scope.clock.now()) + leaseGraceMs),
         ttlMs: config.ttlSeconds * 1000,
@@ -237,6 +238,12 @@ function compileKey(config: IdempotencyConfig): (message: Message, run: Run) => 
   }
   const paths = config.fields.filter((field) => field.trim() !== '').map((field) => parseMessagePath(field.trim()))
   return (message) => keyOfFields(paths, message)
+}
+
+/** A key that somebody tried out in the sandbox was not used in production, whoever else shares it. */
+function ownerOf({ sharedBy }: IdempotencyConfig, message: Message, run: Run): string {
+  const owner = sharedBy === 'client' ? clientOf(message) : ''
+  return isSandboxCall(run, message) ? `sandbox:${owner}` : owner
 }
 
 /** Who the keys belong to: the client that an auth node found, else all whom nobody knows. */

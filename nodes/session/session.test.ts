@@ -87,6 +87,16 @@ describe('session', () => {
     expect(await use(a.end, id, { client: shop })).toMatchObject({ port: 'ok', message: { session: { client: 'shop' } } })
   })
 
+  it('that was tried out in the sandbox is none for production whatever it is kept by, and closes nothing at the target', async () => {
+    const upstream = fakeUpstream({ status: 204 })
+    const { a, clock } = await estate({ client: 'payload', clientType: 'msg', closeUrl: 'https://target.example/{{session.id}}' }, { upstream })
+    const run = fakeRun({ request: {}, environment: 'sandbox' })
+    await a.create.send({ payload: 'u1' }, run)
+    expect(codeOf(await use(a.validate, run.replyHeaders['Session-Id'], { payload: 'u1' }))).toBe('session.none')
+    for (let minutes = 0; minutes < 30; minutes += 1) await clock.advance(60_000)
+    expect(upstream.asked).toEqual([])
+  })
+
   it('can be looked at without being kept alive', async () => {
     const { a, clock } = await estate({ slide: false })
     const id = await begin(a)

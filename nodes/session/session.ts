@@ -7,6 +7,7 @@ import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { TemplateError } from '../../runtime/core/path-template.ts'
 import { parseMessagePath, PathError } from '../../runtime/core/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
+import { isSandboxCall } from '../../runtime/core/sandbox-call.ts'
 import type { Sends } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
 import { toDecided } from '../limit-refusal.ts'
@@ -50,32 +51,32 @@ export const session = defineNode<SessionConfig, Port>({
     properties: {
       operation: {
         enum: ['create', 'validate', 'touch', 'end'], default: 'validate', title: 'Operation', description: 'validate checks; touch also keeps new data; both let the idle time begin anew.',
-        'x-form': { 'zh-TW': { title: '動作', description: 'validate 檢查；touch 並存入新資料；兩者都會重新計算閒置時間。', choices: { create: '建立', validate: '檢查', touch: '延續並存資料', end: '結束' } } },
+        'x-form': { 'zh-TW': { title: '動作', description: '「檢查」只確認有效，「延續並存資料」另存入新資料；兩者都會重新計算閒置時間。', choices: { create: '建立', validate: '檢查', touch: '延續並存資料', end: '結束' } } },
       },
-      session: { type: 'string', default: 'default', title: 'Sessions', description: 'Name that the nodes of these sessions share.', 'x-form': { 'zh-TW': { title: '名稱', description: '同一組工作階段的節點共用的名稱。' } } },
+      session: { type: 'string', default: 'default', title: 'Sessions', description: 'Name that the nodes of these sessions share.', 'x-form': { 'zh-TW': { title: '工作階段名稱', description: '同一組工作階段的節點共用的名稱。' } } },
       carrier: {
         enum: ['header', 'cookie', 'field'], default: 'header', title: 'Id travels in', description: 'A header, a cookie (HttpOnly, Secure) or a field of the message.',
         'x-form': { 'zh-TW': { title: '識別碼的傳遞', description: '標頭、Cookie（HttpOnly、Secure）或訊息欄位。', choices: { header: '標頭', cookie: 'Cookie', field: '訊息欄位' } } },
       },
       carrierName: { type: 'string', default: '', title: 'Its name', description: `Empty: ${carrierNames.header}, ${carrierNames.cookie} or ${carrierNames.field}.`, 'x-form': { 'zh-TW': { title: '其名稱', description: `空白：${carrierNames.header}、${carrierNames.cookie} 或 ${carrierNames.field}。` } } },
-      sameSite: { enum: ['strict', 'lax', 'none'], default: 'lax', title: 'SameSite', description: 'Which requests of other sites the cookie comes with.', 'x-form': { 'zh-TW': { title: '跨站（SameSite）', description: '來自其他網站的哪些請求會帶上 Cookie。' } } },
+      sameSite: { enum: ['strict', 'lax', 'none'], default: 'lax', title: 'SameSite', description: 'Which requests of other sites the cookie comes with.', 'x-form': { when: { operation: ['create'], carrier: ['cookie'] }, 'zh-TW': { title: '跨站（SameSite）', description: '來自其他網站的哪些請求會帶上 Cookie。', choices: { strict: '一律不帶（strict）', lax: '僅連結前往時（lax）', none: '一律帶上（none）' } } } },
       client: { type: 'string', default: 'client.id', title: 'Client', description: 'Whose session it is. A session of one client is none for another.', 'x-form': { 'zh-TW': { title: '客戶端', description: '工作階段屬於誰。某客戶端的工作階段對其他客戶端無效。' } } },
       clientType: { enum: ['msg', 'jsonata', 'str'], default: 'msg' },
-      slide: { type: 'boolean', default: true, title: 'Keeps alive', description: 'validate: the idle time begins anew.', 'x-form': { 'zh-TW': { title: '延續', description: 'validate：重新計算閒置時間。' } } },
-      data: { type: 'string', default: '', title: 'Data', description: 'create and touch: what to keep with the session; empty keeps what is there. It is msg.session.data afterwards.', 'x-form': { 'zh-TW': { title: '資料', description: 'create 與 touch：隨工作階段保存的資料；空白則保留原資料。之後可讀 msg.session.data。' } } },
+      slide: { type: 'boolean', default: true, title: 'Keeps alive', description: 'The idle time begins anew.', 'x-form': { when: { operation: ['validate'] }, 'zh-TW': { title: '延續', description: '重新計算閒置時間。' } } },
+      data: { type: 'string', default: '', title: 'Data', description: 'What to keep with the session; empty keeps what is there. It is msg.session.data afterwards.', 'x-form': { when: { operation: ['create', 'touch'] }, 'zh-TW': { title: '資料', description: '隨工作階段保存的資料；空白則保留原資料。之後可讀 msg.session.data。' } } },
       dataType: { enum: ['msg', 'jsonata', 'json'], default: 'msg' },
-      dataLimitBytes: { type: 'integer', minimum: 0, maximum: 262_144, default: 16_384, title: 'Largest data', description: 'Bytes of its JSON.', 'x-form': { 'zh-TW': { title: '資料上限', description: 'JSON 的位元組數。' } } },
-      idleSeconds: { type: 'integer', minimum: 1, maximum: 2_592_000, default: 1_800, title: 'Idle time', description: 'create: seconds without a request after which the session expires.', 'x-form': { 'zh-TW': { title: '閒置時間', description: 'create：多少秒沒有請求即過期。' } } },
-      absoluteSeconds: { type: 'integer', minimum: 1, maximum: 31_536_000, default: 43_200, title: 'Longest life', description: 'create: seconds after which it expires whatever happens.', 'x-form': { 'zh-TW': { title: '最長壽命', description: 'create：無論如何，多少秒後過期。' } } },
-      cap: { type: 'integer', minimum: 0, maximum: 10_000, default: 0, title: 'Sessions of a client', description: 'create: how many at once; 0 for any number.', 'x-form': { 'zh-TW': { title: '每客戶端上限', description: 'create：同時可有幾個；0 為不限。' } } },
+      dataLimitBytes: { type: 'integer', minimum: 0, maximum: 262_144, default: 16_384, title: 'Largest data', description: 'Bytes of its JSON.', 'x-form': { when: { operation: ['create', 'touch'] }, 'zh-TW': { title: '資料上限', description: 'JSON 的位元組數。' } } },
+      idleSeconds: { type: 'integer', minimum: 1, maximum: 2_592_000, default: 1_800, title: 'Idle time', description: 'Seconds without a request after which the session expires.', 'x-form': { when: { operation: ['create'] }, 'zh-TW': { title: '閒置時間', description: '多少秒沒有請求即過期。' } } },
+      absoluteSeconds: { type: 'integer', minimum: 1, maximum: 31_536_000, default: 43_200, title: 'Longest life', description: 'Seconds after which it expires whatever happens.', 'x-form': { when: { operation: ['create'] }, 'zh-TW': { title: '最長壽命', description: '無論如何，多少秒後過期。' } } },
+      cap: { type: 'integer', minimum: 0, maximum: 10_000, default: 0, title: 'Sessions of a client', description: 'How many at once; 0 for any number.', 'x-form': { when: { operation: ['create'] }, 'zh-TW': { title: '每客戶端上限', description: '同時可有幾個；0 為不限。' } } },
       whenFull: {
         enum: ['refuse', 'evict'], default: 'refuse', title: 'One too many', description: 'Refuse the new one with 409, or end the oldest.',
-        'x-form': { 'zh-TW': { title: '超過上限時', description: '以 409 拒絕新的，或結束最舊的。', choices: { refuse: '拒絕', evict: '結束最舊的' } } },
+        'x-form': { when: { operation: ['create'] }, 'zh-TW': { title: '超過上限時', description: '以 409 拒絕新的，或結束最舊的。', choices: { refuse: '拒絕', evict: '結束最舊的' } } },
       },
-      closeUrl: { type: 'string', default: '', title: 'Close URL', 'x-form': { control: 'template', 'zh-TW': { title: '關閉網址', description: 'create：工作階段結束、被取代或閒置過期後呼叫：https://host/sessions/{{session.data.id}}。空白則不呼叫。' } }, description: 'create: called when a session was ended, evicted or abandoned: https://host/sessions/{{session.data.id}}. Empty: nothing is called.' },
-      closeMethod: { enum: ['POST', 'PUT', 'DELETE', 'GET'], default: 'POST', title: 'Close method', 'x-form': { 'zh-TW': { title: '關閉方法' } } },
-      closeTimeoutMs: { type: 'integer', minimum: 1, maximum: 60_000, default: 5_000, title: 'Close timeout', description: 'Milliseconds.', 'x-form': { 'zh-TW': { title: '關閉逾時', description: '毫秒。' } } },
-      closeTries: { type: 'integer', minimum: 1, maximum: 20, default: 5, title: 'Close tries', description: 'With growing pauses.', 'x-form': { 'zh-TW': { title: '關閉嘗試次數', description: '間隔逐次加長。' } } },
+      closeUrl: { type: 'string', default: '', title: 'Close URL', 'x-form': { when: { operation: ['create'] }, control: 'template', 'zh-TW': { title: '關閉網址', description: '工作階段結束、被取代或閒置過期後呼叫：https://host/sessions/{{session.data.id}}。空白則不呼叫。' } }, description: 'Called when a session was ended, evicted or abandoned: https://host/sessions/{{session.data.id}}. Empty: nothing is called.' },
+      closeMethod: { enum: ['POST', 'PUT', 'DELETE', 'GET'], default: 'POST', title: 'Close method', 'x-form': { when: { operation: ['create'] }, 'zh-TW': { title: '關閉方法' } } },
+      closeTimeoutMs: { type: 'integer', minimum: 1, maximum: 60_000, default: 5_000, title: 'Close timeout', description: 'Milliseconds.', 'x-form': { when: { operation: ['create'] }, 'zh-TW': { title: '關閉逾時', description: '毫秒。' } } },
+      closeTries: { type: 'integer', minimum: 1, maximum: 20, default: 5, title: 'Close tries', description: 'With growing pauses.', 'x-form': { when: { operation: ['create'] }, 'zh-TW': { title: '關閉嘗試次數', description: '間隔逐次加長。' } } },
     },
   },
   check(config) {
@@ -107,7 +108,11 @@ export const session = defineNode<SessionConfig, Port>({
       return typeof value === 'number' || (typeof value === 'string' && value !== '') ? String(value) : undefined
     }
     const isCaller = config.clientType === 'msg' && config.client.trim() === 'client.id'
-    const ownerFor = (message: Message, name: string | undefined) => (isCaller && name !== undefined ? toOwner(message.client as MessageClient) : name)
+    const ownerFor = (message: Message, run: Run, name: string | undefined) => {
+      if (name === undefined) return undefined
+      if (isCaller) return toOwner(message.client as MessageClient)
+      return isSandboxCall(run, message) ? JSON.stringify(['sandbox', name]) : name
+    }
 
     async function dataOf(message: Message, run: Run): Promise<{ readonly data: unknown } | undefined> {
       if (!data) return undefined
@@ -129,23 +134,25 @@ export const session = defineNode<SessionConfig, Port>({
         if (config.cap > 0 && owner === undefined) throw fault('step.config', { message: 'Sessions are limited per client, but nobody has made sure who calls. Put an auth node in front.' })
         const kept = await dataOf(message, run)
         const { id, handle, record } = await sessions.create({
-          client: owner, owner: ownerFor(message, owner), data: kept?.data, idleMs: config.idleSeconds * 1000, absoluteMs, cap: config.cap, whenFull: config.whenFull, closer,
+          client: owner, owner: ownerFor(message, run, owner), data: kept?.data, idleMs: config.idleSeconds * 1000, absoluteMs, cap: config.cap, whenFull: config.whenFull,
+          // The target is production's: what was tried out in the sandbox left nothing there to close.
+          closer: isSandboxCall(run, message) ? undefined : closer,
         })
         run.addReplyHeader?.('Cache-Control', 'no-store')
         return carrier.give({ ...message, session: toView(handle, record) }, run, id, absoluteMs)
       },
       async validate(message, run) {
-        const [id, owner] = [carrier.read(message, run), ownerFor(message, await clientOf(message, run))]
+        const [id, owner] = [carrier.read(message, run), ownerFor(message, run, await clientOf(message, run))]
         const { handle, record } = await (config.slide ? sessions.touch(id, owner) : sessions.check(id, owner))
         return { ...message, session: toView(handle, record) }
       },
       async touch(message, run) {
-        const [id, owner] = [carrier.read(message, run), ownerFor(message, await clientOf(message, run))]
+        const [id, owner] = [carrier.read(message, run), ownerFor(message, run, await clientOf(message, run))]
         const { handle, record } = await sessions.touch(id, owner, await dataOf(message, run))
         return { ...message, session: toView(handle, record) }
       },
       async end(message, run) {
-        const ended = await sessions.end(carrier.read(message, run), ownerFor(message, await clientOf(message, run)))
+        const ended = await sessions.end(carrier.read(message, run), ownerFor(message, run, await clientOf(message, run)))
         const { session: _old, ...rest } = message
         return carrier.take(ended ? { ...rest, session: toView(ended.handle, ended.record) } : rest)
       },
