@@ -22,7 +22,7 @@ export interface Publishing {
 export interface ApiRegistration {
   /** Id of the API's record. */
   readonly id: string
-  /** The title of the document, or the id, when absent. */
+  /** Of a new record the title of the document, or the id, when absent. */
   readonly name?: string
   readonly organisation: string
   /** Address of the service. Exactly one of `url` and `openapi`. `{id}` or `:id` in it are parameters of `path`. */
@@ -46,6 +46,8 @@ export interface ApiRegistration {
   readonly createGroup?: boolean
   /** Of the API, such as `v2`. */
   readonly version?: string
+  /** What its versions have in common, an id. */
+  readonly family?: string
   /** State it is moved to, or asked to be moved to where others have to agree; stays as it is when absent. */
   readonly lifecycle?: Lifecycle
   /** Of a new record: its organisation when absent, or everybody where callers show no key. */

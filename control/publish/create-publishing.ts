@@ -3,7 +3,7 @@ import type { EditorNode, Problem } from '../../runtime/core/flow.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Desk } from '../consumers/records.ts'
 import type { Unit } from '../consumers/unit.ts'
-import { Refused, type Actor, type Consumers, type Flows, type ManagedApi, type ManagedApiInput } from '../contract.ts'
+import { Refused, type Actor, type Consumers, type Flows, type ManagedApi } from '../contract.ts'
 import { createOpenapiCheck } from './check-openapi.ts'
 import type { ApiRegistration, ApiRegistrations, Publishing, RegisteredApi, RegisteredRoute, RegistrationResult } from './contract.ts'
 import { fromOpenapi } from './from-openapi.ts'
@@ -77,21 +77,26 @@ export function createPublishing({ flows, consumers, desk, log }: PublishingPart
   }
 
   async function convert(registration: ApiRegistration, base: string): Promise<Converted> {
-    const { id, url, openapi, organisation, version, auth = true, upstream, visibility, description, tags } = registration
+    const { id, url, openapi, organisation, version, family, auth = true, upstream, visibility, description, tags } = registration
     if ((url === undefined) === (openapi === undefined)) {
       refuseProblems([inputProblem('/url', 'An API is made of a URL or of an OpenAPI document: exactly one of “url” and “openapi”.', 'Send one of the two.')])
     }
     if (url !== undefined && upstream !== undefined) refuseProblems([inputProblem('/upstream', '“upstream” goes with an OpenAPI document; a URL names its own.', 'Leave it out.')])
     const read = url !== undefined ? fromUrl(registration) : await at('/openapi', () => readOperations(registration))
     const title = 'title' in read ? read.title : undefined
+    // What people wrote into the record since stays, unless the input says otherwise.
+    const described = 'description' in read ? read.description : undefined
     const name = registration.name ?? (title || id)
-    const said = description ?? ('description' in read ? read.description : undefined)
-    const input: ManagedApiInput = {
-      name, organisation, flow: tabIdOf(id),
-      ...(version === undefined ? {} : { apiVersion: version }), ...(visibility === undefined ? {} : { visibility }), ...(said === undefined ? {} : { description: said }), ...(tags === undefined ? {} : { tags }),
+    const initial = {
+      name, ...(described === undefined ? {} : { description: described }),
+      // Who asks nobody for a key serves everybody; a record that is not public would let nobody in.
+      ...(auth ? {} : { visibility: 'public' as const }),
     }
-    // Who asks nobody for a key serves everybody; a record that is not public would let nobody in.
-    const initial: Partial<ManagedApiInput> = auth ? {} : { visibility: 'public' }
+    const input = {
+      organisation, flow: tabIdOf(id),
+      ...(registration.name === undefined ? {} : { name }), ...(version === undefined ? {} : { apiVersion: version }), ...(family === undefined ? {} : { family }), ...(visibility === undefined ? {} : { visibility }),
+      ...(description === undefined ? {} : { description }), ...(tags === undefined ? {} : { tags }),
+    }
     const generated = toNodes({
       id, name, organisation, auth, operations: read.operations, origin: title === undefined ? `Registered from ${shownUrl(url ?? '')}` : `Registered from the OpenAPI document “${title}”`,
       ...(version === undefined ? {} : { version }),
@@ -182,7 +187,7 @@ export function createPublishing({ flows, consumers, desk, log }: PublishingPart
         const { lifecycle, group } = registration
         const api = records?.get(id)
         return {
-          id, name: input.name, flow: generated.tab.id, change: merged.change, routes: toRoutes(operations, generated, merged), nodes: merged.nodes,
+          id, name: api?.name ?? input.name ?? initial.name, flow: generated.tab.id, change: merged.change, routes: toRoutes(operations, generated, merged), nodes: merged.nodes,
           added: merged.added.length, changed: merged.changed.length, removed: merged.removed.length, kept: merged.kept, lost: merged.lost, record: { ...initial, ...input },
           ...(lifecycle === undefined ? {} : { lifecycle }), ...(group === undefined ? {} : { group }), ...(api ? { api } : {}),
         }

@@ -116,6 +116,15 @@ describe('a URL', () => {
     expect((await publishing().register(other, admin)).apis[0]).toMatchObject({ change: 'same', kept: [{ done: 'changed' }, { done: 'deleted' }] })
   })
 
+  test('in two versions side by side answers the same address, and what people wrote into a record stays', async () => {
+    const one = { ...base, path: '/versioned', family: 'versioned' } as const
+    await publishing().register({ apis: [{ ...one, id: 'versioned', url: 'https://versioned.example/1', version: 'v1' }, { ...one, id: 'versioned-2', url: 'https://versioned.example/2', version: 'v2' }] }, admin)
+    expect(await control.consumers.apis.get('versioned-2', admin)).toMatchObject({ family: 'versioned', apiVersion: 'v2', name: 'versioned-2' })
+    await control.consumers.apis.patch('versioned-2', { name: 'Second', description: 'Mine' }, undefined, admin)
+    await publishing().register({ ...one, id: 'versioned-2', url: 'https://versioned.example/2b', version: 'v2' }, admin)
+    expect(await control.consumers.apis.get('versioned-2', admin)).toMatchObject({ name: 'Second', description: 'Mine' })
+  })
+
   test('without auth it is open, and the preview warns of that', async () => {
     const { apis: [made], problems } = await publishing().preview({ id: 'open', ...base, url: '${OPEN_HOST}/data', path: '/open', auth: false }, admin)
     expect(made!.nodes.some(({ type }) => type === 'auth')).toBe(false)

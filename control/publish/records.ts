@@ -12,9 +12,9 @@ import { inputProblem, refuseProblems } from './problems.ts'
 /** What is to be written of one API. */
 export interface RecordPlan {
   readonly id: string
-  readonly input: ManagedApiInput
+  readonly input: Partial<ManagedApiInput> & Pick<ManagedApiInput, 'organisation' | 'flow'>
   /** What a new record says where the input says nothing. */
-  readonly initial: Partial<ManagedApiInput>
+  readonly initial: Partial<ManagedApiInput> & Pick<ManagedApiInput, 'name'>
   readonly registration: ApiRegistration
 }
 

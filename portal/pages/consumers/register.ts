@@ -43,7 +43,8 @@ export function registerRoutes({ control, editorPath }: PortalOptions): PageRout
   : html`<div class="field"><label for="openapi-file">${t('openapiFile')}</label><input type="file" id="openapi-file" accept=".json,.yaml,.yml,application/json,application/yaml" data-into="f-openapi"></div>${form.area('openapi', t('openapiText'), { required: true, rows: 12, hint: t('openapiHint') })}
 <div class="pair">${form.input('path', t('pathPrefix'), { maxLength: 500, hint: t('pathPrefixHint') })}${form.input('upstream', t('upstreamInstead'), { maxLength: 500, hint: t('upstreamInsteadHint') })}</div>`}
 <div class="pair">${form.input('name', t('name'), { maxLength: 120, ...(source === 'openapi' ? { hint: t('nameFromDocument') } : {}) })}${form.input('id', t('recordId'), { required: true, maxLength: 64, hint: t('registerIdHint') })}</div>
-<div class="pair">${form.select('organisation', t('organisation'), organisations)}${form.input('version', t('apiVersion'), { maxLength: 32, hint: t('registerVersionHint') })}</div>
+${form.select('organisation', t('organisation'), organisations)}
+<div class="pair">${form.input('version', t('apiVersion'), { maxLength: 32, hint: t('registerVersionHint') })}${form.input('family', t('family'), { maxLength: 64, hint: t('familyHint') })}</div>
 <div class="pair">${form.input('group', t('group'), { maxLength: 64, list: 'groups' })}${form.check('createGroup', t('createGroup'))}</div>
 <datalist id="groups">${groups.map(({ value, text }) => html`<option value="${value}">${text}</option>`)}</datalist>
 ${form.check('auth', t('askForKey'), { hint: t('askForKeyHint') })}
@@ -109,7 +110,7 @@ function toInput(fields: Fields, source: Source): Parameters<Publishing['registe
     ...(source === 'url' ? { url: toText(fields, 'url') ?? '', methods: fields.getAll('methods') } : { openapi: document }),
     auth: fields.get('auth') === 'yes',
     ...defined({
-      name: toText(fields, 'name'), path: toText(fields, 'path'), upstream: source === 'openapi' ? toText(fields, 'upstream') : undefined, version: toText(fields, 'version'), group: toText(fields, 'group'),
+      name: toText(fields, 'name'), path: toText(fields, 'path'), upstream: source === 'openapi' ? toText(fields, 'upstream') : undefined, version: toText(fields, 'version'), family: toText(fields, 'family'), group: toText(fields, 'group'),
       createGroup: fields.get('createGroup') === 'yes' ? true : undefined, replace: fields.get('replace') === 'yes' ? true : undefined,
       visibility: toText(fields, 'visibility') as ApiRegistration['visibility'] | undefined, lifecycle: toText(fields, 'lifecycle') as Lifecycle | undefined,
     }),

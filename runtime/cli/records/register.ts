@@ -17,6 +17,7 @@ export interface RegisterOptions {
   readonly group?: string
   readonly createGroup?: boolean
   readonly apiVersion?: string
+  readonly family?: string
   /** False with `--no-auth`. */
   readonly auth?: boolean
   readonly visibility?: 'public' | 'organisation'
@@ -28,10 +29,10 @@ export interface RegisterOptions {
 
 /** `sluice apis register`: an address that begins with http is a service, everything else a file with an OpenAPI document. */
 export async function runApisRegister(client: RecordsClient, source: string, options: RegisterOptions, output: Output): Promise<void> {
-  const { id, organisation, name, path, method, upstream, group, createGroup, apiVersion, auth, visibility, publish, prototype, replace, dryRun = false } = options
+  const { id, organisation, name, path, method, upstream, group, createGroup, apiVersion, family, auth, visibility, publish, prototype, replace, dryRun = false } = options
   const isService = /^(?:https?:\/\/|\$\{)/i.test(source)
   const said = {
-    name, path, upstream, group, createGroup, version: apiVersion, visibility, replace,
+    name, path, upstream, group, createGroup, version: apiVersion, family, visibility, replace,
     methods: method?.map((one) => one.toUpperCase()), auth: auth === false ? false : undefined,
     lifecycle: publish ? 'PUBLISHED' : prototype ? 'PROTOTYPED' : undefined,
   }
