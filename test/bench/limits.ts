@@ -8,6 +8,7 @@ import { startRedis } from '../kit/redis.ts'
 import type { Contestant } from './contestant.ts'
 import { bare } from './flows.ts'
 import { loadCore, serverCore } from './machine.ts'
+import { manyCallers } from './many-callers.ts'
 import { pin } from './ours.ts'
 import { measure, median, percentile, type Measured } from './rounds.ts'
 import type { Row, Scenario } from './scenario.ts'
@@ -44,6 +45,7 @@ export const limits: Scenario = {
       say(`  at half load Redis adds ${added} ms to the p99`)
       await redis.client.flushall()
       const exact = await countExactly(redis.url, say)
+      const callers = await manyCallers({ seconds, rounds, say })
       const perSecond = Math.round((measured['redis'] as Measured).requestsPerSecond)
       const ratio = (name: string, least: number): Row => toRatio(name, measured, least)
       return {
@@ -52,8 +54,9 @@ export const limits: Scenario = {
           { label: 'key + two windows on Redis', value: `${perSecond.toLocaleString('en')} req/s`, target: '≥ 8,000', pass: perSecond >= 8000 },
           { label: 'p99 added by Redis at half load', value: `${added} ms`, target: '≤ 2 ms', pass: added <= 2 },
           { label: `admitted by ${gatewayCount} gateways, ${clientCount} clients`, value: String(exact), target: String(exactLimit), pass: exact === exactLimit },
+          ...callers.rows,
         ],
-        facts: { limit: exactLimit, admitted: exact, gateways: gatewayCount, perSecond, addedP99Ms: added },
+        facts: { limit: exactLimit, admitted: exact, gateways: gatewayCount, perSecond, addedP99Ms: added, ...callers.facts },
       }
     } finally {
       await redis.stop()
