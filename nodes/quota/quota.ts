@@ -9,7 +9,7 @@ import { toRateLimitHeaders } from '../limit-headers.ts'
 import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole } from '../limit-inputs.ts'
 import { createLeaseKeeper } from '../limit-leases.ts'
 import { checkFragments, compileFragments, type Fragment, fragmentsSchema, type Level, levelSchema, whoIs, whoIsNamed } from '../limit-level.ts'
-import { createRefuse, type LimitPort, lossSchema, toRefusal } from '../limit-refusal.ts'
+import { createRefuse, type LimitPort, lossSchema, toDecided, toRefusal } from '../limit-refusal.ts'
 import { type Algorithm, algorithms, type LimitWindow, toLimitWindow, type Unit, units } from '../limit-window.ts'
 import { type Named, type NamedCounter, registerQuota } from '../quota-registry.ts'
 import { createPlanLimits, planLeaseMs } from './plan-limits.ts'
@@ -154,7 +154,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
       if (source === 'drawn') return drawn(message, run, values, cost)
       const own = plans.planOf(message)
       if (!own) {
-        if (rows.length === 0) throw fault('limit.no_plan')
+        if (rows.length === 0) throw toDecided(scope, message, run, fault('limit.no_plan'), { check: 'plan' })
         return drawn(message, run, values, cost)
       }
       const { counters, others } = plans.charges(own, message, run, cost, mode)
