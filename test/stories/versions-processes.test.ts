@@ -20,7 +20,9 @@ async function ask(at: LoneGateway, headers: Record<string, string>): Promise<st
   const text = await response.text()
   return response.status === 200 ? `${text} ${response.headers.get('api-version')}` : `${response.status} ${(JSON.parse(text) as { code?: string }).code}`
 }
-const answers = (at: LoneGateway, expected: string, headers: Record<string, string>) => expect.poll(() => ask(at, headers).catch(String), { timeout: 20_000, interval: 20 }).toBe(expected)
+async function answers(at: LoneGateway, expected: string, headers: Record<string, string>): Promise<void> {
+  await expect.poll(() => ask(at, headers).catch(String), { timeout: 20_000, interval: 20 }).toBe(expected)
+}
 
 test('a pin and an end set at control reach gateways without a deploy and hold on one that starts with control down; a version added under load fails no request', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-versions-'))
