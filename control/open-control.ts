@@ -92,11 +92,11 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
   try {
     const { keys, signer } = loadKeys(dataDir, options.credentialsKey)
     protectFiles(dataDir)
-    await ensureAdmin(store, keys.current, clock, options.adminPassword, passwordCost)
     const first = createFirstPassword(store, keys.current)
     const anchor = createAuditAnchor({ dataDir, store, signer, clock, log })
     const audit = createAudit(store, clock, { keys, anchor })
     anchor.follow() // what another process wrote meanwhile, or a store that had no anchor yet
+    await ensureAdmin(store, keys.current, clock, options.adminPassword, passwordCost, audit)
     const vault = await openVault(store, keys, log)
     const { desk, ...consumers } = await openConsumers({ store, audit, flowOf: (id) => releases.flowOf(id), publicRouteOf: (flow) => releases.publicRouteOf(flow), clock, log, keys, cost: options.passwordCost, tokenIssuer: options.tokenIssuer, partnerFetch: options.partnerFetch, tlsOf: (id) => tlsProfileOf(id, releases.flows, vault) })
 

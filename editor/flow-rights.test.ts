@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { rightsByRole } from '../control/consumers/rights.ts'
 import type { Actor, ControlEvent, Role } from '../control/contract.ts'
 import { openControl, type OpenControl } from '../control/open-control.ts'
 import { definitions } from '../nodes/index.ts'
@@ -274,6 +275,71 @@ test('statuses and debug lines are told to those who may see the flow', async ()
   await expect.poll(() => sue.of('debug of')).toEqual(['debug of d-t-free', 'debug of d-t-shop'])
   expect(sue.of('status/')).toEqual(['status/n-t-free', 'status/n-t-shop'])
   for (const { socket } of [sue, vic]) socket.close()
+})
+
+test('every role, own or in an organisation, is answered by every endpoint of flows what the table of rights says, and nothing more', async () => {
+  await control.flows.deploy({ nodes: [...estate, ...['bank', 'shop'].map((one) => ({ id: `i-${one}`, type: 'inject', z: `t-${one}`, props: [], x: 1, y: 1, wires: [[]] }))], user: 'test' })
+  type Rights = (right: 'flows.read' | 'flows.write') => boolean
+  interface Try { readonly what: string; readonly may: (everywhere: Rights, shop: Rights) => boolean; ask(who: string): Promise<{ status: number }> }
+  const either = (right: 'flows.read' | 'flows.write') => (everywhere: Rights, shop: Rights) => everywhere(right) || shop(right)
+  const all = (right: 'flows.read' | 'flows.write') => (everywhere: Rights) => everywhere(right)
+  const renamed = (id: string) => async (who: string) => {
+    const nodes = change(id, { name: `by ${who}` })([...(await whole())])
+    // What she sees, and what she guesses.
+    return await call(who, 'POST', 'api/v1/deploy', { nodes: nodes.filter(({ id: one }) => one === id || (seenIds.get(who)?.has(one) ?? true)) })
+  }
+  const seenIds = new Map<string, Set<string>>()
+  const get = (path: string) => (who: string) => call(who, 'GET', path)
+  const press = (path: string) => (who: string) => call(who, 'POST', path, {})
+  const tries: readonly Try[] = [
+    { what: 'open the editor', may: either('flows.read'), ask: get('editor/settings') },
+    { what: 'read flows', may: either('flows.read'), ask: get('editor/flows') },
+    { what: 'read flows by the API', may: either('flows.read'), ask: get('api/v1/flows') },
+    { what: 'check flows', may: either('flows.read'), ask: press('api/v1/check') },
+    { what: 'read the own tab', may: either('flows.read'), ask: get('editor/flow/t-shop') },
+    { what: 'read another’s tab', may: all('flows.read'), ask: get('editor/flow/t-bank') },
+    { what: 'deploy the own tab', may: either('flows.write'), ask: renamed('s1') },
+    { what: 'deploy another’s tab', may: all('flows.write'), ask: renamed('b1') },
+    { what: 'deploy what is shared', may: all('flows.write'), ask: renamed('f1') },
+    { what: 'delete another’s tab', may: all('flows.write'), ask: (who) => call(who, 'DELETE', 'editor/flow/t-none') },
+    { what: 'press the own button', may: either('flows.write'), ask: press('editor/inject/i-shop') },
+    { what: 'press another’s button', may: all('flows.write'), ask: press('editor/inject/i-bank') },
+    { what: 'read the own context', may: either('flows.read'), ask: get('editor/context/flow/t-shop') },
+    { what: 'read another’s context', may: all('flows.read'), ask: get('editor/context/flow/t-bank') },
+    { what: 'read global context', may: all('flows.read'), ask: get('editor/context/global') },
+    { what: 'delete the own context', may: either('flows.write'), ask: (who) => call(who, 'DELETE', 'editor/context/flow/t-shop/key') },
+    { what: 'delete another’s context', may: all('flows.write'), ask: (who) => call(who, 'DELETE', 'editor/context/node/b1/key') },
+    { what: 'delete global context', may: all('flows.write'), ask: (who) => call(who, 'DELETE', 'editor/context/global/key') },
+    { what: 'write the library', may: all('flows.write'), ask: press('editor/library/local/flows/kept') },
+  ]
+  // Without a gateway commands find nobody, and a tab that is not there cannot be deleted: neither is for lack of right.
+  const refuses = (status: number) => status === 401 || status === 403
+  const unexpected: string[] = []
+  const roles = Object.keys(rightsByRole) as Role[]
+  const visitors = [...roles.map((own) => [own, undefined] as const), ...roles.filter((role) => role !== 'editor').map((member) => ['subscriber', member] as const)]
+  for (const [own, member] of visitors) {
+    const who = `${own}-${member ?? 'none'}`
+    await control.users.create({ name: who, role: own }, 'admin')
+    if (member) await control.consumers.members.create({ organisation: 'shop', user: who, role: member as 'viewer' }, admin)
+    tokens.set(who, (await control.users.issueToken(who, 'editor', 3_600_000)).token)
+    const everywhere: Rights = (right) => own !== 'subscriber' && rightsByRole[own].includes(right)
+    const shop: Rights = (right) => member !== undefined && rightsByRole[member].includes(right)
+    if (!everywhere('flows.read') && shop('flows.read')) seenIds.set(who, new Set((await seen(who)).flows.map(({ id }) => id)))
+    for (const { what, may, ask } of tries) {
+      const { status } = await ask(who)
+      const hidden = status === 404 && what.includes('another’s')
+      const fits = may(everywhere, shop) ? !refuses(status) : refuses(status) || hidden || (status === 422 && what.startsWith('deploy'))
+      if (!fits) unexpected.push(`${who} may ${may(everywhere, shop) ? '' : 'not '}${what}: ${status}`)
+    }
+  }
+  expect(unexpected).toEqual([])
+}, 60_000)
+
+test('an id that begins like another’s gives no right to what is called by the longer one', async () => {
+  const instances = [{ id: 'led', type: 'subflow:s-free', z: 't-shop', x: 1, y: 1, wires: [] }, { id: 'led-ger', type: 'subflow:s-free', z: 't-bank', x: 1, y: 1, wires: [] }]
+  await control.flows.deploy({ nodes: [...estate, ...instances], user: 'test' })
+  const asked = async (id: string) => (await call('sue', 'GET', `editor/context/node/${id}`)).status
+  expect([await asked('led-x'), await asked('led-ger'), await asked('led-ger-x')]).toEqual([503, 403, 403])
 })
 
 test('roles follow the records at once: who is taken out of the organisation draws for it no more', async () => {

@@ -14,13 +14,13 @@ const tokenMs = 30 * 24 * 3600 * 1000
 export function apiRoutes({ control }: PortalOptions): PageRoute[] {
   return [
     { method: 'POST', path: '/api/v1/token', access: 'public', handle: signIn },
-    { method: 'GET', path: '/api/v1/flows', access: 'signed-in', handle: async (exchange) => sendJson(exchange.response, 200, await control.flows.current(toActor(exchange))) },
+    { method: 'GET', path: '/api/v1/flows', access: 'signed-in', scoped: true, handle: async (exchange) => sendJson(exchange.response, 200, await control.flows.current(toActor(exchange))) },
     // Whose flows somebody may read and change is decided where they are kept: it depends on the flow.
-    { method: 'POST', path: '/api/v1/check', access: 'signed-in', handle: check },
-    { method: 'POST', path: '/api/v1/deploy', access: 'signed-in', handle: deploy },
-    { method: 'POST', path: '/api/v1/rollback', access: 'signed-in', handle: (exchange) => rollback(exchange) },
+    { method: 'POST', path: '/api/v1/check', access: 'signed-in', scoped: true, handle: check },
+    { method: 'POST', path: '/api/v1/deploy', access: 'signed-in', scoped: true, handle: deploy },
+    { method: 'POST', path: '/api/v1/rollback', access: 'signed-in', scoped: true, handle: (exchange) => rollback(exchange) },
     { method: 'GET', path: '/api/v1/releases', access: 'viewer', handle: listReleases },
-    { method: 'POST', path: '/api/v1/releases/:id/rollback', access: 'signed-in', handle: (exchange, { id }) => rollback(exchange, Number(id)) },
+    { method: 'POST', path: '/api/v1/releases/:id/rollback', access: 'signed-in', scoped: true, handle: (exchange, { id }) => rollback(exchange, Number(id)) },
     // Without a version in the path: whatever is newest.
     { method: 'GET', path: '/api/releases', access: 'viewer', handle: listReleases },
     { method: 'POST', path: '/api/releases/:id/rollback', access: 'signed-in', handle: (exchange, { id }) => rollback(exchange, Number(id)) },

@@ -87,7 +87,8 @@ export async function openReleases(parts: ReleasesParts) {
   function homeOf(id: string) {
     const exact = homes().get(id)
     if (exact) return exact
-    for (let dash = id.indexOf('-'); dash > 0; dash = id.indexOf('-', dash + 1)) {
+    // The longest name that is known: a shorter one may be somebody else's.
+    for (let dash = id.lastIndexOf('-'); dash > 0; dash = id.lastIndexOf('-', dash - 1)) {
       const home = homes().get(id.slice(0, dash))
       if (home) return home
     }

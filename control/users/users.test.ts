@@ -141,7 +141,7 @@ test('what lies in the data folder is for its owner only', () => {
 test('who did what is written down', async () => {
   await control.users.create({ name: 'ann', role: 'viewer' }, 'admin')
   await control.users.setRole('ann', 'editor', 'admin')
-  expect((await control.audit.list(10)).map(({ user, action }) => `${user} ${action}`).toSorted()).toEqual(['admin user.create', 'admin user.role'])
+  expect((await control.audit.list(10)).map(({ user, action }) => `${user} ${action}`).toSorted()).toEqual(['admin user.create', 'admin user.role', 'start user.create'])
 })
 
 /** Time stands still until `advance`; due timers fire at once. */

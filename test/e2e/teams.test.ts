@@ -9,6 +9,8 @@ import { startProduct, type Product } from './product.ts'
 
 const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
 declare const RED: any
+/** The page's own. */
+declare const document: { querySelector(selector: string): unknown; querySelectorAll(selector: string): Iterable<{ readonly textContent: string | null }> }
 
 const env = (value: string) => [{ name: 'SLUICE_ORGANISATION', value, type: 'str' }]
 /** As somebody drew it in the editor: groups are measured anew at every load, config nodes come in another order. */
