@@ -27,6 +27,7 @@ export const fragmentsSchema = {
   type: 'array',
   default: [],
   title: 'Key',
+  'x-form': { when: { per: ['key'] } },
   description: 'What makes the key for limits per key, such as a header. A part that is missing counts as empty: callers without it share one count.',
   items: {
     type: 'object',

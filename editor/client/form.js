@@ -3,8 +3,8 @@
   const language = () => (RED.i18n.lang() === 'zh-TW' ? 'zh-TW' : 'en')
   const say = (text) => (text ? text[language()] || text.en : '')
   const words = {
-    en: { name: 'Name', add: 'add', more: 'More for this node', required: (label) => `${label} must not be empty`, number: (label) => `${label} must be a number`, range: (label) => `${label} is out of range`, pattern: (label) => `${label} has the wrong form` },
-    'zh-TW': { name: '名稱', add: '新增', more: '此節點的其他設定', required: (label) => `${label}不可空白`, number: (label) => `${label}必須是數字`, range: (label) => `${label}超出範圍`, pattern: (label) => `${label}格式不正確` },
+    en: { name: 'Name', add: 'add', more: 'More for this node', kind: (label) => `Kind of value: ${label}`, drop: 'Remove', move: 'Drag to change the order', required: (label) => `${label} must not be empty`, number: (label) => `${label} must be a number`, range: (label) => `${label} is out of range`, pattern: (label) => `${label} has the wrong form` },
+    'zh-TW': { name: '名稱', add: '新增', more: '此節點的其他設定', kind: (label) => `值的類型：${label}`, drop: '移除', move: '拖曳以調整順序', required: (label) => `${label}不可空白`, number: (label) => `${label}必須是數字`, range: (label) => `${label}超出範圍`, pattern: (label) => `${label}格式不正確` },
   }
   const w = () => words[language()]
   const modes = { code: 'ace/mode/javascript', json: 'ace/mode/json', multiline: 'ace/mode/text' }
@@ -36,15 +36,35 @@
   function addRow(container, prefix, field) {
     const id = `${prefix}-${field.name}`
     const row = $('<div class="form-row sluice-row"></div>').appendTo(container)
-    $('<label></label>').attr('for', id).text(say(field.label)).appendTo(row)
+    // A table or group is no input: it is named by the text, and a click on the text leads nowhere.
+    const whole = field.kind === 'table' || field.kind === 'group'
+    $(whole ? '<div class="sluice-title"></div>' : '<label></label>').attr(whole ? { id: `${id}-label` } : { id: `${id}-label`, for: id }).text(say(field.label)).appendTo(row)
     const holder = $('<div class="sluice-input"></div>').appendTo(row)
     if (field.hint) $('<div class="sluice-hint"></div>').attr('id', `${id}-hint`).text(say(field.hint)).appendTo(row)
-    return { id, holder, describe: (input) => (field.hint ? input.attr('aria-describedby', `${id}-hint`) : input) }
+    return { id, row, holder, describe: (input) => (field.hint ? input.attr('aria-describedby', `${id}-hint`) : input) }
   }
 
   /** Makes the input of one field. Gives back how to read it (and to let go of what it holds). */
   function makeInput(node, container, prefix, field, value) {
-    const { id, holder, describe } = addRow(container, prefix, field)
+    const made = addRow(container, prefix, field)
+    const input = makeControl(node, made, field, value)
+    nameParts(made.holder, say(field.label), field.hint && `${made.id}-hint`)
+    return { ...input, row: made.row }
+  }
+
+  /** What a widget draws in place of an input has no name of its own. */
+  function nameParts(holder, label, hintId) {
+    holder.find('.red-ui-typedInput-input, .sluice-text textarea').each(function () {
+      const part = $(this)
+      if (!part.attr('aria-label')) part.attr('aria-label', label)
+      if (hintId && !part.attr('aria-describedby')) part.attr('aria-describedby', hintId)
+    })
+    holder.find('.red-ui-typedInput-type-select, .red-ui-typedInput-option-trigger, .red-ui-typedInput-option-expand').each(function () {
+      if (!$(this).attr('aria-label')) $(this).attr('aria-label', w().kind(label))
+    })
+  }
+
+  function makeControl(node, { id, holder, describe }, field, value) {
     switch (field.kind) {
       case 'boolean': {
         const input = describe($('<input type="checkbox">').attr('id', id).prop('checked', value === true)).appendTo(holder)
@@ -127,52 +147,100 @@
   }
 
   function makeTable(holder, id, field, rows) {
-    const list = $('<ol></ol>').attr('id', id).attr('aria-label', say(field.label)).appendTo(holder)
+    const list = $('<ol></ol>').attr({ id, 'aria-labelledby': `${id}-label` }).appendTo(holder)
     list.editableList({
       addItem(row, index, item) {
         const given = 'given' in item ? item.given : field.plainRows ? field.columns[0].default : emptyRow(field.columns)
-        row.addClass('sluice-cells')
-        item.read = field.columns.map((column) => {
-          const value = field.plainRows ? given : given?.[column.name]
-          const label = say(column.label)
-          let input
-          if (column.kind === 'boolean') {
-            input = $('<input type="checkbox">').prop('checked', value === true)
-            $('<label></label>').append(input, document.createTextNode(` ${label}`)).appendTo(row)
-            return () => input.prop('checked')
-          }
-          if (column.kind === 'choice') {
-            input = $('<select></select>')
-            column.choices.forEach((choice, i) => $('<option></option>').attr('value', i).text(say(choice.label)).appendTo(input))
-            input.val(String(Math.max(0, column.choices.findIndex((choice) => choice.value === value))))
-          } else {
-            input = $('<input>').attr('type', column.kind === 'number' ? 'number' : 'text').attr('placeholder', label).val(value ?? '')
-          }
-          input.attr('aria-label', label).appendTo(row)
-          if (column.kind === 'expression') input.typedInput({ types: [jsonata], default: 'jsonata' }).typedInput('value', value ?? '')
-          if (column.kind === 'typed') {
-            const type = given?.[column.typeField] || column.typeDefault
-            input.typedInput({ types: column.types.map(typeOf), default: type }).typedInput('type', type).typedInput('value', value ?? '')
-            return () => ({ [column.name]: input.typedInput('value'), [column.typeField]: input.typedInput('type') })
-          }
-          return () => {
-            if (column.kind === 'choice') return column.choices[Number(input.val())]?.value
-            if (column.kind === 'expression') return input.typedInput('value')
-            return column.kind === 'number' ? (input.val() === '' ? undefined : Number(input.val())) : input.val()
-          }
+        row.addClass('sluice-cells').toggleClass('sluice-many', field.columns.length > 2)
+        const cells = field.columns.map((column) => makeCell(row, column, field.plainRows ? given : given?.[column.name], given))
+        item.read = cells.map(({ read }) => read)
+        const appear = () => {
+          const values = item.values()
+          field.columns.forEach((column, i) => cells[i].cell.toggle(applies(column, values, cells[i].read())))
+        }
+        item.values = () => rowOf(field, item.read.map((cell) => cell()))
+        if (field.columns.some(({ when }) => when)) {
+          row.on('change input', appear)
+          appear()
+        }
+        nameParts(row, say(field.columns[0].label))
+        row.closest('li').find('.red-ui-editableList-item-remove').attr({ role: 'button', tabindex: 0, 'aria-label': w().drop, title: w().drop }).on('keydown', function (event) {
+          if (event.key !== 'Enter' && event.key !== ' ') return
+          event.preventDefault()
+          $(this).trigger('click')
         })
+        row.closest('li').find('.red-ui-editableList-item-handle').attr('title', w().move)
+        list.trigger('change')
       },
+      removeItem: () => list.trigger('change'),
       removable: true,
       sortable: true,
       addButton: w().add,
     })
     for (const given of rows) list.editableList('addItem', { given })
-    const read = () => list.editableList('items').toArray().map((element) => {
-      const cells = element.data('data').read.map((cell) => cell())
-      if (field.plainRows) return cells[0]
-      return Object.assign({}, ...field.columns.map((column, i) => (column.kind === 'typed' ? cells[i] : { [column.name]: cells[i] })))
-    })
+    const items = () => list.editableList('items').toArray().map((element) => element.data('data'))
+    const read = () => items().map((item) => (field.plainRows ? item.read[0]() : item.values()))
     return { read }
+  }
+
+  function rowOf(field, cells) {
+    if (field.plainRows) return { value: cells[0] }
+    return Object.assign({}, ...field.columns.map((column, i) => (column.kind === 'typed' ? cells[i] : { [column.name]: cells[i] })))
+  }
+
+  /** One cell of a row: its name stands above it where there are many. */
+  function makeCell(row, column, value, given) {
+    const label = say(column.label)
+    const cell = $('<label class="sluice-cell"></label>').appendTo(row)
+    if (column.kind === 'boolean') {
+      const box = $('<input type="checkbox">').prop('checked', value === true)
+      cell.append(box, document.createTextNode(` ${label}`))
+      return { cell, read: () => box.prop('checked') }
+    }
+    $('<span class="sluice-caption" aria-hidden="true"></span>').text(label).appendTo(cell)
+    if (column.kind === 'choice') {
+      const select = $('<select></select>').attr('aria-label', label).appendTo(cell)
+      column.choices.forEach((choice, i) => $('<option></option>').attr('value', i).text(say(choice.label)).appendTo(select))
+      select.val(String(Math.max(0, column.choices.findIndex((choice) => choice.value === value))))
+      return { cell, read: () => column.choices[Number(select.val())]?.value }
+    }
+    const input = $('<input>').attr({ type: column.kind === 'number' ? 'number' : 'text', placeholder: label, 'aria-label': label }).val(value ?? '').appendTo(cell)
+    if (column.kind === 'number') {
+      if (column.minimum !== undefined) input.attr('min', column.minimum)
+      if (column.maximum !== undefined) input.attr('max', column.maximum)
+      return { cell, read: () => (input.val() === '' ? undefined : Number(input.val())) }
+    }
+    if (column.kind === 'expression') {
+      input.typedInput({ types: [jsonata], default: 'jsonata' }).typedInput('value', value ?? '')
+      nameParts(cell, label)
+      return { cell, read: () => input.typedInput('value') }
+    }
+    if (column.kind === 'typed') {
+      const type = given?.[column.typeField] || column.typeDefault
+      input.typedInput({ types: column.types.map(typeOf), default: type }).typedInput('type', type).typedInput('value', value ?? '')
+      nameParts(cell, label)
+      return { cell, read: () => ({ [column.name]: input.typedInput('value'), [column.typeField]: input.typedInput('type') }) }
+    }
+    return { cell, read: () => input.val() }
+  }
+
+  /** Whether a field is to be seen: it means something, or it holds something that would else be forgotten. */
+  function applies({ when, default: standard, kind }, values, value) {
+    if (!when || Object.entries(when).every(([name, wanted]) => spoken(values, name.split('.')).some((one) => wanted.includes(one)))) return true
+    const plain = kind === 'typed' ? Object.values(value ?? {})[0] : value
+    return !isEmpty(plain) && !same(plain, standard) && String(plain) !== String(standard)
+  }
+
+  /** What is said at a place: one value, or one of each row. */
+  function spoken(values, [name, column]) {
+    const value = values[name]
+    if (column === undefined) return [value]
+    return (Array.isArray(value) ? value : []).map((row) => row?.[column])
+  }
+
+  /** A node that says nothing of a property has the default: that is what runs. */
+  function shown(node, field) {
+    return node[field.name] === undefined ? field.default : node[field.name]
   }
 
   /** The group as an object without what was left empty; nothing when its first field is. */
@@ -192,6 +260,17 @@
       if (column.typeField) row[column.typeField] = column.typeDefault
     }
     return row
+  }
+
+  /** Whether two values are the same to the node: a number and its text where either may stand, a row and one with its defaults said. */
+  function means(field, before, now) {
+    const plain = (one, column) => (column.kind === 'typed' ? { [column.name]: String(one?.[column.name] ?? column.default), [column.typeField]: one?.[column.typeField] || column.typeDefault } : { [column.name]: one?.[column.name] ?? column.default })
+    const whole = (value) => {
+      if (field.kind === 'typed') return String(value ?? '')
+      if (field.kind !== 'table' || field.plainRows || !Array.isArray(value)) return value ?? null
+      return value.map((row) => Object.assign({}, ...field.columns.map((column) => plain(row, column))))
+    }
+    return same(whole(before), whole(now))
   }
 
   function same(a, b) {
@@ -259,9 +338,11 @@
       function open() {
         const node = this
         const container = $('#dialog-form .sluice-form, #node-config-dialog-edit-form .sluice-form').last().empty()
-        const nameRow = addRow(container, prefix, { name: 'name', label: { en: words.en.name, 'zh-TW': words['zh-TW'].name } })
-        $('<input type="text">').attr('id', nameRow.id).val(node.name || '').appendTo(nameRow.holder)
+        // The stock dialog's traps for password managers are for nobody else.
+        container.closest('.red-ui-tray-body').find('[id^="red-ui-trap-"]').attr({ 'aria-hidden': 'true', tabindex: -1 })
         const own = new Map()
+        const name = { name: 'name', kind: 'text', label: { en: words.en.name, 'zh-TW': words['zh-TW'].name }, default: '' }
+        own.set(name, makeInput(node, container, prefix, name, node.name || ''))
         for (const field of form.fields) {
           if (field.kind === 'config') {
             // The stock editor fills and reads pickers of config nodes by itself.
@@ -269,30 +350,52 @@
             $('<input type="text">').attr('id', row.id).appendTo(row.holder)
             RED.editor.prepareConfigNodeSelect(node, field.name, field.configType, prefix)
           } else {
-            own.set(field, makeInput(node, container, `${prefix}-sluice`, field, node[field.name]))
+            own.set(field, makeInput(node, container, `${prefix}-sluice`, field, shown(node, field)))
           }
         }
+        const secrets = []
         for (const [name, kind] of Object.entries(form.credentials)) {
-          const row = addRow(container, prefix, { name, label: { en: name, 'zh-TW': name } })
+          const text = form.credentialTexts[name] ?? { label: { en: name, 'zh-TW': name } }
+          const row = addRow(container, prefix, { name, ...text })
+          secrets.push([text, row])
           const has = node.credentials && (kind === 'password' ? node.credentials[`has_${name}`] : node.credentials[name])
           $('<input>').attr({ type: kind === 'password' ? 'password' : 'text', id: row.id, autocomplete: 'off' })
-            .val(kind === 'password' ? (has ? '__PWRD__' : '') : (has || '')).appendTo(row.holder)
+            .attr(text.hint ? { 'aria-describedby': `${row.id}-hint` } : {}).val(kind === 'password' ? (has ? '__PWRD__' : '') : (has || '')).appendTo(row.holder)
         }
         inputs.set(node, own)
+        const appear = () => {
+          const values = Object.fromEntries([...own].map(([field, input]) => [field.name, input.read()]))
+          for (const [field, input] of own) {
+            input.row.toggle(applies(field, values, values[field.name]))
+            // The stock widget calls an empty path wrong, also where it may be left out.
+            if (field.kind === 'typed' && field.default === '' && values[field.name] === '') input.row.find('.red-ui-typedInput-container').removeClass('input-error')
+          }
+          for (const [text, { row, id }] of secrets) row.toggle(applies({ ...text, default: '' }, values, $(`#${id}`).val()))
+        }
+        container.on('change input', appear)
+        appear()
       }
 
       function save() {
         let changed = false
         for (const [field, input] of inputs.get(this) || []) {
           const value = input.read()
-          if (!same(this[field.name], value)) {
+          // The stock dialog would read it after us, and say an empty name where none was said.
+          if (field.name === 'name') input.row.find('input').removeAttr('id')
+          // What was not said and is still the default stays unsaid.
+          if (!means(field, shown(this, field), value)) {
             this[field.name] = value
             changed = true
           }
-          if (field.typeField && this[field.typeField] !== input.readType()) {
+          if (field.typeField && (this[field.typeField] ?? field.typeDefault) !== input.readType()) {
             this[field.typeField] = input.readType()
             changed = true
           }
+        }
+        // The stock dialog would take what was never given for what was emptied.
+        for (const name of Object.keys(form.credentials)) {
+          const input = $(`#${prefix}-${name}`)
+          if (input.val() === '' && !this.credentials?.[name] && !this.credentials?.[`has_${name}`]) input.removeAttr('id')
         }
         close.call(this)
         return changed

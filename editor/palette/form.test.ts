@@ -27,6 +27,18 @@ test('a property with a type beside it is one typed field, in rows of a table as
   expect(table.columns).toMatchObject([wanted])
 })
 
+test('a field says when it means something, and a credential how it is asked for', () => {
+  const when = { kind: ['x'] }
+  const [, field] = toForm(node({ kind: { enum: ['x', 'y'] }, more: { type: 'string', 'x-form': { when } } }), {}).fields
+  expect(field).toMatchObject({ name: 'more', kind: 'text', when })
+  const label = { en: 'Secret', 'zh-TW': '密碼' }
+  const secretive = defineNode({
+    type: 'probe', category: 'transform', label: text('probe'), summary: text('Probes.'), outputs: ['out'], credentials: { secret: 'password' },
+    config: { type: 'object', properties: {}, 'x-credentials': { secret: { label, when } } },
+  })
+  expect(toForm(secretive, {}).credentialTexts).toEqual({ secret: { label, when } })
+})
+
 test('texts of a definition cannot end the script element they travel in', () => {
   const form = toForm(node({ a: { type: 'string', description: '</script><script>alert(1)</script>' } }), {})
   const html = toFormHtml(form, text('see </script> here'))

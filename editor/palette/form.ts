@@ -25,6 +25,20 @@ export interface Field {
   readonly pattern?: string
   /** Type of the config node that a `config` field picks. */
   readonly configType?: string
+  readonly when?: When
+}
+
+/**
+ * What other fields must say for this one to mean something: values by field, or by column of a table (`methods.kind`: in any row).
+ * One that means nothing is not shown, unless it holds something else than its default.
+ */
+export type When = Readonly<Record<string, readonly unknown[]>>
+
+/** How a credential is asked for; without it by its own name. */
+export interface CredentialText {
+  readonly label: Text
+  readonly hint?: Text
+  readonly when?: When
 }
 
 /** What the page needs to know to show a node of ours in palette and edit dialog. */
@@ -40,6 +54,7 @@ export interface FormDescription {
   readonly summary: Text
   readonly fields: readonly Field[]
   readonly credentials: Readonly<Record<string, 'text' | 'password'>>
+  readonly credentialTexts: Readonly<Record<string, CredentialText>>
 }
 
 /** What the page adds to a stock form. */
@@ -71,6 +86,7 @@ export function toForm(definition: NodeDefinition, chinese: FieldTexts): FormDes
     summary: definition.summary,
     fields: toFields(definition.config, chinese, ''),
     credentials: Object.fromEntries(Object.entries(definition.credentials ?? {}).map(([name, kind]) => [name, kind === 'text' ? 'text' : 'password'])),
+    credentialTexts: (definition.config['x-credentials'] ?? {}) as FormDescription['credentialTexts'],
   }
 }
 
@@ -145,11 +161,12 @@ function toField(name: string, schema: JsonSchema, required: boolean, typeProper
     ...(schema.type === 'integer' ? { integer: true } : {}),
     ...(typeof schema.pattern === 'string' ? { pattern: schema.pattern } : {}),
     ...(typeof schema['x-config'] === 'string' ? { configType: schema['x-config'] } : {}),
+    ...(hintOf(schema).when ? { when: hintOf(schema).when as When } : {}),
   }
 }
 
-/** `x-form` is the name of a control, or says control and Chinese texts. */
-function hintOf(schema: JsonSchema): { readonly control?: unknown; readonly 'zh-TW'?: FieldTexts[string] } {
+/** `x-form` is the name of a control, or says control, Chinese texts, and when the field means something. */
+function hintOf(schema: JsonSchema): { readonly control?: unknown; readonly when?: When; readonly 'zh-TW'?: FieldTexts[string] } {
   const hint = schema['x-form']
   return typeof hint === 'object' && hint !== null ? hint : { control: hint }
 }

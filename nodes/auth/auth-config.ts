@@ -22,6 +22,9 @@ export interface AuthConfig {
   readonly hideCredential: boolean
 }
 
+/** A field that means something with some of the methods only. */
+const withMethods = (...wanted: readonly (typeof kinds)[number][]) => ({ when: { 'methods.kind': wanted } })
+
 const zh = (title: string, description: string, choices?: Readonly<Record<string, string>>) => ({ 'zh-TW': { title, description, ...(choices ? { choices } : {}) } })
 
 const shownKinds = {
@@ -31,6 +34,10 @@ const shownKinds = {
 
 export const authSchema: JsonSchema = {
   type: 'object',
+  'x-credentials': {
+    introspectionClientId: { label: { en: 'Client id for introspection', 'zh-TW': '查驗用的用戶端代號' }, ...withMethods('introspection') },
+    introspectionClientSecret: { label: { en: 'Client secret for introspection', 'zh-TW': '查驗用的用戶端密碼' }, ...withMethods('introspection') },
+  },
   properties: {
     methods: {
       type: 'array',
@@ -46,7 +53,7 @@ export const authSchema: JsonSchema = {
             enum: kinds, default: 'key header', title: 'Method',
             'x-form': zh('方式', '', shownKinds),
           },
-          name: { type: 'string', default: '', title: 'Name', 'x-form': zh('名稱', '') },
+          name: { type: 'string', default: '', title: 'Name', 'x-form': { when: { kind: ['key header', 'key query'] }, ...zh('名稱', '') } },
         },
         required: ['kind'],
       },
@@ -56,7 +63,7 @@ export const authSchema: JsonSchema = {
       default: [],
       title: 'Token issuers',
       description: 'Whose JWTs are taken. Audience and algorithms (RS256, ES256 …) are lists with commas. Keys come from the URL of a JWK set, from a pasted JWK set, or, with neither, from where the issuer’s discovery document says.',
-      'x-form': zh('權杖簽發者', '接受哪些簽發者的 JWT。對象（aud）與演算法（RS256、ES256…）以逗號分隔。金鑰來自 JWK 集網址、貼上的 JWK 集；兩者皆空時依簽發者的探索文件。'),
+      'x-form': { ...withMethods('jwt'), ...zh('權杖簽發者', '接受哪些簽發者的 JWT。對象（aud）與演算法（RS256、ES256…）以逗號分隔。金鑰來自 JWK 集網址、貼上的 JWK 集；兩者皆空時依簽發者的探索文件。') },
       items: {
         type: 'object',
         properties: {
@@ -71,8 +78,8 @@ export const authSchema: JsonSchema = {
     introspection: {
       type: 'object',
       title: 'Introspection',
-      description: 'Ask the issuer of opaque tokens. Client id and secret are among the credentials.',
-      'x-form': { control: 'group', ...zh('權杖查驗', '向簽發者查驗不透明權杖。用戶端代號與密碼在憑證欄位。') },
+      description: 'Ask the issuer of opaque tokens. Client id and secret stand below.',
+      'x-form': { control: 'group', ...withMethods('introspection'), ...zh('權杖查驗', '向簽發者查驗不透明權杖。用戶端代號與密碼在下方的憑證欄位。') },
       properties: {
         url: { type: 'string', title: 'Endpoint', description: 'Such as https://auth.example.org/introspect.', 'x-form': zh('端點', '例如 https://auth.example.org/introspect。') },
         issuer: { type: 'string', title: 'Issuer', description: 'Under which the records know the clients; empty: what the answer says.', 'x-form': zh('簽發者', '紀錄中用戶端所屬的簽發者；空白時依回應所述。') },
@@ -84,11 +91,11 @@ export const authSchema: JsonSchema = {
     signedHeaders: {
       type: 'array', items: { type: 'string' }, default: [], title: 'Signed headers',
       description: 'Headers that signatures must cover, besides method, path, query, body digest, time and nonce.',
-      'x-form': { control: 'list', ...zh('須簽章的標頭', '除方法、路徑、查詢、內容摘要、時間與隨機碼外，簽章還必須涵蓋的標頭。') },
+      'x-form': { control: 'list', ...withMethods('signature', 'sign code'), ...zh('須簽章的標頭', '除方法、路徑、查詢、內容摘要、時間與隨機碼外，簽章還必須涵蓋的標頭。') },
     },
     scopes: {
       type: 'array', items: { type: 'string' }, default: [], title: 'Scopes', description: 'The caller’s token must have all of them.',
-      'x-form': { control: 'list', ...zh('權限範圍', '呼叫者的權杖須全部具備。') },
+      'x-form': { control: 'list', ...withMethods('jwt', 'introspection'), ...zh('權限範圍', '呼叫者的權杖須全部具備。') },
     },
     clearances: {
       type: 'array', items: { type: 'string' }, default: [], title: 'Clearances', description: 'The caller’s record must have one of these labels. Empty: not looked at.',
@@ -96,7 +103,7 @@ export const authSchema: JsonSchema = {
     },
     unknownSubjects: {
       enum: ['refuse', 'accept'], default: 'refuse', title: 'Valid tokens of unknown clients', description: 'accept: let in without a record, so without client rules; an API record’s subscription is still asked for.',
-      'x-form': zh('未登錄用戶端的有效權杖', 'accept：無紀錄亦放行，因此不套用用戶端規則；API 紀錄要求的訂閱仍須具備。', { refuse: '拒絕', accept: '接受' }),
+      'x-form': { ...withMethods('jwt', 'introspection'), ...zh('未登錄用戶端的有效權杖', '接受：無紀錄亦放行，因此不套用用戶端規則；API 紀錄要求的訂閱仍須具備。', { refuse: '拒絕', accept: '接受' }) },
     },
     realm: { type: 'string', default: 'api', title: 'Realm', description: 'Shown in WWW-Authenticate.', 'x-form': zh('領域', '顯示於 WWW-Authenticate。') },
     hideCredential: {

@@ -59,8 +59,8 @@ export const idempotency = defineNode<IdempotencyConfig, Port>({
       },
       header: { type: 'string', default: 'Idempotency-Key', title: 'Header', 'x-form': { when: { keyFrom: ['header'] }, 'zh-TW': { title: '標頭' } } },
       fields: {
-        type: 'array', items: { type: 'string', title: 'Property', 'x-form': { when: { keyFrom: ['fields'] }, 'zh-TW': { title: '屬性' } } }, default: [], title: 'Fields', description: 'Properties that tell one transaction from another: payload.account, payload.orderId.',
-        'x-form': { 'zh-TW': { title: '欄位', description: '用來區別交易的屬性：payload.account、payload.orderId。' } },
+        type: 'array', items: { type: 'string', title: 'Property', 'x-form': { 'zh-TW': { title: '屬性' } } }, default: [], title: 'Fields', description: 'Properties that tell one transaction from another: payload.account, payload.orderId.',
+        'x-form': { when: { keyFrom: ['fields'] }, 'zh-TW': { title: '欄位', description: '用來區別交易的屬性：payload.account、payload.orderId。' } },
       },
       missing: {
         enum: ['refuse', 'pass'], default: 'refuse', title: 'Without a key', description: '“pass” lets requests without a key through, unguarded.',

@@ -38,10 +38,10 @@ export const resetQuota = defineNode<ResetQuotaConfig, 'ok'>({
     properties: {
       quota: { type: 'string', default: '', maxLength: 100, title: 'Counter', description: 'Counter name of the quota to correct, or the name of its node when it has none.' },
       per: { enum: ['caller', ...levels], default: 'caller', title: 'For', description: 'caller: everything the quota would count for this message. Else one level, for whom is named below.' },
-      who: { type: 'string', default: '', title: 'Who', description: 'An application’s id, application/api for a subscription, an address, the value of a key (a list when it has several parts).' },
+      who: { type: 'string', default: '', title: 'Who', 'x-form': { when: { per: levels.filter((level) => level !== 'all') } }, description: 'An application’s id, application/api for a subscription, an address, the value of a key (a list when it has several parts).' },
       whoType: { enum: whoTypes, default: 'msg' },
       op: { enum: ['add', 'set', 'zero'], default: 'add', title: 'Change', description: 'add gives so many more in the current window (below 0 takes away); set leaves so many; zero counts anew.' },
-      amount: numberSchema('100', 'Calls', 'How many calls to add, or to leave.'),
+      amount: { ...numberSchema('100', 'Calls', 'How many calls to add, or to leave.'), 'x-form': { when: { op: ['add', 'set'] } } },
       amountType: numberTypeSchema,
       reason: { type: 'string', default: '', title: 'Reason', description: 'Kept in the log with what was changed.' },
       reasonType: { enum: whoTypes, default: 'str' },

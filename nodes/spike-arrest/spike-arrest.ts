@@ -50,7 +50,7 @@ export const spikeArrest = defineNode<SpikeArrestConfig, LimitPort>({
       weight: numberSchema('1', 'Weight', 'How many calls one call counts as: a whole number from 0, or where it comes from.'),
       weightType: numberTypeSchema,
       mode: { enum: ['reject', 'delay'], default: 'reject', title: 'Too fast', description: 'reject refuses at once; delay holds the call back until its turn, if that is near enough.' },
-      maxDelayMs: { type: 'integer', minimum: 1, maximum: 60_000, default: 1000, title: 'Longest delay', description: 'Milliseconds. A call whose turn is later is refused at once; so is one that would pass its deadline.' },
+      maxDelayMs: { type: 'integer', minimum: 1, maximum: 60_000, default: 1000, title: 'Longest delay', 'x-form': { when: { mode: ['delay'] } }, description: 'Milliseconds. A call whose turn is later is refused at once; so is one that would pass its deadline.' },
       rateName: { type: 'string', default: '', maxLength: 100, title: 'Counter', description: 'Spike arrest nodes with the same counter name share one rate. Empty: this node has its own.' },
       onLoss: lossSchema,
     },

@@ -49,19 +49,20 @@ describe.skipIf(!needs('redis-server'))('a gateway process that is killed while 
       asked += 1
       void fetch(`${url}/slow`, { signal: abort.signal }).then(async (reply) => refusals.push(((await reply.json()) as { code: string }).code), () => (gone += 1))
     }
-    const answered = () => expect.poll(() => refusals.length + gone, { timeout: 20_000, interval: 20 })
+    const answered = () => refusals.length + gone
+    const patience = { timeout: 20_000, interval: 20 }
 
     for (let i = 0; i < 5; i += 1) ask(dying.url)
-    await answered().toBe(5 - slots)
+    await expect.poll(answered, patience).toBe(5 - slots)
     // The slots are those of all gateways, and are renewed for longer than one lease.
     await new Promise((resolve) => setTimeout(resolve, leaseMs * 1.5))
     for (let i = 0; i < 5; i += 1) ask(other.url)
-    await answered().toBe(10 - slots)
+    await expect.poll(answered, patience).toBe(10 - slots)
 
     await dying.kill()
     await expect.poll(() => gone, { timeout: 20_000 }).toBe(slots)
     ask(other.url)
-    await answered().toBe(11)
+    await expect.poll(answered, patience).toBe(11)
 
     // From now on somebody tries all the time: no more get in than there are slots, however the leases end.
     const held = () => asked - refusals.length - gone
