@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Artifacts, Authority } from '../control/oauth-contract.ts'
-import type { Role } from '../control/contract.ts'
+import type { Artifacts, Authority, Role } from '../control/oauth-contract.ts'
 import type { Log } from '../runtime/core/log.ts'
 import type { TextKey } from './texts.ts'
 

@@ -1,5 +1,7 @@
 import type { ApiScope, OauthClientInput, OrganisationRole, Role, Users } from './contract.ts'
 
+export type { Role } from './contract.ts'
+
 /** What the authorization server asks of control's records and store. `auth-server/` sees nothing else of control. */
 export interface Authority {
   readonly people: Pick<Users, 'authenticate' | 'get' | 'signInFrom'>
