@@ -116,9 +116,7 @@ ${upstream !== undefined && html`<p class="or">${say('or')}</p><p class="row"><b
 
 async function showConsent(response: ServerResponse, interaction: Interaction, client: string, language: Language, say: Say, api: Authority['api']): Promise<void> {
   const { oidcScopes, resources } = askedFor(interaction)
-  const wanted = [
-    ...oidcScopes.map((scope) => (scope === 'openid' ? say('scopeOpenid') : scope === 'profile' ? say('scopeProfile') : scope === 'offline_access' ? say('scopeOffline') : scope)),
-  ]
+  const wanted = oidcScopes.map((scope) => (scope === 'openid' ? say('scopeOpenid') : scope === 'profile' ? say('scopeProfile') : scope === 'offline_access' ? say('scopeOffline') : scope))
   for (const [resource, scopes] of resources) wanted.push(...(await describeScopes(resource, scopes, say, api)))
   const redirect = interaction.params['redirect_uri']
   const user = interaction.session?.accountId ?? ''
