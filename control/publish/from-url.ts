@@ -15,8 +15,11 @@ export function fromUrl({ url = '', path, methods: wanted = ['GET'] }: ApiRegist
   if (why !== undefined || query.includes('{{')) refuseProblems([inputProblem('/url', why ?? 'The query of the URL holds an expression.', 'Write it as https://host/path; {id} in its path is a parameter.')])
   const called = tryPath(target === '' ? '/' : target, '/url')
   const published = path === undefined ? called : tryPath(path, '/path')
+  if (published.names.includes('*') && !called.names.includes('*')) {
+    refuseProblems([inputProblem('/url', 'The path ends with *, and the URL does not say where the rest goes.', 'End the URL with /* as well.')])
+  }
   const unknown = called.names.filter((name) => !published.names.includes(name))
-  if (unknown.length > 0) refuseProblems([inputProblem('/path', `The URL needs “${unknown[0]}”, which the path does not have.`, `Name it in the path, as ${published.route.replace(/\/$/, '')}/:${unknown[0]}.`)])
+  if (unknown.length > 0) refuseProblems([inputProblem('/path', `The URL needs “${unknown[0]}”, which the path does not have.`, `Name it in the path, as ${published.route.replace(/\/$/, '')}/${unknown[0] === '*' ? '*' : `:${unknown[0]}`}.`)])
   const unused = published.names.filter((name) => !called.names.includes(name))
   const upstream = `${head}${target === '' ? '' : rename(called, published)}${query}`
   return {

@@ -28,18 +28,20 @@ export function parsePath(text: string, colons: boolean): PathParts {
   // eslint-disable-next-line no-control-regex -- control characters are what is kept out
   if (/[\s\u0000-\u001f\u007f\\]/.test(text)) throw new PathProblem(`The path “${shown}” holds a blank, a backslash or a control character.`, 'Write it percent-encoded, or without.')
   if (/\/\//.test(text)) throw new PathProblem(`The path “${shown}” has an empty segment.`, 'Write one slash where there are two.')
+  // The rest of a path, however long: where people write it themselves.
+  const whole = colons && text.endsWith('/*')
   const names: string[] = []
   const used = new Set<string>()
   let route = ''
   let target = ''
   const pattern = colons ? /\{([^{}]*)\}|:(\w+)|([^{}:]+)|(.)/gs : /\{([^{}]*)\}|()([^{}:]+)|(.)/gs
   let afterParameter = false
-  for (const [, braced, coloned, literal, stray] of text.matchAll(pattern)) {
+  for (const [, braced, coloned, literal, stray] of (whole ? text.slice(0, -1) : text).matchAll(pattern)) {
     const name = braced ?? (coloned === '' ? undefined : coloned)
     if (stray !== undefined) throw new PathProblem(`The path “${shown}” holds “${stray}” where it cannot be served.`, stray === ':' ? 'A colon cannot be part of a path here. Leave this operation out, or let the service answer under another path.' : 'A parameter stands in braces, as /orders/{id}.')
     if (name === undefined) {
       const plain = literal as string
-      if (/[*+()|?]/.test(plain)) throw new PathProblem(`The path “${shown}” holds “${/[*+()|?]/.exec(plain)?.[0]}”, which has a meaning of its own in routes.`, 'Name each part that varies as a parameter, as /files/{name}.')
+      if (/[*+()|?]/.test(plain)) throw new PathProblem(`The path “${shown}” holds “${/[*+()|?]/.exec(plain)?.[0]}”, which has a meaning of its own in routes.`, colons ? 'Name each part that varies as a parameter, as /files/:name; * stands for the rest at the end, as /files/*.' : 'Name each part that varies as a parameter, as /files/{name}.')
       // A dot or hyphen ends a parameter's name, anything else would become part of it.
       if (afterParameter && !/^[/.-]/.test(plain)) throw new PathProblem(`In the path “${shown}” a parameter is followed by “${plain.slice(0, 20)}”.`, 'Let a parameter end at a slash, a dot or a hyphen.')
       route += plain
@@ -56,7 +58,7 @@ export function parsePath(text: string, colons: boolean): PathParts {
     target += `{{req.params.${safe}}}`
     afterParameter = true
   }
-  return { route, target, names }
+  return whole ? { route: `${route}*`, target: `${target}{{+req.params["*"]}}`, names: [...names, '*'] } : { route, target, names }
 }
 
 /** A name that routes and templates take. */

@@ -116,6 +116,11 @@ describe('a URL', () => {
     expect((await publishing().register(other, admin)).apis[0]).toMatchObject({ change: 'same', kept: [{ done: 'changed' }, { done: 'deleted' }] })
   })
 
+  test('with everything below it stands for its paths as they come', async () => {
+    const { apis: [made] } = await publishing().preview({ id: 'below', ...base, url: 'https://below.example/v1/{tenant}/*', path: '/:tenant/files/*', methods: ['GET', 'PUT', 'DELETE'] }, admin)
+    expect(made!.routes[0]).toMatchObject({ path: '/:tenant/files/*', upstream: 'https://below.example/v1/{{req.params.tenant}}/{{+req.params["*"]}}' })
+  })
+
   test('in two versions side by side answers the same address, and what people wrote into a record stays', async () => {
     const one = { ...base, path: '/versioned', family: 'versioned' } as const
     await publishing().register({ apis: [{ ...one, id: 'versioned', url: 'https://versioned.example/1', version: 'v1' }, { ...one, id: 'versioned-2', url: 'https://versioned.example/2', version: 'v2' }] }, admin)
@@ -138,7 +143,9 @@ describe('a URL', () => {
     [{ url: 'https://user:secret@x.example/' }, '/url'],
     [{ url: 'https://x.example/{{payload.host}}' }, '/url'],
     [{ url: 'https://x.example/{id}', path: '/x' }, '/path'],
-    [{ url: 'https://x.example/', path: '/x/*' }, '/path'],
+    [{ url: 'https://x.example/', path: '/x/*' }, '/url'],
+    [{ url: 'https://x.example/*', path: '/x' }, '/path'],
+    [{ url: 'https://x.example/*/y', path: '/*/y' }, '/url'],
     [{ url: 'https://x.example/', path: 'x' }, '/path'],
     [{ url: 'https://x.example/', methods: ['TRACE'] }, '/methods/0'],
     [{ url: 'https://x.example/', upstream: 'https://y.example' }, '/upstream'],

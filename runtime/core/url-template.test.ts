@@ -1,5 +1,6 @@
-import { assert, property, string } from 'fast-check'
+import { array, assert, constantFrom, oneof, property, string } from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Fault } from './fault.ts'
 import { TemplateError } from './path-template.ts'
 import { parseUrlTemplate } from './url-template.ts'
 
@@ -36,5 +37,33 @@ describe('a URL template', () => {
       expect([url.host, segments.length, segments[1], segments[3], [...url.searchParams.keys()].length]).toEqual(['h.example', 4, 'a', 'end', 1])
       expect(url.searchParams.get('q')).toBe(payload.toWellFormed())
     }))
+  })
+})
+
+describe('the rest of a path', () => {
+  const rest = (text: string, url = 'https://api.example/v1/{{+req.params["*"]}}') => parseUrlTemplate(url).render({ req: { params: { '*': text } } })
+
+  it('keeps its slashes and encodes all else', () => {
+    expect(rest('a/b c/ü?x#y')).toBe('https://api.example/v1/a/b%20c/%C3%BC%3Fx%23y')
+    expect(rest('', 'https://api.example/v1/{{+req.params["*"]}}?k=1')).toBe('https://api.example/v1?k=1')
+    expect(parseUrlTemplate('https://api.example/{{+rest}}').render({})).toBe('https://api.example/')
+  })
+
+  it('leads nowhere but below what stands before it', () => {
+    assert(property(array(oneof(constantFrom('..', '.', '%2e%2e', '%2E.', '\\', '', '?', '#', '@'), string({ unit: 'binary' })), { maxLength: 5 }), (parts) => {
+      let url: string
+      try {
+        url = rest(parts.join('/'))
+      } catch (error) {
+        expect(error).toBeInstanceOf(Fault)
+        return
+      }
+      expect(`${new URL(url).href}/`.startsWith('https://api.example/v1/')).toBe(true)
+    }))
+  })
+
+  it('stands at the end only', () => {
+    expect(() => parseUrlTemplate('https://api.example/{{+a}}/b')).toThrow(TemplateError)
+    expect(() => parseUrlTemplate('https://api.example/x{{+a}}')).toThrow(TemplateError)
   })
 })

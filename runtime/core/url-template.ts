@@ -8,7 +8,8 @@ const dots = /^(?:\.|%2e){1,2}$/i
 /**
  * An absolute http or https URL whose path and query may hold `{{payload.id}}`. Scheme, host and port are
  * literal: nobody but the flow's author says which server is called. Values are percent-encoded whole, so a
- * value can never add a segment, a parameter or a step up (RFC 3986 §2, §3.3).
+ * value can never add a segment, a parameter or a step up (RFC 3986 §2, §3.3). At the end of the path `{{+req.params["*"]}}` stands for
+ * any number of segments (RFC 6570 §3.2.3 has the sign): its slashes stay, and a step up is refused there as well.
  */
 export interface UrlTemplate {
   readonly constant: boolean
@@ -35,9 +36,12 @@ export function parseUrlTemplate(text: string): UrlTemplate {
   const { origin } = new URL(head)
   const rest = trimmed.slice(authorityEnd).split('#', 1)[0] as string
   const question = indexOfAny(rest, 0, '?', true)
-  const path = parsePathTemplate(rest.slice(0, question))
+  const [, before = rest.slice(0, question), inner] = /^(.*\/)\{\{\+([^{}]+)\}\}$/s.exec(rest.slice(0, question)) ?? []
+  if (/\{\{\s*\+/.test(before)) throw new TemplateError('{{+…}}, the rest of a path, stands at the end of the path, behind a slash.')
+  const path = parsePathTemplate(before)
+  const tail = inner === undefined ? undefined : parsePathTemplate(`{{${inner}}}`)
   const query = parsePathTemplate(rest.slice(question))
-  if (path.constant && query.constant) {
+  if (path.constant && query.constant && !tail) {
     const whole = new URL(rest, `${origin}/`).href
     return { constant: true, origin, render: () => whole }
   }
@@ -46,7 +50,8 @@ export function parseUrlTemplate(text: string): UrlTemplate {
     constant: false,
     origin,
     render(message) {
-      const rendered = segments ? renderSegments(segments, message) : path.text
+      let rendered = segments ? renderSegments(segments, message) : path.text
+      if (tail) rendered = (rendered + tail.render(message, encodeSegments)).replace(/(.)\/$/, '$1')
       return origin + (rendered.startsWith('/') ? rendered : `/${rendered}`) + query.render(message, encodeQuery)
     },
   }
@@ -95,6 +100,17 @@ function encodeSegment(value: unknown, path: Parameters<typeof pathText>[0]): st
     throw fault('step.config', { message: `The path of the URL needs msg.${pathText(path)}, which ${what}.` })
   }
   return encodeURIComponent(`${value as string}`.toWellFormed())
+}
+
+/** Several segments: what is between slashes is encoded, and none of it leads up. */
+function encodeSegments(value: unknown, path: Parameters<typeof pathText>[0]): string {
+  if (value === undefined || value === null || value === '') return ''
+  if (typeof value !== 'string') throw fault('step.config', { message: `The path of the URL needs msg.${pathText(path)}, which is no text.` })
+  return value.split('/').map((part) => {
+    const text = encodeURIComponent(part.toWellFormed())
+    if (dots.test(text)) throw fault('step.config', { message: `A value makes the path segment “${text}”, which would lead out of the path.` })
+    return text
+  }).join('/')
 }
 
 /** The first of some characters outside `{{ }}`; the text's length when there is none. */

@@ -121,6 +121,14 @@ describe.skipIf(!needs('chromium'))('somebody who has a service, with a browser'
     expect((await call('/orders/missing')).status).toBe(404)
   })
 
+  test('registers everything below a path', async () => {
+    const admin = await signIn()
+    await admin('apis/register', { id: 'below', organisation: 'town', url: `${upstream.url}/v3/*`, path: '/below/*', methods: ['GET', 'PUT'], auth: false, lifecycle: 'PROTOTYPED' })
+    await answers('/below/a', 200)
+    expect(await (await call('/below/a/b%20c/%C3%BC?x=1', { method: 'PUT', body: 'text', headers: { 'content-type': 'text/plain' } })).json()).toMatchObject({ asked: 'PUT /v3/a/b%20c/%C3%BC?x=1', body: 'text' })
+    expect(await (await call('/below/a/%2e%2e/%2e%2e/secret')).text()).not.toContain('asked":"GET /secret')
+  })
+
   test('stops and starts it on its record', async () => {
     await page.getByRole('link', { name: 'Open the record' }).click()
     await page.getByRole('button', { name: 'Publish' }).click()
