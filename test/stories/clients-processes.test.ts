@@ -8,7 +8,10 @@ import { startLoneGateway, type LoneGateway } from '../kit/lone-gateway.ts'
 import { findPostgres, startPostgres } from '../kit/postgres.ts'
 
 const admin = { name: 'admin', role: 'admin', from: '127.0.0.1' }
-const flows = estate(flow('guarded').httpIn('GET', '/guarded').node('auth', { methods: [{ kind: 'key header', name: 'x-api-key' }] }, 2).change({ t: 'set', p: 'payload', pt: 'msg', to: 'client.application', tot: 'msg' }).httpResponse())
+const perDay = (limit: number) => ({ windows: [{ limit: String(limit), limitType: 'num', every: 1, unit: 'day', algorithm: 'fixed', zone: '', per: 'application' }] })
+const auth = { methods: [{ kind: 'key header', name: 'x-api-key' }] }
+const limited = flow('limited').httpIn('GET', '/limited').node('auth', auth, 2).node('quota', perDay(3), 2).httpResponse()
+const flows = estate(limited, flow('guarded').httpIn('GET', '/guarded').node('auth', auth, 2).node('quota', perDay(1e9), 2).change({ t: 'set', p: 'payload', pt: 'msg', to: 'client.application', tot: 'msg' }).httpResponse())
 const closers: (() => Promise<void> | void)[] = []
 afterEach(async () => {
   // One that cannot be closed may not leave the others running.
@@ -89,7 +92,7 @@ test('a key works on two gateways at once and a revoked one stops on both', asyn
   }
 }, 180_000)
 
-test('control and its database are killed under load: no request fails, and a gateway restarted meanwhile knows its callers', async () => {
+test('control and its database are killed under load: no request fails, and a gateway restarted meanwhile knows its callers and their limits', async () => {
   const story = await begin({ postgres: true })
   const [one, two] = [await story.gateway('one'), await story.gateway('two')]
   const key = await story.newKey('steady')
@@ -107,15 +110,18 @@ test('control and its database are killed under load: no request fails, and a ga
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
     }
   })
-  await expect.poll(() => statuses.get(200) ?? 0).toBeGreaterThan(200)
+  await expect.poll(() => statuses.get(200) ?? 0, { timeout: 60_000, interval: 20 }).toBeGreaterThan(200)
   await story.control.kill()
   await story.database?.stop()
   await two.stop()
   const again = await story.gateway('two')
   expect(await call(again, key.secret)).toBe(200)
   expect(await call(again, revoked.secret)).toBe(401)
+  const used: number[] = []
+  for (let i = 0; i < 5; i += 1) used.push((await fetch(`${again.url}/limited`, { headers: { 'x-api-key': key.secret } })).status)
+  expect(used).toEqual([200, 200, 200, 429, 429])
   const before = statuses.get(200) ?? 0
-  await expect.poll(() => statuses.get(200) ?? 0).toBeGreaterThan(before + 200)
+  await expect.poll(() => statuses.get(200) ?? 0, { timeout: 60_000, interval: 20 }).toBeGreaterThan(before + 200)
   loading = false
   await Promise.all(load)
   expect([...statuses.keys()]).toEqual([200])
