@@ -13,8 +13,7 @@ export interface ExplainedCheck {
 
 /** A check in people's words; one that is not known by its name is told by its facts. */
 export function explainCheck(check: Check, language: ReadLanguage): ExplainedCheck {
-  const known = Object.hasOwn(checks, check.check) ? checks[check.check] : undefined
-  const say = known?.(check, toWords(check, language), language === 'en') ?? { name: check.check, found: toFacts(check) }
+  const say = lookUp(checks, check.check)?.(check, toWords(check, language), language === 'en') ?? { name: check.check, found: toFacts(check) }
   const { passes, ...rest } = say
   return { ...rest, ...(passes === undefined || check.passed ? {} : { passes }) }
 }
@@ -50,6 +49,14 @@ export function toMoment(ms: number, zone: string, language: ReadLanguage): stri
   return `${at['year']}-${at['month']}-${at['day']} (${at['weekday']}) ${at['hour']}:${at['minute']}${seconds} ${shown}`
 }
 
+/** The end of what a date can hold (ECMA-262 §21.4.1.1). */
+const latestMs = 8.64e15
+
+/** What gateways say is looked up among own names only. */
+function lookUp<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
+}
+
 type Say = (check: Check, words: Words, en: boolean) => { readonly name: string; readonly found: string; readonly passes?: string | undefined }
 
 interface Words {
@@ -64,8 +71,8 @@ function toWords(check: Check, language: ReadLanguage): Words {
   return {
     text,
     list: (name) => (Array.isArray(check[name]) ? (check[name] as unknown[]).map(String).join(', ') : text(name)),
-    moment: (name) => (typeof check[name] === 'number' ? toMoment(check[name], zoneOf(check), language) : undefined),
-    reason: typeof check.reason === 'string' ? (language === 'en' ? check.reason : (reasons[check.reason] ?? check.reason)) : '',
+    moment: (name) => (typeof check[name] === 'number' && Math.abs(check[name]) <= latestMs ? toMoment(check[name], zoneOf(check), language) : undefined),
+    reason: typeof check.reason === 'string' ? (language === 'en' ? check.reason : (lookUp(reasons, check.reason) ?? check.reason)) : '',
   }
 }
 
@@ -90,12 +97,12 @@ const credential = ([name, zh]: readonly [string, string]): Say => ({ passed }, 
 })
 
 const limit = (name: string, zh: string): Say => ({ window, per, limit: most, used, remaining }, { moment }, en) => {
-  const whom = per === undefined ? '' : en ? ` per ${String(per)}` : `（${perNames[String(per)] ?? String(per)}）`
+  const whom = per === undefined ? '' : en ? ` per ${String(per)}` : `（${lookUp(perNames, String(per)) ?? String(per)}）`
   const resets = moment('resetsAtMs')
   return {
     name: `${en ? name : zh}${whom}`,
     found: en
-      ? `${String(used ?? '?')} of ${String(most ?? '?')} used${window === undefined ? '' : ` in a ${String(window)}`}, ${String(remaining ?? 0)} left`
+      ? `${String(used ?? '?')} of ${String(most ?? '?')} used${window === undefined ? '' : ` per ${String(window)}`}, ${String(remaining ?? 0)} left`
       : `上限 ${String(most ?? '?')}${window === undefined ? '' : `／${toWindow(String(window))}`}，已用 ${String(used ?? '?')}，剩餘 ${String(remaining ?? 0)}`,
     passes: resets && (en ? `counts anew ${resets}` : `${resets} 重新計數`),
   }
@@ -108,7 +115,7 @@ const checks: Readonly<Record<string, Say>> = {
   'caller is asked': (_check, { reason }, en) => ({ name: en ? 'Public route' : '公開路由', found: en ? reason : `此路由未確認呼叫者身分（${reason}）` }),
   application: ({ passed }, { text }, en) => ({ name: en ? 'Application' : '應用程式', found: `${text('application')}${en ? ': ' : '：'}${passed ? (en ? 'active' : '啟用中') : en ? 'switched off, or its organisation is' : '已停用，或所屬組織已停用'}` }),
   credential: ({ passed, kind }, _words, en) => {
-    const names = credentialNames[String(kind)]
+    const names = lookUp(credentialNames, String(kind))
     const what = names ? names[en ? 0 : 1] : String(kind)
     return { name: en ? 'Credential' : '憑證', found: `${what}${en ? ': ' : '：'}${passed ? (en ? 'in use' : '使用中') : en ? 'taken back' : '已撤銷'}` }
   },
@@ -143,7 +150,7 @@ const checks: Readonly<Record<string, Say>> = {
   counter: limit('Quota', '配額'),
   rate: limit('Rate', '速率'),
   lease: ({ passed, limit: most, used, per }, _words, en) => ({
-    name: `${en ? 'Calls at the same time' : '同時呼叫數'}${per === undefined ? '' : en ? ` per ${String(per)}` : `（${perNames[String(per)] ?? String(per)}）`}`,
+    name: `${en ? 'Calls at the same time' : '同時呼叫數'}${per === undefined ? '' : en ? ` per ${String(per)}` : `（${lookUp(perNames, String(per)) ?? String(per)}）`}`,
     found: en ? `${String(used ?? most ?? '?')} of ${String(most ?? '?')} under way` : `上限 ${String(most ?? '?')}，進行中 ${String(used ?? most ?? '?')}`,
     passes: passed ? undefined : en ? 'as soon as one of them ends' : '其中一個結束後即可',
   }),
@@ -172,14 +179,15 @@ const unitNames: Readonly<Record<string, string>> = { second: '秒', minute: '�
 /** `5 minutes` as `5 分鐘`. */
 function toWindow(window: string): string {
   const [, count = '', unit = ''] = /^(?:(\d+) )?([a-z]+?)s?$/.exec(window) ?? []
-  return unitNames[unit] === undefined ? window : `${count === '' ? '每' : `${count} `}${unitNames[unit]}`
+  return lookUp(unitNames, unit) === undefined ? window : `${count === '' ? '每' : `${count} `}${unitNames[unit]}`
 }
 
 const dayNames = { en: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'], zh: ['週一', '週二', '週三', '週四', '週五', '週六', '週日'] }
 
 function toHours(windows: unknown, en: boolean): string {
   if (!Array.isArray(windows)) return ''
-  return (windows as { days?: unknown; from?: unknown; to?: unknown }[])
+  return windows
+    .map((window) => Object(window) as { readonly days?: unknown; readonly from?: unknown; readonly to?: unknown })
     .map(({ days, from, to }) => `${Array.isArray(days) ? days.map((day) => dayNames[en ? 'en' : 'zh'][Number(day) - 1] ?? '?').join(en ? ' ' : '、') : ''} ${String(from)}–${String(to)}`)
     .join(en ? '; ' : '；')
 }
