@@ -48,6 +48,21 @@ test('what `npm start` runs gives tokens that its gateway lets in, also while co
       process.kill(product.pids['control'] as number, 'SIGCONT')
     }
 
+    // Taken back by its client: refused by the gateway, and still so when that starts again and hears no control.
+    const { access_token: taken } = await oidc.clientCredentialsGrant(config, { scope: 'read' })
+    expect((await ask(taken)).status).toBe(200)
+    await oidc.tokenRevocation(config, taken)
+    const codeOf = async (one: string) => await ask(one).then(async (answer) => (answer.status === 200 ? 'ok' : ((await answer.json()) as { code?: string }).code), () => 'away')
+    await expect.poll(() => codeOf(taken), { timeout: 5000 }).toBe('auth.revoked')
+    process.kill(product.pids['control'] as number, 'SIGSTOP')
+    try {
+      process.kill(product.pids['gateway'] as number, 'SIGKILL')
+      await expect.poll(() => codeOf(token), { timeout: 20_000 }).toBe('ok')
+      expect(await codeOf(taken)).toBe('auth.revoked')
+    } finally {
+      process.kill(product.pids['control'] as number, 'SIGCONT')
+    }
+
     await records.request('DELETE', `/credentials/${credential.id}`)
     await expect.poll(async () => (await ask(token)).status, { timeout: 5000 }).toBe(403)
     await expect(oidc.clientCredentialsGrant(config, {})).rejects.toThrow()
@@ -56,7 +71,7 @@ test('what `npm start` runs gives tokens that its gateway lets in, also while co
   } finally {
     await product.stop()
   }
-}, 60_000)
+}, 120_000)
 
 const bin = findPostgres()
 

@@ -38,6 +38,28 @@ export function storeSuite(name: string, makePlace: () => Promise<StorePlace>): 
       expect((await store.users.list()).map(({ disabled }) => disabled)).toEqual([1])
     })
 
+    test('what is taken back is numbered in the order of its commits, has one row per name, and is forgotten when it has ended', async () => {
+      const { revocations } = store
+      const put = (id: string, client: string | null = null, expires_at = '2026-06-01T00:00:00.000Z') => store.transaction((tables) => tables.revocations.put({ id, client, before_at: null, expires_at }))
+      const first = await revocations.head()
+      await Promise.all(Array.from({ length: 20 }, (_, index) => put(`jti:${index}`, 'web')))
+      expect(await revocations.head()).toBe(first + 20)
+      expect((await revocations.after(first, '2026-01-01')).map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, index) => first + index + 1))
+      await put('jti:3', 'web')
+      expect((await revocations.after(first + 20, '2026-01-01')).map(({ id }) => id)).toEqual(['jti:3'])
+      expect(await revocations.countOf('web', '2026-01-01')).toBe(20)
+      await put('user:ann', null, '2026-02-01T00:00:00.000Z')
+      await revocations.removeExpired('2026-03-01')
+      expect([await revocations.has('user:ann'), await revocations.has('jti:0'), await revocations.countOf('web', '2026-07-01')]).toEqual([false, true, 0])
+    })
+
+    test('one identity elsewhere is one user', async () => {
+      expect(await store.users.add({ ...user('elsewhere-1'), upstream: 'same' })).toBe(true)
+      expect(await store.users.add({ ...user('elsewhere-2'), upstream: 'same' })).toBe(false)
+      expect((await store.users.byUpstream('same'))?.name).toBe('elsewhere-1')
+      expect(await store.users.byUpstream('other')).toBeUndefined()
+    })
+
     test('a transaction that fails leaves nothing behind', async () => {
       const failed = await store
         .transaction(async (tables) => {
