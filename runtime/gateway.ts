@@ -18,6 +18,7 @@ import { buildRoutes } from './http/route-table.ts'
 import { loadTls, watchTls, type TlsFiles } from './http/tls-files.ts'
 import { createVersionChoice } from './http/version-choice.ts'
 import { createSandbox } from './sandbox/sandbox.ts'
+import { openClusterLines } from './schedule/cluster/cluster-lines.ts'
 import { createMemoryLines } from './schedule/memory-lines.ts'
 import { createTimers } from './schedule/timers.ts'
 import type { Settings } from './settings.ts'
@@ -102,7 +103,16 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     clock,
     onPressure: createPressureAlarm({ clock, log, metrics }),
   })
-  const lines = createMemoryLines(clock)
+  const sharedLines = settings.redisUrl === undefined ? undefined : openClusterLines({
+    url: settings.redisUrl,
+    prefix: settings.redisPrefix,
+    shares: settings.stateShares ?? 1,
+    ...(extraCa.length > 0 ? { ca: [...rootCertificates, ...extraCa] } : {}),
+    clock,
+    log,
+    metrics,
+  })
+  const lines = sharedLines ?? createMemoryLines(clock)
   const upstream = createUpstream({
     egress: parseEgressAllow(settings.egressAllow),
     extraCa,
@@ -194,7 +204,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     log,
     async start() {
       // Else the first requests would be decided as if it were away.
-      await shared?.connected(stateWaitMs)
+      await Promise.all([shared?.connected(stateWaitMs), sharedLines?.connected(stateWaitMs)])
       const [served, watched] = await Promise.all([front.listen(), ops.listen()])
       return { url: served.url, opsUrl: watched.url }
     },
@@ -209,7 +219,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       clients.close()
       await front.close()
       await deployer.close()
-      await Promise.all([ops.close(), upstream.close(), sandbox.close(), contexts.close(), state.close()])
+      await Promise.all([ops.close(), upstream.close(), sandbox.close(), contexts.close(), state.close(), sharedLines?.close()])
       log.flush()
     },
   }

@@ -2,6 +2,7 @@ import type { LineFacts, LinePolicy, NoTurn } from '../../core/lines.ts'
 import { type Priority, priorities } from '../../core/priority.ts'
 import { ClassLine } from './class-line.ts'
 import { RecentRate } from '../../core/recent-rate.ts'
+import { capacityPerMs, estimateMs } from './estimate.ts'
 import { Ticket } from './ticket.ts'
 
 /** 10 for VIP … 1 for the least important. */
@@ -150,41 +151,14 @@ export class WaitingLine {
     for (const line of this.#classes) for (let first = line.first; first; first = line.first) this.#turnAway(first, 'closed', nowMs)
   }
 
-  /**
-   * How long somebody of this class who comes now would wait, by what is known of service times and arrivals: 0 while
-   * nothing is known. Those of lower classes that would be helped on by their share are counted, later arrivals of higher
-   * classes too.
-   */
+  /** How long somebody of this class who comes now would wait, by service times and arrivals of late; 0 while nothing is known. */
   estimateMs(priority: Priority, nowMs: number): number {
-    const capacity = this.#capacityPerMs()
-    if (capacity === undefined) return 0
     if (this.#waitingTotal === 0) {
       if (this.#mayStart(priority, nowMs)) return 0
-      const service = this.#serviceMs ?? 0
-      return this.#activeTotal >= this.#policy.slots ? service / Math.max(1, this.#policy.slots) : 1 / capacity
+      const capacity = capacityPerMs(this.#policy, this.#serviceMs)
+      return capacity === undefined ? 0 : 1 / capacity
     }
-    switch (this.#policy.order) {
-      case 'deadline': return (this.#waitingTotal + 1) / capacity
-      case 'weighted': {
-        let weights = 0
-        for (let at = 0; at < priorities; at += 1) if (at === priority || this.#classes[at]!.size > 0) weights += this.#policy.weights[at] as number
-        return (this.#classes[priority]!.size + 1) / ((capacity * (this.#policy.weights[priority] as number)) / weights)
-      }
-      default: {
-        let ahead = 1
-        let higher = 0
-        for (let at = 0; at <= priority; at += 1) {
-          ahead += this.#classes[at]!.size
-          if (at < priority) higher += this.#arrivals[at]!.perMs(nowMs)
-        }
-        let lower = 0
-        for (let at = priority + 1; at < priorities; at += 1) lower += this.#classes[at]!.size
-        const share = this.#policy.ageingShare
-        const own = capacity * (lower > 0 ? 1 - share : 1) - higher
-        // What arrives lately may be more than can be served; then the class lives on the share that ageing leaves it.
-        return ahead / Math.max(own, capacity * Math.max(share, 0.01))
-      }
-    }
+    return estimateMs(this.#policy, this.#serviceMs, this.#classes.map(({ size }) => size), priority, this.#arrivals.map((rate) => rate.perMs(nowMs)))
   }
 
   facts(nowMs: number): Omit<LineFacts, 'name' | 'scope'> {
@@ -348,15 +322,5 @@ export class WaitingLine {
     this.#finished += 1
     const mean = this.#serviceMs ?? tookMs
     this.#serviceMs = mean + (tookMs - mean) / Math.min(this.#finished, 64)
-  }
-
-  /** Starts per millisecond when nobody rests; undefined while nothing is known. */
-  #capacityPerMs(): number | undefined {
-    const { slots, ratePerSecond } = this.#policy
-    const bySlots = slots === Infinity ? Infinity : this.#serviceMs === undefined ? undefined : slots / Math.max(this.#serviceMs, 0.001)
-    const byRate = ratePerSecond === undefined ? Infinity : ratePerSecond / 1000
-    if (bySlots === undefined) return ratePerSecond === undefined ? undefined : byRate
-    const capacity = Math.min(bySlots, byRate)
-    return capacity === Infinity || capacity <= 0 ? undefined : capacity
   }
 }
