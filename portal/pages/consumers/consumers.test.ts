@@ -240,6 +240,26 @@ test('how an application gets tokens is said in its form, shown with what is wro
   expect((await control.consumers.applications.get('tokens', root)).oauth).toBeUndefined()
 })
 
+test('a claimed certificate waits to be confirmed by somebody who may do so everywhere, who may take it over', async () => {
+  await control.consumers.members.create({ organisation: 'north', user: 'carl', role: 'publisher' }, root)
+  await application('claims')
+  await application('holder')
+  const claim = { form: 'other', kind: 'certificate', environment: 'production', san: 'DNS:pay.north.example' }
+  await post('/applications/holder/credentials', claim)
+  await post('/applications/claims/credentials', claim, 'carl')
+  expect(await read('/applications/claims', 'carl')).toContain('to be confirmed')
+  expect(await read('/applications/claims', 'carl')).not.toContain('/confirm"')
+  const [credential] = (await control.consumers.credentials.list({ application: 'claims' }, root)).items
+  const at = `/applications/claims/credentials/${credential!.id}/confirm`
+  expect((await post(at, { version: '1' }, 'carl')).status).toBe(403)
+  expect(await read('/applications/claims')).toContain(`href="${at}"`)
+  expect(await read(at)).toContain('name="takeOver"')
+  expect((await post(at, { version: '1' })).status).toBe(409)
+  await saved(at, { version: '1', takeOver: 'true' })
+  expect(await read('/applications/claims')).not.toContain('to be confirmed')
+  expect((await control.consumers.credentials.list({ application: 'holder' }, root)).items).toEqual([])
+})
+
 test('scopes of an API are lines of its form', async () => {
   const at = await saved('/apis', { name: 'Money', organisation: 'north', id: 'money', flow: 'flow-money', scopes: 'pay\r\nrefund | publisher, admin | Pay money back' })
   expect((await control.consumers.apis.get('money', root)).scopes).toEqual({ pay: {}, refund: { roles: ['publisher', 'admin'], description: 'Pay money back' } })
