@@ -349,7 +349,7 @@ export const consumerTexts = {
   serviceUrl: { en: 'Address of the service', 'zh-TW': '服務網址' },
   serviceUrlHint: { en: 'Such as https://orders.example/v1/orders/{id}. Names in braces are parameters of the path below.', 'zh-TW': '例如 https://orders.example/v1/orders/{id}。大括號內的名稱是下方路徑的參數。' },
   publishedPath: { en: 'Path for callers', 'zh-TW': '對外路徑' },
-  publishedPathHint: { en: 'Such as /orders/:id; that of the address when left empty.', 'zh-TW': '例如 /orders/:id；留空則與服務網址的路徑相同。' },
+  publishedPathHint: { en: 'Such as /orders/:id; that of the address when left empty. With /* at the end of both, everything below.', 'zh-TW': '例如 /orders/:id；兩者皆以 /* 結尾則包含其下所有路徑。留空則與服務網址的路徑相同。' },
   methodsServed: { en: 'Methods', 'zh-TW': '方法' },
   openapiFile: { en: 'Read a file into the field below', 'zh-TW': '將檔案讀入下方欄位' },
   openapiText: { en: 'OpenAPI document', 'zh-TW': 'OpenAPI 文件' },

@@ -293,7 +293,7 @@ function toRoutes(operations: readonly Operation[], { nodes }: GeneratedFlow, me
   const routes = operations.map(({ method, path, upstream, summary, name }): RegisteredRoute => {
     const entry = entryOf.get(`${method} ${path}`) as string
     const change = added.has(entry) ? 'add' : (routeOf.get(entry) ?? []).some((id) => added.has(id) || changed.has(id)) ? 'change' : 'same'
-    const said = summary ?? (name === '' ? undefined : name)
+    const said = summary ?? (name === '' || upstream.includes(name) ? undefined : name)
     return { method, path, upstream, ...(said === undefined ? {} : { summary: said }), change }
   })
   const gone = merged.removed.filter(({ type }) => type === 'http in').map((node): RegisteredRoute => ({ method: String(node['method']).toUpperCase(), path: String(node['url']), upstream: '', change: 'remove' }))
