@@ -151,7 +151,7 @@ export function credentialRoutes(consumers: Consumers, show: RecordRoutes<Client
         const found = await need(view, id!, credential!)
         const body = html`<section class="card narrow"><h1>${t('confirmClaim')}: <code>${nameOf(found)}</code></h1><p>${t('confirmClaimExplain')}</p>
 <form method="post" action="/applications/${id}/credentials/${encodeURIComponent(found.id)}/confirm" class="stack"><input type="hidden" name="version" value="${found.version}">
-<label class="row"><input type="checkbox" name="takeOver" value="true"> ${t('takeOver')}</label>
+<label class="check"><input type="checkbox" name="takeOver" value="true">${t('takeOver')}</label>
 <p class="row"><button class="primary">${t('confirmClaim')}</button><a class="button" href="/applications/${id}">${t('cancel')}</a></p></form></section>`
         sendPage(view, 'applications', { title: t('confirmClaim'), body })
       },
