@@ -76,6 +76,15 @@ describe('the file', () => {
 })
 
 describe('refusals', () => {
+  test('of signing in elsewhere want what belongs together, and issuers that nobody on the way can read', () => {
+    expect(sentences({ SLUICE_SIGN_IN: 'openid' })).toEqual([expect.stringContaining('expected SLUICE_AUTH or SLUICE_AUTH_ISSUER')])
+    expect(sentences({ SLUICE_UPSTREAM_OIDC_ISSUER: 'https://login.example.org' })).toEqual([expect.stringContaining('SLUICE_UPSTREAM_OIDC_CLIENT_SECRET')])
+    const client = { SLUICE_UPSTREAM_OIDC_CLIENT_ID: 'a', SLUICE_UPSTREAM_OIDC_CLIENT_SECRET: 'b' }
+    for (const wrong of ['http://login.example.org', 'https://a:b@login.example.org', 'https://login.example.org?x', 'login.example.org']) expect(sentences({ ...client, SLUICE_UPSTREAM_OIDC_ISSUER: wrong })).toEqual([expect.stringContaining('expected an https URL')])
+    for (const wrong of ['staff=viewer', 'groups:staff=chief', 'groups:staff']) expect(sentences({ SLUICE_UPSTREAM_OIDC_ROLES: wrong })).toEqual([expect.stringContaining('claim:value=role')])
+    expect(load({ ...client, SLUICE_UPSTREAM_OIDC_ISSUER: 'https://login.example.org/realms/x', SLUICE_UPSTREAM_OIDC_ROLES: 'https://x.example/roles:a=admin,groups:b=viewer' }).upstreamOidcRoles).toEqual(['https://x.example/roles:a=admin', 'groups:b=viewer'])
+  })
+
   test('name the variable, the value and what is expected, all at once', () => {
     const said = sentences({ SLUICE_GATEWAY_PORT: 'abc', SLUICE_GATEWAYS: '0', SLUICE_LOG_LEVEL: 'loud' })
     expect(said).toHaveLength(3)
