@@ -132,6 +132,10 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       log,
       kindsOf: (type) => byType.get(type),
       accessOf: (by) => desk.access(by),
+      async organisationsOf(ids) {
+        const rows = await store.consumers.byIds('organisations', ids)
+        return new Set(rows.filter((row) => row.retired_at === null).map((row) => row.id))
+      },
       async claimsOf(flows) {
         const rows = await Promise.all(flows.map((flow) => store.consumers.byLookup('apis', flow)))
         return rows.flatMap((row) => (row ? [{ flow: row.lookup as string, api: row.id, organisation: row.organisation as string }] : []))

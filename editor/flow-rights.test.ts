@@ -373,6 +373,11 @@ test('an API record claims a flow of its own organisation, and what belongs to n
   expect((await deploy('eve', change('t-bank', { env: [] }))).status).toBe(200)
 })
 
+test('a tab that names an organisation which is not there is deployed with a remark', async () => {
+  const made = await deploy('eve', (flows) => [...flows, { id: 'typo', type: 'tab', label: 'Typo', env: env('shopp') }])
+  expect(made.json.warnings).toContainEqual(expect.objectContaining({ code: 'deploy.no_such_organisation', flow: 'typo', severity: 'warning' }))
+})
+
 test('the audit log says from where a deploy came, what it changed, and whose it was', async () => {
   await deploy('sue', change('s1', { name: 'audited' }))
   const [entry] = await control.audit.list(1)

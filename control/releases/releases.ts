@@ -14,7 +14,7 @@ import type { Store } from '../store/store.ts'
 import { findForeign, toTouches, type Touch } from './admit.ts'
 import { toReleaseInfo, toChanges } from './changes.ts'
 import type { Claim } from './claims.ts'
-import { findClaimed } from './claims.ts'
+import { findClaimed, findUnknown } from './claims.ts'
 import type { Compile } from './compile.ts'
 import { emptyRev, loadRelease, makeRelease, type LoadedRelease } from './current.ts'
 import { internDocuments, type Interned } from './intern.ts'
@@ -42,6 +42,8 @@ export interface ReleasesParts {
   claimsOf(flows: readonly string[]): Promise<readonly Claim[]>
   /** API records that name one of these flows, and who may see them. */
   visibilityOf(flows: readonly string[]): Promise<readonly FlowVisibility[]>
+  /** Which of these organisations there are. */
+  organisationsOf(ids: readonly string[]): Promise<ReadonlySet<string>>
   /** Told once the release is current. */
   announce(release: LoadedRelease, user: string): void
 }
@@ -192,14 +194,15 @@ export async function openReleases(parts: ReleasesParts) {
         const revisions = documents.map(({ revision }) => revision)
         const secrets = new Set(access ? [...credentials].filter(([node, value]) => vault.live.get(node) !== value).map(([node]) => node) : [])
         for (const node of access ? vault.live.keys() : []) if (!credentials.has(node)) secrets.add(node)
-        await admit(toTouches(current?.revisions ?? [], revisions, secrets), access, visible)
+        const touches = toTouches(current?.revisions ?? [], revisions, secrets)
+        await admit(touches, access, visible)
         const problems = compile.assemble(revisions)
         refuseErrors(problems)
         return await putLive({
           nodes,
           documents,
           credentials,
-          warnings: [...read.problems, ...problems, ...toGiven(given, revisions)],
+          warnings: [...read.problems, ...problems, ...toGiven(given, revisions), ...(await findUnknown(touches, parts.organisationsOf))],
           user: input.user,
           comment: oneLine(input.comment),
           ...(Object.keys(given).length > 0 ? { given } : {}),
