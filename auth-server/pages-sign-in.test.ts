@@ -30,7 +30,7 @@ const createPages = (passwords: boolean) => {
   const { id, secret } = control.pagesClient
   const party = createRelyingParty({ issuer, clientId: id, clientSecret: secret, scope: 'openid', clock: systemClock, insecure: true })
   const elsewhere: SignInElsewhere = { ...party, passwords, origins: [base] }
-  return createPortal({ control, definitions: [], notYet: [], secure: false, sessionMs: 3_600_000, clientOf: () => '192.0.2.9', editorPath: '/editor/', gatewayUrls: () => [], samples: [], elsewhere })
+  return createPortal({ control, definitions: [], notYet: [], secure: false, sessionMs: 3_600_000, clientOf: () => '192.0.2.9', editorPath: '/editor/', gatewayUrls: () => [], samples: [], elsewhere, upstream: { issuer: 'https://login.example.org', name: 'Example login' } })
 }
 
 beforeAll(async () => {
@@ -111,6 +111,32 @@ test('what comes back without having left, twice, from elsewhere or changed sign
   expect([(await browser.open(back.href)).url, sessionOf(browser)]).toEqual([`${base}/`, true])
   browser.forget('sluice')
   expect([(await browser.open(back.href)).status, sessionOf(browser)]).toEqual([403, false])
+})
+
+test('signing out everywhere ends every session, here and there, by oneself and by an administrator', async () => {
+  const [one, two, boss] = [createCookieBrowser(), createCookieBrowser(), createCookieBrowser()]
+  for (const browser of [one, two]) await signIn(browser)
+  await signIn(boss, 'admin')
+  expect((await one.step(`${base}/account/sign-out`, {})).headers.get('location')).toBe('/sign-in')
+  expect((await two.open(`${base}/releases`)).url).toContain('/sign-in')
+  expect((await two.open(`${base}/sign-in/openid`)).text).toContain('name="password"')
+  await signIn(two)
+  expect((await boss.step(`${base}/users/ann/sign-out`, {})).status).toBe(303)
+  expect((await two.open(`${base}/releases`)).url).toContain('/sign-in')
+  expect((await boss.open(`${base}/users`)).status).toBe(200)
+})
+
+test('an administrator links a user to another provider, and nobody else does', async () => {
+  const [boss, ann] = [createCookieBrowser(), createCookieBrowser()]
+  await signIn(boss, 'admin')
+  await signIn(ann)
+  expect((await boss.open(`${base}/users`)).text).toContain('https://login.example.org')
+  expect((await ann.step(`${base}/users/link`, { name: 'ann', subject: 'x' })).status).toBe(403)
+  expect((await boss.step(`${base}/users/link`, { name: 'ann', subject: ' 1234 ' })).status).toBe(303)
+  expect(await authority.people.signInFrom({ issuer: 'https://login.example.org', subject: '1234', names: [], create: false }, '192.0.2.1')).toMatchObject({ name: 'ann', role: 'viewer' })
+  expect((await boss.step(`${base}/users/link`, { name: 'admin', subject: '1234' })).status).toBe(409)
+  await boss.step(`${base}/users/link`, { name: 'ann', subject: '' })
+  await expect(authority.people.signInFrom({ issuer: 'https://login.example.org', subject: '1234', names: ['ann'], create: false }, '192.0.2.1')).rejects.toMatchObject({ code: 'signin.unknown' })
 })
 
 test('where to go afterwards is a page of this site', async () => {
