@@ -6,7 +6,7 @@ import type { TextKey } from '../../texts.ts'
 import { toTime } from '../../time.ts'
 import { readForm } from '../../web/body.ts'
 import type { Exchange } from '../../web/exchange.ts'
-import { toRefused } from '../../web/reply.ts'
+import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { actButton, recordPages, toVersion, type Fresh, type RecordPages } from './record-pages.ts'
 import { sayRefusal } from './refusals.ts'
@@ -18,6 +18,34 @@ const stateTexts: Readonly<Record<ConnectorState, TextKey>> = {
 const signIns = ['none', 'bearer', 'basic'] as const
 const missings = ['suspend', 'retire', 'keep'] as const
 const shownRows = 100
+
+/** What a fetch says for programs, and what a person reads instead where that language has its own words. */
+const saidBy: readonly (readonly [RegExp, TextKey])[] = [
+  [/^(\d+) things are not right/, 'partnerSeveral'],
+  [/^(\d+) of (\d+) partners could not call any more; at most (\d+) %/, 'partnerShrunk'],
+  [/^The service answered no JSON/, 'partnerNoJson'],
+  [/^(The service answered .*|.*onnect.*|.*time.*out.*|Callouts to .*)$/, 'partnerNoAnswer'],
+  [/^There is no list of partners|^This is no list/, 'partnerNoList'],
+  [/^The partner has no id/, 'partnerNoId'],
+  [/^“(.*)” is there twice/, 'partnerTwice'],
+  [/^This is neither true nor false/, 'partnerNoFlag'],
+  [/^“(.*)” is no time/, 'partnerNoTime'],
+  [/^This is no text/, 'partnerNoText'],
+  [/^“(.*)” is no address and no network/, 'partnerNoNetwork'],
+  [/^This is no SHA-256 fingerprint/, 'partnerNoFingerprint'],
+  [/^This is no SHA-256\./, 'partnerNoHash'],
+  [/Another credential has this name/, 'partnerTaken'],
+  [/There is no plan “(.*)” for this/, 'partnerNoPlan'],
+  [/^There is an application “(.*)” that this connector does not keep/, 'partnerForeign'],
+]
+
+function say(message: string, remedy: string, t: T): string {
+  for (const [pattern, key] of saidBy) {
+    const found = pattern.exec(message)
+    if (found && t(key) !== '') return fill(t(key), Object.fromEntries(found.slice(1).map((part, i) => [String(i), part])))
+  }
+  return `${message} ${remedy}`.trim()
+}
 
 /** What a map looks like, for whoever begins with one. */
 const exampleMap = {
@@ -111,13 +139,13 @@ ${status.problem && drawProblem(status.problem, t)}`
 }
 
 function drawProblem({ message, problems }: Pick<Refused, 'message' | 'problems'>, t: T): Html {
-  return html`<div class="notice bad"><p>${message}</p>${problems.length > 0 && html`<div class="scroll"><table><thead><tr><th scope="col">${t('place')}</th><th scope="col">${t('whatIsWrong')}</th></tr></thead>
-<tbody>${problems.slice(0, shownRows).map((one) => html`<tr><td><code>${one.pointer || '/'}</code></td><td>${one.message} ${one.remedy}</td></tr>`)}</tbody></table></div>`}</div>`
+  return html`<div class="notice bad"><p>${say(message, '', t)}</p>${problems.length > 0 && html`<div class="scroll"><table><thead><tr><th scope="col">${t('place')}</th><th scope="col">${t('whatIsWrong')}</th></tr></thead>
+<tbody>${problems.slice(0, shownRows).map((one) => html`<tr><td><code>${one.pointer || '/'}</code></td><td>${say(one.message, one.remedy, t)}</td></tr>`)}</tbody></table></div>`}</div>`
 }
 
 function drawSecret(record: Connector, at: string, t: T, fresh?: Fresh): Html {
   const problem = fresh?.form?.name === 'secret' ? fresh.form.problems[0]?.text : undefined
-  return html`<section class="card narrow" aria-labelledby="secret"><h2 id="secret">${t('connectorSecret')}</h2><p>${t(record.hasSecret ? 'secretIsSet' : 'secretIsMissing')}</p>
+  return html`<section class="card" aria-labelledby="secret"><h2 id="secret">${t('connectorSecret')}</h2><p>${t(record.hasSecret ? 'secretIsSet' : 'secretIsMissing')}</p>
 <form method="post" action="${at}/secret" class="record"><input type="hidden" name="version" value="${record.version}">
 <div class="field"><label for="f-secret">${t('connectorSecret')}</label><input type="password" id="f-secret" name="secret" autocomplete="new-password" maxlength="4000"${problem && html` aria-invalid="true"`} aria-describedby="f-secret-hint${problem && ' f-secret-error'}"><p class="hint" id="f-secret-hint">${t('connectorSecretHint')}</p>${problem && html`<p class="error" id="f-secret-error">${problem}</p>`}</div>
 <p><button class="primary">${t('save')}</button></p></form></section>`
@@ -149,12 +177,14 @@ export function connectorRoutes({ control }: PortalOptions): PageRoute[] {
       const refused = toRefused(thrown)
       if (!refused.code.startsWith('connector.')) throw thrown
       const box = dryRun ? { fresh: { box: drawProblem(refused, view.t) } } : {}
-      await show(view, await consumers.connectors.get(id, view.by), { status: refused.status === 502 ? 200 : refused.status, notice: { kind: 'bad', text: `${view.t('fetchFailed')} ${refused.message}` }, ...box })
+      await show(view, await consumers.connectors.get(id, view.by), { status: refused.status === 502 ? 200 : refused.status, notice: { kind: 'bad', text: `${view.t('fetchFailed')} ${say(refused.message, '', view.t)}` }, ...box })
     }
   }
 
   return [
     ...routes,
+    // Whoever changes the language, or comes back, on the answer to an act.
+    ...['fetch', 'preview', 'secret'].map((act): PageRoute => ({ method: 'GET', path: `/connectors/:id/${act}`, access: 'signed-in', handle: async (exchange, { id }) => redirect(exchange.response, `/connectors/${encodeURIComponent(id!)}`) })),
     { method: 'POST', path: '/connectors/:id/fetch', access: 'signed-in', handle: (exchange, { id }) => fetchAndShow(exchange, id!, false) },
     { method: 'POST', path: '/connectors/:id/preview', access: 'signed-in', handle: (exchange, { id }) => fetchAndShow(exchange, id!, true) },
     {
