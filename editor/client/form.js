@@ -343,12 +343,14 @@
         const own = new Map()
         const name = { name: 'name', kind: 'text', label: { en: words.en.name, 'zh-TW': words['zh-TW'].name }, default: '' }
         own.set(name, makeInput(node, container, prefix, name, node.name || ''))
+        const pickers = []
         for (const field of form.fields) {
           if (field.kind === 'config') {
             // The stock editor fills and reads pickers of config nodes by itself.
             const row = addRow(container, prefix, field)
             $('<input type="text">').attr('id', row.id).appendTo(row.holder)
             RED.editor.prepareConfigNodeSelect(node, field.name, field.configType, prefix)
+            pickers.push([field, row])
           } else {
             own.set(field, makeInput(node, container, `${prefix}-sluice`, field, shown(node, field)))
           }
@@ -369,6 +371,10 @@
             input.row.toggle(applies(field, values, values[field.name]))
             // The stock widget calls an empty path wrong, also where it may be left out.
             if (field.kind === 'typed' && field.default === '' && values[field.name] === '') input.row.find('.red-ui-typedInput-container').removeClass('input-error')
+          }
+          for (const [field, { row, id }] of pickers) {
+            const picked = $(`#${id}`).val()
+            row.toggle(applies(field, values, picked === '_ADD_' ? '' : picked))
           }
           for (const [text, { row, id }] of secrets) row.toggle(applies({ ...text, default: '' }, values, $(`#${id}`).val()))
         }

@@ -51,7 +51,7 @@ describe.skipIf(!needs('chromium'))('partner records and the sandbox, with a bro
     return page
   }
 
-  test.each([['en-US', 'en', { url: 'Sandbox URL', mock: 'Mock body' }], ['zh-TW', 'zh', { url: '沙箱網址', mock: '模擬本文' }]] as const)('in %s the dialog of a service callout asks for what its sandbox needs, and Done changes nothing', async (locale, tag, labels) => {
+  test.each([['en-US', 'en', { url: ['Sandbox URL', 'Sandbox TLS'], mock: ['Mock body', 'Mock delay'] }], ['zh-TW', 'zh', { url: ['沙箱網址', '沙箱 TLS'], mock: ['模擬本文', '模擬延遲'] }]] as const)('in %s the dialog of a service callout asks for what its sandbox needs, and Done changes nothing', async (locale, tag, labels) => {
     const page = await signIn(locale)
     await page.goto(new URL('editor/', product.control).href)
     await expect.poll(() => page.evaluate(() => Boolean(typeof RED !== 'undefined' && RED.nodes?.node?.('mock'))), { timeout: 60_000, interval: 200 }).toBe(true)
@@ -65,7 +65,7 @@ describe.skipIf(!needs('chromium'))('partner records and the sandbox, with a bro
       const choice = page.locator('#dialog-form').getByLabel(tag === 'zh' ? '沙箱呼叫者' : 'Sandbox callers')
       await choice.scrollIntoViewIfNeeded()
       await page.screenshot({ path: `${artifacts}60-callout-${name}-${tag}.png` })
-      for (const [kind, label] of Object.entries(labels)) {
+      for (const [kind, label] of Object.entries(labels).flatMap(([one, list]) => list.map((text) => [one, text] as const))) {
         const shown = await page.locator('#dialog-form .sluice-row > label, #dialog-form .sluice-row > .sluice-title').filter({ hasText: label, visible: true }).count()
         expect([name, kind, shown > 0]).toEqual([name, kind, name === kind])
       }
