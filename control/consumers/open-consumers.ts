@@ -131,7 +131,7 @@ export async function openConsumers({ store, audit, flowOf = () => undefined, pu
     }),
   })
 
-  const partners = openPartners({ desk, clock, log, keys, fetch: partnerFetch, tlsOf })
+  const partners = openPartners({ desk, audit, clock, log, keys, fetch: partnerFetch, tlsOf })
   const auditLog: AuditLog = createAuditLog(audit, access)
   return {
     organisations: createRecords<Organisation, OrganisationInput>(organisations, desk),

@@ -3,6 +3,7 @@ import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import { seal, unseal } from '../../runtime/core/seal.ts'
 import { Refused, type Actor, type Connector, type ConnectorInput, type Connectors, type ConnectorState, type ConnectorStatus, type FetchResult, type PartnerFetch, type PartnerTls } from '../contract.ts'
+import type { Audit } from '../audit.ts'
 import { bodyOf, toRecord } from '../consumers/kind.ts'
 import { createRecords, getVisible, loadForChange, type Desk } from '../consumers/records.ts'
 import { toAccess } from '../consumers/rights.ts'
@@ -17,6 +18,7 @@ import { reconcile, type Reconciled } from './reconcile.ts'
 
 export interface PartnersParts {
   readonly desk: Desk
+  readonly audit: Pick<Audit, 'add'>
   readonly clock: Clock
   readonly log: Log
   readonly keys: { current: SealingKey; older: readonly SealingKey[] }
@@ -50,7 +52,7 @@ interface Outcome {
 }
 
 /** Connectors to partner services: their records, and the work of keeping what they say. */
-export function openPartners({ desk, clock, log, keys, fetch, tlsOf }: PartnersParts): Connectors & { close(): void } {
+export function openPartners({ desk, audit, clock, log, keys, fetch, tlsOf }: PartnersParts): Connectors & { close(): void } {
   const records = createRecords<Connector, ConnectorInput>(connectors, desk)
   const states = desk.tables.connectors
   /** Of this process, so that of several controls one fetches. */
@@ -271,7 +273,13 @@ export function openPartners({ desk, clock, log, keys, fetch, tlsOf }: PartnersP
       if (!mine) throw new Refused('connector.busy', 409, 'It fetches right now. Try again in a moment.')
       running.add(id)
       try {
-        return await attempt(toRecord<Connector>(row), row.secret, options)
+        const result = await attempt(toRecord<Connector>(row), row.secret, options)
+        // What the connector wrote stands under its own name; who let it write, here.
+        if (!result.dryRun && (result.changeCount > 0 || options.force)) {
+          const detail = { changes: result.changeCount, dropped: result.dropped, ...(options.force ? { force: true } : {}) }
+          await audit.add(by.name, 'connectors.fetch', detail, undefined, { from: by.from, subject: `connectors/${id}`, organisation: row.organisation ?? undefined })
+        }
+        return result
       } finally {
         running.delete(id)
         wake()

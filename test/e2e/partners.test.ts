@@ -65,7 +65,7 @@ describe.skipIf(!needs('chromium'))('partner records and the sandbox, with a bro
       const choice = page.locator('#dialog-form').getByLabel(tag === 'zh' ? '沙箱呼叫者' : 'Sandbox callers')
       await choice.scrollIntoViewIfNeeded()
       await page.screenshot({ path: `${artifacts}60-callout-${name}-${tag}.png` })
-      for (const [kind, label] of Object.entries(labels).flatMap(([one, list]) => list.map((text) => [one, text] as const))) {
+      for (const [kind, label] of Object.entries<readonly string[]>(labels).flatMap(([one, list]) => list.map((text) => [one, text] as const))) {
         const shown = await page.locator('#dialog-form .sluice-row > label, #dialog-form .sluice-row > .sluice-title').filter({ hasText: label, visible: true }).count()
         expect([name, kind, shown > 0]).toEqual([name, kind, name === kind])
       }

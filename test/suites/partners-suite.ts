@@ -265,6 +265,7 @@ export function partnersSuite(name: string, makePlace: () => Promise<StorePlace>
       expect(await fetchNow()).toMatchObject({ dropped: 2 })
       service.say(all.slice(0, 3))
       expect(await fetchNow({ force: true })).toMatchObject({ dropped: 5 })
+      expect((await consumers.audit.list({ subject: `connectors/${id}`, action: 'connectors.fetch', user: 'admin' }, admin)).items[0]).toMatchObject({ from: '192.0.2.7', detail: { force: true, dropped: 5 } })
       expect(ours().filter((one) => known(one)?.active)).toHaveLength(3)
     })
 
@@ -389,13 +390,16 @@ export function partnersSuite(name: string, makePlace: () => Promise<StorePlace>
         return await door.fetch(request).finally(() => atOnce--)
       }
       service.say([partner('a')])
-      const [one, two] = await Promise.all([open(counting), open(counting)])
-      await connect({ everySeconds: 1 })
-      await new Promise((resolve) => setTimeout(resolve, 3000))
+      await connect()
+      const controls = await Promise.all([open(counting), open(counting)])
+      const said = new Set<string>()
+      for (let round = 0; round < 5; round++) {
+        const asked = controls.map(async (control) => await control.connectors.fetch(id, { force: true }, admin).then(() => 'done', (thrown: Refused) => thrown.code))
+        for (const outcome of await Promise.all(asked)) said.add(outcome)
+      }
       expect(most).toBe(1)
-      one?.close()
-      two?.close()
-      await consumers.connectors.patch(id, { active: false }, undefined, admin)
+      expect([...said].sort()).toEqual(['connector.busy', 'done'])
+      for (const control of controls) control.close()
     }, 15_000)
 
     test('a connector that is retired leaves what it fetched, and people keep it from then on', async () => {
