@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../runtime/core/clock.ts'
+import type { LinePolicy, Place } from '../../runtime/core/lines.ts'
+import type { Priority } from '../../runtime/core/priority.ts'
+import { TimedLine } from '../../runtime/schedule/line/timed-line.ts'
+import { defaultWeights } from '../../runtime/schedule/line/waiting-line.ts'
+import { type Simulation, simulate } from './simulate.ts'
+
+const policy: LinePolicy = { order: 'strict', slots: 20, ageingShare: 0.05, weights: defaultWeights, maxDepth: 10_000 }
+const busy: Simulation = {
+  gateways: 1, scope: 'gateway', policy, perSecond: 800, seconds: 30, maxWaitMs: 2000, seed: 1, service: { ms: 50, fixed: true },
+  classes: [{ priority: 0, percent: 10 }, { priority: 5, percent: 30 }, { priority: 9, percent: 60 }],
+}
+
+describe('the simulator', () => {
+  it('gives the same output for the same input, to the bit', () => {
+    expect(simulate(busy)).toEqual(simulate(busy))
+    expect(simulate(busy)).not.toEqual(simulate({ ...busy, seed: 2 }))
+  })
+
+  it('keeps a backend busy that is offered twice what it can do, refuses no VIP, and lets the unimportant have their part', () => {
+    const { capacityUsed, classes: [vip, middle, low] } = simulate(busy)
+    expect(capacityUsed).toBeGreaterThan(0.97)
+    expect(vip).toMatchObject({ refused: 0 })
+    expect(vip!.p99Ms).toBeLessThan(0.8 * 50)
+    expect(middle!.p99Ms).toBeLessThan(low!.p99Ms)
+    expect(low!.served / (400 * 30)).toBeGreaterThan(0.05)
+    expect(low!.longestMs).toBeLessThanOrEqual(2000)
+  })
+
+  it('finds less waste where all gateways share one line than where each has its part', () => {
+    const many = { ...busy, gateways: 10, policy: { ...policy, slots: 40 }, perSecond: 720, service: { ms: 50, fixed: false } }
+    const apart = simulate({ ...many, scope: 'gateway' })
+    const together = simulate({ ...many, scope: 'cluster', grantMs: 1 })
+    expect(together.classes[0]!.p99Ms).toBeLessThan(apart.classes[0]!.p99Ms)
+  })
+
+  it('says what a live line does: the same arrivals on the real clock are served in the same parts', async () => {
+    const line = new TimedLine({ name: 'live', scope: 'gateway', policy: { ...policy, slots: 4 } }, systemClock)
+    const input: Simulation = { ...busy, policy: { ...policy, slots: 4 }, perSecond: 400, seconds: 2, maxWaitMs: 200, service: { ms: 20, fixed: true } }
+    const simulated = simulate(input)
+    const served = new Map<number, number>()
+    const sent = new Map<number, number>()
+    const held: Promise<void>[] = []
+    const began = performance.now()
+    for (let number = 0; performance.now() - began < input.seconds * 1000; number += 1) {
+      const priority = (number % 10 === 0 ? 0 : number % 10 < 4 ? 5 : 9) as Priority
+      sent.set(priority, (sent.get(priority) ?? 0) + 1)
+      held.push(new Promise((resolve) => {
+        const settle = (place: Place) => {
+          if (place.state !== 'admitted') return resolve()
+          served.set(priority, (served.get(priority) ?? 0) + 1)
+          setTimeout(() => (line.leave(place), resolve()), input.service.ms)
+        }
+        const place = line.enter(priority, input.maxWaitMs, settle)
+        if (place.state !== 'waiting') settle(place)
+      }))
+      // Arrivals keep to the clock, however late a timer is.
+      while (performance.now() - began < ((number + 1) * 1000) / input.perSecond) await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    await Promise.all(held)
+    for (const { priority, served: expected, sent: all } of simulated.classes) {
+      expect(Math.abs((served.get(priority) ?? 0) / (sent.get(priority) ?? 1) - expected / all)).toBeLessThan(0.25)
+    }
+    line.close()
+  })
+})
