@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto'
+import { credentialsOf } from '../../runtime/core/authorization.ts'
 import type { Clients } from '../../runtime/core/clients.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { createFairLine } from './fair-line.ts'
@@ -64,9 +65,9 @@ export function createBasicMethod(clients: Clients, memory: BasicMemory): Method
     parameters: 'charset="UTF-8"',
     carries: { header: 'authorization' },
     verify({ request, nowMs }) {
-      const { authorization } = request.headers
-      if (typeof authorization !== 'string' || !/^basic /i.test(authorization)) return absent
-      const pair = decodePair(authorization.slice(6).trim())
+      const credentials = credentialsOf(request, 'basic')
+      if (credentials === undefined) return absent
+      const pair = decodePair(credentials)
       if (!pair) return refused('auth.invalid_login', 'malformed', { guess: true })
       const [name, password] = pair
       const known = clients.byBasicName(name)

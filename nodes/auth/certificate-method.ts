@@ -10,10 +10,7 @@ export function createCertificateMethod(clients: Clients): Method {
     verify({ request }) {
       const certificate = request.clientCertificate
       if (!certificate) return absent
-      const fingerprint = certificate.fingerprint256.replaceAll(':', '').toLowerCase()
-      // Records may name `DNS:client.example` or just the name.
-      const sans = (certificate.sans ?? []).flatMap((san) => [san, san.slice(san.indexOf(':') + 1)])
-      const known = clients.byCertificate({ fingerprint, sans })
+      const known = clients.byCertificate({ fingerprint: certificate.fingerprint256, sans: certificate.sans ?? [] })
       return known ? { kind: 'known', who: { known, scopes: [] } } : refused('auth.certificate', 'no record knows the certificate')
     },
   }

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
+import { credentialsOf } from '../../runtime/core/authorization.ts'
 import type { Clients } from '../../runtime/core/clients.ts'
 import type { Scope } from '../../runtime/core/node.ts'
 import { backgroundRun, fetchLimitMs } from './background-run.ts'
-import { bearerOf } from './bearer.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { createFairLine } from './fair-line.ts'
 import { addressKey } from './slow-down.ts'
@@ -86,7 +86,7 @@ export function createIntrospectionMethod(scope: Scope, options: IntrospectionOp
     scheme: 'Bearer',
     carries: { header: 'authorization' },
     verify(call) {
-      const token = bearerOf(call.request)
+      const token = credentialsOf(call.request, 'bearer')
       if (token === undefined) return absent
       if (token.length > longest || !/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return refused('auth.invalid_token', 'malformed', { guess: true })
       const mark = hash('sha256', token, 'base64')

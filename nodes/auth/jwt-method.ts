@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import { errors, jwtVerify, type JWTPayload } from 'jose'
+import { credentialsOf } from '../../runtime/core/authorization.ts'
 import { Fault } from '../../runtime/core/fault.ts'
 import type { Clients, TokenMarks } from '../../runtime/core/clients.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
-import { bearerOf } from './bearer.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { longestToken, parseCompact, type CompactToken } from './compact-token.ts'
 import type { KeySource } from './key-source.ts'
@@ -81,7 +81,7 @@ export function createJwtMethod(issuers: readonly Issuer[], options: { readonly 
     scheme: 'Bearer',
     carries: { header: 'authorization' },
     verify(call) {
-      const text = bearerOf(call.request)
+      const text = credentialsOf(call.request, 'bearer')
       if (text === undefined) return absent
       if (text.length > longestToken) return { kind: 'foreign', code: 'auth.invalid_token', reason: `longer than ${longestToken} characters` }
       const mark = hash('sha256', text, 'base64')

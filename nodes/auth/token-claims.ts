@@ -1,5 +1,6 @@
 import type { Clients, TokenMarks } from '../../runtime/core/clients.ts'
 import type { RequestFacts } from '../../runtime/core/request-facts.ts'
+import { clientClaims, clientOfToken } from '../../runtime/core/token-client.ts'
 import { refused, type Verdict } from './verdict.ts'
 
 /** Claims of a token that was verified, or what an introspection says of one. */
@@ -12,15 +13,12 @@ export function pickClaims(claims: Claims): Claims {
   return Object.fromEntries(looked.flatMap((name) => (claims[name] === undefined ? [] : [[name, claims[name]]])))
 }
 
-/**
- * The client a token was given to (`client_id` of RFC 9068, else `azp`, else the subject itself), as its record. A subject
- * counts only where no client is named: else a user could choose a name that is a client's (RFC 9068 §5).
- */
+/** The client a token was given to, as its record. */
 export function toIdentity(claims: Claims, issuer: string, clients: Clients, unknownSubjects: boolean): Verdict {
   const subject = textOf(claims['sub'])
   // A name that cannot be read is not passed over: the one behind it means somebody else.
-  for (const name of ['client_id', 'azp', 'sub']) if (claims[name] !== undefined && textOf(claims[name]) === undefined) return refused('auth.invalid_token', `its claim ${name} is no text`)
-  const client = textOf(claims['client_id']) ?? textOf(claims['azp']) ?? subject
+  for (const name of clientClaims) if (claims[name] !== undefined && textOf(claims[name]) === undefined) return refused('auth.invalid_token', `its claim ${name} is no text`)
+  const client = clientOfToken(claims)
   if (client === undefined) return refused('auth.invalid_token', 'it names neither client nor subject')
   const scopes = scopesOf(claims)
   const known = clients.byJwt(issuer, client)

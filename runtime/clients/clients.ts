@@ -83,7 +83,8 @@ export function createClients({ clock, staleMs = defaultStaleMs, whenStale = 'se
     byHmacId: (id) => tables.byKind.hmac.get(id),
     byJwt: (issuer, subject) => tables.byKind.jwt.get(pairOf(issuer, subject)),
     byCertificate({ fingerprint, sans }) {
-      const names = sans.map((san) => san.toLowerCase())
+      // Records may name `DNS:client.example` or just the name.
+      const names = sans.flatMap((san) => [san, san.slice(san.indexOf(':') + 1)]).map((san) => san.toLowerCase())
       const pinned = tables.byKind.fingerprint.get(toFingerprint(fingerprint))
       // A record with both asks for both.
       if (pinned && hasName(pinned.credential, names)) return pinned

@@ -156,6 +156,7 @@ export interface Clients {
   byBasicName(name: string): Credentialed | undefined
   byHmacId(id: string): Credentialed | undefined
   byJwt(issuer: string, subject: string): Credentialed | undefined
+  /** `fingerprint`: SHA-256 in hex, with or without colons; `sans`: as certificates have them, such as `DNS:client.example`. */
   byCertificate(facts: { readonly fingerprint: string; readonly sans: readonly string[] }): Credentialed | undefined
   application(id: string): Application | undefined
   plan(id: string): Plan | undefined

@@ -1,6 +1,8 @@
+import { credentialsOf } from '../core/authorization.ts'
 import type { Application, Clients, Credentialed } from '../core/clients.ts'
 import type { Claim } from '../core/deployment.ts'
 import type { RequestFacts } from '../core/request-facts.ts'
+import { clientOfToken } from '../core/token-client.ts'
 
 /** What is looked at of a request. */
 export type ClaimingRequest = Pick<RequestFacts, 'headers' | 'query' | 'clientCertificate'>
@@ -29,11 +31,11 @@ function lookUp(claim: Claim, request: ClaimingRequest, clients: Clients): Crede
       return dot > 0 ? clients.byKey((key as string).slice(0, dot)) : undefined
     }
     case 'basic': {
-      const name = basicName(authorization(request, 'basic'))
+      const name = basicName(bounded(credentialsOf(request, 'basic')))
       return name === undefined ? undefined : clients.byBasicName(name)
     }
     case 'bearer': {
-      const names = tokenNames(authorization(request, 'bearer'))
+      const names = tokenNames(bounded(credentialsOf(request, 'bearer')))
       return names && clients.byJwt(names.issuer, names.client)
     }
     case 'signature': {
@@ -47,18 +49,13 @@ function lookUp(claim: Claim, request: ClaimingRequest, clients: Clients): Crede
     case 'certificate': {
       const certificate = request.clientCertificate
       if (!certificate) return undefined
-      const sans = (certificate.sans ?? []).flatMap((san) => [san, san.slice(san.indexOf(':') + 1)])
-      return clients.byCertificate({ fingerprint: certificate.fingerprint256, sans })
+      return clients.byCertificate({ fingerprint: certificate.fingerprint256, sans: certificate.sans ?? [] })
     }
   }
 }
 
-/** The credentials of the Authorization header, if they are of this scheme. */
-function authorization({ headers }: ClaimingRequest, scheme: string): string | undefined {
-  const given = headers['authorization']
-  if (typeof given !== 'string' || given.length > longest) return undefined
-  const space = given.indexOf(' ')
-  return space > 0 && given.slice(0, space).toLowerCase() === scheme ? given.slice(space + 1).trim() : undefined
+function bounded(text: string | undefined): string | undefined {
+  return text !== undefined && text.length <= longest ? text : undefined
 }
 
 function basicName(credentials: string | undefined): string | undefined {
@@ -73,9 +70,10 @@ function tokenNames(token: string | undefined): { readonly issuer: string; reado
   const payload = token?.split('.')[1]
   if (payload === undefined) return undefined
   try {
-    const { iss, client_id: client, azp, sub } = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as Record<string, unknown>
-    const name = [client, azp, sub].find((one) => typeof one === 'string' && one !== '')
-    return typeof iss === 'string' && name !== undefined ? { issuer: iss, client: name as string } : undefined
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as Record<string, unknown>
+    const { iss } = claims
+    const client = clientOfToken(claims)
+    return typeof iss === 'string' && client !== undefined ? { issuer: iss, client } : undefined
   } catch {
     return undefined
   }
