@@ -1,4 +1,5 @@
 import type { Message } from '../../runtime/core/message.ts'
+import { parameterName } from '../../runtime/core/parameter-name.ts'
 
 /**
  * The query of the request that started the run, as it came, for sending it on. Parameters that the callout sets itself are left out,
@@ -10,7 +11,7 @@ export function passedQuery(message: Message, own: ReadonlySet<string>): string 
   const mark = url.indexOf('?')
   if (mark === -1) return ''
   const raw = url.slice(mark + 1)
-  const kept = own.size === 0 ? raw : raw.split('&').filter((part) => !own.has(nameOf(part))).join('&')
+  const kept = own.size === 0 ? raw : raw.split('&').filter((part) => !own.has(parameterName(part))).join('&')
   // A request line may hold bytes that a URL may not.
   return kept.replace(/[^\x21\x24-\x26\x28-\x3b\x3d\x3f-\x7e]/g, toPercent)
 }
@@ -18,19 +19,7 @@ export function passedQuery(message: Message, own: ReadonlySet<string>): string 
 /** Names of the parameters that a URL has already. */
 export function namesOfQuery(url: string): string[] {
   const mark = url.indexOf('?')
-  return mark === -1 ? [] : url.slice(mark + 1).split('&').map(nameOf).filter((name) => name !== '')
-}
-
-/** `a`, `a[b]` and `a[]` are one parameter to many services. */
-function nameOf(part: string): string {
-  const name = (part.split('=', 1)[0] as string).replaceAll('+', ' ')
-  let plain = name
-  try {
-    plain = decodeURIComponent(name)
-  } catch {
-    // It is compared as it stands.
-  }
-  return plain.replace(/\[.*$/s, '')
+  return mark === -1 ? [] : url.slice(mark + 1).split('&').map(parameterName).filter((name) => name !== '')
 }
 
 function toPercent(character: string): string {

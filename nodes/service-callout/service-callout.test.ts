@@ -41,7 +41,7 @@ describe('service callout', () => {
   })
 
   it('passes the query of the request on when told to, and lets nobody set again what the node sets', async () => {
-    const req = { url: '/orders?page=2&key=theirs&k%65y=theirs&key[]=theirs&q=a%20b&odd="x<y' }
+    const req = { url: '/orders?page=2&key=theirs&k%65y=theirs&key[]=theirs&[key]=theirs&%5Bkey%5D=theirs&q=a%20b&odd="x<y' }
     expect((await call({ passQuery: true, url: `${url}?key=\${KEY}`, query: [{ name: 'lang', value: 'en' }] }, { req }, { env: { KEY: 'ours' } })).asked?.url).toBe(`${url}?key=ours&lang=en&page=2&q=a%20b&odd=%22x%3Cy`)
     expect((await call({ passQuery: true }, { req: { url: '/orders' } })).asked?.url).toBe(url)
     expect((await call({ passQuery: true }, {})).asked?.url).toBe(url)

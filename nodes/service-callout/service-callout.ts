@@ -1,6 +1,7 @@
 import { type Fault, fault, toFault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
+import { parameterName } from '../../runtime/core/parameter-name.ts'
 import { TemplateError, toText } from '../../runtime/core/path-template.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { isSandboxCall, markSandboxAnswer } from '../../runtime/core/sandbox-call.ts'
@@ -207,7 +208,7 @@ async function compileRequest(config: ServiceCalloutConfig, scope: Scope): Promi
   const limits = { timeoutMs: config.timeoutMs, responseLimitBytes: config.responseLimitBytes, redirects: config.redirects, ...(tls ? { tls } : {}) }
   const inputs = [...query.map(({ input }) => input), ...headers.map(({ input }) => input), ...(body ? [body] : [])]
   const anyAsync = inputs.some((input) => input.async)
-  const ownNames = config.passQuery ? new Set([...query.map(({ name }) => name.replace(/\[.*$/s, '')), ...namesOfQuery(config.url)]) : undefined
+  const ownNames = config.passQuery ? new Set([...query.map(({ name }) => parameterName(encodeQuery(name))), ...namesOfQuery(config.url)]) : undefined
   const ownType = headers.findIndex(({ name }) => name.toLowerCase() === 'content-type')
 
   function build(message: Message, values: readonly unknown[]): UpstreamRequest {

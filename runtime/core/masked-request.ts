@@ -1,4 +1,5 @@
 import type { Message } from './message.ts'
+import { parameterName } from './parameter-name.ts'
 import type { RequestFacts } from './request-facts.ts'
 
 /** What nobody behind a node is to see of a request. */
@@ -95,22 +96,8 @@ function without<T>(record: Readonly<Record<string, T>>, names: readonly string[
 function withoutParameters(url: string, names: readonly string[]): string {
   const mark = url.indexOf('?')
   if (mark === -1 || names.length === 0) return url
-  const kept = url.slice(mark + 1).split('&').filter((part) => !names.includes(nameOf(part)))
+  const kept = url.slice(mark + 1).split('&').filter((part) => !names.includes(parameterName(part)))
   return kept.length === 0 ? url.slice(0, mark) : `${url.slice(0, mark)}?${kept.join('&')}`
-}
-
-/** `a[b]=c`, `a[]=c` and `[a]=c` belong to `a`, as the parsed query has it. */
-function nameOf(part: string): string {
-  const name = (part.split('=', 1)[0] as string).replaceAll('+', ' ')
-  let plain = name
-  try {
-    plain = decodeURIComponent(name)
-  } catch {
-    // Kept as it is: the parsed query has it so, too.
-  }
-  const bracket = plain.indexOf('[')
-  if (bracket === 0) return plain.slice(1, plain.indexOf(']') === -1 ? undefined : plain.indexOf(']'))
-  return bracket > 0 ? plain.slice(0, bracket) : plain
 }
 
 /**
