@@ -3,6 +3,7 @@ import type { Entry } from '../core/entry.ts'
 import type { FlowDocument, Problem } from '../core/flow.ts'
 import type { Revision } from '../core/release.ts'
 import type { Catalogue } from './catalogue.ts'
+import { checkBorders, toBorderEnds, type LinkEndsOf } from './check-borders.ts'
 import { checkDocument, judgeConfig } from './check-document.ts'
 import { checkRoutes, routeKey } from './check-routes.ts'
 import { checkGraph } from './check-graph.ts'
@@ -70,6 +71,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
   const subflowIds = new WeakMap<FlowDocument, readonly string[]>()
   const linkEnds = new WeakMap<FlowDocument, LinkEnds>()
   const policiesSeen = new WeakMap<FlowDocument, PoliciesOf>()
+  const bordersSeen = new WeakMap<FlowDocument, LinkEndsOf>()
   /** The tabs of the policies with which a flow's routes were judged. */
   const judgedWith = new WeakMap<AssembledFlow, readonly AssembledFlow[]>()
 
@@ -133,7 +135,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
       if (!seen && !assembled.linksOut) graphs.set(assembled, found)
       problems.push(...assembled.problems, ...found)
     }
-    problems.push(...checkRoutes(flows))
+    problems.push(...checkRoutes(flows), ...checkBorders(documents, borderEndsOf))
     return { estate, flows, problems: unique(problems), linkIns }
   }
 
@@ -197,6 +199,12 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const organisation = tab && tabProperty(tab, tabProperties.organisation)
     if (organisation === undefined || policiesOf(document).policies.length > 0) return noPolicies
     return around.get(organisation) ?? noPolicies
+  }
+
+  function borderEndsOf(document: FlowDocument): LinkEndsOf {
+    let ends = bordersSeen.get(document)
+    if (!ends) bordersSeen.set(document, (ends = toBorderEnds(document)))
+    return ends
   }
 
   function linkEndsOf(document: FlowDocument): LinkEnds {

@@ -10,6 +10,7 @@ import type { AssembledFlow } from './assemble.ts'
 import { nameOf } from './check-document.ts'
 import type { FlowNode } from './flow.ts'
 import { toListeners } from './listeners.ts'
+import { organisationOf } from './organisation-of.ts'
 import { policyType } from './policies.ts'
 
 /** What linking needs of the room that owns lifetimes. */
@@ -112,9 +113,11 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
     return { problems }
   }
 
+  const organisation = organisationOf(flow.document)
   return {
     pipeline: {
       flow: flow.document.id,
+      ...(organisation === undefined ? {} : { organisation }),
       label: flow.document.label,
       revision,
       key: linking.key,

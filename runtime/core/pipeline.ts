@@ -38,6 +38,8 @@ export interface LinkedNode {
 /** A flow that can run. Immutable once linked; closed when the last deployment that holds it has retired. */
 export interface Pipeline {
   readonly flow: string
+  /** Whose it is, as its tab says; absent: nobody's. */
+  readonly organisation?: string
   readonly label: string
   readonly revision: string
   /** Content of everything it was linked from; equal keys, same pipeline. */

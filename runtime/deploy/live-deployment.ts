@@ -121,12 +121,19 @@ export class LiveDeployment implements Deployment, RunHome {
     return undefined
   }
 
-  linkIn(idOrName: string, fromFlow: string): LinkedNode | undefined {
+  linkIn(idOrName: string, fromFlow: string, chosen = false): LinkedNode | undefined {
     const byId = this.#linkIns.get(idOrName)
-    if (byId) return byId
-    const named = [...this.#linkIns.values()].filter((node) => node.name === idOrName && node.type === 'link in')
+    if (byId) return chosen && !this.#mayLead(fromFlow, byId.flow) ? undefined : byId
+    const named = [...this.#linkIns.values()].filter((node) => node.name === idOrName && node.type === 'link in' && this.#mayLead(fromFlow, node.flow))
     // A name in the caller's own flow wins; elsewhere it has to be the only one.
     return named.find((node) => node.flow === fromFlow) ?? (named.length === 1 ? named[0] : undefined)
+  }
+
+  /** A message chooses among the flows of its own organisation and those of nobody; in a flow of nobody's among all. */
+  #mayLead(from: string, to: string): boolean {
+    const own = this.pipelines.get(from)?.organisation
+    const other = this.pipelines.get(to)?.organisation
+    return own === undefined || other === undefined || own === other
   }
 
   ended(run: EngineRun): void {

@@ -175,7 +175,7 @@ describe('a deploy', () => {
 
 test('a link call by a name finds a link in, never a policy of that name', async () => {
   const called = [{ id: 'li', type: 'link in', z: 'tab-p', name: 'greet', wires: [['li-w']] }, { id: 'li-w', type: 'work', z: 'tab-p', step: 'two', wires: [['p-back']] }]
-  const caller = [owned('t', 'other'), { id: 't-in', type: 'http in', z: 't', url: '/x', wires: [['call']] }, { id: 'call', type: 'link call', z: 't', linkType: 'dynamic', links: [], wires: [['t-r']] }, { id: 't-r', type: 'reply', z: 't', wires: [] }]
+  const caller = [{ id: 't', type: 'tab', label: 't' }, { id: 't-in', type: 'http in', z: 't', url: '/x', wires: [['call']] }, { id: 'call', type: 'link call', z: 't', linkType: 'dynamic', links: [], wires: [['t-r']] }, { id: 't-r', type: 'reply', z: 't', wires: [] }]
   await start([...policy('p', 'one', { name: 'greet' }), ...called, ...caller])
   expect((await bare.call('/x', { target: 'greet' })).reply?.way).toEqual(['two'])
 })

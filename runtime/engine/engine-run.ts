@@ -25,7 +25,8 @@ export interface RunHost {
 /** What a run sees of its deployment: the other tabs, as they were when the run began. */
 export interface RunHome {
   readonly release: number
-  linkIn(idOrName: string, fromFlow: string): LinkedNode | undefined
+  /** `chosen`: by a message, when it runs; what is drawn was checked at deploy. */
+  linkIn(idOrName: string, fromFlow: string, chosen?: boolean): LinkedNode | undefined
   ended(run: EngineRun): void
 }
 

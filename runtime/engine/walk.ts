@@ -279,7 +279,7 @@ function transfer(run: EngineRun, node: LinkedNode, message: Message, hops: numb
     }
     case 'call': {
       const wanted = node.targets[0] ?? message.target
-      const target = typeof wanted === 'string' ? run.home.linkIn(wanted, node.flow) : undefined
+      const target = typeof wanted === 'string' ? run.home.linkIn(wanted, node.flow, node.targets.length === 0) : undefined
       if (!target) {
         spreadFault(run, node, message, fault('flow.target_missing', { target: String(wanted) }), hops, trail, waiting)
         return undefined
