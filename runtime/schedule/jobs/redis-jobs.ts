@@ -1,0 +1,560 @@
+import { randomBytes } from 'node:crypto'
+import { DelayedError, Job, type JobType, Queue, UnrecoverableError, Worker } from 'bullmq'
+import { Redis } from 'ioredis'
+import type { Clock } from '../../core/clock.ts'
+import { Fault, fault } from '../../core/fault.ts'
+import type { AttemptEnd, JobCounts, JobFacts, JobProgress, JobQuery, Jobs, JobState, NewJob, Perform, WorkName, WorkSpec } from '../../core/jobs.ts'
+import type { Log } from '../../core/log.ts'
+import { AttemptsUnderWay } from './attempt.ts'
+import { backoffMs } from './backoff.ts'
+import { Handlers } from './handlers.ts'
+import { jobId, workHash, workOfId } from './job-id.ts'
+import { whyUnsafe } from './redis-check.ts'
+import { createJobSeal } from './sealed.ts'
+import { SettleWaits } from './settle-waits.ts'
+
+export interface RedisJobsOptions {
+  /** `redis://` or `rediss://`. */
+  readonly url: string
+  readonly ca?: readonly string[]
+  /** Before every key. */
+  readonly prefix: string
+  /** 32 bytes, the same on all gateways; absent: no work is accepted. */
+  readonly key?: Buffer | undefined
+  /** What becomes of new work while Redis would lose it. */
+  readonly whenUnsafe: 'refuse' | 'warn'
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: { count(name: string, labels?: Readonly<Record<string, string>>): void }
+  /** How long an answer of Redis is waited for; 2000. */
+  readonly answerMs?: number
+  /** How long a dead gateway's work rests before another takes it; 10000. */
+  readonly lockMs?: number
+  /** How long jobs wait for a revision that can do them; 5 minutes. */
+  readonly orphanMs?: number
+  /** How long dead letters are kept; 7 days. */
+  readonly deadMs?: number
+}
+
+export interface RedisJobs extends Jobs {
+  readonly healthy: boolean
+  /** Why new work is refused, or would be. */
+  readonly unsafe: string | undefined
+  /** Resolves with the first connection, or false after so long without one. */
+  connected(limitMs: number): Promise<boolean>
+}
+
+/** What a job says in Redis beside what BullMQ keeps itself. Only `s` may hold what a caller sent, and is encrypted. */
+interface Kept {
+  readonly f: string
+  readonly n: string
+  readonly p?: string
+  readonly r: string
+  readonly o: string
+  readonly s: string
+  readonly expires: number
+  readonly ttl: number
+  readonly keep: number
+  readonly back: readonly [firstMs: number, mostMs: number]
+  /** Gateway that may wait for the end. */
+  readonly w: string
+}
+
+/** What a completed job came to. */
+interface Ended {
+  readonly k: 'done' | 'expired'
+  readonly s?: string
+}
+
+interface Work {
+  readonly name: WorkName
+  readonly handlers: Handlers
+  queue: Queue<Kept> | undefined
+  worker: Worker<Kept, Ended> | undefined
+  /** The worker is there to set aside what nobody can do. */
+  orphans: boolean
+}
+
+const jobName = 'job'
+const mostCrashes = 5
+const lookEveryMs = 250
+const sweepEveryMs = 10_000
+const waitingTypes: JobType[] = ['wait', 'prioritized', 'delayed']
+
+/** Jobs that all gateways on one Redis share, kept by BullMQ: one queue for each work, so that none holds up another. */
+export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, metrics, answerMs = 2000, lockMs = 10_000, orphanMs = 300_000, deadMs = 604_800_000 }: RedisJobsOptions): RedisJobs {
+  const gateway = randomBytes(6).toString('hex')
+  const tls = ca && ca.length > 0 ? { tls: { ca: [...ca] } } : {}
+  const connect = (more: object = {}) => {
+    const redis = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: (tries) => Math.min(50 * tries, 500), ...tls, ...more })
+    redis.on('error', () => {}) // said by `healthy`
+    redis.setMaxListeners(0) // one for each work, and for each question under way
+    return redis
+  }
+  const redis = connect()
+  const ears = connect()
+  const seal = key && createJobSeal(key)
+  const own = `${prefix}jobs`
+  const keys = { works: `${own}:works`, seen: `${own}:seen`, mark: (id: string) => `${own}:mark:${id}`, advance: `${own}:advance`, cancel: `${own}:cancel`, ended: (name: string) => `${own}:ended:${name}` }
+  const works = new Map<string, Work>()
+  const attempts = new AttemptsUnderWay()
+  const waits = new SettleWaits(clock)
+  const closing = new Set<Promise<unknown>>()
+  let unsafe: string | undefined
+  let checked = false
+  let taking = true
+  let closed = false
+  let counted: JobCounts = { pending: 0, running: 0, dead: 0 }
+  let cancelSweep: (() => void) | undefined
+
+  redis.defineCommand('sluiceAdvance', {
+    numberOfKeys: 1,
+    lua: `local b = redis.call('HGET', KEYS[1], ARGV[1]) if not b or tonumber(b) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end return b`,
+  })
+  redis.on('ready', () => void check())
+  if (!seal) log.warn({}, 'SLUICE_JOB_KEY is not set: no work for later is accepted in Redis')
+  void ears.subscribe(keys.cancel, keys.ended(gateway)).catch(() => {})
+  ears.on('message', (channel: string, id: string) => {
+    if (channel === keys.cancel) attempts.cancel(id)
+    else waits.tell(id)
+  })
+  sweepLater()
+
+  async function check(): Promise<void> {
+    try {
+      const found = await whyUnsafe(redis)
+      if (found !== undefined && found !== unsafe) log.error({ reason: found, whenUnsafe }, whenUnsafe === 'refuse' ? 'Redis would lose accepted work: none is accepted until it is set up for it' : 'Redis would lose accepted work, and is used for it all the same')
+      unsafe = found
+      checked = true
+    } catch {
+      // Asked again with the next connection, and by the sweep.
+    }
+  }
+
+  /** @throws Fault `job.unavailable` when Redis does not answer in time */
+  async function ask<T>(act: () => Promise<T>, late?: (value: T) => void): Promise<T> {
+    if (closed) throw fault('job.unavailable', { reason: 'the gateway stops' })
+    if (redis.status !== 'ready') throw fault('job.unavailable', { reason: 'Redis cannot be reached' }, undefined, { 'Retry-After': '2' })
+    let cancel = () => {}
+    let over = false
+    const asked = act()
+    const tooLate = new Promise<never>((_, reject) => {
+      cancel = clock.setTimer(() => {
+        over = true
+        reject(fault('job.unavailable', { reason: 'Redis does not answer' }, undefined, { 'Retry-After': '2' }))
+      }, answerMs)
+    })
+    // A connection that is lost in mid-question would be asked again when it is back: nobody waits for that here.
+    let lost = () => {}
+    const gone = new Promise<never>((_, reject) => {
+      lost = () => {
+        over = true
+        reject(fault('job.unavailable', { reason: 'the connection to Redis was lost' }, undefined, { 'Retry-After': '2' }))
+      }
+      redis.once('close', lost)
+    })
+    asked.then((value) => over && late?.(value), () => {})
+    try {
+      return await Promise.race([asked, tooLate, gone])
+    } catch (error) {
+      throw error instanceof Fault ? error : fault('job.unavailable', { reason: 'Redis refused it' }, error)
+    } finally {
+      cancel()
+      redis.off('close', lost)
+    }
+  }
+
+  function workOf(name: WorkName, hash = workHash(name)): Work {
+    let work = works.get(hash)
+    if (!work) works.set(hash, (work = { name, handlers: new Handlers(), queue: undefined, worker: undefined, orphans: false }))
+    return work
+  }
+
+  function queueOf(hash: string): Queue<Kept> {
+    const work = workOf({ flow: '', node: '' }, hash)
+    if (!work.queue) {
+      work.queue = new Queue<Kept>(hash, { connection: redis, prefix: own, skipMetasUpdate: true, streams: { events: { maxLen: 10 } } })
+      work.queue.on('error', noteFailure)
+    }
+    return work.queue
+  }
+
+  function work(hash: string, atOnce: number): void {
+    const entry = works.get(hash) as Work
+    if (entry.worker) {
+      entry.worker.concurrency = atOnce
+      return
+    }
+    const worker = new Worker<Kept, Ended>(hash, (job, token) => perform(hash, job, token as string), {
+      connection: redis, prefix: own, concurrency: atOnce, lockDuration: lockMs, stalledInterval: Math.max(200, lockMs / 2), maxStalledCount: mostCrashes, drainDelay: 5,
+      runRetryDelay: 500,
+      settings: { backoffStrategy: (failed, _type, _error, job) => backoffMs(failed, ...(((job?.data as Kept | undefined)?.back ?? [1000, 60_000]))) },
+    })
+    worker.on('error', noteFailure)
+    worker.on('completed', (job, ended) => tellEnded(job, ended.k))
+    worker.on('failed', (job) => {
+      if (job?.finishedOn) tellEnded(job, 'failed')
+      else metrics.count('jobs_retried')
+    })
+    entry.worker = worker
+  }
+
+  function stopWork(entry: Work): void {
+    const { worker } = entry
+    if (!worker) return
+    entry.worker = undefined
+    entry.orphans = false
+    const done: Promise<unknown> = worker.close().catch(() => {}).finally(() => closing.delete(done))
+    closing.add(done)
+  }
+
+  function tellEnded(job: Job<Kept, Ended>, state: string): void {
+    metrics.count('jobs_ended', { state })
+    const id = job.id as string
+    if (job.data.w === gateway) waits.tell(id)
+    else if (job.data.w) void redis.publish(keys.ended(job.data.w), id).catch(() => {})
+  }
+
+  function noteFailure(error: unknown): void {
+    if (!closed) log.debug({ cause: error instanceof Error ? error.message : String(error) }, 'jobs in Redis failed for a moment')
+  }
+
+  async function perform(hash: string, job: Job<Kept, Ended>, token: string): Promise<Ended> {
+    const id = job.id as string
+    const { data } = job
+    if ((await redis.exists(keys.mark(id))) > 0) return { k: 'done' } // cancelled: its mark says so
+    if (data.expires < clock.now() && job.attemptsMade === 0 && job.stalledCounter === 0) return { k: 'expired' }
+    const handler = works.get(hash)?.handlers.of(data.r)
+    if (!handler) return await noHandler(hash, job, token)
+    let body: unknown
+    try {
+      if (!seal) throw new Error('there is no key')
+      body = seal.unseal(id, 'body', data.s)
+    } catch (error) {
+      throw new UnrecoverableError(reasonOf(fault('job.undecodable', seal ? {} : { reason: 'this gateway has no key' }, error)))
+    }
+    const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1)
+    const progress = createProgress(job)
+    const facts = toFacts(job, 'running')
+    const ended = await attempts.run(handler, { facts, body, last, progress: progress.note })
+    await progress.flush()
+    return await end(job, token, ended)
+  }
+
+  async function end(job: Job<Kept, Ended>, token: string, ended: AttemptEnd): Promise<Ended> {
+    const id = job.id as string
+    if (ended.kind === 'again') return await putOff(job, token, ended.afterMs)
+    let sealed: string | undefined
+    try {
+      sealed = ended.result === undefined ? undefined : seal?.seal(id, 'result', ended.result)
+    } catch (error) {
+      if (ended.kind === 'done') throw new UnrecoverableError(reasonOf(error))
+    }
+    if (ended.kind === 'done') return { k: 'done', ...(sealed === undefined ? {} : { s: sealed }) }
+    if (sealed !== undefined) await redis.set(`${keys.mark(id)}:result`, sealed, 'PX', Math.max(deadMs, job.data.keep))
+    const reason = reasonOf(ended)
+    throw ended.final ? new UnrecoverableError(reason) : new Error(reason)
+  }
+
+  async function putOff(job: Job<Kept, Ended>, token: string, afterMs: number): Promise<never> {
+    await job.moveToDelayed(Date.now() + Math.max(1, afterMs), token)
+    throw new DelayedError()
+  }
+
+  /** Another gateway may still be on the way to the revision that can do it. */
+  async function noHandler(hash: string, job: Job<Kept, Ended>, token: string): Promise<never> {
+    const seenMs = Number(await redis.hget(keys.seen, hash))
+    if (clock.now() - seenMs < orphanMs) return await putOff(job, token, Math.min(1000, orphanMs))
+    throw new UnrecoverableError(reasonOf(fault('job.no_revision', { flow: job.data.f, node: job.data.n })))
+  }
+
+  async function load(id: string): Promise<{ readonly job: Job<Kept, Ended> | undefined; readonly mark: JobFacts | undefined }> {
+    const hash = workOfId(id)
+    if (hash === undefined) return { job: undefined, mark: undefined }
+    return await ask(async () => {
+      const [mark, job] = await Promise.all([redis.get(keys.mark(id)), Job.fromId<Kept, Ended>(queueOf(hash), id)])
+      return { job, mark: mark === null ? undefined : (JSON.parse(mark) as JobFacts) }
+    })
+  }
+
+  async function find(id: string): Promise<JobFacts | undefined> {
+    const { job, mark } = await load(id)
+    if (mark) return mark
+    if (!job) return undefined
+    const facts = await factsOf(job)
+    const keepMs = facts.state === 'failed' ? Math.max(deadMs, job.data.keep) : job.data.keep
+    return facts.endedAtMs !== undefined && facts.endedAtMs + keepMs < clock.now() ? undefined : facts
+  }
+
+  async function factsOf(job: Job<Kept, Ended>): Promise<JobFacts> {
+    return toFacts(job, stateOf(job, await ask(() => job.getState())))
+  }
+
+  function stateOf(job: Job<Kept, Ended>, state: string): JobState {
+    switch (state) {
+      case 'completed': return job.returnvalue?.k ?? 'done'
+      case 'failed': return 'failed'
+      case 'active': return 'running'
+      default: return job.data.expires < clock.now() && job.attemptsMade === 0 && !job.processedOn ? 'expired' : 'pending'
+    }
+  }
+
+  function toFacts(job: Job<Kept, Ended>, state: JobState): JobFacts {
+    const { f, n, p, r, o } = job.data
+    const ended = state === 'done' || state === 'failed' || state === 'expired'
+    const progress = typeof job.progress === 'object' ? (job.progress as JobProgress) : undefined
+    return {
+      id: job.id as string, flow: f, node: n, ...(p === undefined ? {} : { part: p }), revision: r, owner: o, state, acceptedAtMs: job.timestamp,
+      ...(job.processedOn ? { startedAtMs: job.processedOn } : {}), ...(ended && job.finishedOn ? { endedAtMs: job.finishedOn } : {}),
+      attempt: job.attemptsMade + (state === 'running' ? 1 : 0), attempts: job.opts.attempts ?? 1,
+      ...(progress ? { progress } : {}), ...(job.failedReason && state !== 'done' ? { reason: toReason(job.failedReason) } : {}),
+    }
+  }
+
+  function sweepLater(): void {
+    cancelSweep = clock.setTimer(() => {
+      void sweep().catch(noteFailure).finally(() => {
+        if (!closed) sweepLater()
+      })
+    }, Math.min(sweepEveryMs, orphanMs))
+  }
+
+  /** Says what this gateway does, forgets what is over, and finds work that nobody does any more. */
+  async function sweep(): Promise<void> {
+    if (redis.status !== 'ready' || closed) return
+    await check()
+    const now = clock.now()
+    const doing = [...works].filter(([, { handlers }]) => handlers.newest)
+    if (doing.length > 0) await redis.hset(keys.seen, Object.fromEntries(doing.map(([hash]) => [hash, String(now)])))
+    const [names, seen] = await Promise.all([redis.hgetall(keys.works), redis.hgetall(keys.seen)])
+    let [pending, running, dead] = [0, 0, 0]
+    for (const hash of Object.keys(names)) {
+      if (closed) return
+      const queue = queueOf(hash)
+      const counts = await queue.getJobCounts(...waitingTypes, 'active', 'failed', 'completed')
+      const waiting = waitingTypes.reduce((sum, type) => sum + (counts[type] ?? 0), 0)
+      pending += waiting
+      running += counts['active'] ?? 0
+      dead += counts['failed'] ?? 0
+      const entry = works.get(hash) as Work
+      if (entry.handlers.newest) continue
+      const orphaned = now - Number(seen[hash] ?? 0) >= orphanMs
+      if (orphaned && waiting + (counts['active'] ?? 0) > 0 && taking) {
+        entry.orphans = true
+        work(hash, 1)
+      } else if (entry.orphans) stopWork(entry)
+      if (orphaned && waiting + (counts['active'] ?? 0) + (counts['failed'] ?? 0) + (counts['completed'] ?? 0) === 0) await redis.hdel(keys.works, hash)
+    }
+    counted = { pending, running, dead }
+  }
+
+  return {
+    shared: true,
+    get healthy() {
+      return redis.status === 'ready'
+    },
+    get unsafe() {
+      return unsafe
+    },
+    open(spec: WorkSpec, performs: Perform) {
+      const hash = workHash(spec)
+      const entry = workOf(spec, hash)
+      const remove = entry.handlers.add(spec, performs)
+      void redis.hset(keys.works, hash, JSON.stringify([spec.flow, spec.node, spec.part ?? ''])).catch(() => {})
+      void redis.hset(keys.seen, hash, String(clock.now())).catch(() => {})
+      entry.orphans = false
+      if (spec.atOnceOfAll !== undefined) void queueOf(hash).setGlobalConcurrency(spec.atOnceOfAll).catch(() => {})
+      if (taking) work(hash, spec.atOnce)
+      let given = false
+      return () => {
+        if (given) return
+        given = true
+        remove()
+        if (!entry.handlers.newest) stopWork(entry)
+      }
+    },
+    async accept(job: NewJob) {
+      if (!seal) throw fault('job.no_key')
+      const id = jobId(job.work, job.key)
+      const hash = workHash(job.work)
+      const sealed = seal.seal(id, 'body', job.body)
+      const now = clock.now()
+      const { flow, node, part } = job.work
+      const data: Kept = { f: flow, n: node, ...(part === undefined ? {} : { p: part }), r: job.revision, o: job.owner, s: sealed, expires: now + job.ttlMs + (job.delayMs ?? 0), ttl: job.ttlMs, keep: job.keepMs, back: [job.backoffMs, job.backoffMostMs], w: gateway }
+      const queue = queueOf(hash)
+      if (!checked) await ask(check)
+      if (unsafe !== undefined && whenUnsafe === 'refuse') throw fault('job.unsafe', { reason: unsafe })
+      return await ask(async () => {
+        const counts = await queue.getJobCounts(...waitingTypes)
+        const waiting = Object.values(counts).reduce((sum, count) => sum + count, 0)
+        if (waiting >= job.maxPending && !(await queue.getJob(id))) throw fault('job.full', { limit: job.maxPending }, undefined, { 'Retry-After': '10' })
+        const added = await queue.add(jobName, data, {
+          jobId: id, timestamp: now, priority: job.priority + 1, delay: job.delayMs ?? 0, attempts: job.attempts, backoff: { type: 'custom' },
+          removeOnComplete: { age: Math.ceil(job.keepMs / 1000), limit: 100 }, removeOnFail: { age: Math.ceil(Math.max(deadMs, job.keepMs) / 1000), limit: 100 }, stackTraceLimit: 0,
+        }) as Job<Kept, Ended>
+        metrics.count('jobs_accepted')
+        return toFacts(added, 'pending')
+        // Whoever asked was told that it is not accepted.
+      }, ({ id: late }) => void queue.remove(late).catch(() => {}))
+    },
+    find,
+    async result(id) {
+      const { job, mark } = await load(id)
+      if (!job || mark || !seal) return undefined
+      const sealed = job.returnvalue?.s ?? (job.failedReason ? await ask(() => redis.get(`${keys.mark(id)}:result`)) : undefined)
+      return sealed ? seal.unseal(id, 'result', sealed) : undefined
+    },
+    async settled(id, limitMs) {
+      const untilMs = clock.now() + limitMs
+      const look = async () => {
+        const facts = await find(id)
+        return facts && facts.state !== 'pending' && facts.state !== 'running' ? facts : undefined
+      }
+      // The gateway that accepted it is told of its end; another one looks.
+      const own = (await load(id)).job?.data.w === gateway
+      for (;;) {
+        const leftMs = untilMs - clock.now()
+        const told = leftMs > 0 ? waits.wait(id, own ? leftMs : Math.min(leftMs, lookEveryMs)) : undefined
+        const now = await look()
+        if (now || !told || closed) {
+          waits.tell(id)
+          return now
+        }
+        await told
+      }
+    },
+    async cancel(id) {
+      const facts = await find(id)
+      if (!facts || (facts.state !== 'pending' && facts.state !== 'running')) return facts
+      const { job } = await load(id)
+      const after: JobFacts = { ...facts, state: 'cancelled', endedAtMs: clock.now() }
+      await ask(async () => {
+        await redis.set(keys.mark(id), JSON.stringify(after), 'PX', Math.max(job?.data.keep ?? 0, 60_000))
+        await redis.publish(keys.cancel, id)
+        attempts.cancel(id)
+        if (facts.state === 'pending') await job?.remove().catch(() => {}) // begun meanwhile: its mark ends it
+      })
+      metrics.count('jobs_ended', { state: 'cancelled' })
+      waits.tell(id)
+      return after
+    },
+    async retry(id) {
+      const { job, mark } = await load(id)
+      if (mark || !job) return mark
+      await ask(async () => {
+        const state = await job.getState()
+        if (state === 'failed') await again(job, 'failed')
+        else if (state === 'completed' && job.returnvalue?.k === 'expired') await again(job, 'completed')
+        else if (state === 'delayed') await job.promote()
+      })
+      return await find(id)
+    },
+    async list({ state, flow, limit }: JobQuery) {
+      const types: Readonly<Record<JobState, JobType[]>> = { pending: waitingTypes, running: ['active'], done: ['completed'], expired: [...waitingTypes, 'completed'], failed: ['failed'], cancelled: [] }
+      const wanted = state ? types[state] : [...waitingTypes, 'active', 'completed', 'failed'] as JobType[]
+      if (wanted.length === 0) return []
+      const names = await ask(() => redis.hgetall(keys.works))
+      const found: JobFacts[] = []
+      for (const [hash, name] of Object.entries(names)) {
+        if (flow !== undefined && (JSON.parse(name) as string[])[0] !== flow) continue
+        for (const type of wanted) {
+          const jobs = await ask(() => queueOf(hash).getJobs([type], 0, limit - 1, false)) as Job<Kept, Ended>[]
+          for (const job of jobs) if (job) found.push(toFacts(job, stateOf(job, type)))
+        }
+      }
+      return found.filter((facts) => state === undefined || facts.state === state).toSorted((a, b) => b.acceptedAtMs - a.acceptedAtMs).slice(0, limit)
+    },
+    counts: () => counted,
+    async advance(name, to) {
+      const before = await ask(() => (redis as unknown as { sluiceAdvance(key: string, name: string, to: number): Promise<string | null> }).sluiceAdvance(keys.advance, name, to))
+      return before === null ? undefined : Number(before)
+    },
+    connected: (limitMs) => redis.status === 'ready' ? Promise.resolve(true) : new Promise((resolve) => {
+      const cancel = clock.setTimer(() => resolve(false), limitMs)
+      redis.once('ready', () => (cancel(), resolve(true)))
+    }),
+    drain() {
+      taking = false
+      for (const { worker } of works.values()) void worker?.pause(true).catch(() => {})
+    },
+    async close() {
+      if (closed) return
+      taking = false
+      await attempts.idle()
+      const away = redis.status !== 'ready'
+      closed = true
+      cancelSweep?.()
+      waits.tellAll()
+      const workers = [...works.values()].map(({ worker }) => worker?.close(away))
+      await Promise.race([Promise.allSettled([...workers, ...closing]), new Promise<void>((resolve) => clock.setTimer(resolve, 5000))])
+      await Promise.race([Promise.allSettled([...works.values()].map(({ queue }) => queue?.close())), new Promise<void>((resolve) => clock.setTimer(resolve, 1000))])
+      redis.disconnect()
+      ears.disconnect()
+    },
+    kill() {
+      closed = true
+      taking = false
+      cancelSweep?.()
+      for (const { worker } of works.values()) {
+        // Nothing is renewed and nothing is given back from here on.
+        void worker?.close(true).catch(() => {})
+      }
+      redis.disconnect()
+      ears.disconnect()
+    },
+  }
+
+  async function again(job: Job<Kept, Ended>, state: 'failed' | 'completed'): Promise<void> {
+    await job.updateData({ ...job.data, expires: clock.now() + job.data.ttl })
+    await job.retry(state, { resetAttemptsMade: true, resetAttemptsStarted: true })
+  }
+}
+
+const progressEveryMs = 250
+
+/** Writes progress down, not more often than somebody could look. */
+function createProgress(job: Job<Kept, Ended>) {
+  let latest: JobProgress | undefined
+  let writing: Promise<unknown> | undefined
+  let writtenMs = 0
+  const write = async () => {
+    while (latest) {
+      const progress = latest
+      latest = undefined
+      const restMs = progressEveryMs - (Date.now() - writtenMs)
+      if (restMs > 0 && writtenMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs).unref())
+      writtenMs = Date.now()
+      await job.updateProgress(latest ?? progress).catch(() => {})
+    }
+    writing = undefined
+  }
+  return {
+    note(progress: JobProgress) {
+      latest = progress
+      writing ??= write()
+    },
+    async flush() {
+      if (latest) {
+        const progress = latest
+        latest = undefined
+        await job.updateProgress(progress).catch(() => {})
+      }
+    },
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { code = 'step.error', message } = error as { code?: string; message: string }
+  return JSON.stringify({ code, message })
+}
+
+function toReason(text: string): { code: string; message: string } {
+  try {
+    const { code, message } = JSON.parse(text) as { code: string; message: string }
+    return { code, message }
+  } catch {
+    // BullMQ's own words for a job that was begun too often by gateways that died.
+    const crashed = /stalled/.test(text) ? fault('job.crashed', { times: mostCrashes }) : undefined
+    return { code: crashed?.code ?? 'step.error', message: crashed?.message ?? text }
+  }
+}
