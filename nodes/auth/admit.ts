@@ -2,7 +2,7 @@ import type { Check, DecideRules } from '../../runtime/core/client-rules.ts'
 import type { Api, Application, ClientCredential, Clients, MessageClient, Plan } from '../../runtime/core/clients.ts'
 import { closedCode, isPastSunset } from '../../runtime/core/closed-api.ts'
 import type { FaultCode } from '../../runtime/core/faults.ts'
-import type { Call, Identity } from './verdict.ts'
+import { type Call, type Identity, noScopes } from './verdict.ts'
 
 /** What an identified caller gets. */
 export type Admission =
@@ -24,7 +24,7 @@ const noAttributes: Readonly<Record<string, string>> = Object.freeze({})
  * Decides whether somebody who is known may call this flow now: application, credential, client rules, scopes, clearance,
  * the API's life and the subscription, in this order. `checks` takes what was looked at: who only lets in needs no list.
  */
-export function admit(who: Identity, call: Call, wanted: Wanted, clients: Clients, decideRules: DecideRules, checks?: Check[]): Admission {
+export function admit(who: Identity, call: Call, wanted: Wanted, clients: Clients, decideRules: DecideRules, checks?: Check[], makeClient: MakeClient = toClient): Admission {
   const { request, run, nowMs } = call
   const application = who.known?.application
   const credential = who.known?.credential
@@ -68,7 +68,7 @@ export function admit(who: Identity, call: Call, wanted: Wanted, clients: Client
       return { code }
     }
   }
-  return { client: toClient(who, application, credential, plan) }
+  return { client: makeClient(who, application, credential, plan) }
 }
 
 /** A time that cannot be read is over. */
@@ -103,6 +103,24 @@ function whyNoPlan(application: Application | undefined, api: Api): { readonly c
  */
 function strangerOf({ client, issuer = '' }: Identity): string {
   return client === undefined ? '' : `${issuer} ${client}`
+}
+
+/** Makes what flows see of a caller. */
+export type MakeClient = (who: Identity, application: Application | undefined, credential: ClientCredential | undefined, plan: Plan | undefined) => MessageClient
+
+/**
+ * Makes each caller's once for as long as the records are the same: a record is never changed, a new version is a new object.
+ */
+export function createClientMaker(): MakeClient {
+  const known = new WeakMap<ClientCredential, { readonly application: Application; readonly plan: Plan | undefined; readonly client: MessageClient }>()
+  return (who, application, credential, plan) => {
+    if (!application || !credential || who.subject !== undefined || who.scopes !== noScopes) return toClient(who, application, credential, plan)
+    const before = known.get(credential)
+    if (before && before.application === application && before.plan === plan) return before.client
+    const client = toClient(who, application, credential, plan)
+    known.set(credential, { application, plan, client })
+    return client
+  }
 }
 
 function toClient(who: Identity, application: Application | undefined, credential: ClientCredential | undefined, plan: Plan | undefined): MessageClient {

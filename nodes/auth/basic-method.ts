@@ -5,7 +5,7 @@ import { BoundedMap } from './bounded-map.ts'
 import { createFairLine } from './fair-line.ts'
 import { checkPassword, nobody, parseVerifier } from './scrypt-verifier.ts'
 import { addressKey } from './slow-down.ts'
-import { absent, type Method, refused, type Verdict } from './verdict.ts'
+import { absent, type Method, noScopes, refused, type Verdict } from './verdict.ts'
 
 const rememberedMs = 60_000
 const longest = 1024
@@ -75,7 +75,7 @@ export function createBasicMethod(clients: Clients, memory: BasicMemory): Method
       const wrong = () => refused('auth.invalid_login', known ? 'wrong password' : 'unknown name', { guess: true, ...(known ? { application: known.application.id } : {}) })
       const right = (equal: boolean | undefined): Verdict => {
         if (equal === undefined) return refused('auth.too_many_attempts', 'too many sign-ins wait to be checked', { retryAfterSeconds: 5 })
-        return equal && known ? { kind: 'known', who: { known, scopes: [] } } : wrong()
+        return equal && known ? { kind: 'known', who: { known, scopes: noScopes } } : wrong()
       }
       const equal = memory.check(name, password, verifier, request.ip, nowMs)
       return typeof equal === 'boolean' ? right(equal) : equal.then(right)

@@ -1,7 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { Clients } from '../../runtime/core/clients.ts'
 import type { SlowDown } from './slow-down.ts'
-import { absent, type Method, refused } from './verdict.ts'
+import { absent, type Method, noScopes, refused } from './verdict.ts'
 
 /** Stands in for the hash of a key that is not there, so that it takes as long to refuse. */
 const nobody = '-'.repeat(43)
@@ -30,7 +30,7 @@ export function createKeyMethod(place: { readonly header: string } | { readonly 
       const equal = expected.length === digest.length && timingSafeEqual(expected, digest)
       if (known && credential && equal) {
         slowDown.proved(request.ip, text)
-        return { kind: 'known', who: { known, scopes: [] } }
+        return { kind: 'known', who: { known, scopes: noScopes } }
       }
       return refused('auth.invalid_key', known ? 'wrong secret' : 'unknown key', { guess: true, ...(known ? { application: known.application.id } : {}) })
     },

@@ -55,6 +55,9 @@ export interface Method {
   verify(call: Call): Verdict | Promise<Verdict>
 }
 
+/** Of whoever has proved nothing but who they are. */
+export const noScopes: readonly string[] = Object.freeze([])
+
 export const absent: Verdict = Object.freeze({ kind: 'absent' })
 
 export function refused(code: FaultCode, reason: string, more: Omit<Refusal, 'kind' | 'code' | 'reason'> = {}): Refusal {

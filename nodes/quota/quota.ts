@@ -3,7 +3,7 @@ import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { Charge, ChargeOutcome, CounterCharge, LimitState, OnLoss } from '../../runtime/core/state.ts'
-import type { Sends } from '../../runtime/core/step.ts'
+import { type Output, SentTo } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
 import { toRateLimitHeaders } from '../limit-headers.ts'
 import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole } from '../limit-inputs.ts'
@@ -127,7 +127,10 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
     const name = config.quota.trim()
     const prefix = `quota/${name === '' ? scope.node.id : name}`
     const shown = name === '' ? (scope.node.name ?? 'quota') : name
-    const rows = config.windows.map((row) => ({ level: row.per, window: toLimitWindow(row) }))
+    const rows = config.windows.map((row) => {
+      const window = toLimitWindow(row)
+      return { level: row.per, window, keys: createTexts((who) => `${prefix}/${who}/${window.id}`) }
+    })
     const read = createReader([
       await compileTypedValue(config.weight, config.weightType, scope),
       ...(await Promise.all(config.windows.map(({ limit, limitType }) => compileTypedValue(limit, limitType, scope)))),
@@ -144,9 +147,10 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
       const charges: Charge[] = []
       let level: Level | undefined
       let who = ''
-      for (const [i, row] of rows.entries()) {
+      for (let i = 0; i < rows.length; i += 1) {
+        const row = rows[i] as (typeof rows)[number]
         if (row.level !== level) who = whoIs((level = row.level), message, run, fragments, scope)
-        charges.push({ kind: 'counter', key: `${prefix}/${who}/${row.window.id}`, limit: toWhole(values[1 + i], 0, 'limit.value'), cost, window: row.window.window, mode })
+        charges.push({ kind: 'counter', key: row.keys(who), limit: toWhole(values[1 + i], 0, 'limit.value'), cost, window: row.window.window, mode })
       }
       return { charges, metas: rows }
     }
@@ -170,7 +174,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
       return { charges: [...charges, ...more.charges], metas: [...metas, ...more.metas] }
     }
 
-    function charge(message: Message, run: Run, planned: Planned, cost: number): Sends<LimitPort> | Promise<Sends<LimitPort>> {
+    function charge(message: Message, run: Run, planned: Planned, cost: number): Output<LimitPort> | Promise<Output<LimitPort>> {
       const ledger = run.state<Ledger>(ledgerKey, () => ({ charged: [], pending: undefined }))
       if (ledger.pending && !again) return ledger.pending.then(() => charge(message, run, planned, cost))
       const fresh = again || mode === 'peek' || ledger.charged.length === 0 ? planned : without(planned, ledger)
@@ -185,7 +189,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
       return settled
     }
 
-    function conclude(message: Message, run: Run, planned: Planned, fresh: Planned, outcome: ChargeOutcome, ledger: Ledger, cost: number): Sends<LimitPort> {
+    function conclude(message: Message, run: Run, planned: Planned, fresh: Planned, outcome: ChargeOutcome, ledger: Ledger, cost: number): Output<LimitPort> {
       const states = fresh === planned ? outcome.limits : planned.charges.map((one) => outcome.limits[fresh.charges.indexOf(one)] ?? stateIn(ledger, one.key))
       // Looking refuses nobody by itself: whether the call would have passed is in the states.
       const refusedBy = mode === 'peek' && outcome.allowed ? outcome.limits.findIndex((state) => !state.allowed || state.remaining === 0) : outcome.refusedBy
@@ -193,7 +197,8 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
       if (allowed) settle(run, fresh, outcome, ledger)
       if (config.headers) tell(run, planned, states, outcome)
       const limits: object[] = []
-      for (const [i, { level, window }] of planned.metas.entries()) {
+      for (let i = 0; i < planned.metas.length; i += 1) {
+        const { level, window } = planned.metas[i] as Meta
         const state = states[i]
         if (!state) continue
         const { limit, used, remaining, resetsAtMs } = state
@@ -202,7 +207,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
       const seen: Record<string, unknown> = { name: shown, allowed, weight: cost, limits }
       if (outcome.degraded) seen.degraded = outcome.degraded
       const told: Message = { ...message, quota: seen }
-      if (allowed) return { ok: told }
+      if (allowed) return new SentTo(0, told)
       const window = fresh.metas[refusedBy]?.window?.text
       const kind = fresh.charges[refusedBy]?.kind
       const code = kind === 'rate' ? 'spike.exceeded' : kind === 'lease' ? 'concurrency.exceeded' : 'quota.exceeded'
@@ -211,7 +216,8 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
 
     function settle(run: Run, { charges }: Planned, outcome: ChargeOutcome, ledger: Ledger): void {
       if (mode === 'peek') return
-      for (const [i, one] of charges.entries()) {
+      for (let i = 0; i < charges.length; i += 1) {
+        const one = charges[i] as Charge
         ledger.charged.push({ key: one.key, state: outcome.limits[i] as LimitState })
         if (one.kind === 'lease') leases.keep(one, run)
       }
@@ -253,6 +259,22 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
     }
   },
 })
+
+/** Texts that are remembered of one counter; beyond that all are made anew. */
+const mostTexts = 4096
+
+/** Texts made of a name, the very same each time: what is kept under them is found without reading them. */
+function createTexts(make: (name: string) => string): (name: string) => string {
+  const known = new Map<string, string>()
+  return (name) => {
+    let text = known.get(name)
+    if (text === undefined) {
+      if (known.size >= mostTexts) known.clear()
+      known.set(name, (text = make(name)))
+    }
+    return text
+  }
+}
 
 const nothingCharged: ChargeOutcome = Object.freeze({ allowed: true, limits: [], refusedBy: -1, delayMs: 0 })
 

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Charge, ChargeOutcome, CounterCharge, LimitState, State } from '../core/state.ts'
 import { CounterCell, LeaseCell, RateCell, RollingCell, WindowCell, type Cell } from './cells.ts'
 import { createMemoryRecords } from './memory-records.ts'
-import { cellKey, checkCharge, sliceWidth } from './cell-key.ts'
+import { cellKey, checkCharge, createCellNames, sliceWidth } from './cell-key.ts'
 
 export interface MemoryStateOptions {
   readonly clock: Pick<Clock, 'now'>
@@ -19,6 +19,7 @@ const defaultCellsLimit = 1_000_000
 /** State of one gateway alone: `charge` answers at once, everything ends with the process. Starts no timer. */
 export function createMemoryState({ clock, recordsLimitBytes, cellsLimit = defaultCellsLimit, onPressure }: MemoryStateOptions): State & { /** Counts, rates and leases that are kept. */ readonly cells: number } {
   const cells = new Map<string, Cell>()
+  const names = createCellNames()
   let walker = cells.entries()
   /** Cells by what they count for: a node or a name that nodes share. */
   const shares = new Map<string, number>()
@@ -40,7 +41,7 @@ export function createMemoryState({ clock, recordsLimitBytes, cellsLimit = defau
   }
 
   function cellOf(one: Charge, nowMs: number): Cell {
-    const key = cellKey(one, nowMs)
+    const key = names.of(one, nowMs)
     return cells.get(key) ?? make(one, key, nowMs)
   }
 
@@ -78,7 +79,8 @@ export function createMemoryState({ clock, recordsLimitBytes, cellsLimit = defau
     let refusedBy = -1
     let delayMs = 0
     for (const one of charges) checkCharge(one)
-    for (const [place, one] of charges.entries()) {
+    for (let place = 0; place < charges.length; place += 1) {
+      const one = charges[place] as Charge
       const cell = cellOf(one, nowMs)
       touched.push(cell)
       let fit: boolean
