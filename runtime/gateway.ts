@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rootCertificates } from 'node:tls'
 import { createClients } from './clients/clients.ts'
+import { createIdentities } from './clients/identities.ts'
+import { createPriorityOf } from './clients/priority-of.ts'
 import { createAssembler } from './compile/assemble.ts'
 import { createCatalogue, type NotYet } from './compile/catalogue.ts'
 import type { ClientCopy } from './core/clients.ts'
@@ -19,7 +21,10 @@ import { loadTls, watchTls, type TlsFiles } from './http/tls-files.ts'
 import { createVersionChoice } from './http/version-choice.ts'
 import { createSandbox } from './sandbox/sandbox.ts'
 import { openClusterLines } from './schedule/cluster/cluster-lines.ts'
+import { AdaptiveLimit } from './schedule/adaptive-limit.ts'
+import { createGatewayAdmission } from './schedule/gateway-admission.ts'
 import { createMemoryLines } from './schedule/memory-lines.ts'
+import { observeLines } from './schedule/observe-lines.ts'
 import { createTimers } from './schedule/timers.ts'
 import type { Settings } from './settings.ts'
 import { createRunContext, openContextStore } from './state/context-store.ts'
@@ -70,6 +75,9 @@ export interface Gateway {
   close(): Promise<void>
 }
 
+/** Bodies of all requests that wait at the limit, together. */
+const bodiesLimitBytes = 128 * 1024 * 1024
+
 /** How long a start waits for the shared state before it goes on without. */
 const stateWaitMs = 1000
 
@@ -113,6 +121,19 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     metrics,
   })
   const lines = sharedLines ?? createMemoryLines(clock)
+  const identities = settings.admission === 'off' ? undefined : createIdentities({ clock })
+  const admission = identities && createGatewayAdmission(
+    {
+      limit: settings.admissionLimit,
+      ...(settings.admission === 'adaptive' ? { adaptive: new AdaptiveLimit({ initial: settings.admissionLimit, min: settings.admissionLimitMin, max: settings.admissionLimitMax }) } : {}),
+      reservedShare: settings.admissionReservePercent / 100,
+      maxWaitMs: settings.admissionMaxWaitMs,
+      maxDepth: settings.admissionMaxDepth,
+      bodiesLimitBytes,
+    },
+    { clock, priorityOf: createPriorityOf({ clients, identities, clock }), observer: metrics.queues },
+  )
+  metrics.queues.watch(() => [...(admission ? [admission.line] : []), ...lines.list()])
   const upstream = createUpstream({
     egress: parseEgressAllow(settings.egressAllow),
     extraCa,
@@ -150,7 +171,8 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         upstream: parts.upstream ?? upstream,
         clients,
         state,
-        lines,
+        lines: observeLines(lines, metrics.queues),
+        ...(identities ? { identities } : {}),
         decisions,
         env: settings.flowEnvironment,
         recorder,
@@ -182,9 +204,10 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       requestTimeoutMs: settings.requestTimeoutMs,
       keepAliveTimeoutMs: settings.idleTimeoutMs,
       trustedProxies: settings.trustedProxies,
+      showWait: settings.queueWaitHeader,
       ...(tls ? { tls: loadTls(tls) } : {}),
     },
-    { live: () => deployer.current(), log, recorder, metrics, versions: createVersionChoice({ header: settings.apiVersionHeader, clients, clock }) },
+    { live: () => deployer.current(), log, recorder, metrics, versions: createVersionChoice({ header: settings.apiVersionHeader, clients, clock }), ...(admission ? { admission } : {}) },
   )
   const unwatch = tls ? watchTls(tls, (options) => front.setTls(options), log) : undefined
   const ops: Ops = createOps({ host: settings.host, port: settings.opsPort }, {

@@ -14,6 +14,7 @@ import { createGuard, type IsGuarded } from './guard.ts'
 import type { EnvEntry, Estate, Flow } from './flow.ts'
 import { sha256 } from './hash.ts'
 import { withLinkedClaims } from './linked-claims.ts'
+import { tabPriority } from './tab-priority.ts'
 import { tabVersion } from './tab-version.ts'
 import { policiesByOrganisation, policyText, policyType, readPolicies, wrapFlow, type GlobalPolicy, type PoliciesOf } from './policies.ts'
 import { tabProperties, tabProperty } from '../core/tab-properties.ts'
@@ -174,8 +175,9 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const isForeign = (id: string) => !flow.nodes.has(id)
     const outward = nodes.filter(({ type, links }) => (type === 'link out' || type === 'link call') && links.some(isForeign))
     const version = tabVersion(document)
+    const priority = tabPriority(document)
     const own = [...claims.values()]
-    const more = { ...(version === undefined ? {} : { version }), ...(own.length === 0 ? {} : { claims: own }) }
+    const more = { ...(version === undefined ? {} : { version }), ...(priority === undefined ? {} : { priority }), ...(own.length === 0 ? {} : { claims: own }) }
     const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision, guarded: undefined, marks: { line: undefined, series: undefined }, ...more }] : []))
     return {
       key, revision, flow, configs, entries, routes, copies, problems, policies, claims: own,

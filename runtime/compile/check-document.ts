@@ -6,6 +6,7 @@ import { checkJsonata } from './check-expression.ts'
 import { readEnv } from './expand.ts'
 import type { Estate } from './flow.ts'
 import { ownProperties } from './own-properties.ts'
+import { checkTabPriority } from './tab-priority.ts'
 import { checkTabVersion } from './tab-version.ts'
 
 /**
@@ -17,7 +18,7 @@ export function checkDocument(document: FlowDocument, estate: Estate, catalogue:
   const problems: Problem[] = []
   const members = new Map(document.nodes.map((node) => [node.id, node]))
   for (const node of document.nodes) {
-    if (node.d !== true) problems.push(...checkEnv(node, document), ...checkTabVersion(node, document))
+    if (node.d !== true) problems.push(...checkEnv(node, document), ...checkTabVersion(node, document), ...checkTabPriority(node, document))
     if (node.d === true || node.type === 'tab' || node.type === 'subflow' || node.type === 'group') continue
     const place = { flow: document.id, node: node.id }
     problems.push(...checkPlace(node, document, place), ...checkWires(node, members, place))

@@ -1,6 +1,7 @@
 import type { HttpEntry } from './entry.ts'
 import type { Fault } from './fault.ts'
 import type { Message } from './message.ts'
+import type { Priority } from './priority.ts'
 import type { RequestFacts } from './request-facts.ts'
 
 /** An HTTP entry of a deployment: where it lies and what it answers. Plain data. */
@@ -17,6 +18,8 @@ export interface Route {
   readonly version?: string
   /** Where the nodes of its flow that know callers look for who calls. */
   readonly claims?: readonly Claim[]
+  /** How important each request is at least, whoever calls, as its tab says (SLUICE_PRIORITY). */
+  readonly priority?: Priority
   /**
    * Only on a route that a table makes to stand for a place where versions are served side by side: one of them has to be
    * chosen before anything is done with it.
@@ -81,6 +84,10 @@ export interface RunInput {
   fail(fault: Fault, headers?: readonly string[]): void
   /** Headers, names and values in turn, that go with whatever answer is given. */
   notify?(headers: readonly string[]): void
+  /** How long it waited before its run; the run's deadline counts it. */
+  readonly waitedMs?: number
+  /** The run waited for a turn. */
+  noteWait?(ms: number): void
 }
 
 /** A run that was started, as the front sees it. */
@@ -98,6 +105,12 @@ export interface Deployment {
   enter(route: Route, input: RunInput): RunHandle
   /** What the record of the route's API has said with every answer, names and values in turn; for answers given before a run. */
   noticeOf?(route: Route, path: string): readonly string[] | undefined
+  /** The longest that a run at the route may take. */
+  limitMsOf?(route: Route): number
+  /**
+   * Somebody waits to enter: the deployment stays until the result is called. `cut` is told when it is forced out before.
+   */
+  expect?(cut: (reason: Fault) => void): () => void
 }
 
 /** One line of the run log and one observation of the metrics, made when a run has ended. */
@@ -113,6 +126,8 @@ export interface RunSummary {
   /** Route pattern, never the path: it bounds the metric's labels. */
   readonly route?: string
   readonly status?: number
+  /** How long it waited for turns, all together; absent when it came to no line. */
+  readonly waitedMs?: number | undefined
   /** Code of the fault the run ended with. */
   readonly fault?: string | undefined
   readonly marks?: RunMarks | undefined

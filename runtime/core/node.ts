@@ -7,6 +7,7 @@ import type { Entry } from './entry.ts'
 import type { Fault } from './fault.ts'
 import type { FaultCode } from './faults.ts'
 import type { Problem } from './flow.ts'
+import type { Identities } from './identities.ts'
 import type { Lines } from './lines.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
@@ -117,6 +118,8 @@ export interface Scope {
   readonly state: State
   /** Lines that runs wait in for what is scarce. */
   readonly lines: Lines
+  /** Where a node that lets callers in writes down who proved to be whom. Absent: nobody asks. */
+  readonly identities?: Identities
   /** Why calls were refused; `refuseCall` writes there. */
   readonly decisions: Decisions
   /** The node's decrypted credentials. */

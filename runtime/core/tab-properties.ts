@@ -9,6 +9,8 @@ export const tabProperties = {
   apiVersion: 'SLUICE_API_VERSION',
   /** `pass` lets `http request` nodes call out for sandbox callers too: the flow says that what they reach is no production. */
   sandbox: 'SLUICE_SANDBOX',
+  /** 0 to 9: how important requests to the flow are at least, whoever calls: for health checks and what operators need. */
+  priority: 'SLUICE_PRIORITY',
 } as const
 
 /** The value of such an entry of a tab's record; `undefined` when it has none, or an empty one, or one that is computed. */

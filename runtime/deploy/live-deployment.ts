@@ -40,6 +40,7 @@ export class LiveDeployment implements Deployment, RunHome {
   readonly #entries = new Map<string, { node: LinkedNode; pipeline: Pipeline }>()
   readonly #linkIns = new Map<string, LinkedNode>()
   #inFlight = 0
+  readonly #expected = new Set<(reason: Fault) => void>()
   readonly #whenIdle: (() => void)[] = []
 
   /** `routesOf`: the routes of one flow. */
@@ -98,6 +99,27 @@ export class LiveDeployment implements Deployment, RunHome {
     return api.notice === undefined ? undefined : this.#host.noticeOf(api, route, path, this.#routesOf)
   }
 
+  limitMsOf(route: Route): number {
+    return route.entry.deadlineMs ?? this.#entries.get(route.node)?.pipeline.deadlineMs ?? 30_000
+  }
+
+  expect(cut: (reason: Fault) => void): () => void {
+    // An own one each time: two who wait may give the same function.
+    const told = (reason: Fault) => cut(reason)
+    this.#expected.add(told)
+    this.#inFlight++
+    return () => {
+      if (this.#expected.delete(told)) this.#left()
+    }
+  }
+
+  /** Tells all that wait to enter that they will not. Gives their number. */
+  cutExpected(reason: Fault): number {
+    const all = [...this.#expected]
+    for (const cut of all) cut(reason)
+    return all.length
+  }
+
   /** Starts a run that nobody called, at an entry: a timer, a button. */
   start(node: LinkedNode, on: Cause, message: Message): void {
     const run = this.#runAt(node, on)
@@ -137,8 +159,12 @@ export class LiveDeployment implements Deployment, RunHome {
   }
 
   ended(run: EngineRun): void {
-    this.#inFlight--
     this.#host.ended(run, this)
+    this.#left()
+  }
+
+  #left(): void {
+    this.#inFlight--
     if (this.#inFlight === 0) for (const tell of this.#whenIdle.splice(0)) tell()
   }
 

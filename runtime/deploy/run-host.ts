@@ -74,12 +74,13 @@ export function createRunHost(options: RunHostOptions, { clients, clock, decisio
           revision: run.revision,
           release: deployment.release,
           tookMs: clock.now() - run.startedAt,
+          ...(run.waitedMs === undefined ? {} : { waitedMs: run.waitedMs }),
           ...(run.uncaught ? { fault: run.uncaught.code } : {}),
         })
       },
     },
     abortRunsOf(deployment) {
-      let cut = 0
+      let cut = deployment.cutExpected(fault('gateway.draining'))
       for (const list of lists.values()) {
         for (const run of list) {
           if ((run as EngineRun).home !== deployment) continue

@@ -53,6 +53,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     clients: services.clients,
     state: services.state.of?.(flow.document.id) ?? services.state,
     lines: services.lines,
+    ...(services.identities ? { identities: services.identities } : {}),
     decisions: services.decisions,
     credentials: credentialsOf(node, around),
     env,

@@ -4,6 +4,7 @@ import type { Context, Contexts } from '../core/context.ts'
 import type { Decisions } from '../core/decision.ts'
 import type { GatewayEvent } from '../core/deployer.ts'
 import type { RunRecorder } from '../core/deployment.ts'
+import type { Identities } from '../core/identities.ts'
 import type { Lines } from '../core/lines.ts'
 import type { Log } from '../core/log.ts'
 import type { Sandbox } from '../core/sandbox.ts'
@@ -19,6 +20,8 @@ export interface Services {
   readonly clients: Clients
   readonly state: State
   readonly lines: Lines
+  /** Who proved to be whom; absent where nobody asks before the flow. */
+  readonly identities?: Identities
   /** Why calls were refused. */
   readonly decisions: Decisions
   /** The environment that flows may read: allow-listed, empty unless set. */

@@ -10,8 +10,8 @@ export interface Timed {
 }
 
 /**
- * Deadlines of equal length, so that the list is sorted by itself: new ones go to the end. One timer for
- * all, since a timer per run costs more than most runs do.
+ * Deadlines of equal length, so that the list is sorted nearly by itself: new ones go to the end, or in front of the few that
+ * came while they waited for their turn. One timer for all, since a timer per run costs more than most runs do.
  */
 export class DeadlineList {
   readonly #clock: Clock
@@ -25,11 +25,18 @@ export class DeadlineList {
 
   add(item: Timed): void {
     item.list = this
-    item.prev = this.#tail
-    item.next = undefined
-    if (this.#tail) this.#tail.next = item
+    let before = this.#tail
+    while (before && before.deadline > item.deadline) before = before.prev
+    const after = before ? before.next : this.#head
+    item.prev = before
+    item.next = after
+    if (before) before.next = item
     else this.#head = item
-    this.#tail = item
+    if (after) {
+      after.prev = item
+      // Whoever the timer was set for may be due later.
+      if (before === undefined) this.close()
+    } else this.#tail = item
     this.#timer ??= this.#arm(item)
   }
 

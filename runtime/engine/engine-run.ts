@@ -35,6 +35,9 @@ export interface Caller {
   /** `headers`: names and values in turn, for those that the answer does not set itself. */
   reply(message: Message, headers?: readonly string[]): void
   fail(fault: Fault, headers?: readonly string[]): void
+  /** How long it waited before the run. */
+  readonly waitedMs?: number
+  noteWait?(ms: number): void
 }
 
 /** A link call that was made and where its return goes on. */
@@ -69,6 +72,8 @@ export class EngineRun implements Run, Timed {
   readonly home: RunHome
   readonly taken: LinkedNode[] = []
   environment: ClientEnvironment | undefined = undefined
+  /** How long it waited for turns at its nodes; undefined when it came to none. */
+  waitedMs: number | undefined = undefined
   steps = 0
   replied = false
   ended = false
@@ -91,8 +96,8 @@ export class EngineRun implements Run, Timed {
   #giveNow: (() => void) | undefined = undefined
   #outlivesCaller = false
   #onEnd: ((end: RunEnd) => void)[] | undefined = undefined
-  /** By name, then by key. */
-  #replyHeaders: Map<string, Map<string, string>> | undefined = undefined
+  /** Few and short-lived: a list costs less than maps. */
+  #replyHeaders: { readonly name: string; readonly key: string; value: string }[] | undefined = undefined
   #status: number | undefined = undefined
   #backendReached = false
   /** Set by the walker: takes a fault to the Catch nodes of a node. */
@@ -121,7 +126,7 @@ export class EngineRun implements Run, Timed {
     this.home = input.home
     this.limitMs = input.limitMs
     this.startedAt = input.host.clock.now()
-    this.deadline = this.startedAt + input.limitMs
+    this.deadline = this.startedAt + input.limitMs - (input.caller?.waitedMs ?? 0)
     this.#rescue = input.rescue
   }
 
@@ -153,15 +158,23 @@ export class EngineRun implements Run, Timed {
     if (this.environment !== 'sandbox') this.environment = environment
   }
 
+  noteWait(ms: number): void {
+    this.waitedMs = (this.waitedMs ?? 0) + ms
+    this.#caller?.noteWait?.(ms)
+  }
+
   noteBackend(): void {
     this.#backendReached = true
   }
 
   addReplyHeader(name: string, value: string, key = ''): void {
-    const headers = (this.#replyHeaders ??= new Map<string, Map<string, string>>())
-    const values = headers.get(name)
-    if (values) values.set(key, value)
-    else headers.set(name, new Map([[key, value]]))
+    const headers = (this.#replyHeaders ??= [])
+    for (const header of headers) {
+      if (header.name !== name || header.key !== key) continue
+      header.value = value
+      return
+    }
+    headers.push({ name, key, value })
   }
 
   get context(): Context {
@@ -340,7 +353,12 @@ export class EngineRun implements Run, Timed {
   #replyHeaderList(): readonly string[] | undefined {
     if (!this.#replyHeaders) return undefined
     const list: string[] = []
-    for (const [name, values] of this.#replyHeaders) list.push(name, values.size === 1 ? (values.values().next().value as string) : [...values.values()].join(', '))
+    for (const { name, value } of this.#replyHeaders) {
+      const at = list.indexOf(name)
+      // Names and values take turns: a value that reads like a name does not count.
+      if (at >= 0 && at % 2 === 0) list[at + 1] += `, ${value}`
+      else list.push(name, value)
+    }
     return list
   }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Turn } from '../core/admission.ts'
 import type { Deployment, Route, RunHandle, RunInput, RunRecorder } from '../core/deployment.ts'
 import type { Cors } from '../core/entry.ts'
 import { fault, toFault, type Fault } from '../core/fault.ts'
@@ -28,6 +29,8 @@ export interface ExchangeHost {
   readonly outbox: Outbox
   /** Exchanges that wait for something. */
   readonly waiting: WaitingList<Exchange>
+  /** Whether callers are told how long they waited for turns. */
+  readonly showWait: boolean
   draining: boolean
 }
 
@@ -51,6 +54,12 @@ export class Exchange implements RunInput, Waits {
   #handle: RunHandle | undefined
   /** What goes with every answer: of which version it is, that its API is to end. */
   #always: readonly string[] | undefined
+  /** Its place at the gateway's limit, when there is one; given back as soon as it is answered. */
+  turn: Turn | undefined = undefined
+  /** How long it waited before its run. */
+  waitedMs = 0
+  /** How long it waited for turns, all together; undefined when it came to no line. */
+  #waitedMs: number | undefined
   place = -1
   #done = false
   #watched = false
@@ -73,6 +82,14 @@ export class Exchange implements RunInput, Waits {
     this.#deployment = deployment
     this.#route = route
     this.#cors = route.entry.cors
+  }
+
+  get deployment(): Deployment {
+    return this.#deployment as Deployment
+  }
+
+  noteWait(ms: number): void {
+    this.#waitedMs = (this.#waitedMs ?? 0) + ms
   }
 
   /** Names and values in turn; they stand in the place of what the answer says under these names itself, lists go on. */
@@ -146,8 +163,10 @@ export class Exchange implements RunInput, Waits {
     if (this.#always !== undefined) replaceHeaders(reply.headers, this.#always)
     const cors = this.#cors
     if (cors) for (const one of corsHeaders(cors, this.arrival.headers.origin)) reply.headers.push(one)
+    if (this.#waitedMs !== undefined && this.#host.showWait) replaceHeaders(reply.headers, ['X-Queue-Wait-Ms', String(Math.round(this.#waitedMs))])
     const refused = this.#write(reply)
     this.#record(refused ? refused.status : status, refused ?? failed)
+    if (this.turn !== undefined) this.turn.end()
   }
 
   /** Writes the answer; gives the fault that was sent in its place when Node would not take it. */
@@ -209,6 +228,7 @@ export class Exchange implements RunInput, Waits {
     const reason = fault('client.closed')
     this.#handle?.abort(reason)
     this.#record(reason.status, reason)
+    if (this.turn !== undefined) this.turn.end()
   }
 
   #record(status: number, failed: Fault | undefined): void {
@@ -229,6 +249,7 @@ export class Exchange implements RunInput, Waits {
       method: this.arrival.method,
       route: route.entry.path,
       status,
+      waitedMs: this.#waitedMs,
       fault: failed?.code,
       marks: route.marks,
     }

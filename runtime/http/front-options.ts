@@ -27,6 +27,8 @@ export interface FrontOptions {
    * answer to GET with status 200, as Express does.
    */
   readonly etag?: 'asked' | 'always'
+  /** Tell callers how long they waited for turns, as X-Queue-Wait-Ms; default true. */
+  readonly showWait?: boolean
   readonly tls?: TlsOptions
 }
 

@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type InjectOptions } from 'fastify'
+import type { Admission } from '../core/admission.ts'
 import type { Deployment, Route, RouteMatch, RunRecorder } from '../core/deployment.ts'
 import { fault, toFault } from '../core/fault.ts'
 import type { Log } from '../core/log.ts'
-import { response } from '../core/message.ts'
+import { response, type Message } from '../core/message.ts'
 import { http } from '../core/node-http.ts'
 import type { UploadedFile } from '../core/request-facts.ts'
+import { admit } from './admit.ts'
 import { createTrust } from './client-address.ts'
 import { answerClientError } from './client-error.ts'
 import { isPreflight, preflightHeaders } from './cors.ts'
@@ -36,6 +38,8 @@ export interface FrontParts {
   readonly metrics: Counter
   /** Chooses where versions of an API are served side by side. Absent: by the default header, knowing no records. */
   readonly versions?: VersionChoice
+  /** The limit on requests in flows. Absent: there is none. */
+  readonly admission?: Admission
 }
 
 /** The HTTP side of a gateway. */
@@ -69,6 +73,7 @@ export interface PortBusy extends Error {
 /** Wires the front. Nothing listens before `listen()`. */
 export function createFront(options: FrontOptions, parts: FrontParts): Front {
   const limits = toLimits(options)
+  const { admission } = parts
   const versions = parts.versions ?? createVersionChoice({ clock: { now: Date.now } })
   const trusts = createTrust(options.trustedProxies ?? [])
   const believes = (options.trustedProxies ?? []).length > 0
@@ -76,7 +81,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
   const tls = options.tls ? createTls(options.tls) : undefined
   const isSecure = tls !== undefined
   const waiting = new WaitingList<Exchange>()
-  const host: ExchangeHost = { log: parts.log, recorder: parts.recorder, metrics: parts.metrics, etag: options.etag ?? 'asked', outbox: createOutbox(), waiting, draining: false }
+  const host: ExchangeHost = { log: parts.log, recorder: parts.recorder, metrics: parts.metrics, etag: options.etag ?? 'asked', outbox: createOutbox(), waiting, showWait: options.showWait !== false, draining: false }
   /** Requests whose client waits for `100 Continue` before it sends the body. */
   const expecting = new WeakSet<IncomingMessage>()
   let web!: WebServer
@@ -223,7 +228,9 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
   function start(exchange: Exchange, route: Route, params: Params, payload: unknown, files: readonly UploadedFile[] | undefined, wireBody?: Buffer): void {
     if (exchange.done) return
     const req = new HttpRequest(exchange.arrival, route.entry.path, params, files, wireBody)
-    exchange.run(req, { _msgid: ids.message(), req, res: response, payload: payload === undefined ? req.query : payload })
+    const message: Message = { _msgid: ids.message(), req, res: response, payload: payload === undefined ? req.query : payload }
+    if (admission === undefined) exchange.run(req, message)
+    else admit(admission, exchange, route, req, message)
   }
 
   function toArrival(raw: IncomingMessage): Arrival {
@@ -260,6 +267,8 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     const timers: NodeJS.Timeout[] = []
     const ended = web.closed()
     const limit = new Promise<'limit'>((resolve) => timers.push(setTimeout(() => resolve('limit'), limitMs)))
+    // Who still waits for a turn by then gets none: an answer that says so, while there is time to send it.
+    if (admission) timers.push(setTimeout(() => admission.close(), limitMs * refuseShare))
     // Connections that sent nothing, or half a head, hold nobody's answer: they are not waited for long.
     timers.push(
       setInterval(() => {
@@ -325,6 +334,8 @@ type Params = Readonly<Record<string, string | undefined>>
 type Found = Extract<RouteMatch, { kind: 'found' }>
 const noQuery = Object.freeze({})
 const silentMs = 500
+/** Part of a drain's time after which those that still wait for a turn are refused. */
+const refuseShare = 0.8
 
 function portBusy(host: string, port: number, cause: Error): PortBusy {
   return Object.assign(new Error(`Port ${port} on ${host} is in use.`, { cause }), { code: 'port.busy' as const, host, port })

@@ -53,6 +53,14 @@ export interface Settings {
   readonly idleTimeoutMs: number
   readonly hopLimit: number
   readonly apiVersionHeader: string
+  readonly admission: 'off' | 'fixed' | 'adaptive'
+  readonly admissionLimit: number
+  readonly admissionLimitMin: number
+  readonly admissionLimitMax: number
+  readonly admissionMaxWaitMs: number
+  readonly admissionMaxDepth: number
+  readonly admissionReservePercent: number
+  readonly queueWaitHeader: boolean
   readonly trustedProxies: readonly string[]
   readonly tlsCertFile?: string
   readonly tlsKeyFile?: string

@@ -1,10 +1,13 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
 import type { RunRecorder } from '../core/deployment.ts'
+import { createQueueMetrics } from './queue-metrics.ts'
 import { createRunMetrics } from './run-metrics.ts'
 
 export interface Metrics {
   /** Gets every run's summary. */
   readonly runs: RunRecorder
+  /** Is told what became of those who came to a line; `watch` says which lines there are. */
+  readonly queues: ReturnType<typeof createQueueMetrics>
   /**
    * Adds one to the counter `sluice_<name>_total`, made when first counted. Labels must be few and bounded: codes,
    * classes, ids of flows; never a path, an address or a user. The first call says which labels there are.
@@ -28,6 +31,7 @@ export function createMetrics(options: { readonly process?: boolean } = {}): Met
 
   return {
     runs: createRunMetrics(registry),
+    queues: createQueueMetrics(registry),
     count(name, labels = {}, by = 1) {
       let known = counters.get(name)
       if (!known) {

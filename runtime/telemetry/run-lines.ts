@@ -12,13 +12,14 @@ export function createRunLines(to: LineWriter, now: () => number): (summary: Run
   let head!: Head
 
   function fill(into: Buffer, start: number): number {
-    const { run, status, tookMs, fault } = summary
+    const { run, status, tookMs, waitedMs, fault } = summary
     let at = put(into, start, status !== undefined && status >= 500 ? errorLead : infoLead)
     at = time(into, at)
     at = putQuoted(into, at, run)
     at = put(into, at, head.bytes)
     at = putThousandths(into, at, tookMs)
     if (status !== undefined) at = putInteger(into, put(into, at, statusKey), status)
+    if (waitedMs !== undefined) at = putThousandths(into, put(into, at, waitKey), waitedMs)
     if (fault !== undefined) at = putQuoted(into, put(into, at, faultKey), fault)
     into[at] = 0x7d
     into[at + 1] = 0x0a
@@ -62,9 +63,11 @@ const infoLead = Buffer.from('{"level":"info","time":"')
 const errorLead = Buffer.from('{"level":"error","time":"')
 const statusKey = Buffer.from(',"status":')
 const faultKey = Buffer.from(',"fault":')
+/** Milliseconds. */
+const waitKey = Buffer.from(',"queue.wait":')
 const runKey = 'Z","run":'
 /** More than everything in a line that is no head, run id or fault, the longest numbers included. */
-const fixedBytes = 192
+const fixedBytes = 256
 
 /** Writes the time with its milliseconds and the key that follows; all but the milliseconds is made once a second. */
 function createTime(now: () => number): (into: Buffer, at: number) => number {

@@ -15,7 +15,7 @@ export function toTextLine(json: string): string {
 
 /** A run as people read it: `12:30:01.250 GET /hello 200 1.2 ms`. */
 export function toRunText(summary: RunSummary, now: number): string {
-  const { on, method, route, status, tookMs, fault, run, flow } = summary
+  const { on, method, route, status, tookMs, waitedMs, fault, run, flow } = summary
   const what = method === undefined ? `${on} ${flow}` : `${method} ${route ?? ''}`
-  return `${new Date(now).toISOString().slice(11, 23)} run   ${what} ${status ?? ''} ${tookMs.toFixed(1)} ms${fault ? ` ${fault}` : ''} run=${run}\n`
+  return `${new Date(now).toISOString().slice(11, 23)} run   ${what} ${status ?? ''} ${tookMs.toFixed(1)} ms${waitedMs === undefined ? '' : ` queue.wait=${waitedMs.toFixed(1)}`}${fault ? ` ${fault}` : ''} run=${run}\n`
 }

@@ -32,6 +32,22 @@ export class TimedLine implements Line {
     if (this.#line.waiting === 0) this.#unwatch()
   }
 
+  /** Whether anybody may begin at once, of whatever class. */
+  get hasRoom(): boolean {
+    return this.#line.hasRoom
+  }
+
+  /** Moves all of one class that wait to another. Gives their number. */
+  moveClass(from: Priority, to: Priority): number {
+    return this.#line.moveClass(from, to, this.#clock.elapsed())
+  }
+
+  /** Refuses all that wait now; who comes later finds the line as it was. */
+  drain(): void {
+    this.#line.drain(this.#clock.elapsed())
+    this.#unwatch()
+  }
+
   /** Moves somebody who waits to another class. */
   reprioritise(place: Place, priority: Priority): void {
     this.#line.reprioritise(place as Ticket, priority, this.#clock.elapsed())

@@ -54,6 +54,13 @@ export class WaitingLine {
     return this.#waitingTotal
   }
 
+  /** Whether anybody may begin at once, of whatever class: nobody waits and there is more room than is reserved. */
+  get hasRoom(): boolean {
+    const { slots, ratePerSecond, reserve } = this.#policy
+    if (this.#waitingTotal > 0 || this.#paused || this.#closed || ratePerSecond !== undefined) return false
+    return reserve === undefined ? this.#activeTotal < slots : slots - this.#activeTotal > total(reserve)
+  }
+
   /** Slots or order changed; who waits keeps the place. */
   setPolicy(policy: LinePolicy, nowMs: number): void {
     this.#policy = policy
@@ -145,9 +152,28 @@ export class WaitingLine {
     return Math.max(nowMs, nextMs)
   }
 
-  /** Refuses all that wait. */
+  /** Refuses all that wait, for good. */
   close(nowMs: number): void {
     this.#closed = true
+    this.drain(nowMs)
+  }
+
+  /** Moves all of one class that wait to another, each with the time it came. Gives their number. */
+  moveClass(from: Priority, to: Priority, nowMs: number): number {
+    if (from === to) return 0
+    const moved: Ticket[] = []
+    for (let ticket = this.#classes[from]!.first; ticket; ticket = ticket.next) moved.push(ticket)
+    for (const ticket of moved) {
+      this.#takeOut(ticket)
+      ticket.priority = to
+      this.#wait(ticket)
+    }
+    this.#serve(nowMs)
+    return moved.length
+  }
+
+  /** Refuses all that wait now; who comes later finds the line as it was. */
+  drain(nowMs: number): void {
     for (const line of this.#classes) for (let first = line.first; first; first = line.first) this.#turnAway(first, 'closed', nowMs)
   }
 
@@ -323,4 +349,10 @@ export class WaitingLine {
     const mean = this.#serviceMs ?? tookMs
     this.#serviceMs = mean + (tookMs - mean) / Math.min(this.#finished, 64)
   }
+}
+
+function total(counts: readonly number[]): number {
+  let sum = 0
+  for (const count of counts) sum += count
+  return sum
 }

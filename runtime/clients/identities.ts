@@ -1,0 +1,42 @@
+import { hash, randomBytes } from 'node:crypto'
+import type { Clock } from '../core/clock.ts'
+import type { Identities } from '../core/identities.ts'
+
+export interface IdentitiesOptions {
+  readonly clock: Pick<Clock, 'elapsed'>
+  /** Most that are kept; who proved it longest ago goes first. */
+  readonly limit?: number
+  /** How long a proof is believed after the last time it was given. */
+  readonly believedMs?: number
+}
+
+interface Proof {
+  readonly application: string
+  readonly untilMs: number
+}
+
+/** Proofs of a minute, by a hash of the credential under a key that lives in this process only. */
+export function createIdentities({ clock, limit = 50_000, believedMs = 60_000 }: IdentitiesOptions): Identities {
+  const key = randomBytes(32).toString('hex')
+  const proofs = new Map<string, Proof>()
+  const markOf = (credential: string) => hash('sha256', `${key}${credential}`, 'base64')
+  return {
+    proved(credential, application) {
+      const mark = markOf(credential)
+      proofs.delete(mark) // to the end, as the one that was used last
+      proofs.set(mark, { application, untilMs: clock.elapsed() + believedMs })
+      if (proofs.size > limit) proofs.delete(proofs.keys().next().value as string)
+    },
+    refused(credential) {
+      proofs.delete(markOf(credential))
+    },
+    find(credential) {
+      const mark = markOf(credential)
+      const proof = proofs.get(mark)
+      if (!proof) return undefined
+      if (clock.elapsed() < proof.untilMs) return proof.application
+      proofs.delete(mark)
+      return undefined
+    },
+  }
+}

@@ -1,0 +1,93 @@
+import { hash, timingSafeEqual } from 'node:crypto'
+import type { PriorityOf } from '../core/admission.ts'
+import type { Clients, Credentialed } from '../core/clients.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Claim } from '../core/deployment.ts'
+import type { Identities } from '../core/identities.ts'
+import { defaultPriority, isPriority, lowestPriority, type Priority } from '../core/priority.ts'
+import type { RequestFacts } from '../core/request-facts.ts'
+
+export interface PriorityOfParts {
+  readonly clients: Clients
+  readonly identities: Identities
+  readonly clock: Pick<Clock, 'now'>
+}
+
+/** Longer ones are nobody's; the nodes that verify have limits of their own. */
+const longest = 16 * 1024
+
+/**
+ * How important a request is, by the plan that its application has for the API of the route, once the credential is verified:
+ * a key by its hash, a certificate because TLS has verified it, a password or token because it proved itself to an auth node
+ * within the last minute. Whatever is forged, unknown, or signed anew for each request counts as the least important.
+ *
+ * Nothing is let in by this: the auth node of the flow still asks.
+ */
+export function createPriorityOf({ clients, identities, clock }: PriorityOfParts): PriorityOf {
+  return (route, request) => {
+    const own = route.priority ?? lowestPriority
+    if (own === 0 || route.claims === undefined) return own
+    for (const claim of route.claims) {
+      const application = verified(claim, request)
+      if (application !== undefined) return Math.min(own, priorityOf(application, route.flow)) as Priority
+    }
+    return own
+  }
+
+  /** Id of the application, empty for one that no record knows; `undefined` when nobody is proved. */
+  function verified(claim: Claim, request: RequestFacts): string | undefined {
+    switch (claim.kind) {
+      case 'key': {
+        const key = 'header' in claim ? request.headers[claim.header] : request.query[claim.query]
+        return typeof key === 'string' && key.length <= 512 ? byKey(key) : undefined
+      }
+      case 'basic':
+      case 'bearer': {
+        const given = request.headers['authorization']
+        return typeof given === 'string' && given.length <= longest && schemeIs(given, claim.kind) ? identities.find(given) : undefined
+      }
+      case 'certificate': {
+        const certificate = request.clientCertificate
+        if (!certificate) return undefined
+        const sans = (certificate.sans ?? []).flatMap((san) => [san, san.slice(san.indexOf(':') + 1)])
+        return idOf(clients.byCertificate({ fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(), sans }))
+      }
+      default: return undefined
+    }
+  }
+
+  function byKey(key: string): string | undefined {
+    const dot = key.indexOf('.')
+    const known = dot > 0 ? clients.byKey(key.slice(0, dot)) : undefined
+    if (known?.credential.kind !== 'key') return undefined
+    const expected = Buffer.from(known.credential.hash, 'latin1')
+    const digest = Buffer.from(hash('sha256', key.slice(dot + 1), 'base64url'), 'latin1')
+    return expected.length === digest.length && timingSafeEqual(expected, digest) ? idOf(known) : undefined
+  }
+
+  function idOf(known: Credentialed | undefined): string | undefined {
+    if (!known?.credential.active) return undefined
+    const { expiresAt } = known.credential
+    // A time that cannot be read is over.
+    return expiresAt === undefined || clock.now() < Date.parse(expiresAt) ? known.application.id : undefined
+  }
+
+  function priorityOf(id: string, flow: string): Priority {
+    const api = clients.apiOfFlow(flow)
+    const application = id === '' ? undefined : clients.application(id)
+    if (id !== '' && !application?.active) return lowestPriority
+    let best: number | undefined
+    for (const { api: of, plan, state } of application?.subscriptions ?? []) {
+      if (of !== api?.id || state !== 'approved') continue
+      const priority = clients.plan(plan)?.priority
+      if (priority !== undefined && (best === undefined || priority < best)) best = priority
+    }
+    // Who is known and not subscribed will be refused: nobody waits behind that.
+    if (best === undefined) return api === undefined || api.lifecycle === 'PROTOTYPED' ? defaultPriority : lowestPriority
+    return isPriority(best) ? best : defaultPriority
+  }
+}
+
+function schemeIs(authorization: string, scheme: 'basic' | 'bearer'): boolean {
+  return authorization.charCodeAt(scheme.length) === 32 && authorization.slice(0, scheme.length).toLowerCase() === scheme
+}

@@ -1,0 +1,53 @@
+import type { Admission } from '../core/admission.ts'
+import type { Route } from '../core/deployment.ts'
+import { fault, toFault, type Fault } from '../core/fault.ts'
+import type { FaultCode } from '../core/faults.ts'
+import type { NoTurn, Place } from '../core/lines.ts'
+import type { Message } from '../core/message.ts'
+import type { RequestFacts } from '../core/request-facts.ts'
+import type { Exchange } from './exchange.ts'
+
+const codes: Readonly<Record<NoTurn, FaultCode>> = {
+  full: 'queue.full', evicted: 'queue.evicted', hopeless: 'queue.hopeless', expired: 'queue.expired', closed: 'queue.closed', lost: 'queue.closed', unavailable: 'queue.unavailable',
+}
+
+/** Begins the run when there is room, else when its turn comes; whoever gets no turn is told when to come again. */
+export function admit(admission: Admission, exchange: Exchange, route: Route, request: RequestFacts, message: Message): void {
+  const { deployment } = exchange
+  const turn = admission.enter(route, request, deployment.limitMsOf?.(route) ?? Infinity, request.wireBody?.length ?? 0, settle)
+  exchange.turn = turn
+  const { state } = turn.place
+  if (state === 'admitted') return exchange.run(request, message)
+  if (state === 'refused') return refuse(turn.place)
+  // It runs on the deployment that it came in on, which must not be retired before.
+  const leave = deployment.expect?.((reason) => exchange.fail(reason))
+  exchange.turn = {
+    place: turn.place,
+    end() {
+      turn.end()
+      leave?.()
+    },
+  }
+  exchange.watch()
+
+  function settle(place: Place): void {
+    try {
+      if (place.state === 'refused') return refuse(place)
+      exchange.waitedMs = place.waitedMs
+      exchange.noteWait(place.waitedMs)
+      exchange.run(request, message)
+    } catch (error) {
+      exchange.fail(toFault(error))
+    }
+  }
+
+  function refuse(place: Place): void {
+    exchange.noteWait(place.waitedMs)
+    exchange.fail(toRefusal(place))
+  }
+}
+
+function toRefusal({ reason = 'closed', priority, retryAfterMs }: Place): Fault {
+  const inMs = Math.max(1, Math.ceil(retryAfterMs))
+  return fault(codes[reason], { resource: 'this gateway', priority }, undefined, { 'Retry-After': String(Math.max(1, Math.ceil(inMs / 1000))), 'X-Retry-After-Ms': String(inMs) })
+}

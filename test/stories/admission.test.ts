@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Application, ClientSnapshot } from '../../runtime/core/clients.ts'
+import { estate, flow } from '../kit/flow-builder.ts'
+import { startGateway } from '../kit/gateway.ts'
+
+const live = { environment: 'production', active: true } as const
+const application = (name: string, plan: string): Application => ({
+  id: name, name, organisation: 'acme', active: true, rules: {},
+  credentials: [{ kind: 'key', prefix: name, hash: createHash('sha256').update('secret').digest('base64url'), ...live }],
+  subscriptions: [{ api: 'api', plan, state: 'approved' }],
+})
+const callers: ClientSnapshot = {
+  version: 1,
+  applications: [application('vip', 'gold'), application('usual', 'silver')],
+  plans: [{ id: 'gold', name: 'Gold', quotas: [], priority: 0 }, { id: 'silver', name: 'Silver', quotas: [], priority: 5 }],
+  apis: [{ id: 'api', name: 'Held', organisation: 'acme', flow: 'held', lifecycle: 'PUBLISHED', visibility: 'public' }],
+}
+
+/** A backend that answers when it is told to, in the order in which the calls came. */
+let backend: Server
+let backendUrl: string
+let asked: string[]
+let release: (() => void)[]
+beforeEach(async () => {
+  asked = []
+  release = []
+  backend = createServer((request, response) => {
+    asked.push(String(request.url).slice(1))
+    release.push(() => response.end('done'))
+  })
+  await new Promise<void>((done) => backend.listen(0, '127.0.0.1', done))
+  backendUrl = `http://127.0.0.1:${(backend.address() as AddressInfo).port}`
+})
+afterEach(() => {
+  backend.closeAllConnections()
+  backend.close()
+})
+
+const nodes = (marker = 'one') => estate(
+  flow('held').httpIn('GET', '/held').node('auth', { methods: [{ kind: 'key header', name: 'x-api-key' }, { kind: 'basic' }] }, 2).as('door').node('http request', { method: 'GET', url: `${backendUrl}/{{req.query.as}}` }).fn(`msg.payload = '${marker}'; msg.headers = {}; return msg`).httpResponse(),
+  flow('open').httpIn('GET', '/open').node('http request', { method: 'GET', url: `${backendUrl}/{{req.query.as}}` }).fn(`msg.payload = '${marker}'; msg.headers = {}; return msg`).httpResponse(),
+  flow('quick').httpIn('GET', '/quick').fn("msg.payload = 'quick'; return msg").httpResponse(),
+)
+
+async function start(settings: Readonly<Record<string, string>> = {}) {
+  const gateway = await startGateway({ nodes: nodes(), settings: { SLUICE_ADMISSION: 'fixed', SLUICE_ADMISSION_LIMIT: '1', SLUICE_EGRESS_ALLOW: new URL(backendUrl).host, ...settings } })
+  gateway.gateway.clients.replace(callers)
+  const call = (path: string, as: string, key?: string, more: RequestInit = {}) => fetch(`${gateway.url}${path}?as=${as}`, { headers: key === undefined ? {} : { 'x-api-key': key }, ...more })
+  return { ...gateway, call, [Symbol.asyncDispose]: gateway[Symbol.asyncDispose] }
+}
+
+const waiting = async (opsUrl: string) => {
+  const text = await (await fetch(`${opsUrl}/metrics`)).text()
+  return [...text.matchAll(/^sluice_queue_waiting\{line="\*gateway",priority="\d"\} (\d+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0)
+}
+/** Answers calls at the backend until so many came. */
+async function serveAll(count: number): Promise<void> {
+  for (let at = 0; at < count; at += 1) {
+    await expect.poll(() => release.length).toBeGreaterThan(at)
+    release[at]?.()
+  }
+}
+
+describe('the limit of a gateway', () => {
+  test('lets important callers go first; who cannot prove it waits as the least important', async () => {
+    await using gateway = await start()
+    const all = [gateway.call('/open', 'first')]
+    await expect.poll(() => asked).toEqual(['first'])
+    const line: [string, string, string?][] = [['/open', 'stranger'], ['/held', 'usual', 'usual.secret'], ['/held', 'forged', 'vip.guess'], ['/held', 'vip', 'vip.secret']]
+    for (const [at, [path, as, key]] of line.entries()) {
+      all.push(gateway.call(path, as, key))
+      await expect.poll(() => waiting(gateway.opsUrl)).toBe(at + 1)
+    }
+    await serveAll(4) // the forged one never gets to the backend
+    const answers = await Promise.all(all)
+    expect(asked).toEqual(['first', 'vip', 'usual', 'stranger'])
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 401, 200])
+    expect(answers[0]?.headers.get('x-queue-wait-ms')).toBeNull()
+    expect(answers[4]?.headers.get('x-queue-wait-ms')).toMatch(/^\d+$/)
+    const logged = gateway.lines().filter(({ status }) => status !== undefined)
+    expect(logged.filter((line) => 'queue.wait' in line)).toHaveLength(4)
+    expect(logged.every((line) => line['queue.wait'] === undefined || (line['queue.wait'] as number) <= (line['tookMs'] as number))).toBe(true)
+  })
+
+  test('refuses with 503 and when to come again, in whole seconds and in milliseconds', async () => {
+    await using gateway = await start({ SLUICE_ADMISSION_MAX_WAIT_MS: '50', SLUICE_QUEUE_WAIT_HEADER: 'off' })
+    const first = gateway.call('/open', 'first')
+    await expect.poll(() => asked).toEqual(['first'])
+    const late = await gateway.call('/quick', '')
+    expect([late.status, late.headers.get('retry-after'), (await late.json() as { code: string }).code]).toEqual([503, expect.stringMatching(/^[1-9]\d*$/), expect.stringMatching(/^queue\.(expired|hopeless)$/)])
+    expect(Number(late.headers.get('x-retry-after-ms'))).toBeGreaterThan(0)
+    expect(late.headers.get('x-queue-wait-ms')).toBeNull()
+    await serveAll(1)
+    expect((await first).status).toBe(200)
+    expect(await (await fetch(`${gateway.opsUrl}/metrics`)).text()).toMatch(/sluice_queue_refused_total\{line="\*gateway",priority="9",reason="(expired|hopeless)"\} 1/)
+  })
+
+  test('nobody waits past the time that the run may take', async () => {
+    await using gateway = await start({ SLUICE_DEADLINE_MS: '200' })
+    const first = gateway.call('/open', 'first')
+    await expect.poll(() => asked).toEqual(['first'])
+    // In the line, or in the moment that was left of its time when the turn came.
+    expect([503, 504]).toContain((await gateway.call('/open', 'late')).status)
+    expect((await first).status).toBe(504)
+    expect(gateway.gateway.deployer.inFlight).toBe(0)
+  })
+
+  test('a full line gives the place of the least important to somebody more important', async () => {
+    await using gateway = await start({ SLUICE_ADMISSION_MAX_DEPTH: '1' })
+    const first = gateway.call('/open', 'first')
+    await expect.poll(() => asked).toEqual(['first'])
+    const stranger = gateway.call('/open', 'stranger')
+    await expect.poll(() => waiting(gateway.opsUrl)).toBe(1)
+    const vip = gateway.call('/held', 'vip', 'vip.secret')
+    expect([(await stranger).status, (await (await stranger).json() as { code: string }).code]).toEqual([503, 'queue.evicted'])
+    expect((await (await gateway.call('/open', 'other')).json() as { code: string }).code).toBe('queue.full')
+    await serveAll(2)
+    expect([(await first).status, (await vip).status]).toEqual([200, 200])
+  })
+
+  test('a caller that goes away leaves the line, and gives its slot back when it had one', async () => {
+    await using gateway = await start()
+    const [one, two] = [new AbortController(), new AbortController()]
+    gateway.call('/open', 'one', undefined, { signal: one.signal }).catch(() => {})
+    await expect.poll(() => asked).toEqual(['one'])
+    gateway.call('/open', 'two', undefined, { signal: two.signal }).catch(() => {})
+    await expect.poll(() => waiting(gateway.opsUrl)).toBe(1)
+    two.abort()
+    await expect.poll(() => waiting(gateway.opsUrl)).toBe(0)
+    one.abort()
+    expect((await gateway.call('/quick', '')).status).toBe(200)
+    expect(asked).toEqual(['one'])
+  })
+
+  test('keeps a part for priority 0 and for tabs that say they are as important', async () => {
+    await using gateway = await start({ SLUICE_ADMISSION_LIMIT: '10', SLUICE_ADMISSION_RESERVE_PERCENT: '10' })
+    const health = flow('health').httpIn('GET', '/health').fn("msg.payload = 'well'; return msg").httpResponse().nodes()
+    await gateway.deploy([...nodes(), ...health.map((node) => (node.type === 'tab' ? { ...node, env: [{ name: 'SLUICE_PRIORITY', value: '0', type: 'str' }] } : node))])
+    const many = Array.from({ length: 10 }, (_, at) => gateway.call('/open', `c${at}`))
+    await expect.poll(() => waiting(gateway.opsUrl)).toBe(1)
+    expect(asked).toHaveLength(9)
+    expect(await (await gateway.call('/health', '')).text()).toBe('well')
+    await serveAll(10)
+    expect((await Promise.all(many)).every(({ status }) => status === 200)).toBe(true)
+  })
+
+  test('knows a password again that it has checked a moment ago', async () => {
+    await using gateway = await start()
+    const N = 16384
+    const { scryptSync, randomBytes } = await import('node:crypto')
+    const salt = randomBytes(16)
+    const verifier = `scrypt$${N}$8$1$${salt.toString('base64url')}$${scryptSync('pw', salt, 32, { N, r: 8, p: 1 }).toString('base64url')}`
+    gateway.gateway.clients.replace({ ...callers, version: 2, applications: [...callers.applications, { ...application('basic', 'gold'), credentials: [{ kind: 'basic', name: 'ann', verifier, ...live }] }] })
+    const headers = { authorization: `Basic ${Buffer.from('ann:pw').toString('base64')}` }
+    const known = gateway.call('/held', 'known', undefined, { headers })
+    await serveAll(1)
+    expect((await known).status).toBe(200)
+    const all = [gateway.call('/open', 'first')]
+    await expect.poll(() => asked).toHaveLength(2)
+    for (const [at, [path, as, more]] of ([['/held', 'usual', { 'x-api-key': 'usual.secret' }], ['/held', 'basic', headers]] as const).entries()) {
+      all.push(gateway.call(path, as, undefined, { headers: more }))
+      await expect.poll(() => waiting(gateway.opsUrl)).toBe(at + 1)
+    }
+    await serveAll(4)
+    await Promise.all(all)
+    expect(asked).toEqual(['known', 'first', 'basic', 'usual'])
+  })
+
+  test('1,000 that wait while a new release comes each finish on the one they came in on', async () => {
+    await using gateway = await start({ SLUICE_ADMISSION_LIMIT: '20', SLUICE_ADMISSION_RESERVE_PERCENT: '0', SLUICE_ADMISSION_MAX_WAIT_MS: '30000' })
+    const before = Array.from({ length: 1020 }, (_, at) => gateway.call('/open', `b${at}`))
+    await expect.poll(() => waiting(gateway.opsUrl), { timeout: 10_000 }).toBe(1000)
+    await gateway.deploy(nodes('two'))
+    const after = Array.from({ length: 20 }, (_, at) => gateway.call('/open', `a${at}`))
+    await expect.poll(() => waiting(gateway.opsUrl), { timeout: 10_000 }).toBe(1020)
+    await serveAll(1040)
+    const texts = async (calls: readonly Promise<Response>[]) => new Set(await Promise.all(calls.map(async (call) => (await call).text())))
+    expect([await texts(before), await texts(after)]).toEqual([new Set(['one']), new Set(['two'])])
+    await expect.poll(() => gateway.gateway.deployer.inFlight).toBe(0)
+  }, 30_000)
+
+  test('a stop lets those that wait finish, and tells the rest before it cuts', async () => {
+    await using gateway = await start()
+    const first = gateway.call('/open', 'first')
+    await expect.poll(() => asked).toEqual(['first'])
+    const second = gateway.call('/open', 'second')
+    await expect.poll(() => waiting(gateway.opsUrl)).toBe(1)
+    const drained = gateway.gateway.drain(3000)
+    const refused = await second
+    expect([refused.status, (await refused.json() as { code: string }).code]).toEqual([503, 'queue.closed'])
+    await serveAll(1)
+    expect((await first).status).toBe(200)
+    expect(await drained).toEqual({ cut: 0 })
+  })
+})
