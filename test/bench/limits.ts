@@ -2,11 +2,12 @@ import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { ConsumerClient } from '../kit/consumer-client.ts'
 import { startEstateWith, type Estate } from '../kit/estate.ts'
 import { flow, type FlowBuilder } from '../kit/flow-builder.ts'
-import { pacedLoad } from '../kit/paced-load.ts'
 import { RawConnection } from '../kit/raw-http.ts'
 import { startRedis } from '../kit/redis.ts'
+import { findTool } from '../kit/tools.ts'
 import type { Contestant } from './contestant.ts'
 import { bare } from './flows.ts'
+import { pacedLatencies } from './h2load.ts'
 import { loadCore, serverCore } from './machine.ts'
 import { manyCallers } from './many-callers.ts'
 import { pin } from './ours.ts'
@@ -25,7 +26,9 @@ const exactLimit = 20_000
 export const limits: Scenario = {
   name: 'limits',
   async run({ seconds, rounds, say }) {
+    if (!findTool('h2load')) throw new Error('The load generator h2load is missing. On Debian: sudo apt-get install -y nghttp2-client')
     const redis = await startRedis()
+    await pin(redis.pid, loadCore)
     try {
       const issuer = createIssuer()
       say('  signing tokens')
@@ -165,8 +168,8 @@ async function addedP99Ms(redisUrl: string, perSecond: number, seconds: number, 
   const counting = await limited('redis', [keyed(), counted()], withKey, { SLUICE_REDIS_URL: redisUrl }).start()
   try {
     const p99 = async (server: typeof without) => {
-      const { latenciesMs } = await pacedLoad({ port: server.port, path, perSecond, seconds, ...(server.load?.headers ? { headers: server.load.headers } : {}) })
-      return percentile(latenciesMs, 99)
+      const headers = server.load?.headers ?? {}
+      return percentile(await pacedLatencies(server.port, path, headers, perSecond, seconds), 99)
     }
     await p99(counting)
     const differences: number[] = []

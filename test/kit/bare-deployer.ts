@@ -115,6 +115,7 @@ export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { c
         decisions: createDecisionLog({ clock: options.clock ?? systemClock }),
         state: createMemoryState({ clock: options.clock ?? systemClock }),
         lines: createMemoryLines(options.clock ?? systemClock),
+        jobs: absent,
         env: options.env ?? {},
         recorder: { record: (summary) => void summaries.push(summary) },
         contextsOf: () => ({ node: memoryContext(), flow: memoryContext(), global: memoryContext() }),

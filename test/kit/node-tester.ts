@@ -12,6 +12,7 @@ import type { Message } from '../../runtime/core/message.ts'
 import type { DebugEntry, NodeDefinition, NodeProblem, Scope } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { NodeStatus, Sandbox } from '../../runtime/core/sandbox.ts'
+import type { Jobs } from '../../runtime/core/jobs.ts'
 import type { Lines } from '../../runtime/core/lines.ts'
 import type { State } from '../../runtime/core/state.ts'
 import { SentTo, type Output, type Result, type Step } from '../../runtime/core/step.ts'
@@ -37,6 +38,10 @@ export interface NodeTestOptions {
   readonly state?: State
   /** Default: in memory, by the test's clock. */
   readonly lines?: Lines
+  /** Default: none, so that a test says when a node needs them. */
+  readonly jobs?: Jobs
+  /** What becomes of a run that the node begins; default: the node is not live. */
+  readonly runWork?: Scope['runWork']
   /** What nodes share; give the same map to several nodes that are to share. */
   readonly shared?: Map<string, unknown>
   readonly env?: Readonly<Record<string, unknown>>
@@ -119,6 +124,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
     clients: options.clients ?? createClients({ clock: fakeClock() }),
     state,
     lines: options.lines ?? createMemoryLines(clock),
+    jobs: options.jobs ?? refuse<Jobs>('jobs'),
     decisions,
     credentials: options.credentials ?? {},
     env: (name) => options.env?.[name],
@@ -126,6 +132,8 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
       const found = options.configNodes?.[id]
       return found && { type: found.type, config: found.config ?? {}, credentials: found.credentials ?? {} }
     },
+    whenLive: (begin) => begin(),
+    runWork: options.runWork ?? (() => undefined),
     isWired: (port) => options.wired?.includes(port) ?? true,
     status: (status, run) => void statuses.push(run === undefined ? { status } : { status, run }),
     error: (fault, message, run) => void reported.push({ fault, message, run }),

@@ -9,6 +9,8 @@ import { findTool } from './tools.ts'
 /** A Redis server of its own on a free port of loopback, which keeps nothing on disk unless asked to. */
 export interface TestRedis extends AsyncDisposable {
   readonly url: string
+  /** Of the server that runs at present. */
+  readonly pid: number
   /** A connection for looks behind the scenes; closed at the end. */
   readonly client: Redis
   /** Ends the process as a power cut would. */
@@ -63,6 +65,9 @@ export async function startRedis({ durable = false }: TestRedisOptions = {}): Pr
 
   return {
     url: `redis://127.0.0.1:${port}`,
+    get pid() {
+      return server?.pid ?? 0
+    },
     client,
     kill,
     start,

@@ -2,11 +2,12 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** What a suite can need that npm does not bring. */
-export type Tool = 'chromium' | 'wrk' | 'postgresql' | 'openssl' | 'redis-server'
+export type Tool = 'chromium' | 'wrk' | 'postgresql' | 'openssl' | 'redis-server' | 'h2load'
 
 const programs: Readonly<Record<Tool, readonly string[]>> = {
   chromium: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
   wrk: ['wrk'],
+  h2load: ['h2load'],
   openssl: ['openssl'],
   'redis-server': ['redis-server'],
   postgresql: ['postgres', 'pg_ctl', 'pg_ctlcluster'],

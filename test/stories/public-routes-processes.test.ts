@@ -37,7 +37,9 @@ async function ask(at: LoneGateway, headers: Record<string, string> = {}): Promi
   const { code } = (await response.json().catch(() => ({}))) as { code?: string }
   return code === undefined ? String(response.status) : `${response.status} ${code}`
 }
-const answers = (at: LoneGateway, expected: string, headers: Record<string, string> = {}) => expect.poll(() => ask(at, headers).catch(String), { timeout: 20_000, interval: 20 }).toBe(expected)
+async function answers(at: LoneGateway, expected: string, headers: Record<string, string> = {}): Promise<void> {
+  await expect.poll(() => ask(at, headers).catch(String), { timeout: 20_000, interval: 20 }).toBe(expected)
+}
 
 test('a record that is not public closes a public route on every gateway, without a deploy, also on one that starts with control down; a policy opens it to callers', async () => {
   await begin()

@@ -15,6 +15,7 @@ const program = (tool: Tool) => () => findTool(tool) !== undefined
 const needed: readonly Need[] = [
   { package: 'chromium', why: 'the browser test draws a flow in a real browser', here: program('chromium') },
   { package: 'wrk', why: 'the load generator of the benchmark and of the neighbour story', here: program('wrk') },
+  { package: 'nghttp2-client', why: 'the paced load generator of the benchmark', here: program('h2load') },
   { package: 'openssl', why: 'certificates of the TLS tests are made with it', here: program('openssl') },
   { package: 'postgresql', why: 'the store suite runs on PostgreSQL as well', here: program('postgresql') },
   { package: 'redis-server', why: 'what gateways count together is tested on Redis as well', here: program('redis-server') },
