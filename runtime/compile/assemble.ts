@@ -16,6 +16,7 @@ import { sha256 } from './hash.ts'
 import { withLinkedClaims } from './linked-claims.ts'
 import { tabPriority } from './tab-priority.ts'
 import { tabVersion } from './tab-version.ts'
+import { organisationOf } from './organisation-of.ts'
 import { policiesByOrganisation, policyText, policyType, readPolicies, wrapFlow, type GlobalPolicy, type PoliciesOf } from './policies.ts'
 import { tabProperties, tabProperty } from '../core/tab-properties.ts'
 
@@ -177,7 +178,8 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const version = tabVersion(document)
     const priority = tabPriority(document)
     const own = [...claims.values()]
-    const more = { ...(version === undefined ? {} : { version }), ...(priority === undefined ? {} : { priority }), ...(own.length === 0 ? {} : { claims: own }) }
+    const organisation = organisationOf(document)
+    const more = { ...(organisation === undefined ? {} : { organisation }), ...(version === undefined ? {} : { version }), ...(priority === undefined ? {} : { priority }), ...(own.length === 0 ? {} : { claims: own }) }
     const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision, guarded: undefined, marks: { line: undefined, series: undefined }, ...more }] : []))
     return {
       key, revision, flow, configs, entries, routes, copies, problems, policies, claims: own,

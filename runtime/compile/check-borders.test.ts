@@ -61,3 +61,14 @@ test('a message chooses no flow of another organisation to be called, by id nor 
   // Somebody else's node of the same name is not in the way either.
   expect(await answer('bank', 'byName', tab('other', 'thief'), { ...into('other'), name: 'pay' })).toBe('yes')
 })
+
+test('a version of an API is of the organisation whose path it is', () => {
+  const version = (id: string, organisation: string | undefined, value: string) => {
+    const { env = [], ...rest } = tab(id, organisation)
+    return [{ ...rest, env: [...env, { name: 'SLUICE_API_VERSION', type: 'str', value }] }, { id: `${id}-i`, type: 'http in', z: id, url: '/pay', wires: [[`${id}-r`]] }, { id: `${id}-r`, type: 'reply', z: id, wires: [] }]
+  }
+  const stolen = (...nodes: object[]) => errors(...nodes).map(({ code, flow, node }) => `${code} ${flow} ${node}`)
+  expect(stolen(...version('bank', 'bank', 'v1'), ...version('thief', 'thief', 'v9'))).toEqual(['route.foreign thief thief-i'])
+  expect(stolen(...version('shared', undefined, 'v1'), ...version('thief', 'thief', 'v9'))).toEqual(['route.foreign thief thief-i'])
+  expect(stolen(...version('bank', 'bank', 'v1'), ...version('next', 'bank', 'v2'))).toEqual([])
+})

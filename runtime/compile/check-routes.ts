@@ -3,13 +3,29 @@ import type { Problem } from '../core/flow.ts'
 import { versionKey } from '../core/version-order.ts'
 import type { AssembledFlow } from './assemble.ts'
 
-/** Two entries that answer the same method, host, path and version: only one could ever be called. */
+/**
+ * Two entries that answer the same method, host, path and version: only one could ever be called. And two of different
+ * organisations at one place, whatever their versions: the higher one would get the calls that are meant for the other.
+ */
 export function checkRoutes(flows: readonly AssembledFlow[]): Problem[] {
   const taken = new Map<string, AssembledFlow>()
+  const places = new Map<string, string | undefined>()
   const problems: Problem[] = []
   for (const assembled of flows) {
     for (let index = 0; index < assembled.routes.length; index++) {
       const key = assembled.routeKeys[index] as string
+      const { organisation } = assembled.routes[index] as AssembledFlow['routes'][number]
+      const place = key.slice(0, key.lastIndexOf(' '))
+      if (!places.has(place)) places.set(place, organisation)
+      else if (places.get(place) !== organisation) {
+        const { node, entry } = assembled.routes[index] as AssembledFlow['routes'][number]
+        problems.push({
+          severity: 'error', code: 'route.foreign', ...(assembled.flow.nodes.get(node)?.origin ?? {}), property: 'url',
+          message: `${entry.method} ${entry.path} is a path of another organisation.`,
+          remedy: 'Give it another path, or let the tabs of all versions of an API belong to one organisation.',
+        })
+        continue
+      }
       const other = taken.get(key)
       if (!other) taken.set(key, assembled)
       else {

@@ -14,6 +14,8 @@ export interface Route {
   /** True when no way leads from it to a reply but by a node that lets in only whom it knows. */
   readonly guarded?: boolean | undefined
   readonly marks?: RunMarks
+  /** Whose it is, as its tab says (SLUICE_ORGANISATION); absent: nobody's. */
+  readonly organisation?: string
   /** Which version of an API it is part of, as its tab says (SLUICE_API_VERSION). */
   readonly version?: string
   /** Where the nodes of its flow that know callers look for who calls. */

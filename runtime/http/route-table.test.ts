@@ -4,9 +4,9 @@ import type { Route } from '../core/deployment.ts'
 import type { HttpEntry, Method } from '../core/entry.ts'
 import { buildRoutes, type ShardedRouteTable } from './route-table.ts'
 
-function route(method: Method, path: string, more: Partial<HttpEntry> & { revision?: string } = {}): Route {
-  const { revision = 'r', ...entry } = more
-  return { entry: { on: 'http', method, path, ...entry }, flow: 'f', node: `${method} ${path}`, revision }
+function route(method: Method, path: string, more: Partial<HttpEntry> & { revision?: string; organisation?: string; version?: string } = {}): Route {
+  const { revision = 'r', organisation, version, ...entry } = more
+  return { entry: { on: 'http', method, path, ...entry }, flow: 'f', node: `${method} ${path}`, revision, ...(organisation ? { organisation } : {}), ...(version ? { version } : {}) }
 }
 
 function tableOf(...routes: Route[]): ShardedRouteTable {
@@ -55,6 +55,17 @@ describe('a route table', () => {
   it('serves the optional parts of Express paths', () => {
     const table = tableOf(route('GET', '/a/:b?'), route('GET', '/colou?r'), route('GET', '/v(ersion)?/x'))
     for (const path of ['/a', '/a/1', '/color', '/colour', '/v/x', '/version/x']) expect(found(table, 'GET', path), path).toHaveProperty('path')
+  })
+
+  it('gives a path to one organisation: no method, version, host or spelling of it is anybody else’s', () => {
+    const bank = route('GET', '/pay/:id?', { organisation: 'bank', version: 'v1' })
+    const others: Route[] = [
+      route('GET', '/pay', { organisation: 'thief', version: 'v9' }), route('GET', '/p%61y/:number', { organisation: 'thief', version: 'v9' }), route('GET', '/PAY/', { version: 'v2' }),
+      route('POST', '/pay', { organisation: 'thief' }), route('HEAD', '/pay', { organisation: 'thief' }), route('GET', '/pay', { organisation: 'thief', host: 'api.example.org' }),
+    ]
+    for (const other of others) for (const routes of [[bank, other], [other, bank]]) expect(buildRoutes(routes).conflicts.map(({ reason }) => reason).join()).toContain('is a path of another organisation')
+    tableOf(bank, route('POST', '/pay', { organisation: 'bank' }), route('GET', '/pay', { organisation: 'bank', version: 'v2' }), route('GET', '/pays', { organisation: 'thief' }))
+    tableOf(route('GET', '/', { organisation: 'bank', host: 'bank.example' }), route('GET', '/', { organisation: 'thief', host: 'thief.example' }))
   })
 
   it('refuses what it cannot serve with a reason and a remedy', () => {

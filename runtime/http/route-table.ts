@@ -302,6 +302,7 @@ function patternsOf(route: Route, known: Patterns): ReturnType<typeof toPatterns
 export const buildRoutes: BuildRoutes = (routes, previous) => {
   const old = previous instanceof ShardedRouteTable ? previous : undefined
   const { shards, built, known, conflicts } = buildShards(routes, old)
+  conflicts.push(...findForeign(routes, known))
   const versioned = Map.groupBy(routes.filter(({ version }) => version !== undefined), ({ version }) => versionKey(version as string))
   const versions = new Map<string, ShardedRouteTable>()
   for (const [key, some] of versioned) {
@@ -309,6 +310,34 @@ export const buildRoutes: BuildRoutes = (routes, previous) => {
     versions.set(key, new ShardedRouteTable(some.length, part.built, part.shards, part.known, new Map()))
   }
   return { table: new ShardedRouteTable(routes.length, built, shards, known, versions), conflicts }
+}
+
+/**
+ * A path belongs to one organisation: with another method, version or host name the routes of somebody else would get calls
+ * that are meant for those that are there.
+ */
+function findForeign(routes: readonly Route[], known: Patterns): RouteConflict[] {
+  if (routes.every(({ organisation }) => organisation === undefined)) return []
+  const places = new Map<string, Route[]>()
+  const conflicts: RouteConflict[] = []
+  for (const route of routes) {
+    const patterns = patternsOf(route, known)
+    for (const { canonical } of 'reason' in patterns ? [] : patterns) {
+      const there = places.get(canonical) ?? []
+      const other = there.find((one) => one.organisation !== route.organisation && meet(one.entry.host, route.entry.host))
+      if (other) {
+        conflicts.push({ route, other, reason: `${route.entry.method} ${route.entry.path} is a path of another organisation. Choose another path.` })
+        break
+      }
+      there.push(route)
+      places.set(canonical, there)
+    }
+  }
+  return conflicts
+}
+
+function meet(host: string | undefined, other: string | undefined): boolean {
+  return host === undefined || other === undefined || host.toLowerCase() === other.toLowerCase()
 }
 
 function buildShards(routes: readonly Route[], old: ShardedRouteTable | undefined) {
