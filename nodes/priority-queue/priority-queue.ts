@@ -2,6 +2,7 @@ import type { Check } from '../../runtime/core/client-rules.ts'
 import type { MessageClient } from '../../runtime/core/clients.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import type { FaultCode } from '../../runtime/core/faults.ts'
+import { holdingHeader } from '../../runtime/core/holding.ts'
 import type { NoTurn, Place } from '../../runtime/core/lines.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
@@ -32,6 +33,9 @@ const codes: Readonly<Record<NoTurn, FaultCode>> = {
   full: 'queue.full', evicted: 'queue.evicted', hopeless: 'queue.hopeless', expired: 'queue.expired', closed: 'queue.closed', lost: 'job.lost', unavailable: 'queue.unavailable',
 }
 
+/** How long a call waits at a shared line that it comes from while it holds a slot of it. */
+const ownPatienceMs = 250
+
 /** TSMP: seconds to wait are priority × calls per second on entry ÷ this. */
 const tsmpDivisor = 200
 
@@ -43,7 +47,7 @@ export const priorityQueue = defineNode<PriorityQueueConfig, Port>({
   summary: { en: 'Holds calls until a scarce backend has room, the important ones first.', 'zh-TW': '後端忙碌時讓呼叫等候，重要的先通過。' },
   icon: 'fa-sort-amount-asc',
   outputs: ['admitted', 'refused'],
-  faults: ['queue.full', 'queue.evicted', 'queue.hopeless', 'queue.expired', 'queue.closed', 'queue.unavailable', 'job.lost', 'queue.priority', 'expression.error'],
+  faults: ['queue.self', 'queue.full', 'queue.evicted', 'queue.hopeless', 'queue.expired', 'queue.closed', 'queue.unavailable', 'job.lost', 'queue.priority', 'expression.error'],
   config: {
     type: 'object',
     properties: {
@@ -75,37 +79,49 @@ export const priorityQueue = defineNode<PriorityQueueConfig, Port>({
     const chosen = scope.configNode(config.resource)?.config ?? {}
     const opened = scope.lines.open({ name: typeof chosen.name === 'string' ? chosen.name : config.resource, scope: chosen.scope === 'cluster' ? 'cluster' : 'gateway', policy: toPolicy(chosen) })
     const { line } = opened
+    const { holding } = scope
+    const kind = line.facts().scope
+    const heldAs = holding?.idOf(kind, line.facts().name)
     scope.onRetire(opened.close)
     const status = createDepthStatus(scope, line)
 
     function admit(message: Message, run: Run, place: Place): Output<Port> {
       if (showWait) run.addReplyHeader?.('X-Queue-Wait-Ms', String(Math.round(place.waitedMs)))
       run.noteWait?.(place.waitedMs)
+      const giveBack = heldAs === undefined ? undefined : run.noteHeld?.(heldAs)
+      const leave = () => {
+        giveBack?.()
+        line.leave(place)
+      }
       if (config.hold === 'reply' && run.beforeAnswer) {
-        run.beforeAnswer(() => line.leave(place))
-        run.onEnd?.(() => line.leave(place))
+        run.beforeAnswer(leave)
+        run.onEnd?.(leave)
         return { admitted: message }
       }
       // A run that is cut short tells its trails nothing.
-      run.onEnd?.(() => line.leave(place))
-      return new SentTo(0, message, new Trail(() => line.leave(place)))
+      run.onEnd?.(leave)
+      return new SentTo(0, message, new Trail(leave))
     }
 
-    function turnAway(message: Message, run: Run, place: Place): Output<Port> {
+    function turnAway(message: Message, run: Run, place: Place, isOwn = false): Output<Port> {
       const { reason = 'closed', priority, waitedMs, retryAfterMs } = place
       const facts = line.facts()
       const check: Check = { check: 'turn', passed: false, resource: facts.name, priority, reason, waitedMs: Math.round(waitedMs), maxWaitMs, estimatedWaitMs: Math.round(retryAfterMs), ahead: sum(facts.waiting, priority), waiting: sum(facts.waiting), underWay: sum(facts.active) }
+      if (isOwn && place.reason !== 'full' && place.reason !== 'evicted') return refuse(message, run, { code: 'queue.self', facts: { resource: facts.name }, checks: [{ ...check, reason: 'self' }] })
       const inMs = Math.max(1, Math.ceil(retryAfterMs))
       run.addReplyHeader?.('X-Retry-After-Ms', String(inMs))
       return refuse(message, run, { code: codes[reason], facts: { resource: facts.name, priority }, checks: [check], retryAfter: Math.max(1, Math.ceil(inMs / 1000)), passesAtMs: scope.clock.now() + inMs })
     }
 
     function enter(message: Message, run: Run, priority: Priority): Output<Port> | Promise<Output<Port>> {
-      const patienceMs = Math.min(maxWaitMs, run.deadline - scope.clock.now())
+      const passed = run.request?.headers[holdingHeader]
+      const isOwn = passed !== undefined && heldAs !== undefined && holding?.isHeld(heldAs, passed) === true
+      // Whether the shared line has a slot left is not known here at once.
+      const patienceMs = Math.min(maxWaitMs, run.deadline - scope.clock.now(), ...(isOwn ? [kind === 'cluster' ? ownPatienceMs : 0] : []))
       let settle: (place: Place) => void = () => {}
       const place = line.enter(priority, patienceMs, (settled) => settle(settled))
       if (place.state === 'admitted') return admit(message, run, place)
-      if (place.state === 'refused') return turnAway(message, run, place)
+      if (place.state === 'refused') return turnAway(message, run, place, isOwn)
       status.changed()
       return new Promise((resolve, reject) => {
         const stopListening = whenAborted(run, () => {
@@ -117,7 +133,7 @@ export const priorityQueue = defineNode<PriorityQueueConfig, Port>({
           stopListening()
           status.changed()
           try {
-            resolve(settled.state === 'admitted' ? admit(message, run, settled) : turnAway(message, run, settled))
+            resolve(settled.state === 'admitted' ? admit(message, run, settled) : turnAway(message, run, settled, isOwn))
           } catch (thrown) {
             reject(thrown as Error)
           }

@@ -96,6 +96,7 @@ export const faults = {
   'queue.hopeless': { status: 503, title: 'The wait would be too long', text: (f) => `A turn at ${f.resource} would come too late. Try again later.` },
   'queue.expired': { status: 503, title: 'Waited too long', text: (f) => `No turn at ${f.resource} came in time.` },
   'queue.closed': { status: 503, title: 'The line was closed', text: (f) => `The line for ${f.resource} was emptied or taken away while the call waited.` },
+  'queue.self': { status: 508, title: 'It would wait for itself', text: (f) => `The call comes from a run that holds a slot of ${f.resource}, and no other slot is free.` },
   'queue.unavailable': { status: 503, title: 'Turns cannot be given', text: (f) => `Turns at ${f.resource} are given by a shared store that does not answer.` },
   'queue.priority': { status: 500, title: 'Priority not valid', text: (f) => `The priority must be a whole number from 0 to 9, but is ${f.is}.` },
   'job.lost': { status: 502, title: 'The turn was lost', text: (f) => `The gateway that gave the turn at ${f.resource} is gone. Nothing was begun; try again.` },

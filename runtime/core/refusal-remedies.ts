@@ -39,6 +39,7 @@ export const refusalRemedies = {
   'queue.hopeless': { en: 'Try again later; keep to Retry-After.', 'zh-TW': '請稍後再試，並遵守 Retry-After。' },
   'queue.expired': { en: 'Try again later; an operator can give the resource more slots, or callers more time to wait.', 'zh-TW': '請稍後再試；管理員可增加資源的名額或等候時間。' },
   'queue.closed': { en: 'Try again: the line was replaced by a deploy, or an operator emptied it.', 'zh-TW': '請重試：佇列已因部署而更換，或已由管理員清空。' },
+  'queue.self': { en: 'The flow calls itself while it holds a slot: let it give the slot back before it calls, call the other flow by a link call, or give the resource more slots.', 'zh-TW': '流程在佔用名額時呼叫了自己：請先釋放名額再呼叫、改用 link call，或增加資源的名額。' },
   'queue.unavailable': { en: 'Try again. An operator brings the shared store back.', 'zh-TW': '請重試；管理員需恢復共用儲存。' },
   'state.unavailable': { en: 'Try again. An operator brings the shared store back.', 'zh-TW': '請重試；管理員需恢復共用儲存。' },
   'session.none': { en: 'Begin a session first.', 'zh-TW': '請先建立工作階段。' },

@@ -1,7 +1,8 @@
-import type { Admission } from '../core/admission.ts'
+import { type Admission, gatewayLine } from '../core/admission.ts'
 import type { Route } from '../core/deployment.ts'
 import { fault, toFault, type Fault } from '../core/fault.ts'
 import type { FaultCode } from '../core/faults.ts'
+import { type Holding, holdingHeader } from '../core/holding.ts'
 import type { NoTurn, Place } from '../core/lines.ts'
 import type { Message } from '../core/message.ts'
 import type { RequestFacts } from '../core/request-facts.ts'
@@ -11,10 +12,17 @@ const codes: Readonly<Record<NoTurn, FaultCode>> = {
   full: 'queue.full', evicted: 'queue.evicted', hopeless: 'queue.hopeless', expired: 'queue.expired', closed: 'queue.closed', lost: 'queue.closed', unavailable: 'queue.unavailable',
 }
 
+/** How long a call that comes from a run of this gateway waits: a run that waits for itself would never end. */
+const ownPatienceMs = 250
+
 /** Begins the run when there is room, else when its turn comes; whoever gets no turn is told when to come again. */
-export function admit(admission: Admission, exchange: Exchange, route: Route, request: RequestFacts, message: Message): void {
+export function admit(admission: Admission, holding: Holding | undefined, exchange: Exchange, route: Route, request: RequestFacts, message: Message): void {
   const { deployment } = exchange
-  const turn = admission.enter(route, request, deployment.limitMsOf?.(route) ?? Infinity, request.wireBody?.length ?? 0, settle)
+  const limitMs = deployment.limitMsOf?.(route) ?? Infinity
+  const id = holding?.idOf('gateway', gatewayLine)
+  const isOwn = id !== undefined && (holding as Holding).isHeld(id, request.headers[holdingHeader])
+  exchange.held = id
+  const turn = admission.enter(route, request, isOwn ? Math.min(ownPatienceMs, limitMs) : limitMs, request.wireBody?.length ?? 0, settle)
   exchange.turn = turn
   const { state } = turn.place
   if (state === 'admitted') return exchange.run(request, message)
@@ -43,7 +51,7 @@ export function admit(admission: Admission, exchange: Exchange, route: Route, re
 
   function refuse(place: Place): void {
     exchange.noteWait(place.waitedMs)
-    exchange.fail(toRefusal(place))
+    exchange.fail(isOwn && (place.reason === 'expired' || place.reason === 'hopeless') ? fault('queue.self', { resource: 'this gateway' }) : toRefusal(place))
   }
 }
 

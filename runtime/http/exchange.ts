@@ -56,6 +56,8 @@ export class Exchange implements RunInput, Waits {
   #always: readonly string[] | undefined
   /** Its place at the gateway's limit, when there is one; given back as soon as it is answered. */
   turn: Turn | undefined = undefined
+  /** Line that it holds a slot of, as marks call it. */
+  held: string | undefined = undefined
   /** How long it waited before its run. */
   waitedMs = 0
   /** How long it waited for turns, all together; undefined when it came to no line. */

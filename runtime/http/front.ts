@@ -4,6 +4,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, 
 import type { Admission } from '../core/admission.ts'
 import type { Deployment, Route, RouteMatch, RunRecorder } from '../core/deployment.ts'
 import { fault, toFault } from '../core/fault.ts'
+import type { Holding } from '../core/holding.ts'
 import type { Log } from '../core/log.ts'
 import { response, type Message } from '../core/message.ts'
 import { http } from '../core/node-http.ts'
@@ -40,6 +41,8 @@ export interface FrontParts {
   readonly versions?: VersionChoice
   /** The limit on requests in flows. Absent: there is none. */
   readonly admission?: Admission
+  /** Knows the calls that come from runs of this gateway; with `admission`. */
+  readonly holding?: Holding
 }
 
 /** The HTTP side of a gateway. */
@@ -230,7 +233,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     const req = new HttpRequest(exchange.arrival, route.entry.path, params, files, wireBody)
     const message: Message = { _msgid: ids.message(), req, res: response, payload: payload === undefined ? req.query : payload }
     if (admission === undefined) exchange.run(req, message)
-    else admit(admission, exchange, route, req, message)
+    else admit(admission, parts.holding, exchange, route, req, message)
   }
 
   function toArrival(raw: IncomingMessage): Arrival {

@@ -90,9 +90,9 @@ export class Call implements Dispatcher.DispatchHandler {
   }
 }
 
-/** Headers that belong to the connection or to the message's framing: ours alone (RFC 9110 §7.6.1, RFC 9112 §6). */
+/** Headers that belong to the connection or to the message's framing, or are marks between gateways: ours alone (RFC 9110 §7.6.1, RFC 9112 §6). */
 const ownHeaders = new Set([
-  'host', 'content-length', 'connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'te', 'trailer', 'upgrade', 'expect', 'http2-settings',
+  'sluice-holding', 'host', 'content-length', 'connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'te', 'trailer', 'upgrade', 'expect', 'http2-settings',
 ])
 
 /** The headers to send, as a flat list of names and values; those the connection owns are left out. */

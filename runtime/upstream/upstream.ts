@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from '../core/clock.ts'
 import { fault, toFault } from '../core/fault.ts'
+import { type Holding, holdingHeader } from '../core/holding.ts'
 import { silentLog, type Log } from '../core/log.ts'
 import type { Run } from '../core/run.ts'
 import { shownUrl } from '../core/shown-url.ts'
@@ -20,6 +21,8 @@ export interface UpstreamOptions {
   /** PEM certificates trusted besides the machine's. */
   readonly extraCa?: readonly string[]
   readonly log?: Log
+  /** Marks what runs hold that call out. */
+  readonly holding?: Holding
   readonly clock?: Clock
   /** Time for TCP and TLS together (default 5,000). */
   readonly connectTimeoutMs?: number
@@ -45,6 +48,7 @@ const codings = ['accept-encoding', acceptedCodings] as const
 export function createUpstream(options: UpstreamOptions): Upstream & { close(): Promise<void> } {
   const clock = options.clock ?? systemClock
   const log = options.log ?? silentLog
+  const { holding } = options
   const pools = createPools({
     egress: options.egress,
     extraCa: options.extraCa ?? [],
@@ -91,6 +95,7 @@ export function createUpstream(options: UpstreamOptions): Upstream & { close(): 
       stopListening = whenAborted(run, (reason) => call.abort(toFault(reason)))
       if (call.settled) return settle()
       const headers = toHeaderList(hop.headers, codings)
+      if (holding !== undefined) mark(headers, run, holding)
       pool.dispatch({ path, method: hop.method, headers, body: hop.body ?? null }, call)
     })
   }
@@ -142,4 +147,11 @@ export function createUpstream(options: UpstreamOptions): Upstream & { close(): 
     },
     close: () => pools.close(),
   }
+}
+
+function mark(headers: string[], run: Run, holding: Holding): void {
+  const passed = run.request?.headers[holdingHeader]
+  if (passed === undefined && (run.heldLines === undefined || run.heldLines.length === 0)) return
+  const value = holding.toHeader(run.heldLines, passed)
+  if (value !== undefined) headers.push('Sluice-Holding', value)
 }

@@ -109,6 +109,6 @@ const titles: Readonly<Record<keyof typeof refusalRemedies, string>> = {
   'auth.unknown_client': '不認得的用戶端', 'auth.scope': '缺少權限範圍', 'auth.clearance': '缺少許可等級', 'auth.not_subscribed': '尚未訂閱', 'auth.subscription_inactive': '訂閱未生效',
   'auth.too_many_attempts': '登入失敗次數過多', 'auth.unavailable': '暫時無法驗證憑證', 'client.disabled': '應用程式已停用', 'client.rules': '用戶端規則無法讀取', 'plan.not_yet_valid': '尚未生效',
   'plan.expired': '已失效', 'plan.hours': '不在服務時間內', 'api.not_published': 'API 尚未發布', 'api.blocked': 'API 已封鎖', 'api.retired': 'API 已退役', 'api.sunset': 'API 已終止服務',
-  'quota.exceeded': '配額已用完', 'spike.exceeded': '呼叫過於密集', 'concurrency.exceeded': '同時呼叫數過多', 'state.unavailable': '共用狀態無法使用', 'limit.no_plan': '沒有方案', 'queue.full': '等候者過多', 'queue.evicted': '等候者過多', 'queue.hopeless': '等候時間將過長', 'queue.expired': '等候逾時', 'queue.closed': '佇列已關閉', 'queue.unavailable': '無法分配順位', 'session.none': '沒有工作階段',
+  'quota.exceeded': '配額已用完', 'spike.exceeded': '呼叫過於密集', 'concurrency.exceeded': '同時呼叫數過多', 'state.unavailable': '共用狀態無法使用', 'limit.no_plan': '沒有方案', 'queue.full': '等候者過多', 'queue.evicted': '等候者過多', 'queue.hopeless': '等候時間將過長', 'queue.expired': '等候逾時', 'queue.closed': '佇列已關閉', 'queue.self': '會等到自己', 'queue.unavailable': '無法分配順位', 'session.none': '沒有工作階段',
   'session.expired': '工作階段已到期', 'session.limit': '工作階段過多', 'idem.missing': '缺少防重複鍵', 'idem.invalid': '防重複鍵無效', 'idem.conflict': '同一筆請求進行中', 'idem.mismatch': '防重複鍵已用於其他請求', 'idem.not_kept': '請求已執行',
 }
