@@ -29,23 +29,33 @@ export interface AddApi {
   readonly family?: string
   readonly sunset?: string
   readonly visibility?: ManagedApi['visibility']
+  readonly role?: ManagedApi['roles']
   readonly tag?: readonly string[]
   readonly description?: string
 }
 
 /** `sluice apis add` */
 export async function runApisAdd(client: RecordsClient, name: string, options: AddApi, output: Output): Promise<void> {
-  const { tag, ...rest } = options
-  const made = await client.create('apis', { name, ...pickSaid(rest), organisation: options.organisation, flow: options.flow, ...(tag ? { tags: tag } : {}) })
+  const { tag, role, ...rest } = options
+  const made = await client.create('apis', { name, ...pickSaid(rest), organisation: options.organisation, flow: options.flow, ...(tag ? { tags: tag } : {}), ...(role ? { roles: role } : {}) })
   noteWarnings(made, output)
   output.result(`Added ${made.id} (${made.lifecycle}). \`sluice apis move ${made.id} PUBLISHED\` opens it to subscribers.`, { ...made })
 }
 
+export interface ChangeApi {
+  readonly apiVersion?: string
+  readonly family?: string
+  readonly sunset?: string | false
+  readonly visibility?: ManagedApi['visibility']
+  readonly role?: ManagedApi['roles']
+}
+
 /** `sluice apis change`. `sunset` false: it ends no more. */
-export async function runApisChange(client: RecordsClient, id: string, { apiVersion, family, sunset }: { readonly apiVersion?: string; readonly family?: string; readonly sunset?: string | false }, output: Output): Promise<void> {
-  const patch = pickSaid({ apiVersion, family, sunset: sunset === false ? null : sunset })
+export async function runApisChange(client: RecordsClient, id: string, { apiVersion, family, sunset, visibility, role }: ChangeApi, output: Output): Promise<void> {
+  const patch = pickSaid({ apiVersion, family, sunset: sunset === false ? null : sunset, visibility: visibility ?? (role && 'roles'), roles: role })
   if (Object.keys(patch).length === 0) throw new CommandFailed('Say what to change, such as --sunset 2030-01-31T00:00:00Z or --family orders.', {}, exitCodes.usage)
   const changed = await client.patch('apis', id, patch as Partial<ManagedApiInput>, (await client.get('apis', id)).version)
+  noteWarnings(changed, output)
   output.result(changed.sunset === undefined ? `Changed ${id}.` : `Changed ${id}. It answers 410 from ${changed.sunset} on.`, { ...changed })
 }
 

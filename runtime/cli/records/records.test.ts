@@ -204,6 +204,10 @@ test('versions of an API are put on record, an application is held to one, and a
   expect(await sluice('apis', 'show', 'bills-1')).toBe(0)
   expect(out).not.toContain('2030')
   expect(await sluice('apis', 'change', 'bills-1')).toBe(2)
+  expect(await sluice('apis', 'change', 'bills-1', '--visibility', 'public'), err).toBe(0)
+  expect((await control.consumers.apis.get('bills-1', root)).visibility).toBe('public')
+  expect(await sluice('apis', 'change', 'bills-1', '--role', 'publisher', 'auditor'), err).toBe(0)
+  expect(await control.consumers.apis.get('bills-1', root)).toMatchObject({ visibility: 'roles', roles: ['publisher', 'auditor'] })
 })
 
 test('audit verify says that the log is whole, and audit list who did what', async () => {
