@@ -35,7 +35,7 @@ export function gatewayRoutes({ control, secure, publicOrigin }: PortalOptions):
     const body = html`<h1>${t('gateways')}</h1>
 ${gateways.length === 0
   ? html`<p>${t('noGateways')}</p>`
-  : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('gateway')}</th><th scope="col">${t('state')}</th><th scope="col">${t('release')}</th><th scope="col">${t('callers')}</th><th scope="col">${t('lastSeen')}</th><th scope="col">${t('address')}</th>${isAdmin && html`<th scope="col">${t('actions')}</th>`}</tr></thead>
+  : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('gateway')}</th><th scope="col">${t('state')}</th><th scope="col">${t('release')}</th><th scope="col">${t('callers')}</th><th scope="col">${t('address')}</th>${isAdmin && html`<th scope="col">${t('actions')}</th>`}</tr></thead>
 <tbody>${gateways.map((gateway) => toRow(gateway, exchange, isAdmin, t))}</tbody></table></div>`}
 ${isAdmin && html`<section class="card"><h2>${t('joinGateway')}</h2>
 ${fresh
@@ -79,9 +79,9 @@ function callersCell({ version, state, whenStale, detail }: NonNullable<GatewayI
 function toRow(gateway: GatewayInfo, { language }: Exchange, isAdmin: boolean, t: (key: TextKey) => string): Html {
   const state = states[gateway.state]
   return html`<tr><th scope="row">${gateway.name}${gateway.version && html`<br><span class="soft">${gateway.version}</span>`}</th>
-<td><span class="tag ${state.kind}">${t(state.text)}</span> <span class="tag ${gateway.connected ? 'good' : 'bad'}">${t(gateway.connected ? 'connected' : 'notConnected')}</span>${gateway.detail && html`<br><span class="hint">${gateway.detail}</span>`}</td>
+<td><span class="tag ${state.kind}">${t(state.text)}</span> <span class="tag ${gateway.connected ? 'good' : 'bad'}">${t(gateway.connected ? 'connected' : 'notConnected')}</span>${!gateway.connected && html`<br><span class="soft">${t('lastSeen')}: ${gateway.lastSeenAt ? toTime(gateway.lastSeenAt, language) : t('never')}</span>`}${gateway.detail && html`<br><span class="hint">${gateway.detail}</span>`}</td>
 <td>${gateway.release !== undefined && html`<a href="/releases/${gateway.release}">${gateway.release}</a>`}${gateway.hash && html`<br><code title="${gateway.hash}">${gateway.hash.slice(0, 12)}</code>`}</td>
 <td>${gateway.clients && callersCell(gateway.clients, t)}</td>
-<td>${gateway.lastSeenAt ? toTime(gateway.lastSeenAt, language) : t('never')}</td><td>${gateway.url && html`<code>${gateway.url}</code>`}</td>
+<td>${gateway.url && html`<code>${gateway.url}</code>`}</td>
 ${isAdmin && html`<td><a class="button danger" href="/gateways/${encodeURIComponent(gateway.id)}/revoke">${t('revoke')}</a></td>`}</tr>`
 }
