@@ -1,6 +1,7 @@
+import { errand } from '../../runtime/core/errand.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import type { Scope } from '../../runtime/core/node.ts'
-import { backgroundRun, fetchLimitMs } from './background-run.ts'
+import { fetchLimitMs } from './fetch-limit.ts'
 import type { Fetched } from './key-source.ts'
 
 /** Fetches a JWK set from its URL, or from where the issuer's discovery document says (OpenID Connect Discovery 1.0 §4). */
@@ -17,7 +18,7 @@ export function createKeyFetch(scope: Scope, issuer: string, jwksUrl: string): (
 async function getJson(scope: Scope, url: string): Promise<Fetched> {
   const reply = await scope.upstream.request(
     { method: 'GET', url, headers: { accept: 'application/json' }, timeoutMs: fetchLimitMs, responseLimitBytes: 262_144, redirects: 2 },
-    backgroundRun(scope),
+    errand(scope, fetchLimitMs),
   )
   if (reply.status !== 200) throw fault('upstream.status', { host: new URL(reply.url).host, status: reply.status, expected: 200 })
   const value: unknown = JSON.parse(reply.body.text())

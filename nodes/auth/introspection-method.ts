@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto'
 import { credentialsOf } from '../../runtime/core/authorization.ts'
 import type { Clients } from '../../runtime/core/clients.ts'
+import { errand } from '../../runtime/core/errand.ts'
 import type { Scope } from '../../runtime/core/node.ts'
-import { backgroundRun, fetchLimitMs } from './background-run.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { createFairLine } from './fair-line.ts'
+import { fetchLimitMs } from './fetch-limit.ts'
 import { addressKey } from './slow-down.ts'
 import { checkConfirmation, type Claims, pickClaims, toIdentity } from './token-claims.ts'
 import { absent, type Call, type Method, refused, type Verdict } from './verdict.ts'
@@ -52,7 +53,7 @@ export function createIntrospectionMethod(scope: Scope, options: IntrospectionOp
         method: 'POST', url: options.url, timeoutMs: fetchLimitMs, responseLimitBytes: 65_536, redirects: 0,
         headers: { authorization: `Basic ${login}`, accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
         body: `token=${formEncode(token)}&token_type_hint=access_token`,
-      }, backgroundRun(scope))
+      }, errand(scope, fetchLimitMs))
       const value: unknown = reply.status === 200 ? JSON.parse(reply.body.text()) : undefined
       if (typeof value === 'object' && value !== null && typeof (value as Claims)['active'] === 'boolean') return pickClaims(value as Claims)
       scope.log.warn({ status: reply.status }, 'The introspection endpoint gave no answer that can be used.')

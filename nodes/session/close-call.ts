@@ -1,8 +1,8 @@
+import { errand } from '../../runtime/core/errand.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import type { Scope } from '../../runtime/core/node.ts'
 import { toText } from '../../runtime/core/path-template.ts'
 import { parseUrlTemplate, type UrlTemplate } from '../../runtime/core/url-template.ts'
-import { errand } from './errand.ts'
 import type { JanitorOptions } from './janitor.ts'
 import { toView } from './record.ts'
 

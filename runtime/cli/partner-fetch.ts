@@ -1,9 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import type { PartnerFetch } from '../../control/contract.ts'
 import type { Clock } from '../core/clock.ts'
-import { fault } from '../core/fault.ts'
+import { errand } from '../core/errand.ts'
 import type { Log } from '../core/log.ts'
-import type { Run } from '../core/run.ts'
 import { parseEgressAllow } from '../upstream/egress-policy.ts'
 import { createUpstream } from '../upstream/upstream.ts'
 
@@ -21,24 +19,9 @@ export function createPartnerFetch({ egressAllow, extraCa, clock, log }: Partner
   const upstream = createUpstream({ egress: parseEgressAllow(egressAllow), clock, log, connectionsPerOrigin: 4, ...(extraCa ? { extraCa } : {}) })
   return {
     async fetch({ url, headers, timeoutMs, limitBytes, tls }) {
-      const run = errand(clock, log, timeoutMs)
-      const { status, headers: answered, body } = await upstream.request({ method: 'GET', url, headers, timeoutMs, responseLimitBytes: limitBytes, redirects: 0, ...(tls ? { tls } : {}) }, run)
+      const { status, headers: answered, body } = await upstream.request({ method: 'GET', url, headers, timeoutMs, responseLimitBytes: limitBytes, redirects: 0, ...(tls ? { tls } : {}) }, errand({ clock, log }, timeoutMs))
       return { status, headers: answered, body: body.bytes() }
     },
     close: () => upstream.close(),
-  }
-}
-
-/** A run that nobody called: what a callout from outside any flow goes out with. */
-function errand(clock: Clock, log: Log, limitMs: number): Run {
-  const nothing = () => {
-    throw fault('step.config', { message: 'A callout of its own has no caller.' })
-  }
-  return {
-    id: randomUUID(), flow: '', revision: '', signal: new AbortController().signal, onAbort: () => () => {}, deadline: clock.now() + limitMs, log,
-    get context(): never {
-      return nothing()
-    },
-    replied: false, reply: nothing, state: nothing, hold: () => () => {},
   }
 }

@@ -1,7 +1,6 @@
 import type { Clock } from '../core/clock.ts'
-import { fault } from '../core/fault.ts'
+import { errand } from '../core/errand.ts'
 import type { Log } from '../core/log.ts'
-import type { Run } from '../core/run.ts'
 import { parseEgressAllow } from './egress-policy.ts'
 import { createUpstream } from './upstream.ts'
 
@@ -34,7 +33,7 @@ export function createEgressFetch({ allow, extraCa = [], clock, log }: EgressFet
     async fetch(url, { method = 'GET', headers = {}, body }) {
       const sent = body === undefined || body === null ? undefined : body instanceof Uint8Array ? Buffer.from(body) : String(body)
       try {
-        const reply = await upstream.request({ method, url, headers, ...(sent === undefined ? {} : { body: sent }), timeoutMs, responseLimitBytes: limitBytes, redirects: 0 }, ownRun(clock, log))
+        const reply = await upstream.request({ method, url, headers, ...(sent === undefined ? {} : { body: sent }), timeoutMs, responseLimitBytes: limitBytes, redirects: 0 }, errand({ clock, log }, timeoutMs))
         const empty = reply.status === 204 || reply.status === 205 || reply.status === 304
         return new Response(empty ? null : new Uint8Array(reply.body.bytes()), { status: reply.status, headers: toHeaders(reply.headers) })
       } catch (cause) {
@@ -49,18 +48,4 @@ function toHeaders(headers: Readonly<Record<string, string | readonly string[]>>
   const made = new Headers()
   for (const [name, value] of Object.entries(headers)) for (const one of typeof value === 'string' ? [value] : value) made.append(name, one)
   return made
-}
-
-/** A run of nobody: it ends by its own limit. */
-function ownRun(clock: Clock, log: Log): Run {
-  const nothing = (): never => {
-    throw fault('step.config', { message: 'A callout of its own has no caller.' })
-  }
-  return {
-    id: 'own', flow: '', revision: '', signal: new AbortController().signal, onAbort: () => () => {}, deadline: clock.now() + timeoutMs, log,
-    get context(): never {
-      return nothing()
-    },
-    replied: false, reply: nothing, state: nothing, hold: () => () => {},
-  }
 }
