@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { errors, type Provider } from 'oidc-provider'
 import { html } from '../portal/html.ts'
-import type { Authority } from '../control/oauth-contract.ts'
+import { adminAudience, type Authority } from '../control/oauth-contract.ts'
 import type { Log } from '../runtime/core/log.ts'
 import { sendPage } from './page.ts'
-import { adminResource, apiPrefix } from './scopes.ts'
+import { apiPrefix } from './scopes.ts'
 import { chooseLanguage, createSay, type Language, type Say } from './texts.ts'
 import { departUpstream, takeArrival, type Upstream } from './upstream.ts'
 
@@ -128,7 +128,7 @@ ${typeof redirect === 'string' && html`<p>${say('goesTo', { host: new URL(redire
 
 /** Scopes of an audience in words, as far as somebody gave them any. */
 async function describeScopes(resource: string, scopes: readonly string[], say: Say, api: Authority['api']): Promise<string[]> {
-  if (resource === adminResource) return scopes.map((scope) => say('scopeOf', { scope, audience: say('adminApi') }))
+  if (resource === adminAudience) return scopes.map((scope) => say('scopeOf', { scope, audience: say('adminApi') }))
   const record = resource.startsWith(apiPrefix) ? await api(resource.slice(apiPrefix.length)) : undefined
   return scopes.map((scope) => {
     const described = record && Object.hasOwn(record.scopes, scope) ? record.scopes[scope]?.description : undefined

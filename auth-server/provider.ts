@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { errors, Provider, type Configuration, type KoaContextWithOIDC, type ResourceServer } from 'oidc-provider'
-import type { Authority, SigningKey } from '../control/oauth-contract.ts'
+import { adminAudience, signingAlgorithm, type Authority, type SigningKey } from '../control/oauth-contract.ts'
 import type { Log } from '../runtime/core/log.ts'
 import { html, Html } from '../portal/html.ts'
 import { createAdapter } from './adapter.ts'
@@ -9,8 +9,7 @@ import { toGrantMark } from './grant-mark.ts'
 import { drawPage, pageHeaders } from './page.ts'
 import { passwordGrant, registerPasswordGrant } from './password-grant.ts'
 import { createSignedRevocation } from './revoke-signed.ts'
-import { adminResource, adminScopesFor, apiPrefix, apiScopesFor } from './scopes.ts'
-import { signingAlgorithm } from './signing-keys.ts'
+import { adminScopesFor, apiPrefix, apiScopesFor } from './scopes.ts'
 import { chooseLanguage, createSay, type Language, type Say } from './texts.ts'
 
 export interface ProviderParts {
@@ -54,11 +53,11 @@ export function createProvider({ authority, issuer, keys, accessTokenSeconds, lo
     const info = (audience: string, scopes: readonly string[]) =>
       ({ scope: scopes.join(' '), audience, accessTokenTTL: accessTokenSeconds, accessTokenFormat: 'jwt', jwt: { sign: { alg: signingAlgorithm } } }) as const
     const { scopes = [], resources = [] } = record
-    if (resource === adminResource) {
+    if (resource === adminAudience) {
       // For people only, through clients that somebody gave such a scope.
       const program = ctx.oidc.route === 'token' && person === undefined
       if (program || adminScopesFor(scopes, authority.adminScopes, undefined).length === 0) throw new errors.InvalidTarget()
-      return info(adminResource, adminScopesFor(scopes, authority.adminScopes, standing))
+      return info(adminAudience, adminScopesFor(scopes, authority.adminScopes, standing))
     }
     if (resource.startsWith(apiPrefix)) {
       const api = await authority.api(resource.slice(apiPrefix.length))

@@ -1,14 +1,13 @@
-import { createLocalJWKSet, errors, jwtVerify, type JWK } from 'jose'
+import { createLocalJWKSet, errors, jwtVerify } from 'jose'
 import type { KoaContextWithOIDC } from 'oidc-provider'
-import type { SigningKey, TokenRevocations } from '../control/oauth-contract.ts'
-import { signingAlgorithm } from './signing-keys.ts'
+import { signingAlgorithm, toPublicKey, type SigningKey, type TokenRevocations } from '../control/oauth-contract.ts'
 
 /**
  * Lets clients take back a signed access token (RFC 7009), which oidc-provider refuses because it keeps none: by then it knows
  * which client asks. What is no token of ours, or has ended, is answered as if it had been taken back (§2.2).
  */
 export function createSignedRevocation(keys: readonly SigningKey[], issuer: string, revocations: TokenRevocations) {
-  const known = createLocalJWKSet({ keys: keys.map(({ jwk }) => toPublic(jwk)) })
+  const known = createLocalJWKSet({ keys: keys.map(toPublicKey) })
   return async function revokeSigned(ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
     await next()
     if (ctx.oidc?.route !== 'revocation' || (ctx.body as { error?: unknown } | undefined)?.error !== 'unsupported_token_type') return
@@ -23,8 +22,4 @@ export function createSignedRevocation(keys: readonly SigningKey[], issuer: stri
     ctx.status = 200
     ctx.body = ''
   }
-}
-
-function toPublic({ kty, n, e, kid, alg, use }: Readonly<Record<string, unknown>>): JWK {
-  return { kty, n, e, kid, alg, use } as JWK
 }

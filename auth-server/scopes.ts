@@ -2,8 +2,6 @@ import type { OauthApi, Standing } from '../control/oauth-contract.ts'
 
 /** Names the audience of one API: tokens for it say `aud` = its id. */
 export const apiPrefix = 'urn:sluice:api:'
-/** Audience of tokens for the admin API. */
-export const adminResource = 'urn:sluice:admin'
 
 /** What a token for the admin API may be good for: what its client may have, of what its person's roles allow. */
 export function adminScopesFor(client: readonly string[], adminScopes: readonly string[], person: Standing | undefined): readonly string[] {

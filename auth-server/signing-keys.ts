@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { exportJWK, generateKeyPair } from 'jose'
-import type { SigningKey, SigningKeyStore } from '../control/oauth-contract.ts'
+import { signingAlgorithm, type SigningKey, type SigningKeyStore } from '../control/oauth-contract.ts'
 
 const dayMs = 86_400_000
 /** How old a key gets before another takes its place. */
@@ -9,8 +9,6 @@ const rotateMs = 30 * dayMs
 const aheadMs = dayMs
 /** How long a key is published after the last token was signed with it: longer than any token lasts. */
 const keepMs = 2 * dayMs
-
-export const signingAlgorithm = 'RS256'
 
 /** The keys to publish, the one that signs first. What is due is made and put away; processes that share a store agree. */
 export async function loadSigningKeys(store: SigningKeyStore, nowMs: number): Promise<readonly SigningKey[]> {

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Artifacts, Authority, Role } from '../control/oauth-contract.ts'
 import type { Log } from '../runtime/core/log.ts'
+import type { RelyingParty } from '../runtime/core/relying-party.ts'
 import type { TextKey } from './texts.ts'
 
-/** Another provider at which people may sign in; runtime/openid sends them there and checks what they bring back. */
-export interface Upstream {
+/** Another provider at which people may sign in. */
+export interface Upstream extends Pick<RelyingParty, 'depart' | 'arrive'> {
   readonly issuer: string
   /** What people call it. */
   readonly name: string
@@ -12,8 +13,6 @@ export interface Upstream {
   readonly roles: readonly RoleRule[]
   /** Whoever is not known yet and has a role becomes a user. */
   readonly create: boolean
-  depart(options: { readonly redirectUri: string; readonly language?: string }): Promise<{ readonly url: string; readonly departure: { readonly state: string; readonly nonce: string; readonly verifier: string } }>
-  arrive(options: { readonly redirectUri: string; readonly search: string; readonly departure: { readonly state: string; readonly nonce: string; readonly verifier: string } }): Promise<{ readonly claims: Readonly<Record<string, unknown>> }>
 }
 
 /** Who has this value in this claim of the ID token has this role. */

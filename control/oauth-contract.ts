@@ -1,6 +1,13 @@
+import type { JWK } from 'jose'
 import type { ApiScope, OauthClientInput, OrganisationRole, Role, Users } from './contract.ts'
 
 export type { Role } from './contract.ts'
+
+/** Audience of tokens for the admin API; the authorization server gives them to people only. */
+export const adminAudience = 'urn:sluice:admin'
+
+/** What tokens are signed with. */
+export const signingAlgorithm = 'RS256'
 
 /** What the authorization server asks of control's records and store. `auth-server/` sees nothing else of control. */
 export interface Authority {
@@ -104,4 +111,9 @@ export interface SigningKey {
   readonly createdAtMs: number
   /** Private. */
   readonly jwk: Readonly<Record<string, unknown>>
+}
+
+/** The part of a signing key that anybody may have (RFC 7518 §6.3.1). */
+export function toPublicKey({ jwk: { kty, n, e, kid, alg, use } }: Pick<SigningKey, 'jwk'>): JWK {
+  return { kty, n, e, kid, alg, use } as JWK
 }

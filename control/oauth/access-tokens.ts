@@ -1,13 +1,9 @@
-import { createLocalJWKSet, errors, jwtVerify, type JWK } from 'jose'
+import { createLocalJWKSet, errors, jwtVerify } from 'jose'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { TokenMarks } from '../../runtime/core/clients.ts'
-import type { AccessTokens } from '../contract.ts'
-import type { SigningKeyStore } from '../oauth-contract.ts'
-import type { Users } from '../contract.ts'
-
-/** Audience of tokens for the admin API; the authorization server gives them to people only. */
-export const adminAudience = 'urn:sluice:admin'
+import type { AccessTokens, Users } from '../contract.ts'
+import { adminAudience, signingAlgorithm, toPublicKey, type SigningKeyStore } from '../oauth-contract.ts'
 
 /** Nothing longer is looked at. */
 const longestToken = 8192
@@ -34,13 +30,13 @@ export function createAccessTokens({ keys, issuer, users, isRevoked, clock, log 
 
   async function load(): Promise<ReturnType<typeof createLocalJWKSet>> {
     const saved = await keys.load()
-    known = { atMs: clock.now(), find: createLocalJWKSet({ keys: (saved?.keys ?? []).map(({ jwk }) => toPublic(jwk)) }) }
+    known = { atMs: clock.now(), find: createLocalJWKSet({ keys: (saved?.keys ?? []).map(toPublicKey) }) }
     return known.find
   }
 
   async function verify(token: string) {
     const check = async (find: ReturnType<typeof createLocalJWKSet>) =>
-      await jwtVerify(token, find, { issuer, audience: adminAudience, algorithms: ['RS256'], typ: 'at+jwt', clockTolerance: skewSeconds, currentDate: new Date(clock.now()), requiredClaims: ['exp', 'iat', 'jti', 'sub', 'client_id', 'gid'] })
+      await jwtVerify(token, find, { issuer, audience: adminAudience, algorithms: [signingAlgorithm], typ: 'at+jwt', clockTolerance: skewSeconds, currentDate: new Date(clock.now()), requiredClaims: ['exp', 'iat', 'jti', 'sub', 'client_id', 'gid'] })
     const fresh = known && clock.now() - known.atMs < keysForMs
     try {
       return (await check(fresh && known ? known.find : await load())).payload
@@ -67,8 +63,4 @@ export function createAccessTokens({ keys, issuer, users, isRevoked, clock, log 
       }
     },
   }
-}
-
-function toPublic({ kty, n, e, kid, alg, use }: Readonly<Record<string, unknown>>): JWK {
-  return { kty, n, e, kid, alg, use } as JWK
 }

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
+import { pagesCallback } from '../../runtime/core/pages-callback.ts'
 import type { SealingKey } from '../keys/key-files.ts'
 import type { OauthClient } from '../oauth-contract.ts'
 import { deriveKey } from './sealer.ts'
 
 /** No Basic credential has such a name. */
 export const pagesClientId = 'urn:sluice:pages'
-/** Where people come back to, on each origin of the pages. */
-export const pagesCallback = '/sign-in/callback'
 
 /** Known to whoever has the credential key, and written nowhere. */
 export function toPagesSecret(key: SealingKey): string {

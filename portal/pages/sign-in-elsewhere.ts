@@ -1,16 +1,17 @@
 import { parseCookie, stringifySetCookie } from 'cookie'
 import { Refused } from '../../control/contract.ts'
+import { pagesCallback } from '../../runtime/core/pages-callback.ts'
+import type { Departure } from '../../runtime/core/relying-party.ts'
 import { html } from '../html.ts'
 import { layout } from '../layout.ts'
 import type { PortalOptions } from '../portal.ts'
-import type { Departure, SignInElsewhere } from '../sign-in-elsewhere.ts'
+import type { SignInElsewhere } from '../sign-in-elsewhere.ts'
 import { translator, type TextKey } from '../texts.ts'
 import type { Exchange } from '../web/exchange.ts'
 import { redirect, sendHtml } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
 import { toSessionCookie } from '../web/session.ts'
 
-const callback = '/sign-in/callback'
 const departureMs = 600_000
 
 /** Signing in at the authorization server: leaving for it, and coming back. */
@@ -27,7 +28,7 @@ export function signInElsewhereRoutes({ control, elsewhere, secure, sessionMs, p
         const next = toNext(exchange.url.searchParams.get('next'))
         const origin = originOf(exchange, elsewhere, secure, publicOrigin)
         try {
-          const { url, departure } = await elsewhere.depart({ redirectUri: `${origin}${callback}`, language: exchange.language })
+          const { url, departure } = await elsewhere.depart({ redirectUri: `${origin}${pagesCallback}`, language: exchange.language })
           exchange.response.setHeader('set-cookie', keep(toText({ ...departure, next }), departureMs / 1000))
           redirect(exchange.response, url)
         } catch (thrown) {
@@ -36,7 +37,7 @@ export function signInElsewhereRoutes({ control, elsewhere, secure, sessionMs, p
       },
     },
     {
-      method: 'GET', path: callback, access: 'public',
+      method: 'GET', path: pagesCallback, access: 'public',
       async handle(exchange) {
         const { response, url, token: before } = exchange
         const kept = fromText(parseCookie(exchange.request.headers.cookie ?? '')[cookie])
@@ -46,7 +47,7 @@ export function signInElsewhereRoutes({ control, elsewhere, secure, sessionMs, p
         const next = toNext(kept.next)
         try {
           const origin = originOf(exchange, elsewhere, secure, publicOrigin)
-          const { claims, idToken } = await elsewhere.arrive({ redirectUri: `${origin}${callback}`, search: url.search, departure: kept })
+          const { claims, idToken } = await elsewhere.arrive({ redirectUri: `${origin}${pagesCallback}`, search: url.search, departure: kept })
           const user = typeof claims['sub'] === 'string' ? await control.users.get(claims['sub']) : undefined
           if (!user || user.disabled) return showSignIn(exchange, next, 'signInUnknown')
           if (before) await control.users.revokeToken(before) // never two sessions in one browser

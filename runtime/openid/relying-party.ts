@@ -1,5 +1,6 @@
 import * as client from 'openid-client'
 import type { Clock } from '../core/clock.ts'
+import type { RelyingParty } from '../core/relying-party.ts'
 
 export interface RelyingPartyOptions {
   /** As it names itself; its metadata lie below it (OpenID Connect Discovery §4). */
@@ -13,23 +14,6 @@ export interface RelyingPartyOptions {
   readonly fetch?: client.CustomFetch | undefined
   /** Also by http: for an issuer on this machine, or behind a proxy that is trusted with it. */
   readonly insecure?: boolean
-}
-
-/** What has to be kept between leaving and coming back, in a place that only the same browser reaches. */
-export interface Departure {
-  readonly state: string
-  readonly nonce: string
-  readonly verifier: string
-}
-
-/** Sends people to an issuer to sign in, and checks what they bring back. */
-export interface RelyingParty {
-  /** @throws SignInFailed `unavailable` when the issuer is not to be reached */
-  depart(options: { readonly redirectUri: string; readonly language?: string }): Promise<{ readonly url: string; readonly departure: Departure }>
-  /** @throws SignInFailed when anything of what came back is not as it must be, or the person said no */
-  arrive(options: { readonly redirectUri: string; readonly search: string; readonly departure: Departure }): Promise<{ readonly claims: Readonly<Record<string, unknown>>; readonly idToken: string }>
-  /** Where the issuer ends its own session; `undefined` when it says of no such place. */
-  leaveUrl(options: { readonly idToken: string; readonly returnTo: string }): Promise<string | undefined>
 }
 
 /** `code`: `unavailable`, `denied` (the person, or the issuer, said no) or `invalid`. */
