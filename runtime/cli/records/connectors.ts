@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import type { Connector, ConnectorInput, ConnectorStatus } from '../../../control/contract.ts'
 import { CommandFailed, exitCodes, type Output } from '../outcome.ts'
 import type { RecordsClient } from './client.ts'
 import { toListQuery, type ListOptions } from './consumers.ts'
 import { toColumns, toLines } from './print.ts'
+import { readText } from './read-text.ts'
 
 /** `sluice connectors list` */
 export async function runConnectorsList(client: RecordsClient, options: ListOptions, output: Output): Promise<void> {
@@ -37,7 +37,7 @@ export async function runConnectorsAdd(client: RecordsClient, file: string, outp
 
 /** `sluice connectors secret`: from stdin, so that it stands in no list of processes and no history. */
 export async function runConnectorsSecret(client: RecordsClient, id: string, options: { readonly remove?: boolean }, output: Output): Promise<void> {
-  const secret = options.remove ? null : (await readStdin()).trim()
+  const secret = options.remove ? null : (await readText('-')).trim()
   if (secret === '') throw new CommandFailed('No secret came in. Pipe it to the command, or take it away with --remove.', {}, exitCodes.usage)
   const { version } = await client.get('connectors', id)
   const changed = await client.setConnectorSecret(id, secret, version)
@@ -70,18 +70,10 @@ function ageOf(status: ConnectorStatus | undefined): string {
 }
 
 async function readJson(file: string): Promise<unknown> {
-  const text = file === '-' ? await readStdin() : await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new CommandFailed(`${file} cannot be read: ${(cause as Error).message}`, {}, exitCodes.usage)
-  })
+  const text = await readText(file)
   try {
     return JSON.parse(text) as unknown
   } catch (cause) {
     throw new CommandFailed(`${file} is no JSON: ${(cause as Error).message}`, {}, exitCodes.usage)
   }
-}
-
-async function readStdin(): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Buffer))
-  return Buffer.concat(chunks).toString('utf8')
 }

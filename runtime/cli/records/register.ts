@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { ApiRegistration, ApiRegistrations, Lifecycle, RegisteredApi, RegistrationResult } from '../../../control/contract.ts'
 import { parseText, TextProblem } from '../../../control/publish/parse-text.ts'
-import { CommandFailed, exitCodes, type Output } from '../outcome.ts'
+import { CommandFailed, type Output } from '../outcome.ts'
 import type { RecordsClient } from './client.ts'
+import { readText } from './read-text.ts'
 
 export interface RegisterOptions {
   readonly id: string
@@ -78,14 +77,6 @@ async function readRegistrations(file: string): Promise<ApiRegistrations> {
     return { ...rest, ...(document === undefined ? {} : { openapi: document }) } as ApiRegistration
   }))
   return { apis }
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')
-  } catch (thrown) {
-    throw new CommandFailed(`${file} could not be read (${(thrown as NodeJS.ErrnoException).code ?? String(thrown)}).`, { file }, exitCodes.usage)
-  }
 }
 
 function print(result: RegistrationResult, output: Output): void {

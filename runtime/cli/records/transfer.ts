@@ -1,9 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline/promises'
-import { text } from 'node:stream/consumers'
 import type { ApplyChange } from '../../../control/contract.ts'
-import { CommandFailed, exitCodes, type Output } from '../outcome.ts'
+import { CommandFailed, type Output } from '../outcome.ts'
 import type { RecordsClient } from './client.ts'
+import { readText } from './read-text.ts'
 
 /** `sluice export`: all records as YAML, without credentials. */
 export async function runRecordsExport(client: RecordsClient, options: { readonly out?: string }, output: Output): Promise<void> {
@@ -29,7 +29,7 @@ export interface ApplyOptions {
 
 /** `sluice apply`: says first what would be done; all or nothing. */
 export async function runRecordsApply(client: RecordsClient, file: string, options: ApplyOptions, output: Output): Promise<void> {
-  const yaml = await readYaml(file)
+  const yaml = await readText(file)
   const prune = options.prune === true
   const { changes } = await client.applyYaml(yaml, { dryRun: true, prune })
   if (options.dryRun || changes.length === 0) {
@@ -41,14 +41,6 @@ export async function runRecordsApply(client: RecordsClient, file: string, optio
   const done = await client.applyYaml(yaml, { dryRun: false, prune })
   const other = JSON.stringify(done.changes) === JSON.stringify(changes) ? '' : ` Somebody else changed records meanwhile; what was done is:\n${toDiff(done.changes)}`
   output.result(`${count(done.changes.length)} applied.${other}`, { dryRun: false, applied: true, changes: done.changes })
-}
-
-async function readYaml(file: string): Promise<string> {
-  try {
-    return file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')
-  } catch (thrown) {
-    throw new CommandFailed(`${file} could not be read (${(thrown as NodeJS.ErrnoException).code ?? String(thrown)}).`, { file }, exitCodes.usage)
-  }
 }
 
 /** A person at a terminal is asked; a script has said what it wants. */
