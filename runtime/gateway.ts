@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rootCertificates } from 'node:tls'
@@ -12,6 +13,7 @@ import type { GatewayEvent } from './core/deployer.ts'
 import type { Log } from './core/log.ts'
 import type { Message } from './core/message.ts'
 import type { NodeDefinition } from './core/node.ts'
+import type { State } from './core/state.ts'
 import type { Upstream } from './core/upstream.ts'
 import { createDeployer, type GatewayDeployer } from './deploy/create-deployer.ts'
 import { createFront, type Front } from './http/front.ts'
@@ -23,6 +25,9 @@ import { createSandbox } from './sandbox/sandbox.ts'
 import { openClusterLines } from './schedule/cluster/cluster-lines.ts'
 import { AdaptiveLimit } from './schedule/adaptive-limit.ts'
 import { createGatewayAdmission } from './schedule/gateway-admission.ts'
+import { createHoldingMarks, type HoldingMarks } from './schedule/holding-marks.ts'
+import { createJournalJobs } from './schedule/jobs/journal-jobs.ts'
+import { openRedisJobs } from './schedule/jobs/redis-jobs.ts'
 import { createMemoryLines } from './schedule/memory-lines.ts'
 import { observeLines } from './schedule/observe-lines.ts'
 import { createTimers } from './schedule/timers.ts'
@@ -78,6 +83,10 @@ export interface Gateway {
 /** Bodies of all requests that wait at the limit, together. */
 const bodiesLimitBytes = 128 * 1024 * 1024
 
+/** Where gateways that share a store keep what their marks are made with. */
+const holdingKey = 'holding key'
+const tenYearsMs = 10 * 365 * 86_400_000
+
 /** How long a start waits for the shared state before it goes on without. */
 const stateWaitMs = 1000
 
@@ -120,7 +129,20 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     log,
     metrics,
   })
+  const jobKey = settings.jobKey === undefined ? undefined : toKey(settings.jobKey)
+  const sharedJobs = settings.redisUrl === undefined ? undefined : openRedisJobs({
+    url: settings.redisUrl,
+    prefix: settings.redisPrefix,
+    ...(extraCa.length > 0 ? { ca: [...rootCertificates, ...extraCa] } : {}),
+    key: jobKey,
+    whenUnsafe: settings.jobsWhenUnsafe,
+    clock,
+    log,
+    metrics,
+  })
+  const jobs = sharedJobs ?? createJournalJobs({ folder: parts.folder, key: jobKey, clock, log, metrics })
   const lines = sharedLines ?? createMemoryLines(clock)
+  const holding = createHoldingMarks()
   const identities = settings.admission === 'off' ? undefined : createIdentities({ clock })
   const admission = identities && createGatewayAdmission(
     {
@@ -139,6 +161,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     extraCa,
     clock,
     log,
+    holding,
   })
   const sandbox = createSandbox({
     log,
@@ -172,6 +195,8 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         clients,
         state,
         lines: observeLines(lines, metrics.queues),
+        jobs,
+        holding,
         ...(identities ? { identities } : {}),
         decisions,
         env: settings.flowEnvironment,
@@ -191,6 +216,10 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   metrics.gauge('decisions_waiting', 'Refused calls that control is not told of yet.', () => decisions.waiting)
   metrics.gauge('decisions_left_out', 'Refused calls since the start that control is not told of one by one.', () => decisions.leftOut)
   metrics.gauge('state_available', '1 while what gateways count together answers; 0: limits are decided without it.', () => (state.healthy ? 1 : 0))
+  metrics.gauge('jobs_pending', 'Accepted jobs that wait for their turn or for their next attempt.', () => jobs.counts().pending)
+  metrics.gauge('jobs_running', 'Accepted jobs of which an attempt is under way.', () => jobs.counts().running)
+  metrics.gauge('jobs_dead', 'Dead letters: jobs that failed for good.', () => jobs.counts().dead)
+  metrics.gauge('jobs_unsafe', '1 while Redis is not set up to keep accepted work.', () => (sharedJobs?.unsafe === undefined ? 0 : 1))
   let draining = false
   const tls = toTlsFiles(settings)
   const front: Front = createFront(
@@ -207,7 +236,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       showWait: settings.queueWaitHeader,
       ...(tls ? { tls: loadTls(tls) } : {}),
     },
-    { live: () => deployer.current(), log, recorder, metrics, versions: createVersionChoice({ header: settings.apiVersionHeader, clients, clock }), ...(admission ? { admission } : {}) },
+    { live: () => deployer.current(), log, recorder, metrics, versions: createVersionChoice({ header: settings.apiVersionHeader, clients, clock }), ...(admission ? { admission, holding } : {}) },
   )
   const unwatch = tls ? watchTls(tls, (options) => front.setTls(options), log) : undefined
   const ops: Ops = createOps({ host: settings.host, port: settings.opsPort }, {
@@ -227,12 +256,14 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     log,
     async start() {
       // Else the first requests would be decided as if it were away.
-      await Promise.all([shared?.connected(stateWaitMs), sharedLines?.connected(stateWaitMs)])
+      await Promise.all([shared?.connected(stateWaitMs), sharedLines?.connected(stateWaitMs), sharedJobs?.connected(stateWaitMs)])
+      await shareKey(state, holding)
       const [served, watched] = await Promise.all([front.listen(), ops.listen()])
       return { url: served.url, opsUrl: watched.url }
     },
     async drain(limitMs) {
       draining = true
+      jobs.drain()
       const [requests, runs] = await Promise.all([front.drain(limitMs), deployer.drain(limitMs)])
       return { cut: Math.max(requests.cut, runs.cut) }
     },
@@ -241,10 +272,22 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       unwatch?.()
       clients.close()
       await front.close()
+      jobs.drain()
       await deployer.close()
+      await jobs.close()
       await Promise.all([ops.close(), upstream.close(), sandbox.close(), contexts.close(), state.close(), sharedLines?.close()])
       log.flush()
     },
+  }
+}
+
+/** Gateways that count together know each other's marks. Without the store each knows its own. */
+async function shareKey({ records }: State, holding: HoldingMarks): Promise<void> {
+  const own = randomBytes(32).toString('base64')
+  try {
+    holding.useKey(Buffer.from((await records.setIfAbsent(holdingKey, own, tenYearsMs)) ?? own, 'base64'))
+  } catch {
+    // The shared store is away, as the log says.
   }
 }
 
@@ -262,6 +305,11 @@ function toTlsFiles(settings: Settings): TlsFiles | undefined {
     return [name, { ...own, ...files, ...(clientCertificate === undefined ? {} : asks(clientCertificate)) }] as const
   })
   return { ...own, minVersion: settings.tlsMinVersion, hosts: Object.fromEntries(hosts) }
+}
+
+/** As the setting gives it: 64 digits of hex, or base64. */
+function toKey(text: string): Buffer {
+  return Buffer.from(text, text.length === 64 ? 'hex' : 'base64')
 }
 
 function asks(rule: 'off' | 'request' | 'require'): { clientCertificate?: 'optional' | 'required' } {

@@ -86,6 +86,8 @@ export interface RunInput {
   fail(fault: Fault, headers?: readonly string[]): void
   /** Headers, names and values in turn, that go with whatever answer is given. */
   notify?(headers: readonly string[]): void
+  /** Line that it holds a slot of before its run begins, as marks call it. */
+  readonly held?: string | undefined
   /** How long it waited before its run; the run's deadline counts it. */
   readonly waitedMs?: number
   /** The run waited for a turn. */
@@ -118,7 +120,7 @@ export interface Deployment {
 /** One line of the run log and one observation of the metrics, made when a run has ended. */
 export interface RunSummary {
   readonly run: string
-  readonly on: 'http' | 'start' | 'interval' | 'cron' | 'manual' | 'emit'
+  readonly on: 'http' | 'start' | 'interval' | 'cron' | 'manual' | 'emit' | 'job' | 'schedule'
   readonly flow: string
   readonly node: string
   readonly revision: string

@@ -39,6 +39,8 @@ export type Entry =
   | { readonly on: 'interval'; readonly everyMs: number }
   /** Five- or six-field cron; `zone` is an IANA name. */
   | { readonly on: 'cron'; readonly cron: string; readonly zone?: string }
+  /** Attempts at accepted work begin here, and may take so long each. */
+  | { readonly on: 'job'; readonly deadlineMs: number }
   /** A button in the editor. */
   | { readonly on: 'manual' }
   /** A Catch node: faults of the flow, of its group, or of the nodes named. */

@@ -7,11 +7,14 @@ import type { Entry } from './entry.ts'
 import type { Fault } from './fault.ts'
 import type { FaultCode } from './faults.ts'
 import type { Problem } from './flow.ts'
+import type { Holding } from './holding.ts'
 import type { Identities } from './identities.ts'
+import type { Jobs } from './jobs.ts'
 import type { Lines } from './lines.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
 import type { Run } from './run.ts'
+import type { RunningWork, WorkRun } from './work-run.ts'
 import type { NodeStatus, Sandbox } from './sandbox.ts'
 import type { State } from './state.ts'
 import type { Step } from './step.ts'
@@ -118,8 +121,12 @@ export interface Scope {
   readonly state: State
   /** Lines that runs wait in for what is scarce. */
   readonly lines: Lines
+  /** Marks on callouts of runs that hold slots. Absent: nobody marks. */
+  readonly holding?: Holding
   /** Where a node that lets callers in writes down who proved to be whom. Absent: nobody asks. */
   readonly identities?: Identities
+  /** Work that is accepted now and done later. */
+  readonly jobs: Jobs
   /** Why calls were refused; `refuseCall` writes there. */
   readonly decisions: Decisions
   /** The node's decrypted credentials. */
@@ -136,6 +143,10 @@ export interface Scope {
   error(fault: Fault, message: Message, run: Run): void
   /** Sends from outside any run (timers, On Start): starts a new run behind this node's port. */
   emit(port: string, message: Message): void
+  /** Does something once the node is live: at once, or with the commit. Never when it retires before. */
+  whenLive(begin: () => void): void
+  /** Takes a message on in a run of its own whose end is told. `undefined`: the node is not live. */
+  runWork(work: WorkRun): RunningWork | undefined
   /** Whether a debug node publishes: as its config says unless someone used its button since. Absent: as the config says. */
   isDebugActive?(configured: boolean): boolean
   /** Publishes to the editor's debug sidebar. */

@@ -1,6 +1,7 @@
 import type { ClientEnvironment } from './clients.ts'
 import type { Context } from './context.ts'
 import type { Fault } from './fault.ts'
+import type { JobProgress } from './jobs.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
 import type { RequestFacts } from './request-facts.ts'
@@ -37,6 +38,12 @@ export interface Run {
   noteBackend?(): void
   /** Notes how long the run waited for a turn; the log says the sum. */
   noteWait?(ms: number): void
+  /** The job that the run is an attempt at. */
+  readonly job?: RunJob | undefined
+  /** Lines that the run holds slots of, as marks call them; undefined when it holds none. */
+  readonly heldLines?: readonly string[] | undefined
+  /** Notes that it holds a slot of this line; the result says that it has given it back. */
+  noteHeld?(line: string): () => void
   /** Milliseconds since the epoch; every step and every callout stays inside it. */
   readonly deadline: number
   readonly log: Log
@@ -73,6 +80,18 @@ export interface Run {
    * when that work has ended; a run with nothing open and no reply ends with `flow.no_reply`.
    */
   hold(): () => void
+}
+
+/** A job, as the run of one of its attempts knows it. */
+export interface RunJob {
+  readonly id: string
+  /** From 1. */
+  readonly attempt: number
+  /** The same in all attempts and of no other job: what is done under it is done once by whoever minds it. Says nothing of the id. */
+  readonly key: string
+  /** As `key`, for the next call of one node: the n-th of one attempt is the n-th of the others. */
+  callKey(node: string): string
+  progress(progress: JobProgress): void
 }
 
 /** How a run ended. */

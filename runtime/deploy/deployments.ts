@@ -83,7 +83,7 @@ function longestRunMs({ pipelines }: LiveDeployment): number {
   let longest = 0
   for (const { deadlineMs, entries } of pipelines.values()) {
     longest = Math.max(longest, deadlineMs)
-    for (const { entry } of entries) if (entry.on === 'http') longest = Math.max(longest, entry.deadlineMs ?? 0)
+    for (const { entry } of entries) if (entry.on === 'http' || entry.on === 'job') longest = Math.max(longest, entry.deadlineMs ?? 0)
   }
   return longest
 }

@@ -3,8 +3,8 @@ const mostEarly = 1_000
 
 /** What nodes sent outside of any run before their pipeline was live, by the pipeline's key. */
 export interface EarlySends {
-  /** Keeps one for later; what is too much is dropped. */
-  keep(key: string, send: () => void): void
+  /** Keeps one for later; what is too much is dropped, unless it is always to be kept. */
+  keep(key: string, send: () => void, always?: boolean): void
   /** Sends what was kept, in order. */
   sendAll(key: string): void
   forget(key: string): void
@@ -13,9 +13,9 @@ export interface EarlySends {
 export function createEarlySends(): EarlySends {
   const waiting = new Map<string, (() => void)[]>()
   return {
-    keep(key, send) {
+    keep(key, send, always = false) {
       const sends = waiting.get(key) ?? []
-      if (sends.length < mostEarly) sends.push(send)
+      if (always || sends.length < mostEarly) sends.push(send)
       waiting.set(key, sends)
     },
     sendAll(key) {

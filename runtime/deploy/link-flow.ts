@@ -38,11 +38,11 @@ export function createFlowLinker({ catalogue, services, shared, early, deadlineM
     const retirement = createRetirement(id, services.log)
 
     /** What On Start code sends waits for the commit: until then there is no deployment that it could run in. */
-    function whenLive(begin: (holder: LiveDeployment) => void): void {
+    function whenLive(begin: (holder: LiveDeployment) => void, always = false): void {
       if (retirement.begun) return
       const holder = holderOf(id, key)
       if (holder) begin(holder)
-      else early.keep(key, () => whenLive(begin))
+      else early.keep(key, () => whenLive(begin, always), always)
     }
 
     return link(assembled, {
@@ -58,6 +58,8 @@ export function createFlowLinker({ catalogue, services, shared, early, deadlineM
           around,
           emit: (from, port, message) => whenLive((holder) => holder.startBehind(from, port, message)),
           wake: (listener, message) => whenLive((holder) => holder.start(listener, 'emit', message)),
+          whenLive: (begin) => whenLive(begin, true),
+          runWork: (from, work) => holderOf(id, key)?.startWork(from, work),
           debugSwitch,
           onRetire: (close) => retirement.add(close),
         }),

@@ -4,6 +4,8 @@ import { type Fault, fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
 import type { LinkedNode, Pipeline } from '../core/pipeline.ts'
 import type { DeadlineList } from '../engine/deadlines.ts'
+import type { RunOutcome } from '../core/run.ts'
+import type { RunningWork, WorkRun } from '../core/work-run.ts'
 import { EngineRun, type RunHome, type RunHost } from '../engine/engine-run.ts'
 import { rescue, walk, walkOn } from '../engine/walk.ts'
 import type { NoticeOf } from './api-notices.ts'
@@ -130,6 +132,17 @@ export class LiveDeployment implements Deployment, RunHome {
   startBehind(node: LinkedNode, port: string, message: Message): void {
     const run = this.#runAt(node, 'emit')
     this.#launch(run, () => walkOn(run, node, { [port]: message }))
+  }
+
+  /** Starts a run behind a port of a node for somebody who waits for its end. */
+  startWork(node: LinkedNode, { on, port, message, limitMs, job, environment }: WorkRun): RunningWork {
+    const run = new EngineRun({ id: this.#host.nextRunId(), on, entry: node, job, limitMs, host: this.#host.runs, home: this, rescue })
+    if (environment) run.noteEnvironment(environment)
+    let outcome: RunOutcome = { kind: 'end' }
+    run.beforeAnswer((told) => void (outcome = told))
+    const ended = new Promise<Awaited<RunningWork['ended']>>((resolve) => run.onEnd((end) => resolve({ outcome, end })))
+    this.#launch(run, () => walkOn(run, node, { [port]: message }))
+    return { ended, abort: (reason) => run.abort(reason) }
   }
 
   /** An entry or any other node by its expanded id. */

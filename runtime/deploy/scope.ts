@@ -6,6 +6,7 @@ import type { LinkedNode } from '../core/pipeline.ts'
 import { announce, report } from '../engine/walk.ts'
 import type { EngineRun } from '../engine/engine-run.ts'
 import type { Message } from '../core/message.ts'
+import type { RunningWork, WorkRun } from '../core/work-run.ts'
 import type { Services } from './services.ts'
 import type { SharedThings } from './shared.ts'
 
@@ -18,6 +19,10 @@ export interface ScopeParts {
   readonly around: Surroundings
   /** Starts a run behind a port of a node, outside any caller's run. */
   emit(node: LinkedNode, port: string, message: Message): void
+  /** Does something once the pipeline is part of the live deployment. */
+  whenLive(begin: () => void): void
+  /** Starts a run whose end is told; `undefined` when no deployment holds the pipeline. */
+  runWork(node: LinkedNode, work: WorkRun): RunningWork | undefined
   /** Starts a run at Status nodes when there is no run to do it in. */
   wake(node: LinkedNode, message: Message): void
   /** Whether the editor switched this debug node on or off by hand. */
@@ -53,6 +58,8 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     clients: services.clients,
     state: services.state.of?.(flow.document.id) ?? services.state,
     lines: services.lines,
+    jobs: services.jobs,
+    ...(services.holding ? { holding: services.holding } : {}),
     ...(services.identities ? { identities: services.identities } : {}),
     decisions: services.decisions,
     credentials: credentialsOf(node, around),
@@ -77,6 +84,8 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     },
     error: (fault, message, run) => report(run as EngineRun, linked, message, fault),
     emit: (port, message) => parts.emit(linked, port, message),
+    whenLive: (begin) => parts.whenLive(begin),
+    runWork: (work) => parts.runWork(linked, work),
     debug: (entry) => services.publish({ kind: 'debug', flow: flow.document.id, entry }),
     isDebugActive: (configured) => parts.debugSwitch(node.id) ?? parts.debugSwitch(node.origin.node) ?? configured,
     share(key, open, close) {

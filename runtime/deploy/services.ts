@@ -4,7 +4,9 @@ import type { Context, Contexts } from '../core/context.ts'
 import type { Decisions } from '../core/decision.ts'
 import type { GatewayEvent } from '../core/deployer.ts'
 import type { RunRecorder } from '../core/deployment.ts'
+import type { Holding } from '../core/holding.ts'
 import type { Identities } from '../core/identities.ts'
+import type { Jobs } from '../core/jobs.ts'
 import type { Lines } from '../core/lines.ts'
 import type { Log } from '../core/log.ts'
 import type { Sandbox } from '../core/sandbox.ts'
@@ -20,6 +22,10 @@ export interface Services {
   readonly clients: Clients
   readonly state: State
   readonly lines: Lines
+  /** Work that is accepted now and done later. */
+  readonly jobs: Jobs
+  /** Marks on callouts of runs that hold slots. */
+  readonly holding?: Holding
   /** Who proved to be whom; absent where nobody asks before the flow. */
   readonly identities?: Identities
   /** Why calls were refused. */

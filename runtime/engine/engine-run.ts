@@ -6,7 +6,7 @@ import type { Log } from '../core/log.ts'
 import type { Message } from '../core/message.ts'
 import type { LinkedNode } from '../core/pipeline.ts'
 import type { RequestFacts } from '../core/request-facts.ts'
-import type { Run, RunEnd, RunOutcome } from '../core/run.ts'
+import type { Run, RunEnd, RunJob, RunOutcome } from '../core/run.ts'
 import type { DeadlineList, Timed } from './deadlines.ts'
 
 /** What runs share: given once, by whoever composes the engine. */
@@ -35,6 +35,7 @@ export interface Caller {
   /** `headers`: names and values in turn, for those that the answer does not set itself. */
   reply(message: Message, headers?: readonly string[]): void
   fail(fault: Fault, headers?: readonly string[]): void
+  readonly held?: string | undefined
   /** How long it waited before the run. */
   readonly waitedMs?: number
   noteWait?(ms: number): void
@@ -68,12 +69,14 @@ export class EngineRun implements Run, Timed {
   readonly limitMs: number
   /** True when somebody called, also when that somebody has left since. */
   readonly called: boolean
+  readonly job: RunJob | undefined
   readonly host: RunHost
   readonly home: RunHome
   readonly taken: LinkedNode[] = []
   environment: ClientEnvironment | undefined = undefined
   /** How long it waited for turns at its nodes; undefined when it came to none. */
   waitedMs: number | undefined = undefined
+  heldLines: string[] | undefined = undefined
   steps = 0
   replied = false
   ended = false
@@ -109,6 +112,7 @@ export class EngineRun implements Run, Timed {
     entry: LinkedNode
     request?: RequestFacts
     caller?: Caller
+    job?: RunJob | undefined
     limitMs: number
     host: RunHost
     home: RunHome
@@ -122,6 +126,8 @@ export class EngineRun implements Run, Timed {
     this.request = input.request
     this.#caller = input.caller
     this.called = input.caller !== undefined
+    if (input.caller?.held !== undefined) this.heldLines = [input.caller.held]
+    this.job = input.job
     this.host = input.host
     this.home = input.home
     this.limitMs = input.limitMs
@@ -156,6 +162,17 @@ export class EngineRun implements Run, Timed {
 
   noteEnvironment(environment: ClientEnvironment): void {
     if (this.environment !== 'sandbox') this.environment = environment
+  }
+
+  noteHeld(line: string): () => void {
+    const held = (this.heldLines ??= [])
+    held.push(line)
+    let given = false
+    return () => {
+      if (given) return
+      given = true
+      held.splice(held.indexOf(line), 1)
+    }
   }
 
   noteWait(ms: number): void {
@@ -310,7 +327,7 @@ export class EngineRun implements Run, Timed {
 
   #giveReply(message: Message): void {
     if (this.#caller) this.#caller.reply(message, this.#replyHeaderList())
-    else if (!this.called) this.log.warn({}, 'a reply was sent in a run that no caller waits for')
+    else if (!this.called && this.on !== 'job') this.log.warn({}, 'a reply was sent in a run that no caller waits for')
   }
 
   /** Tells the listeners, and gives the answer when all have settled, or at once when nothing has to settle. */

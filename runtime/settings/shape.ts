@@ -45,6 +45,8 @@ export interface Settings {
   readonly redisPrefix: string
   readonly stateTimeoutMs: number
   readonly stateShares?: number
+  readonly jobKey?: string
+  readonly jobsWhenUnsafe: 'refuse' | 'warn'
   readonly deadlineMs: number
   readonly bodyLimitBytes: number
   readonly headerLimitBytes: number

@@ -330,7 +330,7 @@ export function jobsSuite(name: string, makePlace: () => Promise<JobsPlace>): vo
         return { kind: 'done' }
       })
       for (const facts of accepted) expect(await ended(second, facts)).toMatchObject({ state: 'done' })
-      expect(did.toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+      expect(did.toSorted((a, b) => Number(a) - Number(b))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     })
 
     test('a number under a name only grows, and everybody hears what it was', async () => {

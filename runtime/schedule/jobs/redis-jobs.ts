@@ -268,26 +268,24 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     throw new UnrecoverableError(reasonOf(fault('job.no_revision', { flow: job.data.f, node: job.data.n })))
   }
 
-  async function load(id: string): Promise<{ readonly job: Job<Kept, Ended> | undefined; readonly mark: JobFacts | undefined }> {
+  async function load(id: string): Promise<{ readonly job: Job<Kept, Ended> | undefined; readonly state: string; readonly mark: JobFacts | undefined }> {
     const hash = workOfId(id)
-    if (hash === undefined) return { job: undefined, mark: undefined }
+    if (hash === undefined) return { job: undefined, state: '', mark: undefined }
     return await ask(async () => {
+      // The state first: what is known of a job that has ended then is all there is.
+      const state = await queueOf(hash).getJobState(id)
       const [mark, job] = await Promise.all([redis.get(keys.mark(id)), Job.fromId<Kept, Ended>(queueOf(hash), id)])
-      return { job, mark: mark === null ? undefined : (JSON.parse(mark) as JobFacts) }
+      return { job, state, mark: mark === null ? undefined : (JSON.parse(mark) as JobFacts) }
     })
   }
 
   async function find(id: string): Promise<JobFacts | undefined> {
-    const { job, mark } = await load(id)
+    const { job, state, mark } = await load(id)
     if (mark) return mark
     if (!job) return undefined
-    const facts = await factsOf(job)
+    const facts = toFacts(job, stateOf(job, state))
     const keepMs = facts.state === 'failed' ? Math.max(deadMs, job.data.keep) : job.data.keep
     return facts.endedAtMs !== undefined && facts.endedAtMs + keepMs < clock.now() ? undefined : facts
-  }
-
-  async function factsOf(job: Job<Kept, Ended>): Promise<JobFacts> {
-    return toFacts(job, stateOf(job, await ask(() => job.getState())))
   }
 
   function stateOf(job: Job<Kept, Ended>, state: string): JobState {
@@ -485,9 +483,9 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       closed = true
       cancelSweep?.()
       waits.tellAll()
-      const workers = [...works.values()].map(({ worker }) => worker?.close(away))
+      const workers = [...works.values()].flatMap(({ worker }) => (worker ? [worker.close(away)] : []))
       await Promise.race([Promise.allSettled([...workers, ...closing]), new Promise<void>((resolve) => clock.setTimer(resolve, 5000))])
-      await Promise.race([Promise.allSettled([...works.values()].map(({ queue }) => queue?.close())), new Promise<void>((resolve) => clock.setTimer(resolve, 1000))])
+      await Promise.race([Promise.allSettled([...works.values()].flatMap(({ queue }) => (queue ? [queue.close()] : []))), new Promise<void>((resolve) => clock.setTimer(resolve, 1000))])
       redis.disconnect()
       ears.disconnect()
     },

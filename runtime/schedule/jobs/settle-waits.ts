@@ -26,10 +26,10 @@ export class SettleWaits {
   }
 
   tell(id: string): void {
-    for (const done of [...(this.#waiting.get(id) ?? [])]) done()
+    for (const done of this.#waiting.get(id) ?? []) done()
   }
 
   tellAll(): void {
-    for (const id of [...this.#waiting.keys()]) this.tell(id)
+    for (const id of this.#waiting.keys()) this.tell(id)
   }
 }

@@ -1,5 +1,5 @@
-import { Body } from '../../runtime/core/body.ts'
-import type { Message } from '../../runtime/core/message.ts'
+import { Body } from '../runtime/core/body.ts'
+import type { Message } from '../runtime/core/message.ts'
 
 /** An answer as it lies in the store. */
 export interface StoredAnswer {
