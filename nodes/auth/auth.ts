@@ -7,8 +7,8 @@ import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { markSandboxAnswer } from '../../runtime/core/sandbox-call.ts'
-import type { Sends } from '../../runtime/core/step.ts'
-import { admit } from './admit.ts'
+import { type Output, SentTo } from '../../runtime/core/step.ts'
+import { admit, createClientMaker } from './admit.ts'
 import { type AuthConfig, authSchema } from './auth-config.ts'
 import { toChallenges } from './challenges.ts'
 import { checkAuth } from './check-auth.ts'
@@ -59,10 +59,11 @@ export const auth = defineNode<AuthConfig, Port>({
   check: checkAuth,
   claims: toClaims,
   compile(config, scope) {
-    const { clients, clock } = scope
+    const { clients, clock, identities } = scope
     const methods = createMethods(config, scope)
     const slowDown = scope.share('slow down', () => createSlowDown(clock), () => {})
     const decideRules = scope.share('client rules', createRulesDecider, () => {})
+    const makeClient = createClientMaker()
     const wanted = { scopes: config.scopes, clearances: config.clearances }
     const mask: Mask = {
       headers: [...new Set(methods.flatMap(({ carries }) => carries.header ?? []))],
@@ -70,14 +71,15 @@ export const auth = defineNode<AuthConfig, Port>({
     }
     const refusedWired = scope.isWired?.('refused') ?? false
 
-    function decide(who: Identity, method: Method, call: Call, message: Message): Sends<Port> | Promise<Sends<Port>> {
-      const admission = admit(who, call, wanted, clients, decideRules)
+    function decide(who: Identity, method: Method, call: Call, message: Message): Output<Port> | Promise<Output<Port>> {
+      const admission = admit(who, call, wanted, clients, decideRules, undefined, makeClient)
       if ('client' in admission) {
         const { environment } = admission.client
+        if (identities !== undefined && method.carries.header === 'authorization') identities.proved(call.request.headers.authorization as string, who.known?.application.id ?? '')
         call.run.noteEnvironment?.(environment)
         if (environment === 'sandbox') markSandboxAnswer(call.run)
         const shown = config.hideCredential ? maskMessage(message, call.request, mask) : message
-        return { ok: { ...shown, client: admission.client } }
+        return new SentTo(0, { ...shown, client: admission.client })
       }
       const checks: Check[] = []
       admit(who, call, wanted, clients, decideRules, checks)
@@ -92,14 +94,14 @@ export const auth = defineNode<AuthConfig, Port>({
     }
 
     /** Answers a refusal: who guesses gets the answer late. */
-    function refuse(message: Message, run: Run, refused: Refused): Sends<Port> | Promise<Sends<Port>> {
+    function refuse(message: Message, run: Run, refused: Refused): Output<Port> | Promise<Output<Port>> {
       const ready = refused.guess && run.request ? slowDown.failed(run.request.ip, run) : true
       if (ready === true) return answer(message, run, refused)
       if (ready === false) return answer(message, run, { ...refused, code: 'auth.too_many_attempts', retryAfterSeconds: 30 })
       return ready.then(() => answer(message, run, refused))
     }
 
-    function answer(message: Message, run: Run, { code, checks, decidedBy, application, passesAtMs, missing, retryAfterSeconds }: Refused): Sends<Port> {
+    function answer(message: Message, run: Run, { code, checks, decidedBy, application, passesAtMs, missing, retryAfterSeconds }: Refused): Output<Port> {
       const headers: Record<string, string> = {}
       if (faults[code].status === 401 || code === 'auth.scope') headers['WWW-Authenticate'] = toChallenges(methods, config.realm, code, missing)
       if (retryAfterSeconds !== undefined) headers['Retry-After'] = String(retryAfterSeconds)
@@ -111,7 +113,7 @@ export const auth = defineNode<AuthConfig, Port>({
     }
 
     /** Asks one method after the other. What a method cannot say at once is waited for; most say it at once. */
-    function identify(call: Call, message: Message, at: number, checks: Check[], first: Worst | undefined): Sends<Port> | Promise<Sends<Port>> {
+    function identify(call: Call, message: Message, at: number, checks: Check[], first: Worst | undefined): Output<Port> | Promise<Output<Port>> {
       for (let i = at; i < methods.length; i += 1) {
         const method = methods[i] as Method
         const verdict = method.verify(call)
@@ -124,6 +126,8 @@ export const auth = defineNode<AuthConfig, Port>({
       }
       if (!first) return refuse(message, call.run, { code: 'auth.missing', checks })
       const { verdict, place } = first
+      const { authorization } = call.request.headers
+      if (identities !== undefined && verdict.kind === 'refused' && typeof authorization === 'string') identities.refused(authorization)
       return refuse(message, call.run, {
         code: verdict.code,
         checks,
