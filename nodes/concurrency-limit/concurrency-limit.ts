@@ -8,6 +8,7 @@ import { after, createReader, type NumberType, numberSchema, numberTypeSchema, t
 import { createLeaseKeeper } from '../limit-leases.ts'
 import { checkFragments, compileFragments, type Fragment, fragmentsSchema, type Level, levelSchema, whoIs } from '../limit-level.ts'
 import { createRefuse, type LimitPort, lossSchema, toRefusal } from '../limit-refusal.ts'
+import { sharedName } from '../shared-name.ts'
 
 export interface ConcurrencyLimitConfig {
   readonly limit: string | number
@@ -48,7 +49,7 @@ export const concurrencyLimit = defineNode<ConcurrencyLimitConfig, LimitPort>({
   },
   async compile(config, scope) {
     const name = config.slots.trim()
-    const prefix = `concurrency/${name === '' ? scope.node.id : name}`
+    const prefix = `concurrency/${sharedName(scope, name === '' ? scope.node.id : name)}`
     const refuse = createRefuse(scope)
     const leases = createLeaseKeeper(scope, config.leaseMs)
     const read = createReader([await compileTypedValue(config.limit, config.limitType, scope), ...(await compileFragments(config.key, scope))])

@@ -23,8 +23,9 @@ export interface PlanCharges {
 /**
  * Turns the caller's plan into charges, counted per subscription: application and API. The plan is looked up for each
  * call, so that a changed one counts for the next; its counters keep their counts, also when a caller changes plans.
+ * `organisation`: whose flow it is for; subscriptions to APIs of others are none that it may name.
  */
-export function createPlanLimits(clients: Clients) {
+export function createPlanLimits(clients: Clients, organisation?: string) {
   const windows = new WeakMap<PlanQuota, LimitWindow>()
 
   function windowOf(quota: PlanQuota): LimitWindow {
@@ -64,6 +65,7 @@ export function createPlanLimits(clients: Clients) {
       const slash = subscription.indexOf('/')
       const [id, api] = [subscription.slice(0, slash).replace(/~sandbox$/, ''), subscription.slice(slash + 1)]
       const found = clients.application(id)?.subscriptions.find((one) => one.api === api)
+      if (organisation !== undefined && clients.api?.(api)?.organisation !== organisation) return []
       const plan = found && clients.plan(found.plan)
       return plan === undefined ? [] : counters(plan, subscription, 0, 'count')
     },

@@ -12,6 +12,7 @@ import { checkFragments, compileFragments, type Fragment, fragmentsSchema, type 
 import { createRefuse, type LimitPort, lossSchema, toDecided, toRefusal } from '../limit-refusal.ts'
 import { type Algorithm, algorithms, type LimitWindow, toLimitWindow, type Unit, units } from '../limit-window.ts'
 import { type Named, type NamedCounter, registerQuota } from '../quota-registry.ts'
+import { sharedName } from '../shared-name.ts'
 import { createPlanLimits, planLeaseMs } from './plan-limits.ts'
 
 interface WindowRow {
@@ -125,7 +126,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
   async compile(config, scope) {
     const { mode, again, source } = config
     const name = config.quota.trim()
-    const prefix = `quota/${name === '' ? scope.node.id : name}`
+    const prefix = `quota/${sharedName(scope, name === '' ? scope.node.id : name)}`
     const shown = name === '' ? (scope.node.name ?? 'quota') : name
     const rows = config.windows.map((row) => {
       const window = toLimitWindow(row)
@@ -136,7 +137,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
       ...(await Promise.all(config.windows.map(({ limit, limitType }) => compileTypedValue(limit, limitType, scope)))),
       ...(await compileFragments(config.key, scope)),
     ])
-    const plans = createPlanLimits(scope.clients)
+    const plans = createPlanLimits(scope.clients, scope.node.organisation)
     const refuse = createRefuse(scope)
     const leases = createLeaseKeeper(scope, planLeaseMs)
     // One ledger for all quotas of the gateway: its keys say whose counters they are.
@@ -237,7 +238,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
       run.addReplyHeader('RateLimit', counted.rateLimit, prefix)
     }
 
-    registerQuota(scope, name === '' ? (scope.node.name ?? scope.node.id) : name, (message, run, named) => {
+    registerQuota(scope, sharedName(scope, name === '' ? (scope.node.name ?? scope.node.id) : name), (message, run, named) => {
       return after(read(message, run), (values) => (named ? countersOf(named, values) : countersIn(plan(message, run, values, 0))))
     })
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Log } from '../../runtime/core/log.ts'
 import { silentLog } from '../../runtime/core/log.ts'
+import { createClients } from '../../runtime/clients/clients.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
 import { fakeRun } from '../../test/kit/fake-run.ts'
@@ -34,6 +35,47 @@ describe('reset quota', () => {
     const [sent] = await reset.send({ who: 'a', more: 5 })
     expect(sent).toMatchObject({ port: 'ok', message: { quota: { name: 'orders' } } })
     expect([await left('a'), await left('b')]).toEqual([passing, 3])
+  })
+
+  it('of one organisation knows no quota of another by its name', async () => {
+    const shared = new Map<string, unknown>()
+    const state = createMemoryState({ clock: fakeClock() })
+    const of = (organisation: string) => ({ shared, state, node: { id: `of-${organisation}`, organisation } })
+    const limited = await testNode(quota, { quota: 'orders', windows, key: [{ value: 'who', valueType: 'msg' }] }, of('bank'))
+    const thief = await testNode(resetQuota, { quota: 'orders', op: 'zero' }, of('thief'))
+    await expect(thief.send({ who: 'a' }, fakeRun())).rejects.toMatchObject({ code: 'quota.unknown' })
+    // Nor does one of its own by that name count there, or one that is called like somebody's node.
+    for (const name of ['orders', 'of-bank']) {
+      const own = await testNode(quota, { quota: name, windows: [{ ...windows[0], limit: '1' }], key: [{ value: 'who', valueType: 'msg' }] }, of('thief'))
+      await own.send({ who: 'a' }, fakeRun())
+      await thief.send({ who: 'a' }, fakeRun()).catch(() => {})
+    }
+    expect((await limited.send({ who: 'a' }, fakeRun()))[0]?.message.quota).toMatchObject({ limits: [{ used: 1 }, { used: 1 }] })
+  })
+
+  it('of one organisation corrects no plan by which another lets in', async () => {
+    const clients = createClients({ clock: fakeClock() })
+    const subscriptions = [{ api: 'pay', plan: 'p', state: 'approved' as const }]
+    clients.replace({
+      version: 1, plans: [{ id: 'p', name: 'P', quotas: [{ limit: 1, every: 1, unit: 'hour', algorithm: 'fixed' }], priority: 5 }],
+      applications: [{ id: 'shop', name: 'Shop', organisation: 'thief', active: true, rules: {}, credentials: [], subscriptions }],
+      apis: [{ id: 'pay', name: 'Pay', organisation: 'bank', flow: 'flow-1', lifecycle: 'PUBLISHED', visibility: 'public' }],
+    })
+    const state = createMemoryState({ clock: fakeClock() })
+    const client = { id: 'shop', application: 'shop', organisation: 'thief', environment: 'production', plan: 'p', priority: 5, scopes: [], attributes: {} }
+    const calls = async (organisation: string) => {
+      const shared = new Map<string, unknown>()
+      const node = { organisation, ...(organisation === 'thief' ? { flow: 'flow-2' } : {}) }
+      const limited = await testNode(quota, { quota: 'q', source: 'plan', windows: [] }, { clients, state, shared, node })
+      const reset = await testNode(resetQuota, { quota: 'q', op: 'zero', per: 'subscription', who: 'shop/pay', whoType: 'str' }, { clients, state, shared, node })
+      return { pass: async () => (await limited.send({ client }, fakeRun()))[0]?.port, reset: () => reset.send({}, fakeRun()) }
+    }
+    const [bank, thief] = [await calls('bank'), await calls('thief')]
+    expect([await bank.pass(), await bank.pass()]).toEqual(['ok', 'refused'])
+    await expect(thief.reset()).rejects.toMatchObject({ code: 'quota.unknown' })
+    expect(await bank.pass()).toBe('refused')
+    await bank.reset()
+    expect(await bank.pass()).toBe('ok')
   })
 
   it('corrects somebody who is named, and only that count', async () => {

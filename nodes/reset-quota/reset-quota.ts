@@ -8,6 +8,7 @@ import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-val
 import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole } from '../limit-inputs.ts'
 import { type Level, levels } from '../limit-level.ts'
 import { type NamedCounter, openQuotaRegistry } from '../quota-registry.ts'
+import { sharedName } from '../shared-name.ts'
 
 const whoTypes = ['str', 'msg', 'jsonata', 'env'] as const
 
@@ -71,7 +72,7 @@ export const resetQuota = defineNode<ResetQuotaConfig, 'ok'>({
     ])
 
     async function correct(message: Message, run: Run, [given, who, reason]: readonly unknown[]): Promise<Sends<'ok'>> {
-      const quotas = registry.get(name)
+      const quotas = registry.get(sharedName(scope, name))
       if (!quotas) throw fault('quota.unknown', { quota: name })
       if (named && (who === undefined || who === null || who === '')) throw fault('limit.value', { is: 'missing', least: 'a name' })
       const amount = toWhole(given, op === 'add' ? Number.MIN_SAFE_INTEGER : 0, 'limit.value')

@@ -87,6 +87,18 @@ describe('session', () => {
     expect(await use(a.end, id, { client: shop })).toMatchObject({ port: 'ok', message: { session: { client: 'shop' } } })
   })
 
+  it('of one organisation is none in another, whatever they call them', async () => {
+    const [clock, state] = [fakeClock(), createMemoryState({ clock: fakeClock() })]
+    const of = (organisation: string | undefined, operation: string) => testNode(session, { session: 'bank', operation }, { clock, state, ...(organisation ? { node: { organisation } } : {}) })
+    const run = fakeRun({ request: {} })
+    // Whoever draws a flow may begin sessions for whom he likes: of his own organisation.
+    await (await of('thief', 'create')).send(alice, run)
+    const id = run.replyHeaders['Session-Id']
+    expect(codeOf(await use(await of('bank', 'validate'), id))).toBe('session.none')
+    expect(codeOf(await use(await of(undefined, 'validate'), id))).toBe('session.none')
+    expect(await use(await of('thief', 'validate'), id)).toMatchObject({ port: 'ok' })
+  })
+
   it('that was tried out in the sandbox is none for production whatever it is kept by, and closes nothing at the target', async () => {
     const upstream = fakeUpstream({ status: 204 })
     const { a, clock } = await estate({ client: 'payload', clientType: 'msg', closeUrl: 'https://target.example/{{session.id}}' }, { upstream })

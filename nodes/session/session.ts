@@ -11,6 +11,7 @@ import { isSandboxCall } from '../../runtime/core/sandbox-call.ts'
 import type { Sends } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
 import { toDecided } from '../limit-refusal.ts'
+import { sharedName } from '../shared-name.ts'
 import { createCloseCall, parseCloseUrl, type CloseCall } from './close-call.ts'
 import { openJanitor } from './janitor.ts'
 import { toView } from './record.ts'
@@ -90,7 +91,7 @@ export const session = defineNode<SessionConfig, Port>({
     return problems.filter((problem) => problem !== undefined)
   },
   async compile(config, scope) {
-    const sessions = createSessions(scope.state, config.session)
+    const sessions = createSessions(scope.state, sharedName(scope, config.session), config.session)
     const carrier = createCarrier(config)
     const client = await compileTypedValue(config.client, config.clientType, scope)
     const data = config.data.trim() === '' ? undefined : await compileTypedValue(config.data, config.dataType, scope)
@@ -99,7 +100,7 @@ export const session = defineNode<SessionConfig, Port>({
     const closes = config.operation === 'create' && config.closeUrl.trim() !== ''
     const closer = closes ? createHash('sha256').update(JSON.stringify([config.session, scope.node.flow, scope.node.id])).digest('base64url') : undefined
     if (closer !== undefined) {
-      const janitor = openJanitor(scope, { name: config.session, closer, timeoutMs: config.closeTimeoutMs, tries: config.closeTries, close: createCloseCall(config, scope) })
+      const janitor = openJanitor(scope, { name: sharedName(scope, config.session), closer, timeoutMs: config.closeTimeoutMs, tries: config.closeTries, close: createCloseCall(config, scope) })
       scope.onRetire(() => janitor.stop())
     }
 

@@ -48,7 +48,8 @@ export function lifeOf(record: SessionRecord, nowMs: number): number {
   return Math.max(0, expiryOf(record) - nowMs) + (record.closer !== undefined && record.state !== 'closed' ? closingMs : rememberMs)
 }
 
-export function createSessions(state: State, name: string): Sessions {
+/** `name`: where they are kept; `realm`: as callers are told of them. */
+export function createSessions(state: State, name: string, realm = name): Sessions {
   const { records } = state
 
   async function load(handle: string): Promise<{ readonly text: string; readonly record: SessionRecord } | undefined> {
@@ -60,7 +61,7 @@ export function createSessions(state: State, name: string): Sessions {
   const isLive = (record: SessionRecord) => record.state === 'open' && expiryOf(record) > state.now()
 
   async function find(id: string | undefined, client: string | undefined): Promise<Live & { readonly text: string }> {
-    const none = () => fault('session.none', {}, undefined, challenge(name))
+    const none = () => fault('session.none', {}, undefined, challenge(realm))
     if (id === undefined) throw none()
     const handle = toHandle(id)
     const found = await load(handle)
@@ -70,7 +71,7 @@ export function createSessions(state: State, name: string): Sessions {
     const owner = ownerOf(record)
     if (owner !== undefined && client !== undefined && owner !== client) throw none()
     if (isLive(record)) return { handle, ...found }
-    throw record.state === 'open' || record.reason === 'abandoned' ? fault('session.expired', {}, undefined, challenge(name)) : none()
+    throw record.state === 'open' || record.reason === 'abandoned' ? fault('session.expired', {}, undefined, challenge(realm)) : none()
   }
 
   /** Takes a place among the client's sessions; those that make room are ended. */

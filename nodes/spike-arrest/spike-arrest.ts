@@ -8,6 +8,7 @@ import { whenAborted } from '../../runtime/core/when-aborted.ts'
 import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole } from '../limit-inputs.ts'
 import { checkFragments, compileFragments, type Fragment, fragmentsSchema, type Level, levelSchema, whoIs } from '../limit-level.ts'
 import { createRefuse, type LimitPort, lossSchema, toRefusal } from '../limit-refusal.ts'
+import { sharedName } from '../shared-name.ts'
 
 const unitMs = { second: 1000, minute: 60_000 } as const
 
@@ -68,7 +69,7 @@ export const spikeArrest = defineNode<SpikeArrestConfig, LimitPort>({
   async compile(config, scope) {
     const { burst, per, onLoss } = config
     const name = config.rateName.trim()
-    const prefix = `spike/${name === '' ? scope.node.id : name}`
+    const prefix = `spike/${sharedName(scope, name === '' ? scope.node.id : name)}`
     const refuse = createRefuse(scope)
     const read = createReader([
       await compileTypedValue(config.rate, config.rateType, scope),

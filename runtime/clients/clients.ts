@@ -96,6 +96,7 @@ export function createClients({ clock, staleMs = defaultStaleMs, whenStale = 'se
     },
     application: (id) => tables.applications.get(id),
     plan: (id) => tables.plans.get(id),
+    api: (id) => tables.apis.get(id),
     apiOfFlow: (flow) => tables.byFlow.get(flow),
     apisOfFamily: (family) => tables.families.get(family) ?? [],
     isRevoked: (token) => tables.isRevoked(token),

@@ -160,6 +160,7 @@ export interface Clients {
   byCertificate(facts: { readonly fingerprint: string; readonly sans: readonly string[] }): Credentialed | undefined
   application(id: string): Application | undefined
   plan(id: string): Plan | undefined
+  api?(id: string): KnownApi | undefined
   /** The record of the API that a flow serves, if it has one. */
   apiOfFlow(flow: string): KnownApi | undefined
   /** All versions of an API: the records that name this family. */

@@ -109,6 +109,8 @@ export interface Scope {
     readonly path: string
     /** Whose code this is; sandboxes are pooled per owner. */
     readonly owner: string
+    /** Whose flow it lies on, as the tab says; absent: nobody's. */
+    readonly organisation?: string
   }
   readonly log: Log
   readonly clock: Clock

@@ -1,5 +1,6 @@
 import { lookUpEnv, ownValue, pathOf, substituteProperties, type Surroundings } from '../compile/env.ts'
 import type { Estate, Flow, FlowNode } from '../compile/flow.ts'
+import { organisationOf } from '../compile/organisation-of.ts'
 import { ownProperties } from '../compile/own-properties.ts'
 import type { Scope } from '../core/node.ts'
 import type { LinkedNode } from '../core/pipeline.ts'
@@ -33,6 +34,7 @@ export interface ScopeParts {
 /** The only door of a node to what lies outside its message. */
 export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopeParts): Scope {
   const { services, around, flow } = parts
+  const organisation = organisationOf(flow.document)
   const facts = { flow: flow.document.id, node: node.id, type: node.type }
   const log: Scope['log'] = {
     debug: (more, text) => services.log.debug({ ...facts, ...more }, text),
@@ -49,6 +51,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
       flow: flow.document.id,
       path: pathOf(node),
       owner: 'default',
+      ...(organisation === undefined ? {} : { organisation }),
     },
     log,
     clock: services.clock,
