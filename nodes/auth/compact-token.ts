@@ -1,10 +1,12 @@
-import type { JWTHeaderParameters } from 'jose'
 import { parseStrictObject } from './strict-json.ts'
 
 /** A signed token's parts that are read before its signature is: to choose who checks it, and for nothing else. */
 export interface CompactToken {
-  readonly text: string
-  readonly header: JWTHeaderParameters & { readonly alg: string }
+  /** What is signed: header and claims as they came. */
+  readonly signed: Buffer
+  readonly signature: Buffer
+  readonly header: { readonly alg: string; readonly kid?: string; readonly crit?: unknown; readonly b64?: unknown }
+  readonly claims: Readonly<Record<string, unknown>>
   /** `iss` as the token claims it. */
   readonly claimedIssuer: string | undefined
 }
@@ -33,7 +35,13 @@ export function parseCompact(text: string): CompactToken | string {
   if (typeof header['alg'] !== 'string') return 'no algorithm in the header'
   if (!isForAccess(header['typ'])) return 'its type is that of a token for something else'
   if (header['kid'] !== undefined && (typeof header['kid'] !== 'string' || header['kid'].length > 512)) return 'kid is no short text'
-  return { text, header: header as CompactToken['header'], claimedIssuer: typeof claims['iss'] === 'string' ? claims['iss'] : undefined }
+  return {
+    signed: Buffer.from(text.slice(0, text.lastIndexOf('.')), 'latin1'),
+    signature: Buffer.from(match[3] as string, 'base64url'),
+    header: header as unknown as CompactToken['header'],
+    claims,
+    claimedIssuer: typeof claims['iss'] === 'string' ? claims['iss'] : undefined,
+  }
 }
 
 /** RFC 4648 §3.5: one text for one value. */

@@ -1,4 +1,4 @@
-import { importJWK, type CryptoKey, type JWK } from 'jose'
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 
 /** Algorithms a token may be signed with, and the only key each goes with (RFC 7518 §3.1, RFC 8037). Symmetric ones are none. */
 export const algorithms = {
@@ -18,10 +18,13 @@ export interface PublicKeys {
   /** Whether a key carries this id. */
   has(kid: string): boolean
   /** Keys that fit a token's header, at most four. */
-  find(algorithm: Algorithm, kid: string | undefined): Promise<readonly CryptoKey[]>
+  find(algorithm: Algorithm, kid: string | undefined): readonly KeyObject[]
   /** Same text, same keys. */
   readonly mark: string
 }
+
+/** A key as it stands in a set (RFC 7517 §4). */
+type Jwk = JsonWebKey & { readonly kid?: unknown; readonly alg?: unknown; readonly use?: unknown; readonly key_ops?: unknown }
 
 const mostKeys = 100
 const tried = 4
@@ -37,25 +40,20 @@ export function parsePublicKeys(value: unknown): { readonly keys: PublicKeys; re
   const list = (value as { keys?: unknown } | null | undefined)?.keys
   if (!Array.isArray(list)) throw new TypeError('It is no JWK set: an object with a list “keys”.')
   const skipped: string[] = []
-  const usable: { readonly jwk: JWK; readonly type: string; readonly kid: string | undefined; readonly imported: Map<Algorithm, Promise<CryptoKey>> }[] = []
-  for (const jwk of list.slice(0, mostKeys) as JWK[]) {
+  const usable: { readonly jwk: Jwk; readonly type: string; readonly kid: string | undefined; readonly key: KeyObject }[] = []
+  for (const jwk of list.slice(0, mostKeys) as Jwk[]) {
     const type = typeOf(jwk)
-    if (type instanceof TypeError) skipped.push(type.message)
-    else usable.push({ jwk, type, kid: typeof jwk.kid === 'string' ? jwk.kid : undefined, imported: new Map() })
+    const key = type instanceof TypeError ? type : readKey(jwk)
+    if (type instanceof TypeError || key instanceof TypeError) skipped.push((key as TypeError).message)
+    else usable.push({ jwk, type, kid: typeof jwk.kid === 'string' ? jwk.kid : undefined, key })
   }
   const keys: PublicKeys = {
     size: usable.length,
     has: (kid) => usable.some((key) => key.kid === kid),
     mark: JSON.stringify(usable.map(({ jwk }) => [jwk.kid, jwk.kty, jwk.crv, jwk.n, jwk.e, jwk.x, jwk.y, jwk.alg])),
-    async find(algorithm, kid) {
-      const fitting = usable.filter((key) => key.type === algorithms[algorithm] && fits(key.jwk.alg, algorithm) && (kid === undefined || key.kid === undefined || key.kid === kid))
-      const ready = await Promise.allSettled(fitting.slice(0, tried).map(({ jwk, imported }) => {
-        let key = imported.get(algorithm)
-        if (!key) imported.set(algorithm, (key = importJWK({ ...jwk, alg: algorithm }, algorithm) as Promise<CryptoKey>))
-        return key
-      }))
-      // One that is no point of its curve, or the like, is as good as not there.
-      return ready.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    find(algorithm, kid) {
+      const fitting = usable.filter((one) => one.type === algorithms[algorithm] && fits(one.jwk.alg, algorithm) && (kid === undefined || one.kid === undefined || one.kid === kid))
+      return fitting.slice(0, tried).map(({ key }) => key)
     },
   }
   return { keys, skipped }
@@ -66,10 +64,23 @@ function fits(named: unknown, algorithm: Algorithm): boolean {
   return (named === 'EdDSA' || named === 'Ed25519') && algorithms[algorithm] === 'Ed25519'
 }
 
+/** One that is no point of its curve, or the like, is as good as not there. */
+function readKey(jwk: Jwk): KeyObject | TypeError {
+  try {
+    return createPublicKey({ key: jwk, format: 'jwk' })
+  } catch {
+    return new TypeError(`${nameOf(jwk)} cannot be read.`)
+  }
+}
+
+function nameOf({ kid }: Jwk): string {
+  return typeof kid === 'string' ? `The key “${kid.slice(0, 100)}”` : 'A key'
+}
+
 /** The kind of key, as `algorithms` names it. */
-function typeOf(jwk: JWK): string | TypeError {
+function typeOf(jwk: Jwk): string | TypeError {
   if (typeof jwk !== 'object' || jwk === null) return new TypeError('An entry is no key.')
-  const name = typeof jwk.kid === 'string' ? `The key “${jwk.kid.slice(0, 100)}”` : 'A key'
+  const name = nameOf(jwk)
   if (jwk.kty === 'oct' || jwk.d !== undefined || jwk.k !== undefined) return new TypeError(`${name} is secret; a set holds public keys only.`)
   if (jwk.use !== undefined && jwk.use !== 'sig') return new TypeError(`${name} is not for signatures.`)
   if (jwk.key_ops !== undefined && !(Array.isArray(jwk.key_ops) && jwk.key_ops.includes('verify'))) return new TypeError(`${name} is not for checking signatures.`)

@@ -1,0 +1,43 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import { CompactSign, exportJWK, generateKeyPair } from 'jose'
+import { describe, expect, it } from 'vitest'
+import { type Algorithm, algorithms } from './public-keys.ts'
+import { isSignedBy } from './verify-signature.ts'
+
+/** A signature made by another implementation. */
+async function signWith(algorithm: Algorithm): Promise<{ readonly key: KeyObject; readonly data: Buffer; readonly signature: Buffer }> {
+  const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true })
+  const text = await new CompactSign(Buffer.from('{"sub":"somebody"}')).setProtectedHeader({ alg: algorithm }).sign(privateKey)
+  const dot = text.lastIndexOf('.')
+  return { key: createPublicKey({ key: await exportJWK(publicKey) as never, format: 'jwk' }), data: Buffer.from(text.slice(0, dot)), signature: Buffer.from(text.slice(dot + 1), 'base64url') }
+}
+
+describe.each(Object.keys(algorithms) as Algorithm[])('a signature by %s', (algorithm) => {
+  it('is taken as another implementation made it, and not with a bit changed, cut, of other bytes or by another key', async () => {
+    const { key, data, signature } = await signWith(algorithm)
+    expect(isSignedBy(key, algorithm, data, signature)).toBe(true)
+    const changed = Buffer.from(signature)
+    changed[changed.length - 1] = (changed[changed.length - 1] as number) ^ 1
+    expect(isSignedBy(key, algorithm, data, changed)).toBe(false)
+    expect(isSignedBy(key, algorithm, data, signature.subarray(1))).toBe(false)
+    expect(isSignedBy(key, algorithm, data, Buffer.alloc(0))).toBe(false)
+    expect(isSignedBy(key, algorithm, data, Buffer.alloc(signature.length))).toBe(false)
+    expect(isSignedBy(key, algorithm, Buffer.concat([data, Buffer.from(' ')]), signature)).toBe(false)
+    expect(isSignedBy((await signWith(algorithm)).key, algorithm, data, signature)).toBe(false)
+  })
+})
+
+it.each([['RS256', 'PS256'], ['RS256', 'RS512'], ['PS256', 'PS384']] as const)('a signature by %s is none by %s, although the key fits both', async (made, claimed) => {
+  const { key, data, signature } = await signWith(made)
+  expect(isSignedBy(key, claimed, data, signature)).toBe(false)
+})
+
+it('a signature on a curve is taken in the form of tokens only, not in that of certificates (DER)', async () => {
+  const { key, data, signature } = await signWith('ES256')
+  const integer = (bytes: Buffer) => {
+    const padded = (bytes[0] as number) & 0x80 ? Buffer.concat([Buffer.from([0]), bytes]) : bytes
+    return Buffer.concat([Buffer.from([2, padded.length]), padded])
+  }
+  const body = Buffer.concat([integer(signature.subarray(0, 32)), integer(signature.subarray(32))])
+  expect(isSignedBy(key, 'ES256', data, Buffer.concat([Buffer.from([0x30, body.length]), body]))).toBe(false)
+})
