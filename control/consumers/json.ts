@@ -1,3 +1,5 @@
+import { sameJson } from '../same-json.ts'
+
 /** JSON merge patch (RFC 7396). */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch
@@ -26,8 +28,21 @@ export function diffJson(before: unknown, after: unknown, pointer = ''): JsonDif
   return [{ pointer, ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) }]
 }
 
+/** A name as part of a JSON pointer (RFC 6901 §3). */
 export function toPointerPart(key: string): string {
   return key.replaceAll('~', '~0').replaceAll('/', '~1')
+}
+
+/** What a JSON pointer (RFC 6901) leads to; `undefined` when there is nothing. Only what a value has itself is found. */
+export function readPointer(value: unknown, pointer: string): unknown {
+  let at = value
+  for (const part of pointer.split('/').slice(1)) {
+    const key = part.replaceAll('~1', '/').replaceAll('~0', '~')
+    if (Array.isArray(at)) at = /^(?:0|[1-9]\d{0,9})$/.test(key) ? (at as unknown[])[Number(key)] : undefined
+    else if (isObject(at) && Object.hasOwn(at, key)) at = at[key]
+    else return undefined
+  }
+  return at
 }
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -37,12 +52,4 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 /** Own property whatever its name, `__proto__` included. */
 function define(target: Record<string, unknown>, key: string, value: unknown): void {
   Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
-}
-
-function sameJson(a: unknown, b: unknown): boolean {
-  if (a === b) return true
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, index) => sameJson(item, b[index]))
-  if (!isObject(a) || !isObject(b)) return false
-  const keys = Object.keys(a)
-  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]))
 }

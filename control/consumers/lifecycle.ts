@@ -10,6 +10,9 @@ export const lifecycleMoves: Readonly<Record<Lifecycle, readonly Lifecycle[]>> =
   RETIRED: [],
 }
 
+/** Every state of an API, from its making to its end. */
+export const lifecycles = Object.keys(lifecycleMoves) as readonly Lifecycle[]
+
 /** @throws Refused `lifecycle.move` 422 when the move is not legal */
 export function checkMove(from: Lifecycle, to: Lifecycle): void {
   const legal = lifecycleMoves[from]

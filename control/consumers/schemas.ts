@@ -1,26 +1,16 @@
-import { versionPattern } from '../../runtime/core/version-order.ts'
+import { roles } from '../roles.ts'
 import { connectorAnswer, connectorInput, connectorSchemas } from '../partners/schemas.ts'
 import { registrationSchemas } from '../publish/schemas.ts'
+import { apiVersion, attributeName, environment, id, lifecycle, line, object, text, time, type Schema } from './schema-parts.ts'
 
-type Schema = Readonly<Record<string, unknown>>
-
-const id = { type: 'string', pattern: '^[a-z0-9][a-z0-9._-]{0,63}$', description: 'Lower case letters, digits and . _ -, 1 to 64.' }
 const memberId = { type: 'string', maxLength: 200, description: '`<organisation>:<user>`.' }
-// eslint-disable-next-line no-control-regex -- control characters are what is kept out
-const line = (maxLength: number) => ({ type: 'string', minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })
 const name = { ...line(120), description: 'What people read.' }
-const text = { type: 'string', maxLength: 4000, pattern: '^[^\\u0000]*$' }
 const user = { ...line(64), description: 'Name of a user.' }
-const time = { type: 'string', format: 'date-time', description: 'RFC 3339.' }
 const version = { type: 'integer', minimum: 1, description: 'Counts up with every write; the ETag is this number in quotes.' }
-const roles = ['admin', 'editor', 'viewer', 'creator', 'publisher', 'operator', 'auditor', 'subscriber']
 const roleList = { type: 'array', items: { enum: roles }, uniqueItems: true, maxItems: roles.length }
 const idList = (maxItems: number) => ({ type: 'array', items: id, uniqueItems: true, maxItems })
-const environment = { enum: ['production', 'sandbox'] }
 
 const scopeName = '^[\\x21\\x23-\\x5B\\x5D-\\x7E]{1,100}$'
-
-const object = (properties: Schema, required: readonly string[]): Schema => ({ type: 'object', additionalProperties: false, properties, required })
 
 const hours = object(
   {
@@ -47,7 +37,7 @@ const rules = object(
     validUntil: time,
     hours,
     clearance: line(64),
-    attributes: { type: 'object', maxProperties: 100, propertyNames: { pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,63}$' }, additionalProperties: { type: 'string', maxLength: 1000, pattern: '^[^\\u0000]*$' } },
+    attributes: { type: 'object', maxProperties: 100, propertyNames: { pattern: attributeName }, additionalProperties: { type: 'string', maxLength: 1000, pattern: '^[^\\u0000]*$' } },
   },
   [],
 )
@@ -76,7 +66,7 @@ const oauth = object(
 )
 
 const pins = {
-  type: 'object', maxProperties: 200, propertyNames: { pattern: id.pattern }, additionalProperties: { type: 'string', pattern: versionPattern },
+  type: 'object', maxProperties: 200, propertyNames: { pattern: id.pattern }, additionalProperties: apiVersion,
   description: 'Version that a call without one gets, by family of APIs.',
 }
 
@@ -105,7 +95,7 @@ const inputs = {
       organisation: id,
       owner: user,
       flow: { ...line(64), description: 'Id of the flow (tab) that serves it.' },
-      apiVersion: { type: 'string', pattern: versionPattern, description: 'Such as v2: the one that its tab names as SLUICE_API_VERSION.' },
+      apiVersion: { ...apiVersion, description: 'Such as v2: the one that its tab names as SLUICE_API_VERSION.' },
       family: { ...id, description: 'What the versions of an API have in common: the id of the first one, say. Its own id when absent.' },
       category: line(64),
       tags: { type: 'array', items: line(64), uniqueItems: true, maxItems: 50 },
@@ -143,7 +133,6 @@ const inputs = {
 
 const heads: Schema = { id, version, createdAt: time, createdBy: line(64), updatedAt: time, updatedBy: line(64), retiredAt: time }
 const headRequired = ['id', 'version', 'createdAt', 'createdBy', 'updatedAt', 'updatedBy']
-const lifecycle = { enum: ['CREATED', 'PROTOTYPED', 'PUBLISHED', 'BLOCKED', 'DEPRECATED', 'RETIRED'] }
 
 const managedBy = { ...line(80), description: 'Connector that keeps the record: it is changed in the partner service.' }
 
@@ -217,6 +206,16 @@ export const schemas: Readonly<Record<string, Schema>> = {
     },
     ['id', 'at', 'run', 'code', 'status', 'nodeType', 'checks', 'decidedBy'],
   ),
+  Queue: object(
+    {
+      name: { type: 'string', description: 'Of the resource; `*gateway` is the limit of each gateway.' }, scope: { enum: ['gateway', 'cluster'] }, paused: { type: 'boolean', description: 'On any gateway.' },
+      waiting: { type: 'array', items: { type: 'integer' }, description: 'By priority, 0 first; all gateways together.' }, underWay: { type: 'integer' }, longestWaitMs: { type: 'number' },
+      expectedMs: { type: 'array', items: { type: 'number' }, description: 'How long a call of each priority that came now would wait, on the gateway where it would be longest.' },
+      gateways: { type: 'array', items: { type: 'object', properties: { gateway: { type: 'string' }, slots: { type: 'integer' }, paused: { type: 'boolean' }, waiting: { type: 'array', items: { type: 'integer' } }, active: { type: 'array', items: { type: 'integer' } }, longestWaitMs: { type: 'number' }, serviceMs: { type: 'number' }, expectedMs: { type: 'array', items: { type: 'number' } } }, required: ['gateway'] } },
+    },
+    ['name', 'scope', 'paused', 'waiting', 'underWay', 'longestWaitMs', 'expectedMs', 'gateways'],
+  ),
+  QueueMove: object({ from: { type: 'integer', minimum: 0, maximum: 9 }, to: { type: 'integer', minimum: 0, maximum: 9 } }, ['from', 'to']),
   ApplyResult: object(
     {
       dryRun: { type: 'boolean' },

@@ -7,7 +7,7 @@ import { diffJson, isObject } from './json.ts'
 import { bodyOf, type Body, type Kind, type KindName } from './kind.ts'
 import { connectors } from '../partners/kind.ts'
 import { apis, applications, groups, members, organisations, plans, products, subscriptions, targetOf } from './kinds.ts'
-import { checkMove } from './lifecycle.ts'
+import { checkMove, lifecycles } from './lifecycle.ts'
 import { inputOf, retireRecord, type Desk } from './records.ts'
 import { findTarget } from './subscriptions.ts'
 import { notAllowed, type Unit } from './unit.ts'
@@ -19,7 +19,6 @@ type ApplyKind = ApplyChange['kind']
 /** Fields of ours that travel all the same. */
 const extras: Partial<Record<KindName, string>> = { apis: 'lifecycle', subscriptions: 'state' }
 
-const lifecycles: readonly string[] = ['CREATED', 'PROTOTYPED', 'PUBLISHED', 'BLOCKED', 'DEPRECATED', 'RETIRED']
 const states: readonly string[] = ['pending', 'approved', 'refused', 'suspended']
 const pageRows = 1000
 const problemsAtMost = 100
@@ -143,7 +142,7 @@ function checkLists(unit: Unit, lists: Lists): void {
       const base = `/${kind.name}/${index}`
       const { extra, fields } = split(kind, entry)
       if (kind !== members && typeof entry.id !== 'string') problems.push(problem(`${base}/id`, '“id” is missing.', 'Send it: it says which record is meant.'))
-      if (extra !== undefined && !(kind === apis ? lifecycles : states).includes(extra as string)) problems.push(problem(`${base}/${extras[kind.name]}`, `“${String(extra)}” is none that there is.`, 'See the export for examples.'))
+      if (extra !== undefined && !(kind === apis ? (lifecycles as readonly string[]) : states).includes(extra as string)) problems.push(problem(`${base}/${extras[kind.name]}`, `“${String(extra)}” is none that there is.`, 'See the export for examples.'))
       try {
         unit.checker.check(`${kind.schema}${kind === members ? 'Input' : 'Create'}`, fields, base)
       } catch (thrown) {

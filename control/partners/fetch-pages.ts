@@ -1,6 +1,6 @@
 import { isTooDeep } from '../../runtime/core/json-depth.ts'
+import { readPointer } from '../consumers/json.ts'
 import { Refused, type Connector, type PartnerFetch, type PartnerTls } from '../contract.ts'
-import { readPointer } from './pointer.ts'
 
 /** A page of the last fetch, and the ETag it had. */
 export interface PageTag {

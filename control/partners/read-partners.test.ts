@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { pauseMs } from './pause.ts'
-import { readPointer } from './pointer.ts'
+import { readPointer } from '../consumers/json.ts'
 import { readPartners } from './read-partners.ts'
 
 const map = {

@@ -1,10 +1,10 @@
+import { createHash } from 'node:crypto'
 import type { ClientRules } from '../../runtime/core/clients.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
-import { createHash } from 'node:crypto'
 import { checkRules, problem } from '../consumers/check.ts'
-import { isObject, toPointerPart } from '../consumers/json.ts'
+import { isObject, readPointer, toPointerPart } from '../consumers/json.ts'
+import { attributeName, idPattern } from '../consumers/schema-parts.ts'
 import type { ConnectorMap, CredentialMap, Pointer, SubscriptionMap } from '../contract.ts'
-import { readPointer } from './pointer.ts'
 
 /** A partner as its service says, in our words. */
 export interface Partner {
@@ -47,7 +47,8 @@ const partnersAtMost = 20_000
 /** Of one kind of thing, of one partner. */
 const entriesAtMost = 100
 const dateTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i
-const idPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/
+const ids = new RegExp(idPattern)
+const attributeNames = new RegExp(attributeName)
 
 /** Reads the pages of a fetch. All partners, or all that is wrong: nothing half. */
 export function readPartners(pages: readonly unknown[], map: ConnectorMap, idPrefix: string): { readonly partners: readonly Partner[]; readonly problems: readonly Problem[] } {
@@ -111,7 +112,7 @@ function readPartner(item: unknown, at: string, map: ConnectorMap, idPrefix: str
 /** An id that we take. One that had to be bent gets a few letters of its own, so that two never become one. */
 function toId(id: string, prefix: string): string {
   const plain = `${prefix}${id}`
-  if (idPattern.test(plain)) return plain
+  if (ids.test(plain)) return plain
   const slug = `${prefix}${id.normalize('NFKD').toLowerCase().replace(/[^a-z0-9._-]+/g, '-')}`.replace(/^[^a-z0-9]+/, '').slice(0, 52)
   return `${slug}${slug === '' ? 'p' : '-'}${createHash('sha256').update(id).digest('hex').slice(0, 10)}`
 }
@@ -131,7 +132,7 @@ function readAttributes(item: unknown, at: string, map: ConnectorMap, problems: 
     else {
       for (const [name, value] of Object.entries(all)) {
         const where = `${at}${map.attributesFrom ?? ''}/${toPointerPart(name)}`
-        if (/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/.test(name)) put(name, value, where)
+        if (attributeNames.test(name)) put(name, value, where)
         else problems.push(problem(where, `“${name}” is no name of an attribute.`, 'Begin with a letter; letters, digits and . _ - follow. Else name the attributes one by one in the map.'))
       }
     }

@@ -1,8 +1,5 @@
-type Schema = Readonly<Record<string, unknown>>
+import { attributeName, environment, id, line, object, text, time, type Schema } from '../consumers/schema-parts.ts'
 
-const object = (properties: Schema, required: readonly string[]): Schema => ({ type: 'object', additionalProperties: false, properties, required })
-const id = { type: 'string', pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' }
-const line = (maxLength: number) => ({ type: 'string', minLength: 1, maxLength, pattern: '^[^\\u0000-\\u001f\\u007f]*$' })
 const pointer = (description: string) => ({ type: 'string', maxLength: 500, pattern: '^(/([^~/]|~[01])*)*$', description: `${description} JSON pointer (RFC 6901).` })
 
 const credential = object(
@@ -16,7 +13,7 @@ const credential = object(
     subject: pointer('jwt: `sub`, `client_id` or `azp`.'),
     prefix: pointer('key: the public part before the dot.'),
     hash: pointer('key: SHA-256 of the secret after the dot; hex, base64 or base64url.'),
-    environment: { enum: ['production', 'sandbox'] },
+    environment,
     environmentAt: pointer('Where it says `production` or `sandbox`.'),
     expiresAt: pointer('RFC 3339.'),
   },
@@ -46,7 +43,7 @@ const map = object(
     validUntil: pointer('RFC 3339.'),
     cidrs: pointer('List of networks.'),
     clearance: pointer('Label.'),
-    attributes: { type: 'object', maxProperties: 100, propertyNames: { pattern: '^[A-Za-z][A-Za-z0-9_.-]{0,63}$' }, additionalProperties: pointer('') },
+    attributes: { type: 'object', maxProperties: 100, propertyNames: { pattern: attributeName }, additionalProperties: pointer('') },
     attributesFrom: pointer('An object all of whose members are attributes.'),
     credentials: { type: 'array', items: credential, maxItems: 20 },
     subscriptions: { type: 'array', items: subscription, maxItems: 20 },
@@ -59,7 +56,7 @@ export const connectorInput = object(
   {
     name: { ...line(120), description: 'What people read.' },
     organisation: id,
-    description: { type: 'string', maxLength: 4000, pattern: '^[^\\u0000]*$' },
+    description: text,
     active: { type: 'boolean', description: 'Asks while it is active; what was fetched stays.' },
     url: { ...line(2000), description: 'https, or http to this machine.' },
     everySeconds: { type: 'integer', minimum: 1, maximum: 86_400, description: 'Pause between fetches; 30 when absent.' },
@@ -78,7 +75,6 @@ export const connectorInput = object(
 /** Fields of a connector beyond its input. */
 export const connectorAnswer: Schema = { hasSecret: { type: 'boolean' }, trusted: { type: 'boolean', description: 'Subjects and certificates that it names need no confirmation.' } }
 
-const time = { type: 'string', format: 'date-time' }
 const problems = { type: 'array', items: { type: 'object' } }
 
 /** What else is sent and answered. */

@@ -1,5 +1,5 @@
-import { isObject, toPointerPart } from '../consumers/json.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
+import { isObject, readPointer, toPointerPart } from '../consumers/json.ts'
 import { parseText, TextProblem } from './parse-text.ts'
 import { openapiProblem, refuseProblems } from './problems.ts'
 
@@ -65,18 +65,11 @@ function checkReference(document: Json, reference: string, pointer: string): Pro
 
 /** What a reference inside the document leads to (RFC 6901 §6); `undefined` when nothing is there. */
 export function find(document: Json, reference: string): unknown {
-  let value: unknown = document
-  for (const part of reference.slice(1).split('/').slice(1)) {
-    let name: string
-    try {
-      name = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~')
-    } catch {
-      return undefined
-    }
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
-    value = (value as Json)[name]
+  try {
+    return readPointer(document, decodeURIComponent(reference.slice(1)))
+  } catch {
+    return undefined
   }
-  return value
 }
 
 function refuse(pointer: string, message: string, remedy: string): never {

@@ -6,7 +6,7 @@ import type { ReleaseSigner } from '../keys/key-files.ts'
 import type { ReleaseRow } from '../store/schema.ts'
 import type { Tables } from '../store/tables.ts'
 import { fromLayout, toLayout } from './layout.ts'
-import { deepFreeze } from './same-json.ts'
+import { deepFreeze } from './deep-freeze.ts'
 
 /** A release in memory with all that the editor, the gateways and the next deploy want of it. Immutable. */
 export interface LoadedRelease {

@@ -3,7 +3,9 @@ import { toDocumentText } from '../../runtime/compile/document-text.ts'
 import type { EditorNode, FlowDocument } from '../../runtime/core/flow.ts'
 import type { Revision } from '../../runtime/core/release.ts'
 import { Refused } from '../contract.ts'
-import { deepFreeze, isDeeperThan, sameJson } from './same-json.ts'
+import { sameJson } from '../same-json.ts'
+import { deepFreeze } from './deep-freeze.ts'
+import { isDeeperThan } from './is-deeper-than.ts'
 
 /** Deeper than anything drawn or typed; what walks a document recursively stays far from the stack's end. */
 const deepest = 200

@@ -4,7 +4,7 @@ import type { EditorNode } from '../../runtime/core/flow.ts'
 import { splitFlows } from '../../runtime/compile/split.ts'
 import { internDocuments } from './intern.ts'
 import { fromLayout, toLayout } from './layout.ts'
-import { sameJson } from './same-json.ts'
+import { sameJson } from '../same-json.ts'
 
 const homes = ['t1', 't2', 's1', undefined]
 const estates = fc

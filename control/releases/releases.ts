@@ -10,20 +10,24 @@ import type { CredentialMap, Vault } from '../credentials/vault.ts'
 import type { ReleaseSigner } from '../keys/key-files.ts'
 import { createSerial } from '../serial.ts'
 import type { RevisionRow } from '../store/schema.ts'
+import { sameJson } from '../same-json.ts'
 import type { Store } from '../store/store.ts'
-import { findForeign, toTouches, type Touch } from './admit.ts'
 import { toReleaseInfo, toChanges } from './changes.ts'
-import type { Claim } from './claims.ts'
-import { findClaimed, findUnknown } from './claims.ts'
 import type { Compile } from './compile.ts'
 import { emptyRev, loadRelease, makeRelease, type LoadedRelease } from './current.ts'
+import { findClaimed, type FlowClaim } from './find-claimed.ts'
+import { findForeign } from './find-foreign.ts'
+import { findUnknown } from './find-unknown.ts'
 import { internDocuments, type Interned } from './intern.ts'
-import { drawnFor, hasAnywhere, organisationOf, putBack, toHomes, visibleDocuments, withOrganisation } from './ownership.ts'
-import { sameJson } from './same-json.ts'
+import { drawnFor, hasAnywhere, organisationOf, withOrganisation } from './ownership.ts'
+import { putBack } from './put-back.ts'
 import { nameNotPublic, type FlowVisibility } from './not-public.ts'
 import type { Rollout } from './rollout.ts'
+import { toHomes } from './to-homes.ts'
+import { toTouches, type Touch } from './touches.ts'
 import { keepUnchanged } from './unchanged.ts'
 import { unlikeProblems } from './unlike-problems.ts'
+import { visibleDocuments } from './visible-documents.ts'
 
 export interface ReleasesParts {
   readonly store: Store
@@ -39,7 +43,7 @@ export interface ReleasesParts {
   /** The roles of a person, now. */
   accessOf(by: Actor): Promise<Access>
   /** API records that are not retired and name one of these flows. */
-  claimsOf(flows: readonly string[]): Promise<readonly Claim[]>
+  claimsOf(flows: readonly string[]): Promise<readonly FlowClaim[]>
   /** API records that name one of these flows, and who may see them. */
   visibilityOf(flows: readonly string[]): Promise<readonly FlowVisibility[]>
   /** Which of these organisations there are. */

@@ -1,6 +1,6 @@
 import type { EditorNode, FlowDocument } from '../../runtime/core/flow.ts'
 import { untouched } from '../credentials/extract.ts'
-import { sameJson } from './same-json.ts'
+import { sameJson } from '../same-json.ts'
 
 /**
  * The editor writes every flow again at each deploy, and not always letter by letter as it read it: it adds settings that are

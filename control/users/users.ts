@@ -5,6 +5,7 @@ import type { Audit } from '../audit.ts'
 import { Refused, type Doer, type Role, type User, type Users } from '../contract.ts'
 import type { UserRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
+import { roles } from '../roles.ts'
 import { createSerial } from '../serial.ts'
 import type { FirstPassword } from './first-password.ts'
 import { hashed } from '../oauth/artifacts.ts'
@@ -260,8 +261,6 @@ function toUser(row: UserRow): User {
     ...(row.upstream === null ? {} : { linked: true }),
   }
 }
-
-const roles: readonly Role[] = ['admin', 'editor', 'viewer', 'creator', 'publisher', 'operator', 'auditor', 'subscriber']
 
 function checkRole(role: Role): void {
   if (!roles.includes(role)) throw new Refused('user.role', 422, `A role is ${roles.join(', ')}.`)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { EditorNode } from '../../runtime/core/flow.ts'
-import { putBack } from './ownership.ts'
+import { putBack } from './put-back.ts'
 
 const marked = fc.uniqueArray(fc.tuple(fc.nat({ max: 60 }), fc.boolean()), { maxLength: 30, selector: ([id]) => id })
 const toNode = (id: number): EditorNode => ({ id: `n${id}`, type: 'comment' })

@@ -20,24 +20,3 @@ export function sameJson(a: unknown, b: unknown): boolean {
   for (const _key in b) count--
   return count === 0
 }
-
-/** True when a JSON value nests deeper than `limit`. Does not recurse, so that nothing can overflow it. */
-export function isDeeperThan(value: unknown, limit: number): boolean {
-  let level: unknown[] = [value]
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > limit) return true
-    const next: unknown[] = []
-    for (const item of level) {
-      if (typeof item === 'object' && item !== null) for (const inner of Object.values(item)) if (typeof inner === 'object' && inner !== null) next.push(inner)
-    }
-    level = next
-  }
-  return false
-}
-
-export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  Object.freeze(value)
-  for (const inner of Object.values(value)) deepFreeze(inner)
-  return value
-}
