@@ -34,9 +34,9 @@ export interface ConsumersParts {
   readonly log: Log
   readonly keys: { current: SealingKey; older: readonly SealingKey[] }
   readonly cost?: SecretCost | undefined
-  /** The flow that is live under an id, and whose it is; `undefined`, as when this is left out: there is none. */
   /** The warning about a live flow that has routes which ask nobody who calls. */
   readonly publicRouteOf?: ((flow: string) => Problem | undefined) | undefined
+  /** The flow that is live under an id, and whose it is; `undefined`, as when this is left out: there is none. */
   readonly flowOf?: ((id: string) => { readonly organisation?: string } | undefined) | undefined
   /** Of our own authorization server. */
   readonly tokenIssuer?: string | undefined

@@ -7,7 +7,7 @@ import { diffJson, mergePatch } from './json.ts'
 import { bodyOf, toRecord, type Body, type Kind, type KindName } from './kind.ts'
 import type { Access } from './rights.ts'
 import { sees } from './sees.ts'
-import { checkVersion, exists, makeId, none, type Unit } from './unit.ts'
+import { checkVersion, exists, makeId, none, retired, type Unit } from './unit.ts'
 
 /** How work on the records is done. */
 export interface Desk {
@@ -93,7 +93,7 @@ export async function getVisible(kind: KindName, access: Access, tables: Tables,
 /** The record somebody is about to change. @throws Refused `record.none`, `record.retired`, `record.stale` */
 export async function loadForChange(unit: Unit, kind: KindName, id: string, version: number | undefined): Promise<ConsumerRow> {
   const row = await getVisible(kind, unit.access, unit.tables, id)
-  if (row.retired_at !== null) throw new Refused('record.retired', 409, `“${id}” among ${kind} is retired. What is retired changes no more.`)
+  if (row.retired_at !== null) throw retired(kind, id)
   checkVersion(row, version)
   return row
 }

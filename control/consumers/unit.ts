@@ -136,6 +136,8 @@ function checkKeeper({ name }: Kind, row: ConsumerRow, action: string, by: strin
   ])
 }
 
+export const retired = (kind: string, id: string) => new Refused('record.retired', 409, `“${id}” among ${kind} is retired. What is retired changes no more.`)
+
 export const none = (kind: string, id: string) => new Refused('record.none', 404, `There is no record “${id}” among ${kind}, or it is not for you to see.`)
 export const exists = (kind: string, id: string) =>
   new Refused('record.exists', 409, `There is a record “${id}” among ${kind} already.`, [

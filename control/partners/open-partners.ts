@@ -7,7 +7,7 @@ import type { Audit } from '../audit.ts'
 import { bodyOf, toRecord } from '../consumers/kind.ts'
 import { createRecords, getVisible, loadForChange, type Desk } from '../consumers/records.ts'
 import { toAccess } from '../consumers/rights.ts'
-import { notAllowed, type Unit } from '../consumers/unit.ts'
+import { notAllowed, retired, type Unit } from '../consumers/unit.ts'
 import type { SealingKey } from '../keys/key-files.ts'
 import type { ConnectorStateRow, ConsumerRow } from '../store/schema.ts'
 import { fetchPages, unreachable, type PageTag } from './fetch-pages.ts'
@@ -266,7 +266,7 @@ export function openPartners({ desk, audit, clock, log, keys, fetch, tlsOf }: Pa
       const access = await desk.access(by)
       const row = await getVisible('connectors', access, desk.tables, id)
       if (!access.may('connectors.write', row.organisation)) throw notAllowed('let connectors of this organisation fetch')
-      if (row.retired_at !== null) throw new Refused('record.retired', 409, `“${id}” among connectors is retired. What is retired changes no more.`)
+      if (row.retired_at !== null) throw retired('connectors', id)
       await states.add(id)
       const nowMs = clock.now()
       const mine = !running.has(id) && (await states.take(id, holder, iso(nowMs), iso(nowMs + leaseMs(row)), false))

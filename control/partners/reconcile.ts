@@ -15,7 +15,6 @@ export interface Reconciled {
   readonly changes: readonly PartnerChange[]
 }
 
-
 /**
  * Makes the records of a connector be as its service says, as one piece of work. What people added to its applications stays.
  * @throws Refused `connector.shrunk` 409 when too many could not call any more, `connector.document` 422 with places in the document

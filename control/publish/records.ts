@@ -4,7 +4,7 @@ import { bodyOf, toRecord } from '../consumers/kind.ts'
 import { apis, groups } from '../consumers/kinds.ts'
 import { checkMove } from '../consumers/lifecycle.ts'
 import { createRecord, inputOf, replaceRecord, retireRecord } from '../consumers/records.ts'
-import { notAllowed, type Unit } from '../consumers/unit.ts'
+import { none, notAllowed, retired, type Unit } from '../consumers/unit.ts'
 import type { ConsumerRow } from '../store/schema.ts'
 import type { ApiRegistration } from './contract.ts'
 import { inputProblem, refuseProblems } from './problems.ts'
@@ -32,7 +32,8 @@ export async function addRecord(unit: Unit, { id, input: given, initial }: Recor
   }
   if (row.retired_at === null) return false
   if (row.organisation !== input.organisation || bodyOf(row)['lifecycle'] !== 'CREATED') {
-    throw new Refused('record.retired', 409, `“${id}” among apis is retired. What is retired changes no more.`, [{ ...inputProblem('/id', `The API “${id}” is retired.`, 'Choose another id.'), code: 'record.retired' }])
+    const { code, status, message } = retired('apis', id)
+    throw new Refused(code, status, message, [{ ...inputProblem('/id', `The API “${id}” is retired.`, 'Choose another id.'), code }])
   }
   // Whoever may not write it does not bring it back either.
   await apis.mayWrite(unit, { ...input }, bodyOf(row), id)
@@ -50,7 +51,7 @@ export async function withdrawRecord(unit: Unit, id: string): Promise<void> {
 /** Writes what the record says, puts it into its group and moves it. */
 export async function settleRecord(unit: Unit, { id, input, registration: { group, createGroup, lifecycle } }: RecordPlan): Promise<ManagedApi> {
   let row = await unit.live('apis', id)
-  if (!row) throw new Refused('record.none', 404, `There is no record “${id}” among apis.`)
+  if (!row) throw none('apis', id)
   row = await replaceRecord(unit, apis, row, { ...inputOf(apis, bodyOf(row)), ...input })
   if (group !== undefined) await putIntoGroup(unit, group, createGroup === true, row)
   return toRecord<ManagedApi>(lifecycle === undefined ? row : await move(unit, row, lifecycle))
