@@ -69,7 +69,8 @@ export function createJwtMethod(issuers: readonly Issuer[], options: { readonly 
     }
     const { claims } = token
     const wrong = checkClaims(claims, { issuer: issuer.issuer, audiences: issuer.audiences, nowMs: clock.now(), skewSeconds })
-    if (wrong) return 'ended' in wrong ? refused('auth.expired', 'the token has ended') : refused('auth.invalid_token', wrong.reason, { guess: true })
+    if (wrong && 'ended' in wrong) return refused('auth.expired', 'the token has ended')
+    if (wrong) return refused('auth.invalid_token', wrong.reason, { guess: true })
     const known = { claims: pickClaims(claims), marks: toMarks(claims, issuer.issuer), keys, untilMs: ((claims.exp as number) + skewSeconds) * 1000 }
     verified.set(mark, known)
     return accept(known, issuer, call)
