@@ -69,6 +69,7 @@ export type Right =
   | 'connectors.write'
   | 'audit.read' | 'decisions.read' | 'records.export' | 'records.apply'
   | 'flows.read' | 'flows.write'
+  | 'queues.read' | 'queues.write'
 
 /** Of a record that a connector keeps: people do not change it here (Refused `record.managed` 409). */
 export interface Managed {

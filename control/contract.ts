@@ -2,12 +2,14 @@ import type { EditorNode, Problem } from '../runtime/core/flow.ts'
 import type { GatewayCommand, GatewayEvent } from '../runtime/core/deployer.ts'
 import type { RefusalDecisions } from './decisions-contract.ts'
 import type { Actor, Consumers } from './consumers-contract.ts'
+import type { Queues } from './queues-contract.ts'
 import type { Publishing } from './publish/contract.ts'
 
 export type * from './consumers-contract.ts'
 export type * from './decisions-contract.ts'
 export type * from './partners/contract.ts'
 export type * from './publish/contract.ts'
+export type * from './queues-contract.ts'
 
 /**
  * What the pages and the editor host ask of the control plane. `control/` implements it; `editor/` and
@@ -22,6 +24,8 @@ export interface Control {
   readonly consumers: Consumers
   /** Why calls were refused. */
   readonly decisions: RefusalDecisions
+  /** Where calls wait for their turn. */
+  readonly queues: Queues
   /** Makes APIs of URLs and of OpenAPI documents. */
   readonly publishing: Publishing
   /** Tokens of the authorization server, for the API. Absent: there is none. */

@@ -1,3 +1,4 @@
+import type { Role } from '../control/contract.ts'
 import { html, type Html } from './html.ts'
 import { translator, type TextKey } from './texts.ts'
 import type { Exchange } from './web/exchange.ts'
@@ -13,12 +14,13 @@ export interface Page {
   readonly notice?: { readonly kind: 'good' | 'bad'; readonly text: string }
 }
 
-const menu: readonly { key: TextKey; href: string; access: Access }[] = [
+const menu: readonly { key: TextKey; href: string; access: Access; /** Only these, where the order of roles does not say it. */ roles?: readonly Role[] }[] = [
   { key: 'start', href: '/', access: 'viewer' },
   { key: 'editor', href: '/editor/', access: 'viewer' },
   { key: 'consumers', href: '/applications', access: 'signed-in' },
   { key: 'releases', href: '/releases', access: 'viewer' },
   { key: 'gateways', href: '/gateways', access: 'viewer' },
+  { key: 'queues', href: '/queues', access: 'signed-in', roles: ['admin', 'operator'] },
   { key: 'users', href: '/users', access: 'admin' },
   { key: 'docs', href: '/docs', access: 'viewer' },
 ]
@@ -46,7 +48,7 @@ export function layout(exchange: Exchange, page: Page): Html {
   <a class="brand" href="/"><img src="/assets/mark.svg" alt="" width="28" height="28">Sluice</a>
   ${user && html`<nav aria-label="${t('mainMenu')}"><ul>${menu
     // Who draws for an organisation draws here, whatever the own role.
-    .filter((item) => mayUse(user, item.access) || (item.key === 'editor' && exchange.flows?.mayRead()))
+    .filter((item) => (mayUse(user, item.access) && (item.roles?.includes(user.role) ?? true)) || (item.key === 'editor' && exchange.flows?.mayRead()))
     .map((item) => html`<li><a href="${item.href}"${item.key === page.section && html` aria-current="page"`}>${t(item.key)}</a></li>`)}</ul></nav>`}
   <div class="tools">
     <form method="post" action="/language"><input type="hidden" name="language" value="${other}"><input type="hidden" name="next" value="${here}">

@@ -2,6 +2,7 @@ import type { Actor, Right, Role } from '../contract.ts'
 
 const reads: readonly Right[] = ['records.read', 'flows.read']
 const operates: readonly Right[] = [...reads, 'decisions.read', 'applications.suspend', 'credentials.revoke', 'apis.block', 'subscriptions.suspend']
+const queues: readonly Right[] = ['queues.read', 'queues.write']
 const creates: readonly Right[] = [...reads, 'apis.write', 'flows.write']
 const publishes: readonly Right[] = [
   ...new Set<Right>([
@@ -10,7 +11,7 @@ const publishes: readonly Right[] = [
   ]),
 ]
 const audits: readonly Right[] = [...reads, 'members.read', 'audit.read', 'decisions.read', 'records.export']
-const everything: readonly Right[] = [...new Set<Right>([...publishes, ...audits, 'connectors.write', 'organisations.write', 'members.write', 'records.apply'])]
+const everything: readonly Right[] = [...new Set<Right>([...publishes, ...audits, 'connectors.write', 'organisations.write', 'members.write', 'records.apply', ...queues])]
 
 /**
  * Which role has which rights. As a user's own role it holds everywhere, as a member's in that organisation. A subscriber has
@@ -22,7 +23,7 @@ export const rightsByRole: Readonly<Record<Role, readonly Right[]>> = {
   publisher: publishes,
   creator: creates,
   editor: creates,
-  operator: operates,
+  operator: [...operates, ...queues],
   auditor: audits,
   viewer: reads,
   subscriber: ['records.own'],

@@ -32,3 +32,14 @@ document.addEventListener('submit', (event) => {
 addEventListener('pageshow', () => {
   for (const form of document.forms) delete form.dataset.sent
 })
+
+// What changes by itself is fetched anew now and then, while somebody looks and types nothing there.
+for (const part of document.querySelectorAll('[data-refresh]')) {
+  setInterval(async () => {
+    if (document.hidden || part.contains(document.activeElement)) return
+    const answer = await fetch(location.href, { headers: { accept: 'text/html' } }).catch(() => undefined)
+    if (!answer?.ok || answer.redirected) return
+    const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById(part.id)
+    if (fresh && !part.contains(document.activeElement)) part.replaceChildren(...fresh.childNodes)
+  }, Number(part.dataset.refresh))
+}

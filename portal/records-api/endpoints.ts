@@ -1,4 +1,5 @@
 import type { AuditQuery, Consumers, DecisionQuery, Lifecycle, RecordHead, Records, Right } from '../../control/contract.ts'
+import { queueEndpoints } from './queue-endpoints.ts'
 import { registerEndpoints } from './register-endpoints.ts'
 import type { Call, Endpoint, QueryParameter, Reply } from './endpoint.ts'
 
@@ -44,6 +45,7 @@ export const endpoints: readonly Endpoint[] = [
   ...credentialEndpoints(),
   ...connectorEndpoints(),
   ...otherEndpoints(),
+  ...queueEndpoints,
 ]
 
 const recordReply = (record: RecordHead): Reply => ({ body: record, version: record.version })

@@ -1,4 +1,5 @@
 import type { Problem } from './flow.ts'
+import type { LineAct } from './line-desk.ts'
 import type { DebugEntry } from './node.ts'
 import type { Release } from './release.ts'
 import type { NodeStatus } from './sandbox.ts'
@@ -31,6 +32,10 @@ export type GatewayCommand =
   | { readonly do: 'context.get'; readonly scope: 'node' | 'flow' | 'global'; readonly id?: string; readonly key?: string }
   /** Gives the decision, or nothing when it is not one of the newest. */
   | { readonly do: 'decision.get'; readonly id: string }
+  /** Gives a list of LineReport. */
+  | { readonly do: 'lines.list' }
+  /** Gives whether there is such a line. */
+  | { readonly do: 'lines.act'; readonly line: string; readonly act: LineAct }
   | { readonly do: 'context.delete'; readonly scope: 'node' | 'flow' | 'global'; readonly id?: string; readonly key?: string }
 
 /** What a gateway tells the editor while it runs. Bounded: what nobody reads in time is dropped and counted. */

@@ -1,6 +1,8 @@
 import type { GatewayCommand } from '../core/deployer.ts'
 import type { Decisions } from '../core/decision.ts'
 import { fault } from '../core/fault.ts'
+import type { LineDesk } from '../core/line-desk.ts'
+import { isPriority } from '../core/priority.ts'
 import type { DebugSwitches } from './debug-switches.ts'
 import type { LiveDeployment } from './live-deployment.ts'
 import { messageId } from './message-id.ts'
@@ -17,11 +19,13 @@ export interface EditorCommandsParts {
   readonly contexts: ContextDoor
   readonly debugSwitches: DebugSwitches
   readonly decisions: Pick<Decisions, 'get'>
+  /** Absent: there are no lines to be seen. */
+  readonly desk?: LineDesk | undefined
   live(): LiveDeployment | undefined
 }
 
 /** Does what the editor's buttons ask of a gateway. @throws Fault `step.config` for what is not there */
-export function createEditorCommands({ contexts, debugSwitches, decisions, live }: EditorCommandsParts) {
+export function createEditorCommands({ contexts, debugSwitches, decisions, desk, live }: EditorCommandsParts) {
   function inject(node: string, props: readonly unknown[] | undefined): { started: true } {
     const deployment = live()
     const found = deployment?.find(node)
@@ -44,6 +48,14 @@ export function createEditorCommands({ contexts, debugSwitches, decisions, live 
         return { deleted: true }
       case 'decision.get':
         return decisions.get(asked.id)
+      case 'lines.list':
+        return desk?.list() ?? []
+      case 'lines.act': {
+        const { line, act } = asked
+        const known = act.act === 'move' ? isPriority(act.from) && isPriority(act.to) : act.act === 'pause' || act.act === 'resume' || act.act === 'drain'
+        if (!known) throw fault('step.config', { message: 'A queue is paused, resumed, drained, or one of its priorities is moved to another.' })
+        return (await desk?.act(line, act)) ?? false
+      }
       default:
         throw fault('step.config', { message: 'This command is not known.' })
     }

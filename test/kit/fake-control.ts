@@ -183,6 +183,11 @@ export function createFakeControl(): FakeControl {
     },
     // Nobody keeps consumers here: what is about them is tested with a real control (openControl) in a temporary folder.
     consumers: {} as Consumers,
+    queues: {
+      list: async () => [],
+      get: async () => Promise.reject(new Refused('record.none', 404, 'No gateway that is connected has a queue of this name.')),
+      act: async () => Promise.reject(new Refused('record.none', 404, 'No gateway that is connected has a queue of this name.')),
+    },
     decisions: {} as RefusalDecisions,
     publishing: {} as Publishing,
     on(listener) {

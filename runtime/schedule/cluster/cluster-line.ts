@@ -118,7 +118,7 @@ export class ClusterLine implements Line {
     const place = new ClusterPlace(`${this.#link.gateway}-${++this.#sequence}`, priority, now, now + patienceMs, settled)
     if (this.#closed) return this.#refuse(place, 'closed')
     if (!this.#link.healthy()) return this.#enterLocal(place, true)
-    const estimate = this.#estimateMs(priority)
+    const estimate = this.estimateMs(priority)
     if (estimate > patienceMs) return this.#refuse(place, 'hopeless')
     if (this.#waiting.size >= this.#policy.maxDepth && !this.#makeRoom(priority)) return this.#refuse(place, 'full')
     this.#waiting.set(place.id, place)
@@ -178,6 +178,28 @@ export class ClusterLine implements Line {
     this.#local.resume()
     await this.#queue.resume()
     this.#pump()
+  }
+
+  /** Refuses all that wait on this gateway. */
+  drain(): void {
+    for (const place of [...this.#waiting.values()]) {
+      this.#forget(place)
+      place.settled(this.#refuse(place, 'closed'))
+    }
+    this.#local.drain()
+  }
+
+  /** Moves all of one class that wait on this gateway to another. Gives their number. */
+  moveClass(from: Priority, to: Priority): number {
+    const moved = [...this.#waiting.values()].filter(({ priority }) => priority === from)
+    for (const place of moved) {
+      place.priority = to
+      void this.#quietly(async () => {
+        const job = await Job.fromId(this.#worker, place.id)
+        await job?.changePriority({ priority: this.#rankOf(place) })
+      })
+    }
+    return moved.length + this.#local.moveClass(from, to)
   }
 
   /** A turn has come from whichever gateway found the slot. */
@@ -303,11 +325,12 @@ export class ClusterLine implements Line {
     place.state = 'refused'
     place.reason = reason
     place.waitedMs = this.#link.clock.elapsed() - place.enteredMs
-    place.retryAfterMs = this.#estimateMs(place.priority)
+    place.retryAfterMs = this.estimateMs(place.priority)
     return place
   }
 
-  #estimateMs(priority: Priority): number {
+  /** How long somebody of this class who comes now would wait, as far as is known here; 0 when nothing is. */
+  estimateMs(priority: Priority): number {
     return estimateMs(this.#policy, this.#serviceMs, this.#counts, priority)
   }
 

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import type { Clock } from '../../core/clock.ts'
 import type { Line, Lines, LineSpec } from '../../core/lines.ts'
 import type { Log } from '../../core/log.ts'
+import type { OperatedLine } from '../line-desk.ts'
 import { createMemoryLines } from '../memory-lines.ts'
 import { ClusterLine, type ClusterLink, type Grant } from './cluster-line.ts'
 
@@ -24,8 +25,8 @@ export interface ClusterLinesOptions {
 
 export interface ClusterLines extends Lines {
   readonly healthy: boolean
-  find(name: string): Line | undefined
-  list(): readonly Line[]
+  find(name: string): (Line & OperatedLine) | undefined
+  list(): readonly (Line & OperatedLine)[]
   /** Resolves with the first connection, or false after so long without one. */
   connected(limitMs: number): Promise<boolean>
   close(): Promise<void>

@@ -4,7 +4,7 @@ import type { Priority } from '../../core/priority.ts'
 /** A place in a line that many gateways share. The run behind it never leaves this gateway; only the place's name does. */
 export class ClusterPlace implements Place {
   readonly id: string
-  readonly priority: Priority
+  priority: Priority
   readonly enteredMs: number
   readonly untilMs: number
   readonly settled: (place: Place) => void
