@@ -28,6 +28,7 @@ import { createGatewayAdmission } from './schedule/gateway-admission.ts'
 import { createHoldingMarks, type HoldingMarks } from './schedule/holding-marks.ts'
 import { createJournalJobs } from './schedule/jobs/journal-jobs.ts'
 import { openRedisJobs } from './schedule/jobs/redis-jobs.ts'
+import { createLineDesk } from './schedule/line-desk.ts'
 import { createMemoryLines } from './schedule/memory-lines.ts'
 import { observeLines } from './schedule/observe-lines.ts'
 import { createTimers } from './schedule/timers.ts'
@@ -155,7 +156,8 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     },
     { clock, priorityOf: createPriorityOf({ clients, identities, clock }), observer: metrics.queues },
   )
-  metrics.queues.watch(() => [...(admission ? [admission.line] : []), ...lines.list()])
+  const allLines = () => [...(admission ? [admission.line] : []), ...lines.list()]
+  metrics.queues.watch(allLines)
   const upstream = createUpstream({
     egress: parseEgressAllow(settings.egressAllow),
     extraCa,
@@ -194,6 +196,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         upstream: parts.upstream ?? upstream,
         clients,
         state,
+        desk: createLineDesk(allLines),
         lines: observeLines(lines, metrics.queues),
         jobs,
         holding,

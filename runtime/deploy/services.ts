@@ -7,6 +7,7 @@ import type { RunRecorder } from '../core/deployment.ts'
 import type { Holding } from '../core/holding.ts'
 import type { Identities } from '../core/identities.ts'
 import type { Jobs } from '../core/jobs.ts'
+import type { LineDesk } from '../core/line-desk.ts'
 import type { Lines } from '../core/lines.ts'
 import type { Log } from '../core/log.ts'
 import type { Sandbox } from '../core/sandbox.ts'
@@ -22,6 +23,8 @@ export interface Services {
   readonly clients: Clients
   readonly state: State
   readonly lines: Lines
+  /** The same, for operators. */
+  readonly desk?: LineDesk
   /** Work that is accepted now and done later. */
   readonly jobs: Jobs
   /** Marks on callouts of runs that hold slots. */

@@ -182,7 +182,7 @@ export class ClusterLine implements Line {
 
   /** Refuses all that wait on this gateway. */
   drain(): void {
-    for (const place of [...this.#waiting.values()]) {
+    for (const place of this.#waiting.values()) {
       this.#forget(place)
       place.settled(this.#refuse(place, 'closed'))
     }
