@@ -90,7 +90,7 @@
       }
       case 'typed': {
         const input = describe($('<input type="text">').attr('id', id)).appendTo(holder)
-        input.typedInput({ types: field.types.map(typeOf), default: node[field.typeField] || field.typeDefault })
+        input.typedInput({ types: field.types.map(typeOf(field)), default: node[field.typeField] || field.typeDefault })
         input.typedInput('type', node[field.typeField] || field.typeDefault)
         input.typedInput('value', value ?? '').typedInput('width', '100%')
         return { read: () => input.typedInput('value'), readType: () => input.typedInput('type') }
@@ -134,11 +134,10 @@
     },
   }
 
-  // "str" and its like are known to the editor; any other word is a type of the node's own, shown by its name.
-  function typeOf(type) {
+  // "str" and its like are known to the editor; any other word is a type of the node's own, which stands for a value by itself.
+  const typeOf = ({ typeLabels = {} }) => (type) => {
     if (type === 'jsonata') return jsonata
-    const known = ['msg', 'flow', 'global', 'str', 'num', 'bool', 'json', 'bin', 'date', 're', 'env']
-    return known.includes(type) ? type : { value: type, label: type, hasValue: type !== 'none' }
+    return Object.hasOwn(typeLabels, type) ? { value: type, label: say(typeLabels[type]), hasValue: false } : type
   }
 
   function parse(text, before) {
@@ -217,7 +216,7 @@
     }
     if (column.kind === 'typed') {
       const type = given?.[column.typeField] || column.typeDefault
-      input.typedInput({ types: column.types.map(typeOf), default: type }).typedInput('type', type).typedInput('value', value ?? '')
+      input.typedInput({ types: column.types.map(typeOf(column)), default: type }).typedInput('type', type).typedInput('value', value ?? '')
       nameParts(cell, label)
       return { cell, read: () => ({ [column.name]: input.typedInput('value'), [column.typeField]: input.typedInput('type') }) }
     }
@@ -341,10 +340,12 @@
         // The stock dialog's traps for password managers are for nobody else.
         container.closest('.red-ui-tray-body').find('[id^="red-ui-trap-"]').attr({ 'aria-hidden': 'true', tabindex: -1 })
         const own = new Map()
-        const name = { name: 'name', kind: 'text', label: { en: words.en.name, 'zh-TW': words['zh-TW'].name }, default: '' }
+        // A node whose config has a name has no second one beside it.
+        const name = form.fields.find((field) => field.name === 'name') ?? { name: 'name', kind: 'text', label: { en: words.en.name, 'zh-TW': words['zh-TW'].name }, default: '' }
         own.set(name, makeInput(node, container, prefix, name, node.name || ''))
         const pickers = []
         for (const field of form.fields) {
+          if (field === name) continue
           if (field.kind === 'config') {
             // The stock editor fills and reads pickers of config nodes by itself.
             const row = addRow(container, prefix, field)

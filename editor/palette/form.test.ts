@@ -27,6 +27,12 @@ test('a property with a type beside it is one typed field, in rows of a table as
   expect(table.columns).toMatchObject([wanted])
 })
 
+test('a word of the node’s own among the types of a value is told in both languages, and its hint explains it', () => {
+  const properties = { value: { type: 'string', description: 'From 0.' }, valueType: { enum: ['caller', 'num'], default: 'caller', description: 'caller: by the plan.' } }
+  const [field] = toForm(node(properties), { valueType: { description: '呼叫者：依方案。', choices: { caller: '呼叫者' } }, value: { description: '從 0 起。' } }).fields
+  expect(field).toMatchObject({ typeLabels: { caller: { en: 'caller', 'zh-TW': '呼叫者' } }, hint: { en: 'From 0. caller: by the plan.', 'zh-TW': '從 0 起。呼叫者：依方案。' } })
+})
+
 test('a field says when it means something, and a credential how it is asked for', () => {
   const when = { kind: ['x'] }
   const [, field] = toForm(node({ kind: { enum: ['x', 'y'] }, more: { type: 'string', 'x-form': { when } } }), {}).fields

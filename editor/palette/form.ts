@@ -19,6 +19,8 @@ export interface Field {
   readonly typeField?: string
   readonly types?: readonly string[]
   readonly typeDefault?: string
+  /** Words of the node's own among the types, as people read them. */
+  readonly typeLabels?: Readonly<Record<string, Text>>
   readonly minimum?: number
   readonly maximum?: number
   readonly integer?: boolean
@@ -139,11 +141,21 @@ function toFields(schema: JsonSchema, chinese: FieldTexts, prefix: string): Fiel
   return fields
 }
 
+/** Types of a value that the stock editor has names and icons for; any other is a word of the node's own, which its hint explains. */
+const editorTypes = new Set(['msg', 'flow', 'global', 'str', 'num', 'bool', 'json', 'bin', 'date', 're', 'env', 'jsonata'])
+
+function join(first: Text | undefined, second: Text | undefined): Text | undefined {
+  if (!first || !second) return first ?? second
+  return { en: `${first.en} ${second.en}`, 'zh-TW': `${first['zh-TW']}${second['zh-TW']}` }
+}
+
 function toField(name: string, schema: JsonSchema, required: boolean, typeProperty: JsonSchema | undefined, chinese: FieldTexts, path: string): Field {
   const texts = chinese[path] ?? hintOf(schema)['zh-TW'] ?? {}
   const types = Array.isArray(typeProperty?.enum) ? (typeProperty.enum as string[]) : undefined
   const kind = types ? 'typed' : kindOf(schema)
-  const hint = toText(schema.description, texts.description)
+  const ownTypes = types?.filter((type) => !editorTypes.has(type)) ?? []
+  const typeTexts = typeProperty ? (chinese[`${path}Type`] ?? hintOf(typeProperty)['zh-TW'] ?? {}) : {}
+  const hint = join(toText(schema.description, texts.description), ownTypes.length > 0 ? toText(typeProperty?.description, typeTexts.description) : undefined)
   const items = (schema.items ?? {}) as JsonSchema
   return {
     name,
@@ -156,6 +168,7 @@ function toField(name: string, schema: JsonSchema, required: boolean, typeProper
     ...(kind === 'group' ? { fields: toFields(schema, chinese, `${path}.`) } : {}),
     ...(kind === 'table' ? tableOf(items, chinese, path) : {}),
     ...(types ? { types, typeField: `${name}Type`, typeDefault: String(typeProperty?.default ?? types[0]) } : {}),
+    ...(ownTypes.length > 0 ? { typeLabels: Object.fromEntries(ownTypes.map((type) => [type, { en: type, 'zh-TW': typeTexts.choices?.[type] ?? type }])) } : {}),
     ...(typeof schema.minimum === 'number' ? { minimum: schema.minimum } : {}),
     ...(typeof schema.maximum === 'number' ? { maximum: schema.maximum } : {}),
     ...(schema.type === 'integer' ? { integer: true } : {}),

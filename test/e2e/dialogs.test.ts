@@ -140,4 +140,21 @@ describe.skipIf(!needs('chromium'))('the dialogs of the nodes that protect', () 
     await expect.poll(titles).toEqual(expect.arrayContaining(['Introspection', 'Client id for introspection', 'Client secret for introspection']))
     await page.context().close()
   }, 120_000)
+
+  test('a resource has one name, and keeps what was typed into it', async () => {
+    const page = await openEditor('zh-TW')
+    await page.evaluate(() => RED.editor.editConfig('', 'resource', '_ADD_', undefined))
+    await page.waitForSelector('#node-config-dialog-ok', { state: 'visible' })
+    expect(await page.locator('#node-config-dialog-edit-form').getByLabel('名稱', { exact: true }).count()).toBe(1)
+    await page.locator('#node-config-dialog-edit-form').getByLabel('名稱', { exact: true }).fill('core-host')
+    await page.click('#node-config-dialog-ok')
+    await page.waitForSelector('#node-config-dialog-ok', { state: 'detached' })
+    const named: string[] = await page.evaluate(() => {
+      const names: string[] = []
+      RED.nodes.eachConfig((node: { type: string; name: string }) => { if (node.type === 'resource') names.push(node.name) })
+      return names
+    })
+    expect(named).toEqual(['core-host'])
+    await page.context().close()
+  }, 120_000)
 })
