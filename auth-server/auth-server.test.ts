@@ -418,7 +418,29 @@ describe('a person’s roles', () => {
     expect(home.searchParams.get('error')).toBe('invalid_target')
   })
 
-  test('give a scope that an API keeps for roles to those who have one, and to programs', async () => {
+  test('open nothing any more by an application that was switched off, or that may have less by now', async () => {
+    const { consumers } = control
+    const { access_token: token } = await tokensFor('admin', 'records.read audit.read', 'urn:sluice:admin')
+    expect((await ask('audit', token)).status).toBe(200)
+    const { oauth, version } = await consumers.applications.get('console', admin)
+    const less = await consumers.applications.patch('console', { oauth: { ...oauth!, scopes: ['records.read'] } }, version, admin)
+    expect([(await ask('audit', token)).status, (await ask('applications', token)).status]).toEqual([403, 200])
+    const off = await consumers.applications.patch('console', { oauth: oauth!, active: false }, less.version, admin)
+    expect((await ask('applications', token)).status).toBe(401)
+    await consumers.applications.patch('console', { active: true }, off.version, admin)
+    expect((await ask('audit', token)).status).toBe(200)
+  })
+
+  test('are not what a program of another organisation gives itself', async () => {
+    const { consumers } = control
+    await consumers.organisations.create({ id: 'stranger', name: 'Stranger' }, admin)
+    await consumers.applications.create({ id: 'grabber', name: 'Grabber', organisation: 'stranger', oauth: { grants: ['client_credentials'], scopes: ['pay', 'refund'] } }, admin)
+    secrets['grabber'] = (await consumers.credentials.create({ application: 'grabber', kind: 'basic', name: 'grabber' }, admin)).secret as string
+    const { access_token: token } = await oidc.clientCredentialsGrant(await discover('grabber'), { scope: 'pay refund', resource: 'urn:sluice:api:money' })
+    expect(decodeJwt(token)).toMatchObject({ aud: 'money', scope: 'pay' })
+  })
+
+  test('give a scope that an API keeps for roles to those who have one, and to programs of its organisation', async () => {
     const { access_token: onlookers } = await tokensFor('onlooker', 'pay refund', 'urn:sluice:api:money')
     expect(decodeJwt(onlookers)).toMatchObject({ aud: 'money', scope: 'pay' })
     const { access_token: admins } = await tokensFor('admin', 'pay refund', 'urn:sluice:api:money')

@@ -50,19 +50,20 @@ export function createProvider({ authority, issuer, keys, accessTokenSeconds, lo
     if (!record) throw new errors.InvalidTarget()
     const person = ctx.oidc.account?.accountId ?? ctx.oidc.session?.accountId
     const standing = person === undefined ? undefined : await authority.standing(person)
+    if (person !== undefined && !standing) throw new errors.InvalidTarget()
+    const program = ctx.oidc.route === 'token' && person === undefined
     const info = (audience: string, scopes: readonly string[]) =>
       ({ scope: scopes.join(' '), audience, accessTokenTTL: accessTokenSeconds, accessTokenFormat: 'jwt', jwt: { sign: { alg: signingAlgorithm } } }) as const
     const { scopes = [], resources = [] } = record
     if (resource === adminAudience) {
       // For people only, through clients that somebody gave such a scope.
-      const program = ctx.oidc.route === 'token' && person === undefined
       if (program || adminScopesFor(scopes, authority.adminScopes, undefined).length === 0) throw new errors.InvalidTarget()
       return info(adminAudience, adminScopesFor(scopes, authority.adminScopes, standing))
     }
     if (resource.startsWith(apiPrefix)) {
       const api = await authority.api(resource.slice(apiPrefix.length))
       if (!api) throw new errors.InvalidTarget()
-      return info(api.id, apiScopesFor(scopes, api, standing))
+      return info(api.id, apiScopesFor(scopes, api, standing, program && record.organisation !== api.organisation))
     }
     if (!resources.includes(resource)) throw new errors.InvalidTarget()
     return info(resource, scopes)

@@ -43,5 +43,7 @@ test('a token for an API has a scope that names roles only if its person has one
       expect(granted.includes(scope)).toBe(client.includes(scope) && (asks === undefined || asks.some((one) => held.includes(one))))
     }
     expect(apiScopesFor(client, api, undefined)).toEqual(client)
+    const foreign = apiScopesFor(client, api, undefined, true)
+    expect(foreign).toEqual(client.filter((scope) => !Object.hasOwn(scopes, scope) || scopes[scope]?.roles === undefined))
   }))
 })

@@ -11,13 +11,15 @@ export function adminScopesFor(client: readonly string[], adminScopes: readonly 
 
 /**
  * What a token for an API may be good for: what its client may have, without the scopes for which the API asks roles that
- * the person has neither herself nor in the API's organisation. A program acts for nobody and has no roles.
+ * the person has neither herself nor in the API's organisation. A program acts for nobody and has no roles: those of the API's
+ * own organisation have what their record says, others (`foreign`) no scope that asks for a role.
  */
-export function apiScopesFor(client: readonly string[], { organisation, scopes }: OauthApi, person: Standing | undefined): readonly string[] {
-  if (!person) return client
+export function apiScopesFor(client: readonly string[], { organisation, scopes }: OauthApi, person: Standing | undefined, foreign = false): readonly string[] {
+  const rolesOf = (scope: string) => (Object.hasOwn(scopes, scope) ? scopes[scope]?.roles : undefined)
+  if (!person) return foreign ? client.filter((scope) => rolesOf(scope) === undefined) : client
   const held = new Set<string>([person.role, ...person.memberships.filter((one) => one.organisation === organisation).map(({ role }) => role)])
   return client.filter((scope) => {
-    const roles = Object.hasOwn(scopes, scope) ? scopes[scope]?.roles : undefined
+    const roles = rolesOf(scope)
     return roles === undefined || roles.some((role) => held.has(role))
   })
 }

@@ -56,6 +56,8 @@ export interface OauthClient extends OauthClientInput {
   /** Name of the Basic credential. */
   readonly id: string
   readonly application: string
+  /** Whose the application is; absent for what is part of Sluice itself. */
+  readonly organisation?: string
   /** What people read. */
   readonly name: string
   readonly verifier: string

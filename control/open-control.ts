@@ -16,6 +16,7 @@ import { openVault } from './credentials/vault.ts'
 import { openRegistry } from './gateways/registry.ts'
 import { loadCredentialsKey, loadReleaseSigner } from './keys/key-files.ts'
 import { createAccessTokens } from './oauth/access-tokens.ts'
+import { createOauthClients } from './oauth/clients.ts'
 import { pagesClientId, toPagesSecret } from './oauth/pages-client.ts'
 import { createSealer } from './oauth/sealer.ts'
 import { createSigningKeyStore } from './oauth/signing-key-store.ts'
@@ -192,7 +193,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
     return {
       users,
       ...(options.tokenIssuer === undefined ? {} : {
-        accessTokens: createAccessTokens({ keys: createSigningKeyStore(store, createSealer(keys), log), issuer: options.tokenIssuer, users, isRevoked: (token) => consumers.isRevoked(token), clock, log }),
+        accessTokens: createAccessTokens({ keys: createSigningKeyStore(store, createSealer(keys), log), issuer: options.tokenIssuer, users, clients: createOauthClients(store, clock), isRevoked: (token) => consumers.isRevoked(token), clock, log }),
       }),
       flows: releases.flows,
       releases: releases.releases,

@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { TokenMarks } from '../../runtime/core/clients.ts'
 import type { AccessTokens, Users } from '../contract.ts'
-import { adminAudience, signingAlgorithm, toPublicKey, type SigningKeyStore } from '../oauth-contract.ts'
+import { adminAudience, signingAlgorithm, toPublicKey, type Authority, type SigningKeyStore } from '../oauth-contract.ts'
 
 /** Nothing longer is looked at. */
 const longestToken = 8192
@@ -16,6 +16,8 @@ export interface AccessTokensParts {
   readonly keys: Pick<SigningKeyStore, 'load'>
   readonly issuer: string
   readonly users: Pick<Users, 'get'>
+  /** The applications that tokens are given to; one that was switched off is none. */
+  readonly clients: Pick<Authority['clients'], 'get'>
   isRevoked(token: TokenMarks): boolean
   readonly clock: Clock
   readonly log: Log
@@ -23,9 +25,9 @@ export interface AccessTokensParts {
 
 /**
  * Tokens of our own authorization server, for the admin API. Verified with the keys in the store, so that server may be down
- * (RFC 9068 §4): issuer, audience, type, algorithm, times, and that nobody took them back.
+ * (RFC 9068 §4): issuer, audience, type, algorithm, times, that nobody took them back, and that user and application are there.
  */
-export function createAccessTokens({ keys, issuer, users, isRevoked, clock, log }: AccessTokensParts): AccessTokens {
+export function createAccessTokens({ keys, issuer, users, clients, isRevoked, clock, log }: AccessTokensParts): AccessTokens {
   let known: { readonly atMs: number; readonly find: ReturnType<typeof createLocalJWKSet> } | undefined
 
   async function load(): Promise<ReturnType<typeof createLocalJWKSet>> {
@@ -55,7 +57,10 @@ export function createAccessTokens({ keys, issuer, users, isRevoked, clock, log 
         if (isRevoked({ issuer, token: jti, grant: gid, user: sub, client, issuedAtMs: iat * 1000 })) return undefined
         const user = await users.get(sub)
         if (!user || user.disabled || user.name !== sub) return undefined
-        return { user, client, scopes: typeof scope === 'string' ? scope.split(' ').filter((one) => one !== '') : [] }
+        // What the application may not have any more, its token is good for no longer.
+        const now = await clients.get(client)
+        if (!now) return undefined
+        return { user, client, scopes: typeof scope === 'string' ? scope.split(' ').filter((one) => now.scopes?.includes(one)) : [] }
       } catch (thrown) {
         if (!(thrown instanceof errors.JOSEError)) throw thrown
         log.debug?.({ code: thrown.code }, 'an access token was refused')

@@ -28,7 +28,7 @@ export function createOauthClients({ consumers }: Pick<Tables, 'consumers'>, clo
       if (!body.active || !body.oauth) return undefined
       const organisation = await consumers.get('organisations', body.organisation)
       if (!organisation || organisation.retired_at !== null || !(bodyOf(organisation) as unknown as Organisation).active) return undefined
-      return { ...body.oauth, id, application: application.id, name: body.name, verifier: row.secret }
+      return { ...body.oauth, id, application: application.id, organisation: body.organisation, name: body.name, verifier: row.secret }
     },
     checkSecret: (secret, verifier) => inTurn(() => checkSecret(secret, verifier)),
   }
