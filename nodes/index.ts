@@ -1,5 +1,6 @@
 import type { NodeDefinition } from '../runtime/core/node.ts'
 import { accessControl } from './access-control/access-control.ts'
+import { asyncNode } from './async/async.ts'
 import { auth } from './auth/auth.ts'
 import { catchNode } from './catch/catch.ts'
 import { change } from './change/change.ts'
@@ -17,6 +18,8 @@ import { httpRequest } from './http-request/http-request.ts'
 import { httpResponse } from './http-response/http-response.ts'
 import { idempotency } from './idempotency/idempotency.ts'
 import { inject } from './inject/inject.ts'
+import { jobProgress } from './job-progress/job-progress.ts'
+import { jobStatus } from './job-status/job-status.ts'
 import { join } from './join/join.ts'
 import { json } from './json/json.ts'
 import { junction } from './junction/junction.ts'
@@ -52,6 +55,7 @@ export interface NotYet {
 /** Every node there is, sorted by type. Adding a node is adding its folder and two lines here. */
 export const definitions: readonly NodeDefinition[] = [
   accessControl,
+  asyncNode,
   auth,
   catchNode,
   change,
@@ -69,6 +73,8 @@ export const definitions: readonly NodeDefinition[] = [
   httpResponse,
   idempotency,
   inject,
+  jobProgress,
+  jobStatus,
   join,
   json,
   junction,

@@ -4,6 +4,7 @@ import mustache from 'mustache'
 import { Body, payloadOf } from '../../runtime/core/body.ts'
 import { type Fault, fault, toFault } from '../../runtime/core/fault.ts'
 import { parseJson } from '../../runtime/core/json-depth.ts'
+import { withJobKey } from '../../runtime/core/job-key.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
@@ -156,7 +157,8 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
       try {
         const urlText = await urlOf(message, run)
         if (typeof urlText === 'string') shown = shownUrl(urlText)
-        const { request, url, user, password } = build(urlText, message)
+        const { request: built, url, user, password } = build(urlText, message)
+        const request = withJobKey(built, run, scope.node.id)
         let reply = await scope.upstream.request(request, run)
         if (reply.status === 401 && config.authType === 'digest') {
           const authorization = answerDigest(reply.headers['www-authenticate'], request.method, url.pathname + url.search, { user, password }, randomUUID().replaceAll('-', ''))

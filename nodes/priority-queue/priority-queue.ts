@@ -15,7 +15,7 @@ import { whenAborted } from '../../runtime/core/when-aborted.ts'
 import { after, createReader, type NumberType } from '../limit-inputs.ts'
 import { createRefuse } from '../limit-refusal.ts'
 import { createDepthStatus } from './depth-status.ts'
-import { toPolicy } from './to-policy.ts'
+import { toPolicy } from '../resource-policy.ts'
 
 type Port = 'admitted' | 'refused'
 

@@ -1,5 +1,7 @@
 import { type Fault, fault, toFault } from '../../runtime/core/fault.ts'
+import { withJobKey } from '../../runtime/core/job-key.ts'
 import type { Message } from '../../runtime/core/message.ts'
+import { methods } from '../../runtime/core/methods.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parameterName } from '../../runtime/core/parameter-name.ts'
 import { TemplateError, toText } from '../../runtime/core/path-template.ts'
@@ -16,7 +18,6 @@ import { checkInput, compileInput, type Input, withEnv } from './input.ts'
 import { toRequestBody } from './request-body.ts'
 import { checkSandbox, compileMock, noSandbox, toSandboxHeaders, toSandboxQuery, type Pair, type SandboxConfig } from './sandbox.ts'
 
-const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] as const
 const valueTypes = ['str', 'msg', 'jsonata', 'flow', 'global', 'env', 'num', 'bool'] as const
 
 export interface ServiceCalloutConfig extends SandboxConfig {
@@ -164,7 +165,7 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
       } catch (error) {
         return fail(message, toFault(error))
       }
-      const answer = request instanceof Promise ? request.then((ready) => scope.upstream.request(ready, run)) : scope.upstream.request(request, run)
+      const answer = request instanceof Promise ? request.then((ready) => scope.upstream.request(withJobKey(ready, run, scope.node.id), run)) : scope.upstream.request(withJobKey(request, run, scope.node.id), run)
       return answer.then(
         (reply) => receive(message, reply),
         (error: unknown) => fail(message, toFault(error)),
@@ -183,7 +184,7 @@ async function compileSandbox(config: ServiceCalloutConfig, scope: Scope): Promi
   }
   const { sandboxUrl: url, sandboxTls: tls } = config
   const prepare = await compileRequest({ ...config, url, tls, headers: toSandboxHeaders(config.headers, config.sandboxHeaders), query: toSandboxQuery(config.query) }, scope)
-  return async (message, run) => await scope.upstream.request(await prepare(message, run), run)
+  return async (message, run) => await scope.upstream.request(withJobKey(await prepare(message, run), run, scope.node.id), run)
 }
 
 /** Checks a URL whose `${NAME}`s are not known yet: each stands for some plain text. */

@@ -104,6 +104,8 @@ export interface Scope {
     readonly id: string
     readonly type: string
     readonly name?: string
+    /** Content hash of the flow document. */
+    readonly revision: string
     /** Tab id, and the path through subflow instances. */
     readonly flow: string
     readonly path: string

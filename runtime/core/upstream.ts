@@ -43,4 +43,6 @@ export interface UpstreamReply {
 export interface Upstream {
   /** @throws Fault `upstream.*` or `egress.denied`; rejects at once when `run.signal` aborts */
   request(request: UpstreamRequest, run: Run): Promise<UpstreamReply>
+  /** Why no call may go to a URL whose host is an address, written out. `undefined` also for what only a call can tell. */
+  whyRefused?(url: string): string | undefined
 }

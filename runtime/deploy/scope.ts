@@ -48,6 +48,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
       id: node.id,
       type: node.type,
       ...(node.name === undefined ? {} : { name: node.name }),
+      revision: linked.revision,
       flow: flow.document.id,
       path: pathOf(node),
       owner: 'default',

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { systemClock, type Clock } from '../core/clock.ts'
 import { fault, toFault } from '../core/fault.ts'
 import { type Holding, holdingHeader } from '../core/holding.ts'
@@ -144,6 +145,13 @@ export function createUpstream(options: UpstreamOptions): Upstream & { close(): 
         hop = { ...next, headers: cookies.give(next.url, next.headers) }
         current = await exchange(hop, tls, responseLimitBytes, timeoutMs, startedAt, run, true)
       }
+    },
+    whyRefused(text) {
+      const { protocol, hostname, port } = new URL(text)
+      const host = hostname.replace(/^\[|\]$/g, '')
+      const address = host === 'localhost' ? '127.0.0.1' : host
+      if (isIP(address) === 0) return undefined
+      return options.egress.refusal(host, Number(port) || (protocol === 'https:' ? 443 : 80), address)
     },
     close: () => pools.close(),
   }

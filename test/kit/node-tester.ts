@@ -115,7 +115,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
   }
 
   const scope: Scope = {
-    node: { id: 'node-1', type: definition.type, flow: 'flow-1', path: 'flow-1', owner: 'owner-1', ...options.node },
+    node: { id: 'node-1', type: definition.type, revision: 'a', flow: 'flow-1', path: 'flow-1', owner: 'owner-1', ...options.node },
     log: silentLog,
     clock,
     sandbox: options.sandbox ?? refuse<Sandbox>('sandbox'),

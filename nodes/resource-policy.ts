@@ -1,5 +1,5 @@
-import type { LinePolicy } from '../../runtime/core/lines.ts'
-import { priorities } from '../../runtime/core/priority.ts'
+import type { LinePolicy } from '../runtime/core/lines.ts'
+import { priorities } from '../runtime/core/priority.ts'
 
 /** What a resource's form says, as a policy. The form was checked when it was deployed. */
 export function toPolicy(config: Readonly<Record<string, unknown>>): LinePolicy {
