@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { MessageClient } from '../runtime/core/clients.ts'
+import { customerNetwork } from '../runtime/core/customer-network.ts'
 import { fault } from '../runtime/core/fault.ts'
 import type { Message } from '../runtime/core/message.ts'
 import type { NodeProblem, Scope } from '../runtime/core/node.ts'
@@ -63,7 +64,7 @@ function whoIsAnywhere(level: Level, message: Message, run: Run, fragments: read
     case 'subscription':
       return `subscription:${applicationOf(clientOf(message, level))}/${apiOf(run, clients)}`
     case 'ip':
-      return `ip:${networkOf(run.request?.ip ?? '')}`
+      return `ip:${customerNetwork(run.request?.ip ?? '')}`
     case 'key':
       return keyOf(fragments)
   }
@@ -73,7 +74,7 @@ function whoIsAnywhere(level: Level, message: Message, run: Run, fragments: read
 export function whoIsNamed(level: Level, name: unknown): string {
   if (level === 'all') return 'all'
   if (level === 'key') return keyOf(Array.isArray(name) ? name : [name])
-  return `${level}:${level === 'ip' ? networkOf(String(name)) : String(name)}`
+  return `${level}:${level === 'ip' ? customerNetwork(String(name)) : String(name)}`
 }
 
 /** The caller that an auth node made sure of. @throws Fault `limit.no_client` */
@@ -115,20 +116,4 @@ export function checkFragments(fragments: readonly Fragment[], used: boolean): (
 function keyOf(fragments: readonly unknown[]): string {
   const texts = fragments.map((one) => (one === undefined || one === null ? '' : typeof one === 'object' ? JSON.stringify(one) : String(one)))
   return `key:${hash('sha256', JSON.stringify(texts), 'base64url')}`
-}
-
-/**
- * An IPv4 address as it is; of an IPv6 address its /64 network, which is what one customer has (RFC 6177): whoever
- * counted single addresses would give each customer as many counts as they like.
- */
-function networkOf(address: string): string {
-  const bare = (address.split('%')[0] as string).toLowerCase()
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare)
-  if (mapped) return mapped[1] as string
-  if (!bare.includes(':')) return bare
-  const [head = '', tail] = bare.split('::')
-  const first = head === '' ? [] : head.split(':')
-  const last = tail === undefined || tail === '' ? [] : tail.split(':')
-  const groups = tail === undefined ? first : [...first, ...Array.from({ length: Math.max(0, 8 - first.length - last.length) }, () => '0'), ...last]
-  return `${groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`
 }

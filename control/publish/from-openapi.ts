@@ -1,8 +1,9 @@
 import type { Problem } from '../../runtime/core/flow.ts'
 import { isHeaderName } from '../../runtime/core/header-name.ts'
+import { methods } from '../../runtime/core/methods.ts'
 import { isObject, toPointerPart } from '../consumers/json.ts'
 import type { ApiRegistration } from './contract.ts'
-import { methods, operationsAtMost, type Operation } from './operation.ts'
+import { isServed, operationsAtMost, type Operation } from './operation.ts'
 import { joinPaths, parsePath, PathProblem, toRouteKey } from './path-parts.ts'
 import { inputProblem, openapiProblem, refuseProblems } from './problems.ts'
 import { find, type Json } from './read-document.ts'
@@ -45,7 +46,7 @@ export function fromOpenapi(document: Json, { path: base, methods: wanted, upstr
       const method = key.toUpperCase()
       const pointer = `${itemPointer}/${toPointerPart(key)}`
       if (!isObject(value) || ['PARAMETERS', 'SERVERS', '$REF'].includes(method) || key.startsWith('x-')) continue
-      if (!methods.includes(method)) {
+      if (!isServed(method)) {
         warnings.push({ ...openapiProblem(pointer, `${method} ${path} is left out: this method cannot be served.`, `There are ${methods.join(', ')}.`), severity: 'warning' })
         continue
       }

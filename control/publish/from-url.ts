@@ -1,6 +1,7 @@
 import type { Problem } from '../../runtime/core/flow.ts'
+import { methods } from '../../runtime/core/methods.ts'
 import type { ApiRegistration } from './contract.ts'
-import { methods, type Operation } from './operation.ts'
+import { isServed, type Operation } from './operation.ts'
 import { parsePath, PathProblem, type PathParts } from './path-parts.ts'
 import { inputProblem, refuseProblems } from './problems.ts'
 import { whyNoUpstream } from './upstream-url.ts'
@@ -24,7 +25,7 @@ export function fromUrl({ url = '', path, methods: wanted = ['GET'] }: ApiRegist
   const upstream = `${head}${target === '' ? '' : rename(called, published)}${query}`
   return {
     operations: [...new Set(wanted)].map((method) => {
-      if (!methods.includes(method)) refuseProblems([inputProblem('/methods', `“${method}” is no method that can be served.`, `There are ${methods.join(', ')}.`)])
+      if (!isServed(method)) refuseProblems([inputProblem('/methods', `“${method}” is no method that can be served.`, `There are ${methods.join(', ')}.`)])
       return { method, path: published.route, upstream, name: hostOf(head), headers: [], pointer: '/url' }
     }),
     warnings: unused.map((name) => ({ ...inputProblem('/path', `The parameter “${name}” of the path is not passed on.`, `Put {${name}} into the URL where the service expects it.`), severity: 'warning' })),

@@ -1,3 +1,5 @@
+import { methods } from '../../runtime/core/methods.ts'
+
 /** One route to be: what callers ask for, and what is asked of the service then. */
 export interface Operation {
   /** Upper case. */
@@ -15,8 +17,10 @@ export interface Operation {
   readonly pointer: string
 }
 
-/** What `http in` and `service callout` can both do. */
-export const methods: readonly string[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
+/** Whether `http in` and `service callout` can both do it. */
+export function isServed(method: string): boolean {
+  return (methods as readonly string[]).includes(method)
+}
 
 /** Of one API. */
 export const operationsAtMost = 1000

@@ -1,5 +1,5 @@
+import { methods } from '../../runtime/core/methods.ts'
 import { apiVersion, id, lifecycle, line, object, text, type Schema } from '../consumers/schema-parts.ts'
-import { methods } from './operation.ts'
 
 const registration: Schema = {
   ...object(

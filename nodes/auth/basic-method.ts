@@ -1,10 +1,10 @@
 import { hash, randomBytes } from 'node:crypto'
 import { credentialsOf } from '../../runtime/core/authorization.ts'
 import type { Clients } from '../../runtime/core/clients.ts'
+import { customerNetwork } from '../../runtime/core/customer-network.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { createFairLine } from './fair-line.ts'
 import { checkPassword, nobody, parseVerifier } from './scrypt-verifier.ts'
-import { addressKey } from './slow-down.ts'
 import { absent, type Method, noScopes, refused, type Verdict } from './verdict.ts'
 
 const rememberedMs = 60_000
@@ -38,13 +38,13 @@ export function createBasicMemory(): BasicMemory {
         right.delete(mark)
       }
       // A client that begins with many requests at once is checked once, not refused for waiting behind itself.
-      const same = `${addressKey(address)} ${mark}`
+      const same = `${customerNetwork(address)} ${mark}`
       const going = checking.get(same)
       if (going) return going
       const parsed = verifier === undefined ? undefined : parseVerifier(verifier)
       if (parsed) decoy = { ...nobody, n: parsed.n, r: parsed.r, p: parsed.p }
       const checked = line
-        .run(addressKey(address), async () => {
+        .run(customerNetwork(address), async () => {
           const equal = await checkPassword(password, parsed ?? decoy)
           if (!equal || !parsed) return false
           right.set(mark, nowMs + rememberedMs)

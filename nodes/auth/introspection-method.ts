@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto'
 import { credentialsOf } from '../../runtime/core/authorization.ts'
 import type { Clients } from '../../runtime/core/clients.ts'
+import { customerNetwork } from '../../runtime/core/customer-network.ts'
 import { errand } from '../../runtime/core/errand.ts'
 import type { Scope } from '../../runtime/core/node.ts'
 import { BoundedMap } from './bounded-map.ts'
 import { createFairLine } from './fair-line.ts'
 import { fetchLimitMs } from './fetch-limit.ts'
-import { addressKey } from './slow-down.ts'
 import { checkConfirmation, type Claims, pickClaims, toIdentity } from './token-claims.ts'
 import { absent, type Call, type Method, refused, type Verdict } from './verdict.ts'
 
@@ -66,7 +66,7 @@ export function createIntrospectionMethod(scope: Scope, options: IntrospectionOp
   /** One question for all who bring the same token at once; no answer where too many wait already. */
   function askOnce(mark: string, token: string, address: string): Promise<Claims | undefined> {
     let answer = asking.get(mark)
-    if (!answer) asking.set(mark, (answer = line.run(addressKey(address), () => ask(token)).finally(() => asking.delete(mark))))
+    if (!answer) asking.set(mark, (answer = line.run(customerNetwork(address), () => ask(token)).finally(() => asking.delete(mark))))
     return answer
   }
 

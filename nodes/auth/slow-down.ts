@@ -1,7 +1,7 @@
 import type { Clock } from '../../runtime/core/clock.ts'
+import { customerNetwork } from '../../runtime/core/customer-network.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { whenAborted } from '../../runtime/core/when-aborted.ts'
-import { toPlainAddress } from '../../runtime/core/networks.ts'
 import { BoundedMap } from './bounded-map.ts'
 
 const addresses = 10_000
@@ -48,19 +48,19 @@ export function createSlowDown(clock: Clock): SlowDown {
   return {
     mayTry(address, mark) {
       if (known.size === 0) return true
-      const key = addressKey(address)
+      const key = customerNetwork(address)
       const before = known.get(key)
       if (!before || before.restMs - clock.elapsed() < guessesAtOnce * betweenMs) return true
       return right.get(`${key} ${mark}`) === true
     },
     proved(address, mark) {
       if (known.size === 0) return
-      const key = addressKey(address)
+      const key = customerNetwork(address)
       if (count(key, clock.elapsed()) > 0) right.set(`${key} ${mark}`, true)
     },
-    failures: (address) => count(addressKey(address), clock.elapsed()),
+    failures: (address) => count(customerNetwork(address), clock.elapsed()),
     failed(address, run) {
-      const key = addressKey(address)
+      const key = customerNetwork(address)
       const nowMs = clock.elapsed()
       const times = count(key, nowMs) + 1
       known.set(key, { count: times, atMs: nowMs, restMs: Math.max(known.get(key)?.restMs ?? nowMs, nowMs) + betweenMs })
@@ -91,16 +91,4 @@ export function createSlowDown(clock: Clock): SlowDown {
       })
     },
   }
-}
-
-/** Whom an address stands for: an IPv6 client has a whole /64. */
-export function addressKey(address: string): string {
-  if (!address.includes(':')) return address
-  const plain = toPlainAddress(address)
-  if (!plain.includes(':')) return plain
-  const [head, tail] = plain.toLowerCase().split('::') as [string, string | undefined]
-  const front = head === '' ? [] : head.split(':')
-  const back = tail === undefined || tail === '' ? [] : tail.split(':')
-  const groups = [...front, ...Array.from({ length: tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length) }, () => '0'), ...back]
-  return groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, '')).join(':')
 }

@@ -1,7 +1,6 @@
 import type { Method } from '../../runtime/core/entry.ts'
+import { methods } from '../../runtime/core/methods.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-
-const methods: readonly Method[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
 
 export interface GlobalPolicyConfig {
   readonly when: 'before' | 'after'

@@ -1,7 +1,8 @@
 import type { Cors, HttpEntry, Method } from '../../runtime/core/entry.ts'
+import { methods } from '../../runtime/core/methods.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 
-const methods: readonly Method[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'ALL']
+const served: readonly Method[] = [...methods, 'ALL']
 
 /** Node-RED's properties, and the ones of ours that are edited below its form (host, cors, limits). */
 export interface HttpInConfig {
@@ -37,7 +38,7 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
     type: 'object',
     properties: {
       url: { type: 'string', default: '', description: 'Path: /users/:id, /files/*. A leading slash is added.' },
-      method: { enum: methods, default: 'GET' },
+      method: { enum: served, default: 'GET' },
       upload: { type: 'boolean', default: false, description: 'Take multipart file uploads (msg.req.files).' },
       skipBodyParsing: { type: 'boolean', default: false, description: 'Give the body as bytes and do not look inside.' },
       host: { type: 'string', title: 'Host name', description: 'Answer this host name only, such as api.example.org. Empty: every one.' },

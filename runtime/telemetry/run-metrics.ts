@@ -1,10 +1,11 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { RunRecorder, RunSummary } from '../core/deployment.ts'
+import { methods } from '../core/methods.ts'
 
 /** Upper bounds of the duration buckets, in seconds. */
 const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const boundsMs = bounds.map((bound) => bound * 1000)
-const methods = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'])
+const named: ReadonlySet<string> = new Set(methods)
 /** Series kept; what comes after shares one, so that no estate can fill the memory of who scrapes it. */
 const mostSeries = 20_000
 
@@ -46,7 +47,7 @@ export function createRunMetrics(registry: Registry): RunRecorder {
     const method = summary.method ?? ''
     if (list) for (const one of list) if (one.route === route && (one.method === method || one.method === 'other')) return one
     if (all.length >= mostSeries) return other
-    const known = method === '' || methods.has(method) ? method : 'other'
+    const known = method === '' || named.has(method) ? method : 'other'
     const made = newSeries(all, summary.flow, summary.on, route, known)
     all.push(made)
     if (list) list.push(made)

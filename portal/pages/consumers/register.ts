@@ -1,4 +1,5 @@
 import type { ApiRegistration, Lifecycle, Publishing, Refused } from '../../../control/contract.ts'
+import { methods } from '../../../runtime/core/methods.ts'
 import { createFormView, type Fields, type FormProblem } from '../../forms/form-view.ts'
 import { defined, toText } from '../../forms/form-values.ts'
 import { html, type Html } from '../../html.ts'
@@ -13,7 +14,6 @@ import { choicesOf, openView, sendPage, toFacts, type View } from './view.ts'
 
 /** A document of the largest size that is taken, written as a form writes it. */
 const formLimitBytes = 14 * 1024 * 1024
-const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']
 const path = '/register-api'
 
 type Source = 'url' | 'openapi'
