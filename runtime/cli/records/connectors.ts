@@ -48,7 +48,7 @@ export async function runConnectorsSecret(client: RecordsClient, id: string, opt
 export async function runConnectorsFetch(client: RecordsClient, id: string, { dryRun = false, force = false }: { readonly dryRun?: boolean; readonly force?: boolean }, output: Output): Promise<void> {
   const result = await client.fetchConnector(id, { dryRun, force })
   const lines = result.changes.map(({ kind, id: record, change, fields }) => `${change.padEnd(8)} ${kind}/${record}${change === 'change' ? `  ${fields.map(({ pointer }) => pointer).join(' ')}` : ''}`)
-  const head = result.unchanged ? 'Nothing is different.' : `${result.partners} partners; ${result.changeCount} records ${dryRun ? 'would be' : 'are'} different, ${result.dropped} partners ${dryRun ? 'could' : 'can'} not call any more.`
+  const head = result.unchanged ? 'Nothing is different.' : `Partners: ${result.partners}. Records that ${dryRun ? 'would be' : 'are'} different: ${result.changeCount}. Partners that ${dryRun ? 'could' : 'can'} call no more: ${result.dropped}.`
   output.result([head, ...lines, ...(result.changeCount > lines.length ? [`… and ${result.changeCount - lines.length} more`] : [])].join('\n'), { ...result })
 }
 
