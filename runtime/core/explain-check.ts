@@ -1,7 +1,8 @@
 import type { Check } from './client-rules.ts'
 import type { Decision } from './decision.ts'
-
-export type ReadLanguage = 'en' | 'zh-TW'
+import type { ReadLanguage } from './read-language.ts'
+import { refusalReasons } from './refusal-reasons.ts'
+import { toZonedMoment } from './zoned-moment.ts'
 
 /** What people read of one check: what was looked at, what was found, and when it passes again. */
 export interface ExplainedCheck {
@@ -22,31 +23,11 @@ export function explainCheck(check: Check, language: ReadLanguage): ExplainedChe
 export function explainPassing(decision: Pick<Decision, 'passesAtMs' | 'checks' | 'decidedBy'>, language: ReadLanguage): string | undefined {
   const { passesAtMs, checks: looked, decidedBy } = decision
   if (passesAtMs === undefined) return undefined
-  return toMoment(passesAtMs, zoneOf(looked[decidedBy]), language)
+  return toZonedMoment(passesAtMs, zoneOf(looked[decidedBy]), language)
 }
 
 function zoneOf(check: Check | undefined): string {
   return typeof check?.zone === 'string' ? check.zone : 'UTC'
-}
-
-/** `Mon 2026-11-23 08:00 Asia/Taipei`; seconds when the minute is not a whole one. */
-export function toMoment(ms: number, zone: string, language: ReadLanguage): string {
-  const parts = (timeZone: string) =>
-    Object.fromEntries(
-      new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : 'zh-TW', {
-        timeZone, weekday: 'short', year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23',
-      }).formatToParts(ms).map(({ type, value }) => [type, value]),
-    )
-  let shown = zone
-  let at: Record<string, string>
-  try {
-    at = parts(zone)
-  } catch {
-    shown = 'UTC' // a zone that this machine does not know
-    at = parts('UTC')
-  }
-  const seconds = at['second'] === '00' ? '' : `:${at['second']}`
-  return `${at['year']}-${at['month']}-${at['day']} (${at['weekday']}) ${at['hour']}:${at['minute']}${seconds} ${shown}`
 }
 
 /** The end of what a date can hold (ECMA-262 §21.4.1.1). */
@@ -71,8 +52,8 @@ function toWords(check: Check, language: ReadLanguage): Words {
   return {
     text,
     list: (name) => (Array.isArray(check[name]) ? (check[name] as unknown[]).map(String).join(', ') : text(name)),
-    moment: (name) => (typeof check[name] === 'number' && Math.abs(check[name]) <= latestMs ? toMoment(check[name], zoneOf(check), language) : undefined),
-    reason: typeof check.reason === 'string' ? (language === 'en' ? check.reason : (lookUp(reasons, check.reason) ?? check.reason)) : '',
+    moment: (name) => (typeof check[name] === 'number' && Math.abs(check[name]) <= latestMs ? toZonedMoment(check[name], zoneOf(check), language) : undefined),
+    reason: typeof check.reason === 'string' ? (language === 'en' ? check.reason : (lookUp(refusalReasons, check.reason) ?? check.reason)) : '',
   }
 }
 
@@ -93,7 +74,7 @@ const credentialNames: Readonly<Record<string, readonly [en: string, zh: string]
 /** What the caller shows to prove who it is. */
 const credential = ([name, zh]: readonly [string, string]): Say => ({ passed }, { reason }, en) => ({
   name: en ? name : zh,
-  found: passed ? (en ? 'good' : '有效') : reason === 'not there' || reason === reasons['not there'] ? (en ? 'the request carries none' : '請求中沒有') : reason,
+  found: passed ? (en ? 'good' : '有效') : reason === 'not there' || reason === refusalReasons['not there'] ? (en ? 'the request carries none' : '請求中沒有') : reason,
 })
 
 const limit = (name: string, zh: string): Say => ({ window, per, limit: most, used, remaining }, { moment }, en) => {
@@ -190,60 +171,4 @@ function toHours(windows: unknown, en: boolean): string {
     .map((window) => Object(window) as { readonly days?: unknown; readonly from?: unknown; readonly to?: unknown })
     .map(({ days, from, to }) => `${Array.isArray(days) ? days.map((day) => dayNames[en ? 'en' : 'zh'][Number(day) - 1] ?? '?').join(en ? ' ' : '、') : ''} ${String(from)}–${String(to)}`)
     .join(en ? '; ' : '；')
-}
-
-/** Reasons of refusals in the other language. */
-const reasons: Readonly<Record<string, string>> = {
-  'not there': '請求中沒有',
-  malformed: '格式不正確',
-  unknown: '沒有這個憑證',
-  wrong: '不正確',
-  'unknown key': '沒有這個金鑰，或已撤銷',
-  'wrong secret': '金鑰的密鑰部分不正確',
-  'unknown name': '沒有這個使用者名稱',
-  'wrong password': '密碼不正確',
-  'unknown key id': '沒有這個金鑰識別碼',
-  'unknown client id': '沒有這個用戶端識別碼',
-  'it does not fit': '簽章不符',
-  'its signature is wrong': '權杖的簽章不正確',
-  'no key of the issuer fits it': '發行者沒有相符的金鑰',
-  'it asks for an extension that is not supported': '權杖要求不支援的擴充',
-  'its claim exp is missing': '權杖缺少 exp',
-  'its claim iss is missing': '權杖缺少 iss',
-  'its claim aud is missing': '權杖缺少 aud',
-  'its claim exp is not as it must be': '權杖的 exp 不正確',
-  'its claim iss is not as it must be': '權杖的 iss 不正確',
-  'its claim aud is not as it must be': '權杖的 aud 不是此 API',
-  'its claim nbf is not as it must be': '權杖尚未生效，或 nbf 不正確',
-  'its claim iat is not as it must be': '權杖的 iat 不正確',
-  'too many wrong keys came from this address at once': '同一位址短時間內送出過多錯誤的金鑰',
-  'no subscription': '沒有訂閱',
-  'not approved': '尚未核准或已停用',
-  'its plan is not known': '找不到訂閱的方案',
-  'control was silent for too long': '與控制平面失去聯繫過久',
-  'the run was not started by a request': '並非由請求啟動',
-  'no record knows the certificate': '沒有登記此憑證',
-  'no record knows its client': '沒有登記此權杖的用戶端',
-  'it has ended': '已到期',
-  'the token has ended': '權杖已到期',
-  'it was made too long ago, or by a clock that is wrong': '簽署時間過久，或時鐘不正確',
-  'it is for somebody else': '權杖的對象不是此 API',
-  'it is not valid yet': '尚未生效',
-  'it is of another issuer': '由其他發行者簽發',
-  'of an issuer that is not on the list': '發行者不在清單上',
-  'it names neither client nor subject': '權杖未載明用戶端或主體',
-  'its algorithm is not on the list': '簽章演算法不在清單上',
-  'its issuer does not know it, or it has ended': '發行者不認得此權杖，或已到期',
-  'its nonce was used before': '此 nonce 已使用過',
-  'it was taken back before its time': '已提前撤銷',
-  'it covers what is not there or not supported': '簽章涵蓋了不存在或不支援的內容',
-  'it lacks created or nonce': '缺少 created 或 nonce',
-  'none of its signatures is one that is known here': '沒有可辨識的簽章',
-  'the body is not the one that was signed': '內文與簽署時不同',
-  'too many sign-ins wait to be checked': '等待驗證的登入過多',
-  'its issuer could not be asked': '無法詢問發行者',
-  'the keys of the issuer are not to be had': '無法取得發行者的公開金鑰',
-  'whether it was used before cannot be found out': '無法確認是否已使用過',
-  'not three parts of base64url': '不是三段 base64url',
-  'base64url with stray bits': 'base64url 格式不正確',
 }
