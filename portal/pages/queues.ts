@@ -58,7 +58,7 @@ function drawQueue(queue: Queue, gateways: readonly GatewayInfo[], t: (key: Text
 <p>${sum(waiting)} ${t('waitingNow')} · ${underWay} ${t('underWay')} · ${t('longestWait')} ${toSeconds(longestWaitMs)}</p>
 <div class="scroll"><table><thead><tr><th scope="col">${t('gateway')}</th>${classes.map((at) => html`<th scope="col" class="number">${at}</th>`)}<th scope="col">${t('underWay')}</th></tr></thead>
 <tbody>${queue.gateways.map((one) => html`<tr><th scope="row">${gateways.find(({ id }) => id === one.gateway)?.name ?? one.gateway}</th>${classes.map((at) => toBar(one.waiting[at] ?? 0, most, at, t))}<td>${sum(one.active)}${one.slots !== undefined && html` / ${one.slots}`}</td></tr>`)}
-<tr><th scope="row">${t('wouldWait')}</th>${classes.map((at) => html`<td class="number soft">${toSeconds(expectedMs[at] ?? 0)}</td>`)}<td></td></tr></tbody></table></div>
+<tr><th scope="row">${t('wouldWait')}</th>${classes.map((at) => html`<td class="number soft">${paused ? '–' : toSeconds(expectedMs[at] ?? 0)}</td>`)}<td></td></tr></tbody></table></div>
 <div class="row">${paused ? button('resume', 'resume', 'primary') : button('pause', 'pause')}${button('drain', 'drain', 'danger')}<span class="soft">${t('drainHint')}</span></div></section>`
 }
 

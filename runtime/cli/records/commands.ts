@@ -158,6 +158,16 @@ export function addRecordCommands(program: Command, { run, remote, targetOf }: C
   remote(program.command('why').description('why a call was refused: what was looked at, what decided, when it passes').option('--json', 'print JSON for programs')).argument('<decision>', 'id in the answer, or its X-Request-Id')
     .action(run(async (output, id, options) => (await import('./why.ts')).runWhy(client(options), id, output)))
 
+  const queues = program.command('queues').description('where calls wait for their turn')
+  leaf(queues, 'list', 'how many wait, by priority').action(run(async (output, options) => (await import('./queues.ts')).runQueuesList(client(options), output)))
+  leaf(queues, 'show', 'on each gateway, and what a call of each priority would wait now').argument('<queue>', 'name of the resource; *gateway is the limit of each gateway')
+    .action(run(async (output, name, options) => (await import('./queues.ts')).runQueuesShow(client(options), name, output)))
+  for (const [act, description] of [['pause', 'give nobody a turn until it is resumed'], ['resume', 'give turns again'], ['drain', 'refuse all that wait now']] as const) {
+    leaf(queues, act, description).argument('<queue>').action(run(async (output, name, options) => (await import('./queues.ts')).runQueuesAct(client(options), name, act, output)))
+  }
+  leaf(queues, 'move', 'move all of one priority that wait to another').argument('<queue>').requiredOption('--from <priority>', '0 to 9').requiredOption('--to <priority>', '0 to 9')
+    .action(run(async (output, name, options) => (await import('./queues.ts')).runQueuesMove(client(options), name, options, output)))
+
   const audit = program.command('audit').description('who did what')
   leaf(audit, 'verify', 'read the whole log; fails at the first entry that was tampered with').action(run(async (output, options) => (await import('./audit.ts')).runAuditVerify(client(options), output)))
   leaf(audit, 'list', 'the newest entries').option('--subject <record>', 'such as applications/shop').option('--user <name>').option('--action <action>')
