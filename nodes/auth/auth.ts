@@ -61,6 +61,10 @@ export const auth = defineNode<AuthConfig, Port>({
   compile(config, scope) {
     const { clients, clock, identities } = scope
     const methods = createMethods(config, scope)
+    for (const { kind, identify } of methods) {
+      // Nodes that check alike are one way to check.
+      if (identities && identify) scope.share(`signer ${JSON.stringify([kind, config.signedHeaders])}`, () => identities.addVerifier(kind as 'signature' | 'sign code', (request) => identify(request, clock.now())), (remove) => void remove())
+    }
     const slowDown = scope.share('slow down', () => createSlowDown(clock), () => {})
     const decideRules = scope.share('client rules', createRulesDecider, () => {})
     const makeClient = createClientMaker()

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { Credentialed } from '../../runtime/core/clients.ts'
 import type { RequestFacts } from '../../runtime/core/request-facts.ts'
 import type { State } from '../../runtime/core/state.ts'
 import { fitsDigest } from './content-digest.ts'
@@ -6,7 +7,7 @@ import { skewMs, useNonce } from './replay.ts'
 import { toSignatureBase } from './signature-base.ts'
 import type { SigningSecrets } from './signing-secret.ts'
 import { type InnerList, isInnerList, parseDictionary } from './structured-field.ts'
-import { absent, type Call, type Method, refused, type Verdict } from './verdict.ts'
+import { absent, type Call, type Method, type Refusal, refused, type Verdict } from './verdict.ts'
 
 const longestNonce = 256
 
@@ -17,8 +18,7 @@ const longestNonce = 256
 export function createMessageSignatureMethod(options: { readonly headers: readonly string[]; readonly secrets: SigningSecrets; readonly state: State }): Method {
   const { secrets, state } = options
 
-  async function verify(call: Call): Promise<Verdict> {
-    const { request, nowMs, run } = call
+  function check(request: RequestFacts, nowMs: number): Refusal | { readonly known: Credentialed; readonly id: string; readonly nonce: string } {
     const inputs = parseDictionary(textOf(request.headers['signature-input']))
     const signatures = parseDictionary(textOf(request.headers['signature']))
     if (!inputs || !signatures) return refused('auth.signature', 'malformed', { guess: true })
@@ -44,9 +44,16 @@ export function createMessageSignatureMethod(options: { readonly headers: readon
       if (expires !== undefined && !(typeof expires === 'number' && expires * 1000 > nowMs)) return refused('auth.expired', 'it has ended', application)
       const digest = request.headers['content-digest']
       if (digest !== undefined && !fitsDigest(textOf(digest), request.wireBody ?? Buffer.alloc(0))) return refused('auth.signature', 'the body is not the one that was signed', application)
-      return (await useNonce(state, keyid, nonce, run.id)) ?? { kind: 'known', who: { known: owner.known, scopes: [] } }
+      return { known: owner.known, id: keyid, nonce }
     }
     return refused('auth.signature', 'none of its signatures is one that is known here', { guess: true })
+  }
+
+  async function verify({ request, nowMs, run }: Call): Promise<Verdict> {
+    const checked = check(request, nowMs)
+    if ('kind' in checked) return checked
+    const { known, id, nonce } = checked
+    return (await useNonce(state, id, nonce, run.id)) ?? { kind: 'known', who: { known, scopes: [] } }
   }
 
   return {
@@ -54,6 +61,10 @@ export function createMessageSignatureMethod(options: { readonly headers: readon
     scheme: 'Signature',
     parameters: 'alg="hmac-sha256"',
     carries: {},
+    identify(request, nowMs) {
+      const checked = check(request, nowMs)
+      return 'kind' in checked ? undefined : checked.known
+    },
     verify(call) {
       return call.request.headers['signature-input'] === undefined ? absent : verify(call)
     },

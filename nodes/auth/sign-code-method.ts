@@ -1,9 +1,10 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
+import type { Credentialed } from '../../runtime/core/clients.ts'
 import type { RequestFacts } from '../../runtime/core/request-facts.ts'
 import type { State } from '../../runtime/core/state.ts'
 import { skewMs, useNonce } from './replay.ts'
 import type { SigningSecrets } from './signing-secret.ts'
-import { absent, type Call, type Method, refused, type Verdict } from './verdict.ts'
+import { absent, type Call, type Method, type Refusal, refused, type Verdict } from './verdict.ts'
 
 const longestNonce = 256
 
@@ -14,7 +15,7 @@ const longestNonce = 256
 export function createSignCodeMethod(options: { readonly headers: readonly string[]; readonly secrets: SigningSecrets; readonly state: State }): Method {
   const { headers, secrets, state } = options
 
-  async function verify({ request, nowMs, run }: Call): Promise<Verdict> {
+  function check(request: RequestFacts, nowMs: number): Refusal | { readonly known: Credentialed; readonly id: string; readonly nonce: string } {
     const [id, timestamp, nonce, code] = ['x-client-id', 'x-timestamp', 'x-nonce', 'x-sign-code'].map((name) => request.headers[name])
     const signed = typeof code === 'string' ? decodeCode(code) : undefined
     if (typeof id !== 'string' || typeof timestamp !== 'string' || typeof nonce !== 'string' || nonce === '' || nonce.length > longestNonce || !/^\d{1,15}$/.test(timestamp) || !signed) {
@@ -26,7 +27,14 @@ export function createSignCodeMethod(options: { readonly headers: readonly strin
     if (!owner || !equal) return refused('auth.signature', owner ? 'it does not fit' : 'unknown client id', { guess: true, ...(owner ? { application: owner.known.application.id } : {}) })
     const madeMs = Number(timestamp) * (timestamp.length > 11 ? 1 : 1000)
     if (Math.abs(nowMs - madeMs) > skewMs) return refused('auth.expired', 'it was made too long ago, or by a clock that is wrong', { application: owner.known.application.id })
-    return (await useNonce(state, id, nonce, run.id)) ?? { kind: 'known', who: { known: owner.known, scopes: [] } }
+    return { known: owner.known, id, nonce }
+  }
+
+  async function verify({ request, nowMs, run }: Call): Promise<Verdict> {
+    const checked = check(request, nowMs)
+    if ('kind' in checked) return checked
+    const { known, id, nonce } = checked
+    return (await useNonce(state, id, nonce, run.id)) ?? { kind: 'known', who: { known, scopes: [] } }
   }
 
   return {
@@ -34,6 +42,10 @@ export function createSignCodeMethod(options: { readonly headers: readonly strin
     scheme: 'SignCode',
     parameters: 'alg="hmac-sha256"',
     carries: {},
+    identify(request, nowMs) {
+      const checked = check(request, nowMs)
+      return 'kind' in checked ? undefined : checked.known
+    },
     verify(call) {
       return call.request.headers['x-sign-code'] === undefined ? absent : verify(call)
     },

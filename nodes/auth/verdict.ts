@@ -53,6 +53,8 @@ export interface Method {
   /** Headers and query parameters that carry its secret; lower-case header names. */
   readonly carries: { readonly header?: string; readonly query?: string }
   verify(call: Call): Verdict | Promise<Verdict>
+  /** Whose a request is, at once and without a trace: what may be used once is not used. For methods that prove anew each time. */
+  identify?(request: RequestFacts, nowMs: number): Credentialed | undefined
 }
 
 /** Of whoever has proved nothing but who they are. */

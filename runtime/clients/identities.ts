@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
-import type { Identities } from '../core/identities.ts'
+import type { Identities, VerifySignature } from '../core/identities.ts'
 
 export interface IdentitiesOptions {
   readonly clock: Pick<Clock, 'elapsed'>
@@ -18,6 +18,7 @@ interface Proof {
 /** Proofs of a minute, by a hash of the credential under a key that lives in this process only. */
 export function createIdentities({ clock, limit = 50_000, believedMs = 60_000 }: IdentitiesOptions): Identities {
   const key = randomBytes(32).toString('hex')
+  const verifiers = { signature: new Set<VerifySignature>(), 'sign code': new Set<VerifySignature>() }
   const proofs = new Map<string, Proof>()
   const markOf = (credential: string) => hash('sha256', `${key}${credential}`, 'base64')
   return {
@@ -36,6 +37,17 @@ export function createIdentities({ clock, limit = 50_000, believedMs = 60_000 }:
       if (!proof) return undefined
       if (clock.elapsed() < proof.untilMs) return proof.application
       proofs.delete(mark)
+      return undefined
+    },
+    addVerifier(kind, verify) {
+      verifiers[kind].add(verify)
+      return () => verifiers[kind].delete(verify)
+    },
+    verify(kind, request) {
+      for (const verify of verifiers[kind]) {
+        const known = verify(request)
+        if (known) return known
+      }
       return undefined
     },
   }

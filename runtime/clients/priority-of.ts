@@ -18,8 +18,8 @@ const longest = 16 * 1024
 
 /**
  * How important a request is, by the plan that its application has for the API of the route, once the credential is verified:
- * a key by its hash, a certificate because TLS has verified it, a password or token because it proved itself to an auth node
- * within the last minute. Whatever is forged, unknown, or signed anew for each request counts as the least important.
+ * a key by its hash, a signature by its secret, a certificate because TLS has verified it, a password or token because it proved
+ * itself to an auth node within the last minute. Whatever is forged or unknown counts as the least important.
  *
  * Nothing is let in by this: the auth node of the flow still asks.
  */
@@ -52,7 +52,8 @@ export function createPriorityOf({ clients, identities, clock }: PriorityOfParts
         const sans = (certificate.sans ?? []).flatMap((san) => [san, san.slice(san.indexOf(':') + 1)])
         return idOf(clients.byCertificate({ fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(), sans }))
       }
-      default: return undefined
+      case 'signature': return request.headers['signature-input'] === undefined ? undefined : idOf(identities.verify('signature', request))
+      case 'sign code': return request.headers['x-sign-code'] === undefined ? undefined : idOf(identities.verify('sign code', request))
     }
   }
 

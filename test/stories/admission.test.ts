@@ -1,6 +1,8 @@
-import { createHash } from 'node:crypto'
+import { createHash, createHmac, randomBytes, randomUUID, scryptSync } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { toSignText } from '../../nodes/auth/sign-code-method.ts'
+import { clientSecretPurpose, seal } from '../../runtime/core/seal.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Application, ClientSnapshot } from '../../runtime/core/clients.ts'
 import { estate, flow } from '../kit/flow-builder.ts'
@@ -40,7 +42,7 @@ afterEach(() => {
 })
 
 const nodes = (marker = 'one') => estate(
-  flow('held').httpIn('GET', '/held').node('auth', { methods: [{ kind: 'key header', name: 'x-api-key' }, { kind: 'basic' }] }, 2).as('door').node('http request', { method: 'GET', url: `${backendUrl}/{{req.query.as}}` }).fn(`msg.payload = '${marker}'; msg.headers = {}; return msg`).httpResponse(),
+  flow('held').httpIn('GET', '/held').node('auth', { methods: [{ kind: 'key header', name: 'x-api-key' }, { kind: 'basic' }, { kind: 'sign code' }] }, 2).as('door').node('http request', { method: 'GET', url: `${backendUrl}/{{req.query.as}}` }).fn(`msg.payload = '${marker}'; msg.headers = {}; return msg`).httpResponse(),
   flow('open').httpIn('GET', '/open').node('http request', { method: 'GET', url: `${backendUrl}/{{req.query.as}}` }).fn(`msg.payload = '${marker}'; msg.headers = {}; return msg`).httpResponse(),
   flow('quick').httpIn('GET', '/quick').fn("msg.payload = 'quick'; return msg").httpResponse(),
 )
@@ -150,7 +152,6 @@ describe('the limit of a gateway', () => {
   test('knows a password again that it has checked a moment ago', async () => {
     await using gateway = await start()
     const N = 16384
-    const { scryptSync, randomBytes } = await import('node:crypto')
     const salt = randomBytes(16)
     const verifier = `scrypt$${N}$8$1$${salt.toString('base64url')}$${scryptSync('pw', salt, 32, { N, r: 8, p: 1 }).toString('base64url')}`
     gateway.gateway.clients.replace({ ...callers, version: 2, applications: [...callers.applications, { ...application('basic', 'gold'), credentials: [{ kind: 'basic', name: 'ann', verifier, ...live }] }] })
@@ -167,6 +168,27 @@ describe('the limit of a gateway', () => {
     await serveAll(4)
     await Promise.all(all)
     expect(asked).toEqual(['known', 'first', 'basic', 'usual'])
+  })
+
+  test('knows who signs each request anew by the signature; a forged one waits as the least important', async () => {
+    await using gateway = await start()
+    const sealKey = randomBytes(32)
+    gateway.gateway.clients.setKey(sealKey)
+    gateway.gateway.clients.replace({ ...callers, version: 2, applications: [...callers.applications, { ...application('signer', 'gold'), credentials: [{ kind: 'hmac', id: 'h1', sealed: seal(sealKey, 'a secret', clientSecretPurpose), ...live }] }] })
+    const signed = (as: string, secret: string) => {
+      const [timestamp, nonce] = [String(Date.now()), randomUUID()]
+      const code = createHmac('sha256', secret).update(toSignText({ method: 'GET', path: '/held', url: `/held?as=${as}`, headers: {} } as never, [], timestamp, nonce)).digest('hex')
+      return { 'x-client-id': 'h1', 'x-timestamp': timestamp, 'x-nonce': nonce, 'x-sign-code': code }
+    }
+    const all = [gateway.call('/open', 'first')]
+    await expect.poll(() => asked).toEqual(['first'])
+    for (const [at, [as, headers]] of ([['usual', { 'x-api-key': 'usual.secret' }], ['forged', signed('forged', 'a guess')], ['signer', signed('signer', 'a secret')]] as const).entries()) {
+      all.push(gateway.call('/held', as, undefined, { headers }))
+      await expect.poll(() => waiting(gateway.opsUrl)).toBe(at + 1)
+    }
+    await serveAll(3)
+    expect((await Promise.all(all)).map(({ status }) => status)).toEqual([200, 200, 401, 200])
+    expect(asked).toEqual(['first', 'signer', 'usual'])
   })
 
   test('1,000 that wait while a new release comes each finish on the one they came in on', async () => {
