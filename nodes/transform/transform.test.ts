@@ -21,6 +21,20 @@ it('makes the payload from the payload and keeps the other fields', async () => 
   expect(await payloadOf('$message.topic & $env("KEY")', { payload: 1, topic: 't' })).toEqual({ payload: 'tv', topic: 't' })
 })
 
+it('sees the request as facts, by name, under another name, and in the whole message', async () => {
+  class Request {
+    get params() { return { name: 'Ada' } }
+    toJSON() { return { params: this.params } }
+  }
+  const message = { payload: {}, req: new Request(), topic: 't' }
+  for (const expression of ['$message.req.params.name', '( $m := $message; $m.req.params.name )', '$message.(req.params.name)', '$message ~> |$|{}| ~> function($m){ $m.req.params.name }', '$lookup($message, "req").params.name']) {
+    expect([expression, (await payloadOf(expression, message))?.payload]).toEqual([expression, 'Ada'])
+  }
+  const after = await payloadOf('$message.topic', message)
+  expect(after).toEqual({ ...message, payload: 't' })
+  expect(after?.['req']).toBe(message.req)
+})
+
 it('gives undefined when the expression finds nothing', async () => {
   expect((await payloadOf('nothing', { payload: {} }))?.payload).toBeUndefined()
 })

@@ -43,19 +43,28 @@ export const transform = defineNode<TransformConfig, 'out'>({
       contexts: scope.contexts,
     })
     const seesMessage = /\$message\b/.test(config.expression)
+    // The request is much to copy: left out where the text names another field of the message right away.
+    const seesRequest = /\$message\b(?!\s*\.\s*(?!req\b)[A-Za-z_])/.test(config.expression)
     return (message, run) => {
-      const bindings = seesMessage ? { message: withoutHandles(message) } : undefined
+      const bindings = seesMessage ? { message: toPlain(message, seesRequest) } : undefined
       const value = evaluate(message.payload, run, bindings)
       return value instanceof Promise ? value.then((payload: unknown) => ({ out: { ...message, payload } })) : { out: { ...message, payload: value } }
     }
   },
 })
 
-/** The message as plain data: a body as its value, without the request and response handles. */
-function withoutHandles(message: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/** The message as plain data: a body as its value, the request as its facts; the response handle is nothing to read. */
+function toPlain(message: Readonly<Record<string, unknown>>, withRequest: boolean): Record<string, unknown> {
   const plain: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(message)) {
-    if (name !== 'req' && name !== 'res') plain[name] = value instanceof Body ? value.value() : value
+    if (name === 'res' || (name === 'req' && !withRequest)) continue
+    plain[name] = value instanceof Body ? value.value() : name === 'req' ? toFacts(value) : value
   }
   return plain
+}
+
+/** A request as an entry made it says its facts itself. */
+function toFacts(request: unknown): unknown {
+  const { toJSON } = Object(request) as { toJSON?: unknown }
+  return typeof toJSON === 'function' ? toJSON.call(request) : request
 }
