@@ -204,7 +204,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         decisions,
         env: settings.flowEnvironment,
         recorder,
-        contextsOf: (flow, node) => contexts.contexts(flow, node),
+        contextsOf: (flow, node, organisation) => contexts.contexts(flow, node, organisation),
         createRunContext,
         publish: (event) => parts.publish?.(event),
       },

@@ -1,5 +1,6 @@
 import { lookUpGlobalEnv, lookUpTabEnv, type Surroundings } from '../compile/env.ts'
 import type { Container, EnvEntry, Flow } from '../compile/flow.ts'
+import { organisationOf } from '../compile/organisation-of.ts'
 import { payloadOf } from '../core/body.ts'
 import { toFault } from '../core/fault.ts'
 import type { Problem } from '../core/flow.ts'
@@ -23,11 +24,12 @@ interface Place {
  */
 export async function computeEnv(flow: Flow, around: Surroundings, computed: Map<EnvEntry, unknown>, services: Pick<Services, 'sandbox' | 'contextsOf'>): Promise<Problem[]> {
   const problems: Problem[] = []
+  const organisation = organisationOf(flow.document)
   for (const [place, entries] of placesOf(flow, around)) {
     for (const entry of entries) {
       if (entry.type !== 'jsonata' || computed.has(entry)) continue
       try {
-        computed.set(entry, await evaluate(entry, place, services))
+        computed.set(entry, await evaluate(entry, place, services, place.context === 'global' ? undefined : organisation))
       } catch (thrown) {
         problems.push(toProblem(entry, place, thrown))
       }
@@ -36,12 +38,12 @@ export async function computeEnv(flow: Flow, around: Surroundings, computed: Map
   return problems
 }
 
-async function evaluate(entry: EnvEntry, place: Place, { sandbox, contextsOf }: Pick<Services, 'sandbox' | 'contextsOf'>): Promise<unknown> {
+async function evaluate(entry: EnvEntry, place: Place, { sandbox, contextsOf }: Pick<Services, 'sandbox' | 'contextsOf'>, organisation: string | undefined): Promise<unknown> {
   const run = await sandbox.jsonata(String(entry.value), {
     owner: 'default',
     id: `${place.context}:${entry.name}`,
     env: (name) => (name === entry.name ? place.outside(name) : place.env(name)), // an entry that names itself means the one further out
-    contexts: contextsOf(place.context, place.context),
+    contexts: contextsOf(place.context, place.context, organisation),
   })
   // There is no message and no run yet: expressions of the environment have neither.
   const payload: unknown = await run({}, undefined as never)

@@ -58,7 +58,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     clock: services.clock,
     sandbox: services.sandbox,
     upstream: services.upstream,
-    contexts: services.contextsOf(node.container.id, node.id),
+    contexts: services.contextsOf(node.container.id, node.id, organisation),
     clients: services.clients,
     state: services.state.of?.(flow.document.id) ?? services.state,
     lines: services.lines,

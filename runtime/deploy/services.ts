@@ -36,7 +36,8 @@ export interface Services {
   /** The environment that flows may read: allow-listed, empty unless set. */
   readonly env: Readonly<Record<string, string>>
   readonly recorder: RunRecorder
-  contextsOf(flow: string, node: string): Contexts
+  /** `organisation`: whose flow it is. */
+  contextsOf(flow: string, node: string, organisation?: string): Contexts
   createRunContext(): Context
   /** Tells the editor; must not block. */
   publish(event: GatewayEvent): void

@@ -24,6 +24,20 @@ it('scopes are apart: node by node, flow by flow, one global', () => {
   expect([b.node.get('x'), b.flow.get('x'), store.contexts('f2', 'n3').flow.get('x'), b.global.get('x')]).toEqual([undefined, 2, undefined, 3])
 })
 
+it('the global scope of an organisation is its own, and shows what is nobody’s', () => {
+  const store = open()
+  const of = (organisation?: string) => store.contexts('f', 'n', organisation).global
+  of().set('shared', { rate: 1 })
+  of('bank').set('token', 'secret')
+  of('bank').set('shared.rate', 2)
+  expect([of('thief').get('token'), of().get('token'), of('bank').get('token')]).toEqual([undefined, undefined, 'secret'])
+  expect([of('thief').get('shared.rate'), of().get('shared.rate'), of('bank').get('shared.rate')]).toEqual([1, 1, 2])
+  expect([of('thief').keys(), of('bank').keys().toSorted(), of().keys()]).toEqual([['shared'], ['shared', 'token'], ['shared']])
+  of('thief').set('token', 'x')
+  of('thief').delete('shared')
+  expect([of('bank').get('token'), of().get('shared')]).toEqual(['secret', { rate: 1 }])
+})
+
 it('keys are property paths, and what goes in or out is never live', () => {
   const { flow } = open().contexts('f', 'n')
   const given = { list: [{ v: 1 }] }

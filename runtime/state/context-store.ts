@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import type { Context, Contexts } from '../core/context.ts'
 import type { Log } from '../core/log.ts'
+import { createLayeredContext } from './layered-context.ts'
 import { fromStored, toStored, type StoredValue } from './context-value.ts'
 import { createMemoryScope, createRoom, type MemoryScope } from './memory-scope.ts'
 
@@ -11,12 +12,13 @@ export type ContextScope = 'node' | 'flow' | 'global'
 
 /** The context of one gateway: node, flow and global scopes that outlive deploys and restarts. */
 export interface ContextStore {
-  contexts(flowId: string, nodeId: string): Contexts
+  /** Of flows of an organisation: its own global context, through which that of nobody's flows can be read. */
+  contexts(flowId: string, nodeId: string, organisation?: string): Contexts
   /** A value, or all values of the scope when no key is given. */
   get(scope: ContextScope, id: string | undefined, key?: string): unknown
   /** Deletes a value, or the whole scope when no key is given. */
   delete(scope: ContextScope, id: string | undefined, key?: string): void
-  /** All scopes with their values, by `global`, `flow:<id>`, `node:<id>`. */
+  /** All scopes with their values, by `global`, `global:<organisation>`, `flow:<id>`, `node:<id>`. */
   snapshot(): Readonly<Record<string, Readonly<Record<string, unknown>>>>
   /** Writes what has not been written yet. */
   close(): Promise<void>
@@ -119,8 +121,10 @@ export function openContextStore(options: ContextStoreOptions): ContextStore {
   load()
 
   return {
-    contexts(flowId, nodeId) {
-      return { node: scopeOf(`node:${nodeId}`), flow: scopeOf(`flow:${flowId}`), global: scopeOf('global') }
+    contexts(flowId, nodeId, organisation) {
+      const shared = scopeOf('global')
+      const global = organisation === undefined ? shared : createLayeredContext(scopeOf(`global:${organisation}`), shared)
+      return { node: scopeOf(`node:${nodeId}`), flow: scopeOf(`flow:${flowId}`), global }
     },
     get(scope, id, key) {
       const values = scopes.get(nameOf(scope, id))
