@@ -1,11 +1,11 @@
 import type { Check } from '../../runtime/core/client-rules.ts'
 import type { MessageClient } from '../../runtime/core/clients.ts'
 import { fault } from '../../runtime/core/fault.ts'
-import type { FaultCode } from '../../runtime/core/faults.ts'
 import { holdingHeader } from '../../runtime/core/holding.ts'
-import type { NoTurn, Place } from '../../runtime/core/lines.ts'
+import type { Place } from '../../runtime/core/lines.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
+import { noTurnCodes, retryAfterMsHeader, toRetryAfter } from '../../runtime/core/no-turn.ts'
 import { isPriority, lowestPriority, type Priority } from '../../runtime/core/priority.ts'
 import { RecentRate } from '../../runtime/core/recent-rate.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -14,8 +14,8 @@ import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-val
 import { whenAborted } from '../../runtime/core/when-aborted.ts'
 import { after, createReader, type NumberType } from '../limit-inputs.ts'
 import { createRefuse } from '../limit-refusal.ts'
-import { createDepthStatus } from './depth-status.ts'
 import { toPolicy } from '../resource-policy.ts'
+import { createDepthStatus } from './depth-status.ts'
 
 type Port = 'admitted' | 'refused'
 
@@ -27,10 +27,6 @@ export interface PriorityQueueConfig {
   readonly hold: 'done' | 'reply'
   readonly showWait: boolean
   readonly compat: 'none' | 'tsmp'
-}
-
-const codes: Readonly<Record<NoTurn, FaultCode>> = {
-  full: 'queue.full', evicted: 'queue.evicted', hopeless: 'queue.hopeless', expired: 'queue.expired', closed: 'queue.closed', lost: 'job.lost', unavailable: 'queue.unavailable',
 }
 
 /** How long a call waits at a shared line that it comes from while it holds a slot of it. */
@@ -108,9 +104,9 @@ export const priorityQueue = defineNode<PriorityQueueConfig, Port>({
       const facts = line.facts()
       const check: Check = { check: 'turn', passed: false, resource: facts.name, priority, reason, waitedMs: Math.round(waitedMs), maxWaitMs, estimatedWaitMs: Math.round(retryAfterMs), ahead: sum(facts.waiting, priority), waiting: sum(facts.waiting), underWay: sum(facts.active) }
       if (isOwn && place.reason !== 'full' && place.reason !== 'evicted') return refuse(message, run, { code: 'queue.self', facts: { resource: facts.name }, checks: [{ ...check, reason: 'self' }] })
-      const inMs = Math.max(1, Math.ceil(retryAfterMs))
-      run.addReplyHeader?.('X-Retry-After-Ms', String(inMs))
-      return refuse(message, run, { code: codes[reason], facts: { resource: facts.name, priority }, checks: [check], retryAfter: Math.max(1, Math.ceil(inMs / 1000)), passesAtMs: scope.clock.now() + inMs })
+      const { ms, seconds } = toRetryAfter(retryAfterMs)
+      run.addReplyHeader?.(retryAfterMsHeader, String(ms))
+      return refuse(message, run, { code: noTurnCodes[reason], facts: { resource: facts.name, priority }, checks: [check], retryAfter: seconds, passesAtMs: scope.clock.now() + ms })
     }
 
     function enter(message: Message, run: Run, priority: Priority): Output<Port> | Promise<Output<Port>> {

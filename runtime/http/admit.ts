@@ -1,16 +1,12 @@
 import { type Admission, gatewayLine } from '../core/admission.ts'
 import type { Route } from '../core/deployment.ts'
 import { fault, toFault, type Fault } from '../core/fault.ts'
-import type { FaultCode } from '../core/faults.ts'
 import { type Holding, holdingHeader } from '../core/holding.ts'
-import type { NoTurn, Place } from '../core/lines.ts'
+import type { Place } from '../core/lines.ts'
 import type { Message } from '../core/message.ts'
+import { noTurnCodes, retryAfterMsHeader, toRetryAfter } from '../core/no-turn.ts'
 import type { RequestFacts } from '../core/request-facts.ts'
 import type { Exchange } from './exchange.ts'
-
-const codes: Readonly<Record<NoTurn, FaultCode>> = {
-  full: 'queue.full', evicted: 'queue.evicted', hopeless: 'queue.hopeless', expired: 'queue.expired', closed: 'queue.closed', lost: 'queue.closed', unavailable: 'queue.unavailable',
-}
 
 /** How long a call that comes from a run of this gateway waits: a run that waits for itself would never end. */
 const ownPatienceMs = 250
@@ -56,6 +52,6 @@ export function admit(admission: Admission, holding: Holding | undefined, exchan
 }
 
 function toRefusal({ reason = 'closed', priority, retryAfterMs }: Place): Fault {
-  const inMs = Math.max(1, Math.ceil(retryAfterMs))
-  return fault(codes[reason], { resource: 'this gateway', priority }, undefined, { 'Retry-After': String(Math.max(1, Math.ceil(inMs / 1000))), 'X-Retry-After-Ms': String(inMs) })
+  const { ms, seconds } = toRetryAfter(retryAfterMs)
+  return fault(noTurnCodes[reason], { resource: 'this gateway', priority }, undefined, { 'Retry-After': String(seconds), [retryAfterMsHeader]: String(ms) })
 }
