@@ -1,5 +1,5 @@
+import { organisationOf } from '../../runtime/compile/organisation-of.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
-import { organisationOf } from './ownership.ts'
 import type { Touch } from './touches.ts'
 
 /** An API record and the flow that it says serves it. */

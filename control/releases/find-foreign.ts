@@ -1,6 +1,7 @@
+import { organisationOf } from '../../runtime/compile/organisation-of.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
 import type { Access } from '../consumers/rights.ts'
-import { drawnFor, organisationOf } from './ownership.ts'
+import { drawnFor } from './ownership.ts'
 import type { Touch } from './touches.ts'
 
 /** Why somebody may not do this; nothing: he may. `visible`: documents that he sees. */

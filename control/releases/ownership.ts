@@ -1,15 +1,9 @@
-import { tabProperties, tabProperty } from '../../runtime/core/tab-properties.ts'
-import type { EditorNode, FlowDocument } from '../../runtime/core/flow.ts'
+import type { EditorNode } from '../../runtime/core/flow.ts'
+import { tabProperties } from '../../runtime/core/tab-properties.ts'
 import type { Access } from '../consumers/rights.ts'
 
 /** What is asked of somebody's rights where flows are concerned. */
 export type FlowAccess = Pick<Access, 'everywhere' | 'organisations' | 'may'>
-
-/** The organisation that a tab or subflow names; `undefined`: nobody's, as the global config nodes always are. */
-export function organisationOf(document: Pick<FlowDocument, 'nodes' | 'kind'>): string | undefined {
-  const [head] = document.nodes
-  return document.kind === 'global' || head === undefined ? undefined : tabProperty(head, tabProperties.organisation)
-}
 
 /** Organisations that somebody may draw for. */
 export function drawnFor(access: FlowAccess): string[] {

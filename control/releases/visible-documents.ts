@@ -1,5 +1,6 @@
+import { organisationOf } from '../../runtime/compile/organisation-of.ts'
 import type { FlowDocument } from '../../runtime/core/flow.ts'
-import { organisationOf, type FlowAccess } from './ownership.ts'
+import type { FlowAccess } from './ownership.ts'
 
 const subflowPrefix = 'subflow:'
 

@@ -1,4 +1,5 @@
 import { sql, type Kysely } from 'kysely'
+import { ownApplications, type Reach } from './reach.ts'
 import type { ConsumerRow, Schema } from './schema.ts'
 
 /** Values per statement: below what either database allows as parameters. */
@@ -14,8 +15,7 @@ export interface ConsumerFilter {
   readonly parent?: string | undefined
   readonly state?: string | undefined
   readonly retired?: boolean | undefined
-  /** Only what is of one of `organisations` (as its own or its provider), or of an application that `owner` has in one of `owning`. */
-  readonly reach?: { readonly organisations: readonly string[]; readonly owning: readonly string[]; readonly owner: string } | undefined
+  readonly reach?: Reach | undefined
 }
 
 /** The records of consumers. What is in `body`, and who may see it, is the caller's business. */
@@ -57,7 +57,7 @@ export function consumers(db: Kysely<Schema>) {
             ...(owning.length > 0
               ? [
                   where.and([where('owner', '=', owner), where('organisation', 'in', owning)]),
-                  where('parent', 'in', db.selectFrom('consumer_records').select('id').where('kind', '=', 'applications').where('owner', '=', owner).where('organisation', 'in', owning)),
+                  where('parent', 'in', ownApplications(db, reach)),
                 ]
               : []),
           ]),

@@ -1,4 +1,5 @@
 import { sql, type Kysely } from 'kysely'
+import { ownApplications, type Reach } from './reach.ts'
 import type { DecisionRow, Schema } from './schema.ts'
 
 /** Rows per statement: below what either database allows as parameters. */
@@ -14,8 +15,7 @@ export interface DecisionFilter {
   readonly organisation?: string | undefined
   readonly from?: string | undefined
   readonly to?: string | undefined
-  /** Only what concerns one of `organisations`, or an application that `owner` has in one of `owning`. */
-  readonly reach?: { readonly organisations: readonly string[]; readonly owning: readonly string[]; readonly owner: string } | undefined
+  readonly reach?: Reach | undefined
 }
 
 /** Why calls were refused. What is in `body`, and who may see it, is the caller's business. */
@@ -41,13 +41,13 @@ export function decisions(db: Kysely<Schema>) {
       if (from !== undefined) query = query.where('at', '>=', from)
       if (to !== undefined) query = query.where('at', '<=', to)
       if (reach) {
-        const { organisations, owning, owner } = reach
+        const { organisations, owning } = reach
         query = query.where((where) =>
           where.or([
             sql<boolean>`1 = 0`,
             ...(organisations.length > 0 ? [where('organisation', 'in', organisations), where('provider', 'in', organisations)] : []),
             ...(owning.length > 0
-              ? [where('application', 'in', db.selectFrom('consumer_records').select('id').where('kind', '=', 'applications').where('owner', '=', owner).where('organisation', 'in', owning))]
+              ? [where('application', 'in', ownApplications(db, reach))]
               : []),
           ]),
         )

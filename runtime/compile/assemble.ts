@@ -18,7 +18,6 @@ import { tabPriority } from './tab-priority.ts'
 import { tabVersion } from './tab-version.ts'
 import { organisationOf } from './organisation-of.ts'
 import { policiesByOrganisation, policyText, policyType, readPolicies, wrapFlow, type GlobalPolicy, type PoliciesOf } from './policies.ts'
-import { tabProperties, tabProperty } from '../core/tab-properties.ts'
 
 /** A flow with its configs filled in, checked as far as it can be without running anything. */
 export interface AssembledFlow {
@@ -199,8 +198,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
 
   /** The policies of a tab's organisation; none for a tab that holds policies itself. */
   function policiesAround(document: FlowDocument, around: ReadonlyMap<string, readonly GlobalPolicy[]>): readonly GlobalPolicy[] {
-    const tab = document.nodes[0]
-    const organisation = tab && tabProperty(tab, tabProperties.organisation)
+    const organisation = organisationOf(document)
     if (organisation === undefined || policiesOf(document).policies.length > 0) return noPolicies
     return around.get(organisation) ?? noPolicies
   }

@@ -1,9 +1,10 @@
 import type { HttpEntry } from '../core/entry.ts'
 import type { EditorNode, FlowDocument, Problem } from '../core/flow.ts'
-import { tabProperties, tabProperty } from '../core/tab-properties.ts'
+import { tabProperties } from '../core/tab-properties.ts'
 import type { Catalogue } from './catalogue.ts'
 import { nameOf } from './check-document.ts'
 import type { Container, Flow, FlowNode } from './flow.ts'
+import { organisationOf } from './organisation-of.ts'
 import { ownProperties } from './own-properties.ts'
 
 /** Type of the node that a global policy begins with. */
@@ -36,7 +37,7 @@ export function readPolicies(document: FlowDocument, catalogue: Catalogue): Poli
   if (document.kind === 'tab' && tab?.disabled === true) return none
   const nodes = document.nodes.filter(({ type, d }) => type === policyType && d !== true)
   if (nodes.length === 0) return none
-  const organisation = document.kind === 'tab' && tab ? tabProperty(tab, tabProperties.organisation) : undefined
+  const organisation = document.kind === 'tab' ? organisationOf(document) : undefined
   const policies: GlobalPolicy[] = []
   const problems: Problem[] = []
   for (const node of nodes) {
