@@ -99,6 +99,18 @@ const change = (id: string, set: Record<string, unknown>) => (flows: EditorNode[
 const without = (...ids: string[]) => (flows: EditorNode[]) => flows.filter(({ id, z }) => !ids.includes(id) && !ids.includes(z ?? ''))
 const whole = async () => (await control.flows.current()).nodes
 
+test('a deploy that is refused tells nothing of flows that are not to be seen', async () => {
+  const reply = (z: string) => ({ id: `${z}-r`, type: 'http response', z, name: '', statusCode: '', headers: {}, x: 1, y: 1, wires: [] })
+  const entry = (z: string, url: string, wires: string[]) => ({ id: `${z}-in`, type: 'http in', z, name: '', url, method: 'get', x: 1, y: 1, wires: [wires] })
+  await control.flows.deploy({ nodes: [...estate, entry('t-bank', '/vault/:account', ['t-bank-r']), reply('t-bank')], user: 'test' })
+  for (const url of ['/vault/:account', '/orders']) {
+    const { status, text, json } = await deploy('sue', (flows) => [...flows, entry('t-shop', url, url === '/orders' ? [] : ['t-shop-r']), reply('t-shop')])
+    expect([status, json.problems.length > 0]).toEqual([422, true])
+    expect(text).not.toMatch(/t-bank|Accounts|Ledger/)
+  }
+  expect((await deploy('eve', (flows) => [...flows, entry('t-shop', '/orders', [])])).json.problems.map(({ flow }: { flow: string }) => flow)).toContain('t-bank')
+})
+
 test('a member sees the flows of the own organisation and what belongs to nobody; who looks everywhere sees all; who is nobody, nothing', async () => {
   const own = ['t-shop', 't-free', 's-free', 'shared', 's1', 'f1', 's2']
   for (const who of ['sue', 'val']) expect((await seen(who)).flows.map(({ id }) => id)).toEqual(own)

@@ -202,7 +202,8 @@ export async function openReleases(parts: ReleasesParts) {
         const touches = toTouches(current?.revisions ?? [], revisions, secrets)
         await admit(touches, access, visible)
         const problems = compile.assemble(revisions)
-        refuseErrors(problems)
+        const told = visible && new Set([...visible, ...revisions.map(({ document }) => document.id).filter((id) => !known().has(id))])
+        refuseErrors(problems, told)
         return await putLive({
           nodes,
           documents,
@@ -211,7 +212,7 @@ export async function openReleases(parts: ReleasesParts) {
           user: input.user,
           comment: oneLine(input.comment),
           ...(Object.keys(given).length > 0 ? { given } : {}),
-          visible: visible && new Set([...visible, ...revisions.map(({ document }) => document.id).filter((id) => !known().has(id))]),
+          visible: told,
         })
       }),
     async check(nodes, by) {
@@ -257,7 +258,7 @@ export async function openReleases(parts: ReleasesParts) {
         const visible = seenBy(access)
         await admit(toTouches(current?.revisions ?? [], target.revisions), access, visible)
         const problems = compile.assemble(target.revisions)
-        refuseErrors(problems)
+        refuseErrors(problems, visible)
         return await putLive({
           nodes: target.nodes,
           documents: target.revisions.map((revision) => ({ revision })),
@@ -304,7 +305,7 @@ export async function openReleases(parts: ReleasesParts) {
     const attempt = await rollout.prepare(release, plan.documents, plan.credentials, current)
     if (attempt.problems.length > 0) {
       rollout.abort(attempt)
-      throw refused(unlikeProblems(attempt.problems))
+      throw refused(tellOnly(unlikeProblems(attempt.problems), plan.visible))
     }
     try {
       await save(release, plan)
@@ -401,6 +402,13 @@ function toldTo(visible: ReadonlySet<string> | undefined) {
   return ({ flow }: Problem) => !visible || flow === undefined || visible.has(flow)
 }
 
+/** What is wrong where somebody may look; of the rest only that there is something. */
+function tellOnly(problems: readonly Problem[], visible: ReadonlySet<string> | undefined): readonly Problem[] {
+  const told = problems.filter(toldTo(visible))
+  if (told.some(({ severity }) => severity === 'error')) return told
+  return [{ severity: 'error', code: 'deploy.elsewhere', message: 'It does not go together with a flow of another organisation.', remedy: 'Ask somebody who sees all flows to deploy it.' }, ...told]
+}
+
 function toGiven(given: Readonly<Record<string, string>>, revisions: readonly Revision[]): Problem[] {
   const labels = new Map(revisions.map(({ document }) => [document.id, document.label]))
   return Object.entries(given).map(([flow, organisation]) => ({
@@ -419,8 +427,8 @@ function toFlowRow(revision: string, document: Revision['document'], updated_at:
   return { id: document.id, kind: document.kind, label: document.label, revision, updated_at }
 }
 
-function refuseErrors(problems: readonly Problem[]): void {
-  if (problems.some(({ severity }) => severity === 'error')) throw refused(problems)
+function refuseErrors(problems: readonly Problem[], visible?: ReadonlySet<string>): void {
+  if (problems.some(({ severity }) => severity === 'error')) throw refused(tellOnly(problems, visible))
 }
 
 function refused(problems: readonly Problem[]): Refused {
