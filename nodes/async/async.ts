@@ -11,7 +11,7 @@ import type { RunningWork } from '../../runtime/core/work-run.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
 import { jobOwner } from '../job-owner.ts'
 import { after, createReader, type NumberType } from '../limit-inputs.ts'
-import { toPolicy } from '../resource-policy.ts'
+import { openResource } from '../resource-policy.ts'
 import { statusOf, toReplay, toStored, type StoredAnswer } from '../stored-answer.ts'
 import { callbackAttempts, callbackBackoffMostMs, callbackBackoffMs, createCallback, type CallbackBody } from './callback.ts'
 import { toRunJob } from './run-job.ts'
@@ -209,10 +209,7 @@ function toEnd({ outcome, end }: Awaited<RunningWork['ended']>): AttemptEnd {
 
 function openLine(config: AsyncConfig, scope: Scope): Line | undefined {
   if (config.resource === '') return undefined
-  const chosen = scope.configNode(config.resource)?.config ?? {}
-  const opened = scope.lines.open({ name: typeof chosen.name === 'string' ? chosen.name : config.resource, scope: chosen.scope === 'cluster' ? 'cluster' : 'gateway', policy: toPolicy(chosen) })
-  scope.onRetire(opened.close)
-  return opened.line
+  return openResource(scope, config.resource).line
 }
 
 function enter(line: Line, priority: Priority, attempt: Attempt): Promise<Place | 'cancelled'> {

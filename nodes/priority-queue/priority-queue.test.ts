@@ -31,6 +31,20 @@ describe('priority queue', () => {
     expect(node.sendNow({ priority: 0 }, fakeRun({ id: 'b' })).map(({ port }) => port)).toEqual(['admitted'])
   })
 
+  it('of one organisation has nothing to do with what another calls its resource', async () => {
+    const clock = fakeClock()
+    const lines = createMemoryLines(clock)
+    const of = (organisation: string | undefined, resource: object) => open({}, {}, { clock, lines, configNodes: { r: { type: 'resource', config: { name: 'host', ...resource }, ...(organisation ? { organisation } : {}) } } })
+    const bank = await of('bank', { slots: 1 })
+    const thief = await of('thief', { slots: 5, maxDepth: 0 })
+    const shared = [await of(undefined, { slots: 1 }), await of(undefined, { slots: 1 })] as const
+    for (const one of [bank, thief, shared[0]]) one.come('first', 5)
+    await bank.next()
+    for (const one of [bank, thief, shared[1]]) one.come('second', 5)
+    await bank.next()
+    expect([bank.order, thief.order, shared[0].order, shared[1].order]).toEqual([['first admitted'], ['first admitted', 'second admitted'], ['first admitted'], []])
+  })
+
   it('gives the next turn to the most important, then to who came first', async () => {
     const { come, order, next } = await open()
     const first = come('first', 9)

@@ -14,7 +14,7 @@ import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-val
 import { whenAborted } from '../../runtime/core/when-aborted.ts'
 import { after, createReader, type NumberType } from '../limit-inputs.ts'
 import { createRefuse } from '../limit-refusal.ts'
-import { toPolicy } from '../resource-policy.ts'
+import { openResource } from '../resource-policy.ts'
 import { createDepthStatus } from './depth-status.ts'
 
 type Port = 'admitted' | 'refused'
@@ -72,13 +72,10 @@ export const priorityQueue = defineNode<PriorityQueueConfig, Port>({
     const read = config.priorityType === 'client' ? undefined : createReader([await compileTypedValue(config.priority, config.priorityType, scope)])
     if (config.compat === 'tsmp') return tsmpStep()
 
-    const chosen = scope.configNode(config.resource)?.config ?? {}
-    const opened = scope.lines.open({ name: typeof chosen.name === 'string' ? chosen.name : config.resource, scope: chosen.scope === 'cluster' ? 'cluster' : 'gateway', policy: toPolicy(chosen) })
-    const { line } = opened
+    const { line } = openResource(scope, config.resource)
     const { holding } = scope
     const kind = line.facts().scope
     const heldAs = holding?.idOf(kind, line.facts().name)
-    scope.onRetire(opened.close)
     const status = createDepthStatus(scope, line)
 
     function admit(message: Message, run: Run, place: Place): Output<Port> {

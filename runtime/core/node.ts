@@ -98,6 +98,15 @@ export interface CheckFacts {
   typeOf(id: string): string | undefined
 }
 
+/** A config node as the nodes that refer to it see it. */
+export interface ConfigNodeView {
+  readonly type: string
+  readonly config: Readonly<Record<string, unknown>>
+  readonly credentials: Readonly<Record<string, unknown>>
+  /** Whose it is: that of the flow on which it lies. Absent: it is shared by all. */
+  readonly organisation?: string
+}
+
 /** What a node may hold while its deployment lives. Everything given is taken back on retire. */
 export interface Scope {
   readonly node: {
@@ -138,7 +147,7 @@ export interface Scope {
   /** Environment as Node-RED's chain gives it: group, tab, subflow instance, global, then the allow-listed process environment. */
   env(name: string): unknown
   /** A config node this node refers to, with its credentials. */
-  configNode(id: string): { readonly type: string; readonly config: Readonly<Record<string, unknown>>; readonly credentials: Readonly<Record<string, unknown>> } | undefined
+  configNode(id: string): ConfigNodeView | undefined
   /** Whether anything is wired to a port of this node. Absent: nothing is known, take it as not wired. */
   isWired?(port: string): boolean
   /** Shows a status under the node in the editor and wakes Status nodes; in `run` when given, else in a run of its own. */

@@ -71,7 +71,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     configNode(id) {
       const local = flow.nodes.get(id)
       if (local) {
-        return { type: local.type, config: substituteProperties(local.properties, env) as Record<string, unknown>, credentials: credentialsOf(local, around) }
+        return { type: local.type, config: substituteProperties(local.properties, env) as Record<string, unknown>, credentials: credentialsOf(local, around), ...(organisation === undefined ? {} : { organisation }) }
       }
       const global = parts.estate.global?.nodes.find((candidate) => candidate.id === id && candidate.d !== true)
       if (!global) return undefined

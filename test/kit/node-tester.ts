@@ -46,7 +46,7 @@ export interface NodeTestOptions {
   readonly shared?: Map<string, unknown>
   readonly env?: Readonly<Record<string, unknown>>
   readonly credentials?: Readonly<Record<string, unknown>>
-  readonly configNodes?: Readonly<Record<string, { type: string; config?: Record<string, unknown>; credentials?: Record<string, unknown> }>>
+  readonly configNodes?: Readonly<Record<string, { type: string; config?: Record<string, unknown>; credentials?: Record<string, unknown>; organisation?: string }>>
   /** Ports that something is wired to; default: all. */
   readonly wired?: readonly string[]
   /** Types of other nodes, for `check`. */
@@ -130,7 +130,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
     env: (name) => options.env?.[name],
     configNode(id) {
       const found = options.configNodes?.[id]
-      return found && { type: found.type, config: found.config ?? {}, credentials: found.credentials ?? {} }
+      return found && { type: found.type, config: found.config ?? {}, credentials: found.credentials ?? {}, ...(found.organisation === undefined ? {} : { organisation: found.organisation }) }
     },
     whenLive: (begin) => begin(),
     runWork: options.runWork ?? (() => undefined),
