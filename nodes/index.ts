@@ -32,6 +32,7 @@ import { range } from './range/range.ts'
 import { resetQuota } from './reset-quota/reset-quota.ts'
 import { resource } from './resource/resource.ts'
 import { respond } from './respond/respond.ts'
+import { schedule } from './schedule/schedule.ts'
 import { serviceCallout } from './service-callout/service-callout.ts'
 import { session } from './session/session.ts'
 import { sort } from './sort/sort.ts'
@@ -87,6 +88,7 @@ export const definitions: readonly NodeDefinition[] = [
   resetQuota,
   resource,
   respond,
+  schedule,
   serviceCallout,
   session,
   sort,

@@ -26,6 +26,8 @@ import { openClusterLines } from './schedule/cluster/cluster-lines.ts'
 import { AdaptiveLimit } from './schedule/adaptive-limit.ts'
 import { createGatewayAdmission } from './schedule/gateway-admission.ts'
 import { createHoldingMarks, type HoldingMarks } from './schedule/holding-marks.ts'
+import { createClusterTimers } from './schedule/cluster-timers.ts'
+import { createSchedules } from './schedule/create-schedules.ts'
 import { createJournalJobs } from './schedule/jobs/journal-jobs.ts'
 import { openRedisJobs } from './schedule/jobs/redis-jobs.ts'
 import { createLineDesk } from './schedule/line-desk.ts'
@@ -187,7 +189,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       catalogue,
       assemble: createAssembler(catalogue, settings.flowEnvironment),
       buildRoutes,
-      startTimer: createTimers(clock),
+      startTimer: sharedJobs ? createClusterTimers(clock, sharedJobs, log) : createTimers(clock),
       contexts,
       services: {
         clock,
@@ -199,6 +201,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         desk: createLineDesk(allLines),
         lines: observeLines(lines, metrics.queues),
         jobs,
+        schedules: createSchedules({ jobs, clock, log }),
         holding,
         ...(identities ? { identities } : {}),
         decisions,

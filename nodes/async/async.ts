@@ -7,14 +7,14 @@ import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { isPriority, lowestPriority, type Priority } from '../../runtime/core/priority.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import type { RunningWork } from '../../runtime/core/work-run.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
+import { toAttemptEnd } from '../attempt-end.ts'
 import { jobOwner } from '../job-owner.ts'
 import { after, createReader, type NumberType } from '../limit-inputs.ts'
 import { openResource } from '../resource-policy.ts'
-import { statusOf, toReplay, toStored, type StoredAnswer } from '../stored-answer.ts'
+import { toRunJob } from '../run-job.ts'
+import { toReplay, type StoredAnswer } from '../stored-answer.ts'
 import { callbackAttempts, callbackBackoffMostMs, callbackBackoffMs, createCallback, type CallbackBody } from './callback.ts'
-import { toRunJob } from './run-job.ts'
 
 export interface AsyncConfig {
   readonly statusPath: string
@@ -42,7 +42,6 @@ interface Given {
   readonly priority: Priority
 }
 
-const keepRules = { limitBytes: 240_000, keepCookies: false }
 const secondMs = 1000
 /** A run at its end must still be able to say that the work goes on. */
 const answerMs = 100
@@ -149,10 +148,7 @@ export const asyncNode = defineNode<AsyncConfig, 'work'>({
         const job = toRunJob({ id: facts.id, attempt: facts.attempt, progress: (progress) => attempt.progress(progress) })
         const message: Message = { ...fromKept(given.message), job: { id: facts.id, attempt: facts.attempt, key: job.key } }
         const running = scope.runWork({ on: 'job', port: 'work', message, limitMs: config.timeoutMs, job, environment: given.environment })
-        if (!running) return { kind: 'again', afterMs: secondMs }
-        const stop = attempt.onCancel(() => running.abort(fault('job.cancelled')))
-        const end = toEnd(await running.ended)
-        stop()
+        const end = await toAttemptEnd(running, attempt)
         if (given.callback !== undefined && (end.kind === 'done' || (end.kind === 'failed' && (last || end.final)))) await tell(given.callback, facts, end, given.priority)
         return end
       } finally {
@@ -186,26 +182,6 @@ export const asyncNode = defineNode<AsyncConfig, 'work'>({
     }
   },
 })
-
-/** What the run of an attempt came to. An answer from 500 on, and every fault but those of the caller, is worth another attempt. */
-function toEnd({ outcome, end }: Awaited<RunningWork['ended']>): AttemptEnd {
-  if (outcome.kind === 'reply') {
-    const result = toStored(outcome.message, keepRules)
-    if (result === undefined) {
-      const { code, message } = fault('job.too_large', { what: 'result', bytes: `more than ${keepRules.limitBytes}`, limitBytes: keepRules.limitBytes })
-      return { kind: 'failed', code, message, final: true }
-    }
-    const status = statusOf(outcome.message)
-    if (status < 500) return { kind: 'done', result }
-    const { code, message } = fault('job.status', { status })
-    return { kind: 'failed', code, message, result }
-  }
-  const failed = outcome.kind === 'fault' ? outcome.fault : end.fault
-  if (!failed) return { kind: 'done' }
-  if (failed.code === 'gateway.draining') return { kind: 'again', afterMs: 0 }
-  const { code, message, status } = failed
-  return { kind: 'failed', code, message, final: status >= 400 && status < 500 && ![408, 409, 425, 429].includes(status) }
-}
 
 function openLine(config: AsyncConfig, scope: Scope): Line | undefined {
   if (config.resource === '') return undefined

@@ -122,8 +122,8 @@ function checkProp({ p, v, vt }: Prop): NodeProblem | undefined {
 /** Parses only; nothing is scheduled. */
 function checkCron(text: string): NodeProblem | undefined {
   try {
-    new Cron(text.trim(), { paused: true }).stop()
-    return undefined
+    if (new Cron(text.trim(), { paused: true }).nextRun(new Date(0)) !== null) return undefined
+    return { code: 'inject.cron', property: 'crontab', message: `The times “${text}” never come.`, remedy: 'Choose the times again in the form.' }
   } catch (error) {
     return { code: 'inject.cron', property: 'crontab', message: `The times “${text}” cannot be read: ${(error as Error).message}.`, remedy: 'Choose the times again in the form.' }
   }

@@ -49,4 +49,4 @@ export type Entry =
   | { readonly on: 'complete'; readonly of: readonly string[] }
 
 /** Starts what makes an entry fire by itself; the result stops it. Entries that wait for others start nothing. */
-export type StartTimer = (entry: Entry, fire: () => void) => () => void
+export type StartTimer = (entry: Entry, fire: () => void, at?: { readonly flow: string; readonly node: string }) => () => void

@@ -136,6 +136,8 @@ export interface Jobs {
   retry(id: string): Promise<JobFacts | undefined>
   /** Newest first. */
   list(query: JobQuery): Promise<readonly JobFacts[]>
+  /** How many jobs of a work have not ended, without the one of a key. */
+  unfinished(work: WorkName, withoutKey: string): Promise<number>
   /** As far as is known; a few seconds old in a cluster. */
   counts(): JobCounts
   /** Notes a number under a name unless a larger one is there; gives the one that was there. */

@@ -15,6 +15,7 @@ import type { Log } from './log.ts'
 import type { Message } from './message.ts'
 import type { Run } from './run.ts'
 import type { RunningWork, WorkRun } from './work-run.ts'
+import type { Schedules } from './schedules.ts'
 import type { NodeStatus, Sandbox } from './sandbox.ts'
 import type { State } from './state.ts'
 import type { Step } from './step.ts'
@@ -140,6 +141,8 @@ export interface Scope {
   readonly identities?: Identities
   /** Work that is accepted now and done later. */
   readonly jobs: Jobs
+  /** What happens by the clock, once for all gateways. */
+  readonly schedules: Schedules
   /** Why calls were refused; `refuseCall` writes there. */
   readonly decisions: Decisions
   /** The node's decrypted credentials. */

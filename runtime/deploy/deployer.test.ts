@@ -47,6 +47,26 @@ describe('a deploy', () => {
     expect(bare.retired).toEqual(['a-0'])
   })
 
+  test('keeps a deployment for those that wait to enter it, and tells them when it is forced out', async () => {
+    bare = bareDeployer({ gate: (message) => ({ out: message }) }, { drainMs: 10 })
+    await bare.deploy(flow('a', 1))
+    const old = bare.deployer.current()!
+    const told: string[] = []
+    const leave = old.expect!((reason) => told.push(`first ${reason.code}`))
+    const leaveLate = old.expect!((reason) => {
+      told.push(`second ${reason.code}`)
+      leaveLate()
+    })
+    leave()
+    leave()
+    await bare.deploy(flow('a', 2))
+    await Promise.resolve()
+    expect([bare.retired, bare.deployer.inFlight]).toEqual([[], 1])
+    await expect.poll(() => told).toEqual(['second gateway.draining'])
+    await expect.poll(() => bare.retired).toEqual(['a-0'])
+    expect(bare.deployer.inFlight).toBe(0)
+  })
+
   test('that fails anywhere changes nothing and closes what it opened', async () => {
     bare = bareDeployer({ gate: (message) => ({ out: message }) })
     await bare.deploy(flow('a', 1))

@@ -17,7 +17,7 @@ export function createFlowTimers(startTimer: StartTimer, holderOf: (flow: string
     start(pipeline) {
       if (running.has(pipeline.key)) return
       const stops = pipeline.entries.map(({ node, entry }) =>
-        startTimer(entry, () => holderOf(pipeline.flow, pipeline.key)?.start(node, entry.on as Cause, { _msgid: messageId() })),
+        startTimer(entry, () => holderOf(pipeline.flow, pipeline.key)?.start(node, entry.on as Cause, { _msgid: messageId() }), { flow: pipeline.flow, node: node.id }),
       )
       running.set(pipeline.key, stops)
     },

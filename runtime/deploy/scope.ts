@@ -63,6 +63,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     state: services.state.of?.(flow.document.id) ?? services.state,
     lines: services.lines,
     jobs: services.jobs,
+    schedules: services.schedules,
     ...(services.holding ? { holding: services.holding } : {}),
     ...(services.identities ? { identities: services.identities } : {}),
     decisions: services.decisions,

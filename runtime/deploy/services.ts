@@ -11,6 +11,7 @@ import type { LineDesk } from '../core/line-desk.ts'
 import type { Lines } from '../core/lines.ts'
 import type { Log } from '../core/log.ts'
 import type { Sandbox } from '../core/sandbox.ts'
+import type { Schedules } from '../core/schedules.ts'
 import type { State } from '../core/state.ts'
 import type { Upstream } from '../core/upstream.ts'
 
@@ -27,6 +28,7 @@ export interface Services {
   readonly desk?: LineDesk
   /** Work that is accepted now and done later. */
   readonly jobs: Jobs
+  readonly schedules: Schedules
   /** Marks on callouts of runs that hold slots. */
   readonly holding?: Holding
   /** Who proved to be whom; absent where nobody asks before the flow. */

@@ -116,6 +116,7 @@ export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { c
         state: createMemoryState({ clock: options.clock ?? systemClock }),
         lines: createMemoryLines(options.clock ?? systemClock),
         jobs: absent,
+        schedules: absent,
         env: options.env ?? {},
         recorder: { record: (summary) => void summaries.push(summary) },
         contextsOf: () => ({ node: memoryContext(), flow: memoryContext(), global: memoryContext() }),

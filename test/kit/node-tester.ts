@@ -14,6 +14,7 @@ import type { Run } from '../../runtime/core/run.ts'
 import type { NodeStatus, Sandbox } from '../../runtime/core/sandbox.ts'
 import type { Jobs } from '../../runtime/core/jobs.ts'
 import type { Lines } from '../../runtime/core/lines.ts'
+import type { Schedules } from '../../runtime/core/schedules.ts'
 import type { State } from '../../runtime/core/state.ts'
 import { SentTo, type Output, type Result, type Step } from '../../runtime/core/step.ts'
 import type { Upstream } from '../../runtime/core/upstream.ts'
@@ -40,6 +41,7 @@ export interface NodeTestOptions {
   readonly lines?: Lines
   /** Default: none, so that a test says when a node needs them. */
   readonly jobs?: Jobs
+  readonly schedules?: Schedules
   /** What becomes of a run that the node begins; default: the node is not live. */
   readonly runWork?: Scope['runWork']
   /** What nodes share; give the same map to several nodes that are to share. */
@@ -125,6 +127,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
     state,
     lines: options.lines ?? createMemoryLines(clock),
     jobs: options.jobs ?? refuse<Jobs>('jobs'),
+    schedules: options.schedules ?? refuse<Schedules>('schedules'),
     decisions,
     credentials: options.credentials ?? {},
     env: (name) => options.env?.[name],

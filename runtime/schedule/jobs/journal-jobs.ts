@@ -382,6 +382,9 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
       return journal().file.read((database) =>
         all<Row>(database, `SELECT * FROM jobs WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR flow = ?2) ORDER BY place DESC LIMIT ?3`, state ?? null, flow ?? null, limit).map(toFacts))
     },
+    async unfinished(work, withoutKey) {
+      return journal().file.read((database) => one<{ count: number }>(database, `SELECT count(*) AS count FROM jobs WHERE work = ? AND id <> ? AND ${unsettled}`, workHash(work), jobId(work, withoutKey))?.count ?? 0)
+    },
     counts() {
       if (opened && !closed) opened.file.read(recount)
       return counted

@@ -462,6 +462,16 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       }
       return found.filter((facts) => state === undefined || facts.state === state).toSorted((a, b) => b.acceptedAtMs - a.acceptedAtMs).slice(0, limit)
     },
+    async unfinished(work, withoutKey) {
+      const queue = queueOf(workHash(work))
+      return await ask(async () => {
+        const counts = await queue.getJobCounts(...waitingTypes, 'active')
+        const all = Object.values(counts).reduce((sum, count) => sum + count, 0)
+        if (all === 0) return 0
+        const state = await queue.getJobState(jobId(work, withoutKey))
+        return state === 'active' || (waitingTypes as string[]).includes(state) || state === 'waiting' ? all - 1 : all
+      })
+    },
     counts: () => counted,
     async advance(name, to) {
       const before = await ask(() => (redis as unknown as { sluiceAdvance(key: string, name: string, to: number): Promise<string | null> }).sluiceAdvance(keys.advance, name, to))

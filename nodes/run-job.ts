@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { RunJob } from '../../runtime/core/run.ts'
-import type { JobProgress } from '../../runtime/core/jobs.ts'
+import type { RunJob } from '../runtime/core/run.ts'
+import type { JobProgress } from '../runtime/core/jobs.ts'
 
 /** A job as the run of one attempt sees it. Keys are made of its id in a way that does not tell the id. */
 export function toRunJob({ id, attempt, progress }: { readonly id: string; readonly attempt: number; progress(progress: JobProgress): void }): RunJob {
