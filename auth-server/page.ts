@@ -3,10 +3,10 @@ import type { ServerResponse } from 'node:http'
 import { html, Html } from '../portal/html.ts'
 import type { Language } from './texts.ts'
 
-const style = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:0;display:grid;min-height:100vh;place-items:center;background:light-dark(#f4f6f8,#14181c)}
-main{width:min(24rem,calc(100vw - 2rem));box-sizing:border-box;padding:1.5rem;background:light-dark(#fff,#1f252b);border-radius:.5rem;box-shadow:0 1px 4px #0004}
-h1{font-size:1.3rem;margin:0 0 1rem}label{display:block;margin:.75rem 0}input[type=text],input[type=password],input[name=user_code]{display:block;width:100%;box-sizing:border-box;font:inherit;padding:.5rem;margin-top:.25rem}
-.row{display:flex;gap:.5rem;margin:1.25rem 0 0}button{font:inherit;padding:.5rem 1rem;cursor:pointer}.primary{background:#1d5fa8;color:#fff;border:1px solid #1d5fa8;border-radius:.25rem}.or{margin:1rem 0 0;opacity:.7}.bad{color:light-dark(#a51616,#ff9c9c)}code{font-size:1.5rem;letter-spacing:.1em}`
+const style = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:0;display:grid;min-height:100vh;place-items:center;color:light-dark(#17242b,#e6eef1);background:light-dark(#f4f7f8,#11191d)}
+main{width:min(24rem,calc(100vw - 2rem));box-sizing:border-box;padding:1.5rem;background:light-dark(#fff,#1a252b);border-radius:10px;border:1px solid light-dark(#cfdadf,#33454e)}.brand{margin:0 0 1rem;font-weight:650;color:light-dark(#0b5c74,#7fd3e8)}
+h1{font-size:1.3rem;margin:0 0 1rem}label{display:block;margin:.75rem 0}input[type=text],input[type=password],input[name=user_code]{display:block;width:100%;box-sizing:border-box;font:inherit;padding:.5rem .65rem;margin-top:.25rem;color:inherit;background:light-dark(#f4f7f8,#11191d);border:1px solid light-dark(#51646d,#a5b7bf);border-radius:6px}
+.row{display:flex;gap:.5rem;margin:1.25rem 0 0}button{font:inherit;padding:.4rem .9rem;cursor:pointer;border-radius:6px;border:1px solid light-dark(#0b5c74,#7fd3e8);background:none;color:light-dark(#0b5c74,#7fd3e8)}:focus-visible{outline:3px solid #0b7fd0;outline-offset:2px}.primary{background:light-dark(#0b5c74,#7fd3e8);color:light-dark(#fff,#06222b);border-color:light-dark(#0b5c74,#7fd3e8)}.or{margin:1rem 0 0;opacity:.7}.bad{color:light-dark(#a51616,#ff9c9c)}code{font-size:1.5rem;letter-spacing:.1em}`
 const styleHash = createHash('sha256').update(style).digest('base64')
 
 /** Nothing is loaded from anywhere, nothing runs, and nobody may put the page into a frame. Where a form leads is not bounded: it ends at the client. */
@@ -23,7 +23,7 @@ export function drawPage(language: Language, title: string, body: Html): string 
   return html`<!doctype html>
 <html lang="${language}">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title} · Sluice</title><style>${new Html(style)}</style></head>
-<body><main><h1>${title}</h1>
+<body><main><p class="brand">Sluice</p><h1>${title}</h1>
 ${body}
 </main></body></html>
 `.toString()
