@@ -18,6 +18,8 @@ export class DeadlineList {
   #head: Timed | undefined
   #tail: Timed | undefined
   #timer: (() => void) | undefined
+  /** What the timer is set for; of no account without one. */
+  #dueMs = -Infinity
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -32,11 +34,10 @@ export class DeadlineList {
     item.next = after
     if (before) before.next = item
     else this.#head = item
-    if (after) {
-      after.prev = item
-      // Whoever the timer was set for may be due later.
-      if (before === undefined) this.close()
-    } else this.#tail = item
+    if (after) after.prev = item
+    else this.#tail = item
+    // Whoever the timer was set for is due later.
+    if (before === undefined && item.deadline < this.#dueMs) this.close()
     this.#timer ??= this.#arm(item)
   }
 
@@ -65,6 +66,7 @@ export class DeadlineList {
 
   // The timer is not moved when its item leaves early: it then finds nothing due and is set for the next head.
   #arm(item: Timed): () => void {
+    this.#dueMs = item.deadline
     return this.#clock.setTimer(() => this.#fire(), Math.max(1, item.deadline - this.#clock.now()))
   }
 

@@ -11,13 +11,24 @@ import type { Exchange } from './exchange.ts'
 /** How long a call that comes from a run of this gateway waits: a run that waits for itself would never end. */
 const ownPatienceMs = 250
 
+/** Calls that come from runs of this gateway. */
+export interface OwnCalls {
+  /** The line in front of the gateway's limit, as marks call it. */
+  readonly line: string
+  has(request: RequestFacts): boolean
+}
+
+export function toOwnCalls(holding: Holding): OwnCalls {
+  const line = holding.idOf('gateway', gatewayLine)
+  return { line, has: ({ headers }) => holding.isHeld(line, headers[holdingHeader]) }
+}
+
 /** Begins the run when there is room, else when its turn comes; whoever gets no turn is told when to come again. */
-export function admit(admission: Admission, holding: Holding | undefined, exchange: Exchange, route: Route, request: RequestFacts, message: Message): void {
+export function admit(admission: Admission, own: OwnCalls | undefined, exchange: Exchange, route: Route, request: RequestFacts, message: Message): void {
   const { deployment } = exchange
   const limitMs = deployment.limitMsOf?.(route) ?? Infinity
-  const id = holding?.idOf('gateway', gatewayLine)
-  const isOwn = id !== undefined && (holding as Holding).isHeld(id, request.headers[holdingHeader])
-  exchange.held = id
+  const isOwn = own !== undefined && own.has(request)
+  exchange.held = own?.line
   const turn = admission.enter(route, request, isOwn ? Math.min(ownPatienceMs, limitMs) : limitMs, request.wireBody?.length ?? 0, settle)
   exchange.turn = turn
   const { state } = turn.place

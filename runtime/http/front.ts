@@ -9,7 +9,7 @@ import type { Log } from '../core/log.ts'
 import { response, type Message } from '../core/message.ts'
 import { http } from '../core/node-http.ts'
 import type { UploadedFile } from '../core/request-facts.ts'
-import { admit } from './admit.ts'
+import { admit, toOwnCalls } from './admit.ts'
 import { createTrust } from './client-address.ts'
 import { answerClientError } from './client-error.ts'
 import { isPreflight, preflightHeaders } from './cors.ts'
@@ -77,6 +77,7 @@ export interface PortBusy extends Error {
 export function createFront(options: FrontOptions, parts: FrontParts): Front {
   const limits = toLimits(options)
   const { admission } = parts
+  const own = parts.holding && toOwnCalls(parts.holding)
   const versions = parts.versions ?? createVersionChoice({ clock: { now: Date.now } })
   const trusts = createTrust(options.trustedProxies ?? [])
   const believes = (options.trustedProxies ?? []).length > 0
@@ -233,7 +234,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     const req = new HttpRequest(exchange.arrival, route.entry.path, params, files, wireBody)
     const message: Message = { _msgid: ids.message(), req, res: response, payload: payload === undefined ? req.query : payload }
     if (admission === undefined) exchange.run(req, message)
-    else admit(admission, parts.holding, exchange, route, req, message)
+    else admit(admission, own, exchange, route, req, message)
   }
 
   function toArrival(raw: IncomingMessage): Arrival {
