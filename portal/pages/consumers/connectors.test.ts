@@ -39,7 +39,7 @@ afterAll(async () => {
 
 const read = async (path: string, language = 'en') => (await fetch(base + path, { headers: { ...headers, 'accept-language': language } })).text()
 const post = async (path: string, fields: Record<string, string> = {}) => fetch(base + path, { method: 'POST', redirect: 'manual', headers, body: new URLSearchParams(fields) })
-const fields = { name: 'CRM', organisation: 'north', id: 'crm', url: 'https://crm.example/', 'auth.kind': 'bearer', onMissing: 'suspend', maxDropPercent: '20', map: '{"list":"","id":"/id","name":"/name"}' }
+const fields = { name: 'CRM', organisation: 'north', id: 'crm', url: 'https://crm.example/', 'auth.kind': 'bearer', onMissing: 'suspend', maxDropPercent: '20', map: '{"list":"","id":"/id","name":"/name","credentials":[{"kind":"certificate","each":"/prints","fingerprint":"/sha256"}]}' }
 
 test('a connector is made by a form; what is wrong with its map stands beside the map', async () => {
   const wrong = await post('/connectors', { ...fields, map: '{"list":' })
@@ -58,7 +58,7 @@ test('its secret is set and never shown again', async () => {
 })
 
 test('a preview shows what would be different and does nothing; a fetch does it', async () => {
-  answer = () => ({ status: 200, body: [{ id: 'acme', name: 'Acme <b>' }] })
+  answer = () => ({ status: 200, body: [{ id: 'acme', name: 'Acme <b>', prints: [{ sha256: 'ab'.repeat(32) }] }] })
   const preview = await (await post('/connectors/crm/preview')).text()
   expect(preview).toContain('crm.acme')
   expect(control.consumers.snapshot().applications).toEqual([])
@@ -68,6 +68,10 @@ test('a preview shows what would be different and does nothing; a fetch does it'
   expect(application).toContain('href="/connectors/crm"')
   expect(application).not.toContain('/applications/crm.acme/edit"')
   expect(application).not.toContain('/applications/crm.acme/active"')
+  // What nobody may do here is not offered.
+  expect(application).toContain('ab'.repeat(32))
+  expect(application).toContain('Kept by: crm')
+  expect(application).not.toMatch(/credentials\/[^"]*\/(active|revoke)"/)
 })
 
 test('what went wrong stands on its page, place by place, and what is held back can be worked in', async () => {

@@ -37,11 +37,12 @@ function toRow(credential: Credential, application: ClientApplication, { t, exch
   const name = nameOf(credential)
   const state = toState(credential)
   const ours = credential.kind === 'key' || credential.kind === 'basic' || credential.kind === 'hmac'
+  const keeper = credential.managedBy?.slice('connector:'.length) // who changes it, so that nobody here may
   return html`<tr><th scope="row"><code>${name}</code>${credential.label && html`<br>${credential.label}`}</th><td>${t(kinds[credential.kind])}</td><td>${t(credential.environment)}</td>
 <td><span class="tag ${state === 'active' ? 'good' : state === 'toConfirm' ? 'warn' : 'bad'}">${t(state)}</span></td><td>${credential.expiresAt ? toTime(credential.expiresAt, exchange.language) : t('never')}</td>
-<td>${!credential.retiredAt && html`${may.confirm && state === 'toConfirm' && html`<a class="button" href="${at}/confirm" aria-label="${t('confirmClaim')}: ${name}">${t('confirmClaim')}</a> `}${may.write && ours && html`<a class="button" href="${at}/rotate" aria-label="${t('rotate')}: ${name}">${t('rotate')}</a> `}
+<td>${!credential.retiredAt && html`${may.confirm && state === 'toConfirm' && html`<a class="button" href="${at}/confirm" aria-label="${t('confirmClaim')}: ${name}">${t('confirmClaim')}</a> `}${keeper !== undefined ? html`<span class="soft">${t('keptBy')}: ${keeper}</span>` : html`${may.write && ours && html`<a class="button" href="${at}/rotate" aria-label="${t('rotate')}: ${name}">${t('rotate')}</a> `}
 ${may.write && actButton(`${at}/active`, credential.version, t(credential.active ? 'switchOff' : 'switchOn'), { label: `${t(credential.active ? 'switchOff' : 'switchOn')}: ${name}`, hidden: { active: String(!credential.active) } })}
-${may.revoke && html`<a class="button danger" href="${at}/revoke" aria-label="${t('revoke')}: ${name}">${t('revoke')}</a>`}`}</td></tr>`
+${may.revoke && html`<a class="button danger" href="${at}/revoke" aria-label="${t('revoke')}: ${name}">${t('revoke')}</a>`}`}`}</td></tr>`
 }
 
 function toState({ active, retiredAt, expiresAt, claim }: Credential): 'active' | 'revoked' | 'expired' | 'switchedOff' | 'toConfirm' {

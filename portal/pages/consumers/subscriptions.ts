@@ -52,7 +52,7 @@ ${toPager(exchange.url, page.next, t)}`
   async function show(view: View, one: ClientSubscription, refusal?: { readonly status: number; readonly text: string }): Promise<void> {
     const { t, by, exchange } = view
     const application = await consumers.applications.get(one.application, by).catch(() => undefined)
-    const mayWrite = !one.retiredAt && (view.may('subscriptions.write', one.organisation) || (application?.owner === by.name && view.may('records.own', one.organisation)))
+    const mayWrite = !one.retiredAt && one.managedBy === undefined && (view.may('subscriptions.write', one.organisation) || (application?.owner === by.name && view.may('records.own', one.organisation)))
     const allowed = one.retiredAt ? [] : acts[one.state].filter((act) => mayDo(view, act, one))
     const plans = mayWrite ? await choicesOf(consumers.plans, by, ({ organisation }) => organisation === undefined || organisation === one.organisation) : []
     const body = html`<p class="crumb"><a href="/subscriptions">${t('subscriptions')}</a></p><div class="head"><h1>${one.application} → ${one.api ?? one.group ?? one.product}</h1>
