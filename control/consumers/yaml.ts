@@ -1,4 +1,4 @@
-import { isScalar, parseDocument, stringify, visit, type Document } from 'yaml'
+import { stringify } from 'yaml'
 import { Refused, type Actor, type ApplyChange, type ApplyResult, type Lifecycle, type SubscriptionState } from '../contract.ts'
 import type { ConsumerRow } from '../store/schema.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
@@ -8,7 +8,9 @@ import { bodyOf, type Body, type Kind, type KindName } from './kind.ts'
 import { connectors } from '../partners/kind.ts'
 import { apis, applications, groups, members, organisations, plans, products, subscriptions, targetOf } from './kinds.ts'
 import { checkMove, lifecycles } from './lifecycle.ts'
+import { parseYaml, YamlProblem } from './parse-yaml.ts'
 import { inputOf, retireRecord, type Desk } from './records.ts'
+import { runOrTry } from './run-or-try.ts'
 import { findTarget } from './subscriptions.ts'
 import { notAllowed, type Unit } from './unit.ts'
 
@@ -57,28 +59,22 @@ function toEntry(kind: Kind, id: string, body: Body): Body {
   return { ...(kind === members ? {} : { id }), ...inputOf(kind, body), ...(extra === undefined ? {} : { [extra]: body[extra] }) }
 }
 
-/** Marks a transaction that was only to be tried. */
-const tried = new Refused('apply.dry_run', 409, 'Only tried.')
-
+/** Makes the records be as a document says, all of it or nothing; `prune` retires what it does not name. @throws Refused with places in the document */
 export async function applyYaml(desk: Desk, yaml: string, { dryRun = false, prune = false }: { readonly dryRun?: boolean; readonly prune?: boolean }, by: Actor): Promise<ApplyResult> {
   if (!(await desk.access(by)).everywhere.has('records.apply')) throw notAllowed('apply records')
   const lists = parseLists(yaml)
-  const changes: ApplyChange[] = []
-  try {
-    await desk.run(by, async (unit) => {
-      checkLists(unit, lists)
-      for (const kind of order) {
-        for (const [index, entry] of (lists[kind.name] ?? []).entries()) {
-          const change = await at(`/${kind.name}/${index}`, () => applyEntry(unit, kind, entry))
-          if (change) changes.push(change)
-        }
+  const changes = await runOrTry(desk, by, dryRun, async (unit) => {
+    const made: ApplyChange[] = []
+    checkLists(unit, lists)
+    for (const kind of order) {
+      for (const [index, entry] of (lists[kind.name] ?? []).entries()) {
+        const change = await at(`/${kind.name}/${index}`, () => applyEntry(unit, kind, entry))
+        if (change) made.push(change)
       }
-      if (prune) changes.push(...(await retireUnnamed(unit, lists)))
-      if (dryRun) throw tried
-    })
-  } catch (thrown) {
-    if (thrown !== tried) throw thrown
-  }
+    }
+    if (prune) made.push(...(await retireUnnamed(unit, lists)))
+    return made
+  })
   return { dryRun, changes }
 }
 
@@ -88,17 +84,12 @@ type Lists = Partial<Record<KindName, readonly Body[]>>
 function parseLists(yaml: string): Lists {
   const malformed = (message: string, pointer = '') =>
     new Refused('records.malformed', 422, message, [{ severity: 'error', code: 'records.malformed', pointer, message, remedy: 'Start from what an export writes.' }])
-  // The parser compares every key with every other one, for minutes when there are many.
-  const document = parseDocument(yaml, { uniqueKeys: false, prettyErrors: true })
-  const [error] = document.errors
-  if (error) throw malformed(`This is not YAML: ${error.message.split('\n')[0]}`)
-  const twice = keyTwice(document)
-  if (twice !== undefined) throw malformed(`This is not YAML: the key “${twice.slice(0, 100)}” is there twice.`)
   let value: unknown
   try {
-    value = document.toJS({ maxAliasCount: 100 })
-  } catch {
-    throw malformed('The YAML refers to itself too often.')
+    value = parseYaml(yaml)
+  } catch (thrown) {
+    if (!(thrown instanceof YamlProblem)) throw thrown
+    throw malformed({ syntax: `This is not YAML: ${thrown.message}`, twice: `This is not YAML: the key “${thrown.message}” is there twice.`, aliases: 'The YAML refers to itself too often.' }[thrown.what])
   }
   if (!isObject(value) || value.sluice !== 'records') throw malformed('This is no document of records: it begins with “sluice: records”.', '/sluice')
   const lists: Record<string, readonly Body[]> = {}
@@ -110,27 +101,6 @@ function parseLists(yaml: string): Lists {
     lists[name] = list as readonly Body[]
   }
   return lists as Lists
-}
-
-/** A key that one mapping has twice, if there is one. */
-export function keyTwice(document: Document.Parsed): string | undefined {
-  let twice: string | undefined
-  visit(document, {
-    Map(_place, { items }) {
-      const seen = new Set<string>()
-      for (const { key } of items) {
-        if (!isScalar(key)) continue
-        const name = String(key.value)
-        if (seen.has(name)) {
-          twice = name
-          return visit.BREAK
-        }
-        seen.add(name)
-      }
-      return undefined
-    },
-  })
-  return twice
 }
 
 /** Everything that schemas find, of all records at once. */

@@ -7,7 +7,8 @@ import type { Audit } from '../audit.ts'
 import { bodyOf, toRecord } from '../consumers/kind.ts'
 import { createRecords, getVisible, loadForChange, type Desk } from '../consumers/records.ts'
 import { toAccess } from '../consumers/rights.ts'
-import { notAllowed, retired, type Unit } from '../consumers/unit.ts'
+import { runOrTry } from '../consumers/run-or-try.ts'
+import { notAllowed, retired } from '../consumers/unit.ts'
 import type { SealingKey } from '../keys/key-files.ts'
 import type { ConnectorStateRow, ConsumerRow } from '../store/schema.ts'
 import { fetchPages, unreachable, type PageTag } from './fetch-pages.ts'
@@ -35,9 +36,6 @@ const tickMs = 250
 const leaseMarginMs = 20_000
 const fetchesAtOnce = 4
 const shownChanges = 1000
-
-/** Marks a transaction that was only to be tried. */
-const tried = new Refused('connector.dry_run', 409, 'Only tried.')
 
 /** A connector that is active, and how far it was when that was looked at. */
 interface Due {
@@ -188,19 +186,13 @@ export function openPartners({ desk, audit, clock, log, keys, fetch, tlsOf }: Pa
   async function put(connector: Connector, partners: readonly Partner[], { dryRun, force }: { readonly dryRun: boolean; readonly force: boolean }): Promise<Reconciled> {
     const writer: Actor = { name: writerOf(connector.id), role: 'subscriber', from: 'control' }
     const access = toAccess(writer, [{ organisation: connector.organisation, role: 'admin' }])
-    let done: Reconciled | undefined
-    const reconciled = async (unit: Unit) => {
+    return await runOrTry(desk, writer, dryRun, async (unit) => {
       // Settings that were changed during the fetch win over what was fetched by the old ones.
       const row = await unit.live('connectors', connector.id)
       const ours = await unit.tables.connectors.renew(connector.id, holder, iso(clock.now() + connector.timeoutMs + leaseMarginMs))
       if (!row || row.version !== connector.version || !ours) throw new Refused('connector.busy', 409, 'The connector was changed while it fetched. It fetches again at once.')
-      done = await reconcile(unit, connector, partners, force)
-      if (dryRun) throw tried
-    }
-    await desk.run(writer, reconciled, access).catch((thrown: unknown) => {
-      if (thrown !== tried) throw thrown
-    })
-    return done ?? { dropped: 0, changes: [] }
+      return await reconcile(unit, connector, partners, force)
+    }, access)
   }
 
   async function tlsFor({ tls }: Connector): Promise<PartnerTls | undefined> {

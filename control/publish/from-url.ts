@@ -1,9 +1,10 @@
 import type { Problem } from '../../runtime/core/flow.ts'
 import { methods } from '../../runtime/core/methods.ts'
+import { problem } from '../consumers/check.ts'
 import type { ApiRegistration } from './contract.ts'
 import { isServed, type Operation } from './operation.ts'
 import { parsePath, PathProblem, type PathParts } from './path-parts.ts'
-import { inputProblem, refuseProblems } from './problems.ts'
+import { refuseProblems } from './problems.ts'
 import { whyNoUpstream } from './upstream-url.ts'
 
 /**
@@ -13,22 +14,22 @@ import { whyNoUpstream } from './upstream-url.ts'
 export function fromUrl({ url = '', path, methods: wanted = ['GET'] }: ApiRegistration): { operations: readonly Operation[]; warnings: readonly Problem[] } {
   const [head, target, query] = splitUrl(url)
   const why = whyNoUpstream(head)
-  if (why !== undefined || query.includes('{{')) refuseProblems([inputProblem('/url', why ?? 'The query of the URL holds an expression.', 'Write it as https://host/path; {id} in its path is a parameter.')])
+  if (why !== undefined || query.includes('{{')) refuseProblems([problem('/url', why ?? 'The query of the URL holds an expression.', 'Write it as https://host/path; {id} in its path is a parameter.')])
   const called = tryPath(target === '' ? '/' : target, '/url')
   const published = path === undefined ? called : tryPath(path, '/path')
   if (published.names.includes('*') && !called.names.includes('*')) {
-    refuseProblems([inputProblem('/url', 'The path ends with *, and the URL does not say where the rest goes.', 'End the URL with /* as well.')])
+    refuseProblems([problem('/url', 'The path ends with *, and the URL does not say where the rest goes.', 'End the URL with /* as well.')])
   }
   const unknown = called.names.filter((name) => !published.names.includes(name))
-  if (unknown.length > 0) refuseProblems([inputProblem('/path', `The URL needs “${unknown[0]}”, which the path does not have.`, `Name it in the path, as ${published.route.replace(/\/$/, '')}/${unknown[0] === '*' ? '*' : `:${unknown[0]}`}.`)])
+  if (unknown.length > 0) refuseProblems([problem('/path', `The URL needs “${unknown[0]}”, which the path does not have.`, `Name it in the path, as ${published.route.replace(/\/$/, '')}/${unknown[0] === '*' ? '*' : `:${unknown[0]}`}.`)])
   const unused = published.names.filter((name) => !called.names.includes(name))
   const upstream = `${head}${target === '' ? '' : rename(called, published)}${query}`
   return {
     operations: [...new Set(wanted)].map((method) => {
-      if (!isServed(method)) refuseProblems([inputProblem('/methods', `“${method}” is no method that can be served.`, `There are ${methods.join(', ')}.`)])
+      if (!isServed(method)) refuseProblems([problem('/methods', `“${method}” is no method that can be served.`, `There are ${methods.join(', ')}.`)])
       return { method, path: published.route, upstream, name: hostOf(head), headers: [], pointer: '/url' }
     }),
-    warnings: unused.map((name) => ({ ...inputProblem('/path', `The parameter “${name}” of the path is not passed on.`, `Put {${name}} into the URL where the service expects it.`), severity: 'warning' })),
+    warnings: unused.map((name) => ({ ...problem('/path', `The parameter “${name}” of the path is not passed on.`, `Put {${name}} into the URL where the service expects it.`), severity: 'warning' })),
   }
 }
 
@@ -48,7 +49,7 @@ function tryPath(text: string, pointer: string): PathParts {
   try {
     return parsePath(text, true)
   } catch (thrown) {
-    if (thrown instanceof PathProblem) refuseProblems([inputProblem(pointer, thrown.message, thrown.remedy)])
+    if (thrown instanceof PathProblem) refuseProblems([problem(pointer, thrown.message, thrown.remedy)])
     throw thrown
   }
 }

@@ -1,5 +1,4 @@
-import { parseDocument } from 'yaml'
-import { keyTwice } from '../consumers/yaml.ts'
+import { parseYaml, YamlProblem } from '../consumers/parse-yaml.ts'
 
 /** YAML costs about a second of one core per MiB; JSON next to nothing. */
 export const yamlLimitBytes = 2 * 1024 * 1024
@@ -15,7 +14,7 @@ export class TextProblem extends Error {
 }
 
 /**
- * The value of a JSON or YAML text. Aliases are bounded; what they make may still be large.
+ * The value of a JSON or YAML text.
  * @throws TextProblem with the place, when it is neither, or has a key twice
  */
 export function parseText(text: string): unknown {
@@ -28,15 +27,13 @@ export function parseText(text: string): unknown {
     }
   }
   if (Buffer.byteLength(plain) > yamlLimitBytes) throw new TextProblem(`It is YAML of more than ${yamlLimitBytes / 1024 / 1024} MiB.`, 'Write it as JSON.')
-  // The parser compares every key with every other one, for minutes when there are many.
-  const document = parseDocument(plain, { uniqueKeys: false, prettyErrors: true })
-  const [error] = document.errors
-  if (error) throw new TextProblem(`It is neither JSON nor YAML: ${error.message.split('\n')[0]}`, 'Mend the syntax there.')
-  const twice = keyTwice(document)
-  if (twice !== undefined) throw new TextProblem(`The key “${twice.slice(0, 100)}” is there twice in one mapping.`, 'Keep one of them.')
   try {
-    return document.toJS({ maxAliasCount: 100 })
-  } catch {
+    return parseYaml(plain)
+  } catch (thrown) {
+    if (!(thrown instanceof YamlProblem)) throw thrown
+    const { what, message } = thrown
+    if (what === 'syntax') throw new TextProblem(`It is neither JSON nor YAML: ${message}`, 'Mend the syntax there.')
+    if (what === 'twice') throw new TextProblem(`The key “${message}” is there twice in one mapping.`, 'Keep one of them.')
     throw new TextProblem('It refers to itself too often.', 'Write it without YAML aliases.')
   }
 }

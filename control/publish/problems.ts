@@ -9,10 +9,6 @@ export function openapiProblem(pointer: string, message: string, remedy: string)
   return { severity: 'error', code: 'openapi.invalid', pointer, message, remedy }
 }
 
-export function inputProblem(pointer: string, message: string, remedy: string): Problem {
-  return { severity: 'error', code: 'record.invalid', pointer, message, remedy }
-}
-
 /** @throws Refused 422 when there is a problem */
 export function refuseProblems(problems: readonly Problem[]): void {
   const [first] = problems

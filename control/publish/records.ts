@@ -1,5 +1,6 @@
 import { Refused, type ApiGroupInput, type Lifecycle, type ManagedApi, type ManagedApiInput } from '../contract.ts'
 import { moveApi } from '../consumers/apis.ts'
+import { problem } from '../consumers/check.ts'
 import { bodyOf, toRecord } from '../consumers/kind.ts'
 import { apis, groups } from '../consumers/kinds.ts'
 import { checkMove } from '../consumers/lifecycle.ts'
@@ -7,7 +8,7 @@ import { createRecord, inputOf, replaceRecord, retireRecord } from '../consumers
 import { none, notAllowed, retired, type Unit } from '../consumers/unit.ts'
 import type { ConsumerRow } from '../store/schema.ts'
 import type { ApiRegistration } from './contract.ts'
-import { inputProblem, refuseProblems } from './problems.ts'
+import { refuseProblems } from './problems.ts'
 
 /** What is to be written of one API. */
 export interface RecordPlan {
@@ -33,7 +34,7 @@ export async function addRecord(unit: Unit, { id, input: given, initial }: Recor
   if (row.retired_at === null) return false
   if (row.organisation !== input.organisation || bodyOf(row)['lifecycle'] !== 'CREATED') {
     const { code, status, message } = retired('apis', id)
-    throw new Refused(code, status, message, [{ ...inputProblem('/id', `The API “${id}” is retired.`, 'Choose another id.'), code }])
+    throw new Refused(code, status, message, [{ ...problem('/id', `The API “${id}” is retired.`, 'Choose another id.'), code }])
   }
   // Whoever may not write it does not bring it back either.
   await apis.mayWrite(unit, { ...input }, bodyOf(row), id)
@@ -72,11 +73,11 @@ async function move(unit: Unit, row: ConsumerRow, to: Lifecycle): Promise<Consum
 async function putIntoGroup(unit: Unit, id: string, make: boolean, api: ConsumerRow): Promise<void> {
   const row = await unit.live('groups', id)
   if (!row) {
-    if (!make) refuseProblems([inputProblem('/group', `There is no group “${id}”.`, 'Make it first, or ask for it with createGroup.')])
+    if (!make) refuseProblems([problem('/group', `There is no group “${id}”.`, 'Make it first, or ask for it with createGroup.')])
     await createRecord(unit, groups, { id, name: id, organisation: api.organisation, apis: [api.id] })
     return
   }
-  if (row.organisation !== api.organisation) refuseProblems([inputProblem('/group', `The group “${id}” belongs to another organisation.`, 'Choose a group of the same organisation.')])
+  if (row.organisation !== api.organisation) refuseProblems([problem('/group', `The group “${id}” belongs to another organisation.`, 'Choose a group of the same organisation.')])
   const body = inputOf(groups, bodyOf(row)) as unknown as ApiGroupInput
   if (body.apis?.includes(api.id)) return
   await replaceRecord(unit, groups, row, { ...body, apis: [...(body.apis ?? []), api.id] })
