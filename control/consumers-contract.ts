@@ -1,4 +1,4 @@
-import type { Api, ClientChange, ClientRules, ClientSnapshot, PlanQuota } from '../runtime/core/clients.ts'
+import type { Api, ClientChange, ClientEnvironment, ClientRules, ClientSnapshot, PlanQuota } from '../runtime/core/clients.ts'
 import type { Problem } from '../runtime/core/flow.ts'
 import type { Role } from './contract.ts'
 import type { Connectors } from './partners/contract.ts'
@@ -318,7 +318,7 @@ export interface Subscriptions extends Omit<Records<ClientSubscription, Subscrip
   decide(id: string, act: 'approve' | 'refuse' | 'suspend' | 'resume', options: { readonly reason?: string; readonly version?: number }, by: Actor): Promise<ClientSubscription>
 }
 
-export type Environment = 'production' | 'sandbox'
+export type Environment = ClientEnvironment
 
 /** What a caller proves who it is with, without anything secret. */
 export interface Credential extends RecordHead, Managed {

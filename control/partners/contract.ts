@@ -1,5 +1,5 @@
 import type { Problem } from '../../runtime/core/flow.ts'
-import type { Actor, ApplyChange, RecordHead, Records } from '../consumers-contract.ts'
+import type { Actor, ApplyChange, Environment, RecordHead, Records } from '../consumers-contract.ts'
 
 /**
  * Where records of partners live that are somebody else's: a service that control asks regularly. What it answers is kept
@@ -90,7 +90,7 @@ export interface CredentialMap {
   /** key: the public part before the dot, and the SHA-256 of the secret after it (hex, base64 or base64url). */
   readonly prefix?: Pointer
   readonly hash?: Pointer
-  readonly environment?: 'production' | 'sandbox'
+  readonly environment?: Environment
   readonly environmentAt?: Pointer
   readonly expiresAt?: Pointer
 }

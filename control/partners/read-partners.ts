@@ -4,7 +4,7 @@ import type { Problem } from '../../runtime/core/flow.ts'
 import { checkRules, problem } from '../consumers/check.ts'
 import { isObject, readPointer, toPointerPart } from '../consumers/json.ts'
 import { attributeName, idPattern } from '../consumers/schema-parts.ts'
-import type { ConnectorMap, CredentialMap, Pointer, SubscriptionMap } from '../contract.ts'
+import type { ConnectorMap, CredentialMap, Environment, Pointer, SubscriptionMap } from '../contract.ts'
 
 /** A partner as its service says, in our words. */
 export interface Partner {
@@ -23,7 +23,7 @@ export interface Partner {
 export interface PartnerCredential {
   readonly at: string
   readonly kind: CredentialMap['kind']
-  readonly environment: 'production' | 'sandbox'
+  readonly environment: Environment
   readonly expiresAt?: string
   readonly fingerprint?: string
   readonly san?: string

@@ -65,7 +65,7 @@ export function createPlanLimits(clients: Clients, organisation?: string) {
       const slash = subscription.indexOf('/')
       const [id, api] = [subscription.slice(0, slash).replace(/~sandbox$/, ''), subscription.slice(slash + 1)]
       const found = clients.application(id)?.subscriptions.find((one) => one.api === api)
-      if (organisation !== undefined && clients.api?.(api)?.organisation !== organisation) return []
+      if (organisation !== undefined && clients.api(api)?.organisation !== organisation) return []
       const plan = found && clients.plan(found.plan)
       return plan === undefined ? [] : counters(plan, subscription, 0, 'count')
     },

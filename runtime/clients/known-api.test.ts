@@ -26,7 +26,7 @@ test('an end that cannot be read has come: what is to be closed is not left open
 
 test('families are found by their name or by the id of an API without one, and follow every change', () => {
   const clients = createClients({ clock: systemClock })
-  const ids = (family: string) => clients.apisOfFamily?.(family).map(({ id }) => id).toSorted()
+  const ids = (family: string) => clients.apisOfFamily(family).map(({ id }) => id).toSorted()
   clients.replace({ version: 1, applications: [], plans: [], apis: [api, { ...api, id: 'orders-2', flow: 'g', family: 'orders' }] })
   expect(ids('orders')).toEqual(['orders', 'orders-2'])
   expect(ids('orders-2')).toEqual([])

@@ -160,11 +160,11 @@ export interface Clients {
   byCertificate(facts: { readonly fingerprint: string; readonly sans: readonly string[] }): Credentialed | undefined
   application(id: string): Application | undefined
   plan(id: string): Plan | undefined
-  api?(id: string): KnownApi | undefined
+  api(id: string): KnownApi | undefined
   /** The record of the API that a flow serves, if it has one. */
   apiOfFlow(flow: string): KnownApi | undefined
   /** All versions of an API: the records that name this family. */
-  apisOfFamily?(family: string): readonly KnownApi[]
+  apisOfFamily(family: string): readonly KnownApi[]
   /** Whether a token was taken back before its time. */
   isRevoked(token: TokenMarks): boolean
   /** Secret of an HMAC credential, in memory only. */

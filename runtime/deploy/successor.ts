@@ -18,7 +18,7 @@ export interface Successor {
 export function findSuccessor(route: Route, api: KnownApi, clients: Clients, routesOf: (flow: string) => readonly Route[], nowMs: number): Successor | undefined {
   const own = api.version
   if (own === undefined) return undefined
-  const newer = (clients.apisOfFamily?.(familyOf(api)) ?? [])
+  const newer = clients.apisOfFamily(familyOf(api))
     .filter((one) => one.version !== undefined && compareVersions(one.version, own) > 0 && isOffered(one, nowMs))
     .toSorted((a, b) => compareVersions(b.version as string, a.version as string))
   for (const next of newer) {
