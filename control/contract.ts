@@ -2,11 +2,13 @@ import type { EditorNode, Problem } from '../runtime/core/flow.ts'
 import type { GatewayCommand, GatewayEvent } from '../runtime/core/deployer.ts'
 import type { RefusalDecisions } from './decisions-contract.ts'
 import type { Actor, Consumers } from './consumers-contract.ts'
+import type { AcceptedWork } from './jobs-contract.ts'
 import type { Queues } from './queues-contract.ts'
 import type { Publishing } from './publish/contract.ts'
 
 export type * from './consumers-contract.ts'
 export type * from './decisions-contract.ts'
+export type * from './jobs-contract.ts'
 export type * from './partners/contract.ts'
 export type * from './publish/contract.ts'
 export type * from './queues-contract.ts'
@@ -26,6 +28,8 @@ export interface Control {
   readonly decisions: RefusalDecisions
   /** Where calls wait for their turn. */
   readonly queues: Queues
+  /** Work that was accepted and is done later. */
+  readonly accepted: AcceptedWork
   /** Makes APIs of URLs and of OpenAPI documents. */
   readonly publishing: Publishing
   /** Tokens of the authorization server, for the API. Absent: there is none. */

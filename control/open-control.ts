@@ -10,6 +10,7 @@ import { createAuditAnchor } from './audit-anchor.ts'
 import { bodyOf } from './consumers/kind.ts'
 import { openConsumers } from './consumers/open-consumers.ts'
 import type { Control, ControlEvent, PartnerFetch } from './contract.ts'
+import { createAcceptedWork } from './jobs/open-accepted-work.ts'
 import { createQueues } from './queues/open-queues.ts'
 import { openDecisions, type DecisionLimits, type OpenDecisions } from './decisions/open-decisions.ts'
 import { openVault } from './credentials/vault.ts'
@@ -208,6 +209,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       },
       consumers,
       decisions,
+      accepted: createAcceptedWork({ audit, access: desk.access, command: (command) => hub.command(command) }),
       queues: createQueues({ audit, access: desk.access, command: (command) => hub.command(command) }),
       publishing: createPublishing({ flows: releases.flows, consumers, desk, log }),
       documents: {

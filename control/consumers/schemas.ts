@@ -215,6 +215,16 @@ export const schemas: Readonly<Record<string, Schema>> = {
     },
     ['name', 'scope', 'paused', 'waiting', 'underWay', 'longestWaitMs', 'expectedMs', 'gateways'],
   ),
+  AcceptedJob: object(
+    {
+      id: { type: 'string' }, flow: { type: 'string' }, node: { type: 'string' }, part: { type: 'string', description: '`callback`: the end of another job is told.' }, revision: { type: 'string' },
+      owner: { type: 'string', description: 'Who may ask for it; empty: whoever has its id.' }, state: { enum: ['pending', 'running', 'done', 'failed', 'expired', 'cancelled'], description: '`failed`: a dead letter.' },
+      acceptedAtMs: { type: 'integer' }, startedAtMs: { type: 'integer' }, endedAtMs: { type: 'integer' }, attempt: { type: 'integer' }, attempts: { type: 'integer' },
+      progress: { type: 'object', properties: { percent: { type: 'number' }, text: { type: 'string' } } },
+      reason: { type: 'object', properties: { code: { type: 'string' }, message: { type: 'string' } }, required: ['code', 'message'] }, gateway: { type: 'string', description: 'Who keeps it, or one of those who share it.' },
+    },
+    ['id', 'flow', 'node', 'revision', 'owner', 'state', 'acceptedAtMs', 'attempt', 'attempts', 'gateway'],
+  ),
   QueueMove: object({ from: { type: 'integer', minimum: 0, maximum: 9 }, to: { type: 'integer', minimum: 0, maximum: 9 } }, ['from', 'to']),
   ApplyResult: object(
     {

@@ -1,4 +1,4 @@
-import type { Actor, Consumers, PageQuery, Publishing, Queues, RefusalDecisions, Right } from '../../control/contract.ts'
+import type { AcceptedWork, Actor, Consumers, PageQuery, Publishing, Queues, RefusalDecisions, Right } from '../../control/contract.ts'
 
 /** One operation of the API of records: what it answers, who may, and how the document describes it. All from one value. */
 export interface Endpoint {
@@ -33,6 +33,7 @@ export interface Call {
   readonly decisions: RefusalDecisions
   readonly publishing: Publishing
   readonly queues: Queues
+  readonly accepted: AcceptedWork
   readonly by: Actor
   /** Of the path; empty when it has none. */
   readonly id: string

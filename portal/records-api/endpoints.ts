@@ -1,4 +1,5 @@
 import type { AuditQuery, Consumers, DecisionQuery, Lifecycle, RecordHead, Records, Right } from '../../control/contract.ts'
+import { jobEndpoints } from './job-endpoints.ts'
 import { queueEndpoints } from './queue-endpoints.ts'
 import { registerEndpoints } from './register-endpoints.ts'
 import type { Call, Endpoint, QueryParameter, Reply } from './endpoint.ts'
@@ -46,6 +47,7 @@ export const endpoints: readonly Endpoint[] = [
   ...connectorEndpoints(),
   ...otherEndpoints(),
   ...queueEndpoints,
+  ...jobEndpoints,
 ]
 
 const recordReply = (record: RecordHead): Reply => ({ body: record, version: record.version })

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { rightsByRole } from '../../control/consumers/rights.ts'
-import type { Actor, Queue, Queues, Refused, Right, Role } from '../../control/contract.ts'
+import type { AcceptedJob, AcceptedWork, Actor, Queue, Queues, Refused, Right, Role } from '../../control/contract.ts'
 import { openControl, type OpenControl } from '../../control/open-control.ts'
 import { systemClock } from '../../runtime/core/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
@@ -32,8 +32,14 @@ beforeAll(async () => {
     return { name: '*gateway', scope: 'gateway', paused: false, waiting: [], underWay: 0, longestWaitMs: 0, expectedMs: [], gateways: [] }
   }
   const queues: Queues = { list: (by) => control.queues.list(by), get: (name, by) => control.queues.get(name, by).catch(found), act: (name, act, by) => control.queues.act(name, act, by).catch(found) }
+  const job: AcceptedJob = { id: 'a', flow: 'f', node: 'n', revision: 'r', owner: '', state: 'done', acceptedAtMs: 0, attempt: 0, attempts: 1, gateway: 'g' }
+  const noJob = (thrown: unknown): AcceptedJob => {
+    if ((thrown as Refused).code !== 'record.none') throw thrown
+    return job
+  }
+  const accepted: AcceptedWork = { list: (query, by) => control.accepted.list(query, by), get: (id, by) => control.accepted.get(id, by).catch(noJob), act: (id, act, by) => control.accepted.act(id, act, by).catch(noJob) }
   const portal = createPortal({
-    control: { ...control, queues }, definitions: [], notYet: [], secure: false, sessionMs: 3_600_000, clientOf: () => '192.0.2.9', editorPath: '/editor/', gatewayUrls: () => [], samples: [],
+    control: { ...control, queues, accepted }, definitions: [], notYet: [], secure: false, sessionMs: 3_600_000, clientOf: () => '192.0.2.9', editorPath: '/editor/', gatewayUrls: () => [], samples: [],
   })
   server = createServer((request, response) => void portal.handle(request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -109,6 +115,9 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
       await control.decisions.take('gateway-1', [{ id, at: Date.now(), run: id, flow: 'f', node: 'n', nodeType: 'auth', code: 'ip.denied', status: 403, organisation: 'shop', checks: [{ check: 'network', passed: false, ip: '192.0.2.1' }], decidedBy: 0 }])
       return { id, body: undefined }
     }
+    case 'getJob':
+    case 'cancelJob':
+    case 'retryJob': return { id: 'a', body: undefined }
     case 'getQueue':
     case 'pauseQueue':
     case 'resumeQueue':
@@ -174,7 +183,7 @@ test('every role is answered by every endpoint what the table of rights says, an
 
 test('a member may in the own organisation what the role says, and nothing in others', async () => {
   // These concern all organisations at once; plans are made for all of them here.
-  const everywhere = new Set(['createOrganisation', 'createPlan', 'replacePlan', 'patchPlan', 'retirePlan', 'verifyAudit', 'applyRecords', 'confirmCredential', 'listQueues', 'getQueue', 'pauseQueue', 'resumeQueue', 'drainQueue', 'moveQueue'])
+  const everywhere = new Set(['createOrganisation', 'createPlan', 'replacePlan', 'patchPlan', 'retirePlan', 'verifyAudit', 'applyRecords', 'confirmCredential', 'listJobs', 'getJob', 'cancelJob', 'retryJob', 'listQueues', 'getQueue', 'pauseQueue', 'resumeQueue', 'drainQueue', 'moveQueue'])
   const ownPart = new Set(['listAudit', 'exportRecords'])
   await control.consumers.organisations.create({ id: 'bank', name: 'Bank' }, admin)
   const unexpected: string[] = []

@@ -1,5 +1,6 @@
 import type { Problem } from './flow.ts'
 import type { LineAct } from './line-desk.ts'
+import type { JobQuery } from './jobs.ts'
 import type { DebugEntry } from './node.ts'
 import type { Release } from './release.ts'
 import type { NodeStatus } from './sandbox.ts'
@@ -34,6 +35,12 @@ export type GatewayCommand =
   | { readonly do: 'decision.get'; readonly id: string }
   /** Gives a list of LineReport. */
   | { readonly do: 'lines.list' }
+  /** Gives a list of JobFacts, newest first. */
+  | { readonly do: 'jobs.list'; readonly query: JobQuery }
+  /** Gives JobFacts, or nothing when there is no such job. */
+  | { readonly do: 'jobs.get'; readonly id: string }
+  /** Gives JobFacts as they are after it, or nothing. */
+  | { readonly do: 'jobs.act'; readonly id: string; readonly act: 'cancel' | 'retry' }
   /** Gives whether there is such a line. */
   | { readonly do: 'lines.act'; readonly line: string; readonly act: LineAct }
   | { readonly do: 'context.delete'; readonly scope: 'node' | 'flow' | 'global'; readonly id?: string; readonly key?: string }

@@ -97,7 +97,7 @@ export function createDeployer(options: DeployerOptions, { catalogue, assemble, 
     get inFlight() {
       return deployments.inFlight
     },
-    command: createEditorCommands({ contexts, debugSwitches, decisions: services.decisions, desk: services.desk, live: () => deployments.live }),
+    command: createEditorCommands({ jobs: services.jobs, contexts, debugSwitches, decisions: services.decisions, desk: services.desk, live: () => deployments.live }),
     async drain(limitMs) {
       timers.keepOnly([])
       return { cut: await deployments.drain(limitMs) }

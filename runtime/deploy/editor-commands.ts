@@ -1,6 +1,7 @@
 import type { GatewayCommand } from '../core/deployer.ts'
 import type { Decisions } from '../core/decision.ts'
 import { fault } from '../core/fault.ts'
+import type { Jobs } from '../core/jobs.ts'
 import type { LineDesk } from '../core/line-desk.ts'
 import { isPriority } from '../core/priority.ts'
 import type { DebugSwitches } from './debug-switches.ts'
@@ -21,11 +22,14 @@ export interface EditorCommandsParts {
   readonly decisions: Pick<Decisions, 'get'>
   /** Absent: there are no lines to be seen. */
   readonly desk?: LineDesk | undefined
+  readonly jobs: Pick<Jobs, 'list' | 'find' | 'cancel' | 'retry'>
   live(): LiveDeployment | undefined
 }
 
+const mostJobs = 200
+
 /** Does what the editor's buttons ask of a gateway. @throws Fault `step.config` for what is not there */
-export function createEditorCommands({ contexts, debugSwitches, decisions, desk, live }: EditorCommandsParts) {
+export function createEditorCommands({ contexts, debugSwitches, decisions, desk, jobs, live }: EditorCommandsParts) {
   function inject(node: string, props: readonly unknown[] | undefined): { started: true } {
     const deployment = live()
     const found = deployment?.find(node)
@@ -48,6 +52,15 @@ export function createEditorCommands({ contexts, debugSwitches, decisions, desk,
         return { deleted: true }
       case 'decision.get':
         return decisions.get(asked.id)
+      case 'jobs.list': {
+        const { state, flow, limit } = asked.query
+        return await jobs.list({ limit: Math.min(Math.max(1, Number(limit) || 1), mostJobs), ...(state === undefined ? {} : { state }), ...(flow === undefined ? {} : { flow }) })
+      }
+      case 'jobs.get':
+        return await jobs.find(asked.id)
+      case 'jobs.act':
+        if (asked.act !== 'cancel' && asked.act !== 'retry') throw fault('step.config', { message: 'A job is cancelled, or tried again.' })
+        return await (asked.act === 'cancel' ? jobs.cancel(asked.id) : jobs.retry(asked.id))
       case 'lines.list':
         return desk?.list() ?? []
       case 'lines.act': {

@@ -183,6 +183,7 @@ export function createFakeControl(): FakeControl {
     },
     // Nobody keeps consumers here: what is about them is tested with a real control (openControl) in a temporary folder.
     consumers: {} as Consumers,
+    accepted: { list: async () => [], get: noJob, act: noJob },
     queues: {
       list: async () => [],
       get: async () => Promise.reject(new Refused('record.none', 404, 'No gateway that is connected has a queue of this name.')),
@@ -199,4 +200,8 @@ export function createFakeControl(): FakeControl {
   control.addUser('eve', 'editor', 'open sesame')
   control.addUser('vera', 'viewer', 'open sesame')
   return control
+}
+
+async function noJob(): Promise<never> {
+  throw new Refused('record.none', 404, 'No gateway that is connected has a job of this id.')
 }

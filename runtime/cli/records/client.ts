@@ -1,7 +1,7 @@
 import type {
   ApiRegistration, ApiRegistrations, RegistrationResult, ApiGroup, ApiGroupInput, ApiProduct, ApiProductInput, ApplyResult, AuditRecord, AuditVerdict, ClientApplication, ClientApplicationInput, ClientPlan, ClientPlanInput, ClientSubscription,
   Credential, CredentialInput, IssuedCredential, KnownDecision, Lifecycle, ManagedApi, ManagedApiInput, Member, MemberInput, Organisation, OrganisationInput, Page, PageQuery, RecordHead, SubscriptionInput,
-  Connector, ConnectorInput, ConnectorStatus, FetchResult, LineAct, Queue,
+  AcceptedJob, JobAct, Connector, ConnectorInput, ConnectorStatus, FetchResult, LineAct, Queue,
 } from '../../../control/contract.ts'
 import type { Problem } from '../../core/flow.ts'
 import { callControl, type Answer, type Target } from '../control-client.ts'
@@ -51,6 +51,9 @@ export interface RecordsClient {
   verifyAudit(): Promise<AuditVerdict>
   /** Why a call was refused. */
   why(id: string): Promise<KnownDecision>
+  jobs(query: { readonly state?: string | undefined; readonly flow?: string | undefined; readonly limit: number }): Promise<readonly AcceptedJob[]>
+  job(id: string): Promise<AcceptedJob>
+  actOnJob(id: string, act: JobAct): Promise<AcceptedJob>
   queues(): Promise<readonly Queue[]>
   queue(name: string): Promise<Queue>
   actOnQueue(name: string, act: LineAct): Promise<Queue>
@@ -103,6 +106,12 @@ export function createRecordsClient(target: Target): RecordsClient {
     },
     audit: (query) => call('The audit log could not be read', 'GET', at('audit') + toQuery(query)),
     why: (id) => call(`“${id}” cannot be explained`, 'GET', at('decisions', id)),
+    jobs: async ({ state, flow, limit }) => {
+      const query = new URLSearchParams({ limit: String(limit), ...(state === undefined ? {} : { state }), ...(flow === undefined ? {} : { flow }) })
+      return (await call<Page<AcceptedJob>>('The jobs could not be read', 'GET', `${at('jobs')}?${query.toString()}`)).items
+    },
+    job: (id) => call(`“${id}” could not be read`, 'GET', at('jobs', id)),
+    actOnJob: (id, act) => call('Nothing was changed', 'POST', at('jobs', id, act)),
     queues: async () => (await call<Page<Queue>>('The queues could not be read', 'GET', at('queues'))).items,
     queue: (name) => call(`“${name}” could not be read`, 'GET', at('queues', name)),
     actOnQueue: (name, { act, ...body }) => call('Nothing was changed', 'POST', at('queues', name, act), act === 'move' ? body : undefined),

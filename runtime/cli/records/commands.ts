@@ -158,6 +158,15 @@ export function addRecordCommands(program: Command, { run, remote, targetOf }: C
   remote(program.command('why').description('why a call was refused: what was looked at, what decided, when it passes').option('--json', 'print JSON for programs')).argument('<decision>', 'id in the answer, or its X-Request-Id')
     .action(run(async (output, id, options) => (await import('./why.ts')).runWhy(client(options), id, output)))
 
+  const jobs = program.command('jobs').description('accepted work, and its dead letters')
+  const ofFlow = (leaf_: Command) => leaf_.option('--flow <id>', 'of this flow only')
+  ofFlow(leaf(jobs, 'list', 'the newest 200')).addOption(new Option('--state <state>', 'failed are the dead letters').choices(['pending', 'running', 'done', 'failed', 'expired', 'cancelled'])).action(run(async (output, options) => (await import('./jobs.ts')).runJobsList(client(options), options, output)))
+  leaf(jobs, 'show', 'how one stands').argument('<job>', 'its id').action(run(async (output, id, options) => (await import('./jobs.ts')).runJobsShow(client(options), id, output)))
+  for (const [act, description] of [['cancel', 'end one that has not ended'], ['retry', 'try a dead letter again, or one that waits for its next attempt at once']] as const) {
+    leaf(jobs, act, description).argument('<job>', 'its id').action(run(async (output, id, options) => (await import('./jobs.ts')).runJobsAct(client(options), id, act, output)))
+  }
+  ofFlow(leaf(jobs, 'replay', 'try all dead letters again')).action(run(async (output, options) => (await import('./jobs.ts')).runJobsReplay(client(options), options, output)))
+
   const queues = program.command('queues').description('where calls wait for their turn')
   leaf(queues, 'list', 'how many wait, by priority').action(run(async (output, options) => (await import('./queues.ts')).runQueuesList(client(options), output)))
   leaf(queues, 'show', 'on each gateway, and what a call of each priority would wait now').argument('<queue>', 'name of the resource; *gateway is the limit of each gateway')

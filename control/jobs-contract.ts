@@ -1,0 +1,25 @@
+import type { JobFacts, JobState } from '../runtime/core/jobs.ts'
+import type { Actor } from './consumers-contract.ts'
+
+/** Accepted work, as the gateways that are connected know it. What jobs were given and came to is not shown. */
+export interface AcceptedWork {
+  /** Newest first. @throws Refused `auth.role` 403, `gateway.refused` 502 when no gateway can say */
+  list(query: AcceptedWorkQuery, by: Actor): Promise<readonly AcceptedJob[]>
+  /** @throws Refused `auth.role` 403, `record.none` 404 */
+  get(id: string, by: Actor): Promise<AcceptedJob>
+  /** cancel: ends a job that has not ended. retry: a dead letter from its first attempt, one that waits for its next attempt at once. */
+  act(id: string, act: JobAct, by: Actor): Promise<AcceptedJob>
+}
+
+export type JobAct = 'cancel' | 'retry'
+
+export interface AcceptedWorkQuery {
+  readonly state?: JobState
+  readonly flow?: string
+  readonly limit: number
+}
+
+export interface AcceptedJob extends JobFacts {
+  /** Who keeps it, or one of those who share it. */
+  readonly gateway: string
+}

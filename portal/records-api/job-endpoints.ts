@@ -1,0 +1,34 @@
+import type { JobState } from '../../runtime/core/jobs.ts'
+import type { Endpoint } from './endpoint.ts'
+
+const base = '/api/v1/jobs'
+const common = { tag: 'jobs', status: 200, answer: { schema: 'AcceptedJob' } } as const
+const states = ['pending', 'running', 'done', 'failed', 'expired', 'cancelled'] as const satisfies readonly JobState[]
+const acts = {
+  cancel: 'Ends a job that has not ended. An attempt under way is broken off; what it did stays done.',
+  retry: 'Tries a dead letter again from its first attempt, and one that waits for its next attempt at once.',
+} as const
+
+/** Accepted work, for operators. Nothing of it belongs to an organisation. */
+export const jobEndpoints: readonly Endpoint[] = [
+  {
+    method: 'GET', path: base, operation: 'listJobs', summary: 'Lists accepted jobs, newest first; the dead letters are those that are `failed`.', tag: 'jobs', right: 'queues.read', status: 200, answer: { schema: 'AcceptedJob', page: true },
+    query: [
+      { name: 'state', description: 'Only those that stand so.', schema: { enum: states } },
+      { name: 'flow', description: 'Only those of this flow.', schema: { type: 'string' } },
+      { name: 'limit', description: 'Most that are given.', schema: { type: 'integer', minimum: 1, maximum: 200 } },
+    ],
+    async handle({ accepted, query, by }) {
+      const { state, flow, limit = 50 } = query
+      return { body: { items: await accepted.list({ limit, ...(typeof state === 'string' ? { state: state as JobState } : {}), ...(typeof flow === 'string' ? { flow } : {}) }, by) } }
+    },
+  },
+  {
+    ...common, method: 'GET', path: `${base}/:id`, operation: 'getJob', summary: 'Gives one job: how it stands, never what it was given or came to.', right: 'queues.read',
+    handle: async ({ accepted, id, by }) => ({ body: await accepted.get(id, by) }),
+  },
+  ...(['cancel', 'retry'] as const).map((act): Endpoint => ({
+    ...common, method: 'POST', path: `${base}/:id/${act}`, operation: `${act}Job`, summary: acts[act], right: 'queues.write',
+    handle: async ({ accepted, id, by }) => ({ body: await accepted.act(id, act, by) }),
+  })),
+]
