@@ -24,6 +24,7 @@ type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>
 const formLimitBytes = 16_384
 const path = /^\/interaction\/[A-Za-z0-9_-]{1,100}$/
 
+/** Whether a path is that of a page on which people sign in or agree. */
 export const isInteraction = (pathname: string) => path.test(pathname)
 
 /** The pages on which people sign in and agree. Which sign-in it is says a cookie that only its browser has. */

@@ -19,6 +19,7 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   'referrer-policy': 'no-referrer',
 }
 
+/** A whole page of the authorization server. */
 export function drawPage(language: Language, title: string, body: Html): string {
   return html`<!doctype html>
 <html lang="${language}">
@@ -29,6 +30,7 @@ ${body}
 `.toString()
 }
 
+/** Answers with a page, which nothing may keep or frame. */
 export function sendPage(response: ServerResponse, status: number, language: Language, title: string, body: Html): void {
   response.writeHead(status, pageHeaders).end(drawPage(language, title, body))
 }

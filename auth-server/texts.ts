@@ -88,6 +88,7 @@ const zhTW: Readonly<Record<keyof typeof en, string>> = {
 export type TextKey = keyof typeof en
 export type Say = (key: TextKey, blanks?: Readonly<Record<string, string>>) => string
 
+/** Texts in one language, with `{names}` filled in. */
 export function createSay(language: Language): Say {
   const texts = language === 'zh-TW' ? zhTW : en
   return (key, blanks = {}) => texts[key].replace(/\{(\w+)\}/g, (whole, name: string) => blanks[name] ?? whole)

@@ -30,6 +30,7 @@ export interface AuditAnchor {
 const fileName = 'audit-anchor'
 const gatherMs = 200
 
+/** Opens the anchor in the data folder; nothing is written before `follow()`. */
 export function createAuditAnchor(parts: { dataDir: string; store: Pick<Tables, 'audit'>; signer: ReleaseSigner; clock: Clock; log: Log }): AuditAnchor {
   const { store, signer, clock, log } = parts
   const file = join(parts.dataDir, fileName)

@@ -32,6 +32,7 @@ export interface AuditParts {
   readonly anchor?: AuditAnchor
 }
 
+/** The audit log of a store. */
 export function createAudit(store: Store, clock: Clock, { keys, anchor }: AuditParts = {}): Audit {
   const sealers = keys ? [keys.current, ...keys.older].map(createAuditSealer) : []
   return {

@@ -38,6 +38,7 @@ export interface EditorHost {
 
 const client = (file: string) => fileURLToPath(new URL(`./client/${file}`, import.meta.url))
 
+/** Opens the stock editor on our control plane. */
 export async function openEditorHost(options: EditorHostOptions): Promise<EditorHost> {
   const { control, server } = options
   await mkdir(options.dir, { recursive: true })

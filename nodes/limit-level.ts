@@ -84,6 +84,7 @@ export function clientOf(message: Message, level: string): MessageClient {
   throw fault('limit.no_client', { level })
 }
 
+/** Id of the API that the run entered by; that of the flow when it has no record. */
 export function apiOf(run: Run, clients: Scope['clients']): string {
   return clients.apiOfFlow(run.flow)?.id ?? run.flow
 }
@@ -102,10 +103,12 @@ function bounded(name: string): string {
   return name.length <= 128 ? name : `#${hash('sha256', name, 'base64url')}`
 }
 
+/** The parts of a key, ready to be read from messages. */
 export function compileFragments(fragments: readonly Fragment[], scope: Scope): Promise<TypedValue[]> {
   return Promise.all(fragments.map(({ value, valueType }) => compileTypedValue(value, valueType, scope)))
 }
 
+/** What is wrong with the parts of a key; one that is used must have some. */
 export function checkFragments(fragments: readonly Fragment[], used: boolean): (NodeProblem | undefined)[] {
   if (used && fragments.length === 0) {
     return [{ code: 'limit.no_key', property: 'key', message: 'The limit counts per key, but no key is given.', remedy: 'Add a part to the key, such as req.headers.tenant, or count per something else.' }]

@@ -43,6 +43,7 @@ export function createApis(desk: Desk, publicRouteOf: (flow: string) => Problem 
   }
 }
 
+/** Moves an API to another state, or asks for it where others have to agree. @throws Refused `lifecycle.move` 422, `auth.role` 403 */
 export async function moveApi(unit: Unit, row: ConsumerRow, to: Lifecycle): Promise<ConsumerRow> {
   const api = bodyOf(row) as unknown as ManagedApi
   const right = rightOfMove(api, to)

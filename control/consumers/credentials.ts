@@ -22,6 +22,7 @@ const liveAtMost: Readonly<Record<CredentialKind, number>> = { key: 2, basic: 2,
 const fieldsOf: Readonly<Record<CredentialKind, readonly string[]>> = { key: [], basic: ['name'], hmac: ['name'], jwt: ['issuer', 'subject'], certificate: ['fingerprint', 'san'] }
 const special = ['name', 'issuer', 'subject', 'fingerprint', 'san']
 
+/** Credentials: what applications show to prove who they are. */
 export function createCredentials(desk: Desk, options: CredentialOptions): Credentials {
   const { list, get } = createRecords<Credential, never>(credentials, desk)
   const asRecord = (row: ConsumerRow) => toRecord<Credential>(row)

@@ -45,6 +45,7 @@ export function readPointer(value: unknown, pointer: string): unknown {
   return at
 }
 
+/** Whether a JSON value is an object: neither null nor a list. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -53,6 +53,7 @@ export function toRecord<T extends RecordHead>(row: ConsumerRow): T {
   } as unknown as T
 }
 
+/** What is stored of a record. */
 export function bodyOf(row: ConsumerRow): Body {
   return JSON.parse(row.body) as Body
 }

@@ -38,6 +38,7 @@ export function createRecords<T extends RecordHead, Input>(kind: Kind, desk: Des
   }
 }
 
+/** A page of the records of one kind that somebody may see. */
 export async function listRecords<T extends RecordHead>(kind: KindName, desk: Desk, query: PageQuery, by: Actor): Promise<Page<T>> {
   const access = await desk.access(by)
   const limit = Math.min(Math.max(Math.trunc(query.limit ?? 50), 1), pageLimit)
@@ -98,6 +99,7 @@ export async function loadForChange(unit: Unit, kind: KindName, id: string, vers
   return row
 }
 
+/** Makes a record, and an id where none is given. @throws Refused `record.invalid` 422, `record.exists` 409, `auth.role` 403 */
 export async function createRecord(unit: Unit, kind: Kind, input: Body): Promise<ConsumerRow> {
   unit.checker.check(`${kind.schema}Create`, input)
   const { id: given, ...fields } = input
@@ -124,6 +126,7 @@ async function settleAllowed(unit: Unit, kind: Kind, input: Body, before: Body |
   return body
 }
 
+/** Writes all of a record anew. @throws Refused `record.invalid` 422, `auth.role` 403 */
 export async function replaceRecord(unit: Unit, kind: Kind, row: ConsumerRow, input: Body): Promise<ConsumerRow> {
   unit.checker.check(`${kind.schema}Input`, input)
   const before = bodyOf(row)
@@ -131,6 +134,7 @@ export async function replaceRecord(unit: Unit, kind: Kind, row: ConsumerRow, in
   return diffJson(before, body).length === 0 ? row : await unit.change(kind, row, body, 'change')
 }
 
+/** Retires a record; what it was stays in the store. @throws Refused `record.in_use` 409, `auth.role` 403 */
 export async function retireRecord(unit: Unit, kind: Kind, row: ConsumerRow): Promise<ConsumerRow> {
   const body = bodyOf(row)
   if (kind.name === 'applications' && !unit.access.may('applications.write', row.organisation)) {

@@ -33,6 +33,7 @@ export async function sees(access: Access, row: ConsumerRow, tables: Pick<Tables
   }
 }
 
+/** Whether an application is the asker’s own. */
 export function owns(access: Access, application: ConsumerRow): boolean {
   return application.owner === access.by.name && access.may('records.own', application.organisation)
 }

@@ -18,6 +18,7 @@ const acts = {
   resume: { from: ['suspended'], to: 'approved' },
 } as const satisfies Record<string, { from: readonly SubscriptionState[]; to: SubscriptionState }>
 
+/** Subscriptions of applications to APIs, groups and products. */
 export function createSubscriptions(desk: Desk): Subscriptions {
   const { list, get } = createRecords<ClientSubscription, never>(subscriptions, desk)
   const asRecord = (row: ConsumerRow) => toRecord<ClientSubscription>(row)

@@ -27,6 +27,7 @@ export interface Unit {
   change(kind: Kind, row: ConsumerRow, body: Body, action: string, set?: { readonly retired?: boolean; readonly secret?: string; readonly reason?: string }): Promise<ConsumerRow>
 }
 
+/** One piece of work on the records, within a transaction. */
 export function createUnit(parts: { tables: Tables; access: Access; checker: Checker; audit: Audit; flowOf: Unit['flowOf']; nowMs: number }): Unit {
   const { tables, access, audit, nowMs } = parts
   const { by } = access
@@ -136,6 +137,7 @@ function checkKeeper({ name }: Kind, row: ConsumerRow, action: string, by: strin
   ])
 }
 
+/** Refusals that say the same wherever they are made. */
 export const retired = (kind: string, id: string) => new Refused('record.retired', 409, `“${id}” among ${kind} is retired. What is retired changes no more.`)
 
 export const none = (kind: string, id: string) => new Refused('record.none', 404, `There is no record “${id}” among ${kind}, or it is not for you to see.`)

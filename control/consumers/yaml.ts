@@ -25,6 +25,7 @@ const states: readonly string[] = ['pending', 'approved', 'refused', 'suspended'
 const pageRows = 1000
 const problemsAtMost = 100
 
+/** All records but credentials, as a document that `applyYaml` reads. @throws Refused `auth.role` 403 */
 export async function exportYaml(desk: Desk, by: Actor): Promise<string> {
   const access = await desk.access(by)
   const some = access.everywhere.has('records.export') || [...access.organisations.values()].some((rights) => rights.has('records.export'))

@@ -5,6 +5,7 @@ import type { Sealer } from './sealer.ts'
 
 const keysKey = 'oauth.keys'
 
+/** Keeps the keys sealed in the store; processes that share it agree on them. */
 export function createSigningKeyStore({ meta }: Pick<Tables, 'meta'>, sealer: Sealer, log: Log): SigningKeyStore {
   return {
     async load() {

@@ -122,6 +122,7 @@ function nextOf(value: unknown, url: string, { map }: Connector, page: number): 
   return to.href
 }
 
+/** A service that gives no answer that can be used. */
 export const unreachable = (message: string) => new Refused('connector.unreachable', 502, message)
 
 function document(pointer: string, message: string, remedy: string, page?: number): Refused {

@@ -64,6 +64,7 @@ async function managed(unit: Unit, id: string) {
   return found
 }
 
+/** Scheme, host and port of a URL; empty for what is none. */
 export function originOf(url: string): string {
   return URL.canParse(url) ? new URL(url).origin : ''
 }

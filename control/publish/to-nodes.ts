@@ -26,6 +26,7 @@ export interface GeneratedFlow {
 /** Ids are made of what they are for, so that the same input gives the same flow. */
 export const idOf = (...parts: readonly string[]) => sha256(JSON.stringify(['registered', ...parts])).slice(0, 16)
 
+/** Id of the tab that an API is registered on: always the same. */
 export const tabIdOf = (api: string) => idOf(api)
 export const noteIdOf = (api: string) => idOf(api, 'note')
 

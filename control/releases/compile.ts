@@ -14,6 +14,7 @@ export interface Compile {
   assemble(revisions: readonly Revision[]): readonly Problem[]
 }
 
+/** Compiles all flows as gateways will, and opens nothing. */
 export function createCompile(definitions: readonly NodeDefinition[], notYet: readonly NotYet[] = [], options: AssemblerOptions = {}): Compile {
   const assemble = createAssembler(createCatalogue(definitions, notYet), {}, options)
   return { read: readNodes, split: splitFlows, assemble: (revisions) => assemble(revisions).problems }

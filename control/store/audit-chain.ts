@@ -7,10 +7,12 @@ export const noAuditHash = '0'.repeat(64)
 /** Key in `meta` of number and hash of the last entry. */
 export const auditHeadKey = 'audit.head'
 
+/** Where the log stands, as it lies in the store. */
 export function auditHead(number: number, hash: string): string {
   return `${number}:${hash}`
 }
 
+/** Reads it back; that of an empty log when there is none. */
 export function parseAuditHead(head: string | undefined): { readonly number: number; readonly hash: string } {
   const [number = '0', hash = noAuditHash] = (head ?? '').split(':')
   return { number: Number(number), hash }

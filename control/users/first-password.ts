@@ -18,6 +18,7 @@ export interface FirstPassword {
   forget(name: string): Promise<void>
 }
 
+/** Keeps the password of the first administrator, sealed, until somebody signed in with it. */
 export function createFirstPassword(store: Store, key: SealingKey): FirstPassword {
   let known: boolean | undefined
   return {

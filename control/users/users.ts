@@ -32,6 +32,7 @@ const longestPassword = 1024
 const hashesAtOnce = 2
 const hashesWaiting = 100
 
+/** The users of a store, and how they sign in. */
 export function createUsers({ store, audit, clock, log, first, cost, sessionsEnded = () => {}, tokenTtlMs = 0 }: UsersParts): Users {
   const throttle = createThrottle(clock)
   const hashing = createSerial(hashesAtOnce, hashesWaiting)

@@ -8,6 +8,7 @@ export const algorithms = {
 
 export type Algorithm = keyof typeof algorithms
 
+/** Whether tokens may be signed with it. */
 export function isAlgorithm(text: string): text is Algorithm {
   return Object.hasOwn(algorithms, text)
 }

@@ -33,6 +33,7 @@ export interface SlowDown {
   failures(address: string): number
 }
 
+/** One for all auth nodes of a gateway. */
 export function createSlowDown(clock: Clock): SlowDown {
   /** `restMs`: when the address has all its guesses again (GCRA). */
   const known = new BoundedMap<{ count: number; atMs: number; restMs: number }>(addresses)

@@ -62,6 +62,7 @@ export const noScopes: readonly string[] = Object.freeze([])
 
 export const absent: Verdict = Object.freeze({ kind: 'absent' })
 
+/** A credential that was meant for the method and is not good. */
 export function refused(code: FaultCode, reason: string, more: Omit<Refusal, 'kind' | 'code' | 'reason'> = {}): Refusal {
   return { kind: 'refused', code, reason, ...more }
 }

@@ -51,6 +51,7 @@ export function noSandbox(scope: Pick<Scope, 'node'>, remedy: string): Fault {
   return fault('sandbox.none', { node: `“${scope.node.name ?? scope.node.type}”`, remedy })
 }
 
+/** What is wrong with what sandbox callers get. */
 export function checkSandbox(config: SandboxConfig & { readonly query: readonly Pair[] }, checkUrl: (url: string) => NodeProblem | undefined, typeOf: (id: string) => string | undefined): (NodeProblem | undefined)[] {
   if (config.sandbox === 'mock') return config.sandboxBody.trim() === '' ? [] : [checkInput(config.sandboxBody, config.sandboxBodyType, 'sandboxBody')]
   if (config.sandbox !== 'url') return []

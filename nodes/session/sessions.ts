@@ -40,6 +40,7 @@ export interface Sessions {
   end(id: string | undefined, client: string | undefined): Promise<Live | undefined>
 }
 
+/** Name of a session among the records of the shared state. */
 export const sessionKey = (name: string, handle: string) => `session/${name}/${handle}`
 export const clientGroup = (name: string, client: string) => `session-of/${name}/${createHash('sha256').update(client).digest('base64url')}`
 

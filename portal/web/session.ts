@@ -27,10 +27,12 @@ export function sessionCookieName(secure: boolean): string {
   return secure ? '__Host-sluice' : 'sluice'
 }
 
+/** The cookie that holds a session. */
 export function toSessionCookie(token: string, { ttlMs, secure }: Sessions): string {
   return stringifySetCookie({ ...attributes(secure), value: token, maxAge: Math.floor(ttlMs / 1000) })
 }
 
+/** Takes it away. */
 export function toEndedSessionCookie(secure: boolean): string {
   return stringifySetCookie({ ...attributes(secure), value: '', maxAge: 0 })
 }

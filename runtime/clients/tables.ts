@@ -99,6 +99,7 @@ function placeOf(credential: ClientCredential): [Kind, string] | undefined {
   }
 }
 
+/** Key of an issuer and a subject together: no name holds a NUL. */
 export const pairOf = (issuer: string, subject: string): string => `${issuer}\0${subject}`
 
 /** `AB:CD…` and `abcd…` are one fingerprint. */

@@ -8,6 +8,7 @@ export const defaultPriority: Priority = 5
 /** Of a caller nobody knows. */
 export const lowestPriority: Priority = 9
 
+/** Whether it is a whole number from 0 to 9. */
 export function isPriority(value: unknown): value is Priority {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) < priorities
 }

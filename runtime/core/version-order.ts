@@ -2,6 +2,7 @@
 export const versionPattern = '^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$'
 const pattern = new RegExp(versionPattern)
 
+/** Whether a text may be a version. */
 export function isVersion(text: string): boolean {
   return pattern.test(text)
 }

@@ -30,6 +30,7 @@ export interface DeploymentsParts {
   abortRunsOf(deployment: LiveDeployment): number
 }
 
+/** Holds what is live and what still drains. */
 export function createDeployments({ clock, log, pipelines, drainMs, abortRunsOf }: DeploymentsParts): Deployments {
   const draining = new Set<LiveDeployment>()
   let live: LiveDeployment | undefined

@@ -10,6 +10,7 @@ export interface EarlySends {
   forget(key: string): void
 }
 
+/** Keeps what nodes send before they are live. */
 export function createEarlySends(): EarlySends {
   const waiting = new Map<string, (() => void)[]>()
   return {

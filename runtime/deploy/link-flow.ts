@@ -27,6 +27,7 @@ export interface FlowLinkerParts {
 /** Makes a pipeline of an assembled flow: its environment computed, its configs filled in, its nodes given their scopes. */
 export type LinkFlow = (key: string, assembled: AssembledFlow, assembly: Assembly, credentials: Credentials) => Promise<LinkResult>
 
+/** Links checked flows to pipelines with what the gateway has. */
 export function createFlowLinker({ catalogue, services, shared, early, deadlineMs, holderOf, debugSwitch }: FlowLinkerParts): LinkFlow {
   return async function linkFlow(key, assembled, { estate }, credentials) {
     const { flow } = assembled

@@ -28,6 +28,7 @@ export interface SharedRunHost {
   close(): void
 }
 
+/** One for all deployments of a gateway. */
 export function createRunHost(options: RunHostOptions, { clients, clock, decisions, log, recorder, createRunContext }: Pick<Services, 'clients' | 'clock' | 'decisions' | 'log' | 'recorder' | 'createRunContext'>): SharedRunHost {
   const lists = new Map<number, DeadlineList>()
   const prefix = `${process.pid.toString(36)}-${Math.floor(clock.now()).toString(36)}`

@@ -92,6 +92,7 @@ interface Whole {
   readonly credentials: Credentials
 }
 
+/** Wires what follows control; nothing is read or asked before `start()`. */
 export function openSync(options: SyncOptions): Sync {
   const { deployer, log, clock, folder } = options
   const limits = { ...defaultLimits, ...options.limits }

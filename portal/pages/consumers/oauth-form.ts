@@ -43,6 +43,7 @@ export function toOauth(fields: Fields): Pick<ClientApplicationInput, 'oauth'> {
   }
 }
 
+/** Fields of an application as a client of the authorization server. */
 export function drawOauth(form: FormView, t: T): Html {
   return form.group('oauth', t('oauth'), html`<input type="hidden" name="oauth" value="shown">
 ${form.checks('oauth.grants', t('oauthGrants'), grants.map(({ value, text }) => ({ value, text: t(text) })))}
@@ -53,6 +54,7 @@ ${form.check('oauth.public', t('oauthPublic'))}
 ${form.check('oauth.legacyPassword', t('oauthLegacyPassword'), { hint: t('oauthLegacyPasswordHint') })}`, t('oauthHint'))
 }
 
+/** The same to be read. */
 export function describeOauth(oauth: Oauth | undefined, t: T): Html | undefined {
   if (!oauth) return undefined
   const list = (items: readonly string[] | undefined) => items && items.length > 0 && html`${items.map((one) => html`<code>${one}</code><br>`)}`

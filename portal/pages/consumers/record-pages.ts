@@ -234,6 +234,7 @@ export function actButton(action: string, version: number, text: string, options
   return html`<form method="post" action="${action}"><input type="hidden" name="version" value="${version}">${Object.entries(options.hidden ?? {}).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}<button${options.kind && html` class="${options.kind}"`}${options.label && html` aria-label="${options.label}"`}>${text}</button></form>`
 }
 
+/** Version of the record that a form was drawn from. */
 export function toVersion(form: Fields): number | undefined {
   const version = Number(form.get('version'))
   return Number.isSafeInteger(version) && version > 0 ? version : undefined
@@ -244,6 +245,7 @@ function zones(): Html {
   return html`<datalist id="zones">${Intl.supportedValuesOf('timeZone').map((zone) => html`<option value="${zone}">`)}</datalist>`
 }
 
+/** What is said on top of the page after an act. */
 export function noticeOf(exchange: Exchange, t: T): Pick<Page, 'notice'> {
   const said = exchange.method === 'GET' ? exchange.url.searchParams.get('said') : null
   return said !== null && notices.has(said) ? { notice: { kind: 'good', text: t(said as TextKey) } } : {}

@@ -20,6 +20,7 @@ export interface View {
   mayAnywhere(right: Right): boolean
 }
 
+/** What every page of records needs to know of its reader. */
 export async function openView(exchange: Exchange, consumers: Consumers): Promise<View> {
   const user = exchange.user!
   const by = { name: user.name, role: user.role, from: exchange.from }

@@ -59,6 +59,7 @@ export interface RecordsClient {
   actOnQueue(name: string, act: LineAct): Promise<Queue>
 }
 
+/** The API of records over HTTP. */
 export function createRecordsClient(target: Target): RecordsClient {
   const at = (...parts: readonly string[]) => `/api/v1/${parts.map(encodeURIComponent).join('/')}`
   const ifMatch = ({ version }: { readonly version: number }) => ({ 'if-match': `"${version}"` })

@@ -109,6 +109,7 @@ export async function runConsumersSwitch(client: RecordsClient, id: string, acti
   output.result(active ? `${id} may call again.` : `${id} is suspended: gateways refuse its calls within a second.`, { ...changed })
 }
 
+/** A record’s state in one word. */
 export function stateOf({ active, retiredAt }: { readonly active: boolean; readonly retiredAt?: string }): string {
   return retiredAt ? 'retired' : active ? 'active' : 'suspended'
 }

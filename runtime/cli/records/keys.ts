@@ -64,6 +64,7 @@ function print({ credential, secret }: IssuedCredential, output: Output): void {
   output.note(`${credential.kind} ${credential.name ?? credential.id} of ${credential.application} (${credential.environment}), id ${credential.id}. The secret is shown this once.`)
 }
 
+/** The columns of a credential. */
 export function describeCredential(one: Credential): string[] {
   const state = one.retiredAt ? 'revoked' : one.expiresAt && Date.parse(one.expiresAt) <= Date.now() ? 'expired' : one.claim === 'pending' ? 'to confirm' : one.active ? 'active' : 'off'
   return [one.id, one.kind, one.name ?? one.fingerprint ?? one.san ?? `${one.subject ?? ''}@${one.issuer ?? ''}`, one.environment, state, one.expiresAt ?? '-']
