@@ -141,6 +141,8 @@ describe('the limit of a gateway', () => {
     await using gateway = await start({ SLUICE_ADMISSION_LIMIT: '10', SLUICE_ADMISSION_RESERVE_PERCENT: '10' })
     const health = flow('health').httpIn('GET', '/health').fn("msg.payload = 'well'; return msg").httpResponse().nodes()
     await gateway.deploy([...nodes(), ...health.map((node) => (node.type === 'tab' ? { ...node, env: [{ name: 'SLUICE_PRIORITY', value: '0', type: 'str' }] } : node))])
+    const wrong = await gateway.deploy(health.map((node) => (node.type === 'tab' ? { ...node, env: [{ name: 'SLUICE_PRIORITY', value: '10', type: 'str' }] } : node)))
+    expect(wrong).toMatchObject({ ok: false, problems: [{ code: 'tab.priority', flow: 'health', property: 'env' }] })
     const many = Array.from({ length: 10 }, (_, at) => gateway.call('/open', `c${at}`))
     await expect.poll(() => waiting(gateway.opsUrl)).toBe(1)
     expect(asked).toHaveLength(9)
