@@ -178,7 +178,8 @@ describe('async', { timeout: 30_000 }, () => {
     const started = await startGateway({ nodes: version('one') })
     closers.push(started.close)
     const accepted = await Promise.all(Array.from({ length: 6 }, () => order(started.url)))
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    const states = async () => await Promise.all(accepted.map(async ({ body }) => ((await (await fetch(`${started.url}${body.status}`)).json()) as { state: string }).state))
+    await expect.poll(states, { timeout: 15_000, interval: 10 }).toContain('running')
     expect((await started.deploy(version('two'))).ok).toBe(true)
     const answers: string[] = []
     for (const { body } of accepted) {
