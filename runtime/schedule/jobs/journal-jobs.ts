@@ -67,6 +67,7 @@ interface Work {
 const mostCrashes = 5
 const sweepEveryMs = 10_000
 const sweepSize = 1000
+const countedForMs = 1000
 const unsettled = `state IN ('pending', 'running')`
 
 /**
@@ -85,6 +86,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
   let taking = true
   let closed = false
   let cancelSweep: (() => void) | undefined
+  let countedAtMs = -Infinity
   let counted: JobCounts = { pending: 0, running: 0, dead: 0 }
 
   function journal(): { readonly file: JournalFile; readonly seal: JobSeal } {
@@ -116,6 +118,11 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
   function recount(database: DatabaseSync): void {
     pending.clear()
     for (const { work, count } of all<{ work: string; count: number }>(database, `SELECT work, count(*) AS count FROM jobs WHERE state = 'pending' GROUP BY work`)) pending.set(work, count)
+    recountStates(database)
+  }
+
+  function recountStates(database: DatabaseSync): void {
+    countedAtMs = clock.elapsed()
     const states = new Map(all<{ state: JobState; count: number }>(database, `SELECT state, count(*) AS count FROM jobs WHERE state IN ('pending', 'running', 'failed') GROUP BY state`).map(({ state, count }) => [state, count]))
     counted = { pending: states.get('pending') ?? 0, running: states.get('running') ?? 0, dead: states.get('failed') ?? 0 }
   }
@@ -386,7 +393,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
       return journal().file.read((database) => one<{ count: number }>(database, `SELECT count(*) AS count FROM jobs WHERE work = ? AND id <> ? AND ${unsettled}`, workHash(work), jobId(work, withoutKey))?.count ?? 0)
     },
     counts() {
-      if (opened && !closed) opened.file.read(recount)
+      if (opened && !closed && clock.elapsed() - countedAtMs >= countedForMs) opened.file.read(recountStates)
       return counted
     },
     async advance(name, to) {
