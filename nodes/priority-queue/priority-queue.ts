@@ -52,7 +52,7 @@ export const priorityQueue = defineNode<PriorityQueueConfig, Port>({
       priorityType: { enum: ['client', 'num', 'msg', 'jsonata', 'env'], default: 'client', title: 'Priority from', description: 'client: from the plan of the caller that an auth node let in; 9 without one.' },
       maxWaitMs: { type: 'integer', minimum: 0, maximum: 600_000, default: 10_000, title: 'Longest wait', description: 'Milliseconds. Whoever cannot make it is refused at once.' },
       hold: { enum: ['done', 'reply'], default: 'done', title: 'Slot is held until', description: 'done: everything that the message set off has ended. reply: the caller has its answer.' },
-      showWait: { type: 'boolean', default: false, title: 'Tell the caller how long it waited', description: 'As X-Queue-Wait-Ms.' },
+      showWait: { type: 'boolean', default: false, title: 'Tell the caller how long it waited', description: 'As X-Queue-Wait-Ms, also where the gateway does not by itself (SLUICE_QUEUE_WAIT_HEADER).' },
       compat: { enum: ['none', 'tsmp'], default: 'none', title: 'As elsewhere', description: 'tsmp: no slots; each call is held for priority × calls per second ÷ 200 seconds.' },
     },
   },

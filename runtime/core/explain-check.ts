@@ -136,10 +136,10 @@ const checks: Readonly<Record<string, Say>> = {
     passes: passed ? undefined : en ? 'as soon as one of them ends' : '其中一個結束後即可',
   }),
   line: (_check, { text }, en) => ({ name: en ? 'Line of calls that wait' : '等候佇列', found: en ? `full: ${text('limit')} wait already` : `已滿：已有 ${text('limit')} 個等候中`, passes: en ? 'in a moment' : '稍後即可' }),
-  turn: ({ passed }, { text }, en) => ({
+  turn: ({ passed, reason }, { text }, en) => ({
     name: en ? 'Turn at a resource' : '資源的順位',
     found: en ? `${text('resource')}: ${text('ahead')} ahead at priority ${text('priority')}, ${text('underWay')} under way, waited ${text('waitedMs')} ms` : `${text('resource')}：優先級 ${text('priority')} 前面有 ${text('ahead')} 個，進行中 ${text('underWay')} 個，已等候 ${text('waitedMs')} 毫秒`,
-    passes: passed ? undefined : en ? `a turn is expected in ${text('estimatedWaitMs')} ms` : `預計 ${text('estimatedWaitMs')} 毫秒後輪到`,
+    passes: passed ? undefined : reason === 'self' ? (en ? 'not by waiting: the call comes from a run that holds a slot' : '等候無用：呼叫來自持有名額的執行') : en ? `a turn is expected in ${text('estimatedWaitMs')} ms` : `預計 ${text('estimatedWaitMs')} 毫秒後輪到`,
   }),
   plan: (_check, _words, en) => ({ name: en ? 'Plan' : '方案', found: en ? 'the caller has none, and there is no limit for callers without one' : '呼叫者沒有方案，且未設定無方案者的限制' }),
   'shared state': (_check, _words, en) => ({ name: en ? 'Shared state' : '共用狀態', found: en ? 'what gateways count together cannot be reached' : '無法連線至閘道共用的計數', passes: en ? 'when it is reached again' : '恢復連線後即可' }),
