@@ -41,6 +41,15 @@ test('the generated password of the first start is shown again until somebody si
   expect(await control.users.authenticate('admin', password, '::1')).toBeDefined()
 })
 
+test('who tries many names at once from one address keeps nobody else from signing in', async () => {
+  const password = (await control.firstPassword()) as string
+  const tries = Array.from({ length: 300 }, (_, number) => control.users.authenticate(`name${number}`, 'a guess', number % 2 ? '2001:db8::1' : `2001:db8::${number.toString(16)}`).then(() => 'looked at', ({ code }: { code: string }) => code))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(await control.users.authenticate('admin', password, '192.0.2.7')).toMatchObject({ name: 'admin' })
+  expect(new Set(await Promise.all(tries))).toEqual(new Set(['looked at', 'signin.slow']))
+  expect(await control.users.authenticate('name1', 'a guess', '2001:db8::1')).toBeUndefined()
+})
+
 test('a password from the settings wins at every start and ends the sessions of before', async () => {
   const { token } = await control.users.issueToken('admin', 'page', 60_000)
   await reopen('from the environment')

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Clock } from '../../runtime/core/clock.ts'
+import { createCrowd } from '../../runtime/core/crowd.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Audit } from '../audit.ts'
 import { Refused, type Doer, type Role, type User, type Users } from '../contract.ts'
@@ -31,11 +32,14 @@ const longestPassword = 1024
 /** Password hashes worked on at once (each takes memory and a thread), and how many may wait. */
 const hashesAtOnce = 2
 const hashesWaiting = 100
+/** Of them, sign-ins of one address: whoever tries many names keeps nobody else out of the line. */
+const signInsOfAddress = 20
 
 /** The users of a store, and how they sign in. */
 export function createUsers({ store, audit, clock, log, first, cost, sessionsEnded = () => {}, tokenTtlMs = 0 }: UsersParts): Users {
   const throttle = createThrottle(clock)
   const hashing = createSerial(hashesAtOnce, hashesWaiting)
+  const crowd = createCrowd(signInsOfAddress)
   const changing = createSerial(1)
   // Hashed once: an unknown name then takes as long as a wrong password.
   const nobody = hashPassword(randomBytes(16).toString('hex'), cost)
@@ -103,7 +107,12 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
       }
       if (waitMs > 0) await new Promise<void>((resolve) => void clock.setTimer(resolve, waitMs))
       const row = await store.users.get(fold(name))
-      const right = await hashing(async () => await verifyPassword(password.slice(0, longestPassword), row?.password ?? (await nobody)))
+      const leave = crowd.enter(from)
+      if (!leave) {
+        throttle.failed(key)
+        throw new Refused('signin.slow', 429, 'Too many sign in from this address at once. Try again in a moment.')
+      }
+      const right = await hashing(async () => await verifyPassword(password.slice(0, longestPassword), row?.password ?? (await nobody))).finally(leave)
       if (!row || !right || row.disabled) {
         throttle.failed(key)
         log.info({ from }, 'a sign-in failed')
