@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -446,6 +446,31 @@ describe('a person’s roles', () => {
     const { access_token: admins } = await tokensFor('admin', 'pay refund', 'urn:sluice:api:money')
     expect(decodeJwt(admins)['scope']).toBe('pay refund')
     expect((await oidc.clientCredentialsGrant(await discover('console'), { scope: 'pay refund', resource: 'urn:sluice:api:money' })).scope).toBe('pay refund')
+  })
+})
+
+describe('one address', () => {
+  test('cannot fill the store with sign-ins that it begins and never ends', async () => {
+    const url = `${issuer}/auth?${new URLSearchParams({ client_id: 'web', response_type: 'code', redirect_uri: callback, scope: 'openid', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' }).toString()}`
+    const statuses = new Set<number>()
+    for (let round = 0; round < 40; round++) for (const { status } of await Promise.all(Array.from({ length: 10 }, () => fetch(url, { redirect: 'manual' })))) statuses.add(status)
+    expect([...statuses].toSorted((a, b) => a - b)).toEqual([303, 429])
+    const page = await fetch(url, { redirect: 'manual', headers: { accept: 'text/html', 'accept-language': 'zh-TW' } })
+    expect([page.status, await page.text()]).toEqual([429, expect.stringContaining('嘗試次數過多')])
+  }, 30_000)
+
+  test('has so many requests looked at together that each may cost the check of a secret, and goes on when they have ended', async () => {
+    const guess = () => fetch(`${issuer}/token`, { method: 'POST', headers: { authorization: `Basic ${btoa('web:wrong')}` }, body: new URLSearchParams({ grant_type: 'client_credentials' }) })
+    const held = Array.from({ length: 16 }, () => {
+      const one = request(`${issuer}/token`, { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', 'content-length': '100' } })
+      one.on('error', () => {}).flushHeaders()
+      return one
+    })
+    await expect.poll(async () => (await guess()).status, { timeout: 5000 }).toBe(429)
+    const refused = await guess()
+    expect([refused.status, refused.headers.get('retry-after'), await refused.json()]).toMatchObject([429, '1', { error: 'slow_down' }])
+    for (const one of held) one.on('response', (answer) => answer.resume()).end('x'.repeat(100))
+    await expect.poll(async () => (await guess()).status, { timeout: 5000 }).toBe(401)
   })
 })
 

@@ -10,6 +10,7 @@ import { loadSigningKeys } from './signing-keys.ts'
 import { html } from '../portal/html.ts'
 import { sendPage } from './page.ts'
 import { chooseLanguage, createSay } from './texts.ts'
+import { createTurnstile } from './turnstile.ts'
 import { arriveUpstream, upstreamCallback, type Upstream } from './upstream.ts'
 
 export interface AuthServerOptions {
@@ -37,10 +38,13 @@ export interface AuthServer {
 }
 
 const refreshMs = 60_000
+/** What is asked for here is kept in the store until somebody goes on with it, or for its time. */
+const begins: ReadonlySet<string> = new Set(['/auth', '/device/auth'])
 
 /** The authorization server: OAuth 2.0 and OpenID Connect for the applications and people of control's records. */
 export function createAuthServer(options: AuthServerOptions): AuthServer {
   const { authority, clock, log, upstream, clientOf = (request) => request.socket.remoteAddress ?? '' } = options
+  const turnstile = createTurnstile(clock)
   let issuer = ''
   /** Addresses of requests that are being answered. */
   const senders = new WeakMap<IncomingMessage, string>()
@@ -69,6 +73,12 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     request.headers['x-forwarded-proto'] = protocol.slice(0, -1)
     delete request.headers['x-forwarded-host']
     delete request.headers['x-forwarded-for']
+    if (begins.has(pathname) && !turnstile.mayBegin(from)) return refuse(request, response)
+    if (request.method === 'POST') {
+      const leave = turnstile.enter(from)
+      if (!leave) return refuse(request, response)
+      response.once('close', leave)
+    }
     if (isInteraction(pathname)) return await answerInteraction(current.provider, request, response, { people: authority.people, artifacts: authority.artifacts, api: (id) => authority.api(id), issuer, log, from, upstream })
     if (upstream && pathname === upstreamCallback && request.method === 'GET') {
       if (await arriveUpstream(request, response, { upstream, people: authority.people, artifacts: authority.artifacts, issuer, log, from })) return
@@ -77,6 +87,18 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
       return sendPage(response, 400, language, say('failed'), html`<p>${say('expired')}</p>`)
     }
     await current.handle(request, response)
+  }
+
+  /** Too many of one address: a page for people, for programs an error of the protocol. */
+  function refuse(request: IncomingMessage, response: ServerResponse): void {
+    response.setHeader('retry-after', '1')
+    if (request.headers.accept?.includes('text/html')) {
+      const language = chooseLanguage(undefined, request.headers['accept-language'])
+      const say = createSay(language)
+      return sendPage(response, 429, language, say('failed'), html`<p>${say('slow')}</p>`)
+    }
+    const body = JSON.stringify({ error: 'slow_down', error_description: 'Too many requests from this address. Try again in a moment.' })
+    response.writeHead(429, { 'content-type': 'application/json', 'cache-control': 'no-store', connection: 'close' }).end(body)
   }
 
   async function refresh(): Promise<void> {

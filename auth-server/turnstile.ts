@@ -1,0 +1,42 @@
+import type { Clock } from '../runtime/core/clock.ts'
+import { createCrowd } from '../runtime/core/crowd.ts'
+import { customerNetwork } from '../runtime/core/customer-network.ts'
+
+export interface TurnstileLimits {
+  /** Sign-ins and device codes that an address may begin at once: each is kept in the store for a while. */
+  readonly beginsAtOnce: number
+  /** And one more after so long. */
+  readonly betweenMs: number
+  /** Forms and token requests of an address under way at once: each may cost the check of a secret. */
+  readonly postsAtOnce: number
+  /** Addresses remembered. */
+  readonly entries: number
+}
+
+export const turnstileLimits: TurnstileLimits = { beginsAtOnce: 300, betweenMs: 200, postsAtOnce: 16, entries: 10_000 }
+
+/**
+ * So much of what whoever is not signed in may make this server do is one address's at most: it can neither fill the store nor
+ * keep others waiting for their turn. Of IPv6 a /64 network counts as one.
+ */
+export function createTurnstile(clock: Pick<Clock, 'elapsed'>, limits: TurnstileLimits = turnstileLimits) {
+  /** When an address has all its begins again (GCRA), the least lately used first. */
+  const restedAt = new Map<string, number>()
+  const posts = createCrowd(limits.postsAtOnce)
+
+  return {
+    /** Whether another sign-in may be begun. */
+    mayBegin(address: string): boolean {
+      const key = customerNetwork(address)
+      const nowMs = clock.elapsed()
+      const next = Math.max(restedAt.get(key) ?? nowMs, nowMs) + limits.betweenMs
+      if (next - nowMs > limits.beginsAtOnce * limits.betweenMs) return false
+      restedAt.delete(key)
+      restedAt.set(key, next)
+      if (restedAt.size > limits.entries) restedAt.delete(restedAt.keys().next().value as string)
+      return true
+    },
+    /** The way out for a request that may come in; `undefined`: too many of this address are inside. */
+    enter: posts.enter,
+  }
+}
