@@ -330,6 +330,9 @@ describe('who', () => {
   test('registers over an API that somebody drew, or that is retired, is told so', async () => {
     await control.consumers.apis.create({ id: 'drawn', name: 'Drawn', organisation: 'town', flow: 'a-tab' }, admin)
     expect(await refusal(publishing().register({ ...input, id: 'drawn' }, admin))).toMatchObject({ code: 'register.flow', status: 409 })
+    const before = await release()
+    const foreign = await refusal(publishing().register({ ...input, id: 'drawn', organisation: 'village' }, admin))
+    expect([foreign.status, JSON.stringify([foreign.message, foreign.problems]).includes('a-tab'), await release()]).toEqual([422, false, before])
   })
 })
 
