@@ -1,3 +1,4 @@
+import { Refused } from '../../control/contract.ts'
 import type { JobState } from '../../runtime/core/jobs.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -14,13 +15,14 @@ export const jobEndpoints: readonly Endpoint[] = [
   {
     method: 'GET', path: base, operation: 'listJobs', summary: 'Lists accepted jobs, newest first; the dead letters are those that are `failed`.', tag: 'jobs', right: 'queues.read', status: 200, answer: { schema: 'AcceptedJob', page: true },
     query: [
-      { name: 'state', description: 'Only those that stand so.', schema: { enum: states } },
-      { name: 'flow', description: 'Only those of this flow.', schema: { type: 'string' } },
+      { name: 'state', description: 'Only those that stand so.', schema: { type: 'string', enum: states, maxLength: 20 } },
+      { name: 'flow', description: 'Only those of this flow.', schema: { type: 'string', maxLength: 100 } },
       { name: 'limit', description: 'Most that are given.', schema: { type: 'integer', minimum: 1, maximum: 200 } },
     ],
     async handle({ accepted, query, by }) {
       const { state, flow, limit = 50 } = query
-      return { body: { items: await accepted.list({ limit, ...(typeof state === 'string' ? { state: state as JobState } : {}), ...(typeof flow === 'string' ? { flow } : {}) }, by) } }
+      if (state !== undefined && !isState(state)) throw new Refused('query.invalid', 422, `“state” is one of ${states.join(', ')}.`)
+      return { body: { items: await accepted.list({ limit, ...(state === undefined ? {} : { state }), ...(typeof flow === 'string' ? { flow } : {}) }, by) } }
     },
   },
   {
@@ -32,3 +34,7 @@ export const jobEndpoints: readonly Endpoint[] = [
     handle: async ({ accepted, id, by }) => ({ body: await accepted.act(id, act, by) }),
   })),
 ]
+
+function isState(value: unknown): value is JobState {
+  return (states as readonly unknown[]).includes(value)
+}

@@ -107,10 +107,7 @@ export function createRecordsClient(target: Target): RecordsClient {
     },
     audit: (query) => call('The audit log could not be read', 'GET', at('audit') + toQuery(query)),
     why: (id) => call(`“${id}” cannot be explained`, 'GET', at('decisions', id)),
-    jobs: async ({ state, flow, limit }) => {
-      const query = new URLSearchParams({ limit: String(limit), ...(state === undefined ? {} : { state }), ...(flow === undefined ? {} : { flow }) })
-      return (await call<Page<AcceptedJob>>('The jobs could not be read', 'GET', `${at('jobs')}?${query.toString()}`)).items
-    },
+    jobs: async (query) => (await call<Page<AcceptedJob>>('The jobs could not be read', 'GET', at('jobs') + toQuery(query))).items,
     job: (id) => call(`“${id}” could not be read`, 'GET', at('jobs', id)),
     actOnJob: (id, act) => call('Nothing was changed', 'POST', at('jobs', id, act)),
     queues: async () => (await call<Page<Queue>>('The queues could not be read', 'GET', at('queues'))).items,

@@ -361,7 +361,8 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       void redis.hset(keys.works, hash, JSON.stringify([spec.flow, spec.node, spec.part ?? ''])).catch(() => {})
       void redis.hset(keys.seen, hash, String(clock.now())).catch(() => {})
       entry.orphans = false
-      if (spec.atOnceOfAll !== undefined) void queueOf(hash).setGlobalConcurrency(spec.atOnceOfAll).catch(() => {})
+      const queue = queueOf(hash)
+      void (spec.atOnceOfAll === undefined ? queue.removeGlobalConcurrency() : queue.setGlobalConcurrency(spec.atOnceOfAll)).catch(() => {})
       if (taking) work(hash, spec.atOnce)
       let given = false
       return () => {
