@@ -1,22 +1,23 @@
-import type { ClientEnvironment, MessageClient } from '../../runtime/core/clients.ts'
+import type { ClientEnvironment } from '../../runtime/core/clients.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { fromKept, toKept } from '../../runtime/core/job-message.ts'
 import type { Attempt, AttemptEnd, JobFacts } from '../../runtime/core/jobs.ts'
 import type { Line, Place } from '../../runtime/core/lines.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
-import { isPriority, lowestPriority, type Priority } from '../../runtime/core/priority.ts'
+import type { Priority } from '../../runtime/core/priority.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
 import { toAttemptEnd } from '../attempt-end.ts'
 import { jobOwner } from '../job-owner.ts'
-import { after, createReader, type NumberType } from '../limit-inputs.ts'
-import { openResource } from '../resource-policy.ts'
+import { after } from '../limit-inputs.ts'
+import { openResource } from '../open-resource.ts'
+import { checkPriority, createPriorityReader, prioritySchema, type PriorityConfig } from '../priority-input.ts'
 import { toRunJob } from '../run-job.ts'
 import { toReplay, type StoredAnswer } from '../stored-answer.ts'
 import { callbackAttempts, callbackBackoffMostMs, callbackBackoffMs, createCallback, type CallbackBody } from './callback.ts'
 
-export interface AsyncConfig {
+export interface AsyncConfig extends PriorityConfig {
   readonly statusPath: string
   readonly inlineMs: number
   readonly attempts: number
@@ -25,8 +26,6 @@ export interface AsyncConfig {
   readonly timeoutMs: number
   readonly atOnce: number
   readonly resource: string
-  readonly priority: string | number
-  readonly priorityType: 'client' | NumberType
   readonly maxPending: number
   readonly ttlSeconds: number
   readonly keepSeconds: number
@@ -68,8 +67,7 @@ export const asyncNode = defineNode<AsyncConfig, 'work'>({
       timeoutMs: { type: 'integer', minimum: 1, maximum: 86_400_000, default: 300_000, title: 'Longest attempt', description: 'Milliseconds; the deadline of the run that works.' },
       atOnce: { type: 'integer', minimum: 1, maximum: 1000, default: 10, title: 'At once', description: 'Attempts under way in one gateway.' },
       resource: { type: 'string', default: '', 'x-config': 'resource', title: 'Resource', description: 'An attempt waits for a slot of it, as a call in a priority queue does. None: only “At once” counts.' },
-      priority: { type: ['string', 'number'], default: '', title: 'Priority', description: '0, the most important, to 9.' },
-      priorityType: { enum: ['client', 'num', 'msg', 'jsonata', 'env'], default: 'client', title: 'Priority from', description: 'client: from the plan of the caller that an auth node let in; 9 without one.' },
+      ...prioritySchema,
       maxPending: { type: 'integer', minimum: 1, maximum: 10_000_000, default: 10_000, title: 'Most that wait', description: 'Further ones are refused with 503.' },
       ttlSeconds: { type: 'integer', minimum: 1, maximum: 31_536_000, default: 86_400, title: 'Begin within', description: 'Seconds; a job that was not begun by then expires.' },
       keepSeconds: { type: 'integer', minimum: 1, maximum: 31_536_000, default: 86_400, title: 'Keep the outcome for', description: 'Seconds.' },
@@ -82,10 +80,7 @@ export const asyncNode = defineNode<AsyncConfig, 'work'>({
     const path = config.statusPath.trim()
     if (path !== '' && !/^\/[^\s?#:*]*$/.test(path)) problems.push({ code: 'async.path', property: 'statusPath', message: `“${config.statusPath}” is no path that an id can be put behind.`, remedy: 'Write it like /orders/jobs, and answer /orders/jobs/* with http in and job status.' })
     if (config.resource !== '' && facts.typeOf(config.resource) !== 'resource') problems.push({ code: 'config.missing', property: 'resource', message: 'The resource that the async node names does not exist.', remedy: 'Choose another one, or none.' })
-    if (config.priorityType !== 'client') problems.push(checkTypedValue(config.priority, config.priorityType, 'priority'))
-    if (config.priorityType === 'num' && (String(config.priority).trim() === '' || !isPriority(Number(config.priority)))) {
-      problems.push({ code: 'queue.priority', property: 'priority', message: `The priority must be a whole number from 0 to 9, but is “${config.priority}”.`, remedy: 'Enter 0 for the most important, 9 for the least.' })
-    }
+    problems.push(...checkPriority(config))
     if (config.callback.trim() !== '') problems.push(config.callbackType === 'str' ? checkCallback(config.callback) : checkTypedValue(config.callback, config.callbackType, 'callback'))
     if (config.backoffMostMs < config.backoffMs) problems.push({ code: 'async.backoff', property: 'backoffMostMs', message: 'The longest pause is shorter than the first.', remedy: 'Enter a longer one.' })
     return problems.filter((problem) => problem !== undefined)
@@ -96,7 +91,7 @@ export const asyncNode = defineNode<AsyncConfig, 'work'>({
     const work = { flow, node: scope.node.id }
     const told = { ...work, part: 'callback' }
     const statusPath = config.statusPath.trim().replace(/\/$/, '')
-    const readPriority = config.priorityType === 'client' ? undefined : createReader([await compileTypedValue(config.priority, config.priorityType, scope)])
+    const priorityOf = await createPriorityReader(config, scope)
     const callback = config.callback.trim() === '' ? undefined : await compileTypedValue(config.callback.trim(), config.callbackType, scope)
     if (callback?.constant) checkEgress(scope, String(callback.value ?? ''))
     const line = openLine(config, scope)
@@ -174,12 +169,6 @@ export const asyncNode = defineNode<AsyncConfig, 'work'>({
     return function asyncStep(message, run) {
       return after<Priority, undefined>(priorityOf(message, run), (priority) => accept(message, run, priority))
     }
-
-    function priorityOf(message: Message, run: Run): Priority | Promise<Priority> {
-      if (readPriority) return after<readonly unknown[], Priority>(readPriority(message, run), ([value]) => toPriority(value))
-      const { priority } = (message.client ?? {}) as Partial<MessageClient>
-      return isPriority(priority) ? priority : lowestPriority
-    }
   },
 })
 
@@ -209,12 +198,6 @@ function withoutMark(message: Message): Message {
 function toShown({ body }: StoredAnswer): unknown {
   if (!body) return undefined
   return body.as === 'json' ? (JSON.parse(body.content) as unknown) : body.content
-}
-
-function toPriority(value: unknown): Priority {
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-  if (isPriority(number)) return number
-  throw fault('queue.priority', { is: value === undefined ? 'missing' : typeof value === 'object' ? typeof value : String(value).slice(0, 40) })
 }
 
 function toCallbackUrl(value: unknown): string {

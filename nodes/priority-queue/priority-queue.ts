@@ -1,28 +1,24 @@
 import type { Check } from '../../runtime/core/client-rules.ts'
-import type { MessageClient } from '../../runtime/core/clients.ts'
-import { fault } from '../../runtime/core/fault.ts'
 import { holdingHeader } from '../../runtime/core/holding.ts'
 import type { Place } from '../../runtime/core/lines.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { noTurnCodes, retryAfterMsHeader, toRetryAfter } from '../../runtime/core/no-turn.ts'
-import { isPriority, lowestPriority, type Priority } from '../../runtime/core/priority.ts'
+import type { Priority } from '../../runtime/core/priority.ts'
 import { RecentRate } from '../../runtime/core/recent-rate.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { type Output, SentTo, Trail } from '../../runtime/core/step.ts'
-import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
 import { whenAborted } from '../../runtime/core/when-aborted.ts'
-import { after, createReader, type NumberType } from '../limit-inputs.ts'
+import { after } from '../limit-inputs.ts'
 import { createRefuse } from '../limit-refusal.ts'
-import { openResource } from '../resource-policy.ts'
+import { openResource } from '../open-resource.ts'
+import { checkPriority, createPriorityReader, prioritySchema, type PriorityConfig } from '../priority-input.ts'
 import { createDepthStatus } from './depth-status.ts'
 
 type Port = 'admitted' | 'refused'
 
-export interface PriorityQueueConfig {
+export interface PriorityQueueConfig extends PriorityConfig {
   readonly resource: string
-  readonly priority: string | number
-  readonly priorityType: 'client' | NumberType
   readonly maxWaitMs: number
   readonly hold: 'done' | 'reply'
   readonly showWait: boolean
@@ -48,8 +44,7 @@ export const priorityQueue = defineNode<PriorityQueueConfig, Port>({
     type: 'object',
     properties: {
       resource: { type: 'string', default: '', 'x-config': 'resource', title: 'Resource', description: 'What is scarce: its slots, its rate, and how those who wait take turns.' },
-      priority: { type: ['string', 'number'], default: '', title: 'Priority', description: '0, the most important, to 9.' },
-      priorityType: { enum: ['client', 'num', 'msg', 'jsonata', 'env'], default: 'client', title: 'Priority from', description: 'client: from the plan of the caller that an auth node let in; 9 without one.' },
+      ...prioritySchema,
       maxWaitMs: { type: 'integer', minimum: 0, maximum: 600_000, default: 10_000, title: 'Longest wait', description: 'Milliseconds. Whoever cannot make it is refused at once.' },
       hold: { enum: ['done', 'reply'], default: 'done', title: 'Slot is held until', description: 'done: everything that the message set off has ended. reply: the caller has its answer.' },
       showWait: { type: 'boolean', default: false, title: 'Tell the caller how long it waited', description: 'As X-Queue-Wait-Ms, also where the gateway does not by itself (SLUICE_QUEUE_WAIT_HEADER).' },
@@ -60,16 +55,13 @@ export const priorityQueue = defineNode<PriorityQueueConfig, Port>({
     const problems: (NodeProblem | undefined)[] = []
     if (config.compat === 'none' && config.resource === '') problems.push({ code: 'config.missing', property: 'resource', message: 'The priority queue names no resource.', remedy: 'Open it and choose a resource, or make one.' })
     else if (config.resource !== '' && facts.typeOf(config.resource) !== 'resource') problems.push({ code: 'config.missing', property: 'resource', message: 'The resource that the priority queue names does not exist.', remedy: 'Choose another one, or make it.' })
-    if (config.priorityType !== 'client') problems.push(checkTypedValue(config.priority, config.priorityType, 'priority'))
-    if (config.priorityType === 'num' && (String(config.priority).trim() === '' || !isPriority(Number(config.priority)))) {
-      problems.push({ code: 'queue.priority', property: 'priority', message: `The priority must be a whole number from 0 to 9, but is “${config.priority}”.`, remedy: 'Enter 0 for the most important, 9 for the least.' })
-    }
+    problems.push(...checkPriority(config))
     return problems.filter((problem) => problem !== undefined)
   },
   async compile(config, scope) {
     const { maxWaitMs, showWait } = config
     const refuse = createRefuse(scope)
-    const read = config.priorityType === 'client' ? undefined : createReader([await compileTypedValue(config.priority, config.priorityType, scope)])
+    const priorityOf = await createPriorityReader(config, scope)
     if (config.compat === 'tsmp') return tsmpStep()
 
     const { line } = openResource(scope, config.resource)
@@ -157,23 +149,11 @@ export const priorityQueue = defineNode<PriorityQueueConfig, Port>({
       }
     }
 
-    function priorityOf(message: Message, run: Run): Priority | Promise<Priority> {
-      if (read) return after<readonly unknown[], Priority>(read(message, run), ([value]) => toPriority(value))
-      const { priority } = (message.client ?? {}) as Partial<MessageClient>
-      return isPriority(priority) ? priority : lowestPriority
-    }
-
     return function priorityQueue(message, run) {
       return after<Priority, Output<Port>>(priorityOf(message, run), (priority) => enter(message, run, priority))
     }
   },
 })
-
-function toPriority(value: unknown): Priority {
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-  if (isPriority(number)) return number
-  throw fault('queue.priority', { is: value === undefined ? 'missing' : typeof value === 'object' ? typeof value : String(value).slice(0, 40) })
-}
 
 /** Of the classes up to one, or of all. */
 function sum(counts: readonly number[], upTo = counts.length - 1): number {
