@@ -22,7 +22,7 @@ export async function loadSigningKeys(store: SigningKeyStore, nowMs: number): Pr
 }
 
 /** Which keys stay, and whether one more is due. In order of age, oldest first. */
-export function settleKeys(keys: readonly SigningKey[], nowMs: number): { readonly keys: readonly SigningKey[]; readonly missing: boolean } {
+function settleKeys(keys: readonly SigningKey[], nowMs: number): { readonly keys: readonly SigningKey[]; readonly missing: boolean } {
   const sorted = [...keys].sort((a, b) => a.createdAtMs - b.createdAtMs)
   const kept = sorted.filter((_, place) => {
     const successor = sorted[place + 1]
@@ -33,7 +33,7 @@ export function settleKeys(keys: readonly SigningKey[], nowMs: number): { readon
 }
 
 /** The newest that has been published long enough signs; the only one does at once. */
-export function orderKeys(keys: readonly SigningKey[], nowMs: number): readonly SigningKey[] {
+function orderKeys(keys: readonly SigningKey[], nowMs: number): readonly SigningKey[] {
   const signer = keys.findLast(({ createdAtMs }) => nowMs >= createdAtMs + aheadMs) ?? keys[0]
   return signer ? [signer, ...keys.filter((key) => key !== signer)] : []
 }

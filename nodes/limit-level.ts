@@ -12,7 +12,7 @@ import { checkTypedValue, compileTypedValue, type TypedValue } from '../runtime/
 export const levels = ['all', 'api', 'resource', 'application', 'subscription', 'ip', 'key'] as const
 export type Level = (typeof levels)[number]
 
-export const fragmentTypes = ['msg', 'str', 'env', 'jsonata'] as const
+const fragmentTypes = ['msg', 'str', 'env', 'jsonata'] as const
 
 /** One part of a key of the user's own. */
 export interface Fragment {

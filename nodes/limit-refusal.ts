@@ -79,7 +79,7 @@ export function createRefuse(scope: Scope) {
 }
 
 /** Whom an auth node in front let in, if one did. */
-export function callerOf({ client }: Message): { readonly application?: string; readonly plan?: string } {
+function callerOf({ client }: Message): { readonly application?: string; readonly plan?: string } {
   const { application, plan } = (typeof client === 'object' && client !== null ? client : {}) as Partial<MessageClient>
   return { ...(typeof application === 'string' ? { application } : {}), ...(typeof plan === 'string' ? { plan } : {}) }
 }

@@ -39,7 +39,7 @@ export function createRecords<T extends RecordHead, Input>(kind: Kind, desk: Des
 }
 
 /** A page of the records of one kind that somebody may see. */
-export async function listRecords<T extends RecordHead>(kind: KindName, desk: Desk, query: PageQuery, by: Actor): Promise<Page<T>> {
+async function listRecords<T extends RecordHead>(kind: KindName, desk: Desk, query: PageQuery, by: Actor): Promise<Page<T>> {
   const access = await desk.access(by)
   const limit = Math.min(Math.max(Math.trunc(query.limit ?? 50), 1), pageLimit)
   const filter = { kind, ...toFilter(query), ...toReach(kind, access) }

@@ -28,7 +28,7 @@ export const idOf = (...parts: readonly string[]) => sha256(JSON.stringify(['reg
 
 /** Id of the tab that an API is registered on: always the same. */
 export const tabIdOf = (api: string) => idOf(api)
-export const noteIdOf = (api: string) => idOf(api, 'note')
+const noteIdOf = (api: string) => idOf(api, 'note')
 
 /** Headers of a request that the service gets as they came. */
 const passedOn = ['accept', 'accept-language', 'if-match', 'if-none-match', 'if-modified-since', 'prefer']

@@ -116,13 +116,13 @@ export function portsOf(definition: NodeDefinition): readonly string[] {
 }
 
 /** The config that a schema's defaults make. */
-export function defaultsOf(schema: JsonSchema): Record<string, unknown> {
+function defaultsOf(schema: JsonSchema): Record<string, unknown> {
   const defaults: Record<string, unknown> = {}
   for (const [name, property] of propertiesOf(schema)) if ('default' in property) defaults[name] = property.default
   return defaults
 }
 
-export function propertiesOf(schema: JsonSchema): [string, JsonSchema][] {
+function propertiesOf(schema: JsonSchema): [string, JsonSchema][] {
   return Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>)
 }
 

@@ -166,7 +166,7 @@ function maySee(rights: FlowRights | undefined, flow: string): boolean {
 }
 
 /** MQTT-like filters of the editor: `status/#`, `notification/+`. Compared by segment: a filter comes from outside. */
-export function matchesTopic(filter: string, topic: string): boolean {
+function matchesTopic(filter: string, topic: string): boolean {
   const wanted = filter.split('/')
   const given = topic.split('/')
   for (const [i, segment] of wanted.entries()) {

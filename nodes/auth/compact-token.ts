@@ -15,11 +15,6 @@ export interface CompactToken {
 export const longestToken = 16_384
 const shape = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/
 
-/** Whether a text has the shape of a signed token (RFC 7515 §7.1); everything else is opaque. */
-export function isCompact(text: string): boolean {
-  return shape.test(text)
-}
-
 /**
  * Reads a token strictly: base64url without padding, without bits that mean nothing, header and claims objects.
  * @returns the reason, as a text, when it is none

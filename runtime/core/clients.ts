@@ -1,4 +1,3 @@
-import type { State } from './state.ts'
 
 /**
  * Who may call, as gateways know it: a copy of control's records that each gateway keeps on disk, so that callers
@@ -221,10 +220,4 @@ export interface MessageClient {
   readonly scopes: readonly string[]
   readonly clearance?: string
   readonly attributes: Readonly<Record<string, string>>
-}
-
-/** What nodes that know callers get. */
-export interface Gatekeeping {
-  readonly clients: Clients
-  readonly state: State
 }

@@ -13,7 +13,7 @@ export interface Mask {
  * A request without some headers and query parameters: the rest is the request's own, worked out when read.
  * Like the request it has no property of its own, so that nothing can be changed or looked behind.
  */
-export class MaskedRequest implements RequestFacts {
+class MaskedRequest implements RequestFacts {
   readonly #of: RequestFacts
   readonly #mask: Mask
   #headers: RequestFacts['headers'] | undefined

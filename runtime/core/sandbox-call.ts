@@ -3,7 +3,7 @@ import type { Message } from './message.ts'
 import type { Run } from './run.ts'
 
 /** Header of every answer to a sandbox caller: nobody takes it for the real thing. */
-export const environmentHeader = 'X-Environment'
+const environmentHeader = 'X-Environment'
 
 /**
  * Whether a call must not reach production: by the run, which a flow cannot change, or by `msg.client`, for messages that

@@ -43,7 +43,7 @@ export class Exchange implements RunInput, Waits {
   readonly arrival: Arrival
   readonly raw: IncomingMessage
   readonly res: ServerResponse
-  // Set by `run`, before the engine sees the exchange; not before.
+  // Set by `run`, before the engine sees the exchange and no earlier.
   request!: RequestFacts
   message!: Message
   readonly #host: ExchangeHost

@@ -8,7 +8,7 @@ import type { RequestFacts } from '../core/request-facts.ts'
 import { versionKey } from '../core/version-order.ts'
 import { claimedApplication, type ClaimingRequest } from './claimed-application.ts'
 
-export const defaultVersionHeader = 'API-Version'
+const defaultVersionHeader = 'API-Version'
 
 export interface VersionChoiceParts {
   /** Name of the header by which callers ask for a version, and by which answers say which they are of. */

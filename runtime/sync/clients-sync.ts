@@ -434,8 +434,6 @@ export function createClientsSync(parts: ClientsSyncParts) {
   }
 }
 
-export type ClientsSync = ReturnType<typeof createClientsSync>
-
 function difference<T extends { readonly id: string }>(before: Iterable<string>, now: readonly T[]): Record<string, T | null> {
   return Object.fromEntries([...[...before].map((id) => [id, null] as const), ...now.map((one) => [one.id, one] as const)])
 }

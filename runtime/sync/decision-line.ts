@@ -45,10 +45,10 @@ export function createDecisionLine({ queue, clock, connected, post }: DecisionLi
     if (busy || !connected()) return // who connects says so
     const { decisions, dropped } = queue.peek(batchDecisions)
     if (decisions.length === 0 && dropped === 0) return
-    const { taken, left, tooLarge } = toBatch(decisions)
+    const { taken, sent, tooLarge } = toBatch(decisions)
     busy = true
     try {
-      await post({ decisions: left, dropped: dropped + tooLarge })
+      await post({ decisions: sent, dropped: dropped + tooLarge })
       queue.sent(taken, dropped)
       failures = 0
       busy = false
@@ -78,16 +78,17 @@ export function createDecisionLine({ queue, clock, connected, post }: DecisionLi
   }
 }
 
-function toBatch(decisions: readonly Decision[]): { readonly taken: readonly Decision[]; readonly left: readonly Decision[]; readonly tooLarge: number } {
+/** The next ones that fit into a request: `taken` from the queue, of which `sent` are small enough to be sent. */
+function toBatch(decisions: readonly Decision[]): { readonly taken: readonly Decision[]; readonly sent: readonly Decision[]; readonly tooLarge: number } {
   let characters = 0
   let count = 0
-  const left: Decision[] = []
+  const sent: Decision[] = []
   for (const decision of decisions) {
     const { length } = JSON.stringify(decision)
     if (count > 0 && characters + length > batchCharacters) break
     count++
     characters += length
-    if (length <= oneCharacters) left.push(decision)
+    if (length <= oneCharacters) sent.push(decision)
   }
-  return { taken: decisions.slice(0, count), left, tooLarge: count - left.length }
+  return { taken: decisions.slice(0, count), sent, tooLarge: count - sent.length }
 }

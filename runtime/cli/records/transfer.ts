@@ -57,7 +57,7 @@ async function agrees(changes: number): Promise<boolean> {
 const marks: Readonly<Record<ApplyChange['change'], string>> = { add: '+', change: '~', retire: '-', restore: '^' }
 
 /** What would be done, a line a record and a line a field. */
-export function toDiff(changes: readonly ApplyChange[]): string {
+function toDiff(changes: readonly ApplyChange[]): string {
   const lines = changes.flatMap(({ kind, id, change, fields }) => [
     `${marks[change]} ${kind}/${id} (${change})`,
     ...(change === 'retire' ? [] : fields.map(({ pointer, before, after }) => `    ${pointer || '/'}: ${[before, after].filter((value, i) => i === 1 || value !== undefined).map((value) => (value === undefined ? '(nothing)' : JSON.stringify(value))).join(' → ')}`)),
