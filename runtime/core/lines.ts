@@ -3,8 +3,9 @@ import type { Priority } from './priority.ts'
 /** How those that wait take turns. */
 export interface LinePolicy {
   /**
-   * strict: the most important class first, a share of the starts for whoever waits longest (`ageingShare`). weighted: each
-   * class that waits gets starts in proportion to its weight. deadline: whose time ends first (EDF).
+   * strict: the most important class first, with a share of the starts (`ageingShare`) for the lowest class that waits and the
+   * same again for those between. weighted: each class that waits gets starts in proportion to its weight. deadline: whose
+   * time ends first (EDF).
    */
   readonly order: 'strict' | 'weighted' | 'deadline'
   /** Most that are under way at once; `Infinity`: only the rate counts. */
@@ -13,7 +14,7 @@ export interface LinePolicy {
   readonly ratePerSecond?: number
   /** Starts that may come together after a rest, with a rate; 1. */
   readonly burst?: number
-  /** Share of starts, 0 … 0.5, that goes to the longest-waiting of those who are not next; only in strict order. */
+  /** Share of starts, 0 … 0.5, that goes to the longest-waiting of the lowest class, and again to that of the classes between; only in strict order. */
   readonly ageingShare: number
   /** By class; ten numbers above zero. */
   readonly weights: readonly number[]

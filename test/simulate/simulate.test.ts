@@ -28,6 +28,15 @@ describe('the simulator', () => {
     expect(low!.longestMs).toBeLessThanOrEqual(2000)
   })
 
+  it('lets the unimportant and those between have their share, also when the important ones alone are too many', () => {
+    const flood = simulate({ ...busy, classes: [{ priority: 0, percent: 70 }, { priority: 5, percent: 15 }, { priority: 9, percent: 15 }] })
+    const [vip, middle, low] = flood.classes.map(({ served }) => served / (400 * 30))
+    expect(low).toBeGreaterThan(0.045)
+    expect(middle).toBeGreaterThan(0.045)
+    expect(vip).toBeGreaterThan(0.85)
+    expect(flood.capacityUsed).toBeGreaterThan(0.97)
+  })
+
   it('finds less waste where all gateways share one line than where each has its part', () => {
     const many = { ...busy, gateways: 10, policy: { ...policy, slots: 40 }, perSecond: 720, service: { ms: 50, fixed: false } }
     const apart = simulate({ ...many, scope: 'gateway' })

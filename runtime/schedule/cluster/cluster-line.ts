@@ -386,7 +386,7 @@ export class ClusterLine implements Line {
     await this.#refreshCounts()
     const turn = this.#turns.next(this.#counts)
     if (turn.kind === 'first') return
-    const id = turn.kind === 'class' ? await this.#headOf(turn.priority) : await this.#oldest()
+    const id = turn.kind === 'class' ? await this.#headOf(turn.priority) : await this.#oldestBetween(turn.above, turn.below)
     if (id === undefined) return
     const job = Job.fromJSON(this.#worker, { id, name: lineJob, data: '{}', opts: '{}', progress: 0, timestamp: 0, attemptsMade: 0 } as never, id)
     await this.#quietly(() => job.changePriority({ priority: 0 }))
@@ -398,12 +398,11 @@ export class ClusterLine implements Line {
     return id
   }
 
-  /** The longest-waiting below the first class that waits: the one with the smallest counter. */
-  async #oldest(): Promise<string | undefined> {
-    const top = this.#counts.findIndex((count) => count > 0)
+  /** The longest-waiting of the classes between two: the one with the smallest counter. */
+  async #oldestBetween(above: number, below: number): Promise<string | undefined> {
     const key = this.#queue.toKey('prioritized')
     const heads = this.#link.redis.pipeline()
-    for (let at = top + 1; at < priorities; at += 1) heads.zrangebyscore(key, (at + 1) * scoreStep, (at + 2) * scoreStep - 1, 'WITHSCORES', 'LIMIT', 0, 1)
+    for (let at = above + 1; at < below; at += 1) heads.zrangebyscore(key, (at + 1) * scoreStep, (at + 2) * scoreStep - 1, 'WITHSCORES', 'LIMIT', 0, 1)
     let best: { readonly id: string; readonly counter: number } | undefined
     for (const [, answer] of (await heads.exec()) ?? []) {
       const [id, score] = answer as string[]

@@ -1,11 +1,10 @@
 import type { LinePolicy } from '../../core/lines.ts'
 import { priorities } from '../../core/priority.ts'
 
-/** What the next start is for. */
-export type Turn = { readonly kind: 'first' } | { readonly kind: 'oldest' } | { readonly kind: 'class'; readonly priority: number }
+/** What the next start is for: the first of the line, the first of a class, or the longest-waiting of the classes between two. */
+export type Turn = { readonly kind: 'first' } | { readonly kind: 'class'; readonly priority: number } | { readonly kind: 'between'; readonly above: number; readonly below: number }
 
 const first: Turn = Object.freeze({ kind: 'first' })
-const oldest: Turn = Object.freeze({ kind: 'oldest' })
 
 /**
  * Decides for each start of this gateway whether the first of the shared line goes, or somebody who would not be next. Every
@@ -13,7 +12,8 @@ const oldest: Turn = Object.freeze({ kind: 'oldest' })
  */
 export class Turns {
   #policy: LinePolicy
-  #credit = 0
+  #lowestCredit = 0
+  #betweenCredit = 0
   readonly #passes = Array.from({ length: priorities }, () => 0)
   #pass = 0
 
@@ -31,10 +31,17 @@ export class Turns {
     if (top < 0 || !waiting.some((count, at) => at > top && count > 0)) return first
     if (this.#policy.order === 'weighted') return this.#nextWeighted(waiting, top)
     if (this.#policy.order === 'deadline' || this.#policy.ageingShare === 0) return first
-    this.#credit += this.#policy.ageingShare
-    if (this.#credit < 1) return first
-    this.#credit -= 1
-    return oldest
+    const lowest = waiting.findLastIndex((count) => count > 0)
+    this.#lowestCredit += this.#policy.ageingShare
+    if (this.#lowestCredit >= 1) {
+      this.#lowestCredit -= 1
+      return { kind: 'class', priority: lowest }
+    }
+    if (!waiting.some((count, at) => at > top && at < lowest && count > 0)) return first
+    this.#betweenCredit += this.#policy.ageingShare
+    if (this.#betweenCredit < 1) return first
+    this.#betweenCredit -= 1
+    return { kind: 'between', above: top, below: lowest }
   }
 
   #nextWeighted(waiting: readonly number[], top: number): Turn {

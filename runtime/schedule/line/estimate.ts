@@ -1,6 +1,9 @@
 import type { LinePolicy } from '../../core/lines.ts'
 import { priorities } from '../../core/priority.ts'
 
+/** What is assumed to be left where arrivals of higher classes take everything. */
+const leastShare = 0.01
+
 const none: readonly number[] = Array.from({ length: priorities }, () => 0)
 
 /** Starts per millisecond when nobody rests; undefined while nothing is known. */
@@ -29,18 +32,28 @@ export function estimateMs(policy: LinePolicy, serviceMs: number | undefined, wa
       return (((waiting[priority] as number) + 1) * weights) / (capacity * (policy.weights[priority] as number))
     }
     default: {
+      const share = policy.ageingShare
+      let top = priorities
+      let lowest = -1
+      for (let at = 0; at < priorities; at += 1) {
+        if ((waiting[at] as number) === 0) continue
+        if (top === priorities) top = at
+        lowest = at
+      }
       let ahead = 1
-      let lower = 0
       let higher = 0
+      let between = 1
       for (let at = 0; at < priorities; at += 1) {
         if (at <= priority) ahead += waiting[at] as number
-        else lower += waiting[at] as number
         if (at < priority) higher += arrivalsPerMs[at] as number
+        if (at > top && at < lowest) between += waiting[at] as number
       }
-      const share = policy.ageingShare
-      const own = capacity * (lower > 0 ? 1 - share : 1) - higher
-      // What arrives may be more than can be served; then the class lives on the share that ageing leaves it.
-      return ahead / Math.max(own, capacity * Math.max(share, 0.01))
+      const own = capacity * (lowest > priority ? 1 - share : 1) - higher
+      const inOrder = own > 0 ? ahead / own : Infinity
+      // However many come of higher classes, the lowest has its share, and those between have theirs.
+      const aged = priority <= top ? Infinity : (priority >= lowest ? (waiting[priority] as number) + 1 : between) / (capacity * share)
+      const least = Math.min(inOrder, aged)
+      return least === Infinity ? ahead / (capacity * leastShare) : least
     }
   }
 }

@@ -13,7 +13,8 @@ class NaiveLine {
   readonly waiting: Ticket[] = []
   readonly active = new Set<Ticket>()
   readonly policy: LinePolicy
-  credit = 0
+  lowestCredit = 0
+  betweenCredit = 0
   constructor(policy: LinePolicy) {
     this.policy = policy
   }
@@ -36,12 +37,20 @@ class NaiveLine {
     const firstOf = (tickets: readonly Ticket[]) => tickets.toSorted((a, b) => a.sequence - b.sequence)[0] as Ticket
     if (this.policy.order === 'deadline') return open.toSorted((a, b) => compare(a.untilMs, b.untilMs) || a.priority - b.priority)[0]
     const top = Math.min(...open.map(({ priority }) => priority))
-    const lower = open.filter(({ priority }) => priority > top)
-    if (lower.length > 0) {
-      this.credit += this.policy.ageingShare
-      if (this.credit >= 1) {
-        this.credit -= 1
-        return firstOf(lower)
+    const bottom = Math.max(...open.map(({ priority }) => priority))
+    if (bottom > top) {
+      this.lowestCredit += this.policy.ageingShare
+      if (this.lowestCredit >= 1) {
+        this.lowestCredit -= 1
+        return firstOf(open.filter(({ priority }) => priority === bottom))
+      }
+      const between = open.filter(({ priority }) => priority > top && priority < bottom)
+      if (between.length > 0) {
+        this.betweenCredit += this.policy.ageingShare
+        if (this.betweenCredit >= 1) {
+          this.betweenCredit -= 1
+          return firstOf(between)
+        }
       }
     }
     return this.waiting.find(({ priority }) => priority === top)

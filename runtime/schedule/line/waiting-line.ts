@@ -28,8 +28,9 @@ export class WaitingLine {
   #waitingTotal = 0
   #paused = false
   #closed = false
-  /** Starts owed to those that wait longest. */
-  #credit = 0
+  /** Starts owed to the lowest class that waits, and to those between it and the first. */
+  #lowestCredit = 0
+  #betweenCredit = 0
   /** Pass of the last start, in weighted order: a class that comes back does not make up for its absence. */
   #pass = 0
   /** GCRA: when the next start would be due if they came evenly. */
@@ -236,21 +237,34 @@ export class WaitingLine {
     while (chosen < priorities && !open(chosen)) chosen += 1
     if (chosen === priorities) return undefined
     const share = this.#policy.ageingShare
-    if (share > 0) {
-      let oldest: Ticket | undefined
-      for (let at = chosen + 1; at < priorities; at += 1) {
-        const first = open(at) ? this.#classes[at]!.first : undefined
-        if (first && (!oldest || first.sequence < oldest.sequence)) oldest = first
+    let lowest = priorities - 1
+    while (lowest > chosen && !open(lowest)) lowest -= 1
+    if (share > 0 && lowest > chosen) {
+      this.#lowestCredit += share
+      if (this.#lowestCredit >= 1) {
+        this.#lowestCredit -= 1
+        return this.#classes[lowest]!.first
       }
-      if (oldest) {
-        this.#credit += share
-        if (this.#credit >= 1) {
-          this.#credit -= 1
-          return oldest
+      const between = this.#longestWaiting(chosen + 1, lowest, open)
+      if (between) {
+        this.#betweenCredit += share
+        if (this.#betweenCredit >= 1) {
+          this.#betweenCredit -= 1
+          return between
         }
       }
     }
     return this.#classes[chosen]!.first
+  }
+
+  /** Of the classes from one up to, not with, another. */
+  #longestWaiting(from: number, to: number, open: (at: number) => boolean): Ticket | undefined {
+    let oldest: Ticket | undefined
+    for (let at = from; at < to; at += 1) {
+      const first = open(at) ? this.#classes[at]!.first : undefined
+      if (first && (!oldest || first.sequence < oldest.sequence)) oldest = first
+    }
+    return oldest
   }
 
   #pickWeighted(open: (at: number) => boolean): Ticket | undefined {
