@@ -21,6 +21,7 @@ const menu: readonly { key: TextKey; href: string; access: Access; /** Only thes
   { key: 'releases', href: '/releases', access: 'viewer' },
   { key: 'gateways', href: '/gateways', access: 'viewer' },
   { key: 'queues', href: '/queues', access: 'signed-in', roles: ['admin', 'operator'] },
+  { key: 'jobs', href: '/jobs', access: 'signed-in', roles: ['admin', 'operator'] },
   { key: 'users', href: '/users', access: 'admin' },
   { key: 'docs', href: '/docs', access: 'viewer' },
 ]

@@ -199,6 +199,7 @@ export function jobsSuite(name: string, makePlace: () => Promise<JobsPlace>): vo
       })
       await pause(200)
       expect([begun, (await jobs.find(accepted.id))?.state]).toEqual([false, 'cancelled'])
+      expect((await jobs.list({ state: 'cancelled', limit: 10 })).map(({ id }) => id)).toContain(accepted.id)
     })
 
     test('an attempt under way is told that its job is cancelled, and what it comes to is not kept', async () => {

@@ -77,6 +77,8 @@ interface Work {
 
 const jobName = 'job'
 const mostCrashes = 5
+/** Cancelled ones that are listed. */
+const mostCancelled = 1000
 const lookEveryMs = 250
 const sweepEveryMs = 10_000
 const waitingTypes: JobType[] = ['wait', 'prioritized', 'delayed']
@@ -88,18 +90,19 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   const connect = (more: object = {}) => {
     const redis = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: (tries) => Math.min(50 * tries, 500), ...tls, ...more })
     redis.on('error', () => {}) // said by `healthy`
-    redis.setMaxListeners(0) // one for each work, and for each question under way
     return redis
   }
   const redis = connect()
   const ears = connect()
   const seal = key && createJobSeal(key)
   const own = `${prefix}jobs`
-  const keys = { works: `${own}:works`, seen: `${own}:seen`, mark: (id: string) => `${own}:mark:${id}`, advance: `${own}:advance`, cancel: `${own}:cancel`, ended: (name: string) => `${own}:ended:${name}` }
+  const keys = { works: `${own}:works`, seen: `${own}:seen`, mark: (id: string) => `${own}:mark:${id}`, advance: `${own}:advance`, cancel: `${own}:cancel`, cancelled: `${own}:cancelled`, ended: (name: string) => `${own}:ended:${name}` }
   const works = new Map<string, Work>()
   const attempts = new AttemptsUnderWay()
   const waits = new SettleWaits(clock)
   const closing = new Set<Promise<unknown>>()
+  /** Questions under way, to be told when their connection is lost. */
+  const asking = new Set<() => void>()
   let unsafe: string | undefined
   let checked = false
   let taking = true
@@ -112,6 +115,9 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     lua: `local b = redis.call('HGET', KEYS[1], ARGV[1]) if not b or tonumber(b) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end return b`,
   })
   redis.on('ready', () => void check())
+  redis.on('close', () => {
+    for (const lost of asking) lost()
+  })
   if (!seal) log.warn({}, 'SLUICE_JOB_KEY is not set: no work for later is accepted in Redis')
   void ears.subscribe(keys.cancel, keys.ended(gateway)).catch(() => {})
   ears.on('message', (channel: string, id: string) => {
@@ -151,7 +157,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
         over = true
         reject(fault('job.unavailable', { reason: 'the connection to Redis was lost' }, undefined, { 'Retry-After': '2' }))
       }
-      redis.once('close', lost)
+      asking.add(lost)
     })
     asked.then((value) => over && late?.(value), () => {})
     try {
@@ -160,7 +166,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       throw error instanceof Fault ? error : fault('job.unavailable', { reason: 'Redis refused it' }, error)
     } finally {
       cancel()
-      redis.off('close', lost)
+      asking.delete(lost)
     }
   }
 
@@ -429,7 +435,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       const after: JobFacts = { ...facts, state: 'cancelled', endedAtMs: clock.now() }
       await ask(async () => {
         await redis.set(keys.mark(id), JSON.stringify(after), 'PX', Math.max(job?.data.keep ?? 0, 60_000))
-        await redis.publish(keys.cancel, id)
+        await redis.multi().lpush(keys.cancelled, id).ltrim(keys.cancelled, 0, mostCancelled - 1).publish(keys.cancel, id).exec()
         attempts.cancel(id)
         if (facts.state === 'pending') await job?.remove().catch(() => {}) // begun meanwhile: its mark ends it
       })
@@ -451,7 +457,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     async list({ state, flow, limit }: JobQuery) {
       const types: Readonly<Record<JobState, JobType[]>> = { pending: waitingTypes, running: ['active'], done: ['completed'], expired: [...waitingTypes, 'completed'], failed: ['failed'], cancelled: [] }
       const wanted = state ? types[state] : [...waitingTypes, 'active', 'completed', 'failed'] as JobType[]
-      if (wanted.length === 0) return []
+      if (state === 'cancelled') return await listCancelled(flow, limit)
       const names = await ask(() => redis.hgetall(keys.works))
       const found: JobFacts[] = []
       for (const [hash, name] of Object.entries(names)) {
@@ -511,6 +517,13 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       redis.disconnect()
       ears.disconnect()
     },
+  }
+
+  async function listCancelled(flow: string | undefined, limit: number): Promise<readonly JobFacts[]> {
+    const ids = await ask(() => redis.lrange(keys.cancelled, 0, mostCancelled - 1))
+    if (ids.length === 0) return []
+    const marks = await ask(() => redis.mget(ids.map(keys.mark)))
+    return marks.flatMap((mark) => (mark === null ? [] : [JSON.parse(mark) as JobFacts])).filter((facts) => flow === undefined || facts.flow === flow).slice(0, limit)
   }
 
   async function again(job: Job<Kept, Ended>, state: 'failed' | 'completed'): Promise<void> {

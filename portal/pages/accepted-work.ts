@@ -1,0 +1,55 @@
+import { Refused, type AcceptedJob, type GatewayInfo, type JobAct } from '../../control/contract.ts'
+import { html, type Html } from '../html.ts'
+import { layout } from '../layout.ts'
+import type { PortalOptions } from '../portal.ts'
+import { translator, type TextKey } from '../texts.ts'
+import { readForm } from '../web/body.ts'
+import { toActor, type Exchange } from '../web/exchange.ts'
+import { redirect, sendHtml } from '../web/reply.ts'
+import type { PageRoute } from '../web/router.ts'
+
+const states = ['failed', 'pending', 'running', 'done', 'expired', 'cancelled'] as const
+type Shown = (typeof states)[number]
+
+const stateTexts: Readonly<Record<Shown, TextKey>> = { failed: 'jobFailed', pending: 'jobPending', running: 'jobRunning', done: 'jobDone', expired: 'jobExpired', cancelled: 'jobCancelled' }
+const most = 100
+
+/** Accepted work: dead letters first, because somebody has to look at them. */
+export function acceptedWorkRoutes({ control }: PortalOptions): PageRoute[] {
+  async function show(exchange: Exchange): Promise<void> {
+    const t = translator(exchange.language)
+    const wanted = exchange.url.searchParams.get('state')
+    const state = states.find((one) => one === wanted) ?? 'failed'
+    const [jobs, gateways] = await Promise.all([control.accepted.list({ state, limit: most }, toActor(exchange)), control.gateways.list()])
+    const body = html`<h1>${t('jobs')}</h1>
+<p class="soft">${t('jobsIntro')}</p>
+<nav class="row" aria-label="${t('jobState')}">${states.map((one) => html`<a class="button${one === state && html` primary`}" href="/jobs?state=${one}"${one === state && html` aria-current="page"`}>${t(stateTexts[one])}</a>`)}</nav>
+<div id="jobs" data-refresh="3000">${jobs.length === 0 ? html`<p>${t('noJobs')}</p>` : drawJobs(jobs, state, gateways, t)}</div>`
+    sendHtml(exchange.response, 200, layout(exchange, { title: t('jobs'), section: 'jobs', body }))
+  }
+
+  async function act(exchange: Exchange, wanted: string): Promise<void> {
+    const fields = await readForm(exchange.request)
+    if (wanted !== 'cancel' && wanted !== 'retry') throw new Refused('body.malformed', 400, 'A job is cancelled, or tried again.')
+    await control.accepted.act(String(fields.get('job') ?? ''), wanted satisfies JobAct, toActor(exchange))
+    const state = states.find((one) => one === fields.get('state')) ?? 'failed'
+    redirect(exchange.response, `/jobs?state=${state}`)
+  }
+
+  return [
+    { method: 'GET', path: '/jobs', access: 'signed-in', handle: show },
+    { method: 'POST', path: '/jobs/:act', access: 'signed-in', handle: (exchange, { act: wanted }) => act(exchange, wanted!) },
+  ]
+}
+
+function drawJobs(jobs: readonly AcceptedJob[], state: Shown, gateways: readonly GatewayInfo[], t: (key: TextKey) => string): Html {
+  const button = (act: JobAct, id: string, text: TextKey, kind: string) => html`<form method="post" action="/jobs/${act}"><input type="hidden" name="job" value="${id}"><input type="hidden" name="state" value="${state}"><button class="${kind}">${t(text)}</button></form>`
+  const acts = (job: AcceptedJob) => {
+    if (state === 'failed' || state === 'expired') return button('retry', job.id, 'jobRetry', 'primary')
+    if (state === 'pending') return html`${job.attempt > 0 && button('retry', job.id, 'jobRetry', '')}${button('cancel', job.id, 'jobCancel', 'danger')}`
+    return state === 'running' ? button('cancel', job.id, 'jobCancel', 'danger') : html``
+  }
+  return html`<div class="scroll"><table><thead><tr><th scope="col">${t('jobId')}</th><th scope="col">${t('jobFlow')}</th><th scope="col">${t('jobAccepted')}</th><th scope="col">${t('jobAttempts')}</th><th scope="col">${t('jobReason')}</th><th scope="col">${t('gateway')}</th><th></th></tr></thead>
+<tbody>${jobs.map((job) => html`<tr><td><code title="${job.id}">${job.id.slice(0, 20)}…</code></td><td>${job.flow} · ${job.node}${job.part !== undefined && html` (${job.part})`}</td><td>${new Date(job.acceptedAtMs).toISOString().replace('T', ' ').slice(0, 19)} UTC</td><td>${job.attempt} / ${job.attempts}</td>
+<td>${job.reason ? html`<code>${job.reason.code}</code> ${job.reason.message}` : (job.progress && html`${job.progress.percent !== undefined && html`${job.progress.percent} % `}${job.progress.text ?? ''}`)}</td><td>${gateways.find(({ id }) => id === job.gateway)?.name ?? job.gateway}</td><td><div class="row">${acts(job)}</div></td></tr>`)}</tbody></table></div>`
+}
