@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/core/clock.ts'
+import { revocationId } from '../../runtime/core/revocation-id.ts'
 import type { TokenRevocations } from '../oauth-contract.ts'
 import type { Store } from '../store/store.ts'
 import type { Tables } from '../store/tables.ts'
@@ -15,15 +16,15 @@ export function createTokenRevocations(store: Store, clock: Clock, tokenTtlMs: n
       const nowIso = new Date(clock.now()).toISOString()
       const until = new Date(endsAtMs + skewMs).toISOString()
       await store.transaction(async (tables) => {
-        if (await tables.revocations.has(`jti:${id}`)) return
-        if ((await tables.revocations.countOf(client, nowIso)) < mostOfClient) return await tables.revocations.put({ id: `jti:${id}`, client, before_at: null, expires_at: until })
-        await tables.revocations.put({ id: `client:${client}`, client, before_at: nowIso, expires_at: untilIso(clock.now(), tokenTtlMs) })
+        if (await tables.revocations.has(revocationId('jti', id))) return
+        if ((await tables.revocations.countOf(client, nowIso)) < mostOfClient) return await tables.revocations.put({ id: revocationId('jti', id), client, before_at: null, expires_at: until })
+        await tables.revocations.put({ id: revocationId('client', client), client, before_at: nowIso, expires_at: untilIso(clock.now(), tokenTtlMs) })
       })
     },
     async grant(mark) {
       await store.transaction(async (tables) => {
-        if (await tables.revocations.has(`grant:${mark}`)) return
-        await tables.revocations.put({ id: `grant:${mark}`, client: null, before_at: null, expires_at: untilIso(clock.now(), tokenTtlMs) })
+        if (await tables.revocations.has(revocationId('grant', mark))) return
+        await tables.revocations.put({ id: revocationId('grant', mark), client: null, before_at: null, expires_at: untilIso(clock.now(), tokenTtlMs) })
       })
     },
   }
@@ -31,7 +32,7 @@ export function createTokenRevocations(store: Store, clock: Clock, tokenTtlMs: n
 
 /** All access tokens that a user gave to anybody until now. Stands or falls with the transaction. */
 export async function revokeTokensOfUser(tables: Pick<Tables, 'revocations'>, user: string, nowMs: number, tokenTtlMs: number): Promise<void> {
-  await tables.revocations.put({ id: `user:${user}`, client: null, before_at: new Date(nowMs).toISOString(), expires_at: untilIso(nowMs, tokenTtlMs) })
+  await tables.revocations.put({ id: revocationId('user', user), client: null, before_at: new Date(nowMs).toISOString(), expires_at: untilIso(nowMs, tokenTtlMs) })
 }
 
 /** Longer than any token lasts, also one that was made before the setting became shorter. */

@@ -1,4 +1,5 @@
 import type { TokenMarks, TokenRevocation } from './clients.ts'
+import { revocationId, type Revoked } from './revocation-id.ts'
 
 interface Ended {
   readonly untilMs: number
@@ -9,9 +10,9 @@ interface Ended {
 export function createRevoked() {
   const ended = new Map<string, Ended>()
 
-  function names(mark: string | undefined, kind: string, issuer: string, issuedAtMs: number): boolean {
+  function names(mark: string | undefined, what: Revoked, issuer: string, issuedAtMs: number): boolean {
     if (mark === undefined) return false
-    const found = ended.get(`${issuer}\0${kind}:${mark}`)
+    const found = ended.get(`${issuer}\0${revocationId(what, mark)}`)
     return found !== undefined && issuedAtMs <= found.beforeMs
   }
 
