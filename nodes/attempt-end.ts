@@ -6,6 +6,8 @@ import { statusOf, toStored } from './stored-answer.ts'
 const keepRules = { limitBytes: 240_000, keepCookies: false }
 /** Statuses of the caller's kind that time alone can mend. */
 const worthAgain = new Set([408, 409, 425, 429])
+/** Asking again changes nothing (RFC 9110 §15.6.2). */
+const neverImplemented = 501
 const notLiveMs = 1000
 
 /**
@@ -26,7 +28,8 @@ export async function toAttemptEnd(running: RunningWork | undefined, attempt: At
   const failed = outcome.kind === 'fault' ? outcome.fault : end.fault
   if (!failed) return { kind: 'done' }
   if (failed.code === 'gateway.draining') return { kind: 'again', afterMs: 0 }
-  return { ...failedBy(failed), final: failed.status >= 400 && failed.status < 500 && !worthAgain.has(failed.status) }
+  const { status } = failed
+  return { ...failedBy(failed), final: status === neverImplemented || (status >= 400 && status < 500 && !worthAgain.has(status)) }
 }
 
 function failedBy({ code, message }: { readonly code: string; readonly message: string }) {

@@ -140,6 +140,17 @@ describe('async', { timeout: 30_000 }, () => {
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, HEAD, DELETE'])
   })
 
+  it('keeps a sandbox caller in the sandbox, however much later the work is done', async () => {
+    const backend = await service()
+    const tab = flow('orders').httpIn('POST', '/orders').change({ t: 'set', p: 'client', pt: 'msg', to: '{"id":"a","application":"a","environment":"sandbox"}', tot: 'json' })
+      .node('async', { ...quick, attempts: 1 }).change({ t: 'delete', p: 'client', pt: 'msg' }).node('service callout', { method: 'POST', url: backend.url }, 2).httpResponse()
+      .httpIn('ALL', '/jobs/*').change({ t: 'set', p: 'client', pt: 'msg', to: '{"id":"a","application":"a","environment":"sandbox"}', tot: 'json' }).node('job status', {}, 0)
+    const { url } = await gateway(tab)
+    const accepted = await order(url)
+    expect(await ended(url, accepted.body.status)).toMatchObject({ state: 'failed', reason: { code: 'sandbox.none' } })
+    expect(backend.heard).toEqual([])
+  })
+
   it('refuses a message that is too large, with 413', async () => {
     const { url } = await gateway(jobs(work().httpResponse()))
     const reply = await fetch(`${url}/orders`, { method: 'POST', body: JSON.stringify('x'.repeat(300_000)), headers: { 'content-type': 'application/json' } })

@@ -7,6 +7,7 @@ import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import type { Priority } from '../../runtime/core/priority.ts'
 import type { Run } from '../../runtime/core/run.ts'
+import { isSandboxCall } from '../../runtime/core/sandbox-call.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
 import { toAttemptEnd } from '../attempt-end.ts'
 import { jobOwner } from '../job-owner.ts'
@@ -105,7 +106,7 @@ export const asyncNode = defineNode<AsyncConfig, 'work'>({
 
     async function accept(message: Message, run: Run, priority: Priority): Promise<undefined> {
       const wanted = callback && (await callback.evaluate(message, run))
-      const given: Given = { message: toKept(message), priority, ...(run.environment ? { environment: run.environment } : {}), ...(wanted === undefined || wanted === null || wanted === '' ? {} : { callback: toCallbackUrl(wanted) }) }
+      const given: Given = { message: toKept(message), priority, ...(isSandboxCall(run, message) ? { environment: 'sandbox' as const } : run.environment ? { environment: run.environment } : {}), ...(wanted === undefined || wanted === null || wanted === '' ? {} : { callback: toCallbackUrl(wanted) }) }
       const facts = await scope.jobs.accept({
         work, revision: run.revision, body: given, owner: jobOwner(message), priority,
         attempts: config.attempts, backoffMs: config.backoffMs, backoffMostMs: config.backoffMostMs,

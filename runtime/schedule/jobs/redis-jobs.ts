@@ -105,6 +105,8 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   const asking = new Set<() => void>()
   let unsafe: string | undefined
   let checked = false
+  let said: string | undefined
+  let saidKey = false
   let taking = true
   let closed = false
   let counted: JobCounts = { pending: 0, running: 0, dead: 0 }
@@ -118,7 +120,6 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   redis.on('close', () => {
     for (const lost of asking) lost()
   })
-  if (!seal) log.warn({}, 'SLUICE_JOB_KEY is not set: no work for later is accepted in Redis')
   void ears.subscribe(keys.cancel, keys.ended(gateway)).catch(() => {})
   ears.on('message', (channel: string, id: string) => {
     if (channel === keys.cancel) attempts.cancel(id)
@@ -129,7 +130,10 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   async function check(): Promise<void> {
     try {
       const found = await whyUnsafe(redis)
-      if (found !== undefined && found !== unsafe) log.error({ reason: found, whenUnsafe }, whenUnsafe === 'refuse' ? 'Redis would lose accepted work: none is accepted until it is set up for it' : 'Redis would lose accepted work, and is used for it all the same')
+      // Nobody has to set Redis up for work that there is none of.
+      const matters = [...works.values()].some(({ handlers }) => handlers.newest)
+      if (matters && found !== undefined && found !== said) log.error({ reason: found, whenUnsafe }, whenUnsafe === 'refuse' ? 'Redis would lose accepted work: none is accepted until it is set up for it' : 'Redis would lose accepted work, and is used for it all the same')
+      if (matters) said = found
       unsafe = found
       checked = true
     } catch {
@@ -367,6 +371,9 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       void redis.hset(keys.works, hash, JSON.stringify([spec.flow, spec.node, spec.part ?? ''])).catch(() => {})
       void redis.hset(keys.seen, hash, String(clock.now())).catch(() => {})
       entry.orphans = false
+      if (!seal && !saidKey) log.error({}, 'SLUICE_JOB_KEY is not set: no work for later is accepted in Redis')
+      saidKey = true
+      void check()
       const queue = queueOf(hash)
       void (spec.atOnceOfAll === undefined ? queue.removeGlobalConcurrency() : queue.setGlobalConcurrency(spec.atOnceOfAll)).catch(() => {})
       if (taking) work(hash, spec.atOnce)
