@@ -59,6 +59,7 @@ export const asyncNode = defineNode<AsyncConfig, 'work'>({
   faults: ['job.unavailable', 'job.unsafe', 'job.no_key', 'job.full', 'job.too_large', 'job.status', 'job.callback', 'job.cancelled', 'queue.priority', 'expression.error', 'step.config'],
   config: {
     type: 'object',
+    'x-credentials': { callbackSecret: { label: { en: 'Callback secret', 'zh-TW': '回呼密鑰' }, hint: { en: 'Callbacks are signed with it.', 'zh-TW': '用於簽署回呼。' } } },
     properties: {
       statusPath: { type: 'string', default: '/jobs', title: 'Path of the jobs', description: 'Where a job status node answers, without the id: Location is this path and the id. Empty: no Location.' },
       inlineMs: { type: 'integer', minimum: 0, maximum: 60_000, default: 0, title: 'Answer inline within', description: 'Milliseconds the caller waits: what is done by then is answered as if nothing were async. 0: always 202.' },
