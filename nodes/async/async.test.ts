@@ -106,7 +106,7 @@ describe('async', { timeout: 30_000 }, () => {
     const accepted = await order(url)
     expect(await ended(url, accepted.body.status)).toMatchObject({ state: 'failed', attempt: 2, reason: { code: 'job.status' } })
     expect([(await fetch(`${url}${accepted.body.result}`)).status]).toEqual([503])
-    await expect.poll(async () => await one.metrics.text()).toMatch(/sluice_jobs_dead 1/)
+    await expect.poll(async () => await one.metrics.text(), { timeout: 10_000 }).toMatch(/sluice_jobs_dead 1/)
   })
 
   it('does not try again what is the caller’s fault', async () => {
