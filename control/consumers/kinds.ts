@@ -6,6 +6,7 @@ import { checkRules, checkZone, invalid, problem } from './check.ts'
 import { diffJson } from './json.ts'
 import { bodyOf, type Body, type Kind, type KindName } from './kind.ts'
 import { schemas } from './schemas.ts'
+import { allRights } from './rights.ts'
 import { inUse, notAllowed, type Unit } from './unit.ts'
 
 const fieldsOf = (schema: string) => Object.keys(schemas[`${schema}Input`]?.properties as object)
@@ -98,6 +99,7 @@ export const applications: Kind = {
   mayWrite(unit, next, before) {
     const { access } = unit
     const body = next as unknown as ClientApplication
+    checkReach(unit, body.oauth, (before as Partial<ClientApplication> | undefined)?.oauth)
     if (access.may('applications.write', body.organisation)) return
     const from = (before ?? { ...next, owner: access.by.name, active: true, rules: {} }) as Body
     const changed = new Set(diffJson(from, next).map(({ pointer }) => pointer.split('/')[1]))
@@ -154,6 +156,18 @@ function checkFlow(unit: Unit, id: string, organisation: string): void {
   if (!flow) throw invalid([problem('/flow', `No flow “${id}” of this organisation is live.`, `Deploy it first, with SLUICE_ORGANISATION=${organisation} among the environment variables of its tab.`)])
   // Whose it is instead is not for everybody to know.
   throw invalid([problem('/flow', `The flow “${id}” does not belong to this organisation.`, `Set SLUICE_ORGANISATION to ${organisation} in the dialog of its tab and deploy it, or name a flow of this organisation.`)])
+}
+
+/**
+ * Anybody may be asked for consent, also who may do everything: so what a program may ask for beyond its own organisation is
+ * not that organisation's to say.
+ */
+function checkReach({ access }: Unit, next: OauthClientInput | undefined, before: OauthClientInput | undefined): void {
+  if (!next || access.may('applications.write')) return
+  const had = new Set(before?.scopes ?? [])
+  const asked = (next.scopes ?? []).find((scope) => !had.has(scope) && (allRights as readonly string[]).includes(scope))
+  if (asked !== undefined) throw notAllowed(`let an application ask people for “${asked}”, a right over records and flows`)
+  if (next.legacyPassword && !before?.legacyPassword) throw notAllowed('let an application take people’s passwords')
 }
 
 /** What decides about whom an API serves, and what with. */

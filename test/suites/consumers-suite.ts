@@ -335,6 +335,18 @@ export function consumersSuite(name: string, makePlace: () => Promise<StorePlace
       expect(consumers.snapshot().applications.find(({ id }) => id === 'nightly')?.active).toBe(true)
     })
 
+    test('an organisation lets no program ask people for rights over records, nor take their passwords: everybody could be asked', async () => {
+      const pia = as('subscriber', 'pia')
+      const oauth = (more: object) => ({ oauth: { grants: ['authorization_code' as const], redirectUris: ['https://shop.example/cb'], ...more } })
+      await consumers.applications.create({ id: 'asking', name: 'Asking', organisation: 'shop', ...oauth({ scopes: ['orders.read'] }) }, pia)
+      expect(await refusal(consumers.applications.patch('asking', oauth({ scopes: ['orders.read', 'records.read'] }), undefined, pia))).toMatchObject({ code: 'auth.role', status: 403 })
+      expect(await refusal(consumers.applications.patch('asking', oauth({ legacyPassword: true }), undefined, pia))).toMatchObject({ code: 'auth.role', status: 403 })
+      await consumers.applications.patch('asking', oauth({ scopes: ['records.read'], legacyPassword: true }), undefined, admin)
+      // What was granted stays when something else changes.
+      expect(await consumers.applications.patch('asking', { description: 'Web shop' }, undefined, pia)).toMatchObject({ oauth: { scopes: ['records.read'], legacyPassword: true } })
+      await consumers.applications.retire('asking', undefined, admin)
+    })
+
     test('records go out as YAML and come back the same; what is wrong changes nothing', async () => {
       const yaml = await consumers.exportYaml(admin)
       expect(await consumers.exportYaml(admin)).toBe(yaml)
