@@ -51,7 +51,7 @@ export const texts = {
   toPriority: { en: 'To priority', 'zh-TW': '新優先順序' },
   move: { en: 'Move', 'zh-TW': '移動' },
   users: { en: 'Users', 'zh-TW': '使用者' },
-  docs: { en: 'Documentation', 'zh-TW': '文件' },
+  docs: { en: 'Docs', 'zh-TW': '文件' },
   account: { en: 'My account', 'zh-TW': '我的帳號' },
   signOut: { en: 'Sign out', 'zh-TW': '登出' },
   signIn: { en: 'Sign in', 'zh-TW': '登入' },
