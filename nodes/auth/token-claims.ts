@@ -10,7 +10,9 @@ const looked = ['active', 'iss', 'sub', 'aud', 'exp', 'nbf', 'client_id', 'azp',
 
 /** The claims that are looked at: tokens may carry far more, and thousands of them are remembered. */
 export function pickClaims(claims: Claims): Claims {
-  return Object.fromEntries(looked.flatMap((name) => (claims[name] === undefined ? [] : [[name, claims[name]]])))
+  const picked: Record<string, unknown> = {}
+  for (const name of looked) if (claims[name] !== undefined) picked[name] = claims[name]
+  return picked
 }
 
 /** The client a token was given to, as its record. */
@@ -52,7 +54,7 @@ export function checkConfirmation(claims: Claims, request: RequestFacts): string
 /** What a revocation may name in a token: `gid` is the consent that a token of our own issuer came of. */
 export function toMarks(claims: Claims, issuer: string): TokenMarks {
   const { iat } = claims
-  const [token, grant, user, client] = ['jti', 'gid', 'sub', 'client_id'].map((name) => textOf(claims[name]))
+  const [token, grant, user, client] = [textOf(claims['jti']), textOf(claims['gid']), textOf(claims['sub']), textOf(claims['client_id'])]
   return {
     issuer,
     ...(token === undefined ? {} : { token }), ...(grant === undefined ? {} : { grant }), ...(user === undefined ? {} : { user }), ...(client === undefined ? {} : { client }),
