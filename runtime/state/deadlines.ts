@@ -12,36 +12,59 @@ export interface Deadlines {
  * anything is called late.
  */
 export function createDeadlines(clock: Clock, afterMs: number): Deadlines {
-  /** In the order of their ends, as all are equally long. */
-  const waits = new Map<() => void, number>()
+  /**
+   * In the order of their ends, as all are equally long. A list, because a Map or Set through which much passes leaves its old
+   * tables behind in V8's old generation, and every collection of the young one walks them.
+   */
+  let waits: Wait[] = []
+  /** How many at the front have ended. */
+  let ended = 0
   let cancel: (() => void) | undefined
 
   function arm(): void {
-    const next = waits.values().next()
-    if (next.done === true || cancel !== undefined) return
+    const next = waits[ended]
+    if (cancel !== undefined || next === undefined) return
     cancel = clock.setTimer(() => setImmediate(() => {
       cancel = undefined
       const now = clock.elapsed()
-      for (const [end, endsAt] of waits) {
-        if (endsAt > now) break
-        waits.delete(end)
-        end()
+      for (let wait = waits[ended]; wait !== undefined && wait.endsAtMs <= now; wait = waits[ended]) {
+        const { late } = wait
+        end(wait)
+        late()
       }
       arm()
-    }), Math.max(0, next.value - clock.elapsed()))
+    }), Math.max(0, next.endsAtMs - clock.elapsed()))
+  }
+
+  function end(wait: Wait): void {
+    wait.ended = true
+    while (waits[ended]?.ended) ended += 1
+    if (ended < keptEnded) return
+    waits = waits.slice(ended)
+    ended = 0
   }
 
   return {
     add(late) {
-      const end = () => late()
-      waits.set(end, clock.elapsed() + afterMs)
+      const wait = { late, endsAtMs: clock.elapsed() + afterMs, ended: false }
+      waits.push(wait)
       arm()
-      return () => void waits.delete(end)
+      return () => end(wait)
     },
     clear() {
-      waits.clear()
+      waits = []
+      ended = 0
       cancel?.()
       cancel = undefined
     },
   }
 }
+
+interface Wait {
+  readonly late: () => void
+  readonly endsAtMs: number
+  ended: boolean
+}
+
+/** Ended waits at the front that are kept before the list is cut. */
+const keptEnded = 256

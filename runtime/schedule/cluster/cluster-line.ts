@@ -368,12 +368,13 @@ export class ClusterLine implements Line {
   /** Gives a slot back, and takes the next turn in the same step. */
   async #finish(id: string, token: string): Promise<void> {
     await this.#quietly(async () => {
-      await this.#promote()
       const job = Job.fromJSON(this.#worker, { id, name: lineJob, data: '{}', opts: JSON.stringify(forget), progress: 0, timestamp: 0, attemptsMade: 0 } as never, id)
       try {
         const next = await job.moveToCompleted('', token, !this.#closed && !this.#paused) as readonly unknown[] | undefined
         if (next?.[0]) {
           await this.#dispatch(Job.fromJSON(this.#worker, next[0] as never, next[1] as string) as Job<TicketData>, token)
+          // Whose turn the next one is, is settled while this one is under way: a slot never waits for it.
+          void this.#quietly(() => this.#promote())
         } else this.#watchRate()
       } catch {
         this.#pump() // its lock was lost: the slot is free already
