@@ -5,6 +5,7 @@ import { startRedis } from '../../kit/redis.ts'
 import { root } from '../../kit/sources.ts'
 import { startChild } from '../child.ts'
 import { describeMachine, loadCore } from '../machine.ts'
+import { pin } from '../ours.ts'
 import { toTable } from '../report.ts'
 import { median } from '../rounds.ts'
 import type { Row } from '../scenario.ts'
@@ -29,6 +30,8 @@ const perSecond = 800
 const say = (line: string) => console.log(line)
 
 const redis = await startRedis({ durable: false })
+// Load, backend and Redis share one core; whoever is measured has the other.
+for (const pid of [process.pid, redis.pid]) await pin(pid, loadCore)
 const verdicts = new Map<string, Verdict[]>()
 try {
   say(`${describeMachine()}; backend with ${slots} slots of ${serviceMs} ms, offered ${perSecond} requests/s for ${seconds} s after ${warmSeconds} s`)
