@@ -2,7 +2,7 @@ import type { Clock } from '../../runtime/core/clock.ts'
 import { customerNetwork } from '../../runtime/core/customer-network.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { whenAborted } from '../../runtime/core/when-aborted.ts'
-import { BoundedMap } from './bounded-map.ts'
+import { BoundedMap } from '../../runtime/core/bounded-map.ts'
 
 const addresses = 10_000
 const forgottenMs = 15 * 60_000
