@@ -13,10 +13,9 @@ export async function pacedLatencies(port: number, path: string, headers: Readon
   const folder = mkdtempSync(join(tmpdir(), 'sluice-h2load-'))
   try {
     const log = join(folder, 'requests.log')
-    const connections = 20
-    const pace = Math.max(1, Math.round(perSecond / connections))
+    const connections = Math.max(1, Math.round(perSecond / pacePerConnection))
     const more = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
-    const args = ['--h1', '-t', '1', '-c', String(connections), '-n', String(Math.round(pace * seconds) * connections), '--rps', String(pace), `--log-file=${log}`, ...more, `http://127.0.0.1:${port}${path}`]
+    const args = ['--h1', '-t', '1', '-c', String(connections), '-n', String(Math.round(pacePerConnection * seconds) * connections), '--rps', String(pacePerConnection), '-r', String(Math.ceil(connections / 10)), '--rate-period', '1ms', `--log-file=${log}`, ...more, `http://127.0.0.1:${port}${path}`]
     const command = pinned(loadCore, 'h2load', args)
     const { code, output } = await run(command.program, command.args)
     if (code !== 0) throw new Error(`h2load failed:\n${output}`)
@@ -28,3 +27,6 @@ export async function pacedLatencies(port: number, path: string, headers: Readon
     rmSync(folder, { recursive: true, force: true })
   }
 }
+
+/** h2load wakes each connection every 10 ms at most: at this pace it sends one request then. */
+const pacePerConnection = 100
