@@ -1,3 +1,4 @@
+import { BoundedMap } from '../runtime/core/bounded-map.ts'
 import type { Clock } from '../runtime/core/clock.ts'
 import { createCrowd } from '../runtime/core/crowd.ts'
 import { customerNetwork } from '../runtime/core/customer-network.ts'
@@ -20,8 +21,8 @@ export const turnstileLimits: TurnstileLimits = { beginsAtOnce: 300, betweenMs: 
  * keep others waiting for their turn. Of IPv6 a /64 network counts as one.
  */
 export function createTurnstile(clock: Pick<Clock, 'elapsed'>, limits: TurnstileLimits = turnstileLimits) {
-  /** When an address has all its begins again (GCRA), the least lately used first. */
-  const restedAt = new Map<string, number>()
+  /** When an address has all its begins again (GCRA). */
+  const restedAt = new BoundedMap<number>(limits.entries)
   const posts = createCrowd(limits.postsAtOnce)
 
   return {
@@ -31,9 +32,7 @@ export function createTurnstile(clock: Pick<Clock, 'elapsed'>, limits: Turnstile
       const nowMs = clock.elapsed()
       const next = Math.max(restedAt.get(key) ?? nowMs, nowMs) + limits.betweenMs
       if (next - nowMs > limits.beginsAtOnce * limits.betweenMs) return false
-      restedAt.delete(key)
       restedAt.set(key, next)
-      if (restedAt.size > limits.entries) restedAt.delete(restedAt.keys().next().value as string)
       return true
     },
     /** The way out for a request that may come in; `undefined`: too many of this address are inside. */

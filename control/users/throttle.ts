@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../runtime/core/bounded-map.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
 
 export interface ThrottleLimits {
@@ -36,17 +37,14 @@ interface Entry {
  * before it, longer every time. Nobody is ever locked out, and another address is not slowed.
  */
 export function createThrottle(clock: Clock, limits: ThrottleLimits = throttleLimits) {
-  // Insertion order is the order of use: the first key is the one that was used least lately.
-  const entries = new Map<string, Entry>()
+  const entries = new BoundedMap<Entry>(limits.entries)
 
   function touch(key: string): Entry {
     const now = clock.now()
     const found = entries.get(key)
     const entry = found && now - found.touchedAt < limits.forgetMs ? found : { failures: 0, pending: 0, freeAt: 0, touchedAt: now }
     entry.touchedAt = now
-    entries.delete(key)
     entries.set(key, entry)
-    if (entries.size > limits.entries) entries.delete(entries.keys().next().value as string)
     return entry
   }
 

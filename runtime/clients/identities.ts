@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto'
+import { BoundedMap } from '../core/bounded-map.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Identities, VerifySignature } from '../core/identities.ts'
 
@@ -19,14 +20,11 @@ interface Proof {
 export function createIdentities({ clock, limit = 50_000, believedMs = 60_000 }: IdentitiesOptions): Identities {
   const key = randomBytes(32).toString('hex')
   const verifiers = { signature: new Set<VerifySignature>(), 'sign code': new Set<VerifySignature>() }
-  const proofs = new Map<string, Proof>()
+  const proofs = new BoundedMap<Proof>(limit)
   const markOf = (credential: string) => hash('sha256', `${key}${credential}`, 'base64')
   return {
     proved(credential, application) {
-      const mark = markOf(credential)
-      proofs.delete(mark) // to the end, as the one that was used last
-      proofs.set(mark, { application, untilMs: clock.elapsed() + believedMs })
-      if (proofs.size > limit) proofs.delete(proofs.keys().next().value as string)
+      proofs.set(markOf(credential), { application, untilMs: clock.elapsed() + believedMs })
     },
     refused(credential) {
       proofs.delete(markOf(credential))

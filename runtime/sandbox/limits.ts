@@ -1,3 +1,4 @@
+import { BoundedMap } from '../core/bounded-map.ts'
 import type { Clock } from '../core/clock.ts'
 import { fault, type Fault } from '../core/fault.ts'
 
@@ -43,14 +44,11 @@ export interface Limits {
 }
 
 export function createLimits(clock: Clock, onQuarantine: (info: Quarantine) => void): Limits {
-  const records = new Map<string, History>()
+  const records = new BoundedMap<History>(mostRecords)
   return {
     of(key) {
-      let record = records.get(key)
-      if (record) records.delete(key) // the map's order is the order of use
-      else record = { key, fast: 0, hits: [], restUntilMs: 0, rests: 0 }
+      const record = records.get(key) ?? { key, fast: 0, hits: [], restUntilMs: 0, rests: 0 }
       records.set(key, record)
-      if (records.size > mostRecords) records.delete(records.keys().next().value as string)
       return record
     },
     refusal(record) {

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../core/bounded-map.ts'
 import type { Decision, DecisionQueue, Decisions } from '../core/decision.ts'
 
 export interface DecisionLogOptions {
@@ -42,7 +43,7 @@ export function createDecisionLog({ clock, limits }: DecisionLogOptions): Decisi
   /** Ids in the order they came; the first key of a map that loses its first keys all the time takes long to find. */
   const ring: (string | undefined)[] = []
   const all = createBucket(perSecond, burst, clock.elapsed())
-  const shares = new Map<string, Bucket>()
+  const shares = new BoundedMap<Bucket>(watchedApplications)
   let count = 0
   /** Oldest first from `first` on; what is before it was sent or made room. */
   let line: Decision[] = []
@@ -54,7 +55,6 @@ export function createDecisionLog({ clock, limits }: DecisionLogOptions): Decisi
   function shareOf(application: string): Bucket {
     let share = shares.get(application)
     if (share) return share
-    if (shares.size >= watchedApplications) shares.delete(shares.keys().next().value as string)
     shares.set(application, (share = createBucket(perSecondOfOne, burstOfOne, clock.elapsed())))
     return share
   }
