@@ -226,9 +226,9 @@ describe('a waiting line', () => {
       order.push(name)
       current = ticket
     })
-    const moved = stand('moved', 1, 9)
+    stand('moved', 1, 9)
     stand('later', 2, 3)
-    line.reprioritise(moved, 3, 3)
+    line.moveClass(9, 3, 3)
     line.leave(current, 4)
     line.leave(current, 5)
     expect(order).toEqual(['moved', 'later'])

@@ -48,11 +48,6 @@ export class TimedLine implements Line {
     this.#unwatch()
   }
 
-  /** Moves somebody who waits to another class. */
-  reprioritise(place: Place, priority: Priority): void {
-    this.#line.reprioritise(place as Ticket, priority, this.#clock.elapsed())
-  }
-
   /** How long somebody of this class who comes now would wait; 0 when nothing is known. */
   estimateMs(priority: Priority): number {
     return this.#line.estimateMs(priority, this.#clock.elapsed())
@@ -60,10 +55,6 @@ export class TimedLine implements Line {
 
   setPolicy(policy: LinePolicy): void {
     this.#line.setPolicy(policy, this.#clock.elapsed())
-  }
-
-  setSlots(slots: number): void {
-    this.#line.setSlots(slots, this.#clock.elapsed())
   }
 
   pause(): void {

@@ -3,7 +3,9 @@ import { type Priority, priorities } from '../../core/priority.ts'
 import { ClassLine } from './class-line.ts'
 import { RecentRate } from '../../core/recent-rate.ts'
 import { capacityPerMs, estimateMs } from './estimate.ts'
+import { MeanService } from './mean-service.ts'
 import { Ticket } from './ticket.ts'
+import { Turns } from './turns.ts'
 
 /** 10 for VIP … 1 for the least important. */
 export const defaultWeights: readonly number[] = Array.from({ length: priorities }, (_, at) => priorities - at)
@@ -21,26 +23,21 @@ export class WaitingLine {
   #policy: LinePolicy
   readonly #classes = Array.from({ length: priorities }, () => new ClassLine())
   readonly #active = Array.from({ length: priorities }, () => 0)
-  readonly #passes = Array.from({ length: priorities }, () => 0)
+  readonly #turns: Turns
   readonly #arrivals = Array.from({ length: priorities }, () => new RecentRate())
   #sequence = 0
   #activeTotal = 0
   #waitingTotal = 0
   #paused = false
   #closed = false
-  /** Starts owed to the lowest class that waits, and to those between it and the first. */
-  #lowestCredit = 0
-  #betweenCredit = 0
-  /** Pass of the last start, in weighted order: a class that comes back does not make up for its absence. */
-  #pass = 0
   /** GCRA: when the next start would be due if they came evenly. */
   #nextStartMs = -Infinity
-  #serviceMs: number | undefined
-  #finished = 0
+  readonly #service = new MeanService()
   #serving = false
 
   constructor(policy: LinePolicy) {
     this.#policy = policy
+    this.#turns = new Turns(policy)
   }
 
   get policy(): LinePolicy {
@@ -65,12 +62,8 @@ export class WaitingLine {
   /** Slots or order changed; who waits keeps the place. */
   setPolicy(policy: LinePolicy, nowMs: number): void {
     this.#policy = policy
+    this.#turns.setPolicy(policy)
     this.#serve(nowMs)
-  }
-
-  setSlots(slots: number, nowMs: number): void {
-    if (slots === this.#policy.slots) return
-    this.setPolicy({ ...this.#policy, slots }, nowMs)
   }
 
   /** Nobody new begins until `resume`; what is under way goes on. */
@@ -98,7 +91,8 @@ export class WaitingLine {
       this.#start(ticket, nowMs)
       return ticket
     }
-    if (nowMs + this.estimateMs(priority, nowMs) > untilMs) return this.#refuse(ticket, 'hopeless', nowMs)
+    const estimateMs = this.estimateMs(priority, nowMs)
+    if (nowMs + estimateMs > untilMs) return this.#refuse(ticket, 'hopeless', nowMs, estimateMs)
     if (this.#waitingTotal >= this.#policy.maxDepth && !this.#makeRoom(priority, nowMs)) return this.#refuse(ticket, 'full', nowMs)
     this.#wait(ticket)
     return ticket
@@ -110,7 +104,7 @@ export class WaitingLine {
       ticket.state = 'left'
       this.#active[ticket.priority]! -= 1
       this.#activeTotal -= 1
-      this.#noteService(nowMs - ticket.startedMs)
+      this.#service.note(nowMs - ticket.startedMs)
       this.#serve(nowMs)
     } else if (ticket.state === 'waiting') {
       ticket.state = 'left'
@@ -118,15 +112,6 @@ export class WaitingLine {
       // It may have been the one whose reserve held the others up.
       if (this.#policy.reserve) this.#serve(nowMs)
     }
-  }
-
-  /** Moves a ticket that waits to another class, with the time it came. */
-  reprioritise(ticket: Ticket, priority: Priority, nowMs: number): void {
-    if (ticket.state !== 'waiting' || ticket.priority === priority) return
-    this.#takeOut(ticket)
-    ticket.priority = priority
-    this.#wait(ticket)
-    this.#serve(nowMs)
   }
 
   /** Refuses those whose time is over and starts those that the rate allows by now. */
@@ -182,10 +167,10 @@ export class WaitingLine {
   estimateMs(priority: Priority, nowMs: number): number {
     if (this.#waitingTotal === 0) {
       if (this.#mayStart(priority, nowMs)) return 0
-      const capacity = capacityPerMs(this.#policy, this.#serviceMs)
+      const capacity = capacityPerMs(this.#policy, this.#service.meanMs)
       return capacity === undefined ? 0 : 1 / capacity
     }
-    return estimateMs(this.#policy, this.#serviceMs, this.#classes.map(({ size }) => size), priority, this.#arrivals.map((rate) => rate.perMs(nowMs)))
+    return estimateMs(this.#policy, this.#service.meanMs, this.#classes.map(({ size }) => size), priority, this.#arrivals.map((rate) => rate.perMs(nowMs)))
   }
 
   facts(nowMs: number): Omit<LineFacts, 'name' | 'scope'> {
@@ -197,7 +182,7 @@ export class WaitingLine {
       waiting: this.#waitingTotal === 0 ? nobody : this.#classes.map(({ size }) => size),
       active: [...this.#active],
       longestWaitMs: nowMs - longest,
-      serviceMs: this.#serviceMs,
+      serviceMs: this.#service.meanMs,
     }
   }
 
@@ -225,36 +210,10 @@ export class WaitingLine {
   #pick(nowMs: number): Ticket | undefined {
     if (this.#paused || !this.#rateAllows(nowMs) || this.#activeTotal >= this.#policy.slots) return undefined
     const open = this.#policy.reserve ? (at: number) => this.#classes[at]!.size > 0 && this.#hasSlot(at) : (at: number) => this.#classes[at]!.size > 0
-    switch (this.#policy.order) {
-      case 'deadline': return this.#pickUrgent(open)
-      case 'weighted': return this.#pickWeighted(open)
-      default: return this.#pickStrict(open)
-    }
-  }
-
-  #pickStrict(open: (at: number) => boolean): Ticket | undefined {
-    let chosen = 0
-    while (chosen < priorities && !open(chosen)) chosen += 1
-    if (chosen === priorities) return undefined
-    const share = this.#policy.ageingShare
-    let lowest = priorities - 1
-    while (lowest > chosen && !open(lowest)) lowest -= 1
-    if (share > 0 && lowest > chosen) {
-      this.#lowestCredit += share
-      if (this.#lowestCredit >= 1) {
-        this.#lowestCredit -= 1
-        return this.#classes[lowest]!.first
-      }
-      const between = this.#longestWaiting(chosen + 1, lowest, open)
-      if (between) {
-        this.#betweenCredit += share
-        if (this.#betweenCredit >= 1) {
-          this.#betweenCredit -= 1
-          return between
-        }
-      }
-    }
-    return this.#classes[chosen]!.first
+    if (this.#policy.order === 'deadline') return this.#pickUrgent(open)
+    const turn = this.#turns.next(open)
+    if (!turn) return undefined
+    return turn.kind === 'between' ? this.#longestWaiting(turn.above + 1, turn.below, open) : this.#classes[turn.priority]!.first
   }
 
   /** Of the classes from one up to, not with, another. */
@@ -265,12 +224,6 @@ export class WaitingLine {
       if (first && (!oldest || first.sequence < oldest.sequence)) oldest = first
     }
     return oldest
-  }
-
-  #pickWeighted(open: (at: number) => boolean): Ticket | undefined {
-    let chosen = -1
-    for (let at = 0; at < priorities; at += 1) if (open(at) && (chosen < 0 || this.#passes[at]! < this.#passes[chosen]!)) chosen = at
-    return chosen < 0 ? undefined : this.#classes[chosen]!.first
   }
 
   #pickUrgent(open: (at: number) => boolean): Ticket | undefined {
@@ -313,17 +266,14 @@ export class WaitingLine {
     ticket.waitedMs = nowMs - ticket.enteredMs
     this.#active[priority]! += 1
     this.#activeTotal += 1
-    const { ratePerSecond, weights, order } = this.#policy
+    const { ratePerSecond } = this.#policy
     if (ratePerSecond !== undefined) this.#nextStartMs = Math.max(this.#nextStartMs, nowMs) + 1000 / ratePerSecond
-    if (order === 'weighted') {
-      this.#pass = Math.max(this.#pass, this.#passes[priority]!)
-      this.#passes[priority] = this.#passes[priority]! + 1 / (weights[priority] as number)
-    }
+    this.#turns.started(priority)
   }
 
   #wait(ticket: Ticket): void {
     const line = this.#classes[ticket.priority]!
-    if (line.size === 0) this.#passes[ticket.priority] = Math.max(this.#passes[ticket.priority]!, this.#pass)
+    if (line.size === 0) this.#turns.joined(ticket.priority)
     line.add(ticket)
     this.#waitingTotal += 1
   }
@@ -350,18 +300,12 @@ export class WaitingLine {
     ticket.settled(ticket)
   }
 
-  #refuse(ticket: Ticket, reason: NoTurn, nowMs: number): Ticket {
+  #refuse(ticket: Ticket, reason: NoTurn, nowMs: number, retryAfterMs = this.estimateMs(ticket.priority, nowMs)): Ticket {
     ticket.state = 'refused'
     ticket.reason = reason
     ticket.waitedMs = nowMs - ticket.enteredMs
-    ticket.retryAfterMs = this.estimateMs(ticket.priority, nowMs)
+    ticket.retryAfterMs = retryAfterMs
     return ticket
-  }
-
-  #noteService(tookMs: number): void {
-    this.#finished += 1
-    const mean = this.#serviceMs ?? tookMs
-    this.#serviceMs = mean + (tookMs - mean) / Math.min(this.#finished, 64)
   }
 }
 
