@@ -1,7 +1,6 @@
-import { BoundedMap } from '../runtime/core/bounded-map.ts'
+import { createAllowance } from '../runtime/core/allowance.ts'
 import type { Clock } from '../runtime/core/clock.ts'
 import { createCrowd } from '../runtime/core/crowd.ts'
-import { customerNetwork } from '../runtime/core/customer-network.ts'
 
 export interface TurnstileLimits {
   /** Sign-ins and device codes that an address may begin at once: each is kept in the store for a while. */
@@ -21,20 +20,12 @@ export const turnstileLimits: TurnstileLimits = { beginsAtOnce: 300, betweenMs: 
  * keep others waiting for their turn. Of IPv6 a /64 network counts as one.
  */
 export function createTurnstile(clock: Pick<Clock, 'elapsed'>, limits: TurnstileLimits = turnstileLimits) {
-  /** When an address has all its begins again (GCRA). */
-  const restedAt = new BoundedMap<number>(limits.entries)
+  const begins = createAllowance(clock, { atOnce: limits.beginsAtOnce, betweenMs: limits.betweenMs, entries: limits.entries })
   const posts = createCrowd(limits.postsAtOnce)
 
   return {
     /** Whether another sign-in may be begun. */
-    mayBegin(address: string): boolean {
-      const key = customerNetwork(address)
-      const nowMs = clock.elapsed()
-      const next = Math.max(restedAt.get(key) ?? nowMs, nowMs) + limits.betweenMs
-      if (next - nowMs > limits.beginsAtOnce * limits.betweenMs) return false
-      restedAt.set(key, next)
-      return true
-    },
+    mayBegin: (address: string): boolean => begins.take(address) === 0,
     /** The way out for a request that may come in; `undefined`: too many of this address are inside. */
     enter: posts.enter,
   }
