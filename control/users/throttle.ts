@@ -66,6 +66,11 @@ export function createThrottle(clock: Clock, limits: ThrottleLimits = throttleLi
       entry.pending = Math.max(0, entry.pending - 1)
       entry.freeAt = Math.max(entry.freeAt, clock.now() + delayAfter(entry.failures, limits))
     },
+    /** The attempt was not looked at, for a reason that is not of this name. */
+    passedOver(key: string): void {
+      const entry = touch(key)
+      entry.pending = Math.max(0, entry.pending - 1)
+    },
     succeeded(key: string): void {
       entries.delete(key)
     },

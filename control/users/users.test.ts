@@ -6,6 +6,7 @@ import type { Clock } from '../../runtime/core/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import { openControl, type OpenControl } from '../open-control.ts'
 import { resetAdminPassword } from './reset-admin-password.ts'
+import { addressBudgetLimits } from './address-budget.ts'
 import { createThrottle, throttleLimits } from './throttle.ts'
 
 let dataDir: string
@@ -48,6 +49,22 @@ test('who tries many names at once from one address keeps nobody else from signi
   expect(await control.users.authenticate('admin', password, '192.0.2.7')).toMatchObject({ name: 'admin' })
   expect(new Set(await Promise.all(tries))).toEqual(new Set(['looked at', 'signin.slow']))
   expect(await control.users.authenticate('name1', 'a guess', '2001:db8::1')).toBeUndefined()
+})
+
+test('who tries one password with many names from one address is slow; people behind the same address who were there before go on', async () => {
+  const password = (await control.firstPassword()) as string
+  const guess = (name: string, from = '10.0.0.1') => control.users.authenticate(name, 'Summer2026', from).then((user) => user ?? 'wrong', ({ message }: Error) => message)
+  for (let day = 0; day < addressBudgetLimits.atOnce + 10; day++) expect(await control.users.authenticate('admin', password, '10.0.0.1')).toBeDefined()
+  for (let number = 0; number < addressBudgetLimits.atOnce; number++) expect(await guess(`name${number}`)).toBe('wrong')
+  expect(await guess('another')).toBe('Too many wrong passwords came from this address. Try again in 2 seconds.')
+  expect(await control.users.authenticate('admin', password, '10.0.0.1')).toBeDefined()
+  const { password: hers } = await control.users.create({ name: 'vera', role: 'viewer' }, 'admin')
+  await expect(control.users.authenticate('vera', hers, '10.0.0.1')).rejects.toMatchObject({ code: 'signin.slow', status: 429 })
+  expect(await control.users.authenticate('vera', hers, '10.0.0.2')).toBeDefined()
+  clock.advance(addressBudgetLimits.betweenMs)
+  expect(await control.users.authenticate('vera', hers, '10.0.0.1')).toBeDefined()
+  expect([await guess('another'), await guess('one more')]).toEqual(['wrong', expect.stringContaining('Too many')])
+  expect(await guess('one more', '10.0.0.2')).toBe('wrong')
 })
 
 test('a password from the settings wins at every start and ends the sessions of before', async () => {

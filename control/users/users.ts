@@ -12,6 +12,7 @@ import type { FirstPassword } from './first-password.ts'
 import { hashed } from '../oauth/artifacts.ts'
 import { revokeTokensOfUser } from '../oauth/revoke.ts'
 import { generatePassword, hashPassword, verifyPassword, type PasswordCost } from './password.ts'
+import { createAddressBudget } from './address-budget.ts'
 import { createThrottle } from './throttle.ts'
 
 export interface UsersParts {
@@ -38,6 +39,7 @@ const signInsOfAddress = 20
 /** The users of a store, and how they sign in. */
 export function createUsers({ store, audit, clock, log, first, cost, sessionsEnded = () => {}, tokenTtlMs = 0 }: UsersParts): Users {
   const throttle = createThrottle(clock)
+  const budget = createAddressBudget(clock)
   const hashing = createSerial(hashesAtOnce, hashesWaiting)
   const crowd = createCrowd(signInsOfAddress)
   const changing = createSerial(1)
@@ -112,6 +114,12 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
         throttle.failed(key)
         throw new Refused('signin.slow', 429, 'Too many sign in from this address at once. Try again in a moment.')
       }
+      const turnMs = budget.take(fold(name), from)
+      if (turnMs > 0) {
+        leave()
+        throttle.passedOver(key)
+        throw new Refused('signin.slow', 429, `Too many wrong passwords came from this address. Try again in ${Math.ceil(turnMs / 1000)} seconds.`)
+      }
       const right = await hashing(async () => await verifyPassword(password.slice(0, longestPassword), row?.password ?? (await nobody))).finally(leave)
       if (!row || !right || row.disabled) {
         throttle.failed(key)
@@ -119,6 +127,7 @@ export function createUsers({ store, audit, clock, log, first, cost, sessionsEnd
         return undefined
       }
       throttle.succeeded(key)
+      budget.succeeded(row.name, from)
       const last_sign_in_at = nowIso()
       await store.users.change(row.name, { last_sign_in_at })
       await first.forget(row.name)
