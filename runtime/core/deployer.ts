@@ -1,6 +1,6 @@
 import type { Problem } from './flow.ts'
 import type { LineAct } from './line-desk.ts'
-import type { JobQuery } from './jobs.ts'
+import type { FlowWork, JobQuery } from './jobs.ts'
 import type { DebugEntry } from './node.ts'
 import type { Release } from './release.ts'
 import type { NodeStatus } from './sandbox.ts'
@@ -41,9 +41,20 @@ export type GatewayCommand =
   | { readonly do: 'jobs.get'; readonly id: string }
   /** Gives JobFacts as they are after it, or nothing. */
   | { readonly do: 'jobs.act'; readonly id: string; readonly act: 'cancel' | 'retry' }
+  /** Gives FlowWorkReport. */
+  | { readonly do: 'jobs.flows' }
+  /** Gives nothing. */
+  | { readonly do: 'jobs.flow'; readonly flow: string; readonly act: 'pause' | 'resume' }
   /** Gives whether there is such a line. */
   | { readonly do: 'lines.act'; readonly line: string; readonly act: LineAct }
   | { readonly do: 'context.delete'; readonly scope: 'node' | 'flow' | 'global'; readonly id?: string; readonly key?: string }
+
+/** Accepted work by flow, as one gateway knows it. */
+export interface FlowWorkReport {
+  /** The other gateways on the same store say the same. */
+  readonly shared: boolean
+  readonly flows: readonly FlowWork[]
+}
 
 /** What a gateway tells the editor while it runs. Bounded: what nobody reads in time is dropped and counted. */
 export type GatewayEvent =

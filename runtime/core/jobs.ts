@@ -101,6 +101,17 @@ export interface JobCounts {
   readonly pending: number
   readonly running: number
   readonly dead: number
+  /** Flows whose work is paused. */
+  readonly paused: number
+}
+
+/** Accepted work of one flow: of its async and schedule nodes, and callbacks. */
+export interface FlowWork {
+  readonly flow: string
+  readonly paused: boolean
+  readonly pending: number
+  readonly running: number
+  readonly dead: number
 }
 
 export interface JobQuery {
@@ -134,6 +145,14 @@ export interface Jobs {
   cancel(id: string): Promise<JobFacts | undefined>
   /** Tries once more: a dead letter from its first attempt, one that waits for its next attempt at once. */
   retry(id: string): Promise<JobFacts | undefined>
+  /**
+   * Begins no attempt at work of a flow until it is resumed, here and wherever else the work is shared, whatever starts again or
+   * is deployed meanwhile. Attempts under way go on, and work is accepted as before.
+   */
+  pause(flow: string): Promise<void>
+  resume(flow: string): Promise<void>
+  /** Flows that have accepted work, may have some, or are paused; by name. */
+  flows(): Promise<readonly FlowWork[]>
   /** Newest first. */
   list(query: JobQuery): Promise<readonly JobFacts[]>
   /** How many jobs of a work have not ended, without the one of a key. */

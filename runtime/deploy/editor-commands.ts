@@ -1,4 +1,4 @@
-import type { GatewayCommand } from '../core/deployer.ts'
+import type { FlowWorkReport, GatewayCommand } from '../core/deployer.ts'
 import type { Decisions } from '../core/decision.ts'
 import { fault } from '../core/fault.ts'
 import type { Jobs } from '../core/jobs.ts'
@@ -22,7 +22,7 @@ export interface EditorCommandsParts {
   readonly decisions: Pick<Decisions, 'get'>
   /** Absent: there are no lines to be seen. */
   readonly desk?: LineDesk | undefined
-  readonly jobs: Pick<Jobs, 'list' | 'find' | 'cancel' | 'retry'>
+  readonly jobs: Pick<Jobs, 'shared' | 'list' | 'find' | 'cancel' | 'retry' | 'flows' | 'pause' | 'resume'>
   live(): LiveDeployment | undefined
 }
 
@@ -61,6 +61,12 @@ export function createEditorCommands({ contexts, debugSwitches, decisions, desk,
       case 'jobs.act':
         if (asked.act !== 'cancel' && asked.act !== 'retry') throw fault('step.config', { message: 'A job is cancelled, or tried again.' })
         return await (asked.act === 'cancel' ? jobs.cancel(asked.id) : jobs.retry(asked.id))
+      case 'jobs.flows':
+        return { shared: jobs.shared, flows: await jobs.flows() } satisfies FlowWorkReport
+      case 'jobs.flow':
+        if (asked.act !== 'pause' && asked.act !== 'resume') throw fault('step.config', { message: 'Work of a flow is paused, or resumed.' })
+        await jobs[asked.act](String(asked.flow))
+        return undefined
       case 'lines.list':
         return desk?.list() ?? []
       case 'lines.act': {

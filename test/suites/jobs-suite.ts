@@ -334,6 +334,84 @@ export function jobsSuite(name: string, makePlace: () => Promise<JobsPlace>): vo
       expect(did.toSorted((a, b) => Number(a) - Number(b))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     })
 
+    test('work of a paused flow is accepted and not begun, also by who starts or is deployed meanwhile; resumed, it goes on', async () => {
+      const flow = `paused ${++works}`
+      const work = nextWork({ flow })
+      const did: unknown[] = []
+      const note: Perform = async ({ body }) => {
+        did.push(body)
+        return { kind: 'done' }
+      }
+      const first = await place.open()
+      first.open(work, note)
+      await ended(first, await first.accept(job(work, 'before')))
+      await first.pause(flow)
+      await first.pause(flow)
+      const waiting = await first.accept(job(work, 'while it is paused'))
+      await first.close()
+      const second = await open()
+      const late = nextWork({ flow })
+      second.open(work, note)
+      second.open(late, note)
+      const other = nextWork()
+      second.open(other, note)
+      await pause(100)
+      const later = await second.accept(job(late, 'new node'))
+      await ended(second, await second.accept(job(other, 'other flow')))
+      await pause(300)
+      expect(did).toEqual(['before', 'other flow'])
+      expect(await second.find(waiting.id)).toMatchObject({ state: 'pending' })
+      expect((await second.flows()).find((one) => one.flow === flow)).toEqual({ flow, paused: true, pending: 2, running: 0, dead: 0 })
+      await expect.poll(() => second.counts().paused).toBe(1)
+      await second.resume(flow)
+      for (const facts of [waiting, later]) expect(await ended(second, facts)).toMatchObject({ state: 'done' })
+      expect(did.toSorted()).toEqual(['before', 'new node', 'other flow', 'while it is paused'])
+      expect((await second.flows()).find((one) => one.flow === flow)).toEqual({ flow, paused: false, pending: 0, running: 0, dead: 0 })
+    })
+
+    test('a pause lets attempts under way end; what fails meanwhile, what is put off and what is cancelled is not begun again', async () => {
+      const flow = `paused ${++works}`
+      const jobs = await open()
+      const work = nextWork({ flow, atOnce: 1 })
+      let begun = 0
+      let finish: (end: AttemptEnd) => void = () => {}
+      jobs.open(work, () => new Promise((resolve) => {
+        begun += 1
+        finish = resolve
+      }))
+      const [failing, cancelled] = [await jobs.accept(job(work, 1)), await jobs.accept(job(work, 2))]
+      await expect.poll(() => begun, { timeout: 5000 }).toBe(1)
+      await jobs.pause(flow)
+      expect(await jobs.find(failing.id)).toMatchObject({ state: 'running' })
+      finish({ kind: 'failed', code: 'upstream.status', message: 'It answered 503.' })
+      await expect.poll(async () => (await jobs.find(failing.id))?.state, { timeout: 5000 }).toBe('pending')
+      expect(await jobs.cancel(cancelled.id)).toMatchObject({ state: 'cancelled' })
+      await pause(300)
+      expect(begun).toBe(1)
+      await jobs.retry(failing.id)
+      await pause(100)
+      expect(begun).toBe(1)
+      await jobs.resume(flow)
+      await expect.poll(() => begun, { timeout: 5000 }).toBe(2)
+      finish({ kind: 'done' })
+      expect(await ended(jobs, failing)).toMatchObject({ state: 'done' })
+      await pause(100)
+      expect(begun).toBe(2)
+    })
+
+    test('what nobody can do any more is not set aside while its flow is paused', async () => {
+      const flow = `paused ${++works}`
+      const jobs = await open()
+      const work = nextWork({ flow })
+      jobs.open(work, done)()
+      await jobs.pause(flow)
+      const accepted = await jobs.accept(job(work, {}))
+      await pause(1500) // three times as long as it may wait for somebody
+      expect(await jobs.find(accepted.id)).toMatchObject({ state: 'pending' })
+      await jobs.resume(flow)
+      await expect.poll(async () => (await jobs.find(accepted.id))?.state, { timeout: 25_000, interval: 200 }).toBe('failed')
+    })
+
     test('a number under a name only grows, and everybody hears what it was', async () => {
       const jobs = await open()
       const name = `schedule ${++works}`

@@ -11,6 +11,7 @@ const tables = `
   ) STRICT;
   CREATE INDEX IF NOT EXISTS jobsNext ON jobs (work, priority, place) WHERE state = 'pending';
   CREATE INDEX IF NOT EXISTS jobsOver ON jobs (state, endedMs);
+  CREATE TABLE IF NOT EXISTS pauses (flow TEXT PRIMARY KEY) STRICT;
   CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
 `
 

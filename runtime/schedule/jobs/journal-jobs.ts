@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import { fault } from '../../core/fault.ts'
-import type { AttemptEnd, JobCounts, JobFacts, JobProgress, JobQuery, Jobs, JobState, NewJob, Perform, WorkSpec } from '../../core/jobs.ts'
+import type { AttemptEnd, FlowWork, JobCounts, JobFacts, JobProgress, JobQuery, Jobs, JobState, NewJob, Perform, WorkSpec } from '../../core/jobs.ts'
 import type { Log } from '../../core/log.ts'
 import { makeFolder } from '../../core/make-folder.ts'
 import { AttemptsUnderWay } from './attempt.ts'
@@ -87,7 +87,8 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
   let closed = false
   let cancelSweep: (() => void) | undefined
   let countedAtMs = -Infinity
-  let counted: JobCounts = { pending: 0, running: 0, dead: 0 }
+  const paused = new Set<string>()
+  let counted: JobCounts = { pending: 0, running: 0, dead: 0, paused: 0 }
 
   function journal(): { readonly file: JournalFile; readonly seal: JobSeal } {
     if (closed) throw fault('job.unavailable', { reason: 'the gateway stops' })
@@ -110,6 +111,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
     void file.write((database) => {
       run(database, `UPDATE jobs SET state = 'failed', endedMs = ?, reason = ? WHERE state = 'running' AND crashes + 1 >= ?`, now, reasonText('job.crashed', { times: mostCrashes }), mostCrashes)
       run(database, `UPDATE jobs SET state = 'pending', crashes = crashes + 1, dueMs = ? WHERE state = 'running'`, now)
+      for (const { flow } of all<{ flow: string }>(database, 'SELECT flow FROM pauses')) paused.add(flow)
       recount(database)
     }).catch(() => {})
     file.flush()
@@ -124,7 +126,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
   function recountStates(database: DatabaseSync): void {
     countedAtMs = clock.elapsed()
     const states = new Map(all<{ state: JobState; count: number }>(database, `SELECT state, count(*) AS count FROM jobs WHERE state IN ('pending', 'running', 'failed') GROUP BY state`).map(({ state, count }) => [state, count]))
-    counted = { pending: states.get('pending') ?? 0, running: states.get('running') ?? 0, dead: states.get('failed') ?? 0 }
+    counted = { pending: states.get('pending') ?? 0, running: states.get('running') ?? 0, dead: states.get('failed') ?? 0, paused: paused.size }
   }
 
   function more(work: string, by: number): void {
@@ -141,7 +143,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
   function pump(hash: string): void {
     const work = works.get(hash)
     const spec = work?.handlers.newest
-    if (!work || !spec || !taking || closed) return
+    if (!work || !spec || !taking || closed || paused.has(spec.flow)) return
     const room = Math.min(spec.atOnce, spec.atOnceOfAll ?? Infinity) - work.under
     if (room <= 0) return
     work.under += room // nobody else takes them meanwhile
@@ -278,7 +280,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
       run(database, `DELETE FROM jobs WHERE place IN (SELECT place FROM jobs WHERE state = 'failed' AND endedMs + max(keepMs, ?) < ? LIMIT ?)`, deadMs, now, sweepSize)
       for (const { work, flow, node } of all<{ work: string; flow: string; node: string }>(database, `SELECT DISTINCT work, flow, node FROM jobs WHERE state = 'pending'`)) {
         const known = works.get(work)
-        if (known?.handlers.newest || now - (known?.idleSinceMs ?? openedAtMs) < orphanMs) continue
+        if (known?.handlers.newest || paused.has(flow) || now - (known?.idleSinceMs ?? openedAtMs) < orphanMs) continue
         run(database, `UPDATE jobs SET state = 'failed', endedMs = ?, reason = ? WHERE work = ? AND state = 'pending'`, now, reasonText('job.no_revision', { flow, node }), work)
       }
       recount(database)
@@ -383,6 +385,27 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
       if (changed > 0) pump(before.work)
       const after = row(id)
       return after && toFacts(after)
+    },
+    async pause(flow) {
+      await journal().file.write((database) => run(database, 'INSERT OR IGNORE INTO pauses (flow) VALUES (?)', flow))
+      paused.add(flow)
+      countedAtMs = -Infinity
+    },
+    async resume(flow) {
+      await journal().file.write((database) => run(database, 'DELETE FROM pauses WHERE flow = ?', flow))
+      paused.delete(flow)
+      countedAtMs = -Infinity
+      for (const [hash, { handlers }] of works) if (handlers.newest?.flow === flow) pump(hash)
+    },
+    async flows() {
+      const byFlow = new Map<string, FlowWork>()
+      const of = (flow: string) => byFlow.get(flow) ?? { flow, paused: paused.has(flow), pending: 0, running: 0, dead: 0 }
+      for (const flow of [...paused, ...[...works.values()].flatMap(({ handlers }) => handlers.newest?.flow ?? [])]) byFlow.set(flow, of(flow))
+      if (opened) {
+        const rows = opened.file.read((database) => all<{ flow: string; state: JobState; count: number }>(database, `SELECT flow, state, count(*) AS count FROM jobs WHERE state IN ('pending', 'running', 'failed') GROUP BY flow, state`))
+        for (const { flow, state, count } of rows) byFlow.set(flow, { ...of(flow), [state === 'failed' ? 'dead' : state]: count })
+      }
+      return [...byFlow.values()].toSorted((a, b) => (a.flow < b.flow ? -1 : 1))
     },
     async list({ state, flow, limit }: JobQuery) {
       if (!opened) return []

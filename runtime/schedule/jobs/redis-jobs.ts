@@ -3,7 +3,7 @@ import { DelayedError, Job, type JobType, Queue, UnrecoverableError, Worker } fr
 import { Redis } from 'ioredis'
 import type { Clock } from '../../core/clock.ts'
 import { Fault, fault } from '../../core/fault.ts'
-import type { AttemptEnd, JobCounts, JobFacts, JobProgress, JobQuery, Jobs, JobState, NewJob, Perform, WorkName, WorkSpec } from '../../core/jobs.ts'
+import type { AttemptEnd, FlowWork, JobCounts, JobFacts, JobProgress, JobQuery, Jobs, JobState, NewJob, Perform, WorkName, WorkSpec } from '../../core/jobs.ts'
 import type { Log } from '../../core/log.ts'
 import { AttemptsUnderWay } from './attempt.ts'
 import { backoffMs } from './backoff.ts'
@@ -96,7 +96,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   const ears = connect()
   const seal = key && createJobSeal(key)
   const own = `${prefix}jobs`
-  const keys = { works: `${own}:works`, seen: `${own}:seen`, mark: (id: string) => `${own}:mark:${id}`, advance: `${own}:advance`, cancel: `${own}:cancel`, cancelled: `${own}:cancelled`, ended: (name: string) => `${own}:ended:${name}` }
+  const keys = { works: `${own}:works`, paused: `${own}:paused`, seen: `${own}:seen`, mark: (id: string) => `${own}:mark:${id}`, advance: `${own}:advance`, cancel: `${own}:cancel`, cancelled: `${own}:cancelled`, ended: (name: string) => `${own}:ended:${name}` }
   const works = new Map<string, Work>()
   const attempts = new AttemptsUnderWay()
   const waits = new SettleWaits(clock)
@@ -109,7 +109,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   let saidKey = false
   let taking = true
   let closed = false
-  let counted: JobCounts = { pending: 0, running: 0, dead: 0 }
+  let counted: JobCounts = { pending: 0, running: 0, dead: 0, paused: 0 }
   let cancelSweep: (() => void) | undefined
 
   redis.defineCommand('sluiceAdvance', {
@@ -334,12 +334,15 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     const now = clock.now()
     const doing = [...works].filter(([, { handlers }]) => handlers.newest)
     if (doing.length > 0) await redis.hset(keys.seen, Object.fromEntries(doing.map(([hash]) => [hash, String(now)])))
-    const [names, seen] = await Promise.all([redis.hgetall(keys.works), redis.hgetall(keys.seen)])
+    const [names, seen, flows] = await Promise.all([redis.hgetall(keys.works), redis.hgetall(keys.seen), redis.smembers(keys.paused)])
+    const paused = new Set(flows)
     let [pending, running, dead] = [0, 0, 0]
-    for (const hash of Object.keys(names)) {
+    for (const [hash, name] of Object.entries(names)) {
       if (closed) return
       const queue = queueOf(hash)
-      const counts = await queue.getJobCounts(...waitingTypes, 'active', 'failed', 'completed')
+      const [counts, isPaused] = await Promise.all([queue.getJobCounts(...waitingTypes, 'active', 'failed', 'completed'), queue.isPaused()])
+      // Somebody died between noting a pause and doing it.
+      if (isPaused !== paused.has(flowOf(name))) await setPaused(hash, flowOf(name))
       const waiting = waitingTypes.reduce((sum, type) => sum + (counts[type] ?? 0), 0)
       pending += waiting
       running += counts['active'] ?? 0
@@ -353,7 +356,20 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       } else if (entry.orphans) stopWork(entry)
       if (orphaned && waiting + (counts['active'] ?? 0) + (counts['failed'] ?? 0) + (counts['completed'] ?? 0) === 0) await redis.hdel(keys.works, hash)
     }
-    counted = { pending, running, dead }
+    counted = { pending, running, dead, paused: paused.size }
+  }
+
+  /** Makes the queue of a work be as is noted for its flow. */
+  async function setPaused(hash: string, flow: string): Promise<void> {
+    const queue = queueOf(hash)
+    if ((await redis.sismember(keys.paused, flow)) === 1) await queue.pause()
+    else await queue.resume()
+  }
+
+  async function setFlowPaused(flow: string): Promise<void> {
+    const names = await redis.hgetall(keys.works)
+    await Promise.all(Object.entries(names).filter(([, name]) => flowOf(name) === flow).map(([hash]) => setPaused(hash, flow)))
+    counted = { ...counted, paused: await redis.scard(keys.paused) }
   }
 
   return {
@@ -376,6 +392,8 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       void check()
       const queue = queueOf(hash)
       void (spec.atOnceOfAll === undefined ? queue.removeGlobalConcurrency() : queue.setGlobalConcurrency(spec.atOnceOfAll)).catch(() => {})
+      // It may be new to a flow that is paused. Begun before this is known, an attempt goes on.
+      void setPaused(hash, spec.flow).catch(() => {})
       if (taking) work(hash, spec.atOnce)
       let given = false
       return () => {
@@ -461,6 +479,31 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       })
       return await find(id)
     },
+    async pause(flow) {
+      await ask(async () => {
+        await redis.sadd(keys.paused, flow)
+        await setFlowPaused(flow)
+      })
+    },
+    async resume(flow) {
+      await ask(async () => {
+        await redis.srem(keys.paused, flow)
+        await setFlowPaused(flow)
+      })
+    },
+    async flows() {
+      return await ask(async () => {
+        const [names, paused] = await Promise.all([redis.hgetall(keys.works), redis.smembers(keys.paused)])
+        const byFlow = new Map(paused.map((flow): [string, FlowWork] => [flow, { flow, paused: true, pending: 0, running: 0, dead: 0 }]))
+        await Promise.all(Object.entries(names).map(async ([hash, name]) => {
+          const { active = 0, failed = 0, ...waiting } = await queueOf(hash).getJobCounts(...waitingTypes, 'active', 'failed')
+          const flow = flowOf(name)
+          const before = byFlow.get(flow) ?? { flow, paused: false, pending: 0, running: 0, dead: 0 }
+          byFlow.set(flow, { ...before, pending: before.pending + Object.values(waiting).reduce((sum, count) => sum + count, 0), running: before.running + active, dead: before.dead + failed })
+        }))
+        return [...byFlow.values()].toSorted((a, b) => (a.flow < b.flow ? -1 : 1))
+      })
+    },
     async list({ state, flow, limit }: JobQuery) {
       const types: Readonly<Record<JobState, JobType[]>> = { pending: waitingTypes, running: ['active'], done: ['completed'], expired: [...waitingTypes, 'completed'], failed: ['failed'], cancelled: [] }
       const wanted = state ? types[state] : [...waitingTypes, 'active', 'completed', 'failed'] as JobType[]
@@ -468,7 +511,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       const names = await ask(() => redis.hgetall(keys.works))
       const found: JobFacts[] = []
       for (const [hash, name] of Object.entries(names)) {
-        if (flow !== undefined && (JSON.parse(name) as string[])[0] !== flow) continue
+        if (flow !== undefined && flowOf(name) !== flow) continue
         for (const type of wanted) {
           const jobs = await ask(() => queueOf(hash).getJobs([type], 0, limit - 1, false)) as Job<Kept, Ended>[]
           for (const job of jobs) if (job) found.push(toFacts(job, stateOf(job, type)))
@@ -570,6 +613,11 @@ function createProgress(job: Job<Kept, Ended>) {
       }
     },
   }
+}
+
+/** Of the name that a work is listed by. */
+function flowOf(name: string): string {
+  return (JSON.parse(name) as [string])[0]
 }
 
 function reasonOf(error: unknown): string {
