@@ -5,6 +5,7 @@ import type { JobProgress } from './jobs.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
 import type { RequestFacts } from './request-facts.ts'
+import type { RunTrace } from './trace.ts'
 
 /** One journey of one request (or tick, or button press) through a pipeline. Whatever has a lifetime lives here, never on the message. */
 export interface Run {
@@ -40,6 +41,8 @@ export interface Run {
   noteWait?(ms: number): void
   /** The job that the run is an attempt at. */
   readonly job?: RunJob | undefined
+  /** Writes down what the run does, when somebody asked for it; absent: nobody did. */
+  readonly trace?: RunTrace | undefined
   /** Lines that the run holds slots of, as marks call them; undefined when it holds none. */
   readonly heldLines?: readonly string[] | undefined
   /** Notes that it holds a slot of this line; the result says that it has given it back. */

@@ -37,6 +37,11 @@ export function createFlowLinker({ catalogue, services, shared, early, deadlineM
     const problems = await computeEnv(flow, around, computed, services)
     if (problems.length > 0) return { problems }
     const retirement = createRetirement(id, services.log)
+    if (services.tracing) {
+      const { tracing } = services
+      tracing.keepSecrets(key, credentials)
+      retirement.add(() => tracing.forgetSecrets(key))
+    }
 
     /** What On Start code sends waits for the commit: until then there is no deployment that it could run in. */
     function whenLive(begin: (holder: LiveDeployment) => void, always = false): void {

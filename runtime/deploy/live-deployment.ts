@@ -1,10 +1,11 @@
 import type { KnownApi } from '../core/clients.ts'
-import type { Deployment, Route, RouteTable, RunHandle, RunInput, RunSummary } from '../core/deployment.ts'
+import type { Claim, Deployment, Route, RouteTable, RunHandle, RunInput, RunSummary } from '../core/deployment.ts'
 import { type Fault, fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
 import type { LinkedNode, Pipeline } from '../core/pipeline.ts'
 import type { DeadlineList } from '../engine/deadlines.ts'
 import type { RunOutcome } from '../core/run.ts'
+import type { Tracing } from '../core/trace.ts'
 import type { RunningWork, WorkRun } from '../core/work-run.ts'
 import { EngineRun, type RunHome, type RunHost } from '../engine/engine-run.ts'
 import { rescue, walk, walkOn } from '../engine/walk.ts'
@@ -16,6 +17,8 @@ export type Cause = Exclude<RunSummary['on'], 'http'>
 /** What all deployments of a gateway share. */
 export interface DeploymentHost {
   readonly runs: RunHost
+  /** Which runs are written down; absent: none. */
+  readonly tracing?: Tracing | undefined
   /** One list per limit, so that each is sorted by itself. */
   deadlines(limitMs: number): DeadlineList
   nextRunId(): string
@@ -88,7 +91,7 @@ export class LiveDeployment implements Deployment, RunHome {
     }
     const limitMs = route.entry.deadlineMs ?? entry.pipeline.deadlineMs
     const run = new EngineRun({ id: input.id, on: 'http', entry: entry.node, request: input.request, caller: input, limitMs, host: this.#host.runs, home: this, rescue })
-    this.#launch(run, () => walk(run, entry.node, input.message))
+    this.#launch(run, () => walk(run, entry.node, input.message), route.claims)
     return run.ended ? ended : { abort: (reason) => run.abort(reason, true) }
   }
 
@@ -192,8 +195,10 @@ export class LiveDeployment implements Deployment, RunHome {
     return new EngineRun({ id: this.#host.nextRunId(), on, entry: node, limitMs, host: this.#host.runs, home: this, rescue })
   }
 
-  #launch(run: EngineRun, begin: () => void): void {
+  #launch(run: EngineRun, begin: () => void, claims?: readonly Claim[]): void {
     this.#inFlight++
+    const { tracing } = this.#host
+    if (tracing?.active) run.trace = tracing.begin(run, claims)
     run.open()
     begin()
     run.close()

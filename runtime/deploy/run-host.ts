@@ -29,12 +29,13 @@ export interface SharedRunHost {
 }
 
 /** One for all deployments of a gateway. */
-export function createRunHost(options: RunHostOptions, { clients, clock, decisions, log, recorder, createRunContext }: Pick<Services, 'clients' | 'clock' | 'decisions' | 'log' | 'recorder' | 'createRunContext'>): SharedRunHost {
+export function createRunHost(options: RunHostOptions, { clients, clock, decisions, log, recorder, tracing, createRunContext }: Pick<Services, 'clients' | 'clock' | 'decisions' | 'log' | 'recorder' | 'tracing' | 'createRunContext'>): SharedRunHost {
   const lists = new Map<number, DeadlineList>()
   const prefix = `${process.pid.toString(36)}-${Math.floor(clock.now()).toString(36)}`
   let runCount = 0
   return {
     host: {
+      tracing,
       runs: {
         clock,
         log,

@@ -10,6 +10,7 @@ import type { Message } from '../core/message.ts'
 import type { RunningWork, WorkRun } from '../core/work-run.ts'
 import type { Services } from './services.ts'
 import type { SharedThings } from './shared.ts'
+import { tracedUpstream } from './traced-upstream.ts'
 
 /** What a flow's scopes need while their pipeline lives. */
 export interface ScopeParts {
@@ -57,7 +58,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     log,
     clock: services.clock,
     sandbox: services.sandbox,
-    upstream: services.upstream,
+    upstream: services.tracing ? tracedUpstream(services.upstream, node.id) : services.upstream,
     contexts: services.contextsOf(node.container.id, node.id, organisation),
     clients: services.clients,
     state: services.state.of?.(flow.document.id) ?? services.state,

@@ -13,6 +13,7 @@ import type { Log } from '../core/log.ts'
 import type { Sandbox } from '../core/sandbox.ts'
 import type { Schedules } from '../core/schedules.ts'
 import type { State } from '../core/state.ts'
+import type { Tracing } from '../core/trace.ts'
 import type { Upstream } from '../core/upstream.ts'
 
 /** What flows live on, given by whoever composes the gateway. */
@@ -38,6 +39,8 @@ export interface Services {
   /** The environment that flows may read: allow-listed, empty unless set. */
   readonly env: Readonly<Record<string, string>>
   readonly recorder: RunRecorder
+  /** Which runs are written down; absent: none. */
+  readonly tracing?: Tracing | undefined
   /** `organisation`: whose flow it is. */
   contextsOf(flow: string, node: string, organisation?: string): Contexts
   createRunContext(): Context

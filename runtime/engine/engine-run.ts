@@ -6,6 +6,7 @@ import type { Log } from '../core/log.ts'
 import type { Message } from '../core/message.ts'
 import type { LinkedNode } from '../core/pipeline.ts'
 import type { RequestFacts } from '../core/request-facts.ts'
+import type { RunTrace } from '../core/trace.ts'
 import type { Run, RunEnd, RunJob, RunOutcome } from '../core/run.ts'
 import type { DeadlineList, Timed } from './deadlines.ts'
 
@@ -77,6 +78,8 @@ export class EngineRun implements Run, Timed {
   /** How long it waited for turns at its nodes; undefined when it came to none. */
   waitedMs: number | undefined = undefined
   heldLines: string[] | undefined = undefined
+  /** Set before the run begins, when it is to be written down. */
+  trace: RunTrace | undefined = undefined
   steps = 0
   replied = false
   ended = false

@@ -99,6 +99,7 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
     if (++hops > run.host.hopLimit) {
       spreadFault(run, current, message, fault('flow.hops', { limit: run.host.hopLimit }), hops, trail, waiting, true)
     } else if (current.kind !== 'step') {
+      run.trace?.pass(current, message)
       const branch = transfer(run, current, message, hops, trail, waiting)
       if (branch) {
         node = branch.node
@@ -107,11 +108,11 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
       }
     } else {
       try {
-        if (current.step === undefined && current.completes.length === 0 && current.wires[0]?.length === 1) {
+        if (current.step === undefined && current.completes.length === 0 && current.wires[0]?.length === 1 && run.trace === undefined) {
           node = current.wires[0][0] as LinkedNode
           continue
         }
-        const result: Result = current.step === undefined ? { [current.ports[0] ?? 'out']: message } : current.step(message, run)
+        const result: Result = run.trace !== undefined ? run.trace.step(current, message, run) : current.step === undefined ? { [current.ports[0] ?? 'out']: message } : current.step(message, run)
         if (result === undefined) completed(current, message, hops, trail, waiting)
         else if (isPromise(result)) settleLater(run, current, message, hops, trail, result)
         else if (isAsyncIterable(result)) consume(run, current, message, hops, trail, result)
