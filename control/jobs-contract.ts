@@ -1,4 +1,4 @@
-import type { JobFacts, JobState } from '../runtime/core/jobs.ts'
+import type { FlowWork, JobFacts, JobState } from '../runtime/core/jobs.ts'
 import type { Actor } from './consumers-contract.ts'
 
 /** Accepted work, as the gateways that are connected know it. What jobs were given and came to is not shown. */
@@ -9,6 +9,19 @@ export interface AcceptedWork {
   get(id: string, by: Actor): Promise<AcceptedJob>
   /** cancel: ends a job that has not ended. retry: a dead letter from its first attempt, one that waits for its next attempt at once. */
   act(id: string, act: JobAct, by: Actor): Promise<AcceptedJob>
+  /** Flows that have accepted work, may have some, or are paused; by id. @throws Refused `auth.role` 403, `gateway.refused` 502 */
+  flows(by: Actor): Promise<readonly AcceptedFlow[]>
+  /** pause: no attempt at work of the flow is begun until it is resumed. On all gateways. @throws Refused `auth.role` 403, `record.none` 404, `gateway.refused` 502 */
+  actOnFlow(flow: string, act: JobFlowAct, by: Actor): Promise<AcceptedFlow>
+}
+
+export type JobFlowAct = 'pause' | 'resume'
+
+/** Accepted work of one flow, all gateways together. */
+export interface AcceptedFlow extends FlowWork {
+  /** Paused on any gateway. */
+  readonly paused: boolean
+  readonly gateways: readonly (Omit<FlowWork, 'flow'> & { readonly gateway: string; /** With others on the same store. */ readonly shared: boolean })[]
 }
 
 export type JobAct = 'cancel' | 'retry'

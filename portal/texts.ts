@@ -30,6 +30,8 @@ export const texts = {
   jobReason: { en: 'Reason or progress', 'zh-TW': '原因或進度' },
   jobRetry: { en: 'Try again', 'zh-TW': '再試' },
   jobCancel: { en: 'Cancel', 'zh-TW': '取消' },
+  jobFlows: { en: 'By flow', 'zh-TW': '依流程' },
+  jobFlowsHint: { en: 'While a flow is paused none of its work is begun, on any gateway, whatever starts again meanwhile. What is under way goes on, and callers are still answered 202.', 'zh-TW': '流程暫停期間，任何閘道都不會開始它的工作，重新啟動也一樣；進行中的會做完，呼叫者仍會收到 202。' },
   queuesIntro: { en: 'Where calls wait for their turn, by priority: 0 goes first, 9 last. The numbers are of the gateways that are connected.', 'zh-TW': '呼叫等候輪到的地方，依優先順序排列：0 最先，9 最後。數字來自目前連線的閘道。' },
   noQueues: { en: 'No queue is open: no flow has a priority queue, and no gateway has a limit (SLUICE_ADMISSION).', 'zh-TW': '目前沒有佇列：沒有流程使用優先佇列，閘道也沒有設定上限（SLUICE_ADMISSION）。' },
   queue: { en: 'Queue', 'zh-TW': '佇列' },

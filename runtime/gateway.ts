@@ -225,6 +225,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   metrics.gauge('jobs_pending', 'Accepted jobs that wait for their turn or for their next attempt.', () => jobs.counts().pending)
   metrics.gauge('jobs_running', 'Accepted jobs of which an attempt is under way.', () => jobs.counts().running)
   metrics.gauge('jobs_dead', 'Dead letters: jobs that failed for good.', () => jobs.counts().dead)
+  metrics.gauge('jobs_paused', 'Flows whose accepted work is paused.', () => jobs.counts().paused)
   metrics.gauge('jobs_unsafe', '1 while Redis is not set up to keep accepted work.', () => (sharedJobs?.unsafe === undefined ? 0 : 1))
   let draining = false
   const tls = toTlsFiles(settings)

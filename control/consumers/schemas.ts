@@ -225,6 +225,13 @@ export const schemas: Readonly<Record<string, Schema>> = {
     },
     ['id', 'flow', 'node', 'revision', 'owner', 'state', 'acceptedAtMs', 'attempt', 'attempts', 'gateway'],
   ),
+  AcceptedFlow: object(
+    {
+      flow: { type: 'string' }, paused: { type: 'boolean', description: 'On any gateway.' }, pending: { type: 'integer' }, running: { type: 'integer' }, dead: { type: 'integer', description: 'Dead letters.' },
+      gateways: { type: 'array', items: { type: 'object', properties: { gateway: { type: 'string' }, shared: { type: 'boolean', description: 'With others on the same store: they say the same.' }, paused: { type: 'boolean' }, pending: { type: 'integer' }, running: { type: 'integer' }, dead: { type: 'integer' } }, required: ['gateway', 'shared', 'paused'] } },
+    },
+    ['flow', 'paused', 'pending', 'running', 'dead', 'gateways'],
+  ),
   QueueMove: object({ from: { type: 'integer', minimum: 0, maximum: 9 }, to: { type: 'integer', minimum: 0, maximum: 9 } }, ['from', 'to']),
   ApplyResult: object(
     {

@@ -44,10 +44,31 @@ describe('accepted work for operators', { timeout: 20_000 }, () => {
     expect(JSON.stringify(audited)).not.toContain(running!.id)
   })
 
+  test('of one flow is paused and resumed on all gateways, and shown with how much of it there is; both are written down', async () => {
+    expect(await work.actOnFlow('orders', 'pause', as('operator'))).toMatchObject({ flow: 'orders', paused: true, gateways: [{ gateway: 'g1', shared: false, paused: true }, { gateway: 'g2' }] })
+    const waiting = await accept(2)
+    expect((await work.get(waiting, as('operator'))).state).toBe('pending')
+    expect(await work.flows(as('operator'))).toEqual([expect.objectContaining({ flow: 'orders', paused: true, pending: 2 })]) // both gateways are the same one here
+    expect(await work.actOnFlow('orders', 'resume', as('admin'))).toMatchObject({ flow: 'orders', paused: false })
+    await expect.poll(async () => (await work.get(waiting, as('operator'))).state).toBe('failed')
+    expect(audited.slice(-2).map((entry) => (entry as unknown[]).slice(0, 2))).toEqual([['job.pause', { flow: 'orders', gateways: ['g1', 'g2'] }], ['job.resume', { flow: 'orders', gateways: ['g1', 'g2'] }]])
+    await expect(work.actOnFlow('none', 'pause', as('admin'))).rejects.toMatchObject({ code: 'record.none', status: 404 })
+  })
+
+  test('that gateways share is counted once, what each has of its own adds up, and a gateway that did not pause is named', async () => {
+    const report = (shared: boolean, paused: boolean) => ({ shared, flows: [{ flow: 'f', paused, pending: 3, running: 1, dead: 0 }, { flow: 'no report' }] })
+    let answers: readonly { gateway: string; result?: unknown; error?: string }[] = [{ gateway: 'a', result: report(true, false) }, { gateway: 'b', result: report(true, false) }, { gateway: 'c', result: report(false, true) }, { gateway: 'old', result: 'no report' }]
+    const all = createAcceptedWork({ audit: { add: async () => {} }, access: async (by) => toAccess(by, []), command: async ({ do: what }) => (what === 'jobs.flows' ? answers : answers.map(({ gateway }) => (gateway === 'b' ? { gateway, error: 'no answer in time' } : { gateway }))) })
+    expect(await all.flows(as('admin'))).toMatchObject([{ flow: 'f', paused: true, pending: 6, running: 2, dead: 0, gateways: [{ gateway: 'a' }, { gateway: 'b' }, { gateway: 'c' }] }])
+    await expect(all.actOnFlow('f', 'resume', as('admin'))).rejects.toMatchObject({ code: 'gateway.refused', status: 502, message: expect.stringContaining('Not done on b: no answer in time') })
+    answers = [{ gateway: 'a', error: 'gone' }]
+    await expect(all.flows(as('admin'))).rejects.toMatchObject({ status: 502 })
+  })
+
   test('is for operators and administrators of the whole estate only', async () => {
     for (const role of Object.keys(rightsByRole) as Role[]) {
       if (role === 'admin' || role === 'operator') continue
-      for (const tried of [work.list({ limit: 1 }, as(role)), work.get('a', as(role)), work.act('a', 'cancel', as(role))]) await expect(tried).rejects.toMatchObject({ status: 403 })
+      for (const tried of [work.list({ limit: 1 }, as(role)), work.get('a', as(role)), work.act('a', 'cancel', as(role)), work.flows(as(role)), work.actOnFlow('orders', 'pause', as(role))]) await expect(tried).rejects.toMatchObject({ status: 403 })
     }
   })
 

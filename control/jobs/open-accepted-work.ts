@@ -1,7 +1,8 @@
-import type { GatewayCommand } from '../../runtime/core/deployer.ts'
+import type { FlowWorkReport, GatewayCommand } from '../../runtime/core/deployer.ts'
+import type { FlowWork } from '../../runtime/core/jobs.ts'
 import type { Audit } from '../audit.ts'
 import type { Access } from '../consumers/rights.ts'
-import { Refused, type AcceptedJob, type AcceptedWork, type Actor, type Right } from '../contract.ts'
+import { Refused, type AcceptedFlow, type AcceptedJob, type AcceptedWork, type Actor, type Right } from '../contract.ts'
 
 export interface AcceptedWorkParts {
   readonly audit: Pick<Audit, 'add'>
@@ -20,12 +21,28 @@ export function createAcceptedWork({ audit, access, command }: AcceptedWorkParts
     return first(await command({ do: 'jobs.get', id }))
   }
 
+  async function listFlows(): Promise<readonly AcceptedFlow[]> {
+    const answers = await command({ do: 'jobs.flows' })
+    refuseWhenAllFailed(answers)
+    const byFlow = new Map<string, AcceptedFlow['gateways'][number][]>()
+    for (const { gateway, result } of answers) {
+      if (!isReport(result)) continue
+      for (const { flow, ...work } of result.flows.filter(isFlowWork)) byFlow.set(flow, [...(byFlow.get(flow) ?? []), { gateway, shared: result.shared, ...work }])
+    }
+    return [...byFlow].map(([flow, gateways]) => toFlow(flow, gateways)).toSorted((a, b) => (a.flow < b.flow ? -1 : 1))
+  }
+
+  async function findFlow(id: string): Promise<AcceptedFlow> {
+    const found = (await listFlows()).find(({ flow }) => flow === id)
+    if (!found) throw new Refused('record.none', 404, 'No gateway that is connected knows accepted work of this flow.')
+    return found
+  }
+
   return {
     async list(query, by) {
       await allow('queues.read', by)
       const answers = await command({ do: 'jobs.list', query })
-      const failed = answers.find(({ error }) => error !== undefined)
-      if (failed && answers.every(({ error }) => error !== undefined)) throw new Refused('gateway.refused', 502, `No gateway can say which jobs there are: ${failed.error}`)
+      refuseWhenAllFailed(answers)
       const byId = new Map<string, AcceptedJob>()
       for (const { gateway, result } of answers) {
         for (const job of Array.isArray(result) ? (result as unknown[]).filter(isJob) : []) if (!byId.has(job.id)) byId.set(job.id, { ...job, gateway })
@@ -43,7 +60,45 @@ export function createAcceptedWork({ audit, access, command }: AcceptedWorkParts
       await audit.add(by, `job.${act}`, { flow, node, state: after.state }, undefined, { subject: `jobs/${id.slice(0, 12)}…` })
       return after
     },
+    async flows(by) {
+      await allow('queues.read', by)
+      return await listFlows()
+    },
+    async actOnFlow(flow, act, by) {
+      await allow('queues.write', by)
+      const before = await findFlow(flow)
+      const answers = await command({ do: 'jobs.flow', flow, act })
+      const done = answers.filter(({ error }) => error === undefined).map(({ gateway }) => gateway)
+      await audit.add(by, `job.${act}`, { flow, gateways: done }, undefined, { subject: `flows/${flow}` })
+      const silent = before.gateways.filter(({ gateway }) => !done.includes(gateway))
+      if (silent.length > 0) throw new Refused('gateway.refused', 502, `Not done on ${silent.map(({ gateway }) => gateway).join(', ')}: ${answers.find(({ error }) => error !== undefined)?.error ?? 'no answer'}`)
+      // A flow that has no work is known for as long as it is paused.
+      return (await listFlows()).find((one) => one.flow === flow) ?? { ...before, paused: act === 'pause' }
+    },
   }
+}
+
+function refuseWhenAllFailed(answers: readonly { readonly error?: string }[]): void {
+  const failed = answers.find(({ error }) => error !== undefined)
+  if (failed && answers.every(({ error }) => error !== undefined)) throw new Refused('gateway.refused', 502, `No gateway can say which jobs there are: ${failed.error}`)
+}
+
+/** Gateways on one store say the same of it; what each has of its own adds up. */
+function toFlow(flow: string, gateways: AcceptedFlow['gateways']): AcceptedFlow {
+  const own = gateways.filter(({ shared }) => !shared)
+  const together = gateways.filter(({ shared }) => shared)
+  const count = (of: (work: Omit<FlowWork, 'flow'>) => number) => own.reduce((sum, work) => sum + of(work), 0) + Math.max(0, ...together.map(of))
+  return { flow, paused: gateways.some(({ paused }) => paused), pending: count(({ pending }) => pending), running: count(({ running }) => running), dead: count(({ dead }) => dead), gateways }
+}
+
+function isReport(value: unknown): value is FlowWorkReport {
+  const { shared, flows } = (value ?? {}) as Partial<FlowWorkReport>
+  return typeof shared === 'boolean' && Array.isArray(flows)
+}
+
+function isFlowWork(value: unknown): value is FlowWork {
+  const { flow, paused, pending, running, dead } = (value ?? {}) as Partial<FlowWork>
+  return typeof flow === 'string' && typeof paused === 'boolean' && [pending, running, dead].every((one) => typeof one === 'number')
 }
 
 function first(answers: readonly { readonly gateway: string; readonly result?: unknown; readonly error?: string }[]): AcceptedJob {

@@ -1,4 +1,4 @@
-import { Refused, type AcceptedJob, type GatewayInfo, type JobAct } from '../../control/contract.ts'
+import { Refused, type AcceptedFlow, type AcceptedJob, type GatewayInfo, type JobAct } from '../../control/contract.ts'
 import { html, type Html } from '../html.ts'
 import { layout } from '../layout.ts'
 import type { PortalOptions } from '../portal.ts'
@@ -20,18 +20,19 @@ export function acceptedWorkRoutes({ control }: PortalOptions): PageRoute[] {
     const t = translator(exchange.language)
     const wanted = exchange.url.searchParams.get('state')
     const state = states.find((one) => one === wanted) ?? 'failed'
-    const [jobs, gateways] = await Promise.all([control.accepted.list({ state, limit: most }, toActor(exchange)), control.gateways.list()])
+    const [jobs, flows, gateways] = await Promise.all([control.accepted.list({ state, limit: most }, toActor(exchange)), control.accepted.flows(toActor(exchange)), control.gateways.list()])
     const body = html`<h1>${t('jobs')}</h1>
 <p class="soft">${t('jobsIntro')}</p>
 <nav class="row" aria-label="${t('jobState')}">${states.map((one) => html`<a class="button${one === state && html` primary`}" href="/jobs?state=${one}"${one === state && html` aria-current="page"`}>${t(stateTexts[one])}</a>`)}</nav>
-<div id="jobs" data-refresh="3000">${jobs.length === 0 ? html`<p>${t('noJobs')}</p>` : drawJobs(jobs, state, gateways, t)}</div>`
+<div id="jobs" class="stack" data-refresh="3000">${jobs.length === 0 ? html`<p>${t('noJobs')}</p>` : drawJobs(jobs, state, gateways, t)}${flows.length > 0 && drawFlows(flows, state, t)}</div>`
     sendHtml(exchange.response, 200, layout(exchange, { title: t('jobs'), section: 'jobs', body }))
   }
 
   async function act(exchange: Exchange, wanted: string): Promise<void> {
     const fields = await readForm(exchange.request)
-    if (wanted !== 'cancel' && wanted !== 'retry') throw new Refused('body.malformed', 400, 'A job is cancelled, or tried again.')
-    await control.accepted.act(String(fields.get('job') ?? ''), wanted satisfies JobAct, toActor(exchange))
+    if (wanted === 'pause' || wanted === 'resume') await control.accepted.actOnFlow(String(fields.get('flow') ?? ''), wanted, toActor(exchange))
+    else if (wanted === 'cancel' || wanted === 'retry') await control.accepted.act(String(fields.get('job') ?? ''), wanted satisfies JobAct, toActor(exchange))
+    else throw new Refused('body.malformed', 400, 'A job is cancelled, or tried again; the work of a flow is paused, or resumed.')
     const state = states.find((one) => one === fields.get('state')) ?? 'failed'
     redirect(exchange.response, `/jobs?state=${state}`)
   }
@@ -52,4 +53,12 @@ function drawJobs(jobs: readonly AcceptedJob[], state: Shown, gateways: readonly
   return html`<div class="scroll"><table><thead><tr><th scope="col">${t('jobId')}</th><th scope="col">${t('jobFlow')}</th><th scope="col">${t('jobAccepted')}</th><th scope="col">${t('jobAttempts')}</th><th scope="col">${t('jobReason')}</th><th scope="col">${t('gateway')}</th><th></th></tr></thead>
 <tbody>${jobs.map((job) => html`<tr><td><code title="${job.id}">${job.id.slice(0, 20)}…</code></td><td>${job.flow} · ${job.node}${job.part !== undefined && html` (${job.part})`}</td><td>${new Date(job.acceptedAtMs).toISOString().replace('T', ' ').slice(0, 19)} UTC</td><td>${job.attempt} / ${job.attempts}</td>
 <td>${job.reason ? html`<code>${job.reason.code}</code> ${job.reason.message}` : (job.progress && html`${job.progress.percent !== undefined && html`${job.progress.percent} % `}${job.progress.text ?? ''}`)}</td><td>${gateways.find(({ id }) => id === job.gateway)?.name ?? job.gateway}</td><td><div class="row">${acts(job)}</div></td></tr>`)}</tbody></table></div>`
+}
+
+/** What each flow has, and the switch that holds it: for as long as a service behind it is away, say. */
+function drawFlows(flows: readonly AcceptedFlow[], state: Shown, t: (key: TextKey) => string): Html {
+  const button = ({ flow, paused }: AcceptedFlow) => html`<form method="post" action="/jobs/${paused ? 'resume' : 'pause'}"><input type="hidden" name="flow" value="${flow}"><input type="hidden" name="state" value="${state}"><button${paused && html` class="primary"`} aria-label="${t(paused ? 'resume' : 'pause')}: ${flow}">${t(paused ? 'resume' : 'pause')}</button></form>`
+  return html`<section class="card"><h2>${t('jobFlows')}</h2><p class="soft">${t('jobFlowsHint')}</p>
+<div class="scroll"><table><thead><tr><th scope="col">${t('flow')}</th><th scope="col">${t('jobState')}</th><th scope="col" class="number">${t('jobPending')}</th><th scope="col" class="number">${t('jobRunning')}</th><th scope="col" class="number">${t('jobFailed')}</th><th></th></tr></thead>
+<tbody>${flows.map((one) => html`<tr><th scope="row">${one.flow}</th><td><span class="tag ${one.paused ? 'bad' : 'good'}">${t(one.paused ? 'paused' : 'running')}</span></td><td class="number">${one.pending}</td><td class="number">${one.running}</td><td class="number">${one.dead}</td><td>${button(one)}</td></tr>`)}</tbody></table></div></section>`
 }

@@ -10,6 +10,11 @@ const acts = {
   retry: 'Tries a dead letter again from its first attempt, and one that waits for its next attempt at once.',
 } as const
 
+const flowActs = {
+  pause: 'Begins no attempt at work of a flow until it is resumed. What is under way goes on, and work is accepted as before.',
+  resume: 'Goes on with the work of a flow.',
+} as const
+
 /** Accepted work, for operators. Nothing of it belongs to an organisation. */
 export const jobEndpoints: readonly Endpoint[] = [
   {
@@ -32,6 +37,14 @@ export const jobEndpoints: readonly Endpoint[] = [
   ...(['cancel', 'retry'] as const).map((act): Endpoint => ({
     ...common, method: 'POST', path: `${base}/:id/${act}`, operation: `${act}Job`, summary: acts[act], right: 'queues.write',
     handle: async ({ accepted, id, by }) => ({ body: await accepted.act(id, act, by) }),
+  })),
+  {
+    method: 'GET', path: '/api/v1/job-flows', operation: 'listJobFlows', summary: 'Lists flows with accepted work: how much waits, is under way or lies dead, and whether it is paused.', tag: 'jobs', right: 'queues.read', status: 200, answer: { schema: 'AcceptedFlow', page: true },
+    handle: async ({ accepted, by }) => ({ body: { items: await accepted.flows(by) } }),
+  },
+  ...(['pause', 'resume'] as const).map((act): Endpoint => ({
+    method: 'POST', path: `/api/v1/job-flows/:id/${act}`, operation: `${act}JobFlow`, summary: flowActs[act], tag: 'jobs', right: 'queues.write', status: 200, answer: { schema: 'AcceptedFlow' },
+    handle: async ({ accepted, id, by }) => ({ body: await accepted.actOnFlow(id, act, by) }),
   })),
 ]
 

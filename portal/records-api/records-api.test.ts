@@ -37,7 +37,7 @@ beforeAll(async () => {
     if ((thrown as Refused).code !== 'record.none') throw thrown
     return job
   }
-  const accepted: AcceptedWork = { list: (query, by) => control.accepted.list(query, by), get: (id, by) => control.accepted.get(id, by).catch(noJob), act: (id, act, by) => control.accepted.act(id, act, by).catch(noJob) }
+  const accepted: AcceptedWork = { list: (query, by) => control.accepted.list(query, by), get: (id, by) => control.accepted.get(id, by).catch(noJob), act: (id, act, by) => control.accepted.act(id, act, by).catch(noJob), flows: (by) => control.accepted.flows(by), actOnFlow: (flow, act, by) => control.accepted.actOnFlow(flow, act, by).catch((thrown: unknown) => ({ ...noJob(thrown), paused: false, pending: 0, running: 0, dead: 0, gateways: [] })) }
   const portal = createPortal({
     control: { ...control, queues, accepted }, definitions: [], notYet: [], secure: false, sessionMs: 3_600_000, clientOf: () => '192.0.2.9', editorPath: '/editor/', gatewayUrls: () => [], samples: [],
   })
@@ -117,7 +117,9 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
     }
     case 'getJob':
     case 'cancelJob':
-    case 'retryJob': return { id: 'a', body: undefined }
+    case 'retryJob':
+    case 'pauseJobFlow':
+    case 'resumeJobFlow': return { id: 'a', body: undefined }
     case 'getQueue':
     case 'pauseQueue':
     case 'resumeQueue':
@@ -183,7 +185,7 @@ test('every role is answered by every endpoint what the table of rights says, an
 
 test('a member may in the own organisation what the role says, and nothing in others', async () => {
   // These concern all organisations at once; plans are made for all of them here.
-  const everywhere = new Set(['createOrganisation', 'createPlan', 'replacePlan', 'patchPlan', 'retirePlan', 'verifyAudit', 'applyRecords', 'confirmCredential', 'listJobs', 'getJob', 'cancelJob', 'retryJob', 'listQueues', 'getQueue', 'pauseQueue', 'resumeQueue', 'drainQueue', 'moveQueue'])
+  const everywhere = new Set(['createOrganisation', 'createPlan', 'replacePlan', 'patchPlan', 'retirePlan', 'verifyAudit', 'applyRecords', 'confirmCredential', 'listJobs', 'getJob', 'cancelJob', 'retryJob', 'listJobFlows', 'pauseJobFlow', 'resumeJobFlow', 'listQueues', 'getQueue', 'pauseQueue', 'resumeQueue', 'drainQueue', 'moveQueue'])
   const ownPart = new Set(['listAudit', 'exportRecords'])
   await control.consumers.organisations.create({ id: 'bank', name: 'Bank' }, admin)
   const unexpected: string[] = []

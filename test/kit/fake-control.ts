@@ -183,7 +183,7 @@ export function createFakeControl(): FakeControl {
     },
     // Nobody keeps consumers here: what is about them is tested with a real control (openControl) in a temporary folder.
     consumers: {} as Consumers,
-    accepted: { list: async () => [], get: noJob, act: noJob },
+    accepted: { list: async () => [], get: noJob, act: noJob, flows: async () => [], actOnFlow: noJob },
     queues: {
       list: async () => [],
       get: async () => Promise.reject(new Refused('record.none', 404, 'No gateway that is connected has a queue of this name.')),

@@ -165,6 +165,10 @@ export function addRecordCommands(program: Command, { run, remote, targetOf }: C
   for (const [act, description] of [['cancel', 'end one that has not ended'], ['retry', 'try a dead letter again, or one that waits for its next attempt at once']] as const) {
     leaf(jobs, act, description).argument('<job>', 'its id').action(run(async (output, id, options) => (await import('./jobs.ts')).runJobsAct(client(options), id, act, output)))
   }
+  leaf(jobs, 'flows', 'how much of each flow waits, and which are paused').action(run(async (output, options) => (await import('./jobs.ts')).runJobsFlows(client(options), output)))
+  for (const [act, description] of [['pause', 'begin no work of a flow until it is resumed'], ['resume', 'go on with the work of a flow']] as const) {
+    leaf(jobs, act, description).argument('<flow>', 'its id').action(run(async (output, flow, options) => (await import('./jobs.ts')).runJobsActOnFlow(client(options), flow, act, output)))
+  }
   ofFlow(leaf(jobs, 'replay', 'try all dead letters again')).action(run(async (output, options) => (await import('./jobs.ts')).runJobsReplay(client(options), options, output)))
 
   const queues = program.command('queues').description('where calls wait for their turn')

@@ -17,6 +17,7 @@ import { runCommandLine } from '../command-line.ts'
 const job = (id: string, more: Partial<JobFacts> = {}): JobFacts => ({ id: `abcdefghijkl.${id}`, flow: 'orders', node: 'async', revision: 'r', owner: '', state: 'failed', acceptedAtMs: Date.UTC(2027, 0, 1), attempt: 5, attempts: 5, reason: { code: 'upstream.status', message: 'It answered 503.' }, ...more })
 let kept = new Map<string, JobFacts>()
 const acts: string[] = []
+let paused = false
 let folder: string
 let control: OpenControl
 let server: Server
@@ -26,6 +27,11 @@ let out: string
 function answer(command: GatewayCommand): unknown {
   if (command.do === 'jobs.list') return [...kept.values()].filter(({ state, flow }) => state === (command.query.state ?? state) && flow === (command.query.flow ?? flow))
   if (command.do === 'jobs.get') return kept.get(command.id)
+  if (command.do === 'jobs.flows') return { shared: false, flows: [{ flow: 'orders', paused, pending: 2, running: 1, dead: 1 }] }
+  if (command.do === 'jobs.flow') {
+    acts.push(`${command.act} ${command.flow}`)
+    paused = command.act === 'pause'
+  }
   if (command.do !== 'jobs.act') return undefined
   acts.push(`${command.act} ${command.id}`)
   const after = { ...(kept.get(command.id) as JobFacts), state: command.act === 'cancel' ? 'cancelled' : 'pending' } as JobFacts
@@ -81,6 +87,14 @@ test('all dead letters are replayed, or those of one flow', async () => {
   expect([await sluice('olga', 'jobs', 'replay', '--flow', 'bills'), out]).toEqual([0, '1 dead letter is tried again.\n'])
   expect([await sluice('olga', 'jobs', 'replay'), acts]).toEqual([0, ['retry abcdefghijkl.two', 'retry abcdefghijkl.one']])
   expect([await sluice('olga', 'jobs', 'replay'), out]).toEqual([0, 'There are no dead letters.\n'])
+})
+
+test('work of a flow is paused and resumed, and how much there is of each is listed', async () => {
+  expect([await sluice('olga', 'jobs', 'pause', 'orders'), out]).toEqual([0, 'orders is paused: 1 under way go on, 2 wait until it is resumed.\n'])
+  expect([await sluice('olga', 'jobs', 'flows'), out]).toEqual([0, expect.stringMatching(/orders +paused +2 +1 +1/)])
+  expect([await sluice('olga', 'jobs', 'resume', 'orders'), out]).toEqual([0, 'orders goes on with 3.\n'])
+  expect(acts).toEqual(['pause orders', 'resume orders'])
+  expect([await sluice('olga', 'jobs', 'pause', 'bills'), acts.length]).toEqual([1, 2])
 })
 
 test('nobody else may, and a job that is not there is said not to be there', async () => {

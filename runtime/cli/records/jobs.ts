@@ -1,4 +1,4 @@
-import type { AcceptedJob, JobAct } from '../../../control/contract.ts'
+import type { AcceptedFlow, AcceptedJob, JobAct, JobFlowAct } from '../../../control/contract.ts'
 import type { Output } from '../outcome.ts'
 import type { RecordsClient } from './client.ts'
 import { toColumns } from './print.ts'
@@ -37,6 +37,22 @@ export async function runJobsReplay(client: RecordsClient, { flow }: { readonly 
     }
   }
   output.result(replayed === 0 ? 'There are no dead letters.' : `${replayed} dead ${replayed === 1 ? 'letter is' : 'letters are'} tried again.`, { replayed })
+}
+
+/** `sluice jobs flows`: accepted work by flow. */
+export async function runJobsFlows(client: RecordsClient, output: Output): Promise<void> {
+  const flows = await client.jobFlows()
+  output.result(flows.length === 0 ? 'No flow has accepted work.' : toColumns(['flow', 'state', 'waiting', 'under way', 'dead letters'], flows.map(toFlowRow)), { flows })
+}
+
+/** `sluice jobs pause`, `resume`. */
+export async function runJobsActOnFlow(client: RecordsClient, id: string, act: JobFlowAct, output: Output): Promise<void> {
+  const flow = await client.actOnJobFlow(id, act)
+  output.result(act === 'pause' ? `${id} is paused: ${flow.running} under way go on, ${flow.pending} wait until it is resumed.` : `${id} goes on with ${flow.pending + flow.running}.`, { flow })
+}
+
+function toFlowRow({ flow, paused, pending, running, dead }: AcceptedFlow): string[] {
+  return [flow, paused ? 'paused' : 'running', String(pending), String(running), String(dead)]
 }
 
 function toRow({ id, flow, node, part, state, attempt, attempts, acceptedAtMs, reason }: AcceptedJob): string[] {
