@@ -74,7 +74,7 @@ describe('a line that gateways share', { timeout: 30_000 }, () => {
         order.push(name)
         line.leave(place)
       }))
-      await pause(20)
+      await pause(120)
     }
     one!.leave(first.place)
     await Promise.all(waiting)
@@ -236,12 +236,12 @@ describe('a line that gateways share', { timeout: 30_000 }, () => {
     await first.settled
     await pause(50)
     const keys = await redis.client.keys('*')
-    const hashes = keys.filter((key) => key.startsWith(`sluice:lines:line.${Buffer.from(line!.facts().name).toString('base64url')}:`) && /:[0-9a-f]{12}-\d+$/.test(key))
+    const hashes = keys.filter((key) => key.startsWith(`sluice:lines:line.${Buffer.from(line!.facts().name).toString('base64url')}:`) && /:[0-9a-f]{12}-\d+-\d+$/.test(key))
     expect(hashes.length).toBe(2)
     for (const key of hashes) expect(JSON.parse((await redis.client.hget(key, 'data')) as string)).toEqual({ g: expect.stringMatching(/^[0-9a-f]{12}$/) as string })
     line!.leave(first.place)
     await second.settled
     line!.leave(second.place)
-    await expect.poll(async () => (await redis.client.keys('*')).filter((key) => key.startsWith(`sluice:lines:line.${Buffer.from(line!.facts().name).toString('base64url')}:`) && /:[0-9a-f]{12}-\d+$/.test(key)).length).toBe(0)
+    await expect.poll(async () => (await redis.client.keys('*')).filter((key) => key.startsWith(`sluice:lines:line.${Buffer.from(line!.facts().name).toString('base64url')}:`) && /:[0-9a-f]{12}-\d+-\d+$/.test(key)).length).toBe(0)
   })
 })

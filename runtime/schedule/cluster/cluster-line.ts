@@ -1,17 +1,20 @@
-import { Job, Queue, Worker } from 'bullmq'
-import type { Redis } from 'ioredis'
 import type { Clock } from '../../core/clock.ts'
 import type { Line, LineFacts, LinePolicy, LineSpec, NoTurn, Place } from '../../core/lines.ts'
 import type { Log } from '../../core/log.ts'
 import { type Priority, priorities } from '../../core/priority.ts'
+import type { Redis } from 'ioredis'
+import { ClassLine } from '../line/class-line.ts'
 import { estimateMs } from '../line/estimate.ts'
+import { MeanService } from '../line/mean-service.ts'
 import { TimedLine } from '../line/timed-line.ts'
-import { ClusterPlace } from './cluster-place.ts'
-import { Turns } from './turns.ts'
+import { type Turn, Turns } from '../line/turns.ts'
+import { ClusterPlace, enteredAtOf, type HeldSlot, toTicketId } from './cluster-place.ts'
+import { KnownWaits, rankOfClass } from './known-waits.ts'
+import { SharedTickets, type Slot, type Turned } from './shared-tickets.ts'
 
 /** What a line has of its gateway. */
 export interface ClusterLink {
-  /** This gateway's name in the cluster. */
+  /** This gateway's name in the cluster; no hyphen. */
   readonly gateway: string
   readonly redis: Redis
   readonly prefix: string
@@ -31,37 +34,22 @@ export interface ClusterLink {
 }
 
 /** What travels when a turn is given: never anything of the request. */
-export interface Grant {
+export interface Grant extends Slot {
   readonly line: string
-  readonly id: string
-  readonly token: string
   readonly lost?: true
 }
 
-/** What a waiting ticket says in Redis. */
-interface TicketData {
-  readonly g: string
-}
-
-/** A lock that is not renewed for so long ends: its slot is free again. */
-const lockMs = 2000
 const renewEveryMs = 500
-/** What is known of the other gateways' tickets may be so old. */
-const countsAgeMs = 100
 /** Looks for free slots that are under way at once. */
 const mostPumps = 4
+/** Where others are known to wait, a free slot is looked for this late: whoever gives one back takes the next turn itself. */
+const pumpAfterMs = 25
 /** Tickets that one look for lost ones asks about. */
 const auditSize = 500
 const auditAfterMs = 1500
-/** BullMQ keeps its order as priority × 2³² + a counter. */
-const scoreStep = 2 ** 32
-/** Deadlines become priorities in steps of so many milliseconds, again from the start every 29 hours. */
+/** Deadlines become ranks in steps of so many milliseconds, again from the start every 29 hours. */
 const deadlineStepMs = 50
 const deadlineSteps = 2 ** 21 - 2
-const lineJob = 'turn'
-/** Nothing is kept of a ticket once it is through. */
-const forget = { removeOnComplete: true, removeOnFail: true, attempts: 1 } as const
-const allPriorities = Array.from({ length: priorities }, (_, at) => at + 1)
 
 /**
  * A line whose slots all gateways on one Redis share, kept by BullMQ: who waits is a job that says only which gateway asks.
@@ -69,29 +57,33 @@ const allPriorities = Array.from({ length: priorities }, (_, at) => at + 1)
  * owns the job's lock, renews it and completes the job. Short locks and no second attempt: nothing is begun twice, and what
  * a dead gateway held is free within seconds.
  *
+ * A slot that is given back goes straight to whoever is next on the same gateway, unless somebody elsewhere is more important
+ * or has waited noticeably longer: then it goes back to Redis. Handing it over between gateways takes messages, during which
+ * it would stand empty.
+ *
  * While Redis is away each gateway goes on with its share of the slots.
  */
 export class ClusterLine implements Line {
   readonly name: string
   readonly #link: ClusterLink
-  readonly #queue: Queue<TicketData>
-  readonly #worker: Worker<TicketData>
+  readonly #tickets: SharedTickets
+  readonly #known: KnownWaits
   readonly #turns: Turns
   readonly #local: TimedLine
   #policy: LinePolicy
+  #policyNumber = 0
+  /** Who waits on this gateway, by class and by ticket. */
+  readonly #classes = Array.from({ length: priorities }, () => new ClassLine())
   readonly #waiting = new Map<string, ClusterPlace>()
+  /** Who began on this gateway, by the slot. */
   readonly #held = new Map<string, ClusterPlace>()
   readonly #token: string
   #sequence = 0
-  #counts: number[] = Array.from({ length: priorities }, () => 0)
-  #countedAtMs = -Infinity
-  #counting = false
+  readonly #service = new MeanService()
   #pumps = 0
   #pumpAgain = false
-  #serviceMs: number | undefined
-  #finished = 0
+  #cancelPump: (() => void) | undefined
   #cancelSweep: (() => void) | undefined
-  #cancelRate: (() => void) | undefined
   #closed = false
   #paused = false
 
@@ -102,27 +94,24 @@ export class ClusterLine implements Line {
     this.#turns = new Turns(spec.policy)
     this.#local = new TimedLine({ ...spec, policy: toShare(spec.policy, link.shares) }, link.clock)
     this.#token = `${link.gateway}/${spec.name}`
-    const name = `line.${Buffer.from(spec.name).toString('base64url')}`
-    const options = { connection: link.redis, prefix: link.prefix }
-    this.#queue = new Queue<TicketData>(name, { ...options, defaultJobOptions: forget, skipMetasUpdate: true, streams: { events: { maxLen: 10 } } })
-    this.#worker = new Worker<TicketData>(name, undefined, { ...options, autorun: false, lockDuration: lockMs, stalledInterval: 1000, maxStalledCount: 0, concurrency: 100_000, removeOnComplete: { count: 0 }, removeOnFail: { count: 0 } })
-    this.#queue.on('error', (error) => this.#noteFailure(error))
-    this.#worker.on('error', (error) => this.#noteFailure(error))
-    void this.#publishPolicy()
-    void this.#quietly(() => this.#worker.startStalledCheckTimer())
+    this.#tickets = new SharedTickets(spec.name, { redis: link.redis, prefix: link.prefix, noteFailure: (error) => this.#noteFailure(error) })
+    this.#known = new KnownWaits(this.#tickets, () => link.clock.elapsed())
+    void this.#quietly(() => this.#tickets.publishPolicy(spec.policy))
+    void this.#quietly(() => this.#tickets.watchLocks())
     this.#sweepLater()
   }
 
   enter(priority: Priority, patienceMs: number, settled: (place: Place) => void): Place {
     const now = this.#link.clock.elapsed()
-    const place = new ClusterPlace(`${this.#link.gateway}-${++this.#sequence}`, priority, now, now + patienceMs, settled)
+    const place = new ClusterPlace(priority, ++this.#sequence, now, now + patienceMs, settled)
+    place.id = toTicketId(this.#link.gateway, this.#link.clock.now(), place.sequence)
     if (this.#closed) return this.#refuse(place, 'closed')
     if (!this.#link.healthy()) return this.#enterLocal(place, true)
     const estimate = this.estimateMs(priority)
-    if (estimate > patienceMs) return this.#refuse(place, 'hopeless')
+    if (estimate > patienceMs) return this.#refuse(place, 'hopeless', estimate)
     if (this.#waiting.size >= this.#policy.maxDepth && !this.#makeRoom(priority)) return this.#refuse(place, 'full')
-    this.#waiting.set(place.id, place)
-    if (patienceMs !== Infinity) place.cancelTimer = this.#link.clock.setTimer(() => this.#expire(place), patienceMs)
+    this.#wait(place)
+    if (patienceMs !== Infinity) place.cancelTimer = this.#link.clock.setTimer(() => this.#turnAway(place, 'expired'), patienceMs)
     void this.#ask(place)
     return place
   }
@@ -132,60 +121,57 @@ export class ClusterLine implements Line {
     if (place.local) {
       this.#local.leave(place.local)
       place.state = 'left'
-      return
-    }
-    if (place.state === 'waiting') {
+    } else if (place.state === 'waiting') {
       place.state = 'left'
-      this.#forget(place)
+      this.#withdraw(place)
     } else if (place.state === 'admitted') {
       place.state = 'left'
-      this.#held.delete(place.id)
-      this.#noteService(this.#link.clock.elapsed() - place.startedMs)
-      void this.#finish(place.id, place.token as string)
+      const slot = place.slot as HeldSlot
+      this.#held.delete(slot.id)
+      this.#service.note(this.#link.clock.elapsed() - place.startedMs)
+      this.#passOn(slot)
     }
   }
 
   facts(): LineFacts {
     const now = this.#link.clock.elapsed()
     const local = this.#local.facts()
-    const waiting = [...local.waiting]
     const active = [...local.active]
+    for (const { priority } of this.#held.values()) active[priority] = (active[priority] as number) + 1
     let longest = now
-    for (const place of this.#waiting.values()) {
-      waiting[place.priority] = (waiting[place.priority] as number) + 1
-      longest = Math.min(longest, place.enteredMs)
+    for (const { first } of this.#classes) if (first) longest = Math.min(longest, first.enteredMs)
+    return {
+      name: this.name, scope: 'cluster', slots: this.#policy.slots, paused: this.#paused,
+      waiting: local.waiting.map((count, at) => count + (this.#classes[at] as ClassLine).size), active,
+      longestWaitMs: Math.max(now - longest, local.longestWaitMs), serviceMs: this.#service.meanMs ?? local.serviceMs,
     }
-    for (const place of this.#held.values()) active[place.priority] = (active[place.priority] as number) + 1
-    return { name: this.name, scope: 'cluster', slots: this.#policy.slots, paused: this.#paused, waiting, active, longestWaitMs: Math.max(now - longest, local.longestWaitMs), serviceMs: this.#serviceMs ?? local.serviceMs }
   }
 
   setPolicy(policy: LinePolicy): void {
     this.#policy = policy
+    this.#policyNumber += 1
     this.#turns.setPolicy(policy)
     this.#local.setPolicy(toShare(policy, this.#link.shares))
-    void this.#publishPolicy()
+    void this.#quietly(() => this.#tickets.publishPolicy(policy))
   }
 
   /** For all gateways. */
   async pause(): Promise<void> {
     this.#paused = true
     this.#local.pause()
-    await this.#queue.pause()
+    await this.#tickets.pause()
   }
 
   async resume(): Promise<void> {
     this.#paused = false
     this.#local.resume()
-    await this.#queue.resume()
+    await this.#tickets.resume()
     this.#pump()
   }
 
   /** Refuses all that wait on this gateway. */
   drain(): void {
-    for (const place of this.#waiting.values()) {
-      this.#forget(place)
-      place.settled(this.#refuse(place, 'closed'))
-    }
+    for (const place of this.#waiting.values()) this.#turnAway(place, 'closed')
     this.#local.drain()
   }
 
@@ -193,11 +179,10 @@ export class ClusterLine implements Line {
   moveClass(from: Priority, to: Priority): number {
     const moved = [...this.#waiting.values()].filter(({ priority }) => priority === from)
     for (const place of moved) {
+      this.#stopWaiting(place)
       place.priority = to
-      void this.#quietly(async () => {
-        const job = await Job.fromId(this.#worker, place.id)
-        await job?.changePriority({ priority: this.#rankOf(place) })
-      })
+      this.#wait(place)
+      void this.#quietly(() => this.#tickets.move(place.id, this.#rankOf(place)))
     }
     return moved.length + this.#local.moveClass(from, to)
   }
@@ -206,24 +191,21 @@ export class ClusterLine implements Line {
   granted({ id, token, lost }: Grant): void {
     const place = this.#waiting.get(id)
     if (lost) {
-      const gone = place ?? this.#held.get(id)
+      const holder = this.#held.get(id)
       if (place) {
-        this.#waiting.delete(id)
+        this.#stopWaiting(place)
         place.cancelTimer?.()
         place.settled(this.#refuse(place, 'lost'))
-      } else if (gone) this.#link.log.warn({ line: this.name }, 'A slot was taken back because this gateway did not renew it in time.')
+      } else if (holder?.slot) {
+        holder.slot.lost = true
+        this.#link.log.warn({ line: this.name }, 'A slot was taken back because this gateway did not renew it in time.')
+      }
       return
     }
-    // Whoever asked has left meanwhile.
-    if (!place) return void this.#finish(id, token)
-    this.#waiting.delete(id)
-    place.cancelTimer?.()
-    place.state = 'admitted'
-    place.token = token
-    place.startedMs = this.#link.clock.elapsed()
-    place.waitedMs = place.startedMs - place.enteredMs
-    this.#held.set(id, place)
-    place.settled(place)
+    const slot: HeldSlot = { id, token, policyNumber: this.#policyNumber, lost: false }
+    // Whoever asked has left meanwhile, or had another slot.
+    if (!place) return this.#passOn(slot)
+    this.#begin(place, slot)
   }
 
   /** Redis is away: who waits goes on in the line of this gateway alone. */
@@ -232,44 +214,77 @@ export class ClusterLine implements Line {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
-    this.#cancelSweep?.()
-    this.#cancelRate?.()
-    for (const place of this.#waiting.values()) {
-      this.#forget(place)
-      place.settled(this.#refuse(place, 'closed'))
-    }
+    this.#end()
+    this.drain()
     this.#local.close()
     // What is under way gives its slot back as it ends, or its lock does.
-    await Promise.allSettled([...this.#held.values()].map((place) => this.#finish(place.id, place.token as string)))
-    await Promise.allSettled([this.#worker.close(true), this.#queue.close()])
+    await Promise.allSettled([...this.#held.values()].map(({ slot }) => this.#giveBack(slot as HeldSlot, false)))
+    await this.#tickets.close()
   }
 
   /** Stops everything without a word to anybody. */
   kill(): void {
+    this.#end()
+    void this.#quietly(() => this.#tickets.close())
+  }
+
+  #end(): void {
     this.#closed = true
     this.#cancelSweep?.()
-    this.#cancelRate?.()
-    void this.#quietly(() => this.#worker.close(true))
+    this.#cancelPump?.()
   }
 
   async #ask(place: ClusterPlace): Promise<void> {
-    const added = this.#queue.add(lineJob, { g: this.#link.gateway }, { ...forget, jobId: place.id, priority: this.#rankOf(place) })
+    const added = this.#tickets.add(place.id, this.#rankOf(place), this.#link.gateway)
     try {
       await within(this.#link.clock, this.#link.answerMs, added)
     } catch {
       // It may have arrived: then its turn finds nobody and is given on.
-      added.then(() => this.#quietly(() => this.#queue.remove(place.id)), () => {})
+      added.then(() => this.#quietly(() => this.#tickets.remove(place.id)), () => {})
       this.#link.suspect()
-      if (place.state === 'waiting' && this.#waiting.has(place.id)) this.#moveToLocal(place)
+      if (this.#waiting.has(place.id)) this.#moveToLocal(place)
       return
     }
-    if (place.state !== 'waiting') return void this.#quietly(() => this.#queue.remove(place.id))
-    this.#pump()
+    if (!this.#waiting.has(place.id)) return void this.#quietly(() => this.#tickets.remove(place.id))
+    if (this.#known.fresh && this.#known.counts.some((count) => count > 0)) this.#pumpLater(pumpAfterMs)
+    else this.#pump()
+  }
+
+  #wait(place: ClusterPlace): void {
+    ;(this.#classes[place.priority] as ClassLine).add(place)
+    this.#waiting.set(place.id, place)
+  }
+
+  #stopWaiting(place: ClusterPlace): void {
+    if (this.#waiting.delete(place.id)) (this.#classes[place.priority] as ClassLine).remove(place)
+  }
+
+  /** Takes somebody out who waits, here and in Redis. */
+  #withdraw(place: ClusterPlace): void {
+    this.#stopWaiting(place)
+    place.cancelTimer?.()
+    void this.#quietly(() => this.#tickets.remove(place.id))
+  }
+
+  #turnAway(place: ClusterPlace, reason: NoTurn): void {
+    if (place.state !== 'waiting') return
+    this.#withdraw(place)
+    place.settled(this.#refuse(place, reason))
+  }
+
+  #begin(place: ClusterPlace, slot: HeldSlot): void {
+    this.#stopWaiting(place)
+    place.cancelTimer?.()
+    place.state = 'admitted'
+    place.slot = slot
+    place.startedMs = this.#link.clock.elapsed()
+    place.waitedMs = place.startedMs - place.enteredMs
+    this.#held.set(slot.id, place)
+    place.settled(place)
   }
 
   #moveToLocal(place: ClusterPlace): void {
-    this.#waiting.delete(place.id)
+    this.#stopWaiting(place)
     place.cancelTimer?.()
     this.#enterLocal(place, false)
   }
@@ -294,44 +309,106 @@ export class ClusterLine implements Line {
   }
 
   #rankOf(place: ClusterPlace): number {
-    // BullMQ's 0 goes before all others: it is kept for those whose turn it is out of order.
-    if (this.#policy.order !== 'deadline') return place.priority + 1
-    const wallMs = this.#link.clock.now() + Math.min(place.untilMs - place.enteredMs, 3_600_000)
+    if (this.#policy.order !== 'deadline') return rankOfClass(place.priority)
+    const wallMs = enteredAtOf(place.id) + Math.min(place.untilMs - place.enteredMs, 3_600_000)
     return 1 + (Math.floor(wallMs / deadlineStepMs) % deadlineSteps)
   }
 
-  #expire(place: ClusterPlace): void {
-    if (place.state !== 'waiting') return
-    this.#forget(place)
-    place.settled(this.#refuse(place, 'expired'))
-  }
-
-  #forget(place: ClusterPlace): void {
-    this.#waiting.delete(place.id)
-    place.cancelTimer?.()
-    void this.#quietly(() => this.#queue.remove(place.id))
-  }
-
   #makeRoom(priority: Priority): boolean {
-    let worst: ClusterPlace | undefined
-    for (const place of this.#waiting.values()) if (place.priority > priority && (!worst || place.priority >= worst.priority)) worst = place
-    if (!worst) return false
-    this.#forget(worst)
-    worst.settled(this.#refuse(worst, 'evicted'))
-    return true
+    for (let at = priorities - 1; at > priority; at -= 1) {
+      const { last } = this.#classes[at] as ClassLine
+      if (!last) continue
+      this.#turnAway(last as ClusterPlace, 'evicted')
+      return true
+    }
+    return false
   }
 
-  #refuse(place: ClusterPlace, reason: NoTurn): ClusterPlace {
+  #refuse(place: ClusterPlace, reason: NoTurn, retryAfterMs = this.estimateMs(place.priority)): ClusterPlace {
     place.state = 'refused'
     place.reason = reason
     place.waitedMs = this.#link.clock.elapsed() - place.enteredMs
-    place.retryAfterMs = this.estimateMs(place.priority)
+    place.retryAfterMs = retryAfterMs
     return place
   }
 
   /** How long somebody of this class who comes now would wait, as far as is known here; 0 when nothing is. */
   estimateMs(priority: Priority): number {
-    return estimateMs(this.#policy, this.#serviceMs, this.#counts, priority)
+    return estimateMs(this.#policy, this.#service.meanMs, this.#known.counts, priority)
+  }
+
+  /** Somebody's slot is free: the next of this gateway has it if nobody elsewhere is owed it, else it goes back to Redis. */
+  #passOn(slot: HeldSlot): void {
+    if (this.#waiting.size > 0) void this.#quietly(() => this.#known.renew(this.#policy.order === 'deadline'))
+    if (!this.#mayStay(slot)) return void this.#giveBack(slot, this.#policy.order !== 'deadline')
+    const turn = this.#drawTurn()
+    const heir = turn && this.#ownFor(turn)
+    const inClass = turn?.kind !== 'top' || this.#policy.order === 'weighted'
+    if (heir && !this.#known.isOwedElsewhere({ priority: heir.priority, enteredAt: enteredAtOf(heir.id) }, this.#link.clock.now(), inClass)) {
+      this.#turns.started(heir.priority)
+      void this.#quietly(() => this.#tickets.remove(heir.id))
+      return this.#begin(heir, slot)
+    }
+    if (turn) this.#bringForward(turn)
+    void this.#giveBack(slot, false)
+  }
+
+  /** Whether a slot may go to somebody of this gateway without a word to Redis. */
+  #mayStay(slot: HeldSlot): boolean {
+    const { order, ratePerSecond } = this.#policy
+    if (this.#closed || this.#paused || this.#known.paused || slot.lost || slot.policyNumber !== this.#policyNumber) return false
+    return order !== 'deadline' && ratePerSecond === undefined && this.#waiting.size > 0 && this.#known.fresh && this.#link.healthy()
+  }
+
+  #drawTurn(): Turn | undefined {
+    const waits = (at: number) => (this.#known.counts[at] as number) > 0 || (this.#classes[at] as ClassLine).size > 0
+    for (let at = 0; at < priorities; at += 1) if (!waits(at)) this.#turns.joined(at)
+    return this.#turns.next(waits)
+  }
+
+  /** Who of this gateway would take a turn. */
+  #ownFor(turn: Turn): ClusterPlace | undefined {
+    if (turn.kind === 'class' || (turn.kind === 'top' && this.#policy.order === 'weighted')) return (this.#classes[turn.priority] as ClassLine).first as ClusterPlace | undefined
+    const [from, to] = turn.kind === 'top' ? [turn.priority, priorities] : [turn.above + 1, turn.below]
+    let chosen: ClusterPlace | undefined
+    for (let at = from; at < to; at += 1) {
+      const first = (this.#classes[at] as ClassLine).first as ClusterPlace | undefined
+      if (!first) continue
+      if (turn.kind === 'top') return first
+      if (!chosen || first.sequence < chosen.sequence) chosen = first
+    }
+    return chosen
+  }
+
+  /**
+   * Gives a slot back, and takes the next turn in the same step.
+   * @param draw whether whose turn comes after that is to be decided: a slot never waits for it
+   */
+  async #giveBack(slot: Slot, draw: boolean): Promise<void> {
+    await this.#quietly(async () => {
+      let next: Turned | undefined
+      try {
+        next = await this.#tickets.giveBack(slot, !this.#closed && !this.#paused)
+      } catch {
+        return this.#pump() // its lock was lost: the slot is free already
+      }
+      if (!next) return this.#watchRate()
+      await this.#dispatch(next)
+      if (!draw) return
+      await this.#known.renew(false)
+      const turn = this.#drawTurn()
+      if (turn) this.#bringForward(turn)
+    })
+  }
+
+  /** Gives the turn to whoever asked for it. */
+  async #dispatch(turned: Turned): Promise<void> {
+    const { id, token, gateway, rank, lost } = turned
+    const grant: Grant = { line: this.name, id, token, ...(lost ? { lost: true } : {}) }
+    this.#known.noteTaken(rank, this.#policy.order === 'strict')
+    if (rank > 0 && this.#policy.order === 'weighted') this.#turns.started(rank - 1)
+    const heard = gateway === this.#link.gateway ? (this.granted(grant), true) : await this.#link.grant(gateway, grant)
+    if (lost || !heard) await this.#giveBack(turned, false)
   }
 
   /** Looks whether a slot is free, for as long as one is. */
@@ -343,8 +420,8 @@ export class ClusterLine implements Line {
     }
     this.#pumps += 1
     void this.#quietly(async () => {
-      const job = await this.#worker.getNextJob(this.#token, { block: false })
-      if (job) await this.#dispatch(job, this.#token)
+      const turned = await this.#tickets.take(this.#token)
+      if (turned) await this.#dispatch(turned)
     }).finally(() => {
       this.#pumps -= 1
       if (!this.#pumpAgain) return
@@ -354,118 +431,30 @@ export class ClusterLine implements Line {
     this.#watchRate()
   }
 
-  /** Gives the turn to whoever asked for it. */
-  async #dispatch(job: Job<TicketData>, token: string): Promise<void> {
-    const id = job.id as string
-    const { g } = job.data
-    const lost = job.deferredFailure !== undefined || job.stalledCounter > 0
-    const grant: Grant = { line: this.name, id, token, ...(lost ? { lost: true } : {}) }
-    this.#noteGone(job.priority)
-    const heard = g === this.#link.gateway ? (this.granted(grant), true) : await this.#link.grant(g, grant)
-    if (lost || !heard) await this.#finish(id, token)
-  }
-
-  /** Gives a slot back, and takes the next turn in the same step. */
-  async #finish(id: string, token: string): Promise<void> {
-    await this.#quietly(async () => {
-      const job = Job.fromJSON(this.#worker, { id, name: lineJob, data: '{}', opts: JSON.stringify(forget), progress: 0, timestamp: 0, attemptsMade: 0 } as never, id)
-      try {
-        const next = await job.moveToCompleted('', token, !this.#closed && !this.#paused) as readonly unknown[] | undefined
-        if (next?.[0]) {
-          await this.#dispatch(Job.fromJSON(this.#worker, next[0] as never, next[1] as string) as Job<TicketData>, token)
-          // Whose turn the next one is, is settled while this one is under way: a slot never waits for it.
-          void this.#quietly(() => this.#promote())
-        } else this.#watchRate()
-      } catch {
-        this.#pump() // its lock was lost: the slot is free already
-      }
-    })
-  }
-
-  /** Brings somebody who would not be next to the front, when it is time for that. */
-  async #promote(): Promise<void> {
-    await this.#refreshCounts()
-    const turn = this.#turns.next(this.#counts)
-    if (turn.kind === 'first') return
-    const id = turn.kind === 'class' ? await this.#headOf(turn.priority) : await this.#oldestBetween(turn.above, turn.below)
-    if (id === undefined) return
-    const job = Job.fromJSON(this.#worker, { id, name: lineJob, data: '{}', opts: '{}', progress: 0, timestamp: 0, attemptsMade: 0 } as never, id)
-    await this.#quietly(() => job.changePriority({ priority: 0 }))
-  }
-
-  async #headOf(priority: number): Promise<string | undefined> {
-    const rank = priority + 1
-    const [id] = await this.#link.redis.zrangebyscore(this.#queue.toKey('prioritized'), rank * scoreStep, (rank + 1) * scoreStep - 1, 'LIMIT', 0, 1)
-    return id
-  }
-
-  /** The longest-waiting of the classes between two: the one with the smallest counter. */
-  async #oldestBetween(above: number, below: number): Promise<string | undefined> {
-    const key = this.#queue.toKey('prioritized')
-    const heads = this.#link.redis.pipeline()
-    for (let at = above + 1; at < below; at += 1) heads.zrangebyscore(key, (at + 1) * scoreStep, (at + 2) * scoreStep - 1, 'WITHSCORES', 'LIMIT', 0, 1)
-    let best: { readonly id: string; readonly counter: number } | undefined
-    for (const [, answer] of (await heads.exec()) ?? []) {
-      const [id, score] = answer as string[]
-      const counter = Number(score) % scoreStep
-      if (id !== undefined && (!best || counter < best.counter)) best = { id, counter }
-    }
-    return best?.id
-  }
-
-  async #refreshCounts(): Promise<void> {
-    const now = this.#link.clock.elapsed()
-    if (this.#counting || now - this.#countedAtMs < countsAgeMs) return
-    this.#counting = true
-    try {
-      if (this.#policy.order === 'deadline') {
-        this.#counts = Array.from({ length: priorities }, () => 0)
-        this.#counts[priorities - 1] = await this.#queue.getPrioritizedCount()
-      } else {
-        const counts = await this.#queue.getCountsPerPriority(allPriorities)
-        this.#counts = allPriorities.map((rank) => counts[String(rank)] ?? 0)
-      }
-      this.#countedAtMs = now
-    } finally {
-      this.#counting = false
-    }
-  }
-
-  /** One less waits, as far as is known before the next count. */
-  #noteGone(rank: number | undefined): void {
-    const at = (rank ?? 0) - 1
-    const counted = this.#counts[at]
-    if (this.#policy.order !== 'deadline' && counted !== undefined && counted > 0) this.#counts[at] = counted - 1
-  }
-
-  #noteFailure(error: unknown): void {
-    if (!this.#closed) this.#link.log.debug({ line: this.name, cause: error instanceof Error ? error.message : String(error) }, 'A line in Redis failed for a moment.')
-  }
-
-  #noteService(tookMs: number): void {
-    this.#finished += 1
-    const mean = this.#serviceMs ?? tookMs
-    this.#serviceMs = mean + (tookMs - mean) / Math.min(this.#finished, 64)
+  #pumpLater(afterMs: number): void {
+    if (this.#cancelPump || this.#closed) return
+    this.#cancelPump = this.#link.clock.setTimer(() => {
+      this.#cancelPump = undefined
+      this.#pump()
+    }, afterMs)
   }
 
   /** With a rate, nobody's end says when the next may start. */
   #watchRate(): void {
     const { ratePerSecond } = this.#policy
-    if (ratePerSecond === undefined || this.#waiting.size === 0 || this.#cancelRate || this.#closed) return
-    this.#cancelRate = this.#link.clock.setTimer(() => {
-      this.#cancelRate = undefined
-      this.#pump()
-    }, Math.max(1, 1000 / ratePerSecond))
+    if (ratePerSecond !== undefined && this.#waiting.size > 0) this.#pumpLater(Math.max(1, 1000 / ratePerSecond))
   }
 
-  async #publishPolicy(): Promise<void> {
-    const { slots, ratePerSecond, burst = 1 } = this.#policy
-    await this.#quietly(async () => {
-      if (slots === Infinity) await this.#queue.removeGlobalConcurrency()
-      else await this.#queue.setGlobalConcurrency(slots)
-      if (ratePerSecond === undefined) await this.#queue.removeGlobalRateLimit()
-      else await this.#queue.setGlobalRateLimit(burst, Math.max(1, Math.round((1000 * burst) / ratePerSecond)))
-    })
+  /** Brings somebody who would not be next to the front of the queue in Redis. */
+  #bringForward(turn: Turn): void {
+    if (turn.kind === 'top') return
+    if (turn.kind === 'class') this.#turns.started(turn.priority)
+    const id = turn.kind === 'class' ? this.#known.headOf(turn.priority) : this.#known.oldestBetween(turn.above, turn.below)
+    if (id !== undefined) void this.#quietly(() => this.#tickets.move(id, 0))
+  }
+
+  #noteFailure(error: unknown): void {
+    if (!this.#closed) this.#link.log.debug({ line: this.name, cause: error instanceof Error ? error.message : String(error) }, 'A line in Redis failed for a moment.')
   }
 
   #sweepLater(): void {
@@ -479,11 +468,24 @@ export class ClusterLine implements Line {
   /** Renews what is held, looks for free slots that nobody's end told of, and for tickets that are no more. */
   async #sweep(): Promise<void> {
     if (!this.#link.healthy()) return
-    const held = [...this.#held.values()]
-    if (held.length > 0) await this.#quietly(() => this.#worker.extendJobLocks(held.map(({ id }) => id), held.map(({ token }) => token as string), lockMs))
+    await this.#renewLocks()
     if (this.#waiting.size === 0) return
-    await this.#quietly(() => this.#refreshCounts())
+    await this.#quietly(() => this.#known.renew(this.#policy.order === 'deadline'))
     this.#pump()
+    await this.#quietly(() => this.#audit())
+  }
+
+  async #renewLocks(): Promise<void> {
+    const slots = [...this.#held.values()].map(({ slot }) => slot as HeldSlot)
+    if (slots.length === 0) return
+    await this.#quietly(async () => {
+      const lost = new Set(await this.#tickets.renew(slots))
+      for (const slot of slots) if (lost.has(slot.id) && this.#held.has(slot.id)) slot.lost = true
+    })
+  }
+
+  /** Tickets that Redis knows nothing of will never have a turn. */
+  async #audit(): Promise<void> {
     const now = this.#link.clock.elapsed()
     const old: ClusterPlace[] = []
     for (const place of this.#waiting.values()) {
@@ -491,17 +493,13 @@ export class ClusterLine implements Line {
       old.push(place)
     }
     if (old.length === 0) return
-    await this.#quietly(async () => {
-      const asked = this.#link.redis.pipeline()
-      for (const { id } of old) asked.exists(this.#queue.toKey(id))
-      const answers = (await asked.exec()) ?? []
-      for (const [at, place] of old.entries()) {
-        if (answers[at]?.[0] === null && answers[at]?.[1] === 0 && this.#waiting.delete(place.id)) {
-          place.cancelTimer?.()
-          place.settled(this.#refuse(place, 'lost'))
-        }
-      }
-    })
+    const missing = await this.#tickets.missing(old.map(({ id }) => id))
+    for (const place of old) {
+      if (!missing.has(place.id) || !this.#waiting.has(place.id)) continue
+      this.#stopWaiting(place)
+      place.cancelTimer?.()
+      place.settled(this.#refuse(place, 'lost'))
+    }
   }
 
   /** What fails here is tried again by the next sweep. */

@@ -1,29 +1,31 @@
-import type { NoTurn, Place } from '../../core/lines.ts'
-import type { Priority } from '../../core/priority.ts'
+import type { Place } from '../../core/lines.ts'
+import { Ticket } from '../line/ticket.ts'
+import type { Slot } from './shared-tickets.ts'
+
+/** A slot that this gateway holds: whoever of its own waits may have it next. */
+export interface HeldSlot extends Slot {
+  /** Policy of the line when it was taken; under a newer one it goes back first, as there may be fewer now. */
+  readonly policyNumber: number
+  /** Its lock ended before it was renewed: somebody else may hold it. */
+  lost: boolean
+}
 
 /** A place in a line that many gateways share. The run behind it never leaves this gateway; only the place's name does. */
-export class ClusterPlace implements Place {
-  readonly id: string
-  priority: Priority
-  readonly enteredMs: number
-  readonly untilMs: number
-  readonly settled: (place: Place) => void
-  state: Place['state'] = 'waiting'
-  reason: NoTurn | undefined
-  waitedMs = 0
-  retryAfterMs = 0
-  startedMs = 0
-  /** What the lock of its slot is known by. */
-  token: string | undefined
+export class ClusterPlace extends Ticket {
+  /** Name of its ticket in Redis; it says since when it waits. */
+  id = ''
+  slot: HeldSlot | undefined
+  cancelTimer: (() => void) | undefined
   /** Place in the line of this gateway alone, while the shared one is away. */
   local: Place | undefined
-  cancelTimer: (() => void) | undefined
+}
 
-  constructor(id: string, priority: Priority, enteredMs: number, untilMs: number, settled: (place: Place) => void) {
-    this.id = id
-    this.priority = priority
-    this.enteredMs = enteredMs
-    this.untilMs = untilMs
-    this.settled = settled
-  }
+/** @param enteredAt milliseconds since epoch */
+export function toTicketId(gateway: string, enteredAt: number, sequence: number): string {
+  return `${gateway}-${Math.round(enteredAt)}-${sequence}`
+}
+
+/** When a ticket came, by the clock of its gateway, milliseconds since epoch. */
+export function enteredAtOf(ticketId: string): number {
+  return Number(ticketId.split('-')[1])
 }
