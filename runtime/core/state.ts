@@ -1,3 +1,5 @@
+import type { StateCache } from './cache.ts'
+
 /**
  * What gateways count and remember together: quotas, rates, leases, sessions, replies already given. In memory for
  * one gateway, in Redis for many, with one meaning; a shared suite holds both to it. Time is the store's own, so that
@@ -25,8 +27,10 @@ export interface State {
    */
   adjust(charge: CounterCharge, change: { readonly op: 'add' | 'set' | 'zero'; readonly amount: number }): Promise<LimitState>
   readonly records: StateRecords
+  /** What may be forgotten at any time. */
+  readonly cache: StateCache
   /**
-   * The same state for one owner (a flow), where owners share what one process has: none can take all the room of its records.
+   * The same state for one owner (a flow), where owners share what one process has: none can take all the room of its records or of its cache.
    * Absent where the store sees to that.
    */
   of?(owner: string): State

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { Charge, ChargeOutcome, CounterCharge, LimitState, State } from '../core/state.ts'
 import { CounterCell, LeaseCell, RateCell, RollingCell, WindowCell, type Cell } from './cells.ts'
+import { createMemoryCache } from './memory-cache.ts'
 import { createMemoryRecords } from './memory-records.ts'
 import { cellKey, checkCharge, createCellNames, sliceWidth } from './cell-key.ts'
 
@@ -8,6 +9,8 @@ export interface MemoryStateOptions {
   readonly clock: Pick<Clock, 'now'>
   /** Most that records may hold together. Default: 256 MB. */
   readonly recordsLimitBytes?: number
+  /** Most that cached values may hold together. Default: 64 MB. */
+  readonly cacheLimitBytes?: number
   /** About how many counts and rates there may be at once, whatever keys callers invent. Default: a million. */
   readonly cellsLimit?: number
   /** Told of a count that began anew before its time (`evicted`), and of records that found no room (`full`, whose). */
@@ -17,7 +20,7 @@ export interface MemoryStateOptions {
 const defaultCellsLimit = 1_000_000
 
 /** State of one gateway alone: `charge` answers at once, everything ends with the process. Starts no timer. */
-export function createMemoryState({ clock, recordsLimitBytes, cellsLimit = defaultCellsLimit, onPressure }: MemoryStateOptions): State & { /** Counts, rates and leases that are kept. */ readonly cells: number } {
+export function createMemoryState({ clock, recordsLimitBytes, cacheLimitBytes, cellsLimit = defaultCellsLimit, onPressure }: MemoryStateOptions): State & { /** Counts, rates and leases that are kept. */ readonly cells: number } {
   const cells = new Map<string, Cell>()
   const names = createCellNames()
   let walker = cells.entries()
@@ -106,6 +109,7 @@ export function createMemoryState({ clock, recordsLimitBytes, cellsLimit = defau
   }
 
   const records = createMemoryRecords({ clock, limitBytes: recordsLimitBytes ?? 256 * 1024 * 1024, ...(onPressure ? { onFull: (owner) => onPressure('full', owner) } : {}) })
+  const caches = createMemoryCache({ clock, limitBytes: cacheLimitBytes ?? 64 * 1024 * 1024 })
   const owned = new Map<string, State>()
   const state: State & { readonly cells: number } = {
     healthy: true,
@@ -137,14 +141,16 @@ export function createMemoryState({ clock, recordsLimitBytes, cellsLimit = defau
       return cell.stateOf(one, fitsNow(cell, one), nowMs)
     },
     records: records.of(''),
+    cache: caches.of(''),
     of(owner) {
       let own = owned.get(owner)
-      if (!own) owned.set(owner, (own = { ...state, records: records.of(owner) }))
+      if (!own) owned.set(owner, (own = { ...state, records: records.of(owner), cache: caches.of(owner) }))
       return own
     },
     async close() {
       cells.clear()
       shares.clear()
+      caches.clear()
     },
   }
   return state

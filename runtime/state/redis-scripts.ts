@@ -420,8 +420,60 @@ const membersScript = (time: string) => `${groups(time)}
 return redis.call('ZRANGE', order, 0, -1)
 `
 
+const cacheClock = (time: string) => `
+local clock = ${time}
+local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
+`
+
+/** Entry, prefix of marks. Gives the time, and what was found. */
+const cacheGetScript = (time: string) => `${cacheClock(time)}
+local mark = string.format('%.0f', now)
+local entry = redis.call('HMGET', KEYS[1], 's', 't', 'h', 'b')
+if not entry[1] then return { mark } end
+if entry[2] ~= '' then
+  local since, marks = tonumber(entry[1]), {}
+  for tag in string.gmatch(entry[2], '%S+') do marks[#marks + 1] = KEYS[2] .. tag end
+  for _, purged in ipairs(redis.call('MGET', unpack(marks))) do
+    if purged and tonumber(purged) >= since then
+      redis.call('DEL', KEYS[1])
+      return { mark }
+    end
+  end
+end
+return { mark, entry[3], entry[4] }
+`
+
+/** Entry, prefix of marks; since when it was made or nothing, life time, head, whether there is a body, body, its own mark, its tags. */
+const cacheSetScript = (time: string) => `${cacheClock(time)}
+local since = ARGV[1] == '' and now or tonumber(ARGV[1])
+local marks, tags = {}, {}
+for at = 6, #ARGV do
+  marks[#marks + 1] = KEYS[2] .. ARGV[at]
+  if at > 6 then tags[#tags + 1] = ARGV[at] end
+end
+for _, purged in ipairs(redis.call('MGET', unpack(marks))) do
+  if purged and tonumber(purged) >= since then return 0 end
+end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 's', string.format('%.0f', since), 't', table.concat(tags, ' '), 'h', ARGV[3])
+if ARGV[4] == '1' then redis.call('HSET', KEYS[1], 'b', ARGV[5]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+`
+
+/** Entries, their marks, marks of tags; how many entries, life times of both kinds of marks. */
+const cachePurgeScript = (time: string) => `${cacheClock(time)}
+local count = tonumber(ARGV[1])
+local mark = string.format('%.0f', now)
+for at = 1, #KEYS do
+  if at <= count then redis.call('DEL', KEYS[at])
+  else redis.call('SET', KEYS[at], mark, 'PX', at <= 2 * count and ARGV[2] or ARGV[3]) end
+end
+return now
+`
+
 /** All scripts by the name of their command. `time` is the Lua expression that gives seconds and microseconds. */
-export function redisScripts(time = "redis.call('TIME')"): Readonly<Record<`sluice${'Charge' | 'Plain' | 'Refund' | 'Adjust' | 'Replace' | 'Join' | 'Members'}`, string>> {
+export function redisScripts(time = "redis.call('TIME')"): Readonly<Record<`sluice${'Charge' | 'Plain' | 'Refund' | 'Adjust' | 'Replace' | 'Join' | 'Members' | 'CacheGet' | 'CacheSet' | 'CachePurge'}`, string>> {
   return {
     sluiceCharge: chargeScript(time),
     sluicePlain: plainScript(time),
@@ -430,5 +482,8 @@ export function redisScripts(time = "redis.call('TIME')"): Readonly<Record<`slui
     sluiceReplace: replaceScript,
     sluiceJoin: joinScript(time),
     sluiceMembers: membersScript(time),
+    sluiceCacheGet: cacheGetScript(time),
+    sluiceCacheSet: cacheSetScript(time),
+    sluiceCachePurge: cachePurgeScript(time),
   }
 }

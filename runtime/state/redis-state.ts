@@ -1,6 +1,7 @@
 import type { Charge, ChargeOutcome, OnLoss, State } from '../core/state.ts'
 import { checkCharge } from './cell-key.ts'
 import { createMemoryState } from './memory-state.ts'
+import { createRedisCache } from './redis-cache.ts'
 import { Lost, openRedisLink, type RedisLinkOptions } from './redis-link.ts'
 import { createRedisRecords, unavailable } from './redis-records.ts'
 import { atOf, isOutside, isPlain, toArguments, toLimitState, toOutcome } from './redis-wire.ts'
@@ -9,6 +10,8 @@ import { decideWithoutStore } from './without-store.ts'
 export interface RedisStateOptions extends RedisLinkOptions {
   /** Into how many parts a limit is divided while Redis is away and a node says `share`: the number of gateways. */
   readonly shares: number
+  /** 32 bytes that cached values are sealed under; absent: they lie in Redis in clear. */
+  readonly cacheKey?: Buffer | undefined
 }
 
 export interface RedisState extends State {
@@ -108,6 +111,7 @@ export function openRedisState(options: RedisStateOptions): RedisState {
       }
     },
     records: createRedisRecords(link),
+    cache: createRedisCache(link, options.cacheKey),
     async close() {
       await link.close()
       await local.close()

@@ -1,0 +1,91 @@
+import { hash } from 'node:crypto'
+import { cacheValueBytes, longestCacheMs, type CacheFind, type CacheSetOptions, type CacheValue, type StateCache } from '../core/cache.ts'
+import { openBytes, sealBytes } from './sealed-bytes.ts'
+import { Lost, type Commands, type RedisLink } from './redis-link.ts'
+import { unavailable } from './redis-records.ts'
+
+/** Larger values are no work for a store that does one thing at a time. */
+const limitBytes = 16 * 1024 * 1024
+/** A mark of a purge is kept for longer than anything that it has to outlive. */
+const markMs = longestCacheMs + 86_400_000
+/** So long may a value be in the making behind the purge of its key. */
+const keyMarkMs = 86_400_000
+/** Mark of a look while the store was away: nobody knows what was purged meanwhile. */
+const away = -1
+const nothing: CacheFind = Object.freeze({ value: undefined, mark: away })
+
+type BufferScript = (keyCount: number, ...args: readonly (string | number | Buffer)[]) => Promise<readonly (Buffer | number | null)[]>
+
+/**
+ * Values in Redis: `c:` one hash each (`cs:` when sealed), named by the hash of its key; `ct:` the time of the last purge
+ * of a tag. A value is good as long as none of its tags was purged after its making began, so that a purge costs the same
+ * for one value and for a million. With a key everything is sealed (AES-256-GCM) before it leaves the gateway.
+ */
+export function createRedisCache(link: RedisLink, sealKey: Buffer | undefined): StateCache {
+  const place = (name: string) => `${sealKey ? 'cs' : 'c'}:${name}`
+
+  function read(name: string, [mark, head, body]: readonly (Buffer | number | null)[]): CacheFind {
+    const at = Number(String(mark))
+    if (!Buffer.isBuffer(head)) return { value: undefined, mark: at }
+    try {
+      return { value: { head: open(head, `${name}h`).toString('utf8'), ...(Buffer.isBuffer(body) ? { body: open(body, `${name}b`) } : {}) }, mark: at }
+    } catch {
+      return { value: undefined, mark: at } // sealed under another key
+    }
+  }
+
+  function open(bytes: Buffer, about: string): Buffer {
+    return sealKey ? openBytes(sealKey, bytes, about) : bytes
+  }
+
+  function close(content: Buffer | string, about: string): Buffer | string {
+    return sealKey ? sealBytes(sealKey, content, about) : content
+  }
+
+  return {
+    limitBytes,
+    inClear: sealKey === undefined,
+    async get(key) {
+      if (!link.healthy) return nothing
+      const name = nameOf(key)
+      try {
+        return read(name, await link.ask('charge', (redis) => scriptOf(redis, 'sluiceCacheGetBuffer')(2, place(name), 'ct:')))
+      } catch (thrown) {
+        if (thrown instanceof Lost) return nothing
+        throw thrown
+      }
+    },
+    async set(key, value, { ttlMs, tags = [], mark }) {
+      if (!link.healthy || mark === away || !(ttlMs > 0) || cacheValueBytes(value) > limitBytes) return false
+      const name = nameOf(key)
+      const { head, body } = value
+      const life = Math.max(1, Math.ceil(Math.min(ttlMs, longestCacheMs)))
+      const parts = [mark ?? '', life, close(head, `${name}h`), body === undefined ? 0 : 1, body === undefined ? '' : close(body, `${name}b`)]
+      try {
+        return Number(await link.ask('record', (redis) => scriptOf(redis, 'sluiceCacheSet')(2, place(name), 'ct:', ...parts, `k${name}`, ...tags.map((tag) => `t${nameOf(tag)}`)))) === 1
+      } catch (thrown) {
+        if (thrown instanceof Lost) return false
+        throw thrown
+      }
+    },
+    async purge({ keys = [], tags = [] }) {
+      if (keys.length + tags.length === 0) return
+      const names = keys.map(nameOf)
+      const places = [...names.map(place), ...names.map((name) => `ct:k${name}`), ...tags.map((tag) => `ct:t${nameOf(tag)}`)]
+      try {
+        await link.ask('record', (redis) => scriptOf(redis, 'sluiceCachePurge')(places.length, ...places, names.length, keyMarkMs, markMs))
+      } catch (thrown) {
+        throw thrown instanceof Lost ? unavailable(thrown) : thrown
+      }
+    },
+  } satisfies StateCache & { set(key: string, value: CacheValue, options: CacheSetOptions): Promise<boolean> }
+}
+
+/** Keys may be long, and say what a caller asked for: the store sees their hash. */
+function nameOf(key: string): string {
+  return hash('sha256', key, 'base64url')
+}
+
+function scriptOf(redis: Commands, name: 'sluiceCacheGetBuffer' | 'sluiceCacheSet' | 'sluiceCachePurge'): BufferScript {
+  return ((redis as unknown as Record<string, BufferScript>)[name] as BufferScript).bind(redis)
+}
