@@ -55,7 +55,7 @@ export async function openConsumers({ store, audit, flowOf = () => undefined, pu
   const clientKey = await loadClientKey(store, keys, log)
   const checker = createChecker()
   let version = Number((await store.meta.get(versionKey)) ?? 0)
-  const view = await openView(store, version, tokenIssuer)
+  const view = await openView(store, version, clock, tokenIssuer)
   const listeners = new Set<(change: ClientChange) => void>()
   const inTurn = createSerial()
   /** What is in the store and not yet in the view. */

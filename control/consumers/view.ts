@@ -1,10 +1,14 @@
 import type { Api, Application, ClientChange, ClientCredential, ClientSnapshot, Plan, Subscription } from '../../runtime/core/clients.ts'
+import type { Clock } from '../../runtime/core/clock.ts'
 import type { ApiGroup, ApiProduct, ClientApplication, ClientPlan, ClientSubscription, Credential, ManagedApi, Organisation } from '../contract.ts'
 import type { ConsumerRow } from '../store/schema.ts'
 import type { Tables } from '../store/tables.ts'
 import { bodyOf, type KindName } from './kind.ts'
 
 const loadRows = 2000
+/** So long, and so many of an application, gateways know what was revoked: whoever still shows it reads that, and not that it is unknown. */
+const revokedKnownMs = 30 * 86_400_000
+const revokedKnown = 10
 
 export type Touched = ReadonlyMap<KindName, ReadonlyMap<string, ConsumerRow>>
 
@@ -27,7 +31,7 @@ interface ApiRecord {
 const rank = { approved: 0, suspended: 1, pending: 2, refused: 3 } as const
 
 /** `tokenIssuer`: whose tokens name an application by one of its Basic credentials. */
-export async function openView(tables: Pick<Tables, 'consumers'>, startVersion: number, tokenIssuer?: string): Promise<View> {
+export async function openView(tables: Pick<Tables, 'consumers'>, startVersion: number, clock: Pick<Clock, 'now'>, tokenIssuer?: string): Promise<View> {
   const applications = new Map<string, Application>()
   const plans = new Map<string, Plan>()
   const apis = new Map<string, ApiRecord>()
@@ -72,11 +76,13 @@ export async function openView(tables: Pick<Tables, 'consumers'>, startVersion: 
   /** Applications as gateways know them, with everything that hangs on them. */
   async function project(rows: readonly ConsumerRow[]): Promise<Application[]> {
     const ids = rows.map((row) => row.id)
-    const credentialsOf = Map.groupBy(await tables.consumers.byParents('credentials', ids), (row) => row.parent as string)
+    const since = new Date(clock.now() - revokedKnownMs).toISOString()
+    const credentialsOf = Map.groupBy(await tables.consumers.byParents('credentials', ids, since), (row) => row.parent as string)
     const subscriptionsOf = Map.groupBy(await tables.consumers.byParents('subscriptions', ids), (row) => row.parent as string)
     return rows.map((row) => {
       const { name, organisation, active, rules, oauth, pins } = bodyOf(row) as unknown as ClientApplication
-      const credentials = (credentialsOf.get(row.id) ?? []).filter(isSettled).map(toCredential)
+      const { live = [], revoked = [] } = Object.groupBy(credentialsOf.get(row.id) ?? [], ({ retired_at }) => (retired_at === null ? 'live' : 'revoked'))
+      const credentials = live.filter(isSettled).map(toCredential)
       return {
         id: row.id,
         name,
@@ -86,6 +92,7 @@ export async function openView(tables: Pick<Tables, 'consumers'>, startVersion: 
         credentials: oauth && tokenIssuer !== undefined ? [...credentials, ...credentials.flatMap((one) => toTokenCredential(one, tokenIssuer))] : credentials,
         subscriptions: resolve(subscriptionsOf.get(row.id) ?? []),
         ...(pins && Object.keys(pins).length > 0 ? { pins } : {}),
+        ...(revoked.length > 0 ? { revoked: toRevoked(revoked) } : {}),
       }
     })
   }
@@ -207,6 +214,16 @@ function toTokenCredential(credential: ClientCredential, issuer: string): Client
   if (credential.kind !== 'basic') return []
   const { name, verifier: _kept, ...common } = credential
   return [{ ...common, kind: 'jwt', issuer, subject: name }]
+}
+
+/** Those of which a hash is known, so that nobody but who had them learns of it; the newest. A signing secret goes when it is revoked. */
+function toRevoked(rows: readonly ConsumerRow[]): ClientCredential[] {
+  return rows
+    .toSorted((a, b) => (b.retired_at as string).localeCompare(a.retired_at as string))
+    .map(toCredential)
+    .filter(({ kind }) => kind === 'key' || kind === 'basic')
+    .slice(0, revokedKnown)
+    .map((one) => ({ ...one, active: false }))
 }
 
 /** What is only claimed is nothing to gateways. */

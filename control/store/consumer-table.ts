@@ -21,11 +21,15 @@ export interface ConsumerFilter {
 /** The records of consumers. What is in `body`, and who may see it, is the caller's business. */
 export function consumers(db: Kysely<Schema>) {
   const all = () => db.selectFrom('consumer_records').selectAll()
-  const inChunks = async (kind: string, column: 'id' | 'parent' | 'target' | 'plan' | 'organisation', values: readonly string[], retired: boolean): Promise<ConsumerRow[]> => {
+  const inChunks = async (kind: string, column: 'id' | 'parent' | 'target' | 'plan' | 'organisation', values: readonly string[], retired: boolean | { readonly since: string }): Promise<ConsumerRow[]> => {
     const found: ConsumerRow[] = []
     for (let start = 0; start < values.length; start += chunkValues) {
       const query = all().where('kind', '=', kind).where(column, 'in', values.slice(start, start + chunkValues))
-      for (const row of await (retired ? query : query.where('retired_at', 'is', null)).execute()) found.push(row)
+      const wanted =
+        retired === true ? query
+        : retired === false ? query.where('retired_at', 'is', null)
+        : query.where((where) => where.or([where('retired_at', 'is', null), where('retired_at', '>', retired.since)]))
+      for (const row of await wanted.execute()) found.push(row)
     }
     return found
   }
@@ -34,7 +38,8 @@ export function consumers(db: Kysely<Schema>) {
     byLookup: (kind: string, lookup: string) => all().where('kind', '=', kind).where('lookup', '=', lookup).executeTakeFirst(),
     /** Retired ones included. */
     byIds: (kind: string, ids: readonly string[]) => inChunks(kind, 'id', ids, true),
-    byParents: (kind: string, parents: readonly string[]) => inChunks(kind, 'parent', parents, false),
+    /** With `since` (ISO 8601) also those that were retired after it. */
+    byParents: (kind: string, parents: readonly string[], since?: string) => inChunks(kind, 'parent', parents, since === undefined ? false : { since }),
     byPlan: (kind: string, plan: string) => inChunks(kind, 'plan', [plan], false),
     byOrganisations: (kind: string, organisations: readonly string[]) => inChunks(kind, 'organisation', organisations, false),
     byTargets: (kind: string, targets: readonly string[]) => inChunks(kind, 'target', targets, false),

@@ -45,7 +45,11 @@ export function createCompactor() {
         subscriptions: given.subscriptions.length === 0 ? none : given.subscriptions.map(subscription),
       }
       // Few have any: those that have none do not pay a field for it.
-      return Object.freeze(given.pins && Object.keys(given.pins).length > 0 ? { ...application, pins: pins(given.pins) } : application)
+      return Object.freeze({
+        ...application,
+        ...(given.pins && Object.keys(given.pins).length > 0 ? { pins: pins(given.pins) } : {}),
+        ...(given.revoked && given.revoked.length > 0 ? { revoked: given.revoked.map((one) => Object.freeze({ ...one, active: false })) } : {}),
+      })
     },
   }
 

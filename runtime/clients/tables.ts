@@ -43,7 +43,7 @@ export function createTables() {
       const before = applications.get(id)
       if (!before) return
       applications.delete(id)
-      for (const credential of before.credentials) {
+      for (const credential of heldBy(before)) {
         const place = placeOf(credential)
         if (place) byKind[place[0]].remove(place[1], ({ application }) => application === before)
       }
@@ -51,7 +51,7 @@ export function createTables() {
     addApplication(given: Application): void {
       const application = compactor.application(given)
       applications.set(application.id, application)
-      for (const credential of application.credentials) {
+      for (const credential of heldBy(application)) {
         const place = placeOf(credential)
         if (place) byKind[place[0]].add(place[1], { application, credential })
       }
@@ -79,6 +79,8 @@ export function createTables() {
 export type Tables = ReturnType<typeof createTables>
 
 type Kind = 'key' | 'basic' | 'hmac' | 'jwt' | 'fingerprint' | 'san'
+
+const heldBy = ({ credentials, revoked }: Application): readonly ClientCredential[] => (revoked ? [...credentials, ...revoked] : credentials)
 
 /** Where a credential is found; a certificate is pinned by its fingerprint before its name. */
 function placeOf(credential: ClientCredential): [Kind, string] | undefined {

@@ -54,6 +54,8 @@ export interface Application {
   readonly rules: ClientRules
   readonly credentials: readonly ClientCredential[]
   readonly subscriptions: readonly Subscription[]
+  /** Keys and passwords that were taken back lately, none of them active: whoever still shows one is told so. */
+  readonly revoked?: readonly ClientCredential[]
   /** Version it is held to, by family of APIs: where a call asks for none, it gets this one. */
   readonly pins?: Readonly<Record<string, string>>
 }

@@ -133,6 +133,19 @@ describe('every refusal carries an id that explains it at once', () => {
   })
 })
 
+test('a key that was revoked is called so, by whoever still has it; a wrong secret of it is wrong', async () => {
+  const { consumers } = whole.control
+  const { credential, secret = '' } = await consumers.credentials.create({ application: 'shop', kind: 'key' }, admin)
+  await consumers.credentials.revoke(credential.id, undefined, admin)
+  await whole.inStep()
+  const refused = await call('/orders', { 'x-api-key': secret })
+  expect([refused.status, refused.code]).toEqual([401, 'auth.revoked'])
+  expect(await why(refused.decision as string)).toMatchObject({ application: 'shop', code: 'auth.revoked' })
+  expect(decider(await why(refused.decision as string))).toMatchObject({ check: 'credential', passed: false, kind: 'key' })
+  expect((await call('/orders', { 'x-api-key': `${secret.split('.')[0]}.wrong` })).code).toBe('auth.invalid_key')
+  expect((await call('/orders', as('shop'))).status).toBe(200)
+})
+
 describe('who may see it', () => {
   test('the owner of the application sees what concerns the call; others see that there is nothing', async () => {
     const { decision } = await call('/orders', as('guest'))
