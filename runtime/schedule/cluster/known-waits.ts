@@ -14,7 +14,7 @@ const worthlessMs = 60
  * How much longer than ours somebody on another gateway may wait before a slot leaves this one: for a more important one, and
  * for one of the same class. A slot that changes gateways stands empty for as long as messages between them take.
  */
-const graceMs = { higher: 20, same: 100 } as const
+const graceMs = { higher: 10, same: 100 } as const
 
 const nobody: RankFacts = Object.freeze({ count: 0, head: undefined, order: Infinity })
 
