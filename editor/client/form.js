@@ -404,6 +404,11 @@
           const input = $(`#${prefix}-${name}`)
           if (input.val() === '' && !this.credentials?.[name] && !this.credentials?.[`has_${name}`]) input.removeAttr('id')
         }
+        // And a picker of nothing for an empty choice, where the node has none to make.
+        for (const field of form.fields) {
+          const picker = $(`#${prefix}-${field.name}`)
+          if (field.kind === 'config' && this[field.name] === undefined && (isEmpty(picker.val()) || picker.val() === '_ADD_')) picker.removeAttr('id')
+        }
         close.call(this)
         return changed
       }

@@ -72,7 +72,7 @@ describe.skipIf(!needs('chromium'))('the dialogs of the nodes that protect', () 
     }))
     // One of each kind that says nothing but what it must, and one that says much.
     const nodes = [...make('bare', (type) => (type === 'reset quota' ? { quota: 'q' } : {})), ...make('full', (type) => full[type])]
-    await admin.deploy([...flows, { id: 'looks', type: 'tab', label: 'Looks' }, ...nodes] as never, rev)
+    await admin.deploy([...flows, { id: 'looks', type: 'tab', label: 'Looks' }, ...nodes, { id: 'later', type: 'async', z: 'looks', x: 900, y: 80, wires: [[]] }] as never, rev)
   })
   afterAll(async () => {
     await browser?.close()
@@ -138,6 +138,35 @@ describe.skipIf(!needs('chromium'))('the dialogs of the nodes that protect', () 
     await page.waitForTimeout(1500) // what was typed before is not part of the next word any more
     await page.keyboard.type('introspection')
     await expect.poll(titles).toEqual(expect.arrayContaining(['Introspection', 'Client id for introspection', 'Client secret for introspection']))
+    await page.context().close()
+  }, 120_000)
+
+  test('a node that names no config node stays as it was at Done, whether there are any to pick or none', async () => {
+    const page = await openEditor('en-US')
+    const said = () => page.evaluate(() => JSON.stringify(RED.nodes.createExportableNodeSet([RED.nodes.node('later')])))
+    const done = async () => {
+      await page.evaluate(() => RED.editor.edit(RED.nodes.node('later')))
+      await page.waitForSelector('#node-dialog-ok', { state: 'visible' })
+      await page.waitForTimeout(300)
+      await page.click('#node-dialog-ok')
+      await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+    }
+    const before = await said()
+    await done()
+    expect(await said()).toBe(before)
+    await page.evaluate(() => RED.nodes.import([{ id: 'pick', type: 'resource', name: 'host', slots: 1 }]))
+    await done()
+    expect([await said(), await page.evaluate(() => RED.nodes.node('later').changed === true)]).toEqual([before, false])
+    // What is picked is taken, and can be given up again.
+    for (const picked of ['pick', '_ADD_']) {
+      await page.evaluate(() => RED.editor.edit(RED.nodes.node('later')))
+      await page.waitForSelector('#node-dialog-ok', { state: 'visible' })
+      await page.waitForTimeout(300)
+      await page.selectOption('#node-input-resource', picked)
+      await page.click('#node-dialog-ok')
+      await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+      expect(await page.evaluate(() => RED.nodes.node('later').resource)).toBe(picked === 'pick' ? 'pick' : '')
+    }
     await page.context().close()
   }, 120_000)
 
