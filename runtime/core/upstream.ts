@@ -1,5 +1,6 @@
 import type { Body } from './body.ts'
 import type { Run } from './run.ts'
+import type { ServiceSpec, UpstreamService } from './upstream-service.ts'
 
 /** One HTTP call to an upstream. */
 export interface UpstreamRequest {
@@ -16,6 +17,19 @@ export interface UpstreamRequest {
   readonly redirects: number
   /** Node-RED compatible TLS settings; verification cannot be switched off by ours. */
   readonly tls?: UpstreamTls
+  /** What proves who calls. It goes to the origin of `url` and no other, and stands in no reply, fault or log. */
+  readonly secret?: UpstreamSecret
+  /** Send `X-Request-Deadline` (milliseconds left) and `traceparent` along: for services of one's own. */
+  readonly tellBudget?: boolean
+  /** Speak HTTP/2 where the server offers it in TLS. */
+  readonly http2?: boolean
+}
+
+/** A header or a parameter of the query that proves who calls. */
+export interface UpstreamSecret {
+  readonly in: 'header' | 'query'
+  readonly name: string
+  readonly value: string
 }
 
 export interface UpstreamTls {
@@ -26,6 +40,8 @@ export interface UpstreamTls {
   readonly pfx?: string
   readonly passphrase?: string
   readonly servername?: string
+  /** Lowest version spoken; TLSv1.2 when absent. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
 }
 
 export interface UpstreamReply {
@@ -37,6 +53,8 @@ export interface UpstreamReply {
   readonly url: string
   /** URLs that redirected, in order. */
   readonly redirects: readonly { readonly url: string; readonly status: number; readonly setCookie?: readonly string[] }[]
+  /** Tries that it took, when it was more than one. */
+  readonly attempts?: number
 }
 
 /** The only door to other servers: pools connections, applies the egress policy at connect time, keeps limits. */
@@ -45,4 +63,6 @@ export interface Upstream {
   request(request: UpstreamRequest, run: Run): Promise<UpstreamReply>
   /** Why no call may go to a URL whose host is an address, written out. `undefined` also for what only a call can tell. */
   whyRefused?(url: string): string | undefined
+  /** Opens an upstream that remembers: instances, retries, breaker. Absent: there is none (tests of flows answer callouts themselves). */
+  open?(spec: ServiceSpec): UpstreamService
 }

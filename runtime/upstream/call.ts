@@ -40,6 +40,11 @@ export class Call implements Dispatcher.DispatchHandler {
     return this.#status !== 0
   }
 
+  /** True once a connection was there and the request went out on it, or may have. */
+  get sent(): boolean {
+    return this.#controller !== undefined
+  }
+
   /** True once it has succeeded, failed or been aborted. */
   get settled(): boolean {
     return this.#settled

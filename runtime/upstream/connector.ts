@@ -21,6 +21,9 @@ export function createConnector(options: {
   connectTimeoutMs: number
   secureContext: SecureContext | undefined
   servername: string | undefined
+  minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
+  /** Offer HTTP/2 in TLS (ALPN). */
+  http2?: boolean
   lookup?: Lookup | undefined
 }): ReturnType<typeof buildConnector> {
   const { egress, host, port } = options
@@ -43,9 +46,9 @@ export function createConnector(options: {
 
   const connect = buildConnector({
     timeout: options.connectTimeoutMs,
-    allowH2: false,
+    allowH2: options.http2 === true,
     lookup,
-    ...(options.secureContext ? { secureContext: options.secureContext, minVersion: 'TLSv1.2', rejectUnauthorized: true } : {}),
+    ...(options.secureContext ? { secureContext: options.secureContext, minVersion: options.minVersion ?? 'TLSv1.2', rejectUnauthorized: true } : {}),
     ...(options.servername ? { servername: options.servername } : {}),
   })
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isIP } from 'node:net'
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
 import { Pool } from 'undici'
 import type { UpstreamTls } from '../core/upstream.ts'
@@ -15,9 +16,24 @@ export interface Place {
 
 export interface Pools {
   /** @throws Fault `upstream.url`; Error when a TLS profile cannot be read */
-  find(url: string, tls: UpstreamTls | undefined): Place
+  find(url: string, tls: UpstreamTls | undefined, http2?: boolean): Place
+  /**
+   * Opens connections to one server for somebody who keeps them. `address`: the one that the host's name stands for; it passes the
+   * egress policy like any other.
+   * @throws Error when a TLS profile cannot be read
+   */
+  open(server: { readonly origin: string; readonly host: string; readonly port: number; readonly address: string | undefined; readonly tls: UpstreamTls | undefined; readonly http2: boolean }): OwnPool
   close(): Promise<void>
 }
+
+/** Connections that somebody keeps for himself. */
+export interface OwnPool {
+  readonly pool: Pool
+  /** Calls that run on it finish; its connections close behind them. */
+  retire(): void
+}
+
+const closedReason = 'callouts have ended: the gateway is shutting down'
 
 interface Kept {
   readonly pool: Pool
@@ -42,9 +58,10 @@ export function createPools(options: {
   const profileKeys = new WeakMap<UpstreamTls, string>()
   const contexts = new Map<string, SecureContext>()
   const closing = new Set<Promise<void>>()
+  const own = new Set<Pool>()
   let closed = false
 
-  function open(origin: string, host: string, port: number, tls: UpstreamTls | undefined, profile: string): Kept {
+  function open(origin: string, host: string, port: number, tls: UpstreamTls | undefined, profile: string, http2 = false, lookup = options.lookup): Kept {
     const connect = createConnector({
       egress: options.egress,
       host,
@@ -52,12 +69,15 @@ export function createPools(options: {
       connectTimeoutMs: options.connectTimeoutMs,
       secureContext: origin.startsWith('https:') ? contextOf(tls, profile) : undefined,
       servername: tls?.servername,
-      lookup: options.lookup,
+      minVersion: tls?.minVersion,
+      http2,
+      lookup,
     })
     const pool = new Pool(origin, {
       connect,
       connections: options.connectionsPerOrigin,
       pipelining: 1,
+      allowH2: http2,
       keepAliveTimeout: options.keepAliveMs,
       headersTimeout: 0, // one timer per call, ours, covers everything
       bodyTimeout: 0,
@@ -70,7 +90,7 @@ export function createPools(options: {
     if (known) return known
     const roots = tls?.ca ? [tls.ca] : options.extraCa.length > 0 ? [...getCACertificates('default'), ...options.extraCa] : undefined
     const context = createSecureContext({
-      minVersion: 'TLSv1.2',
+      minVersion: tls?.minVersion ?? 'TLSv1.2',
       ...(roots ? { ca: roots } : {}),
       ...(tls?.cert ? { cert: tls.cert } : {}),
       ...(tls?.key ? { key: tls.key } : {}),
@@ -101,7 +121,7 @@ export function createPools(options: {
   function keyOf(tls: UpstreamTls): string {
     const known = profileKeys.get(tls)
     if (known !== undefined) return known
-    const key = createHash('sha256').update(JSON.stringify([tls.ca, tls.cert, tls.key, tls.pfx, tls.passphrase, tls.servername])).digest('base64')
+    const key = createHash('sha256').update(JSON.stringify([tls.ca, tls.cert, tls.key, tls.pfx, tls.passphrase, tls.servername, tls.minVersion])).digest('base64')
     profileKeys.set(tls, key)
     return key
   }
@@ -126,21 +146,38 @@ export function createPools(options: {
   }
 
   return {
-    find(url, tls) {
-      if (closed) throw new Error('callouts have ended: the gateway is shutting down')
-      if (tls === undefined) return findPlain(url)
+    find(url, tls, http2 = false) {
+      if (closed) throw new Error(closedReason)
+      if (tls === undefined && !http2) return findPlain(url)
       const { origin, host, port, path } = toTarget(url)
-      const profile = keyOf(tls)
-      const key = `${origin} ${profile}`
-      const kept = refresh(byProfile, key) ?? keep(byProfile, key, open(origin, host, port, tls, profile))
+      const profile = tls === undefined ? '' : keyOf(tls)
+      const key = `${origin} ${profile}${http2 ? ' h2' : ''}`
+      const kept = refresh(byProfile, key) ?? keep(byProfile, key, open(origin, host, port, tls, profile, http2))
       return { pool: kept.pool, host, path }
+    },
+    open({ origin, host, port, address, tls, http2 }) {
+      if (closed) throw new Error(closedReason)
+      const { pool } = open(origin, host, port, tls, tls === undefined ? '' : keyOf(tls), http2, address === undefined ? options.lookup : always(address))
+      own.add(pool)
+      return {
+        pool,
+        retire: () => {
+          if (own.delete(pool)) retire(pool)
+        },
+      }
     },
     async close() {
       closed = true
-      const pools = [...byOrigin.values(), ...byProfile.values()]
+      const pools = [...[...byOrigin.values(), ...byProfile.values()].map(({ pool }) => pool), ...own]
       byOrigin.clear()
       byProfile.clear()
-      await Promise.all([...pools.map(({ pool }) => pool.destroy()), ...closing])
+      own.clear()
+      await Promise.all([...pools.map((pool) => pool.destroy()), ...closing])
     },
   }
+}
+
+/** Every name is this address: whoever asks has looked it up before. */
+function always(address: string): Lookup {
+  return (_host, _options, callback) => callback(null, [{ address, family: isIP(address) }])
 }

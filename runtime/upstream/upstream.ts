@@ -1,21 +1,24 @@
 import { isIP } from 'node:net'
 import { systemClock, type Clock } from '../core/clock.ts'
-import { fault, toFault } from '../core/fault.ts'
-import { type Holding, holdingHeader } from '../core/holding.ts'
+import { fault } from '../core/fault.ts'
+import type { Holding } from '../core/holding.ts'
 import { silentLog, type Log } from '../core/log.ts'
 import type { Run } from '../core/run.ts'
 import { shownUrl } from '../core/shown-url.ts'
-import type { Upstream, UpstreamReply, UpstreamRequest, UpstreamTls } from '../core/upstream.ts'
-import { whenAborted } from '../core/when-aborted.ts'
-import { Call, dropHopHeaders, toHeaderList, type Answer } from './call.ts'
+import type { Upstream, UpstreamReply, UpstreamRequest } from '../core/upstream.ts'
+import type { ServiceFacts, ServiceSpec, UpstreamObserver, UpstreamService } from '../core/upstream-service.ts'
+import { dropHopHeaders, type Answer } from './call.ts'
 import type { Lookup } from './connector.ts'
-import { acceptedCodings, decompress } from './decompress.ts'
+import { decompress } from './decompress.ts'
 import type { EgressPolicy } from './egress-policy.ts'
-import { createPools, type Place } from './pools.ts'
-import { follow, isRedirect, type Hop } from './redirect.ts'
+import { createExchange } from './exchange.ts'
+import type { Lane } from './lane.ts'
+import { createPools } from './pools.ts'
+import { follow as toNextHop, isRedirect, type Hop } from './redirect.ts'
 import { createRedirectCookies } from './redirect-cookies.ts'
+import { createResolve, type TtlOf } from './service/resolve.ts'
+import { Service } from './service/service.ts'
 import { toBody } from './to-body.ts'
-import { toUpstreamFault } from './to-fault.ts'
 
 export interface UpstreamOptions {
   readonly egress: EgressPolicy
@@ -35,21 +38,30 @@ export interface UpstreamOptions {
   readonly originsLimit?: number
   /** How names become addresses; the machine's resolver when absent. */
   readonly lookup?: Lookup
+  /** How long the addresses of a name hold; the machine's DNS servers say it when absent. */
+  readonly ttlOf?: TtlOf
+  /** Told what becomes of calls to upstreams that remember. */
+  readonly observer?: UpstreamObserver
+  /** Even in 0 … 1, for pauses before retries. */
+  readonly random?: () => number
 }
 
-/** Methods that may be sent again when their connection broke before an answer began (RFC 9110 §9.2.1, §9.2.2). */
-const repeatable = new Set(['GET', 'HEAD', 'OPTIONS'])
-const codings = ['accept-encoding', acceptedCodings] as const
+/** The door, as whoever opened it has it. */
+export interface OpenUpstream extends Upstream {
+  open(spec: ServiceSpec): UpstreamService
+  /** How upstreams stand that remember. */
+  services(): readonly ServiceFacts[]
+  close(): Promise<void>
+}
 
 /**
  * The only door to other servers. Connections are pooled per origin and TLS profile; every connection,
  * also behind a redirect, passes the egress policy with the address it really goes to; certificates are
  * always verified. `close` breaks off what is still running.
  */
-export function createUpstream(options: UpstreamOptions): Upstream & { close(): Promise<void> } {
+export function createUpstream(options: UpstreamOptions): OpenUpstream {
   const clock = options.clock ?? systemClock
   const log = options.log ?? silentLog
-  const { holding } = options
   const pools = createPools({
     egress: options.egress,
     extraCa: options.extraCa ?? [],
@@ -60,46 +72,9 @@ export function createUpstream(options: UpstreamOptions): Upstream & { close(): 
     lookup: options.lookup,
   })
 
-  function place(url: string, tls: UpstreamTls | undefined): Place {
-    try {
-      return pools.find(url, tls)
-    } catch (error) {
-      throw toUpstreamFault(error, URL.canParse(url) ? new URL(url).host : url, false)
-    }
-  }
-
-  /** One hop, ended by the answer, the limit, the timer or the run, whichever comes first. */
-  function exchange(hop: Hop, tls: UpstreamTls | undefined, limitBytes: number, timeoutMs: number, startedAt: number, run: Run, again: boolean): Promise<Answer> {
-    const { pool, host, path } = place(hop.url, tls)
-    const leftMs = Math.min(startedAt + timeoutMs, run.deadline) - clock.now()
-    if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: Math.round(Math.min(timeoutMs, run.deadline - startedAt)) }))
-    return new Promise((resolve, reject) => {
-      let stopTimer = () => {}
-      let stopListening = () => {} // set below; an aborted run may call back before it is
-      const settle = () => {
-        stopTimer()
-        stopListening()
-      }
-      const done = (answer: Answer) => {
-        settle()
-        resolve(answer)
-      }
-      const failed = (error: Error) => {
-        settle()
-        // A connection that was kept open may be closed by the server just as we write on it.
-        if (again && !call.started && repeatable.has(hop.method) && (error as { code?: string }).code === 'upstream.eof') {
-          resolve(exchange(hop, tls, limitBytes, timeoutMs, startedAt, run, false))
-        } else reject(error)
-      }
-      const call = new Call(host, limitBytes, done, failed, run)
-      stopTimer = clock.setTimer(() => call.abort(fault('upstream.timeout', { host, afterMs: Math.round(clock.now() - startedAt) })), leftMs)
-      stopListening = whenAborted(run, (reason) => call.abort(toFault(reason)))
-      if (call.settled) return settle()
-      const headers = toHeaderList(hop.headers, codings)
-      if (holding !== undefined) mark(headers, run, holding)
-      pool.dispatch({ path, method: hop.method, headers, body: hop.body ?? null }, call)
-    })
-  }
+  const resolve = createResolve({ lookup: options.lookup, ttlOf: options.ttlOf, now: () => clock.elapsed() })
+  const exchange = createExchange({ pools, clock, holding: options.holding })
+  const openServices = new Set<Service>()
 
   async function finish(answer: Answer, url: string, limitBytes: number, redirects: UpstreamReply['redirects']): Promise<UpstreamReply> {
     const { headers } = answer
@@ -118,34 +93,35 @@ export function createUpstream(options: UpstreamOptions): Upstream & { close(): 
     return { status: answer.status, headers, body: toBody(bytes, typeof type === 'string' ? type : type?.[0]), url, redirects }
   }
 
-  return {
-    async request(request: UpstreamRequest, run: Run): Promise<UpstreamReply> {
-      const { timeoutMs, responseLimitBytes } = request
-      const startedAt = clock.now()
-      let hop: Hop = { method: request.method, url: request.url, headers: request.headers ?? {}, body: request.body }
-      const answer = await exchange(hop, request.tls, responseLimitBytes, timeoutMs, startedAt, run, true)
-      if (request.redirects === 0 || !isRedirect(answer.status)) return finish(answer, hop.url, responseLimitBytes, [])
+  async function follow(request: UpstreamRequest, run: Run, startedAt: number, timeoutMs: number, lane?: Lane): Promise<UpstreamReply> {
+    const { responseLimitBytes } = request
+    let hop: Hop = { method: request.method, url: request.url, headers: request.headers ?? {}, body: request.body }
+    const answer = await exchange(hop, request, request.tls, timeoutMs, startedAt, run, lane)
+    if (request.redirects === 0 || !isRedirect(answer.status)) return finish(answer, hop.url, responseLimitBytes, [])
 
-      let tls = request.tls
-      let current = answer
-      const redirects: { url: string; status: number; setCookie?: readonly string[] }[] = []
-      const cookies = createRedirectCookies()
-      for (;;) {
-        const { location, 'set-cookie': setCookie } = current.headers
-        if (!isRedirect(current.status) || typeof location !== 'string') return finish(current, hop.url, responseLimitBytes, redirects)
-        if (redirects.length >= request.redirects) throw fault('upstream.redirects', { host: new URL(hop.url).host, limit: request.redirects })
-        const next = follow(hop, current.status, location)
-        if (next === undefined) throw fault('upstream.url', { url: shownUrl(location) })
-        const list = setCookie === undefined ? undefined : Array.isArray(setCookie) ? setCookie : [setCookie]
-        redirects.push({ url: hop.url, status: current.status, ...(list ? { setCookie: list } : {}) })
-        cookies.take(hop.url, list ?? [])
-        // A client certificate is a credential too: another origin does not get it.
-        if (next.crossOrigin && tls) tls = tls.ca === undefined ? undefined : { ca: tls.ca }
-        log.debug({ run: run.id, from: new URL(hop.url).host, to: new URL(next.url).host, status: current.status }, 'upstream redirected')
-        hop = { ...next, headers: cookies.give(next.url, next.headers) }
-        current = await exchange(hop, tls, responseLimitBytes, timeoutMs, startedAt, run, true)
-      }
-    },
+    let tls = request.tls
+    let current = answer
+    const redirects: { url: string; status: number; setCookie?: readonly string[] }[] = []
+    const cookies = createRedirectCookies()
+    for (;;) {
+      const { location, 'set-cookie': setCookie } = current.headers
+      if (!isRedirect(current.status) || typeof location !== 'string') return finish(current, hop.url, responseLimitBytes, redirects)
+      if (redirects.length >= request.redirects) throw fault('upstream.redirects', { host: new URL(hop.url).host, limit: request.redirects })
+      const next = toNextHop(hop, current.status, location)
+      if (next === undefined) throw fault('upstream.url', { url: shownUrl(location) })
+      const list = setCookie === undefined ? undefined : Array.isArray(setCookie) ? setCookie : [setCookie]
+      redirects.push({ url: hop.url, status: current.status, ...(list ? { setCookie: list } : {}) })
+      cookies.take(hop.url, list ?? [])
+      // A client certificate is a credential too: another origin does not get it.
+      if (next.crossOrigin && tls) tls = tls.ca === undefined ? undefined : { ca: tls.ca }
+      log.debug({ run: run.id, from: new URL(hop.url).host, to: new URL(next.url).host, status: current.status }, 'upstream redirected')
+      hop = { ...next, headers: cookies.give(next.url, next.headers) }
+      current = await exchange(hop, request, tls, timeoutMs, startedAt, run, lane)
+    }
+  }
+
+  return {
+    request: (request, run) => follow(request, run, clock.now(), request.timeoutMs),
     whyRefused(text) {
       const { protocol, hostname, port } = new URL(text)
       const host = hostname.replace(/^\[|\]$/g, '')
@@ -153,13 +129,15 @@ export function createUpstream(options: UpstreamOptions): Upstream & { close(): 
       if (isIP(address) === 0) return undefined
       return options.egress.refusal(host, Number(port) || (protocol === 'https:' ? 443 : 80), address)
     },
-    close: () => pools.close(),
+    open(spec) {
+      const service = new Service(spec, { clock, log, random: options.random ?? Math.random, call: follow, openPool: pools.open, resolve, observer: options.observer, closed: () => void openServices.delete(service) })
+      openServices.add(service)
+      return service
+    },
+    services: () => [...openServices].map((service) => service.facts()),
+    async close() {
+      for (const service of openServices) service.close()
+      await pools.close()
+    },
   }
-}
-
-function mark(headers: string[], run: Run, holding: Holding): void {
-  const passed = run.request?.headers[holdingHeader]
-  if (passed === undefined && (run.heldLines === undefined || run.heldLines.length === 0)) return
-  const value = holding.toHeader(run.heldLines, passed)
-  if (value !== undefined) headers.push('Sluice-Holding', value)
 }

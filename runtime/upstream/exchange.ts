@@ -1,0 +1,109 @@
+import type { Clock } from '../core/clock.ts'
+import { fault, toFault } from '../core/fault.ts'
+import { type Holding, holdingHeader } from '../core/holding.ts'
+import type { Run } from '../core/run.ts'
+import { nextTraceparent, traceOf } from '../core/trace-context.ts'
+import type { UpstreamRequest, UpstreamSecret, UpstreamTls } from '../core/upstream.ts'
+import { whenAborted } from '../core/when-aborted.ts'
+import { Call, toHeaderList, type Answer } from './call.ts'
+import { acceptedCodings } from './decompress.ts'
+import type { Lane } from './lane.ts'
+import type { Place, Pools } from './pools.ts'
+import type { Hop } from './redirect.ts'
+import { toUpstreamFault } from './to-fault.ts'
+
+/** Methods that may be sent again when their connection broke before an answer began (RFC 9110 §9.2.1, §9.2.2). */
+const repeatable = new Set(['GET', 'HEAD', 'OPTIONS'])
+const codings = ['accept-encoding', acceptedCodings] as const
+
+/** One hop of a request. Its time is over `timeoutMs` after `startedAt`, and with the run. */
+export type Exchange = (hop: Hop, request: UpstreamRequest, tls: UpstreamTls | undefined, timeoutMs: number, startedAt: number, run: Run, lane?: Lane) => Promise<Answer>
+
+/** Makes what sends one hop: ended by the answer, the limit, the timer or the run, whichever comes first. */
+export function createExchange({ pools, clock, holding }: { readonly pools: Pools; readonly clock: Clock; readonly holding: Holding | undefined }): Exchange {
+  function place(url: string, request: UpstreamRequest, tls: UpstreamTls | undefined, lane: Lane | undefined): Place {
+    try {
+      return lane?.placeOf(url) ?? pools.find(url, tls, request.http2)
+    } catch (error) {
+      throw toUpstreamFault(error, URL.canParse(url) ? new URL(url).host : url, false)
+    }
+  }
+
+  function exchange(hop: Hop, request: UpstreamRequest, tls: UpstreamTls | undefined, timeoutMs: number, startedAt: number, run: Run, lane: Lane | undefined, again: boolean): Promise<Answer> {
+    const { pool, host, path } = place(hop.url, request, tls, lane)
+    const leftMs = Math.min(startedAt + timeoutMs, run.deadline) - clock.now()
+    if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: Math.round(Math.min(timeoutMs, run.deadline - startedAt)) }))
+    return new Promise((resolve, reject) => {
+      let stopTimer = () => {}
+      let stopListening = () => {} // set below; an aborted run may call back before it is
+      const settle = () => {
+        stopTimer()
+        stopListening()
+      }
+      const done = (answer: Answer) => {
+        settle()
+        resolve(answer)
+      }
+      const failed = (error: Error) => {
+        settle()
+        // A connection that was kept open may be closed by the server just as we write on it.
+        if (again && !call.started && repeatable.has(hop.method) && (error as { code?: string }).code === 'upstream.eof') {
+          resolve(exchange(hop, request, tls, timeoutMs, startedAt, run, lane, false))
+        } else reject(error)
+      }
+      const call = new Call(host, request.responseLimitBytes, done, failed, run)
+      stopTimer = clock.setTimer(() => call.abort(fault('upstream.timeout', { host, afterMs: Math.round(clock.now() - startedAt) })), leftMs)
+      stopListening = whenAborted(run, (reason) => call.abort(toFault(reason)))
+      lane?.carry(call)
+      if (call.settled) return settle()
+      const headers = toHeaderList(hop.headers, codings)
+      if (holding !== undefined) mark(headers, run, holding)
+      if (request.tellBudget === true && isAtHome(hop, request)) tellBudget(headers, leftMs, run)
+      const { secret } = request
+      if (secret !== undefined && isAtHome(hop, request)) {
+        if (secret.in === 'header') setHeader(headers, secret.name, secret.value)
+        else return void pool.dispatch({ path: withParameter(path, secret), method: hop.method, headers, body: hop.body ?? null }, call)
+      }
+      pool.dispatch({ path, method: hop.method, headers, body: hop.body ?? null }, call)
+    })
+  }
+
+  return (hop, request, tls, timeoutMs, startedAt, run, lane) => exchange(hop, request, tls, timeoutMs, startedAt, run, lane, true)
+}
+
+/** Whether a hop goes where the request itself was meant to go: what is told there is told to no other origin. */
+function isAtHome(hop: Hop, request: UpstreamRequest): boolean {
+  return hop.url === request.url || new URL(hop.url).origin === new URL(request.url).origin
+}
+
+/** How long the caller still waits, and which trace this is part of. What the flow says itself under these names stays. */
+function tellBudget(headers: string[], leftMs: number, run: Run): void {
+  if (!hasHeader(headers, 'x-request-deadline')) headers.push('X-Request-Deadline', String(Math.max(1, Math.floor(leftMs))))
+  if (hasHeader(headers, 'traceparent')) return
+  const trace = traceOf(run)
+  headers.push('traceparent', nextTraceparent(trace))
+  if (trace.state !== undefined && !hasHeader(headers, 'tracestate')) headers.push('tracestate', trace.state)
+}
+
+function hasHeader(headers: readonly string[], lower: string): boolean {
+  for (let at = 0; at < headers.length; at += 2) if ((headers[at] as string).toLowerCase() === lower) return true
+  return false
+}
+
+/** A second value under the name of a credential would leave it to the server which of them counts. */
+function setHeader(headers: string[], name: string, value: string): void {
+  const lower = name.toLowerCase()
+  for (let at = headers.length - 2; at >= 0; at -= 2) if ((headers[at] as string).toLowerCase() === lower) headers.splice(at, 2)
+  headers.push(name, value)
+}
+
+function withParameter(path: string, { name, value }: UpstreamSecret): string {
+  return `${path}${path.includes('?') ? '&' : '?'}${encodeURIComponent(name)}=${encodeURIComponent(value)}`
+}
+
+function mark(headers: string[], run: Run, holding: Holding): void {
+  const passed = run.request?.headers[holdingHeader]
+  if (passed === undefined && (run.heldLines === undefined || run.heldLines.length === 0)) return
+  const value = holding.toHeader(run.heldLines, passed)
+  if (value !== undefined) headers.push('Sluice-Holding', value)
+}

@@ -1,0 +1,36 @@
+import type { Call } from './call.ts'
+import type { Place } from './pools.ts'
+
+/** The way of one try: over which connections it goes, how it is broken off, and whether anything of it was sent. */
+export class Lane {
+  readonly #placeOf: ((url: string) => Place | undefined) | undefined
+  #call: Call | undefined
+  #reason: Error | undefined
+  #sent = false
+
+  /** @param placeOf connections for a URL; `undefined`: the usual ones */
+  constructor(placeOf?: (url: string) => Place | undefined) {
+    this.#placeOf = placeOf
+  }
+
+  /** False as long as no byte of the request can have reached a server. */
+  get sent(): boolean {
+    return this.#sent || this.#call?.sent === true
+  }
+
+  placeOf(url: string): Place | undefined {
+    return this.#placeOf?.(url)
+  }
+
+  /** The exchange that is under way on it now. */
+  carry(call: Call): void {
+    this.#sent ||= this.#call?.sent === true
+    this.#call = call
+    if (this.#reason) call.abort(this.#reason)
+  }
+
+  abort(reason: Error): void {
+    this.#reason ??= reason
+    this.#call?.abort(reason)
+  }
+}

@@ -1,0 +1,356 @@
+import type { Clock } from '../../core/clock.ts'
+import { Fault, fault, toFault } from '../../core/fault.ts'
+import type { Log } from '../../core/log.ts'
+import type { Run } from '../../core/run.ts'
+import type { UpstreamReply, UpstreamRequest } from '../../core/upstream.ts'
+import type { CallOptions, ServiceFacts, ServiceSpec, TryPolicy, UpstreamObserver, UpstreamService } from '../../core/upstream-service.ts'
+import { whenAborted } from '../../core/when-aborted.ts'
+import { Lane } from '../lane.ts'
+import type { Pools } from '../pools.ts'
+import { toUpstreamFault } from '../to-fault.ts'
+import { backoffMs, retryAfterMs } from './backoff.ts'
+import { pick } from './balancer.ts'
+import { Breaker } from './breaker.ts'
+import { Bulkhead } from './bulkhead.ts'
+import { isEjected, judge, usable } from './ejection.ts'
+import { askHealth, type CallUpstream, noteHealth } from './health-check.ts'
+import { Instances, type Instance } from './instances.ts'
+import type { Resolve } from './resolve.ts'
+import { RetryBudget } from './retry-budget.ts'
+import { isRetryable, isSafeToRepeat, type Outcome, verdictOf, wordOf } from './retryable.ts'
+
+export interface ServiceParts {
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: () => number
+  /** One call with its redirects, over the usual connections or those of a lane. */
+  readonly call: CallUpstream
+  readonly openPool: Pools['open']
+  readonly resolve: Resolve
+  readonly observer?: UpstreamObserver | undefined
+  closed(): void
+}
+
+/** A try that is under way. */
+interface Try {
+  readonly ended: Promise<Outcome>
+  readonly instance: Instance | undefined
+  abort(reason: Error): void
+}
+
+/** What one call keeps while it is tried. */
+interface Journey {
+  readonly request: UpstreamRequest
+  readonly run: Run
+  readonly policy: TryPolicy
+  readonly key: string | undefined
+  readonly startedAt: number
+  /** When its time is over: its own limit or the run's, whichever is first. */
+  readonly until: number
+  readonly safe: boolean
+  readonly tried: Set<Instance>
+  attempts: number
+}
+
+/** An upstream that remembers. One for all nodes of a gateway that call it, across deploys. */
+export class Service implements UpstreamService {
+  #spec: ServiceSpec
+  readonly #parts: ServiceParts
+  readonly #budget: RetryBudget
+  #breaker: Breaker | undefined
+  #bulkhead: Bulkhead | undefined
+  #instances: Instances | undefined
+  #inFlight = 0
+  #stopChecks: (() => void) | undefined
+  #closed = false
+
+  constructor(spec: ServiceSpec, parts: ServiceParts) {
+    this.#spec = spec
+    this.#parts = parts
+    this.#budget = new RetryBudget(spec.retryShare)
+    this.configure(spec)
+  }
+
+  configure(spec: ServiceSpec): void {
+    const { clock, log, resolve, openPool } = this.#parts
+    this.#spec = spec
+    this.#budget.configure(spec.retryShare)
+    if (spec.breaker && this.#breaker) this.#breaker.configure(spec.breaker)
+    else this.#breaker = spec.breaker && new Breaker(spec.breaker, () => clock.elapsed())
+    if (spec.bulkhead && this.#bulkhead) this.#bulkhead.configure(spec.bulkhead)
+    else this.#bulkhead = spec.bulkhead && new Bulkhead(spec.bulkhead, clock)
+    if (spec.targets && this.#instances) this.#instances.configure(spec.targets)
+    else {
+      this.#instances?.close()
+      this.#instances = spec.targets && new Instances(spec.targets, { resolve, openPool, now: () => clock.elapsed(), log })
+    }
+    this.#stopChecks?.()
+    this.#stopChecks = undefined
+    if (spec.targets?.check) this.#check()
+    else for (const instance of this.#instances?.all ?? []) instance.healthy = true
+  }
+
+  async request(request: UpstreamRequest, run: Run, { tries = this.#spec.tries, key }: CallOptions = {}): Promise<UpstreamReply> {
+    const { clock, observer } = this.#parts
+    const startedAt = clock.now()
+    const { name } = this.#spec
+    const journey: Journey = {
+      request, run, policy: tries, key, startedAt, safe: isSafeToRepeat(request), tried: new Set(), attempts: 0,
+      until: Math.min(startedAt + request.timeoutMs, run.deadline),
+    }
+    const begun = clock.elapsed()
+    let outcome: Outcome = { sent: false }
+    this.#inFlight += 1
+    try {
+      const leave = await this.#enter(journey)
+      try {
+        outcome = await this.#tryAll(journey)
+      } finally {
+        leave()
+      }
+    } catch (thrown) {
+      outcome = { thrown, sent: false }
+    } finally {
+      this.#inFlight -= 1
+    }
+    observer?.ended(name, wordOf(outcome), clock.elapsed() - begun)
+    if (!outcome.reply) throw withAttempts(toFault(outcome.thrown), journey.attempts)
+    return journey.attempts > 1 ? { ...outcome.reply, attempts: journey.attempts } : outcome.reply
+  }
+
+  facts(): ServiceFacts {
+    const now = this.#parts.clock.elapsed()
+    return {
+      name: this.#spec.name,
+      breaker: this.#breaker?.state ?? 'none',
+      inFlight: this.#inFlight,
+      waiting: this.#bulkhead?.waiting ?? 0,
+      instances: (this.#instances?.all ?? []).map((instance) => ({ id: instance.id, state: !instance.healthy ? 'down' : isEjected(instance, now) ? 'ejected' : 'up', inFlight: instance.inFlight })),
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#stopChecks?.()
+    this.#instances?.close()
+    this.#parts.closed()
+  }
+
+  /** A place among those under way; the result gives it back. */
+  #enter({ run, until }: Journey): Promise<() => void> | (() => void) {
+    const bulkhead = this.#bulkhead
+    if (!bulkhead) return () => {}
+    if (this.#breaker?.state === 'open') throw this.#brokenFault() // waiting would be for nothing
+    return new Promise((resolve, reject) => {
+      let stop = () => {}
+      let settled = false
+      const leave = bulkhead.enter((admitted) => {
+        settled = true
+        stop()
+        if (admitted) queueMicrotask(() => resolve(leave)) // it may be told before `leave` is there
+        else reject(fault('upstream.bulkhead', { upstream: this.#spec.name, limit: this.#spec.bulkhead?.limit }))
+      })
+      if (settled) return
+      const giveUp = (reason: Error) => {
+        if (settled) return
+        settled = true
+        stop()
+        leave()
+        reject(reason)
+      }
+      const stopTimer = this.#parts.clock.setTimer(() => giveUp(fault('upstream.bulkhead', { upstream: this.#spec.name, limit: this.#spec.bulkhead?.limit })), Math.max(0, until - this.#parts.clock.now()))
+      stop = stopTimer
+      const stopListening = whenAborted(run, (reason) => giveUp(toFault(reason)))
+      stop = () => {
+        stopTimer()
+        stopListening()
+      }
+      if (settled) stop()
+    })
+  }
+
+  async #tryAll(journey: Journey): Promise<Outcome> {
+    const { clock, random, observer } = this.#parts
+    const { policy, run } = journey
+    this.#budget.pay()
+    const ready = this.#instances?.ready()
+    if (ready) await this.#waitForNames(ready, journey)
+    for (let retry = 1; ; retry += 1) {
+      const outcome = await this.#round(journey)
+      if (retry > policy.retries || !this.#mayRepeat(outcome, journey)) return outcome
+      const asked = retryAfterMs(outcome.reply?.headers['retry-after'], clock.now())
+      const pauseMs = Math.max(asked ?? 0, backoffMs(retry, policy.backoffMs, policy.backoffMaxMs, random))
+      // A retry that cannot end in time only costs the upstream.
+      if (clock.now() + pauseMs >= journey.until) return outcome
+      if (!this.#budget.take()) return outcome
+      observer?.retried(this.#spec.name)
+      if (pauseMs > 0) await this.#pause(pauseMs, run)
+    }
+  }
+
+  #mayRepeat(outcome: Outcome, { safe, policy, until }: Journey): boolean {
+    return isRetryable(outcome, policy.retryOn) && (safe || !outcome.sent) && this.#parts.clock.now() < until
+  }
+
+  /** One try, and a second beside it when it is slow and may be repeated. The first that is not to be tried again wins. */
+  #round(journey: Journey): Promise<Outcome> | Outcome {
+    const { policy, safe, run } = journey
+    const first = this.#begin(journey)
+    if (!('ended' in first)) return first
+    if (policy.hedgeMs <= 0 || !safe) return first.ended
+    return new Promise((resolve) => {
+      const open = new Set<Try>()
+      const settle = (one: Try, outcome: Outcome) => {
+        if (!open.delete(one)) return
+        if (open.size > 0 && isRetryable(outcome, policy.retryOn)) return // the other may do better
+        stopTimer()
+        for (const loser of open) {
+          open.delete(loser)
+          loser.abort(fault('client.closed'))
+        }
+        resolve(outcome)
+      }
+      const add = (one: Try) => {
+        open.add(one)
+        void one.ended.then((outcome) => settle(one, outcome))
+      }
+      const stopTimer = this.#parts.clock.setTimer(() => {
+        if (open.size === 0 || !this.#budget.take()) return
+        const second = this.#begin(journey)
+        if (!('ended' in second)) return
+        this.#parts.observer?.hedged(this.#spec.name)
+        run.log.debug({ upstream: this.#spec.name, afterMs: policy.hedgeMs }, 'a second try is sent beside the first')
+        add(second)
+      }, policy.hedgeMs)
+      add(first)
+    })
+  }
+
+  /** Begins a try; an outcome when it may not even begin. */
+  #begin(journey: Journey): Try | Outcome {
+    const { clock, call, observer } = this.#parts
+    const { request, run, policy, tried } = journey
+    const permit = this.#breaker?.enter()
+    if (this.#breaker && !permit) return { thrown: this.#brokenFault(), sent: false }
+    const instance = this.#pick(journey)
+    const lane = new Lane(instance && ((url) => instance.placeOf(url)))
+    const startedAt = clock.now()
+    const leftMs = journey.until - startedAt
+    const ownMs = policy.tryTimeoutMs > 0 ? policy.tryTimeoutMs : request.timeoutMs
+    const begun = clock.elapsed()
+    journey.attempts += 1
+    let aborted = false
+    if (instance) {
+      tried.add(instance)
+      instance.inFlight += 1
+    }
+    const { targets } = this.#spec
+    const sent: UpstreamRequest = instance ? { ...request, url: instance.base + request.url, ...(targets?.tls ? { tls: targets.tls } : {}), http2: targets?.http2 === true } : request
+    const end = (outcome: Outcome): Outcome => {
+      const tookMs = clock.elapsed() - begun
+      // A caller that was in a hurry says nothing of the server, unless the server took longer than it should.
+      const cut = aborted || (outcome.thrown instanceof Fault && outcome.thrown.code === 'upstream.timeout' && tookMs < ownMs && clock.now() >= run.deadline)
+      const verdict = cut ? 'none' : verdictOf(outcome)
+      permit?.end(verdict, tookMs)
+      if (instance && targets) {
+        instance.inFlight -= 1
+        if (verdict !== 'none' && judge(instance, this.#instances?.all ?? [], verdict === 'good', targets.ejection, clock.elapsed())) {
+          observer?.ejected(this.#spec.name)
+          // It comes back as slowly as one that is new.
+          instance.sinceMs = instance.ejectedUntilMs
+          this.#parts.log.warn({ upstream: this.#spec.name, instance: instance.id, forMs: Math.round(instance.ejectedUntilMs - clock.elapsed()) }, 'an instance of an upstream fails and is left out for a while')
+        }
+      }
+      return outcome
+    }
+    const ended = call(sent, run, startedAt, Math.max(0, Math.min(ownMs, leftMs)), lane).then(
+      (reply) => end({ reply, sent: true }),
+      (thrown: unknown) => end({ thrown, sent: lane.sent }),
+    )
+    return {
+      ended, instance,
+      abort(reason) {
+        aborted = true
+        lane.abort(reason)
+      },
+    }
+  }
+
+  /** An instance that was not tried yet, as long as there is one. */
+  #pick({ tried, key }: Journey): Instance | undefined {
+    const { targets } = this.#spec
+    if (!this.#instances || !targets) return undefined
+    const now = this.#parts.clock.elapsed()
+    const all = usable(this.#instances.all, now)
+    const left = tried.size === 0 ? all : all.filter((instance) => !tried.has(instance))
+    return pick(left.length > 0 ? left : all, targets.balance, key, now, targets.slowStartMs)
+  }
+
+  #brokenFault(): Fault {
+    const seconds = Math.max(1, Math.ceil((this.#breaker?.openForMs ?? 0) / 1000))
+    return fault('upstream.breaker', { upstream: this.#spec.name, retryAfter: seconds }, undefined, { 'Retry-After': String(seconds) })
+  }
+
+  #pause(ms: number, run: Run): Promise<void> {
+    return this.#until(run, ms, (resolve) => resolve())
+  }
+
+  /** Names are looked up once for all; who waits for them leaves on time. */
+  #waitForNames(ready: Promise<void>, { run, until, startedAt }: Journey): Promise<void> {
+    const { name } = this.#spec
+    const { clock } = this.#parts
+    return this.#until(run, Math.max(0, until - clock.now()), (_resolve, reject) => reject(fault('upstream.timeout', { host: name, afterMs: Math.round(clock.now() - startedAt) })), ready.catch((error: unknown) => {
+      throw toUpstreamFault(error, name, false)
+    }))
+  }
+
+  #until(run: Run, ms: number, whenOver: (resolve: () => void, reject: (reason: Error) => void) => void, ready?: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let stopListening = () => {} // an aborted run calls back before it is set
+      const settle = <T extends unknown[]>(then: (...given: T) => void) => (...given: T) => {
+        stopTimer()
+        stopListening()
+        then(...given)
+      }
+      const stopTimer = this.#parts.clock.setTimer(() => {
+        stopListening()
+        whenOver(resolve, reject)
+      }, ms)
+      stopListening = whenAborted(run, settle((reason: unknown) => reject(toFault(reason))))
+      ready?.then(settle(resolve), settle(reject))
+    })
+  }
+
+  #check(): void {
+    const { clock, log, call } = this.#parts
+    const round = async () => {
+      const { targets, name } = this.#spec
+      const policy = targets?.check
+      if (!policy || !targets || this.#closed) return
+      const instances = this.#instances
+      await instances?.ready()?.catch(() => {})
+      await Promise.all((instances?.all ?? []).map(async (instance) => {
+        const well = await askHealth(instance, policy, targets.tls, { clock, log, call })
+        if (noteHealth(instance, well, policy, clock.elapsed())) log.warn({ upstream: name, instance: instance.id }, well ? 'an instance of an upstream is up again' : 'an instance of an upstream is down')
+      }))
+    }
+    let stopped = false
+    let stopTimer = () => {}
+    const again = (ms: number) => {
+      stopTimer = clock.setTimer(() => void round().finally(() => {
+        if (!stopped) again(this.#spec.targets?.check?.intervalMs ?? ms)
+      }), ms)
+    }
+    again(0)
+    this.#stopChecks = () => {
+      stopped = true
+      stopTimer()
+    }
+  }
+}
+
+function withAttempts(thrown: Fault, attempts: number): Fault {
+  if (attempts < 2 || !thrown.code.startsWith('upstream.')) return thrown
+  return new Fault(thrown.code, thrown.status, thrown.title, thrown.message, { ...thrown.facts, attempts }, thrown.cause, thrown.headers)
+}
