@@ -15,6 +15,7 @@ import { releaseRoutes } from './pages/releases.ts'
 import { signInRoutes } from './pages/sign-in.ts'
 import { startRoutes } from './pages/start.ts'
 import { userRoutes } from './pages/users.ts'
+import { sayWhy } from './refusals.ts'
 import type { SignInElsewhere } from './sign-in-elsewhere.ts'
 import { recordsApiRoutes } from './records-api/routes.ts'
 import { translator } from './texts.ts'
@@ -138,5 +139,5 @@ function sendRefusal(exchange: Exchange, refused: Refused): void {
   const body = html`<h1>${t('wentWrong')}</h1>
 ${refused.problems.length > 0 && html`<ul class="problems">${refused.problems.map((problem) => html`<li>${problem.message} ${problem.remedy}</li>`)}</ul>`}
 <p><a class="button" href="${exchange.request.headers.referer && isSameOrigin(exchange.request) ? exchange.request.headers.referer : '/'}">${t('back')}</a></p>`
-  sendHtml(exchange.response, refused.status, layout(exchange, { title: t('wentWrong'), body, notice: { kind: 'bad', text: refused.message } }))
+  sendHtml(exchange.response, refused.status, layout(exchange, { title: t('wentWrong'), body, notice: { kind: 'bad', text: sayWhy(refused, exchange.language) } }))
 }

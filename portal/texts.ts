@@ -1,5 +1,6 @@
 import type { Text } from '../runtime/core/node.ts'
 import { consumerTexts } from './consumer-texts.ts'
+import { refusalTexts } from './refusal-texts.ts'
 import type { Language } from './web/language.ts'
 
 /** Every sentence of the pages, in both languages. */
@@ -180,10 +181,12 @@ export const texts = {
   notFound: { en: 'There is no such page.', 'zh-TW': '找不到這個頁面。' },
   notAllowed: { en: 'Your role does not allow this.', 'zh-TW': '您的角色無權執行此操作。' },
   wentWrong: { en: 'That did not work', 'zh-TW': '操作未完成' },
+  openPagesAt: { en: 'Open the pages at {url} to sign in this way. An administrator can set SLUICE_CONTROL_PUBLIC_URL to the address that browsers use.', 'zh-TW': '請在 {url} 開啟頁面後再以此方式登入。管理者可用 SLUICE_CONTROL_PUBLIC_URL 設定瀏覽器所用的網址。' },
   wrongOrigin: { en: 'This form did not come from this site. Open the page again and retry.', 'zh-TW': '此表單並非來自本站。請重新開啟頁面後再試。' },
   problems: { en: 'Problems', 'zh-TW': '問題' },
   done: { en: 'Done.', 'zh-TW': '完成。' },
   ...consumerTexts,
+  ...refusalTexts,
 } as const satisfies Record<string, Text>
 
 export type TextKey = keyof typeof texts

@@ -2,6 +2,7 @@ import { Refused } from '../../control/contract.ts'
 import { html } from '../html.ts'
 import { layout } from '../layout.ts'
 import type { PortalOptions } from '../portal.ts'
+import { sayWhy } from '../refusals.ts'
 import { translator } from '../texts.ts'
 import { readForm } from '../web/body.ts'
 import { toActor, type Exchange } from '../web/exchange.ts'
@@ -32,7 +33,7 @@ export function accountRoutes({ control, secure }: PortalOptions): PageRoute[] {
         try {
           await control.users.changeOwnPassword(exchange.user!.name, form.get('current') ?? '', next, exchange.from)
         } catch (thrown) {
-          if (thrown instanceof Refused) return show(exchange, thrown.message)
+          if (thrown instanceof Refused) return show(exchange, sayWhy(thrown, exchange.language))
           throw thrown
         }
         // Whoever else was signed in with the old password is so no longer; neither is this session.

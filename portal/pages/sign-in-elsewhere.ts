@@ -91,11 +91,11 @@ export function sendOnward(exchange: Exchange, to: string, title: TextKey): void
 }
 
 /** The origin of the pages that this browser uses. @throws Refused `auth.origin` when nobody may come back to it */
-function originOf({ request }: Exchange, { origins }: SignInElsewhere, secure: boolean, publicOrigin: string | undefined): string {
+function originOf({ request, language }: Exchange, { origins }: SignInElsewhere, secure: boolean, publicOrigin: string | undefined): string {
   if (publicOrigin !== undefined) return publicOrigin
   const here = `${secure ? 'https' : 'http'}://${request.headers.host ?? ''}`
   if (origins.includes(here)) return here
-  throw new Refused('auth.origin', 400, `Open the pages at ${origins[0] ?? 'their address'} to sign in this way. An administrator can set SLUICE_CONTROL_PUBLIC_URL to the address that browsers use.`)
+  throw new Refused('auth.origin', 400, translator(language)('openPagesAt').replace('{url}', origins[0] ?? 'SLUICE_CONTROL_PUBLIC_URL'))
 }
 
 function failureOf(thrown: unknown): TextKey {

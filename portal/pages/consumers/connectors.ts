@@ -9,7 +9,7 @@ import type { Exchange } from '../../web/exchange.ts'
 import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { actButton, recordPages, toVersion, type Fresh, type RecordPages } from './record-pages.ts'
-import { sayRefusal } from './refusals.ts'
+import { sayRefusal } from '../../refusals.ts'
 import { choicesOf, fill, openView, toFacts, type T, type View } from './view.ts'
 
 const stateTexts: Readonly<Record<ConnectorState, TextKey>> = {

@@ -8,7 +8,7 @@ import { readForm } from '../../web/body.ts'
 import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { actButton, confirmBox, mayUpon, toVersion, type Fresh, type RecordRoutes } from './record-pages.ts'
-import { sayRefusal, toFormProblems } from './refusals.ts'
+import { sayRefusal, toFormProblems } from '../../refusals.ts'
 import { openView, sendPage, type T, type View } from './view.ts'
 
 const kinds: Readonly<Record<Credential['kind'], TextKey>> = { key: 'kindKey', basic: 'kindBasic', hmac: 'kindHmac', jwt: 'kindJwt', certificate: 'kindCertificate' }

@@ -7,7 +7,7 @@ import { readForm } from '../../web/body.ts'
 import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { actButton, recordPages, type Fresh, type RecordPages } from './record-pages.ts'
-import { sayRefusal, toFormProblems } from './refusals.ts'
+import { sayRefusal, toFormProblems } from '../../refusals.ts'
 import { organisationRoles, roleChoices, roleName } from './roles.ts'
 import { openView, toFacts, type View } from './view.ts'
 

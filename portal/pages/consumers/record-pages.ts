@@ -9,7 +9,7 @@ import { readForm } from '../../web/body.ts'
 import type { Exchange } from '../../web/exchange.ts'
 import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
-import { sayRefusal, toFormProblems } from './refusals.ts'
+import { sayRefusal, toFormProblems } from '../../refusals.ts'
 import { choicesOf, fill, openView, sendPage, type T, type View } from './view.ts'
 
 /** A kind of record as pages show it: a list with search, a form, one record, and taking it out of use. */

@@ -9,7 +9,7 @@ import type { Exchange } from '../../web/exchange.ts'
 import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { drawOutcome } from './register-outcome.ts'
-import { sayRefusal, toFormProblems } from './refusals.ts'
+import { sayRefusal, toFormProblems } from '../../refusals.ts'
 import { choicesOf, openView, sendPage, toFacts, type View } from './view.ts'
 
 /** A document of the largest size that is taken, written as a form writes it. */

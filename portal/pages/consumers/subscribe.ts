@@ -7,7 +7,7 @@ import { readForm } from '../../web/body.ts'
 import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { mayUpon, type Fresh, type RecordRoutes } from './record-pages.ts'
-import { sayRefusal, toFormProblems } from './refusals.ts'
+import { sayRefusal, toFormProblems } from '../../refusals.ts'
 import { choicesOf, openView, type T, type View } from './view.ts'
 
 const states: Readonly<Record<ClientSubscription['state'], { readonly text: TextKey; readonly kind: string }>> = {

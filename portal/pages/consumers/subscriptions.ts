@@ -9,7 +9,7 @@ import type { Exchange } from '../../web/exchange.ts'
 import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { actButton, confirmBox, noticeOf, searchForm, toPager, toVersion } from './record-pages.ts'
-import { sayRefusal } from './refusals.ts'
+import { sayRefusal } from '../../refusals.ts'
 import { subscriptionState, subscriptionTarget } from './subscribe.ts'
 import { choicesOf, openView, sendPage, toFacts, type View } from './view.ts'
 

@@ -1,8 +1,9 @@
-import type { Refused } from '../../../control/contract.ts'
-import type { Problem } from '../../../runtime/core/flow.ts'
-import type { FormProblem } from '../../forms/form-view.ts'
-import type { TextKey } from '../../texts.ts'
-import { fill, type T } from './view.ts'
+import type { Refused } from '../control/contract.ts'
+import type { Problem } from '../runtime/core/flow.ts'
+import type { FormProblem } from './forms/form-view.ts'
+import { fill, type T } from './pages/consumers/view.ts'
+import { texts, translator, type TextKey } from './texts.ts'
+import type { Language } from './web/language.ts'
 
 const byCode: Readonly<Record<string, TextKey>> = {
   'record.stale': 'staleAct',
@@ -45,10 +46,23 @@ const byMessage: readonly (readonly [RegExp, TextKey])[] = [
   [/^“(.*)” is no name for this/, 'badAttribute'],
 ]
 
+/** The sentence for a code, where the reader's language has one of its own; the others are `refused.<code>`. */
+export function refusalKey(code: string): TextKey | undefined {
+  if (Object.hasOwn(byCode, code)) return byCode[code]
+  const key = `refused.${code}`
+  return Object.hasOwn(texts, key) ? (key as TextKey) : undefined
+}
+
 /** A refusal in the reader's words: of those that are known in his language, of others what was said. */
 export function sayRefusal(refused: Refused, t: T): string {
-  const key = Object.hasOwn(byCode, refused.code) ? byCode[refused.code] : undefined
+  const key = refusalKey(refused.code)
   return (key && t(key)) || refused.message
+}
+
+/** The same on a page that stands for nothing else: English as control says it, whatever a page has put in words already as it is. */
+export function sayWhy(refused: Refused, language: Language): string {
+  if (language === 'en' || Object.values(texts).some((text) => text[language] === refused.message)) return refused.message
+  return sayRefusal(refused, translator(language))
 }
 
 /** Problems of a record as problems of the form that shows it: `/quotas/0/limit` is the field `quotas.0.limit`. */
@@ -61,6 +75,6 @@ function sayProblem({ code, message, remedy }: Problem, t: T): string {
     const found = pattern.exec(message)
     if (found) return fill(t(key), Object.fromEntries(found.slice(1).map((part, i) => [String(i), part])))
   }
-  const key = Object.hasOwn(byCode, code) ? byCode[code] : undefined
+  const key = refusalKey(code)
   return (key && t(key)) || [message, remedy].join(' ')
 }
