@@ -10,6 +10,7 @@ import { concurrencyLimit } from './concurrency-limit/concurrency-limit.ts'
 import { csv } from './csv/csv.ts'
 import { debug } from './debug/debug.ts'
 import { delay } from './delay/delay.ts'
+import { end } from './end/end.ts'
 import { functionNode } from './function/function.ts'
 import { globalConfig } from './global-config/global-config.ts'
 import { globalPolicy } from './global-policy/global-policy.ts'
@@ -26,11 +27,13 @@ import { junction } from './junction/junction.ts'
 import { linkCall } from './link-call/link-call.ts'
 import { linkIn } from './link-in/link-in.ts'
 import { linkOut } from './link-out/link-out.ts'
+import { parallel } from './parallel/parallel.ts'
 import { priorityQueue } from './priority-queue/priority-queue.ts'
 import { quota } from './quota/quota.ts'
 import { range } from './range/range.ts'
 import { resetQuota } from './reset-quota/reset-quota.ts'
 import { resource } from './resource/resource.ts'
+import { responseCache } from './response-cache/response-cache.ts'
 import { respond } from './respond/respond.ts'
 import { schedule } from './schedule/schedule.ts'
 import { serviceCallout } from './service-callout/service-callout.ts'
@@ -66,6 +69,7 @@ export const definitions: readonly NodeDefinition[] = [
   csv,
   debug,
   delay,
+  end,
   functionNode,
   globalPolicy,
   globalConfig,
@@ -82,6 +86,7 @@ export const definitions: readonly NodeDefinition[] = [
   linkCall,
   linkIn,
   linkOut,
+  parallel,
   priorityQueue,
   quota,
   range,

@@ -57,7 +57,7 @@ export const concurrencyLimit = defineNode<ConcurrencyLimitConfig, LimitPort>({
     const heldKey = scope.share('held', () => ({}), () => {})
 
     function enter(message: Message, run: Run, [limit, ...fragments]: readonly unknown[]): Sends<LimitPort> | Promise<Sends<LimitPort>> {
-      const held = run.state(heldKey, () => new Map<string, Promise<unknown> | true>())
+      const held = run.state(heldKey, () => new Map<string, Promise<unknown> | true>(), 'run')
       const lease: LeaseCharge = { kind: 'lease', key: `${prefix}/${whoIs(config.per, message, run, fragments, scope)}`, limit: toWhole(limit, 0, 'limit.value'), token: run.id, ttlMs: config.leaseMs }
       const before = held.get(lease.key)
       if (before === true) return { ok: message }

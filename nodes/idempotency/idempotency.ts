@@ -132,7 +132,7 @@ export const idempotency = defineNode<IdempotencyConfig, Port>({
         leaseMs: Math.min(longestLeaseMs, Math.max(0, run.deadline - scope.clock.now()) + leaseGraceMs),
         ttlMs: config.ttlSeconds * 1000,
       }
-      const own = run.state(scope, () => new Map<string, number>())
+      const own = run.state(scope, () => new Map<string, number>(), 'run')
       const again = own.get(guarded.key)
       if (again !== undefined) return { run: { ...message, idempotency: { key, fence: again } } } // the way of this run comes by here twice
       const outcome = await takeOrWait(guarded, run)

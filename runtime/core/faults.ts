@@ -92,6 +92,11 @@ export const faults = {
   'state.unavailable': { status: 503, title: 'Shared state unavailable', text: (f) => `What gateways remember together cannot be reached: ${f.reason}.` },
   'state.too_large': { status: 500, title: 'Too large to be remembered', text: (f) => `The ${f.what} has ${f.bytes} bytes; at most ${f.limitBytes} are kept.` },
 
+  // cache: what is given again
+  'cache.only': { status: 504, title: 'Nothing kept', text: () => 'The request takes only what is kept (Cache-Control: only-if-cached), and nothing is.' },
+  'cache.value': { status: 500, title: 'Value cannot be kept', text: (f) => `The value cannot be kept in a cache: ${f.reason}.` },
+  'cache.ttl': { status: 500, title: 'Time not valid', text: (f) => `The time for which a value is kept must be a number of seconds from 0, but is ${f.is}.` },
+
   // idem: transactions that happen once
   'idem.missing': { status: 400, title: 'Idempotency key missing', text: (f) => `This request needs ${f.what ?? 'an idempotency key'}, so that it can be repeated without being done twice.` },
   'idem.invalid': { status: 400, title: 'Idempotency key not valid', text: (f) => `The header ${f.header} holds no idempotency key: ${f.reason}.` },

@@ -1,3 +1,4 @@
+import type { Branches } from './branches.ts'
 import type { Clients } from './clients.ts'
 import type { Clock } from './clock.ts'
 import type { Contexts } from './context.ts'
@@ -153,6 +154,11 @@ export interface Scope {
   configNode(id: string): ConfigNodeView | undefined
   /** Whether anything is wired to a port of this node. Absent: nothing is known, take it as not wired. */
   isWired?(port: string): boolean
+  /**
+   * The branches that this node may open, for the message that its step is given now. To be asked for before the step pauses.
+   * Absent: nothing walks branches.
+   */
+  branches?(run: Run): Branches
   /** Shows a status under the node in the editor and wakes Status nodes; in `run` when given, else in a run of its own. */
   status(status: NodeStatus, run?: Run, message?: Message): void
   /** Reports a fault to Catch nodes of the run without ending the step (`node.error(text, msg)`). */

@@ -65,6 +65,11 @@ export interface Run {
    * Absent: nobody can be told.
    */
   beforeAnswer?(listener: (outcome: RunOutcome) => void | Promise<void>): void
+  /**
+   * Asked once, before anybody learns what the run comes to: another answer in its place (an older one for a fault), or
+   * nothing. Absent: nobody can be asked.
+   */
+  answerInstead?(choose: (outcome: RunOutcome) => Message | undefined): void
   /** From now on the run goes on to its end although its caller goes away: what it answers is only told to listeners. */
   outliveCaller?(): void
   /**
@@ -75,14 +80,20 @@ export interface Run {
   addReplyHeader?(name: string, value: string, key?: string): void
   /**
    * State of one node for this run only (joins, sequences), made on first use and dropped with the run.
-   * `key` is the node's scope or any object the node keeps.
+   * `key` is the node's scope or any object the node keeps. In a branch of a structured node (`parallel`, `for each`) it is
+   * that branch's own, so that what one item collects is kept from the others; `of: 'run'` is for what the whole run has once.
    */
-  state<T>(key: object, create: () => T): T
+  state<T>(key: object, create: () => T, of?: 'branch' | 'run'): T
   /**
    * Keeps the run open for work the engine cannot see (a timer, a held message). Call the result once,
    * when that work has ended; a run with nothing open and no reply ends with `flow.no_reply`.
    */
   hold(): () => void
+  /**
+   * Takes a message back to the structured node in whose branch the step runs, innermost first; only the first of a branch counts.
+   * Absent: the step runs in no branch.
+   */
+  endBranch?(message: Message): void
 }
 
 /** A job, as the run of one of its attempts knows it. */

@@ -32,6 +32,8 @@ export class SentTo {
 export class Trail {
   /** The trail that it is part of: one within another holds the outer one open. */
   outer: Trail | undefined
+  /** The run as steps on the trail see it, in a branch that has one of its own; the engine's. */
+  run: Run | undefined
   #open = 0
   readonly #ended: () => void
 

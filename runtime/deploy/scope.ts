@@ -5,7 +5,8 @@ import { ownProperties } from '../compile/own-properties.ts'
 import type { Scope } from '../core/node.ts'
 import type { LinkedNode } from '../core/pipeline.ts'
 import { announce, report } from '../engine/walk.ts'
-import type { EngineRun } from '../engine/engine-run.ts'
+import { BranchRun, runOf } from '../engine/branch-run.ts'
+import { openBranches } from '../engine/open-branches.ts'
 import type { Message } from '../core/message.ts'
 import type { RunningWork, WorkRun } from '../core/work-run.ts'
 import type { Services } from './services.ts'
@@ -85,10 +86,12 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
       if (!linked.statuses) return
       // A run that has ended starts nothing: two nodes that tell each other would go on for ever.
       if (run) {
-        if (!(run as EngineRun).ended) announce(run as EngineRun, linked, status, message)
+        const whole = runOf(run)
+        if (!whole.ended) announce(whole, linked, status, message)
       } else for (const listener of linked.statuses.listeners) parts.wake(listener, { ...message, status: { ...status, source: linked.statuses.source } })
     },
-    error: (fault, message, run) => report(run as EngineRun, linked, message, fault),
+    error: (fault, message, run) => report(runOf(run), linked, message, fault, run instanceof BranchRun ? run.trail : undefined),
+    branches: (run) => openBranches(run, linked),
     emit: (port, message) => parts.emit(linked, port, message),
     whenLive: (begin) => parts.whenLive(begin),
     runWork: (work) => parts.runWork(linked, work),

@@ -8,6 +8,7 @@ import type { LinkedNode } from '../core/pipeline.ts'
 import type { RequestFacts } from '../core/request-facts.ts'
 import type { RunTrace } from '../core/trace.ts'
 import type { Run, RunEnd, RunJob, RunOutcome } from '../core/run.ts'
+import type { Trail } from '../core/step.ts'
 import type { DeadlineList, Timed } from './deadlines.ts'
 
 /** What runs share: given once, by whoever composes the engine. */
@@ -46,9 +47,13 @@ export interface Caller {
 interface Call {
   readonly node: LinkedNode
   readonly message: Message
+  readonly trail: Trail | undefined
   returned: boolean
   cancel: () => void
 }
+
+/** Takes a fault to whoever takes the faults of a node; `trail` is what the message was part of. */
+export type Rescue = (run: EngineRun, node: LinkedNode, message: Message, thrown: unknown, trail?: Trail) => void
 
 /** Nodes kept of the way a run took, for the log. */
 const pathKept = 40
@@ -81,6 +86,8 @@ export class EngineRun implements Run, Timed {
   /** Set before the run begins, when it is to be written down. */
   trace: RunTrace | undefined = undefined
   steps = 0
+  /** What the step that runs now is part of; for steps that open branches. */
+  trail: Trail | undefined = undefined
   replied = false
   ended = false
   /** The fault the run ended with, if no Catch node took it. */
@@ -98,6 +105,7 @@ export class EngineRun implements Run, Timed {
   #log: Log | undefined = undefined
   #onAbort: Set<(reason: unknown) => void> | undefined = undefined
   #beforeAnswer: ((outcome: RunOutcome) => void | Promise<void>)[] | undefined = undefined
+  #instead: ((outcome: RunOutcome) => Message | undefined)[] | undefined = undefined
   /** Gives the answer that waits for listeners. */
   #giveNow: (() => void) | undefined = undefined
   #outlivesCaller = false
@@ -107,7 +115,7 @@ export class EngineRun implements Run, Timed {
   #status: number | undefined = undefined
   #backendReached = false
   /** Set by the walker: takes a fault to the Catch nodes of a node. */
-  readonly #rescue: (run: EngineRun, node: LinkedNode, message: Message, thrown: unknown) => void
+  readonly #rescue: Rescue
 
   constructor(input: {
     id: string
@@ -119,7 +127,7 @@ export class EngineRun implements Run, Timed {
     limitMs: number
     host: RunHost
     home: RunHome
-    rescue: (run: EngineRun, node: LinkedNode, message: Message, thrown: unknown) => void
+    rescue: Rescue
   }) {
     this.id = input.id
     this.on = input.on
@@ -137,6 +145,11 @@ export class EngineRun implements Run, Timed {
     this.startedAt = input.host.clock.now()
     this.deadline = this.startedAt + input.limitMs - (input.caller?.waitedMs ?? 0)
     this.#rescue = input.rescue
+  }
+
+  /** Why it was cut short. */
+  get reason(): Fault | undefined {
+    return this.#reason
   }
 
   get signal(): AbortSignal {
@@ -208,6 +221,7 @@ export class EngineRun implements Run, Timed {
   reply(message: Message): void {
     if (this.replied) throw fault('flow.already_replied')
     if (this.ended) return // the client is gone or was answered by the deadline
+    if (this.#instead) message = this.#choose({ kind: 'reply', message }) ?? message
     this.replied = true
     this.#status = statusOf(message)
     if (this.#beforeAnswer) this.#answerAfter({ kind: 'reply', message }, () => this.#giveReply(message))
@@ -218,6 +232,10 @@ export class EngineRun implements Run, Timed {
     if (!this.replied && !this.ended) (this.#beforeAnswer ??= []).push(listener)
   }
 
+  answerInstead(choose: (outcome: RunOutcome) => Message | undefined): void {
+    if (!this.replied && !this.ended) (this.#instead ??= []).push(choose)
+  }
+
   outliveCaller(): void {
     this.#outlivesCaller = true
   }
@@ -226,6 +244,11 @@ export class EngineRun implements Run, Timed {
   fail(thrown: Fault): void {
     this.uncaught ??= thrown
     if (this.replied || this.ended) return
+    const other = this.#instead && this.#choose({ kind: 'fault', fault: thrown })
+    if (other) {
+      this.reply(other)
+      return
+    }
     this.replied = true
     if (this.#caller) this.#status = thrown.status
     if (this.#beforeAnswer) this.#answerAfter({ kind: 'fault', fault: thrown }, () => this.#caller?.fail(thrown, this.#replyHeaderList()))
@@ -301,16 +324,16 @@ export class EngineRun implements Run, Timed {
   }
 
   /** Remembers a link call; the id travels in the message until a link out in return mode takes it off. */
-  call(node: LinkedNode, message: Message): string {
+  call(node: LinkedNode, message: Message, trail?: Trail): string {
     const calls = (this.#calls ??= new Map<string, Call>())
     const id = `${this.id}/${calls.size + 1}`
-    const call: Call = { node, message, returned: false, cancel: () => {} }
+    const call: Call = { node, message, trail, returned: false, cancel: () => {} }
     if (node.timeoutMs > 0) {
       call.cancel = this.host.clock.setTimer(() => {
         if (call.returned || this.ended) return
         call.returned = true
         this.open()
-        this.#rescue(this, node, message, fault('flow.no_return', { afterMs: node.timeoutMs }))
+        this.#rescue(this, node, message, fault('flow.no_return', { afterMs: node.timeoutMs }), trail)
         this.close()
       }, node.timeoutMs)
     }
@@ -330,7 +353,17 @@ export class EngineRun implements Run, Timed {
 
   #giveReply(message: Message): void {
     if (this.#caller) this.#caller.reply(message, this.#replyHeaderList())
-    else if (!this.called && this.on !== 'job') this.log.warn({}, 'a reply was sent in a run that no caller waits for')
+    else if (!this.called && this.on !== 'job' && this.on !== 'refresh') this.log.warn({}, 'a reply was sent in a run that no caller waits for')
+  }
+
+  #choose(outcome: RunOutcome): Message | undefined {
+    const choices = this.#instead ?? []
+    this.#instead = undefined
+    for (const choose of choices) {
+      const other = choose(outcome)
+      if (other) return other
+    }
+    return undefined
   }
 
   /** Tells the listeners, and gives the answer when all have settled, or at once when nothing has to settle. */
@@ -365,7 +398,7 @@ export class EngineRun implements Run, Timed {
       call.returned = true
       call.cancel()
       this.open()
-      this.#rescue(this, call.node, call.message, fault('flow.no_return'))
+      this.#rescue(this, call.node, call.message, fault('flow.no_return'), call.trail)
       this.#open-- // not close(): this loop is run by the close that ends the run
     }
   }

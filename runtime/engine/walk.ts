@@ -1,8 +1,10 @@
 import { fault, toFault, type Fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
-import type { LinkedNode } from '../core/pipeline.ts'
+import type { LinkedNode, Source } from '../core/pipeline.ts'
 import { SentTo, type Output, type Result, type Sends, type Trail } from '../core/step.ts'
 import type { NodeStatus } from '../core/sandbox.ts'
+import type { Run } from '../core/run.ts'
+import type { BranchRun } from './branch-run.ts'
 import type { EngineRun } from './engine-run.ts'
 
 /** A message on its way into a node. */
@@ -39,16 +41,25 @@ export function walkOn(run: EngineRun, node: LinkedNode, sends: NonNullable<Outp
   next(run, waiting)
 }
 
-/** Takes a fault to the Catch nodes of its node; without one, to the caller. */
-export function rescue(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown): void {
+/** Goes into a node on a trail, which is open meanwhile. */
+export function walkAlong(run: EngineRun, trail: Trail, targets: readonly LinkedNode[], message: Message): void {
   const waiting: Branch[] = []
-  spreadFault(run, node, message, thrown, 0, undefined, waiting)
+  trail.open()
+  push(targets, message, 0, trail, waiting)
+  next(run, waiting)
+  trail.close()
+}
+
+/** Takes a fault to the Catch nodes of its node; without one, to the node in whose branch it happened, or to the caller. */
+export function rescue(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown, trail?: Trail): void {
+  const waiting: Branch[] = []
+  spreadFault(run, node, message, thrown, 0, trail, waiting)
   next(run, waiting)
 }
 
 /** Hands a fault to the Catch nodes without failing the caller: `node.error(text, msg)` in a script. */
-export function report(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown): void {
-  if (node.rescue) return rescue(run, node, message, thrown)
+export function report(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown, trail?: Trail): void {
+  if (node.rescue) return rescue(run, node, message, thrown, trail)
   const caught = located(node, thrown)
   run.uncaught ??= caught
   logFault(run, node, caught)
@@ -75,6 +86,17 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
   let began: number | undefined
   while (node !== undefined && !run.ended) {
     const current: LinkedNode = node
+    const seen: Run = trail?.run ?? run
+    if (seen !== run && (seen as BranchRun).cancelled) {
+      trail?.close()
+      const other = waiting.pop()
+      if (!other) return
+      node = other.node
+      message = other.message
+      hops = other.hops
+      trail = other.trail
+      continue
+    }
     if (run.steps !== 0 && run.steps % stepsBetweenLooks === 0) {
       const now = run.host.clock.now()
       if (now >= run.deadline) {
@@ -112,7 +134,8 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
           node = current.wires[0][0] as LinkedNode
           continue
         }
-        const result: Result = run.trace !== undefined ? run.trace.step(current, message, run) : current.step === undefined ? { [current.ports[0] ?? 'out']: message } : current.step(message, run)
+        if (trail !== run.trail) run.trail = trail
+        const result: Result = run.trace !== undefined ? run.trace.step(current, message, seen) : current.step === undefined ? { [current.ports[0] ?? 'out']: message } : current.step(message, seen)
         if (result === undefined) completed(current, message, hops, trail, waiting)
         else if (isPromise(result)) settleLater(run, current, message, hops, trail, result)
         else if (isAsyncIterable(result)) consume(run, current, message, hops, trail, result)
@@ -148,6 +171,7 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
 /** Goes on within a trail that a step began: the branch leaves the outer one, which the inner one holds open. */
 function enterTrail(inner: Trail, outer: Trail | undefined): Trail {
   inner.outer ??= outer
+  inner.run ??= outer?.run
   inner.open()
   outer?.close()
   return inner
@@ -170,6 +194,7 @@ function spread(run: EngineRun, node: LinkedNode, sends: NonNullable<Output>, ho
     if (own) {
       // Open while its branches are made, so that one without a wire ends as well.
       own.outer ??= trail
+      own.run ??= trail?.run
       own.open()
     }
     push(node.wires[sends.port] ?? [], sends.message, hops, own ?? trail, waiting)
@@ -215,7 +240,7 @@ function settleLater(run: EngineRun, node: LinkedNode, message: Message, hops: n
   trail?.open()
   promise.then(
     (sends) => {
-      if (!run.ended) {
+      if (goesOn(run, trail)) {
         const waiting: Branch[] = []
         completed(node, message, hops, trail, waiting)
         if (sends !== undefined) {
@@ -233,11 +258,16 @@ function settleLater(run: EngineRun, node: LinkedNode, message: Message, hops: n
       run.close()
     },
     (thrown: unknown) => {
-      if (!run.ended) settleFault(run, node, message, thrown, hops, trail)
+      if (goesOn(run, trail)) settleFault(run, node, message, thrown, hops, trail)
       trail?.close()
       run.close()
     },
   )
+}
+
+/** Whether anybody wants what comes late: neither the run has ended nor was its branch cancelled. */
+function goesOn(run: EngineRun, trail: Trail | undefined): boolean {
+  return !run.ended && (trail?.run === undefined || !(trail.run as BranchRun).cancelled)
 }
 
 function settleFault(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown, hops: number, trail: Trail | undefined): void {
@@ -253,17 +283,17 @@ function consume(run: EngineRun, node: LinkedNode, message: Message, hops: numbe
   void (async () => {
     try {
       for await (const sends of sequence) {
-        if (run.ended) return
+        if (!goesOn(run, trail)) return
         const waiting: Branch[] = []
         spread(run, node, sends, hops, trail, waiting)
         next(run, waiting)
       }
-      if (run.ended) return
+      if (!goesOn(run, trail)) return
       const waiting: Branch[] = []
       completed(node, message, hops, trail, waiting)
       next(run, waiting)
     } catch (thrown) {
-      if (!run.ended) settleFault(run, node, message, thrown, hops, trail)
+      if (goesOn(run, trail)) settleFault(run, node, message, thrown, hops, trail)
     } finally {
       trail?.close()
       run.close()
@@ -290,7 +320,7 @@ function transfer(run: EngineRun, node: LinkedNode, message: Message, hops: numb
         spreadFault(run, node, message, fault('flow.hops', { limit: longestStack }), hops, trail, waiting, true)
         return undefined
       }
-      const frame = { id: run.call(node, message), node: node.id }
+      const frame = { id: run.call(node, message, trail), node: node.id }
       return { node: target, message: { ...message, _linkSource: [...stack, frame] }, hops, trail }
     }
     case 'return': {
@@ -321,6 +351,13 @@ function frames(message: Message): readonly { readonly id?: unknown }[] {
 function spreadFault(run: EngineRun, node: LinkedNode, message: Message, thrown: unknown, hops: number, trail: Trail | undefined, waiting: Branch[], final = false): void {
   const caught = located(node, thrown)
   const { rescue: rescuer } = node
+  const branch = trail?.run as BranchRun | undefined
+  if (branch && (final || !isInside(rescuer, branch))) {
+    if (branch.failed(caught, message)) return
+    // The branch has given its result already: nobody waits for it any more.
+    if (!branch.cancelled) logFault(run, node, caught)
+    return
+  }
   // A fault on the way round a circle must not be fed back into the circle.
   if (!rescuer || final || hops > run.host.hopLimit) {
     // A circle that fans out meets the limit on every one of its ways: one line says it all.
@@ -328,13 +365,25 @@ function spreadFault(run: EngineRun, node: LinkedNode, message: Message, thrown:
     run.fail(caught)
     return
   }
-  const { source } = rescuer
+  // A structured node hands on what happened in its branch: the place is that one's.
+  const source = caught.at?.node === node.id ? rescuer.source : placeOf(caught, rescuer.source)
   const told: Message = {
     ...(caught.shown ?? message),
     ...(message.error === undefined ? {} : { _error: message.error }),
     error: { message: caught.message, code: caught.code, status: caught.status, facts: caught.facts, source: { ...source, count: timesFailed(message, source.id) } },
   }
   push(rescuer.catchers, told, hops, trail, waiting)
+}
+
+function placeOf({ at }: Fault, otherwise: Source): Source {
+  return at ? { id: at.node, type: at.type ?? otherwise.type, ...(at.name === undefined ? {} : { name: at.name }) } : otherwise
+}
+
+/** Catch nodes that mean a node of a branch, but not the node that opened it, lie in the branch; others around it. */
+function isInside(rescuer: LinkedNode['rescue'], { opener }: BranchRun): boolean {
+  if (!rescuer) return false
+  const outer = opener.rescue?.catchers
+  return !outer || outer.length !== rescuer.catchers.length || outer.some((catcher, at) => catcher !== rescuer.catchers[at])
 }
 
 /** How often in a row this node has failed on the message, as Node-RED counts it. */

@@ -15,6 +15,7 @@ import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeDefinition } from '../../runtime/core/node.ts'
 import type { Credentials, Release } from '../../runtime/core/release.ts'
 import type { RequestFacts } from '../../runtime/core/request-facts.ts'
+import type { Sandbox } from '../../runtime/core/sandbox.ts'
 import type { Step } from '../../runtime/core/step.ts'
 import { createDeployer } from '../../runtime/deploy/create-deployer.ts'
 import { createTimers } from '../../runtime/schedule/timers.ts'
@@ -85,8 +86,8 @@ function memoryContext(): Context {
 }
 
 /** A deployer with nothing around it: flows in, replies out, everything that was recorded at hand. */
-export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { clock?: Clock; deadlineMs?: number; drainMs?: number; hopLimit?: number; freeze?: boolean; env?: Record<string, string> } = {}) {
-  const catalogue = createCatalogue(bareNodes(steps))
+export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { clock?: Clock; deadlineMs?: number; drainMs?: number; hopLimit?: number; freeze?: boolean; env?: Record<string, string>; definitions?: readonly NodeDefinition[]; sandbox?: Sandbox } = {}) {
+  const catalogue = createCatalogue([...bareNodes(steps), ...(options.definitions ?? [])])
   const events: GatewayEvent[] = []
   const summaries: RunSummary[] = []
   const logged: { level: string; facts: object; text: string }[] = []
@@ -109,7 +110,7 @@ export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { c
       services: {
         clock: options.clock ?? systemClock,
         log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
-        sandbox: absent,
+        sandbox: options.sandbox ?? absent,
         upstream: absent,
         clients: createClients({ clock: options.clock ?? systemClock }),
         decisions: createDecisionLog({ clock: options.clock ?? systemClock }),
