@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { rootCertificates } from 'node:tls'
 import { createClients } from './clients/clients.ts'
 import { createIdentities } from './clients/identities.ts'
-import { createPriorityOf } from './clients/priority-of.ts'
+import { createStandingOf } from './clients/standing-of.ts'
 import { createAssembler } from './compile/assemble.ts'
 import { createCatalogue, type NotYet } from './compile/catalogue.ts'
 import type { ClientCopy } from './core/clients.ts'
@@ -156,7 +156,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       maxDepth: settings.admissionMaxDepth,
       bodiesLimitBytes,
     },
-    { clock, priorityOf: createPriorityOf({ clients, identities, clock }), observer: metrics.queues },
+    { clock, standingOf: createStandingOf({ clients, identities, clock }), observer: metrics.queues },
   )
   const allLines = () => [...(admission ? [admission.line] : []), ...lines.list()]
   metrics.queues.watch(allLines)
@@ -243,7 +243,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       showWait: settings.queueWaitHeader,
       ...(tls ? { tls: loadTls(tls) } : {}),
     },
-    { live: () => deployer.current(), log, recorder, metrics, versions: createVersionChoice({ header: settings.apiVersionHeader, clients, clock }), ...(admission ? { admission, holding } : {}) },
+    { live: () => deployer.current(), log, recorder, metrics, versions: createVersionChoice({ header: settings.apiVersionHeader, clients, clock }), ...(admission ? { admission, holding, refuser: { clients, decisions, clock } } : {}) },
   )
   const unwatch = tls ? watchTls(tls, (options) => front.setTls(options), log) : undefined
   const ops: Ops = createOps({ host: settings.host, port: settings.opsPort }, {

@@ -1,9 +1,8 @@
-import type { Check } from '../../runtime/core/client-rules.ts'
 import { holdingHeader } from '../../runtime/core/holding.ts'
 import type { Place } from '../../runtime/core/lines.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-import { noTurnCodes, retryAfterMsHeader, toRetryAfter } from '../../runtime/core/no-turn.ts'
+import { noTurnCodes, retryAfterMsHeader, toRetryAfter, toTurnCheck } from '../../runtime/core/no-turn.ts'
 import type { Priority } from '../../runtime/core/priority.ts'
 import { RecentRate } from '../../runtime/core/recent-rate.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -89,9 +88,9 @@ export const priorityQueue = defineNode<PriorityQueueConfig, Port>({
     }
 
     function turnAway(message: Message, run: Run, place: Place, isOwn = false): Output<Port> {
-      const { reason = 'closed', priority, waitedMs, retryAfterMs } = place
+      const { reason = 'closed', priority, retryAfterMs } = place
       const facts = line.facts()
-      const check: Check = { check: 'turn', passed: false, resource: facts.name, priority, reason, waitedMs: Math.round(waitedMs), maxWaitMs, estimatedWaitMs: Math.round(retryAfterMs), ahead: sum(facts.waiting, priority), waiting: sum(facts.waiting), underWay: sum(facts.active) }
+      const check = toTurnCheck(place, facts, maxWaitMs)
       if (isOwn && place.reason !== 'full' && place.reason !== 'evicted') return refuse(message, run, { code: 'queue.self', facts: { resource: facts.name }, checks: [{ ...check, reason: 'self' }] })
       const { ms, seconds } = toRetryAfter(retryAfterMs)
       run.addReplyHeader?.(retryAfterMsHeader, String(ms))
@@ -154,8 +153,3 @@ export const priorityQueue = defineNode<PriorityQueueConfig, Port>({
     }
   },
 })
-
-/** Of the classes up to one, or of all. */
-function sum(counts: readonly number[], upTo = counts.length - 1): number {
-  return counts.reduce((total, count, at) => (at <= upTo ? total + count : total), 0)
-}

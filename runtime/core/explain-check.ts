@@ -1,3 +1,4 @@
+import { gatewayLine } from './admission.ts'
 import type { Check } from './client-rules.ts'
 import type { Decision } from './decision.ts'
 import type { ReadLanguage } from './read-language.ts'
@@ -136,9 +137,9 @@ const checks: Readonly<Record<string, Say>> = {
     passes: passed ? undefined : en ? 'as soon as one of them ends' : '其中一個結束後即可',
   }),
   line: (_check, { text }, en) => ({ name: en ? 'Line of calls that wait' : '等候佇列', found: en ? `full: ${text('limit')} wait already` : `已滿：已有 ${text('limit')} 個等候中`, passes: en ? 'in a moment' : '稍後即可' }),
-  turn: ({ passed, reason }, { text }, en) => ({
+  turn: ({ passed, reason, resource }, { text }, en) => ({
     name: en ? 'Turn at a resource' : '資源的順位',
-    found: en ? `${text('resource')}: ${text('ahead')} ahead at priority ${text('priority')}, ${text('underWay')} under way, waited ${text('waitedMs')} ms` : `${text('resource')}：優先級 ${text('priority')} 前面有 ${text('ahead')} 個，進行中 ${text('underWay')} 個，已等候 ${text('waitedMs')} 毫秒`,
+    found: en ? `${resource === gatewayLine ? 'limit of the gateway' : text('resource')}: ${text('ahead')} ahead at priority ${text('priority')}, ${text('underWay')} under way, waited ${text('waitedMs')} ms` : `${resource === gatewayLine ? '閘道的上限' : text('resource')}：優先級 ${text('priority')} 前面有 ${text('ahead')} 個，進行中 ${text('underWay')} 個，已等候 ${text('waitedMs')} 毫秒`,
     passes: passed ? undefined : reason === 'self' ? (en ? 'not by waiting: the call comes from a run that holds a slot' : '等候無用：呼叫來自持有名額的執行') : en ? `a turn is expected in ${text('estimatedWaitMs')} ms` : `預計 ${text('estimatedWaitMs')} 毫秒後輪到`,
   }),
   plan: (_check, _words, en) => ({ name: en ? 'Plan' : '方案', found: en ? 'the caller has none, and there is no limit for callers without one' : '呼叫者沒有方案，且未設定無方案者的限制' }),

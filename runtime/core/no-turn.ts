@@ -1,5 +1,6 @@
+import type { Check } from './client-rules.ts'
 import type { FaultCode } from './faults.ts'
-import type { NoTurn } from './lines.ts'
+import type { LineFacts, NoTurn, Place } from './lines.ts'
 
 /** The fault that tells a caller why there was no turn. */
 export const noTurnCodes: Readonly<Record<NoTurn, FaultCode>> = {
@@ -13,4 +14,17 @@ export const retryAfterMsHeader = 'X-Retry-After-Ms'
 export function toRetryAfter(estimatedMs: number): { readonly ms: number; readonly seconds: number } {
   const ms = Math.max(1, Math.ceil(estimatedMs))
   return { ms, seconds: Math.ceil(ms / 1000) }
+}
+
+/** What was looked at when somebody got no turn: how the line is, and how long the wait would be. */
+export function toTurnCheck({ reason = 'closed', priority, waitedMs, retryAfterMs }: Place, { name, waiting, active }: LineFacts, maxWaitMs: number): Check {
+  return {
+    check: 'turn', passed: false, resource: name, priority, reason, waitedMs: Math.round(waitedMs), maxWaitMs, estimatedWaitMs: Math.round(retryAfterMs),
+    ahead: sum(waiting, priority), waiting: sum(waiting), underWay: sum(active),
+  }
+}
+
+/** Of the classes up to one, or of all. */
+function sum(counts: readonly number[], upTo = counts.length - 1): number {
+  return counts.reduce((total, count, at) => (at <= upTo ? total + count : total), 0)
 }

@@ -1,12 +1,19 @@
-import { type Admission, gatewayLine } from '../core/admission.ts'
+import { type Admission, gatewayLimitType, gatewayLine } from '../core/admission.ts'
+import type { Check } from '../core/client-rules.ts'
 import type { Route } from '../core/deployment.ts'
-import { fault, toFault, type Fault } from '../core/fault.ts'
+import { refuseCall, type Refuser } from '../core/decision.ts'
+import { fault, toFault, type Fault, type FaultFacts } from '../core/fault.ts'
+import type { FaultCode } from '../core/faults.ts'
 import { type Holding, holdingHeader } from '../core/holding.ts'
 import type { Place } from '../core/lines.ts'
 import type { Message } from '../core/message.ts'
-import { noTurnCodes, retryAfterMsHeader, toRetryAfter } from '../core/no-turn.ts'
+import type { Log } from '../core/log.ts'
+import { noTurnCodes, retryAfterMsHeader, toRetryAfter, toTurnCheck } from '../core/no-turn.ts'
 import type { RequestFacts } from '../core/request-facts.ts'
 import type { Exchange } from './exchange.ts'
+
+/** As callers are told of it. */
+const resource = 'this gateway'
 
 /** How long a call that comes from a run of this gateway waits: a run that waits for itself would never end. */
 const ownPatienceMs = 250
@@ -23,8 +30,21 @@ export function toOwnCalls(holding: Holding): OwnCalls {
   return { line, has: ({ headers }) => holding.isHeld(line, headers[holdingHeader]) }
 }
 
+/** Keeps why calls were refused at the limit. */
+export interface LimitRefuser extends Omit<Refuser, 'node'> {
+  readonly log: Log
+}
+
+/** What takes calls in, or refuses them. */
+export interface Gate {
+  readonly admission: Admission
+  readonly own: OwnCalls | undefined
+  /** Absent: refusals are not kept. */
+  readonly refuser: LimitRefuser | undefined
+}
+
 /** Begins the run when there is room, else when its turn comes; whoever gets no turn is told when to come again. */
-export function admit(admission: Admission, own: OwnCalls | undefined, exchange: Exchange, route: Route, request: RequestFacts, message: Message): void {
+export function admit({ admission, own, refuser }: Gate, exchange: Exchange, route: Route, request: RequestFacts, message: Message): void {
   const { deployment } = exchange
   const limitMs = deployment.limitMsOf?.(route) ?? Infinity
   const isOwn = own !== undefined && own.has(request)
@@ -58,11 +78,24 @@ export function admit(admission: Admission, own: OwnCalls | undefined, exchange:
 
   function refuse(place: Place): void {
     exchange.noteWait(place.waitedMs)
-    exchange.fail(isOwn && (place.reason === 'expired' || place.reason === 'hopeless') ? fault('queue.self', { resource: 'this gateway' }) : toRefusal(place))
+    exchange.fail(toRefusal(place))
   }
-}
 
-function toRefusal({ reason = 'closed', priority, retryAfterMs }: Place): Fault {
-  const { ms, seconds } = toRetryAfter(retryAfterMs)
-  return fault(noTurnCodes[reason], { resource: 'this gateway', priority }, undefined, { 'Retry-After': String(seconds), [retryAfterMsHeader]: String(ms) })
+  function toRefusal(place: Place): Fault {
+    const { reason = 'closed', priority, retryAfterMs } = place
+    const check = toTurnCheck(place, admission.facts(), Math.min(limitMs, admission.maxWaitMs))
+    if (isOwn && (reason === 'expired' || reason === 'hopeless')) return toKept('queue.self', { resource }, { ...check, reason: 'self' })
+    const { ms, seconds } = toRetryAfter(retryAfterMs)
+    const headers = { 'Retry-After': String(seconds), [retryAfterMsHeader]: String(ms) }
+    return toKept(noTurnCodes[reason], { resource, priority }, check, headers, ms)
+  }
+
+  function toKept(code: FaultCode, facts: FaultFacts, check: Check, headers?: Readonly<Record<string, string>>, passesInMs?: number): Fault {
+    if (!refuser) return fault(code, facts, undefined, headers)
+    return refuseCall(
+      { ...refuser, node: { id: route.node, type: gatewayLimitType, flow: route.flow } },
+      { id: exchange.id, flow: route.flow, request, log: refuser.log },
+      { code, facts, headers, checks: [check], application: turn.application, ...(passesInMs === undefined ? {} : { passesAtMs: refuser.clock.now() + passesInMs }) },
+    )
+  }
 }

@@ -9,7 +9,7 @@ import type { Log } from '../core/log.ts'
 import { response, type Message } from '../core/message.ts'
 import { http } from '../core/node-http.ts'
 import type { UploadedFile } from '../core/request-facts.ts'
-import { admit, toOwnCalls } from './admit.ts'
+import { admit, type LimitRefuser, toOwnCalls } from './admit.ts'
 import { createTrust } from './client-address.ts'
 import { answerClientError } from './client-error.ts'
 import { isPreflight, preflightHeaders } from './cors.ts'
@@ -43,6 +43,8 @@ export interface FrontParts {
   readonly admission?: Admission
   /** Knows the calls that come from runs of this gateway; with `admission`. */
   readonly holding?: Holding
+  /** Keeps why calls were refused; with `admission`. */
+  readonly refuser?: Omit<LimitRefuser, 'log'>
 }
 
 /** The HTTP side of a gateway. */
@@ -78,6 +80,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
   const limits = toLimits(options)
   const { admission } = parts
   const own = parts.holding && toOwnCalls(parts.holding)
+  const gate = admission && { admission, own, refuser: parts.refuser && { ...parts.refuser, log: parts.log } }
   const versions = parts.versions ?? createVersionChoice({ clock: { now: Date.now } })
   const trusts = createTrust(options.trustedProxies ?? [])
   const believes = (options.trustedProxies ?? []).length > 0
@@ -233,8 +236,8 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     if (exchange.done) return
     const req = new HttpRequest(exchange.arrival, route.entry.path, params, files, wireBody)
     const message: Message = { _msgid: ids.message(), req, res: response, payload: payload === undefined ? req.query : payload }
-    if (admission === undefined) exchange.run(req, message)
-    else admit(admission, own, exchange, route, req, message)
+    if (gate === undefined) exchange.run(req, message)
+    else admit(gate, exchange, route, req, message)
   }
 
   function toArrival(raw: IncomingMessage): Arrival {

@@ -15,7 +15,7 @@ function open(options: Partial<GatewayAdmissionOptions> = {}) {
     { limit: 2, reservedShare: 0, maxWaitMs: 1000, maxDepth: 100, bodiesLimitBytes: 1000, ...options },
     {
       clock,
-      priorityOf: (_route, request) => (asked++, Number(request.headers['p']) as Priority),
+      standingOf: (_route, request) => (asked++, { priority: Number(request.headers['p']) as Priority }),
       observer: { served: (_line, priority) => seen.push(`served ${priority ?? 'none'}`), refused: (_line, priority, reason) => seen.push(`refused ${priority} ${reason}`) },
     },
   )

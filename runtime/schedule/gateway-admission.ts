@@ -1,4 +1,4 @@
-import { type Admission, gatewayLine, type PriorityOf, type Turn } from '../core/admission.ts'
+import { type Admission, gatewayLine, type StandingOf, type Turn } from '../core/admission.ts'
 import type { Clock } from '../core/clock.ts'
 import type { LineObserver } from '../core/line-observer.ts'
 import type { LinePolicy, Place } from '../core/lines.ts'
@@ -22,7 +22,7 @@ export interface GatewayAdmissionOptions {
 
 export interface GatewayAdmissionParts {
   readonly clock: Clock
-  readonly priorityOf: PriorityOf
+  readonly standingOf: StandingOf
   readonly observer: LineObserver
 }
 
@@ -32,7 +32,7 @@ export interface GatewayAdmission extends Admission {
 }
 
 /** The limit of one gateway on requests in flows, with a line in front of it: by priority, then by arrival, with ageing. */
-export function createGatewayAdmission(options: GatewayAdmissionOptions, { clock, priorityOf, observer }: GatewayAdmissionParts): GatewayAdmission {
+export function createGatewayAdmission(options: GatewayAdmissionOptions, { clock, standingOf, observer }: GatewayAdmissionParts): GatewayAdmission {
   const { adaptive, maxWaitMs, bodiesLimitBytes } = options
   const line = new TimedLine({ name: gatewayLine, scope: 'gateway', policy: policyOf(adaptive?.limit ?? options.limit) }, clock)
   let waitingBytes = 0
@@ -48,6 +48,7 @@ export function createGatewayAdmission(options: GatewayAdmissionOptions, { clock
 
   class Entered implements Turn {
     place!: Place
+    application: string | undefined = undefined
     #startedMs = -1
     #bodyBytes = 0
 
@@ -94,7 +95,8 @@ export function createGatewayAdmission(options: GatewayAdmissionOptions, { clock
         observer.served(gatewayLine, undefined, 0)
         return turn
       }
-      const priority = priorityOf(route, request)
+      const { priority, application } = standingOf(route, request)
+      turn.application = application
       const fits = waitingBytes + bodyBytes <= (priority === lowestPriority ? bodiesLimitBytes / 2 : bodiesLimitBytes)
       const note = (place: Place) => {
         if (place.state === 'admitted') {
@@ -111,6 +113,8 @@ export function createGatewayAdmission(options: GatewayAdmissionOptions, { clock
       else note(place)
       return turn
     },
+    maxWaitMs,
+    facts: () => line.facts(),
     close: () => line.close(),
   }
 }

@@ -5,6 +5,7 @@ import { toSignText } from '../../nodes/auth/sign-code-method.ts'
 import { clientSecretPurpose, seal } from '../../runtime/core/seal.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Application, ClientSnapshot } from '../../runtime/core/clients.ts'
+import { explainCheck } from '../../runtime/core/explain-check.ts'
 import { estate, flow } from '../kit/flow-builder.ts'
 import { startGateway } from '../kit/gateway.ts'
 
@@ -98,6 +99,35 @@ describe('the limit of a gateway', () => {
     await serveAll(1)
     expect((await first).status).toBe(200)
     expect(await (await fetch(`${gateway.opsUrl}/metrics`)).text()).toMatch(/sluice_queue_refused_total\{line="\*gateway",priority="9",reason="(expired|hopeless)"\} 1/)
+  })
+
+  test('every refusal at the limit carries an id that says why: who, how many were in front, and when a turn is expected', async () => {
+    await using gateway = await start({ SLUICE_ADMISSION_MAX_DEPTH: '1', SLUICE_ADMISSION_MAX_WAIT_MS: '20000' })
+    const first = gateway.call('/open', 'first')
+    await expect.poll(() => asked).toEqual(['first'])
+    const evicted = gateway.call('/held', 'usual', 'usual.secret')
+    await expect.poll(() => waiting(gateway.opsUrl)).toBe(1)
+    const vip = gateway.call('/held', 'vip', 'vip.secret')
+    const refusals = [await evicted, await gateway.call('/held', 'usual', 'usual.secret'), await gateway.call('/open', 'stranger')]
+    const decisions = await Promise.all(refusals.map(async (reply) => {
+      const { code, decision, run } = (await reply.json()) as { code: string; decision: string; run: string }
+      const kept = gateway.gateway.decisions.get(decision)
+      expect(kept).toMatchObject({ id: decision, run, code, status: 503, nodeType: 'gateway limit', method: 'GET', ip: '127.0.0.1', checks: [{ check: 'turn', passed: false, resource: '*gateway', underWay: 1, waiting: code === 'queue.evicted' ? 0 : 1, maxWaitMs: 20_000 }] })
+      expect(kept?.passesAtMs).toBeGreaterThan(kept?.at ?? Infinity)
+      expect(gateway.lines().some((line) => line['decision'] === decision)).toBe(true)
+      return kept!
+    }))
+    expect(decisions.map(({ code, application, organisation, api, route, checks: [check] }) => [code, application, organisation, api, route, check?.['priority'], check?.['reason']])).toEqual([
+      ['queue.evicted', 'usual', 'acme', 'api', '/held', 5, 'evicted'],
+      ['queue.full', 'usual', 'acme', 'api', '/held', 5, 'full'],
+      ['queue.full', undefined, undefined, undefined, '/open', 9, 'full'],
+    ])
+    expect((['en', 'zh-TW'] as const).map((language) => explainCheck(decisions[1]!.checks[0]!, language))).toEqual([
+      { name: 'Turn at a resource', found: 'limit of the gateway: 1 ahead at priority 5, 1 under way, waited 0 ms', passes: expect.stringMatching(/^a turn is expected in \d+ ms$/) },
+      { name: '資源的順位', found: '閘道的上限：優先級 5 前面有 1 個，進行中 1 個，已等候 0 毫秒', passes: expect.stringMatching(/^預計 \d+ 毫秒後輪到$/) },
+    ])
+    await serveAll(2)
+    expect([(await first).status, (await vip).status]).toEqual([200, 200])
   })
 
   test('nobody waits past the time that the run may take', async () => {

@@ -1,4 +1,5 @@
 import { Refused, type ClientApplication, type DecisionQuery, type KnownDecision } from '../../../control/contract.ts'
+import { gatewayLimitType } from '../../../runtime/core/admission.ts'
 import { explainCheck, explainPassing } from '../../../runtime/core/explain-check.ts'
 import { faults } from '../../../runtime/core/faults.ts'
 import { refusalRemedies, remedyOf } from '../../../runtime/core/refusal-remedies.ts'
@@ -92,7 +93,7 @@ ${toFacts([
   [t('application'), decision.application && html`<a href="/applications/${encodeURIComponent(decision.application)}">${decision.application}</a>`],
   [t('organisation'), decision.organisation], [t('api'), decision.api && html`<a href="/apis/${encodeURIComponent(decision.api)}">${decision.api}</a>`], [t('plan'), decision.plan],
   [t('call'), decision.method && html`${decision.method} <code>${decision.route}</code>`], [t('address'), decision.ip],
-  [t('node'), decision.node === undefined ? decision.nodeType : html`${decision.nodeName ?? decision.nodeType} <code class="soft">${decision.node}</code>`],
+  [t('node'), decision.nodeType === gatewayLimitType ? t('gatewayLimit') : decision.node === undefined ? decision.nodeType : html`${decision.nodeName ?? decision.nodeType} <code class="soft">${decision.node}</code>`],
   [t('gateway'), gateway],
 ])}</section>`
 }

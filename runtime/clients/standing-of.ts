@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import type { PriorityOf } from '../core/admission.ts'
+import type { Standing, StandingOf } from '../core/admission.ts'
 import type { Clients, Credentialed } from '../core/clients.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Claim } from '../core/deployment.ts'
@@ -7,7 +7,7 @@ import type { Identities } from '../core/identities.ts'
 import { defaultPriority, isPriority, lowestPriority, type Priority } from '../core/priority.ts'
 import type { RequestFacts } from '../core/request-facts.ts'
 
-export interface PriorityOfParts {
+export interface StandingOfParts {
   readonly clients: Clients
   readonly identities: Identities
   readonly clock: Pick<Clock, 'now'>
@@ -17,21 +17,23 @@ export interface PriorityOfParts {
 const longest = 16 * 1024
 
 /**
- * How important a request is, by the plan that its application has for the API of the route, once the credential is verified:
+ * Who calls, and how important it is, by the plan that its application has for the API of the route, once the credential is verified:
  * a key by its hash, a signature by its secret, a certificate because TLS has verified it, a password or token because it proved
  * itself to an auth node within the last minute. Whatever is forged or unknown counts as the least important.
  *
  * Nothing is let in by this: the auth node of the flow still asks.
  */
-export function createPriorityOf({ clients, identities, clock }: PriorityOfParts): PriorityOf {
+export function createStandingOf({ clients, identities, clock }: StandingOfParts): StandingOf {
   return (route, request) => {
     const own = route.priority ?? lowestPriority
-    if (own === 0 || route.claims === undefined) return own
+    if (own === 0 || route.claims === undefined) return { priority: own }
     for (const claim of route.claims) {
       const application = verified(claim, request)
-      if (application !== undefined) return Math.min(own, priorityOf(application, route.flow)) as Priority
+      if (application === undefined) continue
+      const priority = Math.min(own, priorityOf(application, route.flow)) as Priority
+      return application === '' ? { priority } : ({ priority, application } satisfies Standing)
     }
-    return own
+    return { priority: own }
   }
 
   /** Id of the application, empty for one that no record knows; `undefined` when nobody is proved. */

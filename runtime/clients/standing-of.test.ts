@@ -7,7 +7,7 @@ import type { RequestFacts } from '../core/request-facts.ts'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
 import { createClients } from './clients.ts'
 import { createIdentities } from './identities.ts'
-import { createPriorityOf } from './priority-of.ts'
+import { createStandingOf } from './standing-of.ts'
 
 const live = { environment: 'production', active: true } as const
 const key = (prefix: string, more: object = {}): ClientCredential => ({ kind: 'key', prefix, hash: createHash('sha256').update('secret').digest('base64url'), ...live, ...more })
@@ -31,9 +31,10 @@ function open() {
   })
   clients.replace(snapshot())
   const identities = createIdentities({ clock, limit: 3 })
-  const priorityOf = createPriorityOf({ clients, identities, clock })
-  const of = (request: Partial<RequestFacts>, claims: readonly Claim[] | undefined, route: Partial<Route> = {}) => priorityOf({ flow: 'flow', ...(claims ? { claims } : {}), ...route } as Route, { headers: {}, query: {}, ...request } as RequestFacts)
-  return { clock, clients, identities, of, snapshot }
+  const standingOf = createStandingOf({ clients, identities, clock })
+  const who = (request: Partial<RequestFacts>, claims: readonly Claim[] | undefined, route: Partial<Route> = {}) => standingOf({ flow: 'flow', ...(claims ? { claims } : {}), ...route } as Route, { headers: {}, query: {}, ...request } as RequestFacts)
+  const of = (...asked: Parameters<typeof who>) => who(...asked).priority
+  return { clock, clients, identities, of, who, snapshot }
 }
 
 const byHeader: readonly Claim[] = [{ kind: 'key', header: 'x-api-key' }]
@@ -91,6 +92,15 @@ describe('priority before the flow', () => {
     const { of } = open()
     expect(of({ clientCertificate: { subject: 'x', fingerprint256: 'AB:12' } }, [{ kind: 'certificate' }])).toBe(1)
     expect(of({}, [{ kind: 'certificate' }])).toBe(9)
+  })
+
+  it('comes with the application that proved itself, and with none for whoever is forged or unknown', () => {
+    const { who, identities } = open()
+    expect(who(withKey('vip.secret'), byHeader)).toEqual({ priority: 1, application: 'vip' })
+    expect(who(withKey('pending.secret'), byHeader)).toEqual({ priority: 9, application: 'pending' })
+    for (const value of ['vip.guess', 'nobody.secret', 'revoked.secret']) expect(who(withKey(value), byHeader)).toEqual({ priority: 9 })
+    identities.proved('Bearer abc', '')
+    expect(who({ headers: { authorization: 'Bearer abc' } }, [{ kind: 'bearer' }])).toEqual({ priority: 9 })
   })
 
   it('is at least that of the tab', () => {
