@@ -10,6 +10,7 @@ import { createCatalogue, type NotYet } from './compile/catalogue.ts'
 import type { ClientCopy } from './core/clients.ts'
 import { systemClock, type Clock } from './core/clock.ts'
 import type { GatewayEvent } from './core/deployer.ts'
+import type { CaseRunner } from './core/cases.ts'
 import type { Log } from './core/log.ts'
 import type { Message } from './core/message.ts'
 import type { NodeDefinition } from './core/node.ts'
@@ -43,6 +44,9 @@ import type { OpenLog } from './telemetry/log.ts'
 import { createDecisionLog, type DecisionLog } from './telemetry/decision-log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { recordTo } from './telemetry/recorder.ts'
+import { createTracing, type RunTracing } from './telemetry/trace/create-tracing.ts'
+import { openSpanExport } from './telemetry/trace/span-export.ts'
+import { createTraceDesk } from './telemetry/trace/trace-desk.ts'
 import { parseEgressAllow } from './upstream/egress-policy.ts'
 import { createUpstream } from './upstream/upstream.ts'
 
@@ -63,6 +67,12 @@ export interface GatewayParts {
   readonly clock?: Clock
   /** Deep-freeze every message: tests do. */
   readonly freeze?: (message: Message) => void
+  /** Runs cases and replays against flows that are not live. Absent: the editor is told that this gateway cannot. */
+  readonly cases?: CaseRunner
+  /** What collectors know this gateway's spans by besides its name. */
+  readonly version?: string
+  /** It lives inside another gateway's process, for a while: no metrics of the process. */
+  readonly inner?: boolean
 }
 
 /** One gateway process's worth of data plane. */
@@ -74,6 +84,8 @@ export interface Gateway {
   readonly decisions: DecisionLog
   readonly front: Front
   readonly metrics: Metrics
+  /** Runs that were written down. */
+  readonly tracing: RunTracing
   readonly log: Log
   /** Opens the ports; resolves when both listen. Serves 503 until a release is live. */
   start(): Promise<{ url: string; opsUrl: string }>
@@ -97,7 +109,7 @@ const stateWaitMs = 1000
 export function createGateway(settings: Settings, parts: GatewayParts): Gateway {
   const clock = parts.clock ?? systemClock
   const { log } = parts
-  const metrics = createMetrics()
+  const metrics = createMetrics({ process: parts.inner !== true })
   const recorder = recordTo(log.runs, metrics.runs)
   const decisions = createDecisionLog({ clock })
   const contexts = openContextStore({ folder: parts.folder, clock, log })
@@ -177,6 +189,20 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     onQuarantine: () => metrics.count('scripts_quarantined'),
   })
   const catalogue = createCatalogue(parts.definitions, parts.notYet)
+  const spans = settings.otlpUrl === undefined ? undefined : openSpanExport({
+    url: settings.otlpUrl,
+    headers: Object.fromEntries(settings.otlpHeaders.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])),
+    service: settings.gatewayName ?? 'sluice',
+    ...(parts.version === undefined ? {} : { version: parts.version }),
+  })
+  const tracing = createTracing({
+    clock,
+    sampleShare: Number(settings.traceSample) / 100,
+    payloads: settings.tracePayloads,
+    protects: (type) => catalogue.get(type)?.protects === true,
+    ended: [metrics.traced, ...(spans ? [spans.ended] : [])],
+  })
+  const traceDesk = createTraceDesk({ tracing, cases: parts.cases, env: settings.flowEnvironment, local: settings.tracePayloads === 'local' })
   const deployer = createDeployer(
     {
       deadlineMs: settings.deadlineMs,
@@ -207,6 +233,8 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         decisions,
         env: settings.flowEnvironment,
         recorder,
+        tracing,
+        traceDesk,
         contextsOf: (flow, node, organisation) => contexts.contexts(flow, node, organisation),
         createRunContext,
         publish: (event) => parts.publish?.(event),
@@ -260,6 +288,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     decisions,
     front,
     metrics,
+    tracing,
     log,
     async start() {
       // Else the first requests would be decided as if it were away.
@@ -281,6 +310,8 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       await front.close()
       jobs.drain()
       await deployer.close()
+      tracing.close()
+      await spans?.close()
       await jobs.close()
       await Promise.all([ops.close(), upstream.close(), sandbox.close(), contexts.close(), state.close(), sharedLines?.close()])
       log.flush()

@@ -4,12 +4,16 @@ import { join } from 'node:path'
 import { definitions, notYet } from '../../nodes/index.ts'
 import { toRevisions } from '../compile/check.ts'
 import { sha256 } from '../compile/hash.ts'
+import type { CaseResult } from '../core/cases.ts'
 import { systemClock } from '../core/clock.ts'
+import type { EditorNode, Problem } from '../core/flow.ts'
 import { silentLog } from '../core/log.ts'
+import type { NodeDefinition } from '../core/node.ts'
 import type { Run } from '../core/run.ts'
+import { SentTo } from '../core/step.ts'
 import { createGateway } from '../gateway.ts'
 import { createSandbox } from '../sandbox/sandbox.ts'
-import { environmentFor, loadSettings } from '../settings.ts'
+import { environmentFor, loadSettings, type Settings } from '../settings.ts'
 import { openLog } from '../telemetry/log.ts'
 import { differences, type FlowCase } from './flow-cases.ts'
 import { CommandFailed } from './outcome.ts'
@@ -24,6 +28,8 @@ export const playedSampleUrl = 'http://sample-upstream.test'
 export interface FlowBench {
   /** Runs a case; what it gives back is what was not as promised. */
   run(one: FlowCase): Promise<string[]>
+  /** The same, with the answer and the way through the flow. */
+  runWhole(one: FlowCase): Promise<CaseResult>
   close(): Promise<void>
 }
 
@@ -36,49 +42,101 @@ export async function openFlowBench(files: readonly string[], options: { readonl
   const given = loadSettings()
   const { sampleUrl } = options
   const env = { SAMPLE_UPSTREAM: playedSampleUrl, ...given.flowEnvironment, ...(sampleUrl ? { SAMPLE_UPSTREAM: sampleUrl } : {}) }
-  const egressAllow = sampleUrl ? [new URL(sampleUrl).host] : []
-  // Cases count by themselves, never in the counters of real callers.
-  const { redisUrl: _shared, ...alone } = loadSettings({ env: environmentFor('gateway', given) })
-  const settings = { ...alone, egressAllow, flowEnv: Object.keys(env), flowEnvironment: env }
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'))
+  const settings = { ...loadSettings({ env: environmentFor('gateway', given) }), egressAllow: sampleUrl ? [new URL(sampleUrl).host] : [], flowEnv: Object.keys(env), flowEnvironment: env }
+  const bench = await openNodesBench(nodes, { settings, folder: tmpdir(), overNetwork: sampleUrl !== undefined })
+  if ('runWhole' in bench) return bench
+  throw new CommandFailed(`${files.join(', ')} cannot be deployed:\n${printProblems(bench, nodes)}`, { problems: bench })
+}
+
+export interface NodesBenchOptions {
+  readonly settings: Settings
+  /** Where a folder of its own is made for it, and removed afterwards. */
+  readonly folder: string
+  /** Callouts go out instead of to what cases play. */
+  readonly overNetwork?: boolean
+}
+
+/** A bench for the nodes of an estate, or the problems for which they are not fit to deploy. */
+export async function openNodesBench(nodes: readonly EditorNode[], { settings, folder, overNetwork = false }: NodesBenchOptions): Promise<FlowBench | readonly Problem[]> {
+  // Cases count by themselves, never in the counters of real callers, and keep nothing.
+  const { redisUrl: _shared, tlsCertFile: _cert, tlsKeyFile: _key, otlpUrl: _collector, ...alone } = settings
+  const own = await mkdtemp(join(folder, 'sluice-test-'))
   const upstream = createPlayedUpstream()
   const failed: string[] = []
   const log = openLog({ level: 'warn', format: 'json', write: (text) => void failed.push(...text.split('\n').filter(Boolean)) })
-  const gateway = createGateway(settings, { definitions, notYet, log, folder, ...(sampleUrl ? {} : { upstream }) })
+  const called: { caller?: FlowCase['caller'] } = {}
+  const gateway = createGateway({ ...alone, admission: 'off', traceSample: '100', tracePayloads: 'none' }, {
+    definitions: definitions.map((one) => letCallersIn(one, called)), notYet, log, folder: own, inner: true, ...(overNetwork ? {} : { upstream }),
+  })
   const close = async () => {
     await gateway.close()
-    await rm(folder, { recursive: true, force: true })
+    await rm(own, { recursive: true, force: true })
   }
-  const revisions = toRevisions(nodes)
-  const flows = revisions.map(({ hash, document }) => ({ id: document.id, revision: hash }))
-  const manifest = { id: 1, createdAt: new Date().toISOString(), flows, hash: sha256(JSON.stringify(flows)), credentialsHash: '' }
-  const prepared = await gateway.deployer.prepare({ manifest, revisions, credentials: {} })
-  if (!prepared.ok) {
+  try {
+    const revisions = toRevisions(nodes)
+    const flows = revisions.map(({ hash, document }) => ({ id: document.id, revision: hash }))
+    const manifest = { id: 1, createdAt: new Date().toISOString(), flows, hash: sha256(JSON.stringify(flows)), credentialsHash: '' }
+    const prepared = await gateway.deployer.prepare({ manifest, revisions, credentials: {} })
+    if (!prepared.ok) {
+      await close()
+      return prepared.problems
+    }
+    gateway.deployer.commit(prepared.prepared)
+  } catch (thrown) {
     await close()
-    throw new CommandFailed(`${files.join(', ')} cannot be deployed:\n${printProblems(prepared.problems, nodes)}`, { problems: prepared.problems })
+    throw thrown
   }
-  gateway.deployer.commit(prepared.prepared)
 
-  return {
-    async run(one) {
-      upstream.play(one.upstreams ?? [])
-      failed.length = 0
-      const { body, headers = {}, method = 'GET', url } = one.request
-      const isJson = body !== undefined && typeof body !== 'string'
-      const reply = await gateway.front.inject({
-        method: method as 'GET',
-        url: encodeURI(decodeSafely(url)),
-        headers: { ...(isJson ? { 'content-type': 'application/json' } : {}), ...headers },
-        ...(body === undefined ? {} : { payload: isJson ? JSON.stringify(body) : (body as string) }),
-      })
-      const failures = await compare(one, { status: reply.statusCode, headers: reply.headers, text: reply.body })
-      for (const stray of upstream.strays) failures.push(`called ${stray}, which the case does not play`)
-      log.flush()
-      if (failures.length > 0) failures.push(...failed.map((line) => `log: ${line}`))
-      return failures
-    },
-    close,
+  async function runWhole(one: FlowCase): Promise<CaseResult> {
+    const startedAt = performance.now()
+    upstream.play(one.upstreams ?? [])
+    failed.length = 0
+    called.caller = one.caller
+    const { body, headers = {}, method = 'GET', url } = one.request
+    const isJson = body !== undefined && typeof body !== 'string'
+    const before = gateway.tracing.list({ limit: 1 })[0]?.id
+    const reply = await gateway.front.inject({
+      method: method as 'GET',
+      url: toTarget(url),
+      headers: { ...(isJson ? { 'content-type': 'application/json' } : {}), ...headers },
+      ...(body === undefined ? {} : { payload: isJson ? JSON.stringify(body) : (body as string) }),
+    })
+    const failures = await compare(one, { status: reply.statusCode, headers: reply.headers, text: reply.body })
+    for (const stray of upstream.strays) failures.push(`called ${stray}, which the case does not play`)
+    log.flush()
+    if (failures.length > 0) failures.push(...failed.map((line) => `log: ${line}`))
+    const newest = gateway.tracing.list({ limit: 1 })[0]?.id
+    const record = newest === undefined || newest === before ? undefined : gateway.tracing.get(newest)
+    return {
+      name: one.name, ok: failures.length === 0, failures, tookMs: Math.round(performance.now() - startedAt),
+      answer: { status: reply.statusCode, headers: texts(reply.headers), text: reply.body },
+      ...(record ? { record } : {}),
+    }
   }
+
+  return { run: async (one) => [...(await runWhole(one)).failures], runWhole, close }
+}
+
+/** A node that knows callers, which believes a case that says who calls. */
+function letCallersIn(definition: NodeDefinition, called: { readonly caller?: FlowCase['caller'] }): NodeDefinition {
+  if (definition.protects !== true || !definition.compile) return definition
+  const { compile } = definition
+  return {
+    ...definition,
+    async compile(config, scope) {
+      const step = await compile(config, scope)
+      return (message, run) => (called.caller === undefined ? step(message, run) : new SentTo(0, { ...message, ...called.caller }))
+    },
+  }
+}
+
+/** Cases may be written with readable text in their URL; what is encoded already stays as it is. */
+function toTarget(url: string): string {
+  return url.replaceAll(/[^\x21-\x7e]+|["<>\\^`{|}]/gu, encodeURIComponent).replaceAll(/%(?![\da-f]{2})/gi, '%25')
+}
+
+function texts(headers: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])))
 }
 
 interface Reply {
@@ -126,9 +184,4 @@ async function compareExpressions(expressions: readonly string[], document: obje
     await sandbox.close()
   }
   return failures
-}
-
-/** Cases may be written with readable text in their URL. */
-function decodeSafely(url: string): string {
-  return /%[0-9a-f]{2}/i.test(url) ? decodeURI(url) : url
 }

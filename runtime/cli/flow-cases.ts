@@ -1,46 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import type { FlowCase, PlayedUpstream } from '../core/cases.ts'
 import { CommandFailed } from './outcome.ts'
 
-/** One promise of an API: a request, what its upstreams say, and the answer. */
-export interface FlowCase {
-  readonly name: string
-  readonly request: {
-    readonly method?: string
-    /** Path and query. */
-    readonly url: string
-    readonly headers?: Readonly<Record<string, string>>
-    /** A text as it is; anything else as JSON. */
-    readonly body?: unknown
-  }
-  readonly upstreams?: readonly PlayedUpstream[]
-  readonly expect: {
-    readonly status: number
-    /** These headers with exactly these values, among others. */
-    readonly headers?: Readonly<Record<string, string>>
-    /** The body holds at least this: named properties are compared, others may be there; lists are compared whole. */
-    readonly json?: unknown
-    /** Expressions over `{status, headers, body}`; each must give true. */
-    readonly jsonata?: string | readonly string[]
-    /** The whole body. */
-    readonly text?: string
-  }
-}
-
-/** An answer for every callout whose method and URL match. The first that matches answers. */
-export interface PlayedUpstream {
-  /** `*` in the URL stands for anything; the method is GET unless said. */
-  readonly match: { readonly method?: string; readonly url: string }
-  readonly reply: {
-    readonly status?: number
-    readonly headers?: Readonly<Record<string, string>>
-    readonly body?: unknown
-    /** A file beside cases.json in place of `body`. */
-    readonly file?: string
-    /** Fails instead of answering: `timeout` or `connect`. */
-    readonly fail?: 'timeout' | 'connect'
-  }
-}
+export type { FlowCase, PlayedUpstream } from '../core/cases.ts'
 
 /**
  * The cases of a file, with the files they name read in.
@@ -62,12 +25,14 @@ export async function readCases(file: string): Promise<FlowCase[]> {
   }))
 }
 
-function flawOf(one: FlowCase | null): string | undefined {
+/** What is wrong with the shape of a case, or nothing. */
+export function flawOf(one: FlowCase | null): string | undefined {
   if (one === null || typeof one !== 'object') return 'it is not an object'
   if (typeof one.name !== 'string' || one.name === '') return 'it has no name'
   if (typeof one.request?.url !== 'string' || !one.request.url.startsWith('/')) return 'request.url is to be a path such as /hello'
   if (!Number.isInteger(one.expect?.status)) return 'expect.status is to be a number'
   if ((one.upstreams ?? []).some((upstream) => typeof upstream.match?.url !== 'string' || typeof upstream.reply !== 'object')) return 'every upstream needs match.url and reply'
+  if (one.caller !== undefined && (typeof one.caller !== 'object' || one.caller === null || Array.isArray(one.caller))) return 'caller is to be an object: fields of the message'
   return undefined
 }
 

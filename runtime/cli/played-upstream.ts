@@ -1,7 +1,7 @@
 import { Body } from '../core/body.ts'
 import { fault } from '../core/fault.ts'
 import type { Upstream, UpstreamRequest } from '../core/upstream.ts'
-import type { PlayedUpstream } from './flow-cases.ts'
+import type { PlayedUpstream } from '../core/cases.ts'
 
 /** An upstream that answers from a case, and remembers what was called that the case does not play. */
 export interface UpstreamOfCases extends Upstream {
@@ -13,6 +13,7 @@ export interface UpstreamOfCases extends Upstream {
 export function createPlayedUpstream(): UpstreamOfCases {
   let playing: readonly PlayedUpstream[] = []
   let strays: string[] = []
+  let answered = new Map<PlayedUpstream, number>()
   return {
     get strays() {
       return strays
@@ -20,14 +21,16 @@ export function createPlayedUpstream(): UpstreamOfCases {
     play(upstreams) {
       playing = upstreams
       strays = []
+      answered = new Map()
     },
     async request(request) {
-      const played = playing.find((one) => matches(one.match, request))
+      const played = playing.find((one) => matches(one.match, request) && (answered.get(one) ?? 0) < (one.times ?? Infinity))
       const { host } = new URL(request.url)
       if (!played) {
         strays.push(`${request.method} ${request.url}`)
         throw fault('upstream.connect', { host, reason: 'the case does not play this upstream' })
       }
+      answered.set(played, (answered.get(played) ?? 0) + 1)
       const { reply } = played
       if (reply.fail === 'timeout') throw fault('upstream.timeout', { host, afterMs: request.timeoutMs })
       if (reply.fail === 'connect') throw fault('upstream.connect', { host })

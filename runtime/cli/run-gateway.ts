@@ -7,6 +7,7 @@ import { createGateway, gatewayFolder } from '../gateway.ts'
 import type { Settings } from '../settings.ts'
 import { openSync, type Sync } from '../sync/open-sync.ts'
 import { openLog } from '../telemetry/log.ts'
+import { createCaseRunner } from './case-runner.ts'
 import { CommandFailed, exitCodes } from './outcome.ts'
 import { projectVersion } from './project-version.ts'
 import { failToStart, openChildChannel, type ChildChannel } from './start/child-channel.ts'
@@ -49,6 +50,8 @@ export async function runGateway(settings: Settings, options: RunGateway): Promi
       folder,
       reusePort: sharedPort,
       publish: (event) => line.sync?.publish(event),
+      cases: createCaseRunner(settings, join(folder, 'cases')),
+      version: projectVersion(),
     })
     const token = options.alone ? Promise.resolve(settings.gatewayToken) : tokenFor(settings, folder, channel)
     const { url, opsUrl } = await gateway.start()

@@ -1,6 +1,7 @@
 import type { Problem } from './flow.ts'
 import type { LineAct } from './line-desk.ts'
 import type { FlowWork, JobQuery } from './jobs.ts'
+import type { TraceCommand } from './cases.ts'
 import type { DebugEntry } from './node.ts'
 import type { Release } from './release.ts'
 import type { NodeStatus } from './sandbox.ts'
@@ -28,6 +29,7 @@ export interface Deployer {
 
 /** What the editor, and whoever asks why a call was refused, can ask of a running gateway. */
 export type GatewayCommand =
+  | TraceCommand
   | { readonly do: 'inject'; readonly node: string; readonly props?: readonly unknown[] }
   | { readonly do: 'debug'; readonly node: string; readonly active: boolean }
   | { readonly do: 'context.get'; readonly scope: 'node' | 'flow' | 'global'; readonly id?: string; readonly key?: string }

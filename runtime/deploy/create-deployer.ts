@@ -71,6 +71,8 @@ export function createDeployer(options: DeployerOptions, { catalogue, assemble, 
     }
   }
 
+  const editorCommand = createEditorCommands({ jobs: services.jobs, contexts, debugSwitches, decisions: services.decisions, desk: services.desk, live: () => deployments.live })
+
   return {
     prepare: createPreparer({ assemble, buildRoutes, pipelines, linkFlow, host: runs.host, liveRoutes: () => deployments.live?.routes }),
     commit(prepared) {
@@ -97,7 +99,7 @@ export function createDeployer(options: DeployerOptions, { catalogue, assemble, 
     get inFlight() {
       return deployments.inFlight
     },
-    command: createEditorCommands({ jobs: services.jobs, contexts, debugSwitches, decisions: services.decisions, desk: services.desk, live: () => deployments.live }),
+    command: async (asked) => await (services.traceDesk?.(asked) ?? editorCommand(asked)),
     async drain(limitMs) {
       timers.keepOnly([])
       return { cut: await deployments.drain(limitMs) }

@@ -2,7 +2,7 @@ import type { Clients } from '../core/clients.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Context, Contexts } from '../core/context.ts'
 import type { Decisions } from '../core/decision.ts'
-import type { GatewayEvent } from '../core/deployer.ts'
+import type { GatewayCommand, GatewayEvent } from '../core/deployer.ts'
 import type { RunRecorder } from '../core/deployment.ts'
 import type { Holding } from '../core/holding.ts'
 import type { Identities } from '../core/identities.ts'
@@ -41,6 +41,8 @@ export interface Services {
   readonly recorder: RunRecorder
   /** Which runs are written down; absent: none. */
   readonly tracing?: Tracing | undefined
+  /** Answers what the editor asks about them; `undefined`: the command is not one of these. */
+  readonly traceDesk?: ((command: GatewayCommand) => Promise<unknown> | undefined) | undefined
   /** `organisation`: whose flow it is. */
   contextsOf(flow: string, node: string, organisation?: string): Contexts
   createRunContext(): Context

@@ -130,6 +130,11 @@ export const settingSchemas: Readonly<Record<keyof Omit<Settings, 'flowEnvironme
   scriptIsolates: { type: 'integer', minimum: 1, maximum: 64, default: 4, section: 'Flows and functions', plane: 'gateway', expects: 'a whole number from 1 to 64', title: 'Isolates per owner' },
   scriptInputLimitBytes: { ...bytes, default: 1_048_576, section: 'Flows and functions', plane: 'gateway', title: 'Largest message a function takes' },
 
+  traceSample: { type: 'string', pattern: '^(?:100|[0-9]{1,2}(?:\\.[0-9]{1,4})?)$', default: '0', section: 'Traces', plane: 'gateway', expects: 'a percentage from 0 to 100', title: 'How many of all runs are traced, in percent', description: 'Nodes, times and faults, without messages: for OpenTelemetry and the metrics of nodes.' },
+  tracePayloads: { type: 'string', enum: ['watched', 'local', 'none'], default: 'watched', section: 'Traces', plane: 'gateway', expects: 'watched, local or none', title: 'What is kept of messages', description: '`watched`: those of runs that somebody watches, in memory, for 15 minutes. `local`: the same, and no value of them leaves the gateway: the editor shows names and sizes. `none`: nothing.' },
+  otlpUrl: { ...httpUrl, section: 'Traces', plane: 'gateway', title: 'OpenTelemetry collector that gets traced runs', description: 'OTLP over HTTP; spans go to `/v1/traces` below it.' },
+  otlpHeaders: { type: 'array', items: { type: 'string', pattern: '^[!-~]+=[^\\r\\n]*$' }, default: [], secret: true, section: 'Traces', plane: 'gateway', expects: 'name=value, separated by commas', title: 'Headers by which the collector knows its senders' },
+
   logLevel: { type: 'string', enum: ['debug', 'info', 'warn', 'error', 'silent'], default: 'info', section: 'Logs', plane: 'both', expects: 'debug, info, warn, error or silent', title: 'Least important lines that are written' },
   logFormat: { type: 'string', enum: ['auto', 'text', 'json'], default: 'auto', section: 'Logs', plane: 'both', expects: 'auto, text or json', title: 'Shape of log lines', description: '`auto`: text on a terminal, else JSON, one object a line.' },
 }

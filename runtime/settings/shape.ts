@@ -82,6 +82,10 @@ export interface Settings {
   readonly scriptHeapMb: number
   readonly scriptIsolates: number
   readonly scriptInputLimitBytes: number
+  readonly traceSample: string
+  readonly tracePayloads: 'watched' | 'local' | 'none'
+  readonly otlpUrl?: string
+  readonly otlpHeaders: readonly string[]
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   readonly logFormat: 'auto' | 'text' | 'json'
 }

@@ -2,10 +2,13 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
 import type { RunRecorder } from '../core/deployment.ts'
 import { createQueueMetrics } from './queue-metrics.ts'
 import { createRunMetrics } from './run-metrics.ts'
+import { createNodeMetrics } from './trace/node-metrics.ts'
 
 export interface Metrics {
   /** Gets every run's summary. */
   readonly runs: RunRecorder
+  /** Gets every run that was traced. */
+  readonly traced: ReturnType<typeof createNodeMetrics>
   /** Is told what became of those who came to a line; `watch` says which lines there are. */
   readonly queues: ReturnType<typeof createQueueMetrics>
   /**
@@ -31,6 +34,7 @@ export function createMetrics(options: { readonly process?: boolean } = {}): Met
 
   return {
     runs: createRunMetrics(registry),
+    traced: createNodeMetrics(registry),
     queues: createQueueMetrics(registry),
     count(name, labels = {}, by = 1) {
       let known = counters.get(name)

@@ -1,0 +1,219 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Clock } from '../../core/clock.ts'
+import type { Credentials } from '../../core/release.ts'
+import { parseTraceparent } from '../../core/trace-context.ts'
+import type { RunRecord, RunRecordHead, Tracing } from '../../core/trace.ts'
+import type { Claim } from '../../core/deployment.ts'
+import { createHiding, textsIn } from './hiding.ts'
+import { secretsOfRequest } from './request-secrets.ts'
+import { RunNotes } from './run-notes.ts'
+import { createIds } from './ids.ts'
+import { toHead, toRecord, withoutBodies } from './to-record.ts'
+
+/**
+ * What is kept of messages. `watched`: those of runs that somebody watches. `local`: the same, and they do not leave the gateway.
+ * `none`: nothing but nodes, times and faults.
+ */
+export type TracePayloads = 'watched' | 'local' | 'none'
+
+export interface TracingOptions {
+  readonly clock: Pick<Clock, 'elapsed' | 'setTimer'>
+  /** Share of all runs that are written down without their messages, 0 to 1. */
+  readonly sampleShare: number
+  readonly payloads: TracePayloads
+  /** Whether nodes of a type know callers. */
+  readonly protects: (type: string) => boolean
+  /** Told each run that ended, in the same turn. */
+  readonly ended?: readonly ((notes: RunNotes) => void)[]
+  readonly limits?: Partial<TracingLimits> | undefined
+  /** From 0 to 1. */
+  readonly random?: () => number
+}
+
+export interface TracingLimits {
+  readonly watches: number
+  /** Watched runs that are kept, all together, and for how long. */
+  readonly records: number
+  readonly recordsBytes: number
+  readonly keptMs: number
+  /** Sampled runs that are kept. */
+  readonly sampled: number
+}
+
+const standard: TracingLimits = { watches: 50, records: 200, recordsBytes: 48 * 1024 * 1024, keptMs: 15 * 60_000, sampled: 200 }
+
+/** Somebody wants the next runs of a flow written down, with their messages. */
+export interface WatchOrder {
+  readonly id: string
+  readonly flow: string
+  /** How many runs. */
+  readonly next: number
+  /** How long it waits for them, ms. */
+  readonly forMs: number
+  /** SHA-256, hex: only requests whose `X-Sluice-Watch` is the token it is made of. Absent: whoever comes. */
+  readonly tokenHash?: string
+}
+
+/** The runs that a gateway wrote down, and who asked for it. */
+export interface RunTracing extends Tracing {
+  /** Begins to watch. False: too many do already. */
+  arm(order: WatchOrder): boolean
+  disarm(id: string): void
+  /** How many runs it still waits for; undefined when it is over. */
+  left(id: string): number | undefined
+  /** Newest first. */
+  list(query: { readonly flow?: string | undefined; readonly watch?: string | undefined; readonly limit: number }): readonly RunRecordHead[]
+  /** As it may leave the gateway. */
+  get(id: string): RunRecord | undefined
+  /** Whole, for what is done with it on the gateway itself. */
+  whole(id: string): RunRecord | undefined
+  readonly watching: number
+  /** Ends every watch. */
+  close(): void
+  readonly kept: number
+}
+
+interface Watch extends WatchOrder {
+  left: number
+  cancel: () => void
+}
+
+interface Kept {
+  readonly record: RunRecord
+  readonly bytes: number
+  readonly until: number
+}
+
+/** Decides which runs are written down, and keeps what was, for a while and in memory only. */
+export function createTracing(options: TracingOptions): RunTracing {
+  const { clock, sampleShare, payloads, protects, ended = [], random = Math.random } = options
+  const limits = { ...standard, ...options.limits }
+  const ids = createIds(random)
+  /** By flow. */
+  const watches = new Map<string, Watch[]>()
+  const secrets = new Map<string, Credentials>()
+  const textsOf = new WeakMap<Credentials, readonly string[]>()
+  let records: Kept[] = []
+  let recordsBytes = 0
+  const sampled: RunNotes[] = []
+  const shown = payloads === 'local' ? 'local' : 'shown'
+
+  function watchFor(flow: string, token: string | string[] | undefined): Watch | undefined {
+    const list = watches.get(flow)
+    if (!list) return undefined
+    return list.find((watch) => watch.tokenHash === undefined || matches(watch.tokenHash, token))
+  }
+
+  function drop(watch: Watch): void {
+    watch.cancel()
+    const rest = (watches.get(watch.flow) ?? []).filter((one) => one !== watch)
+    if (rest.length > 0) watches.set(watch.flow, rest)
+    else watches.delete(watch.flow)
+  }
+
+  const all = () => [...watches.values()].flat()
+
+  function secretTexts(): string[] {
+    return [...new Set(secrets.values())].flatMap((credentials) => {
+      const known = textsOf.get(credentials) ?? textsIn(credentials)
+      textsOf.set(credentials, known)
+      return known
+    })
+  }
+
+  function keep(notes: RunNotes, claims: readonly Claim[] | undefined): void {
+    const { request } = notes
+    const own = request ? secretsOfRequest(request, claims) : { names: [], values: [] }
+    const hiding = createHiding(own.names, [...own.values, ...notes.secrets, ...secretTexts()])
+    const record = toRecord(notes, hiding, notes.bodies ? shown : 'none', protects)
+    const bytes = JSON.stringify(record).length
+    records.push({ record, bytes, until: clock.elapsed() + limits.keptMs })
+    recordsBytes += bytes
+    while (records.length > limits.records || recordsBytes > limits.recordsBytes) recordsBytes -= (records.shift() as Kept).bytes
+  }
+
+  function current(): readonly Kept[] {
+    const now = clock.elapsed()
+    if (records.some((one) => one.until <= now)) {
+      records = records.filter((one) => one.until > now)
+      recordsBytes = records.reduce((sum, one) => sum + one.bytes, 0)
+    }
+    return records
+  }
+
+  const whole = (id: string): RunRecord | undefined => {
+    const kept = current().find(({ record }) => record.id === id)
+    if (kept) return kept.record
+    const notes = sampled.find(({ spanId }) => spanId === id)
+    return notes && toRecord(notes, createHiding([], []), 'none', protects)
+  }
+
+  return {
+    get active() {
+      return sampleShare > 0 || watches.size > 0
+    },
+    begin(run, claims) {
+      const watch = watches.size > 0 ? watchFor(run.flow, run.request?.headers['x-sluice-watch']) : undefined
+      if (watch) {
+        if (--watch.left === 0) drop(watch)
+      } else if (sampleShare <= 0 || random() >= sampleShare) return undefined
+      return new RunNotes({
+        run,
+        bodies: watch !== undefined && payloads !== 'none',
+        watch: watch?.id,
+        parent: run.request && parseTraceparent(run.request.headers['traceparent']),
+        ids,
+        ended(notes) {
+          for (const tell of ended) tell(notes)
+          if (watch) return keep(notes, claims)
+          notes.letGo()
+          sampled.push(notes)
+          if (sampled.length > limits.sampled) sampled.shift()
+        },
+      })
+    },
+    keepSecrets: (key, credentials) => void secrets.set(key, credentials),
+    forgetSecrets: (key) => void secrets.delete(key),
+    arm(order) {
+      if (all().length >= limits.watches) return false
+      const watch: Watch = { ...order, left: order.next, cancel: () => {} }
+      watch.cancel = clock.setTimer(() => drop(watch), order.forMs)
+      watches.set(order.flow, [...(watches.get(order.flow) ?? []), watch])
+      return true
+    },
+    disarm(id) {
+      for (const watch of all()) if (watch.id === id) drop(watch)
+    },
+    left: (id) => all().find((one) => one.id === id)?.left,
+    list({ flow, watch, limit }) {
+      const heads = [...current().map(({ record }) => toHeadOf(record)), ...sampled.map((notes) => toHead(notes, 'none'))]
+      return heads.filter((head) => (flow === undefined || head.flow === flow) && (watch === undefined || head.watch === watch)).toSorted((a, b) => (a.at < b.at ? 1 : -1)).slice(0, limit)
+    },
+    get(id) {
+      const record = whole(id)
+      return record && (record.payloads === 'local' ? withoutBodies(record) : record)
+    },
+    whole,
+    close() {
+      for (const watch of all()) drop(watch)
+    },
+    get watching() {
+      return all().length
+    },
+    get kept() {
+      return current().length + sampled.length
+    },
+  }
+}
+
+function toHeadOf(record: RunRecord): RunRecordHead {
+  const { steps: _steps, stepsLeftOut: _left, messages: _messages, callouts: _callouts, request: _request, answer: _answer, caller: _caller, ...head } = record
+  return head
+}
+
+function matches(hash: string, token: string | string[] | undefined): boolean {
+  if (typeof token !== 'string' || token.length > 200) return false
+  const given = createHash('sha256').update(token).digest()
+  const wanted = Buffer.from(hash, 'hex')
+  return wanted.length === given.length && timingSafeEqual(given, wanted)
+}

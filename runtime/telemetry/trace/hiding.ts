@@ -1,0 +1,60 @@
+import { parameterName } from '../../core/parameter-name.ts'
+
+/** What stands in the place of a secret. */
+export const hidden = '[hidden]'
+
+/** Properties, headers and parameters whose name says that they hold a secret. */
+const secretName = /^(?:proxy[-_]?)?authorization$|^(?:set[-_]?)?cookies?$|passw(?:or)?d|passphrase|^pwd$|secret|api[-_]?key|token$|private[-_]?key|credential|session[-_]?id$|^x-sluice-watch$|^sig(?:nature)?$|^jwt$/i
+
+/** A shorter text is in too many others to be taken for the secret. */
+const shortestSecret = 5
+
+/** Hides the secrets of one run: by the names they go by, and wherever their values turn up. */
+export interface Hiding {
+  isSecret(name: string): boolean
+  /** A text without the values that are secret. */
+  text(text: string): string
+  url(url: string): string
+  headers(headers: Readonly<Record<string, unknown>>): Record<string, string>
+}
+
+/** @param names lower case, besides those that speak for themselves; @param values secrets themselves */
+export function createHiding(names: Iterable<string>, values: Iterable<string>): Hiding {
+  const own = new Set(names)
+  // Longer ones first: one that is part of another must not leave the rest of it standing.
+  const secrets = [...new Set(values)].filter((value) => value.length >= shortestSecret).toSorted((a, b) => b.length - a.length)
+  const isSecret = (name: string) => secretName.test(name) || own.has(name.toLowerCase())
+  const text = (given: string) => {
+    let result = given
+    for (const secret of secrets) if (result.includes(secret)) result = result.replaceAll(secret, hidden)
+    return result
+  }
+  return {
+    isSecret,
+    text,
+    url: (url) => text(withoutSecrets(url, isSecret)),
+    headers(headers) {
+      const shown: Record<string, string> = {}
+      for (const [name, value] of Object.entries(headers)) {
+        if (value === undefined || name === '__proto__') continue
+        shown[name] = isSecret(name) ? hidden : text(Array.isArray(value) ? value.join(', ') : String(value))
+      }
+      return shown
+    },
+  }
+}
+
+function withoutSecrets(url: string, isSecret: (name: string) => boolean): string {
+  const bare = url.replace(/^([a-z][a-z\d+.-]*:\/\/)[^/?#]*@/i, `$1${hidden}@`)
+  const mark = bare.indexOf('?')
+  if (mark === -1) return bare
+  const parts = bare.slice(mark + 1).split('&').map((part) => (isSecret(parameterName(part)) ? `${part.split('=', 1)[0]}=${hidden}` : part))
+  return `${bare.slice(0, mark)}?${parts.join('&')}`
+}
+
+/** Every text in a value, however deep it lies. */
+export function textsIn(value: unknown, depth = 0): string[] {
+  if (typeof value === 'string') return [value]
+  if (value === null || typeof value !== 'object' || depth > 6) return []
+  return Object.values(value).flatMap((one) => textsIn(one, depth + 1))
+}

@@ -1,0 +1,247 @@
+import { toFault } from '../../core/fault.ts'
+import type { Message } from '../../core/message.ts'
+import type { LinkedNode } from '../../core/pipeline.ts'
+import type { RequestFacts } from '../../core/request-facts.ts'
+import type { Run, RunEnd, RunOutcome } from '../../core/run.ts'
+import { SentTo, type Output, type Result } from '../../core/step.ts'
+import type { RunTrace, TracedRun, TraceFacts } from '../../core/trace.ts'
+import type { UpstreamReply, UpstreamRequest } from '../../core/upstream.ts'
+import type { TraceContext } from '../../core/trace-context.ts'
+
+export interface RunFacts {
+  readonly id: string
+  readonly flow: string
+  readonly revision: string
+  readonly entry: string
+  readonly on: string
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  readonly method: string | undefined
+  readonly route: string | undefined
+}
+
+export interface StepNote {
+  readonly node: LinkedNode
+  readonly spanId: string
+  /** Kept when bodies are. */
+  readonly message: Message | undefined
+  readonly atMs: number
+  tookMs: number | undefined
+  readonly sends: { readonly port: number; readonly message: Message | undefined }[]
+  fault: { readonly code: string; readonly status: number; readonly message: string } | undefined
+  attempts: number
+  facts: Record<string, string | number | boolean> | undefined
+}
+
+export interface CalloutNote {
+  readonly step: StepNote | undefined
+  readonly node: string
+  readonly spanId: string
+  readonly method: string
+  readonly url: string
+  readonly atMs: number
+  tookMs: number | undefined
+  status: number | undefined
+  fault: string | undefined
+  reply: UpstreamReply | undefined
+}
+
+/** Steps kept of one run: a circle may take a million. */
+const stepsKept = 2000
+const calloutsKept = 500
+
+/**
+ * What happens in one run, as it happens: references to messages, which nobody changes, and times. It becomes something to
+ * be shown when the run has ended, if anybody is to see it.
+ */
+export class RunNotes implements RunTrace {
+  readonly run: RunFacts
+  /** Until it is let go of. */
+  request: RequestFacts | undefined
+  /** Whether messages and bodies are kept. */
+  readonly bodies: boolean
+  readonly watch: string | undefined
+  readonly parent: TraceContext | undefined
+  readonly traceId: string
+  readonly spanId: string
+  readonly steps: StepNote[] = []
+  readonly callouts: CalloutNote[] = []
+  /** What callouts proved with who calls: never to be shown. */
+  readonly secrets: string[] = []
+  stepsLeftOut = 0
+  tookMs = 0
+  end: RunEnd | undefined = undefined
+  outcome: RunOutcome | undefined = undefined
+  readonly #startedAt = performance.now()
+  readonly #newId: () => string
+
+  constructor(input: { run: TracedRun; bodies: boolean; watch?: string | undefined; parent?: TraceContext | undefined; ids: { traceId(): string; spanId(): string }; ended: (notes: RunNotes) => void }) {
+    const { id, flow, revision, entry, on, startedAt, request } = input.run
+    this.run = { id, flow, revision, entry: entry.id, on, startedAt, method: request?.method, route: request?.route }
+    this.request = request
+    this.bodies = input.bodies
+    this.watch = input.watch
+    this.parent = input.parent
+    this.traceId = input.parent?.traceId ?? input.ids.traceId()
+    this.spanId = input.ids.spanId()
+    this.#newId = input.ids.spanId
+    if (this.bodies) input.run.beforeAnswer?.((outcome) => void (this.outcome = outcome))
+    input.run.onEnd((end) => {
+      this.end = end
+      this.tookMs = this.#now()
+      input.ended(this)
+    })
+  }
+
+  step(node: LinkedNode, message: Message, run: Run): Result {
+    const note = this.#enter(node, message)
+    try {
+      const result: Result = node.step === undefined ? { [node.ports[0] ?? 'out']: message } : node.step(message, run)
+      return note === undefined ? result : this.#watch(note, result)
+    } catch (thrown) {
+      if (note) this.#failed(note, thrown)
+      throw thrown
+    }
+  }
+
+  pass(node: LinkedNode, message: Message): void {
+    const note = this.#enter(node, message)
+    if (note) note.tookMs = 0
+  }
+
+  async callout(node: string, request: UpstreamRequest, call: (request: UpstreamRequest) => Promise<UpstreamReply>): Promise<UpstreamReply> {
+    const step = this.#openStep(node)
+    if (step) step.attempts++
+    const note: CalloutNote = {
+      step, node, spanId: this.#newId(), method: request.method, url: request.url, atMs: this.#now(), tookMs: undefined, status: undefined, fault: undefined, reply: undefined,
+    }
+    if (this.callouts.length < calloutsKept) this.callouts.push(note)
+    try {
+      if (this.bodies && request.secret) this.secrets.push(request.secret.value)
+      // Who is not told how much time is left is not told what this is part of either.
+      const reply = await call(request.tellBudget === true ? { ...request, headers: this.#withParent(request.headers, note.spanId) } : request)
+      note.status = reply.status
+      if (this.bodies) note.reply = reply
+      return reply
+    } catch (thrown) {
+      note.fault = toFault(thrown).code
+      throw thrown
+    } finally {
+      note.tookMs = this.#now() - note.atMs
+    }
+  }
+
+  /** Forgets what the run itself would be held by. */
+  letGo(): void {
+    this.request = undefined
+  }
+
+  note(node: string, facts: TraceFacts): void {
+    const step = this.#openStep(node)
+    if (step) step.facts = { ...step.facts, ...facts }
+  }
+
+  #now(): number {
+    return performance.now() - this.#startedAt
+  }
+
+  #enter(node: LinkedNode, message: Message): StepNote | undefined {
+    if (this.steps.length >= stepsKept) {
+      this.stepsLeftOut++
+      return undefined
+    }
+    const note: StepNote = {
+      node, spanId: this.#newId(), message: this.bodies ? message : undefined, atMs: this.#now(), tookMs: undefined, sends: [], fault: undefined, attempts: 0, facts: undefined,
+    }
+    this.steps.push(note)
+    return note
+  }
+
+  #watch(note: StepNote, result: Result): Result {
+    if (result === undefined) this.#left(note)
+    else if (isPromise(result)) {
+      return result.then(
+        (sends) => {
+          this.#sent(note, sends)
+          this.#left(note)
+          return sends
+        },
+        (thrown: unknown) => {
+          this.#failed(note, thrown)
+          throw thrown
+        },
+      )
+    } else if (isIterable(result)) return this.#follow(note, result)
+    else {
+      this.#sent(note, result)
+      this.#left(note)
+    }
+    return result
+  }
+
+  async *#follow(note: StepNote, sequence: AsyncIterable<NonNullable<Output>>): AsyncIterable<NonNullable<Output>> {
+    try {
+      for await (const sends of sequence) {
+        this.#sent(note, sends)
+        note.tookMs = this.#now() - note.atMs
+        yield sends
+      }
+      this.#left(note)
+    } catch (thrown) {
+      this.#failed(note, thrown)
+      throw thrown
+    }
+  }
+
+  #sent(note: StepNote, sends: Output): void {
+    if (sends === undefined) return
+    const put = (port: number, message: Message) => void note.sends.push({ port, message: this.bodies ? message : undefined })
+    if (sends instanceof SentTo) return put(sends.port, sends.message)
+    for (const [port, name] of note.node.ports.entries()) {
+      const sent = sends[name]
+      if (sent === undefined || sent === null) continue
+      if (Array.isArray(sent)) for (const one of sent as readonly Message[]) put(port, one)
+      else put(port, sent as Message)
+    }
+  }
+
+  #left(note: StepNote): void {
+    note.tookMs = this.#now() - note.atMs
+  }
+
+  #failed(note: StepNote, thrown: unknown): void {
+    const { code, status, message } = toFault(thrown)
+    note.fault = { code, status, message }
+    this.#left(note)
+  }
+
+  /** The newest step of a node that has not ended; when all have, its newest. */
+  #openStep(node: string): StepNote | undefined {
+    let newest: StepNote | undefined
+    for (let at = this.steps.length - 1; at >= 0; at--) {
+      const step = this.steps[at] as StepNote
+      if (step.node.id !== node) continue
+      if (step.tookMs === undefined) return step
+      newest ??= step
+    }
+    return newest
+  }
+
+  #withParent(headers: UpstreamRequest['headers'], spanId: string): NonNullable<UpstreamRequest['headers']> {
+    const said = Object.keys(headers ?? {}).some((name) => name.toLowerCase() === 'traceparent')
+    return said ? (headers ?? {}) : { ...headers, traceparent: `00-${this.traceId}-${spanId}-01` }
+  }
+}
+
+/** How the run came out, for lists: the status of the answer and the fault nobody caught. */
+export function endOf({ end }: RunNotes): { readonly status?: number; readonly fault?: string } {
+  return { ...(end?.status === undefined ? {} : { status: end.status }), ...(end?.fault ? { fault: end.fault.code } : {}) }
+}
+
+function isPromise(result: object): result is Promise<Output> {
+  return typeof (result as { then?: unknown }).then === 'function'
+}
+
+function isIterable(result: object): result is AsyncIterable<NonNullable<Output>> {
+  return typeof (result as { [Symbol.asyncIterator]?: unknown })[Symbol.asyncIterator] === 'function'
+}

@@ -1,0 +1,163 @@
+import { Body } from '../../core/body.ts'
+import type { Message } from '../../core/message.ts'
+import type { RequestFacts } from '../../core/request-facts.ts'
+import type { BodyRecord, CalloutRecord, RunRecord, RunRecordHead, StepRecord } from '../../core/trace.ts'
+import type { Hiding } from './hiding.ts'
+import { endOf, type CalloutNote, type RunNotes, type StepNote } from './run-notes.ts'
+import { show, showMessage, toBodyRecord } from './show.ts'
+
+/** Characters of all messages of one run together; later ones only say that there were more. */
+const messagesLimit = 1024 * 1024
+
+export function toHead(notes: RunNotes, payloads: RunRecordHead['payloads']): RunRecordHead {
+  const { run, watch } = notes
+  return {
+    id: notes.spanId,
+    run: run.id,
+    flow: run.flow,
+    revision: run.revision,
+    entry: run.entry,
+    on: run.on,
+    at: new Date(run.startedAt).toISOString(),
+    tookMs: toMs(notes.tookMs),
+    ...(run.method === undefined ? {} : { method: run.method }),
+    ...(run.route === undefined ? {} : { route: run.route }),
+    ...endOf(notes),
+    ...(watch === undefined ? {} : { watch }),
+    payloads,
+    traceId: notes.traceId,
+  }
+}
+
+/**
+ * What may be shown of a run. Everything in it is a copy: the messages themselves can be forgotten. `protects` says which types
+ * of nodes know callers.
+ */
+export function toRecord(notes: RunNotes, hiding: Hiding, payloads: RunRecordHead['payloads'], protects: (type: string) => boolean): RunRecord {
+  const places = new Map<Message, number>()
+  const messages: unknown[] = []
+  let room = messagesLimit
+  const { request } = notes
+
+  function place(message: Message | undefined): number | undefined {
+    if (message === undefined || !notes.bodies) return undefined
+    const known = places.get(message)
+    if (known !== undefined) return known
+    const shown = room > 0 ? showMessage(message, request, hiding) : '[more]'
+    room -= JSON.stringify(shown)?.length ?? 0
+    messages.push(shown)
+    places.set(message, messages.length - 1)
+    return messages.length - 1
+  }
+
+  const steps = notes.steps.map((note) => toStep(note, place, hiding))
+  const stepAt = new Map(notes.steps.map((note, index) => [note, index]))
+  return {
+    ...toHead(notes, payloads),
+    steps,
+    stepsLeftOut: notes.stepsLeftOut,
+    messages,
+    callouts: notes.callouts.map((note) => toCallout(note, stepAt, hiding)),
+    ...(request ? { request: toRequest(request, notes.steps[0]?.message, hiding) } : {}),
+    ...toAnswer(notes, hiding),
+    ...(notes.bodies ? toCaller(notes.steps, protects, hiding) : {}),
+  }
+}
+
+/** The same without anything that was in a message: what leaves a gateway whose bodies stay with it. */
+export function withoutBodies(record: RunRecord): RunRecord {
+  const { caller: _, ...rest } = record
+  const local = (body: BodyRecord | undefined) => (body ? { body: { bytes: body.bytes, cut: 'local' as const } } : {})
+  const { request, answer } = record
+  return {
+    ...rest,
+    payloads: 'local',
+    messages: record.messages.map(toShape),
+    steps: record.steps.map(({ fault, ...step }) => ({ ...step, ...(fault ? { fault: { ...fault, message: '' } } : {}) })),
+    ...(request ? { request: { method: request.method, url: request.url.split('?', 1)[0] as string, headers: {}, ...local(request.body) } } : {}),
+    ...(answer ? { answer: { ...answer, headers: {}, ...local(answer.body) } } : {}),
+    callouts: record.callouts.map(({ headers: _headers, body, ...callout }) => ({ ...callout, url: callout.url.split('?', 1)[0] as string, ...local(body) })),
+  }
+}
+
+/** Names and kinds of values, and none of them. */
+function toShape(value: unknown): unknown {
+  if (Array.isArray(value)) return [`list of ${value.length}`, ...value.slice(0, 1).map(toShape)]
+  if (value === null || typeof value !== 'object') return value === null ? 'null' : typeof value
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, toShape(one)]))
+}
+
+function toStep(note: StepNote, place: (message: Message | undefined) => number | undefined, hiding: Hiding): StepRecord {
+  const { node, fault } = note
+  const at = place(note.message)
+  return {
+    node: node.id,
+    flow: node.flow,
+    type: node.type,
+    ...(node.name === undefined ? {} : { name: node.name }),
+    atMs: toMs(note.atMs),
+    ...(note.tookMs === undefined ? {} : { tookMs: toMs(note.tookMs) }),
+    ...(at === undefined ? {} : { in: at }),
+    sends: note.sends.map((sent) => {
+      const message = place(sent.message)
+      return { port: sent.port, to: (node.wires[sent.port] ?? []).map((target) => target.id), ...(message === undefined ? {} : { message }) }
+    }),
+    ...(fault ? { fault: { ...fault, message: hiding.text(fault.message) } } : {}),
+    ...(note.attempts > 0 ? { attempts: note.attempts } : {}),
+    ...(note.facts ? { facts: note.facts } : {}),
+  }
+}
+
+function toCallout(note: CalloutNote, stepAt: ReadonlyMap<StepNote, number>, hiding: Hiding): CalloutRecord {
+  const step = note.step && stepAt.get(note.step)
+  const body = note.reply && toBodyRecord(note.reply.body, undefined, hiding)
+  return {
+    ...(step === undefined ? {} : { step }),
+    node: note.node,
+    method: note.method,
+    url: hiding.url(note.url),
+    atMs: toMs(note.atMs),
+    ...(note.tookMs === undefined ? {} : { tookMs: toMs(note.tookMs) }),
+    ...(note.status === undefined ? {} : { status: note.status }),
+    ...(note.fault === undefined ? {} : { fault: note.fault }),
+    ...(note.reply ? { headers: hiding.headers(note.reply.headers) } : {}),
+    ...(body ? { body } : {}),
+  }
+}
+
+function toRequest(request: RequestFacts, message: Message | undefined, hiding: Hiding): NonNullable<RunRecord['request']> {
+  const type = request.headers['content-type']
+  const hasBody = message !== undefined && request.method !== 'GET' && request.method !== 'HEAD'
+  const body = hasBody ? toBodyRecord(message.payload, typeof type === 'string' ? type : undefined, hiding) : undefined
+  return { method: request.method, url: hiding.url(request.url), headers: hiding.headers(request.headers), ...(body ? { body } : {}) }
+}
+
+function toAnswer(notes: RunNotes, hiding: Hiding): Pick<RunRecord, 'answer'> {
+  const { outcome } = notes
+  if (outcome?.kind === 'fault') return { answer: { status: outcome.fault.status, headers: {}, fault: outcome.fault.code } }
+  if (outcome?.kind !== 'reply') return {}
+  const { message } = outcome
+  const headers = hiding.headers((message['headers'] ?? {}) as Record<string, unknown>)
+  const type = Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? (message.payload instanceof Body ? message.payload.contentType : undefined)
+  const body = toBodyRecord(message.payload, type, hiding)
+  return { answer: { status: notes.end?.status ?? 200, headers, ...(body ? { body } : {}) } }
+}
+
+/** Fields that nodes that know callers added to the message: a case says them again in the place of a credential. */
+function toCaller(steps: readonly StepNote[], protects: (type: string) => boolean, hiding: Hiding): Pick<RunRecord, 'caller'> {
+  const caller: Record<string, unknown> = {}
+  for (const { node, message, sends } of steps) {
+    const after = sends[0]?.message
+    if (!protects(node.type) || !message || !after) continue
+    for (const [name, value] of Object.entries(after)) {
+      if (name === 'req' || name === 'res' || name === 'payload' || name === '__proto__' || message[name] === value) continue
+      caller[name] = show(value, hiding)
+    }
+  }
+  return Object.keys(caller).length > 0 ? { caller } : {}
+}
+
+/** Milliseconds, to the microsecond. */
+function toMs(ms: number): number {
+  return Math.round(ms * 1000) / 1000
+}

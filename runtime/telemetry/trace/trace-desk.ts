@@ -1,0 +1,77 @@
+import type { CaseAnswer, CaseRunner, FlowCase, ReplayReport, TraceCommand, TraceList } from '../../core/cases.ts'
+import type { GatewayCommand } from '../../core/deployer.ts'
+import { fault } from '../../core/fault.ts'
+import type { RunRecord } from '../../core/trace.ts'
+import { answerDifferences } from './answer-differences.ts'
+import type { RunTracing } from './create-tracing.ts'
+import { toCase } from './to-case.ts'
+
+export interface TraceDeskParts {
+  readonly tracing: RunTracing
+  /** Absent: this gateway runs no cases. */
+  readonly cases?: CaseRunner | undefined
+  /** What flows read from the environment. */
+  readonly env: Readonly<Record<string, string>>
+  /** No value of a message leaves the gateway. */
+  readonly local: boolean
+}
+
+const longestWatchMs = 15 * 60_000
+const mostNext = 100
+const mostListed = 200
+
+/** Answers what the editor asks about recorded runs and cases; `undefined`: it asks something else. */
+export function createTraceDesk({ tracing, cases, env, local }: TraceDeskParts): (command: GatewayCommand) => Promise<unknown> | undefined {
+  function runner(): CaseRunner {
+    if (!cases) throw fault('step.config', { message: 'This gateway runs no cases.' })
+    return cases
+  }
+
+  async function replay(record: RunRecord, nodes: Parameters<CaseRunner['run']>[0]): Promise<ReplayReport> {
+    const recorded = toCase(record, record.run, env)
+    const before: CaseAnswer = { status: record.answer?.status ?? 0, headers: record.answer?.headers ?? {}, text: textOf(recorded) }
+    const { results, problems } = await runner().run(nodes, [recorded])
+    const [result] = results
+    if (!result?.answer) return { before: shown(before), differences: [], problems }
+    const { answer } = result
+    const differences = recorded.expect.json !== undefined && record.answer?.fault !== undefined ? result.failures : answerDifferences(before, answer, !local)
+    return { before: shown(before), after: shown(answer), differences, problems, ...(result.record ? { record: result.record } : {}) }
+  }
+
+  const shown = (answer: CaseAnswer): CaseAnswer => (local ? { status: answer.status, headers: {}, text: '' } : answer)
+
+  const answers: { readonly [K in TraceCommand['do']]: (command: Extract<TraceCommand, { do: K }>) => unknown } = {
+    'traces.watch'({ id, flow, next, forMs, tokenHash }) {
+      const order = { id, flow, next: Math.min(Math.max(1, Math.floor(next) || 1), mostNext), forMs: Math.min(Math.max(1000, forMs || 0), longestWatchMs) }
+      if (!tracing.arm({ ...order, ...(tokenHash === undefined ? {} : { tokenHash }) })) throw fault('step.config', { message: 'Too many flows are watched at the moment. Stop watching another one, or wait for it to end.' })
+      return { watching: true }
+    },
+    'traces.unwatch'({ id }) {
+      tracing.disarm(id)
+      return { watching: false }
+    },
+    'traces.list'({ flow, watch, limit }): TraceList {
+      const left = watch === undefined ? undefined : tracing.left(watch)
+      return { runs: tracing.list({ flow, watch, limit: Math.min(Math.max(1, Number(limit) || 1), mostListed) }), ...(left === undefined ? {} : { left }) }
+    },
+    'traces.get': ({ id }) => tracing.get(id),
+    'traces.case'({ id, name }) {
+      const record = tracing.get(id)
+      return record && toCase(record, name, env)
+    },
+    async 'traces.replay'({ id, nodes }) {
+      const record = tracing.whole(id)
+      return record && (await replay(record, nodes))
+    },
+    'cases.run': ({ nodes, cases: given }) => runner().run(nodes, given),
+  }
+
+  return (command) => {
+    if (!Object.hasOwn(answers, command.do)) return undefined
+    return (async () => await (answers[command.do as TraceCommand['do']] as (asked: GatewayCommand) => unknown)(command))()
+  }
+}
+
+function textOf({ expect }: FlowCase): string {
+  return expect.json === undefined ? (expect.text ?? '') : JSON.stringify(expect.json)
+}
