@@ -230,6 +230,86 @@ describe('a line that gateways share', { timeout: 30_000 }, () => {
     expect(performance.now() - begun).toBeGreaterThan(300)
   })
 
+  test('asks Redis little for callers who come one after the other while most slots are free', async () => {
+    const { lines: [line] } = await open(1, { slots: 100 })
+    const scripts = async () => Number(/cmdstat_evalsha:calls=(\d+)/.exec(await redis.client.info('commandstats'))?.[1] ?? 0)
+    const turn = async () => {
+      const { place, settled } = come(line!, 5)
+      expect((await settled).state).toBe('admitted')
+      line!.leave(place)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    for (let i = 0; i < 20; i += 1) await turn()
+    await pause(50)
+    const before = await scripts()
+    for (let i = 0; i < 200; i += 1) await turn()
+    expect((await scripts()) - before).toBeLessThan(200)
+  })
+
+  /** Keeps so many coming to each line; `under` is how many are under way at present. */
+  function crowd(lines: readonly Line[], each: number) {
+    const facts = { under: 0, begun: 0, stop: false }
+    const done = Promise.all(lines.flatMap((line) => Array.from({ length: each }, async () => {
+      while (!facts.stop) {
+        const { place, settled } = come(line, 5, 30_000)
+        if ((await settled).state !== 'admitted') return
+        facts.under += 1
+        facts.begun += 1
+        await pause(3)
+        facts.under -= 1
+        line.leave(place)
+      }
+    })))
+    return { facts, done }
+  }
+
+  test('has no more under way than the new slots soon after they became fewer, though somebody always waits', async () => {
+    const { lines } = await open(2, { slots: 8 })
+    const { facts, done } = crowd(lines, 10)
+    await pause(300)
+    const name = lines[0]!.facts().name
+    const again = gateways.map((gateway) => gateway.open({ name, scope: 'cluster', policy: policy({ slots: 1 }) }))
+    await pause(300)
+    let most = 0
+    for (let look = 0; look < 50; look += 1) {
+      most = Math.max(most, facts.under)
+      await pause(4)
+    }
+    facts.stop = true
+    await done
+    for (const held of again) held.close()
+    expect(most).toBe(1)
+  })
+
+  test('stops for all gateways when one of them is told to, and goes on', async () => {
+    const { lines } = await open(2, { slots: 4 })
+    const { facts, done } = crowd(lines, 6)
+    await pause(200)
+    const operated = gateways[0]!.find(lines[0]!.facts().name)!
+    await operated.pause()
+    await expect.poll(() => facts.under, { timeout: 3000 }).toBe(0)
+    const begun = facts.begun
+    await pause(200)
+    expect(facts.begun).toBe(begun)
+    await operated.resume()
+    await expect.poll(() => facts.begun, { timeout: 3000 }).toBeGreaterThan(begun + 20)
+    facts.stop = true
+    await done
+  })
+
+  test('gives a gateway with few callers its turns beside one with many', async () => {
+    const { lines: [busy, quiet] } = await open(2, { slots: 2 })
+    const { facts, done } = crowd([busy!], 20)
+    await pause(200)
+    for (let i = 0; i < 5; i += 1) {
+      const { place, settled } = come(quiet!, 5, 5000)
+      expect((await settled).state).toBe('admitted')
+      quiet!.leave(place)
+    }
+    facts.stop = true
+    await done
+  })
+
   test('keeps nothing of the request in Redis: a ticket says only which gateway asks', async () => {
     const { lines: [line] } = await open(1, { slots: 1 })
     const [first, second] = [come(line!, 5), come(line!, 5)]

@@ -44,6 +44,10 @@ const renewEveryMs = 500
 const mostPumps = 4
 /** Where others are known to wait, a free slot is looked for this late: whoever gives one back takes the next turn itself. */
 const pumpAfterMs = 25
+/** While most slots are free, one that nobody needs stays so long with the gateway that had it: the next caller costs no message. */
+const idleMs = 10
+/** What “most” means: no more than this share is taken. */
+const plentyShare = 0.5
 /** Tickets that one look for lost ones asks about. */
 const auditSize = 500
 const auditAfterMs = 1500
@@ -77,12 +81,15 @@ export class ClusterLine implements Line {
   readonly #waiting = new Map<string, ClusterPlace>()
   /** Who began on this gateway, by the slot. */
   readonly #held = new Map<string, ClusterPlace>()
+  /** Slots that nobody of this gateway needs at the moment; the one that is longest so first. */
+  readonly #idle: HeldSlot[] = []
   readonly #token: string
   #sequence = 0
   readonly #service = new MeanService()
   #pumps = 0
   #pumpAgain = false
   #cancelPump: (() => void) | undefined
+  #cancelIdle: (() => void) | undefined
   #cancelSweep: (() => void) | undefined
   #closed = false
   #paused = false
@@ -107,6 +114,8 @@ export class ClusterLine implements Line {
     place.id = toTicketId(this.#link.gateway, this.#link.clock.now(), place.sequence)
     if (this.#closed) return this.#refuse(place, 'closed')
     if (!this.#link.healthy()) return this.#enterLocal(place, true)
+    const idle = this.#takeIdle()
+    if (idle) return this.#start(place, idle)
     const estimate = this.estimateMs(priority)
     if (estimate > patienceMs) return this.#refuse(place, 'hopeless', estimate)
     if (this.#waiting.size >= this.#policy.maxDepth && !this.#makeRoom(priority)) return this.#refuse(place, 'full')
@@ -202,7 +211,7 @@ export class ClusterLine implements Line {
       }
       return
     }
-    const slot: HeldSlot = { id, token, policyNumber: this.#policyNumber, lost: false }
+    const slot: HeldSlot = { id, token, policyNumber: this.#policyNumber, lost: false, idleSinceMs: 0 }
     // Whoever asked has left meanwhile, or had another slot.
     if (!place) return this.#passOn(slot)
     this.#begin(place, slot)
@@ -218,7 +227,7 @@ export class ClusterLine implements Line {
     this.drain()
     this.#local.close()
     // What is under way gives its slot back as it ends, or its lock does.
-    await Promise.allSettled([...this.#held.values()].map(({ slot }) => this.#giveBack(slot as HeldSlot, false)))
+    await Promise.allSettled(this.#slots().map((slot) => this.#giveBack(slot, false)))
     await this.#tickets.close()
   }
 
@@ -232,6 +241,7 @@ export class ClusterLine implements Line {
     this.#closed = true
     this.#cancelSweep?.()
     this.#cancelPump?.()
+    this.#cancelIdle?.()
   }
 
   async #ask(place: ClusterPlace): Promise<void> {
@@ -272,15 +282,25 @@ export class ClusterLine implements Line {
     place.settled(this.#refuse(place, reason))
   }
 
+  /** The wait is over. */
   #begin(place: ClusterPlace, slot: HeldSlot): void {
     this.#stopWaiting(place)
     place.cancelTimer?.()
+    place.settled(this.#start(place, slot))
+  }
+
+  #start(place: ClusterPlace, slot: HeldSlot): ClusterPlace {
     place.state = 'admitted'
     place.slot = slot
     place.startedMs = this.#link.clock.elapsed()
     place.waitedMs = place.startedMs - place.enteredMs
     this.#held.set(slot.id, place)
-    place.settled(place)
+    return place
+  }
+
+  /** What this gateway has of the line's slots. */
+  #slots(): HeldSlot[] {
+    return [...this.#idle, ...[...this.#held.values()].map(({ slot }) => slot as HeldSlot)]
   }
 
   #moveToLocal(place: ClusterPlace): void {
@@ -339,8 +359,9 @@ export class ClusterLine implements Line {
 
   /** Somebody's slot is free: the next of this gateway has it if nobody elsewhere is owed it, else it goes back to Redis. */
   #passOn(slot: HeldSlot): void {
-    if (this.#waiting.size > 0) void this.#quietly(() => this.#known.renew(this.#policy.order === 'deadline'))
+    if (!this.#closed) void this.#quietly(() => this.#known.renew(this.#policy.order === 'deadline'))
     if (!this.#mayStay(slot)) return void this.#giveBack(slot, this.#policy.order !== 'deadline')
+    if (this.#waiting.size === 0) return this.#rest(slot)
     const turn = this.#drawTurn()
     const heir = turn && this.#ownFor(turn)
     const inClass = turn?.kind !== 'top' || this.#policy.order === 'weighted'
@@ -357,7 +378,31 @@ export class ClusterLine implements Line {
   #mayStay(slot: HeldSlot): boolean {
     const { order, ratePerSecond } = this.#policy
     if (this.#closed || this.#paused || this.#known.paused || slot.lost || slot.policyNumber !== this.#policyNumber) return false
-    return order !== 'deadline' && ratePerSecond === undefined && this.#waiting.size > 0 && this.#known.fresh && this.#link.healthy()
+    return order !== 'deadline' && ratePerSecond === undefined && this.#known.fresh && this.#link.healthy()
+  }
+
+  /** Nobody of this gateway needs a slot: while there are plenty it waits here for the next who comes, for a moment. */
+  #rest(slot: HeldSlot): void {
+    if (this.#known.anybody || this.#known.active > this.#policy.slots * plentyShare) return void this.#giveBack(slot, false)
+    slot.idleSinceMs = this.#link.clock.elapsed()
+    this.#idle.push(slot)
+    this.#watchIdle(idleMs)
+  }
+
+  #watchIdle(afterMs: number): void {
+    this.#cancelIdle ??= this.#link.clock.setTimer(() => {
+      this.#cancelIdle = undefined
+      const now = this.#link.clock.elapsed()
+      while (this.#idle[0] && now - this.#idle[0].idleSinceMs >= idleMs) void this.#giveBack(this.#idle.shift() as HeldSlot, false)
+      if (this.#idle[0]) this.#watchIdle(Math.max(1, this.#idle[0].idleSinceMs + idleMs - now))
+    }, afterMs)
+  }
+
+  /** A slot for somebody who comes, if one is here and nobody waits anywhere. */
+  #takeIdle(): HeldSlot | undefined {
+    const slot = this.#idle.at(-1)
+    if (!slot || this.#waiting.size > 0 || this.#known.anybody || !this.#mayStay(slot)) return undefined
+    return this.#idle.pop()
   }
 
   #drawTurn(): Turn | undefined {
@@ -476,11 +521,11 @@ export class ClusterLine implements Line {
   }
 
   async #renewLocks(): Promise<void> {
-    const slots = [...this.#held.values()].map(({ slot }) => slot as HeldSlot)
+    const slots = this.#slots()
     if (slots.length === 0) return
     await this.#quietly(async () => {
       const lost = new Set(await this.#tickets.renew(slots))
-      for (const slot of slots) if (lost.has(slot.id) && this.#held.has(slot.id)) slot.lost = true
+      for (const slot of slots) if (lost.has(slot.id)) slot.lost = true
     })
   }
 

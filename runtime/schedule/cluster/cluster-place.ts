@@ -8,6 +8,8 @@ export interface HeldSlot extends Slot {
   readonly policyNumber: number
   /** Its lock ended before it was renewed: somebody else may hold it. */
   lost: boolean
+  /** Since when nobody uses it. */
+  idleSinceMs: number
 }
 
 /** A place in a line that many gateways share. The run behind it never leaves this gateway; only the place's name does. */

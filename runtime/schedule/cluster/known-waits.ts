@@ -24,6 +24,7 @@ export class KnownWaits {
   readonly #elapsed: () => number
   #facts: readonly RankFacts[] = classRanks.map(() => nobody)
   #counts: readonly number[] = classRanks.map(() => 0)
+  #active = Infinity
   #paused = false
   #knownMs = -Infinity
   #asking = false
@@ -36,6 +37,16 @@ export class KnownWaits {
   /** How many wait, by class. */
   get counts(): readonly number[] {
     return this.#counts
+  }
+
+  /** How many slots are taken; `Infinity` while nothing is known. */
+  get active(): number {
+    return this.#active
+  }
+
+  /** Whether anybody waits. */
+  get anybody(): boolean {
+    return this.#counts.some((count) => count > 0)
   }
 
   /** Whether somebody has stopped the line, on whichever gateway. */
@@ -70,8 +81,9 @@ export class KnownWaits {
         const waiting = await this.#tickets.countWaiting()
         this.#counts = classRanks.map((_, at) => (at === priorities - 1 ? waiting : 0))
       } else {
-        const { paused, ranks } = await this.#tickets.look(classRanks)
+        const { paused, active, ranks } = await this.#tickets.look(classRanks)
         this.#paused = paused
+        this.#active = active
         this.#facts = ranks
         this.#counts = this.#facts.map(({ count }) => count)
       }

@@ -104,8 +104,8 @@ export class SharedTickets {
     return (await this.#worker.extendJobLocks(slots.map(({ id }) => id), slots.map(({ token }) => token), lockMs)) as readonly string[]
   }
 
-  /** Who waits in each of the ranks, and whether nobody may begin at present. */
-  async look(ranks: readonly number[]): Promise<{ readonly paused: boolean; readonly ranks: readonly RankFacts[] }> {
+  /** Who waits in each of the ranks, how many slots are taken, and whether nobody may begin at present. */
+  async look(ranks: readonly number[]): Promise<{ readonly paused: boolean; readonly active: number; readonly ranks: readonly RankFacts[] }> {
     const key = this.#queue.toKey('prioritized')
     const asked = this.#redis.pipeline()
     for (const rank of ranks) {
@@ -113,13 +113,14 @@ export class SharedTickets {
       asked.zcount(key, from, to)
       asked.zrangebyscore(key, from, to, 'WITHSCORES', 'LIMIT', 0, 1)
     }
+    asked.llen(this.#queue.toKey('active'))
     asked.hexists(this.#queue.toKey('meta'), 'paused')
     const answers = (await asked.exec()) ?? []
     const facts = ranks.map((_, at) => {
       const [head, score] = (answers[2 * at + 1]?.[1] ?? []) as string[]
       return { count: Number(answers[2 * at]?.[1] ?? 0), head, order: score === undefined ? Infinity : Number(score) % rankStep }
     })
-    return { paused: answers.at(-1)?.[1] === 1, ranks: facts }
+    return { paused: answers.at(-1)?.[1] === 1, active: Number(answers.at(-2)?.[1] ?? 0), ranks: facts }
   }
 
   async countWaiting(): Promise<number> {
