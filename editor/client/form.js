@@ -24,6 +24,8 @@
 
   function defaults(form) {
     const all = { name: { value: '' } }
+    // The stock editor keeps how many outputs a node has only of one that says so.
+    if (form.ports) all.outputs = { value: form.outputLabels.length }
     for (const field of form.fields) {
       all[field.name] = { value: field.default, validate: (value) => validate(field, value) }
       if (field.kind === 'config') all[field.name].type = field.configType
@@ -176,10 +178,19 @@
       sortable: true,
       addButton: w().add,
     })
-    for (const given of rows) list.editableList('addItem', { given })
+    rows.forEach((given, was) => list.editableList('addItem', { given, was }))
     const items = () => list.editableList('items').toArray().map((element) => element.data('data'))
     const read = () => items().map((item) => (field.plainRows ? item.read[0]() : item.values()))
-    return { read }
+    return { read, places: () => items().map(({ was }) => was) }
+  }
+
+  /** Where each output goes, as the stock dialog reads it: those of rows that were moved or removed take their wires along. */
+  function outputMap({ behind }, before, places) {
+    const map = {}
+    for (let was = 0; was < before; was += 1) map[was] = places.indexOf(was)
+    places.forEach((was, now) => { if (was === undefined) map[`_${now}`] = now })
+    behind.forEach((_, i) => { map[before + i] = places.length + i })
+    return JSON.stringify(map)
   }
 
   function rowOf(field, cells) {
@@ -246,6 +257,11 @@
   function readGroup(own) {
     const values = own.map(([inner, input]) => [inner.name, input.read()]).filter(([, value]) => !isEmpty(value) && value !== false)
     return values[0]?.[0] === own[0][0].name ? Object.fromEntries(values) : undefined
+  }
+
+  function portName({ ports, outputLabels, fields }, node, port) {
+    const rows = shown(node, fields.find(({ name }) => name === ports.rows))
+    return Array.isArray(rows) ? (rows[port]?.[ports.name] ?? ports.behind[port - rows.length]) : outputLabels[port]
   }
 
   function isEmpty(value) {
@@ -389,6 +405,10 @@
           const value = input.read()
           // The stock dialog would read it after us, and say an empty name where none was said.
           if (field.name === 'name') input.row.find('input').removeAttr('id')
+          if (field.name === form.ports?.rows) {
+            const before = (shown(this, field) || []).length
+            $('<input type="hidden">').attr('id', `${prefix}-outputs`).val(outputMap(form.ports, before, input.places())).appendTo(input.row)
+          }
           // What was not said and is still the default stays unsaid.
           if (!means(field, shown(this, field), value)) {
             this[field.name] = value
@@ -426,7 +446,7 @@
         credentials: Object.fromEntries(Object.entries(form.credentials).map(([name, kind]) => [name, { type: kind }])),
         inputs: form.inputs,
         outputs: form.outputLabels.length,
-        outputLabels: form.outputLabels,
+        outputLabels: form.ports ? function (port) { return portName(form, this, port) } : form.outputLabels,
         paletteLabel: say(form.label),
         label() { return this.name || say(form.label) },
         labelStyle() { return this.name ? 'node_label_italic' : '' },

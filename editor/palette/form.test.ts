@@ -81,3 +81,13 @@ test('every field of ours has its Chinese texts', () => {
   }
   expect(missing).toEqual([])
 })
+
+test('a node with an output for each row of a table says which, and what stands behind them', () => {
+  const rows = { type: 'array', default: [{ name: 'x' }], items: { type: 'object', properties: { name: { type: 'string' } } } }
+  const ports = { rows: 'rows', name: 'name', behind: ['done'] }
+  const form = toForm(defineNode({
+    type: 'probe', category: 'route', label: text('probe'), summary: text('Probes.'), config: { type: 'object', properties: { rows }, 'x-ports': ports },
+    outputs: (config: { rows: { name: string }[] }) => [...config.rows.map(({ name }) => name), 'done'],
+  }), {})
+  expect(form).toMatchObject({ ports, outputLabels: ['x', 'done'] })
+})

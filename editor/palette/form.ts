@@ -51,6 +51,8 @@ export interface FormDescription {
   readonly icon: string
   readonly inputs: 0 | 1
   readonly outputLabels: readonly string[]
+  /** For a node with an output for each row of a table: the table, the column that names them, and the outputs behind those. */
+  readonly ports?: { readonly rows: string; readonly name: string; readonly behind: readonly string[] }
   readonly configNode: boolean
   readonly label: Text
   readonly summary: Text
@@ -83,6 +85,7 @@ export function toForm(definition: NodeDefinition, chinese: FieldTexts): FormDes
     icon: definition.icon ?? 'fa-cube',
     inputs: definition.inputs ?? 1,
     outputLabels: portsOf(definition),
+    ...(definition.config['x-ports'] === undefined ? {} : { ports: definition.config['x-ports'] as NonNullable<FormDescription['ports']> }),
     configNode: definition.configNode === true,
     label: definition.label,
     summary: definition.summary,

@@ -182,6 +182,10 @@ export class BranchRun implements Run {
     this.root.beforeAnswer(listener)
   }
 
+  answerInstead(choose: (outcome: RunOutcome) => Message | undefined): void {
+    this.root.answerInstead(choose)
+  }
+
   outliveCaller(): void {
     this.root.outliveCaller()
   }
