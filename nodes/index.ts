@@ -2,6 +2,9 @@ import type { NodeDefinition } from '../runtime/core/node.ts'
 import { accessControl } from './access-control/access-control.ts'
 import { asyncNode } from './async/async.ts'
 import { auth } from './auth/auth.ts'
+import { cacheGet } from './cache-get/cache-get.ts'
+import { cacheInvalidate } from './cache-invalidate/cache-invalidate.ts'
+import { cacheSet } from './cache-set/cache-set.ts'
 import { catchNode } from './catch/catch.ts'
 import { change } from './change/change.ts'
 import { comment } from './comment/comment.ts'
@@ -27,14 +30,16 @@ import { junction } from './junction/junction.ts'
 import { linkCall } from './link-call/link-call.ts'
 import { linkIn } from './link-in/link-in.ts'
 import { linkOut } from './link-out/link-out.ts'
+import { merge } from './merge/merge.ts'
 import { parallel } from './parallel/parallel.ts'
+import { map } from './map/map.ts'
 import { priorityQueue } from './priority-queue/priority-queue.ts'
 import { quota } from './quota/quota.ts'
 import { range } from './range/range.ts'
 import { resetQuota } from './reset-quota/reset-quota.ts'
 import { resource } from './resource/resource.ts'
-import { responseCache } from './response-cache/response-cache.ts'
 import { respond } from './respond/respond.ts'
+import { responseCache } from './response-cache/response-cache.ts'
 import { schedule } from './schedule/schedule.ts'
 import { serviceCallout } from './service-callout/service-callout.ts'
 import { session } from './session/session.ts'
@@ -46,6 +51,7 @@ import { switchNode } from './switch/switch.ts'
 import { template } from './template/template.ts'
 import { tlsConfig } from './tls-config/tls-config.ts'
 import { transform } from './transform/transform.ts'
+import { validate } from './validate/validate.ts'
 
 /** A node of Node-RED's core set that is not run here. */
 export interface NotYet {
@@ -61,6 +67,9 @@ export const definitions: readonly NodeDefinition[] = [
   accessControl,
   asyncNode,
   auth,
+  cacheGet,
+  cacheInvalidate,
+  cacheSet,
   catchNode,
   change,
   comment,
@@ -86,6 +95,8 @@ export const definitions: readonly NodeDefinition[] = [
   linkCall,
   linkIn,
   linkOut,
+  map,
+  merge,
   parallel,
   priorityQueue,
   quota,
@@ -93,6 +104,7 @@ export const definitions: readonly NodeDefinition[] = [
   resetQuota,
   resource,
   respond,
+  responseCache,
   schedule,
   serviceCallout,
   session,
@@ -104,6 +116,7 @@ export const definitions: readonly NodeDefinition[] = [
   template,
   tlsConfig,
   transform,
+  validate,
 ]
 
 /** Node-RED core nodes that flows may bring along and that are refused by name. Sorted by type. */

@@ -18,8 +18,8 @@ export const faults = {
   'body.incomplete': { status: 400, title: 'Incomplete body', text: () => 'The body ended before its announced length.' },
   'schema.invalid': { status: 400, title: 'Value does not fit its schema', text: (f) => `The value does not fit its JSON Schema: ${f.message ?? 'it is invalid'}.` },
   'schema.work': { status: 413, title: 'Too much to check', text: () => 'Checking the value against its schema takes too many steps. Send less at once.' },
-  'request.invalid': { status: 400, title: 'Request does not fit', text: (f) => `The request does not fit what this API takes: ${f.first ?? 'see errors'}${typeof f.more === 'number' && f.more > 0 ? ` (and ${f.more} more)` : ''}.` },
-  'upstream.invalid': { status: 502, title: 'Upstream answer does not fit', text: (f) => `The upstream’s answer does not fit its schema: ${f.first ?? 'it is invalid'}.` },
+  'request.invalid': { status: 400, title: 'Request does not fit', text: (f) => `The request does not fit what this API takes: ${firstError(f.errors)}.` },
+  'upstream.invalid': { status: 502, title: 'Upstream answer does not fit', text: (f) => `The upstream’s answer does not fit its schema: ${firstError(f.errors)}.` },
   'request.malformed': { status: 400, title: 'Malformed request', text: (f) => `The request could not be read: ${f.reason ?? 'it is malformed'}.` },
   'request.timeout': { status: 408, title: 'Request timeout', text: () => 'The request did not arrive in time.' },
   'request.headers_too_large': { status: 431, title: 'Headers too large', text: () => 'The request headers are larger than the limit.' },
@@ -56,6 +56,7 @@ export const faults = {
   'reply.invalid': { status: 500, title: 'Reply cannot be sent', text: (f) => `The flow's reply cannot be sent over HTTP: ${f.reason}.` },
   'step.error': { status: 500, title: 'Step failed', text: (f) => String(f.message ?? 'A step failed.') },
   'step.config': { status: 500, title: 'Step cannot run', text: (f) => String(f.message ?? 'The node is not configured for this message.') },
+  'map.limit': { status: 500, title: 'Message too large for the table', text: (f) => `The table of the map node would take more than ${f.limit} steps for this message. Filter the lists first, or ask the service for less.` },
 
   // script: what a user wrote
   'script.syntax': { status: 500, title: 'Script does not compile', text: (f) => `${f.message}${f.line ? ` (line ${f.line}${f.column ? `, column ${f.column}` : ''})` : ''}` },
@@ -179,3 +180,11 @@ export const faults = {
 
 /** A code of the register. */
 export type FaultCode = keyof typeof faults
+
+/** The first of a list of errors of a schema, as part of a sentence. */
+function firstError(errors: unknown): string {
+  const list = (Array.isArray(errors) ? errors : []) as readonly { readonly in?: string; readonly pointer: string; readonly message: string }[]
+  const [first] = list
+  if (!first) return 'it is invalid'
+  return `${first.in ?? 'value'}${first.pointer} ${first.message}${list.length > 1 ? ` (and ${list.length - 1} more)` : ''}`
+}
