@@ -5,6 +5,7 @@ import { auth } from './auth/auth.ts'
 import { cacheGet } from './cache-get/cache-get.ts'
 import { cacheInvalidate } from './cache-invalidate/cache-invalidate.ts'
 import { cacheSet } from './cache-set/cache-set.ts'
+import { calloutAuth } from './callout-auth/callout-auth.ts'
 import { catchNode } from './catch/catch.ts'
 import { change } from './change/change.ts'
 import { comment } from './comment/comment.ts'
@@ -51,6 +52,7 @@ import { switchNode } from './switch/switch.ts'
 import { template } from './template/template.ts'
 import { tlsConfig } from './tls-config/tls-config.ts'
 import { transform } from './transform/transform.ts'
+import { upstream } from './upstream/upstream.ts'
 import { validate } from './validate/validate.ts'
 
 /** A node of Node-RED's core set that is not run here. */
@@ -70,6 +72,7 @@ export const definitions: readonly NodeDefinition[] = [
   cacheGet,
   cacheInvalidate,
   cacheSet,
+  calloutAuth,
   catchNode,
   change,
   comment,
