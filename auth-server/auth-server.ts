@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Provider } from 'oidc-provider'
 import type { Authority } from '../control/oauth-contract.ts'
 import type { Clock } from '../runtime/core/clock.ts'
+import { closeWithin, listen, toUrlHost } from '../runtime/core/listening.ts'
 import type { Log } from '../runtime/core/log.ts'
 import { answerInteraction, isInteraction } from './interactions.ts'
 import { createProvider } from './provider.ts'
@@ -38,6 +38,8 @@ export interface AuthServer {
 }
 
 const refreshMs = 60_000
+/** For what is under way when the server closes. */
+const closeMs = 2000
 /** What is asked for here is kept in the store until somebody goes on with it, or for its time. */
 const begins: ReadonlySet<string> = new Set(['/auth', '/device/auth'])
 
@@ -122,16 +124,9 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
 
   return {
     async listen() {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(options.port, options.host, () => {
-          server.off('error', reject)
-          resolve()
-        })
-      })
-      const { port } = server.address() as AddressInfo
-      const host = options.host === '0.0.0.0' ? '127.0.0.1' : options.host === '::' ? '[::1]' : options.host.includes(':') ? `[${options.host}]` : options.host
-      const url = `http://${host}:${port}`
+      const port = await listen(server, options)
+      const host = options.host === '0.0.0.0' ? '127.0.0.1' : options.host === '::' ? '::1' : options.host
+      const url = `http://${toUrlHost(host)}:${port}`
       issuer = options.issuer ?? url
       await refresh()
       again()
@@ -141,11 +136,7 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     async close() {
       closed = true
       cancelRefresh()
-      const ended = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeIdleConnections()
-      const force = setTimeout(() => server.closeAllConnections(), 2000)
-      await ended
-      clearTimeout(force)
+      await closeWithin(server, closeMs)
     },
   }
 }

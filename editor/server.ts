@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { SecureContextOptions } from 'node:tls'
 import type { Control } from '../control/contract.ts'
+import { closeWithin, listen, toUrlHost } from '../runtime/core/listening.ts'
 import type { NodeDefinition } from '../runtime/core/node.ts'
 import { createPortal, type AbsentNode, type SampleApi } from '../portal/portal.ts'
 import type { SignInElsewhere } from '../portal/sign-in-elsewhere.ts'
@@ -11,6 +11,9 @@ import { defaultSessionMs } from '../portal/web/session.ts'
 import { createEditorFront } from './front.ts'
 import { guardUpgrade } from './guard-upgrade.ts'
 import { openEditorHost, type EditorHost } from './host.ts'
+
+/** For what is under way when the server closes. */
+const closeMs = 2000
 
 export type RawHandler = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -90,24 +93,12 @@ export function createControlServer({ control, definitions, notYet = [], options
       guardUpgrade(server, `${basePath}comms`, secure, publicOrigin)
       editor = await openEditorHost({ control, definitions, dir: join(options.dataDir, 'editor'), server, basePath, ...(log ? { log } : {}) })
       front = createEditorFront({ control, host: editor, basePath, secure, sessionMs, clientOf })
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(options.port, options.host, () => {
-          server.off('error', reject)
-          resolve()
-        })
-      })
-      const { port } = server.address() as AddressInfo
-      const host = options.host.includes(':') ? `[${options.host}]` : options.host
-      return { url: `${options.tls ? 'https' : 'http'}://${host}:${port}/`, port }
+      const port = await listen(server, options)
+      return { url: `${options.tls ? 'https' : 'http'}://${toUrlHost(options.host)}:${port}/`, port }
     },
     async close() {
       await editor?.close()
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeIdleConnections()
-      const force = setTimeout(() => server.closeAllConnections(), 2000)
-      await closed
-      clearTimeout(force)
+      await closeWithin(server, closeMs)
     },
     renewTls(tls) {
       if ('setSecureContext' in server) (server as unknown as { setSecureContext(tls: SecureContextOptions): void }).setSecureContext(tls)

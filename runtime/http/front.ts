@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type InjectOptions } from 'fastify'
 import type { Admission } from '../core/admission.ts'
 import type { Deployment, Route, RouteMatch, RunRecorder } from '../core/deployment.ts'
 import { fault, toFault } from '../core/fault.ts'
 import type { Holding } from '../core/holding.ts'
+import { listen, toUrlHost } from '../core/listening.ts'
 import type { Log } from '../core/log.ts'
 import { response, type Message } from '../core/message.ts'
 import { http } from '../core/node-http.ts'
@@ -51,7 +51,7 @@ export interface FrontParts {
 export interface Front {
   /**
    * Starts to listen.
-   * @throws PortBusy when the port is taken
+   * @throws PortBusy (core/listening) when the port is taken
    */
   listen(): Promise<{ url: string; host: string; port: number }>
   /**
@@ -66,13 +66,6 @@ export interface Front {
   /** A request without a socket, for tests. */
   inject: FastifyInstance['inject']
   close(): Promise<void>
-}
-
-/** The error of a port that somebody else holds. */
-export interface PortBusy extends Error {
-  readonly code: 'port.busy'
-  readonly host: string
-  readonly port: number
 }
 
 /** Wires the front. Nothing listens before `listen()`. */
@@ -295,14 +288,8 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
   return {
     async listen() {
       await app.ready()
-      const { host: name, port } = options
-      await new Promise<void>((resolve, reject) => {
-        web.server.once('error', (error: NodeJS.ErrnoException) => reject(error.code === 'EADDRINUSE' ? portBusy(name, port, error) : error))
-        web.server.listen({ host: name, port, ...(options.reusePort ? { reusePort: true } : {}) }, () => resolve())
-      })
-      const address = web.server.address() as AddressInfo
-      const shown = name.includes(':') ? `[${name}]` : name
-      return { url: `${isSecure ? 'https' : 'http'}://${shown}:${address.port}`, host: name, port: address.port }
+      const port = await listen(web.server, options)
+      return { url: `${isSecure ? 'https' : 'http'}://${toUrlHost(options.host)}:${port}`, host: options.host, port }
     },
     drain,
     setTls(next) {
@@ -343,10 +330,6 @@ const noQuery = Object.freeze({})
 const silentMs = 500
 /** Part of a drain's time after which those that still wait for a turn are refused. */
 const refuseShare = 0.8
-
-function portBusy(host: string, port: number, cause: Error): PortBusy {
-  return Object.assign(new Error(`Port ${port} on ${host} is in use.`, { cause }), { code: 'port.busy' as const, host, port })
-}
 
 function isDecodable(path: string): boolean {
   try {

@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net'
+import { listen, toUrlHost } from '../core/listening.ts'
 import { http } from '../core/node-http.ts'
 
 export interface OpsParts {
@@ -45,17 +45,11 @@ export function createOps(options: { readonly host: string; readonly port: numbe
   server.setTimeout(60_000)
 
   return {
-    listen: () =>
-      new Promise((resolve, reject) => {
-        const { host, port } = options
-        server.once('error', (error: NodeJS.ErrnoException) =>
-          reject(error.code === 'EADDRINUSE' ? Object.assign(new Error(`Port ${port} on ${host} is in use.`, { cause: error }), { code: 'port.busy', host, port }) : error),
-        )
-        server.listen(port, host, () => {
-          const address = server.address() as AddressInfo
-          resolve({ url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`, host, port: address.port })
-        })
-      }),
+    async listen() {
+      const { host } = options
+      const port = await listen(server, options)
+      return { url: `http://${toUrlHost(host)}:${port}`, host, port }
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
