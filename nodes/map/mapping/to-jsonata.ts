@@ -21,7 +21,8 @@ export function toJsonata(rows: readonly Row[]): Rendering {
   const missing = new Set<string>()
   const body = renderTable(rows, 0, '', missing)
   const definitions = definitionsOf(body)
-  const text = definitions.length === 0 ? body : `(\n${definitions.map((name) => `  $${name} := ${prelude[name]};`).join('\n')}\n  ${body.replaceAll('\n', '\n  ')}\n)`
+  // Below `$message`, one object: below a payload that is a list JSONata would do parts of it once for each item.
+  const text = `$message.(\n${definitions.map((name) => `  $${name} := ${prelude[name]};\n`).join('')}  ${body.replaceAll('\n', '\n  ')}\n)`
   return { text, missing: [...missing] }
 }
 
