@@ -4,6 +4,7 @@ import type { Log } from '../../core/log.ts'
 import { type Priority, priorities } from '../../core/priority.ts'
 import type { Redis } from 'ioredis'
 import { ClassLine } from '../line/class-line.ts'
+import { ClassPace } from '../line/class-pace.ts'
 import { estimateMs } from '../line/estimate.ts'
 import { MeanService } from '../line/mean-service.ts'
 import { TimedLine } from '../line/timed-line.ts'
@@ -86,6 +87,7 @@ export class ClusterLine implements Line {
   readonly #token: string
   #sequence = 0
   readonly #service = new MeanService()
+  readonly #pace = new ClassPace()
   #pumps = 0
   #pumpAgain = false
   #cancelPump: (() => void) | undefined
@@ -261,12 +263,17 @@ export class ClusterLine implements Line {
   }
 
   #wait(place: ClusterPlace): void {
-    ;(this.#classes[place.priority] as ClassLine).add(place)
+    const line = this.#classes[place.priority] as ClassLine
+    if (line.size === 0) this.#pace.joined(place.priority, this.#link.clock.elapsed())
+    line.add(place)
     this.#waiting.set(place.id, place)
   }
 
   #stopWaiting(place: ClusterPlace): void {
-    if (this.#waiting.delete(place.id)) (this.#classes[place.priority] as ClassLine).remove(place)
+    if (!this.#waiting.delete(place.id)) return
+    const line = this.#classes[place.priority] as ClassLine
+    line.remove(place)
+    if (line.size === 0) this.#pace.emptied(place.priority)
   }
 
   /** Takes somebody out who waits, here and in Redis. */
@@ -284,6 +291,7 @@ export class ClusterLine implements Line {
 
   /** The wait is over. */
   #begin(place: ClusterPlace, slot: HeldSlot): void {
+    this.#pace.started(place.priority, this.#link.clock.elapsed())
     this.#stopWaiting(place)
     place.cancelTimer?.()
     place.settled(this.#start(place, slot))
@@ -354,7 +362,8 @@ export class ClusterLine implements Line {
 
   /** How long somebody of this class who comes now would wait, as far as is known here; 0 when nothing is. */
   estimateMs(priority: Priority): number {
-    return estimateMs(this.#policy, this.#service.meanMs, this.#known.counts, priority)
+    // Gateways are alike: what one sees of its own callers is true of all.
+    return this.#pace.waitMs(priority, (this.#classes[priority] as ClassLine).size, this.#link.clock.elapsed()) ?? estimateMs(this.#policy, this.#service.meanMs, this.#known.counts, priority)
   }
 
   /** Somebody's slot is free: the next of this gateway has it if nobody elsewhere is owed it, else it goes back to Redis. */

@@ -1,6 +1,7 @@
 import type { LineFacts, LinePolicy, NoTurn } from '../../core/lines.ts'
 import { type Priority, priorities } from '../../core/priority.ts'
 import { ClassLine } from './class-line.ts'
+import { ClassPace } from './class-pace.ts'
 import { RecentRate } from '../../core/recent-rate.ts'
 import { capacityPerMs, estimateMs } from './estimate.ts'
 import { MeanService } from './mean-service.ts'
@@ -24,6 +25,7 @@ export class WaitingLine {
   readonly #classes = Array.from({ length: priorities }, () => new ClassLine())
   readonly #active = Array.from({ length: priorities }, () => 0)
   readonly #turns: Turns
+  readonly #pace = new ClassPace()
   readonly #arrivals = Array.from({ length: priorities }, () => new RecentRate())
   #sequence = 0
   #activeTotal = 0
@@ -94,7 +96,7 @@ export class WaitingLine {
     const estimateMs = this.estimateMs(priority, nowMs)
     if (nowMs + estimateMs > untilMs) return this.#refuse(ticket, 'hopeless', nowMs, estimateMs)
     if (this.#waitingTotal >= this.#policy.maxDepth && !this.#makeRoom(priority, nowMs)) return this.#refuse(ticket, 'full', nowMs)
-    this.#wait(ticket)
+    this.#wait(ticket, nowMs)
     return ticket
   }
 
@@ -152,7 +154,7 @@ export class WaitingLine {
     for (const ticket of moved) {
       this.#takeOut(ticket)
       ticket.priority = to
-      this.#wait(ticket)
+      this.#wait(ticket, nowMs)
     }
     this.#serve(nowMs)
     return moved.length
@@ -170,7 +172,7 @@ export class WaitingLine {
       const capacity = capacityPerMs(this.#policy, this.#service.meanMs)
       return capacity === undefined ? 0 : 1 / capacity
     }
-    return estimateMs(this.#policy, this.#service.meanMs, this.#classes.map(({ size }) => size), priority, this.#arrivals.map((rate) => rate.perMs(nowMs)))
+    return this.#pace.waitMs(priority, this.#classes[priority]!.size, nowMs) ?? estimateMs(this.#policy, this.#service.meanMs, this.#classes.map(({ size }) => size), priority, this.#arrivals.map((rate) => rate.perMs(nowMs)))
   }
 
   facts(nowMs: number): Omit<LineFacts, 'name' | 'scope'> {
@@ -198,6 +200,7 @@ export class WaitingLine {
           this.#turnAway(next, 'expired', nowMs)
           continue
         }
+        this.#pace.started(next.priority, nowMs)
         this.#takeOut(next)
         this.#start(next, nowMs)
         next.settled(next)
@@ -271,16 +274,21 @@ export class WaitingLine {
     this.#turns.started(priority)
   }
 
-  #wait(ticket: Ticket): void {
+  #wait(ticket: Ticket, nowMs: number): void {
     const line = this.#classes[ticket.priority]!
-    if (line.size === 0) this.#turns.joined(ticket.priority)
+    if (line.size === 0) {
+      this.#turns.joined(ticket.priority)
+      this.#pace.joined(ticket.priority, nowMs)
+    }
     line.add(ticket)
     this.#waitingTotal += 1
   }
 
   #takeOut(ticket: Ticket): void {
-    this.#classes[ticket.priority]!.remove(ticket)
+    const line = this.#classes[ticket.priority]!
+    line.remove(ticket)
     this.#waitingTotal -= 1
+    if (line.size === 0) this.#pace.emptied(ticket.priority)
   }
 
   /** Sends away the newest of the least important class below this one. */

@@ -1,0 +1,41 @@
+import { RecentRate } from '../../core/recent-rate.ts'
+import { priorities } from '../../core/priority.ts'
+
+/** A class has to have waited without a break for so long before its pace says anything. */
+const watchedMs = 1000
+/** Starts within the window below which a pace is chance. */
+const fewestStarts = 10
+const windowMs = 2000
+
+/**
+ * How fast each class gets its turns while it waits. Where more important callers take most of the capacity, what they leave is
+ * a small difference of two large figures: seen from the turns themselves it is known far better than computed from arrivals.
+ */
+export class ClassPace {
+  readonly #starts = Array.from({ length: priorities }, () => new RecentRate(windowMs))
+  /** Since when somebody of the class waits. */
+  readonly #since: (number | undefined)[] = Array.from({ length: priorities }, () => undefined)
+
+  /** Somebody of a class waits, of whom nobody did. */
+  joined(priority: number, nowMs: number): void {
+    this.#since[priority] = nowMs
+  }
+
+  /** Nobody of a class waits any more. */
+  emptied(priority: number): void {
+    this.#since[priority] = undefined
+  }
+
+  /** Somebody who waited began. */
+  started(priority: number, nowMs: number): void {
+    ;(this.#starts[priority] as RecentRate).note(nowMs)
+  }
+
+  /** How long somebody who came now would wait behind those of the class; undefined while nothing can be said. */
+  waitMs(priority: number, waiting: number, nowMs: number): number | undefined {
+    const since = this.#since[priority]
+    if (since === undefined || nowMs - since < watchedMs) return undefined
+    const perMs = (this.#starts[priority] as RecentRate).perMs(nowMs)
+    return perMs * Math.min(windowMs, nowMs - since) < fewestStarts ? undefined : (waiting + 1) / perMs
+  }
+}
