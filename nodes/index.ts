@@ -6,6 +6,7 @@ import { cacheGet } from './cache-get/cache-get.ts'
 import { cacheInvalidate } from './cache-invalidate/cache-invalidate.ts'
 import { cacheSet } from './cache-set/cache-set.ts'
 import { calloutAuth } from './callout-auth/callout-auth.ts'
+import { branch } from './branch/branch.ts'
 import { catchNode } from './catch/catch.ts'
 import { change } from './change/change.ts'
 import { comment } from './comment/comment.ts'
@@ -15,6 +16,7 @@ import { csv } from './csv/csv.ts'
 import { debug } from './debug/debug.ts'
 import { delay } from './delay/delay.ts'
 import { end } from './end/end.ts'
+import { forEach } from './for-each/for-each.ts'
 import { functionNode } from './function/function.ts'
 import { globalConfig } from './global-config/global-config.ts'
 import { globalPolicy } from './global-policy/global-policy.ts'
@@ -36,6 +38,7 @@ import { parallel } from './parallel/parallel.ts'
 import { map } from './map/map.ts'
 import { priorityQueue } from './priority-queue/priority-queue.ts'
 import { quota } from './quota/quota.ts'
+import { raiseFault } from './raise-fault/raise-fault.ts'
 import { range } from './range/range.ts'
 import { resetQuota } from './reset-quota/reset-quota.ts'
 import { resource } from './resource/resource.ts'
@@ -52,8 +55,11 @@ import { switchNode } from './switch/switch.ts'
 import { template } from './template/template.ts'
 import { tlsConfig } from './tls-config/tls-config.ts'
 import { transform } from './transform/transform.ts'
+import { tryNode } from './try/try.ts'
 import { upstream } from './upstream/upstream.ts'
 import { validate } from './validate/validate.ts'
+import { wait } from './wait/wait.ts'
+import { whileNode } from './while/while.ts'
 
 /** A node of Node-RED's core set that is not run here. */
 export interface NotYet {
@@ -69,6 +75,7 @@ export const definitions: readonly NodeDefinition[] = [
   accessControl,
   asyncNode,
   auth,
+  branch,
   cacheGet,
   cacheInvalidate,
   cacheSet,
@@ -82,6 +89,7 @@ export const definitions: readonly NodeDefinition[] = [
   debug,
   delay,
   end,
+  forEach,
   functionNode,
   globalPolicy,
   globalConfig,
@@ -103,6 +111,7 @@ export const definitions: readonly NodeDefinition[] = [
   parallel,
   priorityQueue,
   quota,
+  raiseFault,
   range,
   resetQuota,
   resource,
@@ -119,7 +128,11 @@ export const definitions: readonly NodeDefinition[] = [
   template,
   tlsConfig,
   transform,
+  tryNode,
+  upstream,
   validate,
+  wait,
+  whileNode,
 ]
 
 /** Node-RED core nodes that flows may bring along and that are refused by name. Sorted by type. */

@@ -1,3 +1,4 @@
+import { freezeDeep } from './freeze.ts'
 import { isTooDeep, tooDeep } from './json-depth.ts'
 
 /** How a body's bytes become a value. Given by whoever knows the content type (HTTP front, upstream). */
@@ -18,6 +19,8 @@ export class Body {
   #parsed = false
   /** True once a JSON text was found to be nested no deeper than the limit. */
   #shallow: boolean
+  /** Several runs have it: its value is frozen, so that none can disturb another. */
+  #shared = false
 
   private constructor(contentType: string | undefined, parse: ParseBody | 'json', bytes?: Buffer, text?: string, malformed?: (error: unknown) => Error) {
     this.#malformed = malformed
@@ -88,7 +91,17 @@ export class Body {
     if (this.#parsed) return this.#value
     this.#value = this.#parse === 'json' ? this.#parseJson() : this.#parse(this.bytes())
     this.#parsed = true
+    if (this.#shared) freezeDeep(this.#value)
     return this.#value
+  }
+
+  /** From now on more than one run has this body: its value is deep-frozen, now or when it is made. Gives the body back. */
+  share(): this {
+    if (!this.#shared) {
+      this.#shared = true
+      if (this.#parsed) freezeDeep(this.#value)
+    }
+    return this
   }
 
   #parseJson(): unknown {

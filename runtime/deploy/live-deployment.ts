@@ -1,3 +1,4 @@
+import type { ApartWork } from '../core/branches.ts'
 import type { KnownApi } from '../core/clients.ts'
 import type { Claim, Deployment, Route, RouteTable, RunHandle, RunInput, RunSummary } from '../core/deployment.ts'
 import { type Fault, fault } from '../core/fault.ts'
@@ -8,6 +9,7 @@ import type { RunOutcome } from '../core/run.ts'
 import type { Tracing } from '../core/trace.ts'
 import type { RunningWork, WorkRun } from '../core/work-run.ts'
 import { EngineRun, type RunHome, type RunHost } from '../engine/engine-run.ts'
+import { openBranches } from '../engine/open-branches.ts'
 import { rescue, walk, walkOn } from '../engine/walk.ts'
 import type { NoticeOf } from './api-notices.ts'
 
@@ -138,14 +140,25 @@ export class LiveDeployment implements Deployment, RunHome {
   }
 
   /** Starts a run behind a port of a node for somebody who waits for its end. */
-  startWork(node: LinkedNode, { on, port, message, limitMs, job, environment }: WorkRun): RunningWork {
-    const run = new EngineRun({ id: this.#host.nextRunId(), on, entry: node, job, limitMs, host: this.#host.runs, home: this, rescue })
+  startWork(node: LinkedNode, { on, port, message, limitMs, job, request, environment }: WorkRun): RunningWork {
+    const run = new EngineRun({ id: this.#host.nextRunId(), on, entry: node, job, ...(request ? { request } : {}), limitMs, host: this.#host.runs, home: this, rescue })
     if (environment) run.noteEnvironment(environment)
     let outcome: RunOutcome = { kind: 'end' }
     run.beforeAnswer((told) => void (outcome = told))
     const ended = new Promise<Awaited<RunningWork['ended']>>((resolve) => run.onEnd((end) => resolve({ outcome, end })))
     this.#launch(run, () => walkOn(run, node, { [port]: message }))
     return { ended, abort: (reason) => run.abort(reason) }
+  }
+
+  /** Goes on behind a node for a run that may have ended. It keeps what is known of the caller, and answers nobody. */
+  startApart(from: EngineRun, node: LinkedNode, { port, message, limitMs, asBranch }: ApartWork): void {
+    const run = new EngineRun({ id: `${from.id}/${this.#host.nextRunId()}`, on: 'after', entry: node, ...(from.request ? { request: from.request } : {}), limitMs, host: this.#host.runs, home: this, rescue })
+    if (from.environment) run.noteEnvironment(from.environment)
+    this.#launch(run, () => {
+      if (!asBranch) return walkOn(run, node, { [port]: message })
+      const failed = (caught: Fault) => run.fail(caught)
+      openBranches(run, node).open(port, message, { returned() {}, ended() {}, failed })
+    })
   }
 
   /** An entry or any other node by its expanded id. */
