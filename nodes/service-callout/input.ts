@@ -1,25 +1,16 @@
-import { fault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import type { NodeProblem, Scope } from '../../runtime/core/node.ts'
-import { parsePathTemplate, TemplateError, toText } from '../../runtime/core/path-template.ts'
+import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
 import { getProperty, type PropertyPath } from '../../runtime/core/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
+import { withEnv } from '../with-env.ts'
 
 /** A value of the form, ready to be read: text with `{{ }}`, or another typed input. */
 export interface Input {
   readonly constant: boolean
   readonly async: boolean
   evaluate(message: Message, run: Run): unknown
-}
-
-/** Replaces `${NAME}` by the environment. @throws Fault `config.invalid` when a name is not set */
-export function withEnv(text: string, env: (name: string) => unknown): string {
-  return text.replace(/\$\{([^}]+)\}/g, (_, name: string) => {
-    const value = env(name)
-    if (value === undefined || value === null || value === '') throw fault('config.invalid', { message: `The environment variable ${name} is not set.` })
-    return toText(value)
-  })
 }
 
 /** Compiles a value; a text that is one expression and nothing else keeps the type of what it finds. */

@@ -19,7 +19,7 @@ async function call(config: object, message: unknown = {}, options: NodeTestOpti
 describe('service callout', () => {
   it('sends the answer to ok and keeps the rest of the message', async () => {
     const { asked, sent } = await call({}, { payload: 'in', topic: 't' })
-    expect(asked).toMatchObject({ method: 'GET', url, timeoutMs: 10_000, responseLimitBytes: 5_242_880, redirects: 5 })
+    expect(asked).toMatchObject({ method: 'GET', url, timeoutMs: 10_000, responseLimitBytes: 5_242_880, redirects: 0 })
     expect(asked?.body).toBeUndefined()
     expect(sent).toMatchObject({ port: 'ok', message: { topic: 't', statusCode: 200, responseUrl: url, headers: { 'content-type': 'application/json' } } })
     expect(sent?.message.payload).toBeInstanceOf(Body)
@@ -91,7 +91,7 @@ describe('service callout', () => {
 
   it('sends faults to error when it is wired, else throws them', async () => {
     const answer = fault('upstream.timeout', { host: 'api.example', afterMs: 5 })
-    expect((await call({}, { payload: 1 }, { answer })).sent).toMatchObject({ port: 'error', message: { payload: 1, error: { code: 'upstream.timeout', status: 504 } } })
+    expect((await call({}, { payload: 1 }, { answer, wired: ['ok', 'error'] })).sent).toMatchObject({ port: 'error', message: { payload: 1, error: { code: 'upstream.timeout', status: 504 } } })
     await expect(call({}, {}, { answer, wired: ['ok'] })).rejects.toMatchObject({ code: 'upstream.timeout' })
     await expect(call({ url: 'https://h/{{payload.id}}' }, {}, { wired: ['ok'] })).rejects.toMatchObject({ code: 'step.config' })
   })
@@ -199,7 +199,7 @@ describe('service callout for sandbox callers', () => {
     const slow = await testNode(serviceCallout, { url, sandbox: 'mock', timeoutMs: 100, sandboxDelayMs: 100 }, { clock })
     const late = slow.send({}, sandboxRun())
     await clock.advance(100)
-    expect(await late).toMatchObject([{ port: 'error', message: { error: { code: 'upstream.timeout' } } }])
+    expect(await late).toMatchObject([{ port: 'timeout', message: { error: { code: 'upstream.timeout' } } }])
     const run = sandboxRun()
     const gone = node.send({}, run)
     run.abort()

@@ -31,5 +31,8 @@ function credentialIds({ flow }: AssembledFlow, estate: Estate): string[] {
     }
     for (const value of Object.values(node.properties)) if (typeof value === 'string') ids.add(value)
   }
+  // A config node may name another one: the upstream that a callout names has credentials of its own to name. A set goes on with what is added.
+  const configs = new Map((estate.global?.nodes ?? []).map((node) => [node.id, node]))
+  for (const id of ids) for (const value of Object.values(configs.get(id) ?? {})) if (typeof value === 'string' && configs.has(value)) ids.add(value)
   return [...ids].sort()
 }

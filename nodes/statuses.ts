@@ -1,5 +1,5 @@
 /** Statuses and ranges, such as `200-299, 304`; `undefined` when the text cannot be read. */
-export function parseStatuses(text: string): ((status: number) => boolean) | undefined {
+export function parseStatuses(text: string): ReadonlySet<number> | undefined {
   const ranges = text.split(',').map((item) => /^\s*(?<from>[1-5]\d\d)(?:\s*-\s*(?<to>[1-5]\d\d))?\s*$/.exec(item)?.groups)
   const expected = new Set<number>()
   for (const range of ranges) {
@@ -9,5 +9,5 @@ export function parseStatuses(text: string): ((status: number) => boolean) | und
     if (to < from) return undefined
     for (let status = from; status <= to; status += 1) expected.add(status)
   }
-  return (status) => expected.has(status)
+  return expected
 }

@@ -1,0 +1,21 @@
+import type { NodeProblem } from '../../runtime/core/node.ts'
+import type { ServiceCalloutConfig } from './config.ts'
+import type { Pair } from './sandbox.ts'
+
+/** Headers and parameters that prove who calls. */
+const secretHeaders = new Set(['authorization', 'proxy-authorization', 'x-api-key', 'api-key', 'apikey', 'x-auth-token', 'x-access-token'])
+const secretParameters = new Set(['api_key', 'apikey', 'api-key', 'access_token', 'client_secret', 'password'])
+
+/** Secrets that stand in the flow itself, where everybody who may read flows, and every export, has them. */
+export function checkSecrets(config: Pick<ServiceCalloutConfig, 'headers' | 'query' | 'sandboxHeaders'>): NodeProblem[] {
+  const problems: NodeProblem[] = []
+  const look = (pairs: readonly Pair[], property: 'headers' | 'query', names: ReadonlySet<string>) => {
+    for (const { name, value, valueType } of pairs) {
+      if (!names.has(name.trim().toLowerCase()) || valueType !== 'str' || value.trim() === '' || /\$\{[^}]+\}|\{\{/.test(value)) continue
+      problems.push({ code: 'callout.secret', property, message: `The value of “${name}” is a secret that is typed in clear.`, remedy: 'Keep it in callout credentials and choose them in this node, or take it from the environment: ${NAME}.' })
+    }
+  }
+  look(config.headers, 'headers', secretHeaders)
+  look(config.query, 'query', secretParameters)
+  return problems
+}

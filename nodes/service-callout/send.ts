@@ -1,0 +1,109 @@
+import { fault } from '../../runtime/core/fault.ts'
+import { withJobKey } from '../../runtime/core/job-key.ts'
+import type { Message } from '../../runtime/core/message.ts'
+import { toText } from '../../runtime/core/path-template.ts'
+import type { Scope } from '../../runtime/core/node.ts'
+import type { Run } from '../../runtime/core/run.ts'
+import { compileTypedValue, type TypedValue } from '../../runtime/core/typed-value.ts'
+import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
+import type { CallOptions, UpstreamService } from '../../runtime/core/upstream-service.ts'
+import { type CalloutAuth, openAuth } from '../open-auth.ts'
+import { openService, toOwnSpec, toServiceSpec } from '../open-upstream.ts'
+import { toUpstreamConfig, type UpstreamConfig } from '../upstream-config.ts'
+import { toTries } from '../upstream-options.ts'
+import { upstreamOrigin } from './check.ts'
+import type { ServiceCalloutConfig } from './config.ts'
+
+/** Sends a request that is ready. */
+export type Send = (request: UpstreamRequest, message: Message, run: Run) => Promise<UpstreamReply>
+
+/** How a callout's requests go out, and what of its config its upstream decides. */
+export interface Sender {
+  readonly send: Send
+  /** The callout's URL, whole. */
+  readonly url: string
+  readonly tellBudget: boolean
+  /** The TLS configuration is the callout's own matter. */
+  readonly ownTls: boolean
+}
+
+/** @throws Fault `config.invalid` when something that it refers to is missing */
+export async function compileSend(config: ServiceCalloutConfig, scope: Scope): Promise<Sender> {
+  const named = config.upstream === '' ? undefined : toNamed(config, scope)
+  const auth = config.auth !== '' ? openAuth(config.auth, scope) : named !== undefined && named.auth !== '' ? openAuth(named.auth, scope) : undefined
+  const tellBudget = config.tellBudget === 'auto' ? named?.tellBudget === true : config.tellBudget === 'yes'
+  const service = named ? await compileNamed(config, named, scope) : config.resilience === 'own' ? compileOwn(config, scope) : undefined
+  const plain: Send = (request, _message, run) => scope.upstream.request(withJobKey(request, run, scope.node.id), run)
+  const send = service ?? plain
+  return {
+    send: auth ? withAuth(send, auth) : send,
+    url: named ? upstreamOrigin + config.url.trim() : config.url,
+    tellBudget,
+    ownTls: named === undefined,
+  }
+}
+
+function toNamed(config: ServiceCalloutConfig, scope: Scope): UpstreamConfig {
+  const view = scope.configNode(config.upstream)
+  if (view?.type !== 'upstream') throw fault('config.invalid', { message: 'The upstream that the callout names does not exist.' })
+  return toUpstreamConfig(view)
+}
+
+async function compileNamed(config: ServiceCalloutConfig, named: UpstreamConfig, scope: Scope): Promise<Send> {
+  const spec = toServiceSpec(named, scope)
+  const targets = spec.targets?.targets ?? []
+  // Tabs whose environment gives other targets have an upstream of their own.
+  const fromEnv = named.targets.some(({ url }) => /\$\{/.test(url)) || named.name.includes('${')
+  const service = openService(scope, `upstream:${config.upstream}${fromEnv ? `:${targets.map(({ url }) => url).join(' ')}` : ''}`, spec)
+  const tries = config.resilience === 'own' ? toTries(config) : undefined
+  if (!service) return (request, _message, run) => scope.upstream.request(withJobKey({ ...request, url: (targets[0]?.url ?? '').replace(/\/+$/, '') + request.url.slice(upstreamOrigin.length) }, run, scope.node.id), run)
+  if (named.balance !== 'hash') {
+    const options: CallOptions = tries ? { tries } : {}
+    return (request, _message, run) => call(service, request, run, scope, options)
+  }
+  const key = await compileTypedValue(named.hashKey, named.hashKeyType, scope)
+  return (request, message, run) => {
+    const found = evaluate(key, message, run)
+    const withKey = (value: unknown) => call(service, request, run, scope, { ...(tries ? { tries } : {}), ...(value === undefined || value === null || value === '' ? {} : { key: toText(value) }) })
+    return found instanceof Promise ? found.then(withKey) : withKey(found)
+  }
+}
+
+/** A memory of its own, for a callout that calls a URL. */
+function compileOwn(config: ServiceCalloutConfig, scope: Scope): Send {
+  const service = openService(scope, `callout:${scope.node.path}/${scope.node.id}`, toOwnSpec(scope.node.name ?? hostOf(config.url), config))
+  if (!service) return (request, _message, run) => scope.upstream.request(withJobKey(request, run, scope.node.id), run)
+  return (request, _message, run) => call(service, request, run, scope, {})
+}
+
+/** One call with all its tries; to who writes the run down it is one callout. */
+function call(service: UpstreamService, given: UpstreamRequest, run: Run, { node }: Scope, options: CallOptions): Promise<UpstreamReply> {
+  const request = withJobKey(given, run, node.id)
+  const { trace } = run
+  if (trace === undefined) return service.request(request, run, options)
+  return trace.callout(node.id, request, async (asked) => {
+    const reply = await service.request(asked, run, options)
+    if (reply.attempts !== undefined) trace.note(node.id, { tries: reply.attempts })
+    return reply
+  })
+}
+
+/** With what proves who calls. A token that the service does not take is replaced by another one, once. */
+function withAuth(send: Send, auth: CalloutAuth): Send {
+  return async (request, message, run) => {
+    const secret = await auth.secret(run)
+    const reply = await send({ ...request, secret }, message, run)
+    if (reply.status !== 401 || !auth.refused(secret)) return reply
+    // 401 says that nothing was done: it is safe to ask again, whatever the method.
+    return await send({ ...request, secret: await auth.secret(run) }, message, run)
+  }
+}
+
+function evaluate(value: TypedValue, message: Message, run: Run): unknown {
+  return value.evaluate(message, run)
+}
+
+function hostOf(url: string): string {
+  const text = url.replace(/\$\{[^}]+\}/g, 'env')
+  return URL.canParse(text) ? new URL(text).host : url
+}
