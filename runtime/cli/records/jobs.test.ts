@@ -1,28 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { createAcceptedWork } from '../../../control/jobs/open-accepted-work.ts'
-import { openControl, type OpenControl } from '../../../control/open-control.ts'
 import { toAccess } from '../../../control/consumers/rights.ts'
-import { createPortal } from '../../../portal/portal.ts'
-import { systemClock } from '../../core/clock.ts'
+import { useCommandLine } from '../../../test/kit/command-line.ts'
 import type { GatewayCommand } from '../../core/deployer.ts'
 import type { JobFacts } from '../../core/jobs.ts'
-import { silentLog } from '../../core/log.ts'
-import { runCommandLine } from '../command-line.ts'
 
 const job = (id: string, more: Partial<JobFacts> = {}): JobFacts => ({ id: `abcdefghijkl.${id}`, flow: 'orders', node: 'async', revision: 'r', owner: '', state: 'failed', acceptedAtMs: Date.UTC(2027, 0, 1), attempt: 5, attempts: 5, reason: { code: 'upstream.status', message: 'It answered 503.' }, ...more })
 let kept = new Map<string, JobFacts>()
 const acts: string[] = []
 let paused = false
-let folder: string
-let control: OpenControl
-let server: Server
-let url: string
-let out: string
 
 function answer(command: GatewayCommand): unknown {
   if (command.do === 'jobs.list') return [...kept.values()].filter(({ state, flow }) => state === (command.query.state ?? state) && flow === (command.query.flow ?? flow))
@@ -39,60 +25,40 @@ function answer(command: GatewayCommand): unknown {
   return after
 }
 
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sluice-cli-jobs-'))
-  control = await openControl({ dataDir: folder, definitions: [], log: silentLog, clock: systemClock, adminPassword: 'open sesame', passwordCost: { n: 1024 } })
-  const accepted = createAcceptedWork({ audit: { add: async () => {} }, access: async (by) => toAccess(by, []), command: async (command) => [{ gateway: 'g1', result: answer(command) }] })
-  const portal = createPortal({ control: { ...control, accepted }, definitions: [], notYet: [], secure: false, sessionMs: 3_600_000, clientOf: () => '192.0.2.9', editorPath: '/editor/', gatewayUrls: () => [], samples: [] })
-  server = createServer((request, response) => void portal.handle(request, response))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  await control.users.create({ name: 'olga', role: 'operator' }, 'admin')
-  await control.users.create({ name: 'vera', role: 'viewer' }, 'admin')
+const cli = useCommandLine({
+  around: { accepted: createAcceptedWork({ audit: { add: async () => {} }, access: async (by) => toAccess(by, []), command: async (command) => [{ gateway: 'g1', result: answer(command) }] }) },
+  async prepare({ users }) {
+    await users.create({ name: 'olga', role: 'operator' }, 'admin')
+    await users.create({ name: 'vera', role: 'viewer' }, 'admin')
+  },
 })
-afterAll(async () => {
-  server.closeAllConnections()
-  server.close()
-  await control.close()
-  rmSync(folder, { recursive: true, force: true })
-})
+const sluice = cli.run
+
 beforeEach(() => {
   kept = new Map([job('one'), job('two', { flow: 'bills' }), job('three', { state: 'running' })].map((one) => [one.id, one]))
   acts.length = 0
-  vi.spyOn(process.stdout, 'write').mockImplementation(((text: string | Uint8Array) => ((out += String(text)), true)) as never)
-  vi.spyOn(process.stderr, 'write').mockImplementation(((text: string | Uint8Array) => ((out += String(text)), true)) as never)
 })
-afterEach(() => {
-  vi.restoreAllMocks()
-  vi.unstubAllEnvs()
-})
-
-async function sluice(user: string, ...words: string[]): Promise<number> {
-  vi.stubEnv('SLUICE_TOKEN', (await control.users.issueToken(user, 'cli', 60_000)).token)
-  out = ''
-  return runCommandLine([...words, '--url', url])
-}
 
 test('an operator lists accepted work, sees why a job failed, cancels one and tries one again', async () => {
-  expect([await sluice('olga', 'jobs', 'list', '--state', 'failed', '--flow', 'orders'), out]).toEqual([0, expect.stringMatching(/abcdefghijkl\.one +orders +async +failed +5\/5 +2027-01-01\S+ +upstream\.status/)])
-  expect(out).not.toContain('abcdefghijkl.two')
-  expect([await sluice('olga', 'jobs', 'show', 'abcdefghijkl.one'), out]).toEqual([0, expect.stringContaining('It answered 503.')])
-  expect([await sluice('olga', 'jobs', 'cancel', 'abcdefghijkl.three'), out]).toEqual([0, 'abcdefghijkl.three is cancelled.\n'])
+  expect([await sluice('olga', 'jobs', 'list', '--state', 'failed', '--flow', 'orders'), cli.out]).toEqual([0, expect.stringMatching(/abcdefghijkl\.one +orders +async +failed +5\/5 +2027-01-01\S+ +upstream\.status/)])
+  expect(cli.out).not.toContain('abcdefghijkl.two')
+  expect([await sluice('olga', 'jobs', 'show', 'abcdefghijkl.one'), cli.out]).toEqual([0, expect.stringContaining('It answered 503.')])
+  expect([await sluice('olga', 'jobs', 'cancel', 'abcdefghijkl.three'), cli.out]).toEqual([0, 'abcdefghijkl.three is cancelled.\n'])
   expect(await sluice('olga', 'jobs', 'retry', 'abcdefghijkl.one')).toBe(0)
   expect(acts).toEqual(['cancel abcdefghijkl.three', 'retry abcdefghijkl.one'])
-  expect([await sluice('olga', 'jobs', 'list', '--json'), JSON.parse(out)]).toMatchObject([0, { jobs: expect.any(Array) }])
+  expect([await sluice('olga', 'jobs', 'list', '--json'), JSON.parse(cli.out)]).toMatchObject([0, { jobs: expect.any(Array) }])
 })
 
 test('all dead letters are replayed, or those of one flow', async () => {
-  expect([await sluice('olga', 'jobs', 'replay', '--flow', 'bills'), out]).toEqual([0, '1 dead letter is tried again.\n'])
+  expect([await sluice('olga', 'jobs', 'replay', '--flow', 'bills'), cli.out]).toEqual([0, '1 dead letter is tried again.\n'])
   expect([await sluice('olga', 'jobs', 'replay'), acts]).toEqual([0, ['retry abcdefghijkl.two', 'retry abcdefghijkl.one']])
-  expect([await sluice('olga', 'jobs', 'replay'), out]).toEqual([0, 'There are no dead letters.\n'])
+  expect([await sluice('olga', 'jobs', 'replay'), cli.out]).toEqual([0, 'There are no dead letters.\n'])
 })
 
 test('work of a flow is paused and resumed, and how much there is of each is listed', async () => {
-  expect([await sluice('olga', 'jobs', 'pause', 'orders'), out]).toEqual([0, 'orders is paused: 1 under way go on, 2 wait until it is resumed.\n'])
-  expect([await sluice('olga', 'jobs', 'flows'), out]).toEqual([0, expect.stringMatching(/orders +paused +2 +1 +1/)])
-  expect([await sluice('olga', 'jobs', 'resume', 'orders'), out]).toEqual([0, 'orders goes on with 3.\n'])
+  expect([await sluice('olga', 'jobs', 'pause', 'orders'), cli.out]).toEqual([0, 'orders is paused: 1 under way go on, 2 wait until it is resumed.\n'])
+  expect([await sluice('olga', 'jobs', 'flows'), cli.out]).toEqual([0, expect.stringMatching(/orders +paused +2 +1 +1/)])
+  expect([await sluice('olga', 'jobs', 'resume', 'orders'), cli.out]).toEqual([0, 'orders goes on with 3.\n'])
   expect(acts).toEqual(['pause orders', 'resume orders'])
   expect([await sluice('olga', 'jobs', 'pause', 'bills'), acts.length]).toEqual([1, 2])
 })

@@ -1,81 +1,41 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { openControl, type OpenControl } from '../../../control/open-control.ts'
-import { createPortal } from '../../../portal/portal.ts'
-import { systemClock } from '../../core/clock.ts'
-import type { Log } from '../../core/log.ts'
+import { expect, test, vi } from 'vitest'
+import { useCommandLine } from '../../../test/kit/command-line.ts'
 import { runCommandLine } from '../command-line.ts'
 import { toColumns } from './print.ts'
 import { formatQuota, parseDurationMs, parseQuota } from './read-options.ts'
 
-const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 const root = { name: 'admin', role: 'admin', from: '' } as const
-let folder: string
-let control: OpenControl
 let partners: unknown = [{ id: 'acme', name: 'Acme' }]
-let server: Server
-let url: string
-let out: string
-let err: string
-
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'sluice-cli-records-'))
-  control = await openControl({ dataDir: join(folder, 'data'), definitions: [], log: silent, clock: systemClock, adminPassword: 'open sesame', passwordCost: { n: 1024 }, partnerFetch: async () => ({ status: 200, headers: {}, body: Buffer.from(JSON.stringify(partners)) }) })
-  const portal = createPortal({ control, definitions: [], notYet: [], secure: false, sessionMs: 3_600_000, clientOf: () => '192.0.2.9', editorPath: '/editor/', gatewayUrls: () => [], samples: [] })
-  server = createServer((request, response) => void portal.handle(request, response))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  await control.users.create({ name: 'vera', role: 'viewer', password: 'open sesame 1' }, 'admin')
-  await control.consumers.organisations.create({ id: 'north', name: 'North' }, root)
+const cli = useCommandLine({
+  partnerFetch: async () => ({ status: 200, headers: {}, body: Buffer.from(JSON.stringify(partners)) }),
+  async prepare({ users, consumers }) {
+    await users.create({ name: 'vera', role: 'viewer', password: 'open sesame 1' }, 'admin')
+    await consumers.organisations.create({ id: 'north', name: 'North' }, root)
+  },
 })
-afterAll(async () => {
-  server.closeAllConnections()
-  server.close()
-  await control.close()
-  rmSync(folder, { recursive: true, force: true })
-})
-beforeEach(() => {
-  out = err = ''
-  vi.spyOn(process.stdout, 'write').mockImplementation(((text: string | Uint8Array) => ((out += String(text)), true)) as never)
-  vi.spyOn(process.stderr, 'write').mockImplementation(((text: string | Uint8Array) => ((err += String(text)), true)) as never)
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-  vi.unstubAllEnvs()
-})
-
-const tokens = new Map<string, string>()
-async function sluice(...words: string[]): Promise<number> {
-  return sluiceAs('admin', ...words)
-}
-async function sluiceAs(user: string, ...words: string[]): Promise<number> {
-  if (!tokens.has(user)) tokens.set(user, (await control.users.issueToken(user, 'cli', 3_600_000)).token)
-  vi.stubEnv('SLUICE_TOKEN', tokens.get(user)!)
-  out = err = ''
-  return runCommandLine([...words, '--url', url])
-}
+const { folder } = cli
+const sluiceAs = cli.run
+const sluice = (...words: string[]) => cli.run('admin', ...words)
 
 test('a connector is made of a file, previewed, fetched, switched off and retired', async () => {
   const file = join(folder, 'connector.json')
   writeFileSync(file, JSON.stringify({ id: 'crm', name: 'CRM', organisation: 'north', url: 'https://crm.example/', everySeconds: 3600, active: false, map: { list: '', id: '/id', name: '/name' } }))
   expect(await sluice('connectors', 'add', file)).toBe(0)
   expect(await sluice('connectors', 'fetch', 'crm', '--dry-run')).toBe(0)
-  expect(out).toContain('add      applications/crm.acme')
+  expect(cli.out).toContain('add      applications/crm.acme')
   expect(await sluice('connectors', 'fetch', 'crm')).toBe(0)
-  expect((await control.consumers.applications.get('crm.acme', root)).name).toBe('Acme')
+  expect((await cli.control.consumers.applications.get('crm.acme', root)).name).toBe('Acme')
   expect(await sluice('connectors', 'list')).toBe(0)
-  expect(out).toMatch(/crm +north +off +1/)
+  expect(cli.out).toMatch(/crm +north +off +1/)
   partners = [{ id: 'acme', name: 5 }, { name: 'nobody' }]
   expect(await sluice('connectors', 'fetch', 'crm')).toBe(1)
-  expect(err).toContain('✗ /1/id: The partner has no id.')
+  expect(cli.err).toContain('✗ /1/id: The partner has no id.')
   partners = []
   expect(await sluice('connectors', 'fetch', 'crm')).toBe(1)
-  expect(err).toContain('fetch once with force')
+  expect(cli.err).toContain('fetch once with force')
   expect(await sluice('connectors', 'fetch', 'crm', '--force')).toBe(0)
   expect(await sluiceAs('vera', 'connectors', 'fetch', 'crm')).toBe(1)
   expect(await sluice('connectors', 'retire', 'crm')).toBe(0)
@@ -83,79 +43,79 @@ test('a connector is made of a file, previewed, fetched, switched off and retire
 
 test('a consumer goes its whole way: registered, subscribed, with a key that is rotated and revoked, and disabled', async () => {
   expect(await sluice('consumers', 'add', 'Web shop', '--organisation', 'north', '--id', 'shop', '--cidr', '203.0.113.0/24', '2001:db8::/32')).toBe(0)
-  expect(out).toContain('sluice keys issue shop')
+  expect(cli.out).toContain('sluice keys issue shop')
   expect(await sluice('plans', 'add', 'Gold', '--id', 'gold', '--quota', '1000/day:calendar:Asia/Taipei', '100/5minutes:rolling', '--rate', '10', '--burst', '20', '--concurrency', '4', '--priority', '2')).toBe(0)
   expect(await sluice('apis', 'add', 'Orders', '--organisation', 'north', '--flow', 'tab-1', '--id', 'orders', '--visibility', 'public', '--tag', 'a', 'b')).toBe(0)
   expect(await sluice('apis', 'move', 'orders', 'published')).toBe(0)
-  expect(out).toContain('PUBLISHED')
+  expect(cli.out).toContain('PUBLISHED')
   expect(await sluice('subscriptions', 'add', 'shop', 'orders', '--plan', 'gold', '--json')).toBe(0)
-  const subscription = JSON.parse(out) as { id: string; state: string }
+  const subscription = JSON.parse(cli.out) as { id: string; state: string }
   if (subscription.state === 'pending') expect(await sluice('subscriptions', 'approve', subscription.id, '--reason', 'paid')).toBe(0)
 
   expect(await sluice('keys', 'issue', 'shop', '--label', 'first')).toBe(0)
-  const key = out.trim()
+  const key = cli.out.trim()
   expect(key).toMatch(/^[^.\s]+\.[^.\s]+$/)
-  expect(err).toContain('this once')
+  expect(cli.err).toContain('this once')
   expect(await sluice('keys', 'rotate', key.split('.')[0]!, '--old-ends-in', '24h')).toBe(0)
-  expect(out.trim()).not.toBe(key)
+  expect(cli.out.trim()).not.toBe(key)
   expect(await sluice('consumers', 'show', 'shop')).toBe(0)
-  expect(out).toContain('203.0.113.0/24, 2001:db8::/32')
-  expect(out).toContain(key.split('.')[0])
-  expect(out).not.toContain(key.split('.')[1])
+  expect(cli.out).toContain('203.0.113.0/24, 2001:db8::/32')
+  expect(cli.out).toContain(key.split('.')[0])
+  expect(cli.out).not.toContain(key.split('.')[1])
   expect(await sluice('keys', 'revoke', key.split('.')[0]!)).toBe(0)
   expect(await sluice('keys', 'list', 'shop', '--retired')).toBe(0)
-  expect(out).toContain('revoked')
+  expect(cli.out).toContain('revoked')
 
   expect(await sluice('consumers', 'disable', 'shop')).toBe(0)
-  expect((await control.consumers.applications.get('shop', root)).active).toBe(false)
+  expect((await cli.control.consumers.applications.get('shop', root)).active).toBe(false)
   expect(await sluice('consumers', 'list', '--state', 'suspended')).toBe(0)
-  expect(out).toContain('shop')
+  expect(cli.out).toContain('shop')
   expect(await sluice('consumers', 'enable', 'shop')).toBe(0)
   expect(await sluice('plans', 'change', 'gold', '--rate', '50')).toBe(0)
-  expect(await control.consumers.plans.get('gold', root)).toMatchObject({ rate: { perSecond: 50, burst: 50 }, concurrency: 4, quotas: [{ limit: 1000 }, { limit: 100, every: 5 }] })
+  expect(await cli.control.consumers.plans.get('gold', root)).toMatchObject({ rate: { perSecond: 50, burst: 50 }, concurrency: 4, quotas: [{ limit: 1000 }, { limit: 100, every: 5 }] })
 })
 
 test('a whole key is never taken as an argument of a command', async () => {
   expect(await sluice('keys', 'revoke', `sk_abcdefgh.${'x'.repeat(43)}`)).toBe(1)
-  expect(err).toContain('not the whole key')
+  expect(cli.err).toContain('not the whole key')
 })
 
 test('what is wrong is said place by place, with exit code 1; wrong words end with 2 before anything is tried', async () => {
   expect(await sluice('consumers', 'add', 'Odd', '--organisation', 'nowhere')).toBe(1)
-  expect(err).toMatch(/\/organisation/)
+  expect(cli.err).toMatch(/\/organisation/)
   expect(await sluice('consumers', 'show', 'nobody')).toBe(1)
   expect(await sluice('plans', 'add', 'Odd', '--quota', 'much')).toBe(2)
-  expect(err).toContain('1000/day')
+  expect(cli.err).toContain('1000/day')
   expect(await sluice('plans', 'add', 'Odd', '--rate', 'fast')).toBe(2)
   expect(await sluice('consumers', 'add', 'Odd')).toBe(2)
   expect(await sluice('apis', 'move', 'orders', 'CREATED')).toBe(1)
-  expect(err).toContain('CREATED')
+  expect(cli.err).toContain('CREATED')
   vi.stubEnv('SLUICE_TOKEN', '')
-  err = ''
-  expect(await runCommandLine(['consumers', 'list', '--url', url])).toBe(2)
-  expect(err).toContain('sluice token')
+  expect(cli.err).not.toContain('sluice token')
+  expect(await runCommandLine(['consumers', 'list', '--url', cli.url])).toBe(2)
+  expect(cli.err).toContain('sluice token')
 })
 
 test('a role that may not is refused and told so', async () => {
   expect(await sluiceAs('vera', 'consumers', 'list')).toBe(0)
   for (const words of [['consumers', 'add', 'X', '--organisation', 'north'], ['keys', 'issue', 'shop'], ['export'], ['audit', 'verify']]) {
     expect([words, await sluiceAs('vera', ...words)]).toEqual([words, 1])
-    expect(err).toContain('may not')
+    expect(cli.err).toContain('may not')
   }
 })
 
 test('export gives the same text for the same records, without secrets; applied to itself it does nothing', async () => {
   const file = join(folder, 'records.yaml')
   expect(await sluice('keys', 'issue', 'shop', '--environment', 'sandbox')).toBe(0)
-  const key = out.trim()
+  const key = cli.out.trim()
   expect(await sluice('export', '--out', file)).toBe(0)
   const first = readFileSync(file, 'utf8')
   expect(first).toContain('id: shop')
   expect(first).not.toContain(key.split('.')[0])
   expect(await sluice('export')).toBe(0)
-  expect(out).toBe(first)
+  expect(cli.out).toBe(first)
   expect(await sluice('apply', file)).toBe(0)
-  expect(out).toContain('Nothing to do')
+  expect(cli.out).toContain('Nothing to do')
 })
 
 test('apply shows the difference first; a dry run changes nothing; what is wrong applies nothing', async () => {
@@ -164,18 +124,18 @@ test('apply shows the difference first; a dry run changes nothing; what is wrong
   const text = readFileSync(file, 'utf8')
   writeFileSync(file, text.replace('name: Web shop', 'name: 網路商店'))
   expect(await sluice('apply', file, '--dry-run')).toBe(0)
-  expect(out).toMatch(/~ applications\/shop \(change\)\n {4}\/name: "Web shop" → "網路商店"/)
-  expect(out).toContain('dry run')
-  expect((await control.consumers.applications.get('shop', root)).name).toBe('Web shop')
+  expect(cli.out).toMatch(/~ applications\/shop \(change\)\n {4}\/name: "Web shop" → "網路商店"/)
+  expect(cli.out).toContain('dry run')
+  expect((await cli.control.consumers.applications.get('shop', root)).name).toBe('Web shop')
   expect(await sluice('apply', file, '--yes')).toBe(0)
-  expect(err).toContain('網路商店')
-  expect(out).toContain('One change applied')
-  expect((await control.consumers.applications.get('shop', root)).name).toBe('網路商店')
+  expect(cli.err).toContain('網路商店')
+  expect(cli.out).toContain('One change applied')
+  expect((await cli.control.consumers.applications.get('shop', root)).name).toBe('網路商店')
 
   writeFileSync(file, text.replace('name: Web shop', 'name: Good').replace(/priority: \d+/, 'priority: 99'))
   expect(await sluice('apply', file, '--yes')).toBe(1)
-  expect(err).toMatch(/\/plans\/0/)
-  expect((await control.consumers.applications.get('shop', root)).name).toBe('網路商店')
+  expect(cli.err).toMatch(/\/plans\/0/)
+  expect((await cli.control.consumers.applications.get('shop', root)).name).toBe('網路商店')
   writeFileSync(file, 'applications: [')
   expect(await sluice('apply', file)).toBe(1)
   expect(await sluice('apply', join(folder, 'none.yaml'))).toBe(2)
@@ -183,38 +143,38 @@ test('apply shows the difference first; a dry run changes nothing; what is wrong
 
 test('versions of an API are put on record, an application is held to one, and an end is set and taken back', async () => {
   for (const version of ['1', '2']) {
-    expect(await sluice('apis', 'add', `Bills ${version}`, '--organisation', 'north', '--flow', `bills-${version}`, '--id', `bills-${version}`, '--family', 'bills', '--api-version', `v${version}`), err).toBe(0)
+    expect(await sluice('apis', 'add', `Bills ${version}`, '--organisation', 'north', '--flow', `bills-${version}`, '--id', `bills-${version}`, '--family', 'bills', '--api-version', `v${version}`), cli.err).toBe(0)
   }
   expect(await sluice('apis', 'add', 'Bills again', '--organisation', 'north', '--flow', 'bills-3', '--family', 'bills', '--api-version', 'V2')).toBe(1)
-  expect(err).toContain('/apiVersion')
-  expect(await sluice('consumers', 'add', 'Held', '--organisation', 'north', '--pin', 'bills=v1'), err).toBe(0)
+  expect(cli.err).toContain('/apiVersion')
+  expect(await sluice('consumers', 'add', 'Held', '--organisation', 'north', '--pin', 'bills=v1'), cli.err).toBe(0)
   expect(await sluice('consumers', 'show', 'held')).toBe(0)
-  expect(out).toContain('bills=v1')
+  expect(cli.out).toContain('bills=v1')
   expect(await sluice('consumers', 'change', 'held', '--pin', 'bills=v9')).toBe(1)
-  expect(err).toContain('/pins/bills')
+  expect(cli.err).toContain('/pins/bills')
   expect(await sluice('consumers', 'change', 'held', '--pin', 'bills')).toBe(2)
   expect(await sluice('consumers', 'change', 'held', '--pin', 'bills=v2')).toBe(0)
-  expect(out).toContain('held to bills=v2')
+  expect(cli.out).toContain('held to bills=v2')
   expect(await sluice('consumers', 'change', 'held', '--unpin', 'bills')).toBe(0)
-  expect(out).toContain('held to no version')
+  expect(cli.out).toContain('held to no version')
   expect(await sluice('apis', 'change', 'bills-1', '--sunset', '2030-01-31T00:00:00Z')).toBe(0)
   expect(await sluice('apis', 'show', 'bills-1')).toBe(0)
-  expect(out).toContain('2030-01-31T00:00:00Z')
-  expect(await sluice('apis', 'change', 'bills-1', '--no-sunset'), err).toBe(0)
+  expect(cli.out).toContain('2030-01-31T00:00:00Z')
+  expect(await sluice('apis', 'change', 'bills-1', '--no-sunset'), cli.err).toBe(0)
   expect(await sluice('apis', 'show', 'bills-1')).toBe(0)
-  expect(out).not.toContain('2030')
+  expect(cli.out).not.toContain('2030')
   expect(await sluice('apis', 'change', 'bills-1')).toBe(2)
-  expect(await sluice('apis', 'change', 'bills-1', '--visibility', 'public'), err).toBe(0)
-  expect((await control.consumers.apis.get('bills-1', root)).visibility).toBe('public')
-  expect(await sluice('apis', 'change', 'bills-1', '--role', 'publisher', 'auditor'), err).toBe(0)
-  expect(await control.consumers.apis.get('bills-1', root)).toMatchObject({ visibility: 'roles', roles: ['publisher', 'auditor'] })
+  expect(await sluice('apis', 'change', 'bills-1', '--visibility', 'public'), cli.err).toBe(0)
+  expect((await cli.control.consumers.apis.get('bills-1', root)).visibility).toBe('public')
+  expect(await sluice('apis', 'change', 'bills-1', '--role', 'publisher', 'auditor'), cli.err).toBe(0)
+  expect(await cli.control.consumers.apis.get('bills-1', root)).toMatchObject({ visibility: 'roles', roles: ['publisher', 'auditor'] })
 })
 
 test('audit verify says that the log is whole, and audit list who did what', async () => {
   expect(await sluice('audit', 'verify')).toBe(0)
-  expect(out).toMatch(/whole: \d+ entries/)
+  expect(cli.out).toMatch(/whole: \d+ entries/)
   expect(await sluice('audit', 'list', '--subject', 'applications/shop')).toBe(0)
-  expect(out).toContain('192.0.2.9')
+  expect(cli.out).toContain('192.0.2.9')
 })
 
 test('every quota that can be written is read back as it was', () => {
@@ -235,15 +195,15 @@ test('columns line up whatever script they are in', () => {
 
 test('consumers add and change say how an application gets tokens', async () => {
   expect(await sluice('consumers', 'add', 'Token shop', '--organisation', 'north', '--id', 'token-shop', '--oauth-grant', 'client_credentials', 'authorization_code', '--redirect-uri', 'https://shop.example/cb', '--scope', 'read', 'write')).toBe(0)
-  expect((await control.consumers.applications.get('token-shop', root)).oauth).toEqual({ grants: ['client_credentials', 'authorization_code'], redirectUris: ['https://shop.example/cb'], scopes: ['read', 'write'] })
+  expect((await cli.control.consumers.applications.get('token-shop', root)).oauth).toEqual({ grants: ['client_credentials', 'authorization_code'], redirectUris: ['https://shop.example/cb'], scopes: ['read', 'write'] })
   expect(await sluice('consumers', 'change', 'token-shop', '--scope', 'read', '--legacy-password')).toBe(0)
-  expect(out).toContain('client_credentials')
-  expect((await control.consumers.applications.get('token-shop', root)).oauth).toMatchObject({ redirectUris: ['https://shop.example/cb'], scopes: ['read'], legacyPassword: true })
+  expect(cli.out).toContain('client_credentials')
+  expect((await cli.control.consumers.applications.get('token-shop', root)).oauth).toMatchObject({ redirectUris: ['https://shop.example/cb'], scopes: ['read'], legacyPassword: true })
   expect(await sluice('consumers', 'show', 'token-shop')).toBe(0)
-  expect(out).toContain('client_credentials, authorization_code, password')
+  expect(cli.out).toContain('client_credentials, authorization_code, password')
   expect(await sluice('consumers', 'change', 'token-shop', '--redirect-uri', 'http://shop.example/cb')).not.toBe(0)
-  expect(err).toContain('redirectUris')
+  expect(cli.err).toContain('redirectUris')
   expect(await sluice('consumers', 'change', 'token-shop', '--no-oauth')).toBe(0)
-  expect((await control.consumers.applications.get('token-shop', root)).oauth).toBeUndefined()
+  expect((await cli.control.consumers.applications.get('token-shop', root)).oauth).toBeUndefined()
   expect(await sluice('consumers', 'change', 'token-shop')).not.toBe(0)
 })
