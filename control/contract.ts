@@ -5,6 +5,7 @@ import type { Actor, Consumers } from './consumers-contract.ts'
 import type { AcceptedWork } from './jobs-contract.ts'
 import type { Queues } from './queues-contract.ts'
 import type { Publishing } from './publish/contract.ts'
+import type { Watching } from './watch-contract.ts'
 
 export type * from './consumers-contract.ts'
 export type * from './decisions-contract.ts'
@@ -12,6 +13,7 @@ export type * from './jobs-contract.ts'
 export type * from './partners/contract.ts'
 export type * from './publish/contract.ts'
 export type * from './queues-contract.ts'
+export type * from './watch-contract.ts'
 
 /**
  * What the pages and the editor host ask of the control plane. `control/` implements it; `editor/` and
@@ -30,6 +32,8 @@ export interface Control {
   readonly queues: Queues
   /** Work that was accepted and is done later. */
   readonly accepted: AcceptedWork
+  /** What passes through flows, and their cases. */
+  readonly watching: Watching
   /** Makes APIs of URLs and of OpenAPI documents. */
   readonly publishing: Publishing
   /** Tokens of the authorization server, for the API. Absent: there is none. */

@@ -34,6 +34,8 @@ import { toUnavailable } from './store/unavailable.ts'
 import { createFirstPassword, ensureAdmin } from './users/first-password.ts'
 import { defaultCost, type PasswordCost } from './users/password.ts'
 import { createUsers } from './users/users.ts'
+import { createCasesGate, type CasesGate } from './watch/gate.ts'
+import { createWatching } from './watch/open-watching.ts'
 
 export interface ControlOptions {
   /** Holds the store, the keys and the lock; made with mode 0700. */
@@ -124,6 +126,19 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       changed: (id) => registry.tell(id),
       clients: () => clients.pointer(),
     })
+    /** Set as soon as there is somebody to ask. */
+    const casesGate: { gate?: CasesGate } = {}
+    const documents: Control['documents'] = {
+      async get(key) {
+        const row = await store.documents.get(key)
+        return row && (JSON.parse(row.value) as unknown)
+      },
+      async set(key, value) {
+        if (value === undefined) await store.documents.remove(key)
+        else await store.documents.set(key, JSON.stringify(value), new Date(clock.now()).toISOString())
+      },
+      list: (prefix) => store.documents.list(prefix),
+    }
     const releases = await openReleases({
       store,
       vault,
@@ -147,12 +162,15 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
         const rows = await Promise.all(flows.map((flow) => store.consumers.byLookup('apis', flow)))
         return rows.flatMap((row) => (row ? [{ flow: row.lookup as string, api: row.id, visibility: String(bodyOf(row).visibility) }] : []))
       },
+      casesGate: (...asked) => casesGate.gate?.(...asked) ?? Promise.resolve([]),
       announce(release, user) {
         emit({ kind: 'release', release: release.manifest.id, rev: release.rev, user })
         // What is behind now did not say anything: its state changed because the release did.
         for (const gateway of registry.list()) if (gateway.state !== 'live') emit({ kind: 'gateway', gateway })
       },
     })
+    const { watching, ...cases } = createWatching({ audit, clock, rights: (by) => releases.flows.rights(by), command: (command, asked) => hub.command(command, asked), documents })
+    casesGate.gate = createCasesGate(cases)
     const registry = await openRegistry({
       store,
       audit,
@@ -211,18 +229,9 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       decisions,
       accepted: createAcceptedWork({ audit, access: desk.access, command: (command) => hub.command(command) }),
       queues: createQueues({ audit, access: desk.access, command: (command) => hub.command(command) }),
+      watching,
       publishing: createPublishing({ flows: releases.flows, consumers, desk, log }),
-      documents: {
-        async get(key) {
-          const row = await store.documents.get(key)
-          return row && (JSON.parse(row.value) as unknown)
-        },
-        async set(key, value) {
-          if (value === undefined) await store.documents.remove(key)
-          else await store.documents.set(key, JSON.stringify(value), new Date(clock.now()).toISOString())
-        },
-        list: (prefix) => store.documents.list(prefix),
-      },
+      documents,
       on(listener) {
         listeners.add(listener)
         return () => void listeners.delete(listener)

@@ -10,7 +10,9 @@ import { identify, isSameOrigin, toEndedSessionCookie, toSessionCookie } from '.
 import { setSecurityHeaders } from '../portal/web/security-headers.ts'
 import { createFlowsReader } from './flows-body.ts'
 import type { EditorHost } from './host.ts'
+import { createMappingFiles } from './mapping-files.ts'
 import { toEditorRefusal } from './runtime-api/refusal.ts'
+import { createWatchingApi } from './runtime-api/watching.ts'
 
 export interface EditorFrontOptions {
   readonly control: Control
@@ -53,6 +55,8 @@ const publicFiles = /^(red|vendor|theme|types)\/|^favicon\.ico$/
 export function createEditorFront(options: EditorFrontOptions) {
   const { control, host, secure, sessionMs } = options
   const readFlows = createFlowsReader()
+  const mappingFiles = createMappingFiles()
+  const answerWatching = createWatchingApi(control.watching, deployLimitBytes)
 
   return async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     setSecurityHeaders(response, 'editor', secure)
@@ -98,6 +102,8 @@ export function createEditorFront(options: EditorFrontOptions) {
       if (first === 'debug' && third) return await setDebug(response, rights, [decodeURIComponent(second)], third)
       if (first === 'debug' && second) return await setDebug(response, rights, nodesOf(await readJson(request, 1024 * 1024)), second)
     }
+    if (first === 'sluice') return await answerWatching(request, response, method, path.slice('sluice/'.length), by)
+    if (method === 'GET' && first === 'mapping') return await sendMapping(response, path.slice('mapping/'.length))
     if (method === 'GET' && first === 'debug' && second === 'view') return await sendDebugView(response, third)
     // The palette is what the definitions say; nobody installs into it. Projects and keys are not offered.
     const closed = first === 'projects' || path.startsWith('settings/user/keys') || (first === 'nodes' && method !== 'GET' && method !== 'HEAD')
@@ -129,6 +135,15 @@ export function createEditorFront(options: EditorFrontOptions) {
     } else {
       sendJson(response, 200, result)
     }
+    return true
+  }
+
+  /** The code that the form of the map node runs: that of the gateway, without its types. */
+  async function sendMapping(response: ServerResponse, file: string): Promise<true> {
+    const text = await mappingFiles(file)
+    if (text === undefined) return sendPlain(response, 404)
+    response.setHeader('cache-control', 'no-cache')
+    sendText(response, 200, 'text/javascript; charset=utf-8', text)
     return true
   }
 

@@ -10,6 +10,7 @@ import { extractCredentials, toEditorView, type CredentialKinds } from '../crede
 import type { CredentialMap, Vault } from '../credentials/vault.ts'
 import type { ReleaseSigner } from '../keys/key-files.ts'
 import { createSerial } from '../serial.ts'
+import type { CasesGate } from '../watch/gate.ts'
 import type { RevisionRow } from '../store/schema.ts'
 import { sameJson } from '../same-json.ts'
 import type { Store } from '../store/store.ts'
@@ -49,6 +50,8 @@ export interface ReleasesParts {
   visibilityOf(flows: readonly string[]): Promise<readonly FlowVisibility[]>
   /** Which of these organisations there are. */
   organisationsOf(ids: readonly string[]): Promise<ReadonlySet<string>>
+  /** What the cases of flows have to say to a deploy. */
+  readonly casesGate: CasesGate
   /** Told once the release is current. */
   announce(release: LoadedRelease, user: string): void
 }
@@ -204,11 +207,13 @@ export async function openReleases(parts: ReleasesParts) {
         const problems = compile.assemble(revisions)
         const told = visible && new Set([...visible, ...revisions.map(({ document }) => document.id).filter((id) => !known().has(id))])
         refuseErrors(problems, told)
+        const cases = await parts.casesGate(revisions.map(({ document }) => document), touches.flatMap(({ after }) => (after ? [after] : [])), nodes)
+        refuseErrors(cases, told)
         return await putLive({
           nodes,
           documents,
           credentials,
-          warnings: [...read.problems, ...problems, ...toGiven(given, revisions), ...(await findUnknown(touches, parts.organisationsOf))],
+          warnings: [...read.problems, ...problems, ...cases, ...toGiven(given, revisions), ...(await findUnknown(touches, parts.organisationsOf))],
           user: input.user,
           comment: oneLine(input.comment),
           ...(Object.keys(given).length > 0 ? { given } : {}),

@@ -31,6 +31,12 @@ interface Waiting {
   readonly hear: (ack: Acknowledgement | 'gone') => void
 }
 
+/** `withinMs`: how long it may take to answer. `any`: one gateway is enough, whichever. */
+export interface AskOptions {
+  readonly withinMs?: number
+  readonly any?: boolean
+}
+
 export interface HubParts {
   readonly clock: Clock
   readonly log: Log
@@ -161,12 +167,12 @@ export function createHub({ clock, log, limits, current, credentials, changed, c
       if (wanted?.release === ack.release) wanted.hear(ack)
     },
     /** Asks all that are connected; each answer comes by itself, `undefined` for who stays silent. */
-    ask(command: GatewayCommand): readonly Promise<{ gateway: string; result?: unknown; error?: string } | undefined>[] {
-      return [...sessions.values()].map(async (session) => {
+    ask(command: GatewayCommand, { withinMs = limits.commandMs, any = false }: AskOptions = {}): readonly Promise<{ gateway: string; result?: unknown; error?: string } | undefined>[] {
+      return [...sessions.values()].slice(0, any ? 1 : undefined).map(async (session) => {
         const gateway = session.gateway.id
         const call = randomUUID()
         const reply = await new Promise<CommandReply | undefined>((resolve) => {
-          const cancel = clock.setTimer(() => resolve(undefined), limits.commandMs)
+          const cancel = clock.setTimer(() => resolve(undefined), withinMs)
           calls.set(call, {
             gateway,
             done: (reply) => {
@@ -180,8 +186,8 @@ export function createHub({ clock, log, limits, current, credentials, changed, c
         return reply && { gateway, ...(reply.error === undefined ? { result: reply.result } : { error: reply.error }) }
       })
     },
-    async command(command: GatewayCommand): Promise<readonly { gateway: string; result?: unknown; error?: string }[]> {
-      return (await Promise.all(this.ask(command))).filter((answer) => answer !== undefined)
+    async command(command: GatewayCommand, options?: AskOptions): Promise<readonly { gateway: string; result?: unknown; error?: string }[]> {
+      return (await Promise.all(this.ask(command, options))).filter((answer) => answer !== undefined)
     },
     reply(gateway: string, reply: CommandReply): void {
       const call = calls.get(reply.call)

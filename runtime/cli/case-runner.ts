@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import type { CaseResult, CaseRunner } from '../core/cases.ts'
 import type { Settings } from '../settings.ts'
-import { flawOf } from './flow-cases.ts'
+import { flawOfCase } from '../core/flaw-of-case.ts'
 import { openNodesBench } from './flow-bench.ts'
 
 /** Cases of one call, and how long they may take together. */
@@ -24,7 +24,7 @@ export function createCaseRunner(settings: Settings, folder: string): CaseRunner
     try {
       for (const one of cases.slice(0, mostCases)) {
         if (performance.now() > endsAt) break
-        const flaw = flawOf(one)
+        const flaw = flawOfCase(one)
         results.push(flaw === undefined ? await bench.runWhole(one) : { name: String(one?.name ?? ''), ok: false, failures: [`The case cannot be run: ${flaw}.`], tookMs: 0 })
       }
     } finally {

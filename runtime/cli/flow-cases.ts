@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { FlowCase, PlayedUpstream } from '../core/cases.ts'
+import { flawOfCase } from '../core/flaw-of-case.ts'
 import { CommandFailed } from './outcome.ts'
 
 export type { FlowCase, PlayedUpstream } from '../core/cases.ts'
@@ -18,22 +19,11 @@ export async function readCases(file: string): Promise<FlowCase[]> {
   }
   if (!Array.isArray(json)) throw new CommandFailed(`${file} holds no list of cases.`, { file })
   return Promise.all(json.map(async (one: FlowCase, index) => {
-    const reason = flawOf(one)
+    const reason = flawOfCase(one)
     if (reason) throw new CommandFailed(`${file}, case ${index + 1}${one?.name ? ` “${one.name}”` : ''}: ${reason}.`, { file })
     const upstreams = await Promise.all((one.upstreams ?? []).map(async (upstream) => ({ ...upstream, reply: await withFile(upstream.reply, dirname(file)) })))
     return { ...one, upstreams }
   }))
-}
-
-/** What is wrong with the shape of a case, or nothing. */
-export function flawOf(one: FlowCase | null): string | undefined {
-  if (one === null || typeof one !== 'object') return 'it is not an object'
-  if (typeof one.name !== 'string' || one.name === '') return 'it has no name'
-  if (typeof one.request?.url !== 'string' || !one.request.url.startsWith('/')) return 'request.url is to be a path such as /hello'
-  if (!Number.isInteger(one.expect?.status)) return 'expect.status is to be a number'
-  if ((one.upstreams ?? []).some((upstream) => typeof upstream.match?.url !== 'string' || typeof upstream.reply !== 'object')) return 'every upstream needs match.url and reply'
-  if (one.caller !== undefined && (typeof one.caller !== 'object' || one.caller === null || Array.isArray(one.caller))) return 'caller is to be an object: fields of the message'
-  return undefined
 }
 
 async function withFile(reply: PlayedUpstream['reply'], folder: string): Promise<PlayedUpstream['reply']> {

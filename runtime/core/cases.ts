@@ -55,6 +55,8 @@ export interface CaseResult {
   readonly answer?: CaseAnswer
   /** The way it took, without messages. */
   readonly record?: RunRecord
+  /** Wires that it took: node, port, node. */
+  readonly wires?: readonly (readonly [from: string, port: number, to: string])[]
 }
 
 export interface CaseAnswer {

@@ -11,6 +11,8 @@ export const tabProperties = {
   sandbox: 'SLUICE_SANDBOX',
   /** 0 to 9: how important requests to the flow are at least, whoever calls: for health checks and what operators need. */
   priority: 'SLUICE_PRIORITY',
+  /** `gate`: a deploy that touches the flow is refused while one of its cases fails. */
+  cases: 'SLUICE_CASES',
 } as const
 
 /** The value of such an entry of a tab's record; `undefined` when it has none, or an empty one, or one that is computed. */

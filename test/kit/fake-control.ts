@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { type RefusalDecisions, Refused, type Actor, type Consumers, type Publishing, type Control, type ControlEvent, type DeployInput, type Doer, type FlowRights, type GatewayInfo, type ReleaseInfo, type Role, type User } from '../../control/contract.ts'
+import { type RefusalDecisions, Refused, type Actor, type Consumers, type Publishing, type Watching, type Control, type ControlEvent, type DeployInput, type Doer, type FlowRights, type GatewayInfo, type ReleaseInfo, type Role, type User } from '../../control/contract.ts'
 import type { GatewayCommand } from '../../runtime/core/deployer.ts'
 import type { EditorNode, Problem } from '../../runtime/core/flow.ts'
 
@@ -191,6 +191,7 @@ export function createFakeControl(): FakeControl {
     },
     decisions: {} as RefusalDecisions,
     publishing: {} as Publishing,
+    watching: {} as Watching,
     on(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { definitions, notYet } from '../../nodes/index.ts'
+import { createCaseRunner } from '../../runtime/cli/case-runner.ts'
 import { toRevisions } from '../../runtime/compile/check.ts'
 import { sha256 } from '../../runtime/compile/hash.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
@@ -19,6 +20,8 @@ export interface TestGatewayOptions {
   /** Settings as the environment gives them: `SLUICE_DEADLINE_MS`. */
   readonly settings?: Readonly<Record<string, string>>
   readonly credentials?: Credentials
+  /** It runs cases and replays, as a gateway process does. */
+  readonly cases?: boolean
   /** Time, when a test holds it. */
   readonly clock?: Clock
   /** An existing folder for what the gateway keeps; it stays at the end. */
@@ -50,7 +53,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const events: GatewayEvent[] = []
   let printed = ''
   const log = openLog({ level: 'info', format: 'json', write: (text) => (printed += text) })
-  const gateway = createGateway(settings, { definitions, notYet, log, folder, ...(options.clock ? { clock: options.clock } : {}), freeze: freezeDeep, publish: (event) => void events.push(event) })
+  const gateway = createGateway(settings, { definitions, notYet, log, folder, ...(options.clock ? { clock: options.clock } : {}), ...(options.cases ? { cases: createCaseRunner(settings, join(folder, 'cases')) } : {}), freeze: freezeDeep, publish: (event) => void events.push(event) })
   let count = 0
 
   async function deploy(nodes: readonly EditorNode[], credentials: Credentials = {}): Promise<PrepareResult> {

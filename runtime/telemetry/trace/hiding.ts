@@ -4,7 +4,7 @@ import { parameterName } from '../../core/parameter-name.ts'
 export const hidden = '[hidden]'
 
 /** Properties, headers and parameters whose name says that they hold a secret. */
-const secretName = /^(?:proxy[-_]?)?authorization$|^(?:set[-_]?)?cookies?$|passw(?:or)?d|passphrase|^pwd$|secret|api[-_]?key|token$|private[-_]?key|credential|session[-_]?id$|^x-sluice-watch$|^sig(?:nature)?$|^jwt$/i
+const secretName = /^(?:proxy[-_]?)?authorization$|cookies?$|passw(?:or)?d|passphrase|^pwd$|secret|api[-_]?key|token$|private[-_]?key|credential|session[-_]?id$|^x-sluice-watch$|^sig(?:nature)?$|^jwt$/i
 
 /** A shorter text is in too many others to be taken for the secret. */
 const shortestSecret = 5
@@ -27,7 +27,9 @@ export function createHiding(names: Iterable<string>, values: Iterable<string>):
   const text = (given: string) => {
     let result = given
     for (const secret of secrets) if (result.includes(secret)) result = result.replaceAll(secret, hidden)
-    return result
+    if (/^[a-z][a-z\d+.-]*:\/\//i.test(result)) result = withoutSecrets(result, isSecret)
+    else if (result.includes('=')) result = result.replaceAll(/([\w.-]+)=([^&\s;,"'<>]+)/g, (all, name: string) => (isSecret(name) ? `${name}=${hidden}` : all))
+    return result.replaceAll(/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${hidden}`)
   }
   return {
     isSecret,

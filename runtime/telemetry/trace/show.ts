@@ -160,5 +160,5 @@ function cleanText(text: string, type: string, hiding: Hiding): string {
       // Not JSON after all: a text like any other.
     }
   }
-  return hiding.text(text.replaceAll(/([\w.-]+)=([^&\s;,]+)/g, (all, name: string) => (hiding.isSecret(name) ? `${name}=${hidden}` : all)))
+  return hiding.text(text)
 }

@@ -9,6 +9,9 @@ import { show, showMessage, toBodyRecord } from './show.ts'
 /** Characters of all messages of one run together; later ones only say that there were more. */
 const messagesLimit = 1024 * 1024
 
+/** Characters of all answers to callouts of one run together. */
+const calloutBodiesLimit = 2 * 1024 * 1024
+
 export function toHead(notes: RunNotes, payloads: RunRecordHead['payloads']): RunRecordHead {
   const { run, watch } = notes
   return {
@@ -51,13 +54,19 @@ export function toRecord(notes: RunNotes, hiding: Hiding, payloads: RunRecordHea
   }
 
   const steps = notes.steps.map((note) => toStep(note, place, hiding))
+  addOpened(steps, notes.steps)
+  let bodies = calloutBodiesLimit
   const stepAt = new Map(notes.steps.map((note, index) => [note, index]))
   return {
     ...toHead(notes, payloads),
     steps,
     stepsLeftOut: notes.stepsLeftOut,
     messages,
-    callouts: notes.callouts.map((note) => toCallout(note, stepAt, hiding)),
+    callouts: notes.callouts.map((note) => {
+      const callout = toCallout(note, stepAt, hiding)
+      bodies -= callout.body?.text?.length ?? 0
+      return bodies < 0 && callout.body?.text !== undefined ? { ...callout, body: { bytes: callout.body.bytes, cut: 'large' as const } } : callout
+    }),
     ...(request ? { request: toRequest(request, notes.steps[0]?.message, hiding) } : {}),
     ...toAnswer(notes, hiding),
     ...(notes.bodies ? toCaller(notes.steps, protects, hiding) : {}),
@@ -105,6 +114,26 @@ function toStep(note: StepNote, place: (message: Message | undefined) => number 
     ...(fault ? { fault: { ...fault, message: hiding.text(fault.message) } } : {}),
     ...(note.attempts > 0 ? { attempts: note.attempts } : {}),
     ...(note.facts ? { facts: note.facts } : {}),
+  }
+}
+
+/**
+ * A node that opens branches hands messages on without sending them by itself. A node that was entered more often than anything
+ * was sent to it was opened by the newest step before it that is wired to it.
+ */
+function addOpened(steps: StepRecord[], notes: readonly StepNote[]): void {
+  const sent = new Map<string, number>()
+  for (const { sends } of steps) for (const { to } of sends) for (const target of to) sent.set(target, (sent.get(target) ?? 0) + 1)
+  for (const [index, { node, in: message }] of steps.entries()) {
+    const left = sent.get(node) ?? 0
+    if (left > 0) sent.set(node, left - 1)
+    else {
+      const opener = notes.slice(0, index).findLastIndex(({ node: other }) => other.wires.some((port) => port.some(({ id }) => id === node)))
+      if (opener < 0) continue
+      const port = (notes[opener] as StepNote).node.wires.findIndex((targets) => targets.some(({ id }) => id === node))
+      const step = steps[opener] as StepRecord
+      steps[opener] = { ...step, sends: [...step.sends, { port, to: [node], ...(message === undefined ? {} : { message }) }] }
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { CaseAnswer, CaseRunner, FlowCase, ReplayReport, TraceCommand, TraceList } from '../../core/cases.ts'
+import type { CaseAnswer, CaseResult, CaseRunner, CasesReport, ReplayReport, TraceCommand, TraceList } from '../../core/cases.ts'
 import type { GatewayCommand } from '../../core/deployer.ts'
 import { fault } from '../../core/fault.ts'
 import type { RunRecord } from '../../core/trace.ts'
@@ -29,7 +29,7 @@ export function createTraceDesk({ tracing, cases, env, local }: TraceDeskParts):
 
   async function replay(record: RunRecord, nodes: Parameters<CaseRunner['run']>[0]): Promise<ReplayReport> {
     const recorded = toCase(record, record.run, env)
-    const before: CaseAnswer = { status: record.answer?.status ?? 0, headers: record.answer?.headers ?? {}, text: textOf(recorded) }
+    const before: CaseAnswer = { status: record.answer?.status ?? 0, headers: record.answer?.headers ?? {}, text: record.answer?.body?.text ?? (record.answer?.fault === undefined ? '' : JSON.stringify(recorded.expect.json)) }
     const { results, problems } = await runner().run(nodes, [recorded])
     const [result] = results
     if (!result?.answer) return { before: shown(before), differences: [], problems }
@@ -63,7 +63,10 @@ export function createTraceDesk({ tracing, cases, env, local }: TraceDeskParts):
       const record = tracing.whole(id)
       return record && (await replay(record, nodes))
     },
-    'cases.run': ({ nodes, cases: given }) => runner().run(nodes, given),
+    async 'cases.run'({ nodes, cases: given }): Promise<CasesReport> {
+      const report = await runner().run(nodes, given)
+      return { ...report, results: report.results.map(toShown) }
+    },
   }
 
   return (command) => {
@@ -72,6 +75,13 @@ export function createTraceDesk({ tracing, cases, env, local }: TraceDeskParts):
   }
 }
 
-function textOf({ expect }: FlowCase): string {
-  return expect.json === undefined ? (expect.text ?? '') : JSON.stringify(expect.json)
+/** What travels of a result: of the way the wires, of the answer what fits on a screen. */
+function toShown({ record, answer, failures, ...result }: CaseResult): CaseResult {
+  const wires = new Map((record?.steps ?? []).flatMap(({ node, sends }) => sends.flatMap(({ port, to }) => to.map((target) => [`${node} ${port} ${target}`, [node, port, target] as const]))))
+  return {
+    ...result,
+    failures: failures.slice(0, 20).map((text) => (text.length > 1000 ? `${text.slice(0, 1000)}…` : text)),
+    ...(answer ? { answer: { ...answer, text: answer.text.slice(0, 4000) } } : {}),
+    wires: [...wires.values()],
+  }
 }
