@@ -137,8 +137,8 @@ function toSettings(options: EditorHostOptions, palette: { userDir: string; core
       page: {
         title: 'Sluice',
         favicon: client('favicon.svg'),
-        css: [client('sluice.css')],
-        scripts: [client('form.js'), client('problems.js'), client('shell.js')],
+        css: [client('sluice.css'), client('map-form.css')],
+        scripts: [client('form.js'), client('map-form.js'), client('problems.js'), client('shell.js')],
       },
       header: { title: 'Sluice', image: client('mark.svg'), url: '/' },
       deployButton: { type: 'simple' },

@@ -30,6 +30,7 @@
       all[field.name] = { value: field.default, validate: (value) => validate(field, value) }
       if (field.kind === 'config') all[field.name].type = field.configType
       if (field.typeField) all[field.typeField] = { value: field.typeDefault }
+      for (const [name, value] of Object.entries(field.also ?? {})) all[name] = { value }
     }
     return all
   }
@@ -39,7 +40,7 @@
     const id = `${prefix}-${field.name}`
     const row = $('<div class="form-row sluice-row"></div>').appendTo(container)
     // A table or group is no input: it is named by the text, and a click on the text leads nowhere.
-    const whole = field.kind === 'table' || field.kind === 'group'
+    const whole = field.kind === 'table' || field.kind === 'group' || field.kind === 'own'
     $(whole ? '<div class="sluice-title"></div>' : '<label></label>').attr(whole ? { id: `${id}-label` } : { id: `${id}-label`, for: id }).text(say(field.label)).appendTo(row)
     const holder = $('<div class="sluice-input"></div>').appendTo(row)
     if (field.hint) $('<div class="sluice-hint"></div>').attr('id', `${id}-hint`).text(say(field.hint)).appendTo(row)
@@ -112,6 +113,7 @@
         const own = field.fields.map((inner) => [inner, makeInput(node, $('<div class="sluice-group"></div>').appendTo(holder), id, inner, value?.[inner.name])])
         return { read: () => readGroup(own), close: () => own.forEach(([, input]) => input.close?.()) }
       }
+      case 'own': return window.Sluice.controls[field.control]({ node, holder: holder[0], id, value, language: language() })
       case 'table': return makeTable(holder, id, field, Array.isArray(value) ? value : [])
       default: {
         const input = describe($('<input type="text">').attr({ id, spellcheck: false })).val(value ?? '').appendTo(holder)
@@ -293,6 +295,9 @@
   }
 
   window.Sluice = {
+    /** Controls that need a script of their own, by name. */
+    controls: {},
+
     /** Answers for types of a stock file that are not offered here. */
     ignoreType() {},
 
@@ -412,6 +417,11 @@
           // What was not said and is still the default stays unsaid.
           if (!means(field, shown(this, field), value)) {
             this[field.name] = value
+            changed = true
+          }
+          for (const [other, said] of Object.entries(input.readAlso?.() ?? {})) {
+            if (same(this[other] ?? field.also[other], said)) continue
+            this[other] = said
             changed = true
           }
           if (field.typeField && (this[field.typeField] ?? field.typeDefault) !== input.readType()) {

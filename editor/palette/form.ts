@@ -3,7 +3,7 @@ import type { JsonSchema, NodeDefinition, Text } from '../../runtime/core/node.t
 /** How one property is edited. Plain data: the page builds the form from it. */
 export interface Field {
   readonly name: string
-  readonly kind: 'text' | 'multiline' | 'number' | 'boolean' | 'choice' | 'expression' | 'template' | 'code' | 'json' | 'table' | 'typed' | 'config' | 'list' | 'group'
+  readonly kind: 'text' | 'multiline' | 'number' | 'boolean' | 'choice' | 'expression' | 'template' | 'code' | 'json' | 'table' | 'typed' | 'config' | 'list' | 'group' | 'own'
   readonly label: Text
   readonly hint?: Text
   readonly default: unknown
@@ -28,6 +28,9 @@ export interface Field {
   /** Type of the config node that a `config` field picks. */
   readonly configType?: string
   readonly when?: When
+  /** Of a field of kind `own`: the name of the control that a script of ours brings, and what else of the node it edits, with the defaults. */
+  readonly control?: string
+  readonly also?: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -168,6 +171,7 @@ function toField(name: string, schema: JsonSchema, required: boolean, typeProper
     default: schema.default ?? emptyOf(kind),
     required,
     ...(kind === 'choice' ? { choices: choicesOf(schema, texts.choices ?? {}) } : {}),
+    ...(kind === 'own' ? { control: String(hintOf(schema).control), also: ownControls[String(hintOf(schema).control)] ?? {} } : {}),
     ...(kind === 'group' ? { fields: toFields(schema, chinese, `${path}.`) } : {}),
     ...(kind === 'table' ? tableOf(items, chinese, path) : {}),
     ...(types ? { types, typeField: `${name}Type`, typeDefault: String(typeProperty?.default ?? types[0]) } : {}),
@@ -192,8 +196,12 @@ function tableOf(items: JsonSchema, chinese: FieldTexts, path: string): Pick<Fie
   return { columns: [toField('value', items, true, undefined, chinese, `${path}.value`)], plainRows: true }
 }
 
+/** Controls of our own, each with the properties that it edits beside its field. */
+const ownControls: Readonly<Record<string, Readonly<Record<string, unknown>>>> = { map: { example: '' } }
+
 function kindOf(schema: JsonSchema): Field['kind'] {
   const wanted = hintOf(schema).control
+  if (ownControls[wanted as string]) return 'own'
   if (typeof schema['x-config'] === 'string') return 'config'
   if (wanted === 'jsonata') return 'expression'
   if (wanted === 'list' || wanted === 'group') return wanted

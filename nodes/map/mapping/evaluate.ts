@@ -14,6 +14,10 @@ export interface Given {
   readonly open: Open
   /** Told of every row: the value it gave, and after which function nothing was left (-1: the source had nothing). For the preview. */
   watch?(place: string, value: unknown, lost: number | undefined): void
+  /** Told of the list whose items a table within goes through. */
+  watchItems?(place: string, items: readonly unknown[]): void
+  /** Told of what a function is about to work on. */
+  watchStep?(place: string, step: number, value: unknown, args: readonly unknown[]): void
 }
 
 /** More work than one message may cost. */
@@ -90,7 +94,7 @@ function build(branch: Branch, values: readonly unknown[], frame: Frame): unknow
 
 function compileRow(row: Row, place: string, depth: number): Read {
   const source: Read = row.from === undefined ? () => row.value : compileSource(row.from, depth)
-  const steps = (row.do ?? []).map((step) => compileStep(step, depth))
+  const steps = (row.do ?? []).map((step, i) => compileStep(step, depth, place, i))
   const each = row.each && compileTable(row.each, `${place}.each.`, depth + 1)
   return (frame) => {
     let value = source(frame)
@@ -104,6 +108,7 @@ function compileRow(row: Row, place: string, depth: number): Read {
     if (each && value !== undefined && value !== null) {
       const list = toList(frame.given.open(value))
       frame.spend(list.length)
+      frame.given.watchItems?.(place, list)
       const made: unknown[] = []
       for (const [i, item] of list.entries()) {
         const one = each({ given: i === 0 ? frame.given : unwatched(frame.given), spend: frame.spend, names: new Map(), outer: frame, item, position: i + 1 })
@@ -118,7 +123,7 @@ function compileRow(row: Row, place: string, depth: number): Read {
 
 /** The preview shows the first item of a list. */
 function unwatched(given: Given): Given {
-  return given.watch ? { root: given.root, open: given.open } : given
+  return given.watch || given.watchItems || given.watchStep ? { root: given.root, open: given.open } : given
 }
 
 /** A source: of the message, of the item in hand (`item`, `parent`, `position`), or of a row above (`$name`). */
@@ -143,7 +148,7 @@ function toStart(name: string, depth: number): Read {
   return (frame) => frame.given.root(name)
 }
 
-function compileStep(step: RowStep, depth: number): (value: unknown, frame: Frame) => unknown {
+function compileStep(step: RowStep, depth: number, place: string, at: number): (value: unknown, frame: Frame) => unknown {
   const used = functionOf(step.function)
   if (!used) return () => undefined
   const reads = used.arguments.map((one, i): Read => {
@@ -160,7 +165,9 @@ function compileStep(step: RowStep, depth: number): (value: unknown, frame: Fram
   return (value, frame) => {
     const opened = frame.given.open(value)
     charge(opened, frame.spend)
-    const result = used.run(opened, reads.map((read) => read(frame)), frame.spend)
+    const args = reads.map((read) => read(frame))
+    frame.given.watchStep?.(place, at, opened, args)
+    const result = used.run(opened, args, frame.spend)
     charge(result, frame.spend)
     return result
   }

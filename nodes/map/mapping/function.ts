@@ -20,6 +20,8 @@ export interface Argument {
   readonly maximum?: number
   /** The key of a join: without it nothing can be joined. */
   readonly key?: boolean
+  /** A field of the items of this argument, by its place; without, of the value’s. */
+  readonly of?: number
 }
 
 /** Counts the work of one message. @throws when it is more than one message may cost */

@@ -1,9 +1,12 @@
 /** The language of the map node: pure, with nothing of the host, so that the editor’s page runs the same code as a gateway. */
+export { checkExample, parseExample } from './check-example.ts'
 export { checkRows, sayPlace, type RowProblem } from './check.ts'
 export { compileRows, TooMuchWork, workLimit, type Given } from './evaluate.ts'
+export { toSamples, type Sample } from './example.ts'
 export type { Argument, MapFunction } from './function.ts'
 export { categoryWords, functionOf, functions } from './functions.ts'
 export type { Row, RowArgument, RowStep, Words } from './row.ts'
+export { toPlaces, type Place } from './shape.ts'
 export { parseSource, printSource } from './source-path.ts'
 export { parseTarget } from './target.ts'
 export { toJsonata } from './to-jsonata.ts'

@@ -4,8 +4,8 @@ import { keyOf } from './list.ts'
 
 const latitude = argument('latitude', 'field', 'Latitude', '緯度欄位', { constant: true, default: 'lat', key: true })
 const longitude = argument('longitude', 'field', 'Longitude', '經度欄位', { constant: true, default: 'lon', key: true })
-const otherLatitude = argument('otherLatitude', 'field', 'Its latitude', '對方緯度欄位', { constant: true, default: 'lat', key: true })
-const otherLongitude = argument('otherLongitude', 'field', 'Its longitude', '對方經度欄位', { constant: true, default: 'lon', key: true })
+const otherLatitude = argument('otherLatitude', 'field', 'Its latitude', '對方緯度欄位', { constant: true, default: 'lat', key: true, of: 0 })
+const otherLongitude = argument('otherLongitude', 'field', 'Its longitude', '對方經度欄位', { constant: true, default: 'lon', key: true, of: 0 })
 
 /** Mean radius of the earth, metres (IUGG). */
 const radius = 6_371_008.8
@@ -29,7 +29,7 @@ export const joinFunctions: readonly MapFunction[] = [
   {
     name: 'joinLists', category: 'join', label: words('Join two lists', '合併兩清單'), summary: words('Gives every item the item of another list that has the same key, under a name.', '依共同的鍵，將另一清單的項目放進每一項的指定欄位。'),
     arguments: [
-      argument('list', 'list', 'Other list', '另一清單'), argument('key', 'field', 'Key here', '此清單的鍵', { constant: true, key: true }), argument('otherKey', 'field', 'Key there', '另一清單的鍵', { constant: true, key: true }),
+      argument('list', 'list', 'Other list', '另一清單'), argument('key', 'field', 'Key here', '此清單的鍵', { constant: true, key: true }), argument('otherKey', 'field', 'Key there', '另一清單的鍵', { constant: true, key: true, of: 0 }),
       argument('as', 'text', 'Under the name', '放入欄位', { constant: true, default: 'other', maximum: 100 }),
       argument('keep', 'choice', 'Items without a match', '沒有對應的項目', { constant: true, default: 'all', choices: { all: words('keep', '保留'), matched: words('leave out', '略過') } }),
     ],
