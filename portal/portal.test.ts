@@ -183,3 +183,12 @@ test('guides and node pages are read in the reader’s language; every link on t
   }
   expect((await call('/docs/..%2f..%2f/README', { headers })).status).toBe(404)
 })
+
+test('guides show their drawings, and nothing else is sent as one', async () => {
+  const headers = await signIn('vera')
+  const [, picture = ''] = /<img src="([^"]+)" alt="[^"]+">/.exec(await page('/docs/guides/priority', headers)) ?? []
+  const sent = await call(picture, { headers })
+  expect([sent.status, sent.headers.get('content-type')]).toEqual([200, 'image/svg+xml'])
+  expect((await sent.text()).startsWith('<svg')).toBe(true)
+  for (const other of ['/docs/images/..%2fREADME.md', '/docs/images/editor.png', '/docs/images/none.svg']) expect((await call(other, { headers })).status).toBe(404)
+})

@@ -9,7 +9,7 @@ import type { PortalOptions } from '../portal.ts'
 import { translator } from '../texts.ts'
 import type { Exchange } from '../web/exchange.ts'
 import type { Language } from '../web/language.ts'
-import { sendHtml } from '../web/reply.ts'
+import { sendHtml, sendText } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
 
 const docsDir = fileURLToPath(new URL('../../docs/', import.meta.url))
@@ -25,6 +25,7 @@ export function docsRoutes({ definitions, notYet }: PortalOptions): PageRoute[] 
   return [
     { method: 'GET', path: '/docs', access: 'viewer', handle: showList },
     { method: 'GET', path: '/docs/:page', access: 'viewer', handle: (exchange, { page }) => showPage(exchange, '', page!) },
+    { method: 'GET', path: '/docs/images/:image', access: 'viewer', handle: ({ response }, { image }) => sendPicture(response, image!) },
     { method: 'GET', path: '/docs/:folder/:page', access: 'viewer', handle: (exchange, { folder, page }) => showPage(exchange, folder!, page!) },
   ]
 
@@ -58,6 +59,14 @@ async function showPage(exchange: Exchange, folder: string, page: string): Promi
   sendHtml(exchange.response, 200, layout(exchange, { title: titleIn(text) ?? name, section: 'docs', body }))
 }
 
+/** A drawing that a page shows; only those that lie there exist. */
+async function sendPicture(response: Exchange['response'], name: string): Promise<void> {
+  const images = (await readdir(join(docsDir, 'images'))).filter((file) => file.endsWith('.svg'))
+  const image = images.find((file) => file === name)
+  if (image === undefined) throw new Refused('route.none', 404, 'There is no such picture.')
+  sendText(response, 200, 'image/svg+xml', await readFile(join(docsDir, 'images', image), 'utf8'))
+}
+
 /** A page, translated where it is. Translations lie one folder deeper, which their links count in. */
 async function load(folder: string, name: string, language: Language): Promise<{ readonly text: string; readonly language: Language }> {
   const translated = language === 'en' ? undefined : await readFile(join(docsDir, language, folder, `${name}.md`), 'utf8').catch(() => undefined)
@@ -77,7 +86,10 @@ export function renderMarkdown(text: string): Html {
         if (!/^(https?:|#|\.{0,2}\/|[\w-]+(\.md)?(#|$)|[\w-]+\/)/i.test(token.href)) return inner
         return `<a href="${escapeHtml(token.href.replace(/\.md(?=#|$)/, ''))}">${inner}</a>`
       },
-      image: (token) => escapeHtml(token.text),
+      image({ href, text: alt }) {
+        const name = /^(?:\.\.\/)*images\/([\w-]+\.svg)$/.exec(href)?.[1]
+        return name === undefined ? escapeHtml(alt) : `<img src="/docs/images/${name}" alt="${escapeHtml(alt)}">`
+      },
     },
   })
   return new Html(marked.parse(text) as string)
