@@ -50,9 +50,7 @@ export function createStandingOf({ clients, identities, clock }: StandingOfParts
       }
       case 'certificate': {
         const certificate = request.clientCertificate
-        if (!certificate) return undefined
-        const sans = (certificate.sans ?? []).flatMap((san) => [san, san.slice(san.indexOf(':') + 1)])
-        return idOf(clients.byCertificate({ fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(), sans }))
+        return certificate && idOf(clients.byCertificate({ fingerprint: certificate.fingerprint256, sans: certificate.sans ?? [] }))
       }
       case 'signature': return request.headers['signature-input'] === undefined ? undefined : idOf(identities.verify('signature', request))
       case 'sign code': return request.headers['x-sign-code'] === undefined ? undefined : idOf(identities.verify('sign code', request))
