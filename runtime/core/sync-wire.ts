@@ -129,12 +129,6 @@ export interface Acknowledgement {
   readonly detail?: string
 }
 
-export interface EventBatch {
-  readonly events: readonly GatewayEvent[]
-  /** Events that had to be dropped since the last batch. */
-  readonly dropped: number
-}
-
 /** Why calls were refused, oldest first; control answers when it has them in its store. */
 export interface DecisionBatch {
   readonly decisions: readonly Decision[]
