@@ -1,5 +1,5 @@
 import type { Decision } from './decision.ts'
-import type { GatewayCommand, GatewayEvent } from './deployer.ts'
+import type { GatewayCommand } from './deployer.ts'
 import type { ClientChange } from './clients.ts'
 import type { Problem } from './flow.ts'
 
