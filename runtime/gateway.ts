@@ -121,40 +121,17 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     onStale: () => metrics.count('clients_out_of_touch'),
   })
   const extraCa = settings.extraCaFiles.map((file) => readFileSync(file, 'utf8'))
-  const shared = settings.redisUrl === undefined ? undefined : openRedisState({
-    url: settings.redisUrl,
-    prefix: settings.redisPrefix,
-    timeoutMs: settings.stateTimeoutMs,
-    shares: settings.stateShares ?? 1,
-    ...(extraCa.length > 0 ? { ca: [...rootCertificates, ...extraCa] } : {}),
-    clock,
-    log,
-    metrics,
-  })
+  const redis = settings.redisUrl === undefined ? undefined : {
+    url: settings.redisUrl, prefix: settings.redisPrefix, ...(extraCa.length > 0 ? { ca: [...rootCertificates, ...extraCa] } : {}), clock, log, metrics,
+  }
+  const shared = redis && openRedisState({ ...redis, timeoutMs: settings.stateTimeoutMs, shares: settings.stateShares ?? 1 })
   const state = shared ?? createMemoryState({
     clock,
     onPressure: createPressureAlarm({ clock, log, metrics }),
   })
-  const sharedLines = settings.redisUrl === undefined ? undefined : openClusterLines({
-    url: settings.redisUrl,
-    prefix: settings.redisPrefix,
-    shares: settings.stateShares ?? 1,
-    ...(extraCa.length > 0 ? { ca: [...rootCertificates, ...extraCa] } : {}),
-    clock,
-    log,
-    metrics,
-  })
+  const sharedLines = redis && openClusterLines({ ...redis, shares: settings.stateShares ?? 1 })
   const jobKey = settings.jobKey === undefined ? undefined : toKey(settings.jobKey)
-  const sharedJobs = settings.redisUrl === undefined ? undefined : openRedisJobs({
-    url: settings.redisUrl,
-    prefix: settings.redisPrefix,
-    ...(extraCa.length > 0 ? { ca: [...rootCertificates, ...extraCa] } : {}),
-    key: jobKey,
-    whenUnsafe: settings.jobsWhenUnsafe,
-    clock,
-    log,
-    metrics,
-  })
+  const sharedJobs = redis && openRedisJobs({ ...redis, key: jobKey, whenUnsafe: settings.jobsWhenUnsafe })
   const jobs = sharedJobs ?? createJournalJobs({ folder: parts.folder, key: jobKey, clock, log, metrics })
   const lines = sharedLines ?? createMemoryLines(clock)
   const holding = createHoldingMarks()
