@@ -52,7 +52,8 @@ export function gather(
   let over = false
   let left = parts.length
   let came = 0
-  const stopListening = whenAborted(run, () => finish(undefined))
+  let stopListening = () => {}
+  stopListening = whenAborted(run, () => finish(undefined))
   const startedAt = rule.deadlineMs > 0 || parts.some(({ timeoutMs }) => timeoutMs > 0) ? clock.now() : 0
   if (!over && rule.deadlineMs > 0) timers.push(clock.setTimer(expire, rule.deadlineMs))
 
@@ -119,7 +120,7 @@ export function gather(
   function finish(outcome: readonly PartState[] | Fault | undefined): void {
     if (over) return
     over = true
-    stopListening?.()
+    stopListening()
     for (const cancel of timers) cancel()
     const failed = outcome === undefined || !Array.isArray(outcome)
     for (const at of opened.keys()) if (failed || rule.cancelLate) release(at)

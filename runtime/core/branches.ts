@@ -19,6 +19,15 @@ export interface BranchOptions extends BranchEnds {
   readonly deadline?: number
 }
 
+/** Work that goes on apart from the run that it comes from: it has its own time, and its answer is nobody's. */
+export interface ApartWork {
+  readonly port: string
+  readonly message: Message
+  readonly limitMs: number
+  /** Ends at an `end` node, as a branch does; else it goes as far as it is wired. */
+  readonly asBranch: boolean
+}
+
 /** A branch that was opened. */
 export interface Branch {
   /** Aborts the callouts in it, drops its messages, and tells nobody. Nothing else of the run notices. */

@@ -120,7 +120,7 @@ export interface Deployment {
 /** One line of the run log and one observation of the metrics, made when a run has ended. */
 export interface RunSummary {
   readonly run: string
-  readonly on: 'http' | 'start' | 'interval' | 'cron' | 'manual' | 'emit' | 'job' | 'schedule'
+  readonly on: 'http' | 'start' | 'interval' | 'cron' | 'manual' | 'emit' | 'job' | 'schedule' | 'after'
   readonly flow: string
   readonly node: string
   readonly revision: string

@@ -49,6 +49,17 @@ export function fault(
   return new Fault(code, entry.status, entry.title, entry.text(facts), facts, cause, headers)
 }
 
+/** Namespace of the codes that flows give to faults of their own; nothing of the register lies in it. */
+export const customPrefix = 'custom.'
+
+/**
+ * A fault that a flow raises itself, under a code of its own. `message` is shown to the caller below status 500.
+ * @param code begins with {@link customPrefix}
+ */
+export function customFault(code: string, status: number, title: string, message: string, facts: FaultFacts, headers?: Readonly<Record<string, string>>): Fault {
+  return new Fault(code.startsWith(customPrefix) ? code : `${customPrefix}${code}`, status, title, message, facts, undefined, headers)
+}
+
 /** Whatever was thrown, as a fault: a fault stays itself, anything else becomes `step.error` with its cause kept. */
 export function toFault(thrown: unknown): Fault {
   if (thrown instanceof Fault) return thrown

@@ -1,4 +1,4 @@
-import type { Branches } from './branches.ts'
+import type { ApartWork, Branches } from './branches.ts'
 import type { Clients } from './clients.ts'
 import type { Clock } from './clock.ts'
 import type { Contexts } from './context.ts'
@@ -159,6 +159,11 @@ export interface Scope {
    * Absent: nothing walks branches.
    */
   branches?(run: Run): Branches
+  /**
+   * Goes on behind a port of this node in a run of its own, on the deployment of `run`, which may have ended. The deployment
+   * stays until that run has ended. Absent: nothing walks.
+   */
+  runApart?(run: Run, work: ApartWork): void
   /** Shows a status under the node in the editor and wakes Status nodes; in `run` when given, else in a run of its own. */
   status(status: NodeStatus, run?: Run, message?: Message): void
   /** Reports a fault to Catch nodes of the run without ending the step (`node.error(text, msg)`). */

@@ -92,6 +92,10 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     },
     error: (fault, message, run) => report(runOf(run), linked, message, fault, run instanceof BranchRun ? run.trail : undefined),
     branches: (run) => openBranches(run, linked),
+    runApart(run, work) {
+      const from = runOf(run)
+      from.home.startApart?.(from, linked, work)
+    },
     emit: (port, message) => parts.emit(linked, port, message),
     whenLive: (begin) => parts.whenLive(begin),
     runWork: (work) => parts.runWork(linked, work),

@@ -1,3 +1,4 @@
+import type { ApartWork } from '../core/branches.ts'
 import type { ClientEnvironment } from '../core/clients.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Context } from '../core/context.ts'
@@ -30,6 +31,8 @@ export interface RunHome {
   /** `chosen`: by a message, when it runs; what is drawn was checked at deploy. */
   linkIn(idOrName: string, fromFlow: string, chosen?: boolean): LinkedNode | undefined
   ended(run: EngineRun): void
+  /** Starts a run that goes on behind a node for one that may have ended. */
+  startApart?(from: EngineRun, node: LinkedNode, work: ApartWork): void
 }
 
 /** Who waits for the answer. Absent for runs that nobody called. */
