@@ -63,7 +63,7 @@ export interface RouteTable {
   find(method: string, path: string, host: string): RouteMatch
   readonly size: number
   /** The routes of one version by themselves; `undefined` when nothing has it. Its case does not matter. */
-  ofVersion?(version: string): RouteTable | undefined
+  ofVersion(version: string): RouteTable | undefined
 }
 
 /** Two routes that would answer the same requests; the deploy is refused. */
@@ -108,13 +108,13 @@ export interface Deployment {
   /** Starts a run at a route. Never throws: what goes wrong reaches `input.fail`. */
   enter(route: Route, input: RunInput): RunHandle
   /** What the record of the route's API has said with every answer, names and values in turn; for answers given before a run. */
-  noticeOf?(route: Route, path: string): readonly string[] | undefined
+  noticeOf(route: Route, path: string): readonly string[] | undefined
   /** The longest that a run at the route may take. */
-  limitMsOf?(route: Route): number
+  limitMsOf(route: Route): number
   /**
    * Somebody waits to enter: the deployment stays until the result is called. `cut` is told when it is forced out before.
    */
-  expect?(cut: (reason: Fault) => void): () => void
+  expect(cut: (reason: Fault) => void): () => void
 }
 
 /** One line of the run log and one observation of the metrics, made when a run has ended. */

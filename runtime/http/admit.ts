@@ -46,7 +46,7 @@ export interface Gate {
 /** Begins the run when there is room, else when its turn comes; whoever gets no turn is told when to come again. */
 export function admit({ admission, own, refuser }: Gate, exchange: Exchange, route: Route, request: RequestFacts, message: Message): void {
   const { deployment } = exchange
-  const limitMs = deployment.limitMsOf?.(route) ?? Infinity
+  const limitMs = deployment.limitMsOf(route)
   const isOwn = own !== undefined && own.has(request)
   exchange.held = own?.line
   const turn = admission.enter(route, request, isOwn ? Math.min(ownPatienceMs, limitMs) : limitMs, request.wireBody?.length ?? 0, settle)
@@ -55,12 +55,12 @@ export function admit({ admission, own, refuser }: Gate, exchange: Exchange, rou
   if (state === 'admitted') return exchange.run(request, message)
   if (state === 'refused') return refuse(turn.place)
   // It runs on the deployment that it came in on, which must not be retired before.
-  const leave = deployment.expect?.((reason) => exchange.fail(reason))
+  const leave = deployment.expect((reason) => exchange.fail(reason))
   exchange.turn = {
     place: turn.place,
     end() {
       turn.end()
-      leave?.()
+      leave()
     },
   }
   exchange.watch()

@@ -155,7 +155,7 @@ export class Exchange implements RunInput, Waits {
 
   /** Who is turned away before the run began is told of its API's end all the same. */
   #noticeEarly(): void {
-    const notice = this.#route && this.#deployment?.noticeOf?.(this.#route, this.arrival.path)
+    const notice = this.#route && this.#deployment?.noticeOf(this.#route, this.arrival.path)
     if (notice) this.notify(notice)
   }
 

@@ -39,5 +39,8 @@ export function fakeDeployment(list: readonly FakeRoute[]): Deployment & { reado
       }
       return { abort: (reason) => aborted.push(reason) }
     },
+    noticeOf: () => undefined,
+    limitMsOf: () => Infinity,
+    expect: () => () => {},
   }
 }

@@ -67,7 +67,7 @@ export function createVersionChoice({ header = defaultVersionHeader, clients, cl
 
   /** The version asked for is not here: it may have a wider pattern that would answer, were it the only one. */
   function elsewhere(versions: PlaceVersions, wanted: string, { method, path }: VersionedRequest, host: string, routes: RouteTable): Chosen {
-    const match = routes.ofVersion?.(wanted)?.find(method, path, host)
+    const match = routes.ofVersion(wanted)?.find(method, path, host)
     // What somebody else calls by that version is another API.
     if (match?.kind === 'found' && match.route.organisation === versions.routes[0]?.organisation) return chosen(versions, match.route.versions?.routes[0] ?? match.route, match.params)
     const vary = varyOf(versions.claims)

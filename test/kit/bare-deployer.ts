@@ -33,6 +33,7 @@ const buildRoutes: BuildRoutes = (routes) => {
         const route = byKey.get(`${method} ${path}`)
         return route ? { kind: 'found', route, params: {} } : { kind: 'none' }
       },
+      ofVersion: () => undefined,
     },
     conflicts: [],
   }
