@@ -1,5 +1,6 @@
 import type { NodeDefinition } from '../runtime/core/node.ts'
 import { accessControl } from './access-control/access-control.ts'
+import { afterResponse } from './after-response/after-response.ts'
 import { asyncNode } from './async/async.ts'
 import { auth } from './auth/auth.ts'
 import { cacheGet } from './cache-get/cache-get.ts'
@@ -73,6 +74,7 @@ export interface NotYet {
 /** Every node there is, sorted by type. Adding a node is adding its folder and two lines here. */
 export const definitions: readonly NodeDefinition[] = [
   accessControl,
+  afterResponse,
   asyncNode,
   auth,
   branch,

@@ -70,6 +70,11 @@ export interface Run {
    * nothing. Absent: nobody can be asked.
    */
   answerInstead?(choose: (outcome: RunOutcome) => Message | undefined): void
+  /**
+   * Tells `listener` once what the run came to, right after the answer has been given; at once, with nothing, when it was given
+   * before. For work that must not hold the answer up. Absent: nobody can be told.
+   */
+  afterAnswer?(listener: (outcome: RunOutcome | undefined) => void): void
   /** From now on the run goes on to its end although its caller goes away: what it answers is only told to listeners. */
   outliveCaller?(): void
   /**

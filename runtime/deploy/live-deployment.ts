@@ -152,12 +152,19 @@ export class LiveDeployment implements Deployment, RunHome {
 
   /** Goes on behind a node for a run that may have ended. It keeps what is known of the caller, and answers nobody. */
   startApart(from: EngineRun, node: LinkedNode, { port, message, limitMs, asBranch }: ApartWork): void {
-    const run = new EngineRun({ id: `${from.id}/${this.#host.nextRunId()}`, on: 'after', entry: node, ...(from.request ? { request: from.request } : {}), limitMs, host: this.#host.runs, home: this, rescue })
-    if (from.environment) run.noteEnvironment(from.environment)
-    this.#launch(run, () => {
-      if (!asBranch) return walkOn(run, node, { [port]: message })
-      const failed = (caught: Fault) => run.fail(caught)
-      openBranches(run, node).open(port, message, { returned() {}, ended() {}, failed })
+    const id = `${from.id}/${this.#host.nextRunId()}`
+    const { request, environment } = from
+    let wanted = true
+    const stay = this.expect(() => (wanted = false))
+    // Whatever is under way, such as the answer that it comes after, leaves first.
+    setImmediate(() => {
+      if (wanted) {
+        const run = new EngineRun({ id, on: 'after', entry: node, ...(request ? { request } : {}), limitMs, host: this.#host.runs, home: this, rescue })
+        if (environment) run.noteEnvironment(environment)
+        const failed = (caught: Fault) => run.fail(caught)
+        this.#launch(run, () => (asBranch ? void openBranches(run, node).open(port, message, { returned() {}, ended() {}, failed }) : walkOn(run, node, { [port]: message })))
+      }
+      stay()
     })
   }
 

@@ -182,6 +182,10 @@ export class BranchRun implements Run {
     this.root.beforeAnswer(listener)
   }
 
+  afterAnswer(listener: (outcome: RunOutcome | undefined) => void): void {
+    this.root.afterAnswer(listener)
+  }
+
   answerInstead(choose: (outcome: RunOutcome) => Message | undefined): void {
     this.root.answerInstead(choose)
   }

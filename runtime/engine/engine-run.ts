@@ -109,6 +109,7 @@ export class EngineRun implements Run, Timed {
   #onAbort: Set<(reason: unknown) => void> | undefined = undefined
   #beforeAnswer: ((outcome: RunOutcome) => void | Promise<void>)[] | undefined = undefined
   #instead: ((outcome: RunOutcome) => Message | undefined)[] | undefined = undefined
+  #afterAnswer: ((outcome: RunOutcome | undefined) => void)[] | undefined = undefined
   /** Gives the answer that waits for listeners. */
   #giveNow: (() => void) | undefined = undefined
   #outlivesCaller = false
@@ -233,6 +234,12 @@ export class EngineRun implements Run, Timed {
 
   beforeAnswer(listener: (outcome: RunOutcome) => void | Promise<void>): void {
     if (!this.replied && !this.ended) (this.#beforeAnswer ??= []).push(listener)
+  }
+
+  afterAnswer(listener: (outcome: RunOutcome | undefined) => void): void {
+    if (this.replied || this.ended) return listener(undefined)
+    ;(this.#afterAnswer ??= []).push(listener)
+    this.#beforeAnswer ??= [] // so that a run without listeners has one field to look at
   }
 
   answerInstead(choose: (outcome: RunOutcome) => Message | undefined): void {
@@ -370,7 +377,10 @@ export class EngineRun implements Run, Timed {
   }
 
   /** Tells the listeners, and gives the answer when all have settled, or at once when nothing has to settle. */
-  #answerAfter(outcome: RunOutcome, give: () => void): void {
+  #answerAfter(outcome: RunOutcome, giveAnswer: () => void): void {
+    const after = this.#afterAnswer
+    this.#afterAnswer = undefined
+    const give = after ? () => (giveAnswer(), after.forEach((listener) => listener(outcome))) : giveAnswer
     const pending: Promise<void>[] = []
     const listeners = this.#beforeAnswer ?? []
     this.#beforeAnswer = undefined
