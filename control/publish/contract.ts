@@ -40,6 +40,10 @@ export interface ApiRegistration {
   readonly upstream?: string
   /** Callers show an API key, in the header x-api-key; true when absent. */
   readonly auth?: boolean
+  /** With `openapi`: requests are held to the document before the service is asked; true when absent. */
+  readonly validate?: boolean
+  /** With `openapi`: no service is asked, and each operation answers with its example, or with a value that fits its schema. */
+  readonly mock?: boolean
   /** Group of APIs that it becomes part of. */
   readonly group?: string
   /** Makes the group when it is not there. */

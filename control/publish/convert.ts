@@ -63,6 +63,10 @@ export function createConverter({ consumers, desk }: { readonly consumers: Pick<
       refuseProblems([problem('/url', 'An API is made of a URL or of an OpenAPI document: exactly one of “url” and “openapi”.', 'Send one of the two.')])
     }
     if (url !== undefined && upstream !== undefined) refuseProblems([problem('/upstream', '“upstream” goes with an OpenAPI document; a URL names its own.', 'Leave it out.')])
+    for (const field of ['validate', 'mock'] as const) {
+      if (url !== undefined && registration[field] !== undefined) refuseProblems([problem(`/${field}`, `“${field}” goes with an OpenAPI document; a URL says nothing of its requests and answers.`, 'Leave it out.')])
+    }
+    if (registration.mock === true && upstream !== undefined) refuseProblems([problem('/mock', 'Either examples are answered, or “upstream” is asked.', 'Leave one of the two out.')])
     const read = url !== undefined ? fromUrl(registration) : await at('/openapi', () => readOperations(registration))
     const title = 'title' in read ? read.title : undefined
     // What people wrote into the record since stays, unless the input says otherwise.
@@ -89,7 +93,7 @@ export function createConverter({ consumers, desk }: { readonly consumers: Pick<
     const document = readDocument(registration.openapi)
     refuseProblems(await checkDocument(document))
     // Its own fields are named as such, the rest is in the document.
-    return fromOpenapi(document, registration)
+    return await fromOpenapi(document, registration)
   }
 
   return convertAll

@@ -1,6 +1,9 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Problem } from '../../runtime/core/flow.ts'
 import { isHeaderName } from '../../runtime/core/header-name.ts'
+import { SchemaProblem } from '../../runtime/core/json-schema/schema-problem.ts'
 import { methods } from '../../runtime/core/methods.ts'
+import { upgradeDocument } from '../../runtime/core/openapi/upgrade-document.ts'
 import { problem } from '../consumers/check.ts'
 import { isObject, toPointerPart } from '../consumers/json.ts'
 import type { ApiRegistration } from './contract.ts'
@@ -10,6 +13,8 @@ import { isServed, operationsAtMost, type Operation } from './operation.ts'
 import { joinPaths, parsePath, PathProblem, toRouteKey } from './path-parts.ts'
 import { openapiProblem, refuseProblems } from './problems.ts'
 import { find, type Json } from './read-document.ts'
+import { toContract } from './to-contract.ts'
+import { toMock } from './to-mock.ts'
 import { whyNoUpstream } from './upstream-url.ts'
 
 /** Headers that a callout sets by itself, that say who calls, or that are passed on anyway. */
@@ -25,10 +30,10 @@ export interface FromOpenapi {
 }
 
 /**
- * The routes of a document that has been held to its schema.
+ * The routes of a document that has been held to its schema, with what it says of requests and, where asked for, with answers.
  * @throws Refused `openapi.invalid` and `record.invalid` 422 with every place that cannot be served
  */
-export function fromOpenapi(document: Json, { path: base, methods: wanted, upstream }: ApiRegistration): FromOpenapi {
+export async function fromOpenapi(document: Json, { path: base, methods: wanted, upstream, validate = true, mock = false }: ApiRegistration): Promise<FromOpenapi> {
   if (upstream !== undefined) {
     const why = whyNoUpstream(upstream)
     if (why !== undefined) refuseProblems([problem('/upstream', why, 'Write it as https://host/path.')])
@@ -40,6 +45,9 @@ export function fromOpenapi(document: Json, { path: base, methods: wanted, upstr
   const first = serverOf(document, [])
   const published = base ?? (first.url === undefined ? '' : pathOf(first.url))
   const taken = new Map<string, string>()
+  const isSwagger = document['swagger'] !== undefined
+  const upgraded = upgradeDocument(document)
+  let count = 0
 
   for (const place of placesOf(document)) {
     const { method, path, pointer } = place
@@ -48,7 +56,14 @@ export function fromOpenapi(document: Json, { path: base, methods: wanted, upstr
       continue
     }
     if (wanted !== undefined && !wanted.includes(method)) continue
-    const operation = toOperation(document, place, published, upstream)
+    // Schemas of a large document take their time; others get their turn between them.
+    if (++count % 20 === 0) await setImmediate()
+    const route = toOperation(document, place, published, mock ? 'https://mock.example' : upstream)
+    if ('remedy' in route) {
+      problems.push(route)
+      continue
+    }
+    const operation = validate || mock ? withContract(route, place) : route
     if ('remedy' in operation) {
       problems.push(operation)
       continue
@@ -59,13 +74,46 @@ export function fromOpenapi(document: Json, { path: base, methods: wanted, upstr
     taken.set(key, `${method} ${path}`)
     operations.push(operation)
   }
-  // Problems of servers are the same for every operation.
+  // What components say is the same for every operation; so are problems of servers.
+  const said = new Set<string>()
+  const fresh = warnings.filter(({ pointer, message }) => !said.has(`${pointer} ${message}`) && said.add(`${pointer} ${message}`))
   refuseProblems([...new Map(problems.map((one) => [`${one.pointer} ${one.message}`, one])).values()])
   if (operations.length === 0) refuseProblems([openapiProblem('/paths', wanted === undefined ? 'The document has no operation that could be served.' : `The document has no operation with ${wanted.join(', ')}.`, 'Add a path with a method such as get.')])
   if (operations.length > operationsAtMost) refuseProblems([openapiProblem('/paths', `The document has ${operations.length} operations; one API may have ${operationsAtMost}.`, 'Split it into several APIs.')])
   const info = asObject(document['info'])
   const description = textOf(info['description'])
-  return { title: (textOf(info['title']) ?? '').slice(0, 120), ...(description === undefined ? {} : { description: description.slice(0, 4000) }), operations, warnings }
+  return { title: (textOf(info['title']) ?? '').slice(0, 120), ...(description === undefined ? {} : { description: description.slice(0, 4000) }), operations, warnings: fresh }
+
+  function withContract(route: Operation, { method, path, pointer }: Place): Operation | Problem {
+    try {
+      const shared = resolve(upgraded, asObject(upgraded['paths'])[path])
+      const { operation, warnings: found } = toContract(upgraded, { operation: asObject(shared[method.toLowerCase()]), shared, pointer, isSwagger })
+      warnings.push(...found)
+      const plain = alignParameters(operation, path, route.path)
+      return { ...route, ...(validate ? { contract: toJsonText(plain) } : {}), ...(mock ? { upstream: '', mock: toMock(plain) } : {}) }
+    } catch (thrown) {
+      if (!(thrown instanceof SchemaProblem)) throw thrown
+      return openapiProblem(thrown.pointer === '' ? pointer : thrown.pointer, thrown.message, thrown.remedy)
+    }
+  }
+}
+
+/** Small operations are read by people. */
+function toJsonText(operation: Json): string {
+  const text = JSON.stringify(operation, null, 2)
+  return text.length <= 24 * 1024 ? text : JSON.stringify(operation)
+}
+
+/** Path parameters by the names that they have in the route, where those had to be other ones. */
+function alignParameters(operation: Json, path: string, route: string): Json {
+  const written = [...path.matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name as string)
+  const called = [...route.matchAll(/:(\w+)/g)].map(([, name]) => name as string).slice(-written.length)
+  const parameters = operation['parameters']
+  if (!Array.isArray(parameters) || written.every((name, i) => name === called[i])) return operation
+  return { ...operation, parameters: parameters.map((one: unknown) => {
+    const at = asObject(one)['in'] === 'path' ? written.indexOf(String(asObject(one)['name'])) : -1
+    return at === -1 ? one : { ...asObject(one), name: called[at] }
+  }) }
 }
 
 /** An operation of the document. */

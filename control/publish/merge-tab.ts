@@ -154,6 +154,8 @@ function generatedShape(node: EditorNode): EditorNode {
 const shapes: Readonly<Record<string, readonly string[]>> = {
   'http in': ['id', 'type', 'z', 'name', 'url', 'method', 'upload', 'skipBodyParsing', 'swaggerDoc', 'wires'],
   auth: ['id', 'type', 'z', 'name', 'methods', 'wires'],
+  validate: ['id', 'type', 'z', 'name', 'by', 'operation', 'coerce', 'wires'],
+  respond: ['id', 'type', 'z', 'name', 'status', 'statusType', 'headers', 'body', 'bodyType', 'wires'],
   'service callout': ['id', 'type', 'z', 'name', 'method', 'url', 'query', 'headers', 'bodyFrom', 'passQuery', 'expectedStatus', 'wires'],
   'http response': ['id', 'type', 'z', 'name', 'statusCode', 'headers', 'wires'],
 }

@@ -18,17 +18,17 @@ export function serverOf(root: Json, levels: readonly Json[]): Server {
     for (const [name, variable] of Object.entries(variables)) url = url.replaceAll(`{${name}}`, textOf(asObject(variable)['default']) ?? '')
     const left = /\{([^{}]*)\}/.exec(url)
     if (left) return { url: undefined, pointer, problem: `The server ${url.slice(0, 200)} has the variable “${left[1]}”, for which there is no default.`, remedy: 'Add it to “variables” with a default, or name the upstream.' }
-    if (!/^https?:\/\//i.test(url)) return { url: undefined, pointer, problem: `The server “${url.slice(0, 200)}” names no host.`, remedy: 'Name the upstream, as https://api.example.org/v1.' }
+    if (!/^https?:\/\//i.test(url)) return { url: undefined, pointer, problem: `The server “${url.slice(0, 200)}” names no host.`, remedy: 'Name the upstream, as https://api.example.org/v1, or let examples be answered (“mock”).' }
     const why = whyNoUpstream(url)
     if (why !== undefined || url.includes('?')) return { url: undefined, pointer, problem: why ?? `The server “${url.slice(0, 200)}” has a query.`, remedy: 'Mend the server, or name the upstream.' }
     return { url, pointer }
   }
-  return { url: undefined, pointer: '/servers', problem: 'The document names no server.', remedy: 'Add “servers”, or name the upstream, as https://api.example.org/v1.' }
+  return { url: undefined, pointer: '/servers', problem: 'The document names no server.', remedy: 'Add “servers”, name the upstream, as https://api.example.org/v1, or let examples be answered (“mock”).' }
 }
 
 function serverOfSwagger(root: Json, operation: Json | undefined): Server {
   const host = textOf(root['host'])
-  if (host === undefined) return { url: undefined, pointer: '/host', problem: 'The document names no host.', remedy: 'Add “host”, or name the upstream, as https://api.example.org/v1.' }
+  if (host === undefined) return { url: undefined, pointer: '/host', problem: 'The document names no host.', remedy: 'Add “host”, name the upstream, as https://api.example.org/v1, or let examples be answered (“mock”).' }
   const own = asList(operation?.['schemes'])
   const schemes = own.length > 0 ? own : asList(root['schemes'])
   const scheme = schemes.length === 0 || schemes.includes('https') ? 'https' : schemes.includes('http') ? 'http' : undefined

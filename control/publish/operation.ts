@@ -1,4 +1,5 @@
 import { methods } from '../../runtime/core/methods.ts'
+import type { Mock } from './to-mock.ts'
 
 /** One route to be: what callers ask for, and what is asked of the service then. */
 export interface Operation {
@@ -13,6 +14,10 @@ export interface Operation {
   readonly summary?: string
   /** Request headers that are passed on besides the usual ones. */
   readonly headers: readonly string[]
+  /** JSON of the OpenAPI operation, for `validate`. */
+  readonly contract?: string
+  /** Answered in place of the service. */
+  readonly mock?: Mock
   /** Place in what was sent. */
   readonly pointer: string
 }

@@ -149,6 +149,7 @@ describe('a URL', () => {
     [{ url: 'https://x.example/', path: 'x' }, '/path'],
     [{ url: 'https://x.example/', methods: ['TRACE'] }, '/methods/0'],
     [{ url: 'https://x.example/', upstream: 'https://y.example' }, '/upstream'],
+    [{ url: 'https://x.example/', mock: true }, '/mock'],
     [{ url: 'https://x.example/', group: 'nowhere' }, '/group'],
     [{ url: 'https://x.example/', lifecycle: 'RETIRED' as const }, '/lifecycle'],
     [{ url: 'https://x.example/', organisation: 'nowhere' }, '/organisation'],
@@ -164,6 +165,9 @@ describe('a URL', () => {
 })
 
 describe('an OpenAPI document', () => {
+  const minimal = (paths: unknown, more: object = {}) => JSON.stringify({ openapi: '3.0.0', info: { title: 'T', version: '1' }, servers: [{ url: 'https://x.example' }], paths, ...more })
+  const ok = { responses: { 200: { description: 'ok' } } }
+
   test('of 3.1 becomes one route per operation: servers of document and path, variables, references, methods that cannot be served', async () => {
     const { apis: [api], problems } = await publishing().preview({ id: 'library', ...base, openapi: fixture('library.yaml') }, admin)
     expect(api).toMatchObject({ name: 'Town library', record: { description: 'Books of a town library, and who has them.' } })
@@ -200,7 +204,7 @@ describe('an OpenAPI document', () => {
     document.paths['/stations/{id}'] = { parameters: document.paths['/stations/{id}/readings']!['parameters'], get: { responses: { 200: { description: 'One.' } } } }
     const again = (await publishing().register({ ...input, openapi: JSON.stringify(document) }, admin)).apis[0]!
     expect(again.routes.map(({ method, path, change }) => `${method} ${path} ${change}`)).toEqual(['GET /s/stations same', 'GET /s/stations/:id/readings same', 'GET /s/stations/:id add', 'POST /s/stations/:id/readings remove'])
-    expect(again).toMatchObject({ added: 4, removed: 4, lost: [] })
+    expect(again).toMatchObject({ added: 5, removed: 5, lost: [] })
     const untouched = (nodes: readonly EditorNode[]) => nodes.find(({ type, url }) => type === 'http in' && url === '/s/stations')
     expect(untouched(again.nodes)).toEqual(untouched(first.nodes))
   })
@@ -224,8 +228,30 @@ describe('an OpenAPI document', () => {
     expect(problems.filter(({ severity }) => severity === 'error')).toEqual([])
   })
 
-  const minimal = (paths: unknown, more: object = {}) => JSON.stringify({ openapi: '3.0.0', info: { title: 'T', version: '1' }, servers: [{ url: 'https://x.example' }], paths, ...more })
-  const ok = { responses: { 200: { description: 'ok' } } }
+  test('is checked before the service is asked, by a node for each operation; and mocked where that is asked for', async () => {
+    const input: ApiRegistration = { id: 'checked', ...base, openapi: fixture('library.yaml'), path: '/checked' }
+    const { apis: [made] } = await publishing().register(input, admin)
+    const checks = made!.nodes.filter(({ type }) => type === 'validate')
+    expect(checks).toHaveLength(5)
+    const operations = checks.map((node) => JSON.parse(node['operation'] as string) as Record<string, any>)
+    expect(operations[0]).toMatchObject({ openapi: '3.1.0', operationId: 'listBooks', parameters: [{ name: 'page' }, { name: 'X-Branch' }], components: { schemas: { Book: { required: ['title'] } } } })
+    // Named as the route names it.
+    expect(operations[2]!['parameters']).toMatchObject([{ name: 'book_id', in: 'path' }])
+
+    const mocked = (await publishing().register({ ...input, mock: true, auth: false }, admin)).apis[0]!
+    expect(mocked.nodes.filter(({ type }) => type === 'service callout')).toEqual([])
+    expect(mocked.nodes.filter(({ type }) => type === 'respond').map(({ status, body }) => [status, body])).toEqual([['200', '[{"title":"text","$ref":"text"}]'], ['201', 'null'], ['200', 'null'], ['204', 'null'], ['200', 'null']])
+    const plain = (await publishing().preview({ ...input, validate: false }, admin)).apis[0]!
+    expect(plain.nodes.some(({ type }) => type === 'validate')).toBe(false)
+  })
+
+  test('without a server can be mocked, and keeps as a remark what cannot be checked in linear time', async () => {
+    const parameters = [{ name: 'code', in: 'query', schema: { type: 'string', pattern: '^(?!x)a' } }]
+    const { apis: [api], problems } = await publishing().preview({ id: 'serverless', ...base, mock: true, openapi: minimal({ '/a': { get: { ...ok, parameters } } }, { servers: undefined }) }, admin)
+    expect(problems).toContainEqual(expect.objectContaining({ severity: 'warning', pointer: '/paths/~1a/get/parameters', message: expect.stringContaining('^(?!x)a') as string }))
+    expect(api!.nodes.find(({ type }) => type === 'validate')!['operation']).toContain('"x-pattern": "^(?!x)a"')
+  })
+
   test.each([
     ['no syntax', '{ openapi: [', '/openapi'],
     ['a key twice', 'openapi: 3.0.0\nopenapi: 3.0.1\n', '/openapi'],
@@ -233,6 +259,8 @@ describe('an OpenAPI document', () => {
     ['a version that is not known', JSON.stringify({ openapi: '4.0.0' }), '/openapi/openapi'],
     ['something missing', JSON.stringify({ openapi: '3.0.0', info: { title: 'T' }, paths: {} }), '/openapi/info'],
     ['something misplaced', minimal({ '/a': { get: { ...ok, respond: 1 } } }), '/openapi/paths/~1a/get'],
+    ['a schema that is none', JSON.stringify({ openapi: '3.1.0', info: { title: 'T', version: '1' }, servers: [{ url: 'https://x.example' }], paths: { '/a': { post: { requestBody: { content: { 'application/json': { schema: { type: 'objekt' } } } }, ...ok } } } }), '/openapi/paths/~1a/post/requestBody/content/application~1json/schema/type'],
+    ['a schema behind a reference to nothing', JSON.stringify({ swagger: '2.0', info: { title: 'T', version: '1' }, host: 'x.example', paths: { '/a': { post: { parameters: [{ name: 'b', in: 'body', schema: { $ref: '#/definitions/none' } }], ...ok } } } }), '/openapi/paths/~1a/post/parameters/0/schema/$ref'],
     ['another document', minimal({ '/a': { $ref: 'http://169.254.169.254/latest#/a' } }), '/openapi/paths/~1a/$ref'],
     ['another file', minimal({ '/a': { get: { ...ok, parameters: [{ $ref: '../secret.yaml' }] } } }), '/openapi/paths/~1a/get/parameters/0/$ref'],
     ['a reference to nothing', minimal({ '/a': { get: { ...ok, parameters: [{ $ref: '#/components/parameters/none' }] } } }), '/openapi/paths/~1a/get/parameters/0/$ref'],

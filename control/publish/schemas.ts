@@ -13,6 +13,8 @@ const registration: Schema = {
       methods: { type: 'array', items: { enum: methods }, minItems: 1, uniqueItems: true, description: 'With `url`: what is answered, GET when absent. With `openapi`: operations with these methods only.' },
       upstream: { ...line(500), description: 'Called instead of the servers that the document names; may begin with ${NAME}, a variable of the environment.' },
       auth: { type: 'boolean', description: 'Callers show an API key in the header x-api-key; true when absent.' },
+      validate: { type: 'boolean', description: 'With `openapi`: requests are held to the document before the service is asked; true when absent.' },
+      mock: { type: 'boolean', description: 'With `openapi`: no service is asked, and each operation answers with its example, or with a value that fits its schema.' },
       group: { ...id, description: 'Group of APIs that it becomes part of.' },
       createGroup: { type: 'boolean', description: 'Makes the group when it is not there.' },
       version: { ...apiVersion, description: 'Of the API, such as v2.' },

@@ -123,8 +123,11 @@ export function createSchemaCompiler(document: unknown, { formats = true }: Sche
     } catch {
       return nowhere()
     }
-    const found = readPointer(start.schema, path)
-    const at = start.pointer + path
+    const own = readPointer(start.schema, path)
+    // A part of an OpenAPI document has no schema's URI before it, but people write it so beside “$id”.
+    const isComponent = own === undefined && reference.startsWith('#/components/')
+    const found = isComponent ? readPointer(document, path) : own
+    const at = isComponent ? path : start.pointer + path
     if (typeof found === 'boolean') return { schema: found, pointer: at }
     if (typeof found !== 'object' || found === null || Array.isArray(found)) return nowhere()
     // Only places that hold schemas have been looked at; others may be referred to as well.
