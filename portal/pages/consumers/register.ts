@@ -41,7 +41,8 @@ export function registerRoutes({ control, editorPath }: PortalOptions): PageRout
     const drawn = html`${source === 'url'
   ? html`${form.input('url', t('serviceUrl'), { required: true, maxLength: 2000, hint: t('serviceUrlHint') })}${form.input('path', t('publishedPath'), { maxLength: 500, hint: t('publishedPathHint') })}${form.checks('methods', t('methodsServed'), methods.map((value) => ({ value, text: value })))}`
   : html`<div class="field"><label for="openapi-file">${t('openapiFile')}</label><input type="file" id="openapi-file" accept=".json,.yaml,.yml,application/json,application/yaml" data-into="f-openapi"></div>${form.area('openapi', t('openapiText'), { required: true, rows: 12, hint: t('openapiHint') })}
-<div class="pair">${form.input('path', t('pathPrefix'), { maxLength: 500, hint: t('pathPrefixHint') })}${form.input('upstream', t('upstreamInstead'), { maxLength: 500, hint: t('upstreamInsteadHint') })}</div>`}
+<div class="pair">${form.input('path', t('pathPrefix'), { maxLength: 500, hint: t('pathPrefixHint') })}${form.input('upstream', t('upstreamInstead'), { maxLength: 500, hint: t('upstreamInsteadHint') })}</div>
+<div class="pair">${form.check('validate', t('checkRequests'), { hint: t('checkRequestsHint') })}${form.check('mock', t('mockAnswers'), { hint: t('mockAnswersHint') })}</div>`}
 <div class="pair">${form.input('name', t('name'), { maxLength: 120, ...(source === 'openapi' ? { hint: t('nameFromDocument') } : {}) })}${form.input('id', t('recordId'), { required: true, maxLength: 64, hint: t('registerIdHint') })}</div>
 ${form.select('organisation', t('organisation'), organisations)}
 <div class="pair">${form.input('version', t('apiVersion'), { maxLength: 32, hint: t('registerVersionHint') })}${form.input('family', t('family'), { maxLength: 64, hint: t('familyHint') })}</div>
@@ -97,7 +98,7 @@ ${outcome}</form>`
       const { searchParams } = exchange.url
       const done = searchParams.get('done')
       if (done !== null) return await showDone(view, done)
-      await show(view, searchParams.get('from') === 'openapi' ? 'openapi' : 'url', new URLSearchParams([['methods', 'GET'], ['auth', 'yes']]))
+      await show(view, searchParams.get('from') === 'openapi' ? 'openapi' : 'url', new URLSearchParams([['methods', 'GET'], ['auth', 'yes'], ['validate', 'yes']]))
     } },
     { method: 'POST', path, access: 'signed-in', handle: take },
   ]
@@ -109,8 +110,10 @@ function toInput(fields: Fields, source: Source): Parameters<Publishing['registe
     id: toText(fields, 'id') ?? '', organisation: toText(fields, 'organisation') ?? '',
     ...(source === 'url' ? { url: toText(fields, 'url') ?? '', methods: fields.getAll('methods') } : { openapi: document }),
     auth: fields.get('auth') === 'yes',
+    ...(source === 'openapi' ? { validate: fields.get('validate') === 'yes' } : {}),
     ...defined({
       name: toText(fields, 'name'), path: toText(fields, 'path'), upstream: source === 'openapi' ? toText(fields, 'upstream') : undefined, version: toText(fields, 'version'), family: toText(fields, 'family'), group: toText(fields, 'group'),
+      mock: source === 'openapi' && fields.get('mock') === 'yes' ? true : undefined,
       createGroup: fields.get('createGroup') === 'yes' ? true : undefined, replace: fields.get('replace') === 'yes' ? true : undefined,
       visibility: toText(fields, 'visibility') as ApiRegistration['visibility'] | undefined, lifecycle: toText(fields, 'lifecycle') as Lifecycle | undefined,
     }),

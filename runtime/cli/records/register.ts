@@ -19,6 +19,9 @@ export interface RegisterOptions {
   readonly family?: string
   /** False with `--no-auth`. */
   readonly auth?: boolean
+  /** False with `--no-validate`. */
+  readonly validate?: boolean
+  readonly mock?: boolean
   readonly visibility?: 'public' | 'organisation'
   readonly publish?: boolean
   readonly prototype?: boolean
@@ -28,11 +31,11 @@ export interface RegisterOptions {
 
 /** `sluice apis register`: an address that begins with http is a service, everything else a file with an OpenAPI document. */
 export async function runApisRegister(client: RecordsClient, source: string, options: RegisterOptions, output: Output): Promise<void> {
-  const { id, organisation, name, path, method, upstream, group, createGroup, apiVersion, family, auth, visibility, publish, prototype, replace, dryRun = false } = options
+  const { id, organisation, name, path, method, upstream, group, createGroup, apiVersion, family, auth, validate, mock, visibility, publish, prototype, replace, dryRun = false } = options
   const isService = /^(?:https?:\/\/|\$\{)/i.test(source)
   const said = {
     name, path, upstream, group, createGroup, version: apiVersion, family, visibility, replace,
-    methods: method?.map((one) => one.toUpperCase()), auth: auth === false ? false : undefined,
+    methods: method?.map((one) => one.toUpperCase()), auth: auth === false ? false : undefined, validate: validate === false ? false : undefined, mock: mock === true ? true : undefined,
     lifecycle: publish ? 'PUBLISHED' : prototype ? 'PROTOTYPED' : undefined,
   }
   const input = {
