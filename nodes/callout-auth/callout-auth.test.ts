@@ -50,7 +50,7 @@ describe('tokens by client credentials', () => {
 
   it('are fetched once for all who wait, and again before they run out', async () => {
     const { tokens, asked, clock, give } = setUp([token('one', 100), token('two', 100)])
-    const waiting = Promise.all(Array.from({ length: 50 }, () => tokens.get(fakeRun())))
+    const waiting = Promise.all(Array.from({ length: 50 }, () => Promise.resolve(tokens.get(fakeRun()))))
     give()
     expect(new Set(await waiting)).toEqual(new Set(['one']))
     expect(asked).toHaveLength(1)

@@ -116,7 +116,8 @@ export interface CallOptions {
 /** What an upstream remembers lies here: all nodes of a gateway that call it share one, and a deploy changes it without forgetting. */
 export interface UpstreamService {
   /**
-   * One call with all its tries, inside `timeoutMs` and the run's deadline. With targets, `url` holds path and query only.
+   * One call with all its tries, inside `timeoutMs` and the run's deadline. With targets, path and query of `url` count, and one of them
+   * takes the place of its origin.
    * @throws Fault `upstream.*` or `egress.denied`
    */
   request(request: UpstreamRequest, run: Run, options?: CallOptions): Promise<UpstreamReply>

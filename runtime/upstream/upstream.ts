@@ -13,6 +13,7 @@ import { decompress } from './decompress.ts'
 import type { EgressPolicy } from './egress-policy.ts'
 import { createExchange } from './exchange.ts'
 import type { Lane } from './lane.ts'
+import { createOpenStream } from './open-stream.ts'
 import { createPools } from './pools.ts'
 import { follow as toNextHop, isRedirect, type Hop } from './redirect.ts'
 import { createRedirectCookies } from './redirect-cookies.ts'
@@ -74,6 +75,7 @@ export function createUpstream(options: UpstreamOptions): OpenUpstream {
 
   const resolve = createResolve({ lookup: options.lookup, ttlOf: options.ttlOf, now: () => clock.elapsed() })
   const exchange = createExchange({ pools, clock, holding: options.holding })
+  const openStream = createOpenStream({ pools, clock, holding: options.holding })
   const openServices = new Set<Service>()
 
   async function finish(answer: Answer, url: string, limitBytes: number, redirects: UpstreamReply['redirects']): Promise<UpstreamReply> {
@@ -122,6 +124,7 @@ export function createUpstream(options: UpstreamOptions): OpenUpstream {
 
   return {
     request: (request, run) => follow(request, run, clock.now(), request.timeoutMs),
+    openStream,
     whyRefused(text) {
       const { protocol, hostname, port } = new URL(text)
       const host = hostname.replace(/^\[|\]$/g, '')

@@ -1,6 +1,5 @@
 import { isIP } from 'node:net'
 import type { Log } from '../../core/log.ts'
-import type { UpstreamTls } from '../../core/upstream.ts'
 import type { TargetsPolicy } from '../../core/upstream-service.ts'
 import type { OwnPool, Place, Pools } from '../pools.ts'
 import { splitUrl, toTarget } from '../target.ts'
@@ -70,7 +69,7 @@ export class Instances {
   #policy: TargetsPolicy
   #targets: Target[] = []
   #http2 = false
-  #tls: UpstreamTls | undefined
+  #tls = ''
   #closed = false
   readonly #parts: { readonly resolve: Resolve; readonly openPool: Pools['open']; now(): number; readonly log: Log }
 
@@ -84,9 +83,10 @@ export class Instances {
     const known = new Map(this.#targets.map((target) => [target.url, target]))
     this.#targets = policy.targets.map(({ url, weight }) => ({ ...toPlace(url), url, weight, resolved: known.get(url)?.resolved, asking: undefined }))
     this.#policy = policy
-    const another = policy.http2 !== this.#http2 || policy.tls !== this.#tls
+    const tls = JSON.stringify(policy.tls ?? '')
+    const another = policy.http2 !== this.#http2 || tls !== this.#tls
     this.#http2 = policy.http2
-    this.#tls = policy.tls
+    this.#tls = tls
     for (const target of this.#targets) if (isIP(target.host) !== 0) target.resolved = { addresses: [target.host], untilMs: Infinity }
     if (another) for (const instance of this.all) this.#reconnect(instance)
     this.#settle()

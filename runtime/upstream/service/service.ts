@@ -7,6 +7,7 @@ import type { CallOptions, ServiceFacts, ServiceSpec, TryPolicy, UpstreamObserve
 import { whenAborted } from '../../core/when-aborted.ts'
 import { Lane } from '../lane.ts'
 import type { Pools } from '../pools.ts'
+import { splitUrl, toTarget } from '../target.ts'
 import { toUpstreamFault } from '../to-fault.ts'
 import { backoffMs, retryAfterMs } from './backoff.ts'
 import { pick } from './balancer.ts'
@@ -246,7 +247,7 @@ export class Service implements UpstreamService {
       instance.inFlight += 1
     }
     const { targets } = this.#spec
-    const sent: UpstreamRequest = instance ? { ...request, url: instance.base + request.url, ...(targets?.tls ? { tls: targets.tls } : {}), http2: targets?.http2 === true } : request
+    const sent: UpstreamRequest = instance ? { ...request, url: instance.base + pathOf(request.url), ...(targets?.tls ? { tls: targets.tls } : {}), http2: targets?.http2 === true } : request
     const end = (outcome: Outcome): Outcome => {
       const tookMs = clock.elapsed() - begun
       // A caller that was in a hurry says nothing of the server, unless the server took longer than it should.
@@ -348,6 +349,11 @@ export class Service implements UpstreamService {
       stopTimer()
     }
   }
+}
+
+/** Path and query of a URL. */
+function pathOf(url: string): string {
+  return (splitUrl(url) ?? toTarget(url)).path
 }
 
 function withAttempts(thrown: Fault, attempts: number): Fault {
