@@ -46,7 +46,9 @@ export const map = defineNode<MapConfig, 'out'>({
     if (into) problems.push(into)
     const found = checkRows(config.rows)
     const all = found.length > 0 ? found : checkExample(config.rows, config.example)
-    for (const { code, message, remedy } of all) problems.push({ code, property: 'rows', message: message.en, remedy: remedy.en })
+    // An empty table is one that somebody is about to fill, with the messages that he records by it.
+    const severity = config.rows.length === 0 ? 'warning' : 'error'
+    for (const { code, message, remedy } of all) problems.push({ severity, code, property: 'rows', message: message.en, remedy: remedy.en })
     return problems
   },
   compile(config) {
