@@ -2,12 +2,10 @@ import type { Clock } from '../core/clock.ts'
 import type { StartTimer } from '../core/entry.ts'
 import type { Jobs } from '../core/jobs.ts'
 import type { Log } from '../core/log.ts'
+import { atTime } from './at-time.ts'
 import { workHash } from './jobs/job-id.ts'
 import { createTimeLine } from './times.ts'
 import { createTimers } from './timers.ts'
-
-/** A clock that was put forward is noticed by then. */
-const longestSleepMs = 60_000
 
 /**
  * Timers of gateways that share a store: a time of day comes to one of them, whichever is first to note it. Starts and intervals
@@ -21,18 +19,17 @@ export function createClusterTimers(clock: Clock, jobs: Pick<Jobs, 'advance'>, l
     const name = `timer:${workHash(at)}`
     let cancel = () => {}
     let stopped = false
-    const sleep = (nextMs: number | undefined) => {
-      if (stopped || nextMs === undefined) return
-      cancel = clock.setTimer(() => wake(nextMs), Math.min(longestSleepMs, Math.max(1, nextMs - clock.now())))
+    const sleep = (afterMs: number) => {
+      const nextMs = line.next(afterMs)
+      if (!stopped && nextMs !== undefined) cancel = atTime(clock, nextMs, () => wake(nextMs))
     }
     const wake = (dueMs: number) => {
-      if (clock.now() < dueMs) return sleep(dueMs)
       jobs.advance(name, dueMs).then((before) => {
         if (!stopped && (before === undefined || before < dueMs)) fire()
       }, (error: unknown) => log.warn({ ...at, cause: String(error) }, 'a time of day was left out: gateways could not agree on who takes it'))
-      sleep(line.next(clock.now()))
+      sleep(clock.now())
     }
-    sleep(line.next(clock.now()))
+    sleep(clock.now())
     return () => {
       stopped = true
       cancel()

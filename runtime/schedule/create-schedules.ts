@@ -4,6 +4,7 @@ import { toFault } from '../core/fault.ts'
 import type { AttemptEnd, Jobs } from '../core/jobs.ts'
 import type { Log } from '../core/log.ts'
 import type { Schedules, Tick } from '../core/schedules.ts'
+import { atTime } from './at-time.ts'
 import { workHash } from './jobs/job-id.ts'
 import { createTimeLine } from './times.ts'
 
@@ -15,8 +16,6 @@ export interface SchedulesParts {
 
 /** A time that comes to be looked at so late counts as missed. */
 const onTimeMs = 30_000
-/** Longest sleep: a clock that was put forward is noticed by then. */
-const longestSleepMs = 60_000
 const retryMs = 1000
 /** Most times that are made up for after a pause. */
 const mostMissed = 1000
@@ -41,6 +40,8 @@ export function createSchedules({ jobs, clock, log }: SchedulesParts): Schedules
       let cancel = () => {}
       let stopped = false
       let failing = ''
+      /** Times have come that the clock on the wall has before it: it was put back. */
+      let ahead = false
       void look()
 
       function perform(attempt: Tick['attempt']): Promise<AttemptEnd> {
@@ -48,19 +49,16 @@ export function createSchedules({ jobs, clock, log }: SchedulesParts): Schedules
       }
 
       async function look(): Promise<void> {
-        let againMs: number | undefined
         try {
-          againMs = await catchUp()
+          const nextMs = await catchUp()
           failing = ''
+          if (!stopped && nextMs !== undefined) cancel = atTime(clock, nextMs, () => void look())
         } catch (error) {
           const { code, message } = toFault(error)
           if (code !== failing) log.error({ flow, node, code }, `a schedule cannot go on: ${message}`)
           failing = code
-          againMs = clock.now() + retryMs
+          if (!stopped) cancel = clock.setTimer(() => void look(), retryMs)
         }
-        if (stopped || againMs === undefined) return
-        // A timer may fire a little early; then it is looked at once more.
-        cancel = clock.setTimer(() => void look(), Math.min(longestSleepMs, Math.max(1, againMs - clock.now())))
       }
 
       /** Accepts what is due, and says when the next is. */
@@ -72,6 +70,8 @@ export function createSchedules({ jobs, clock, log }: SchedulesParts): Schedules
           await jobs.advance(name, nowMs)
           doneMs = nowMs
         }
+        if (doneMs - nowMs > onTimeMs && !ahead) log.warn({ flow, node, until: new Date(doneMs).toISOString() }, 'times of a schedule up to this one came already, by a clock that was ahead: none comes again')
+        ahead = doneMs - nowMs > onTimeMs
         const due = line.between(doneMs, nowMs, missed === 'all' ? mostMissed : 1)
         for (const atMs of due) {
           if (stopped) return undefined

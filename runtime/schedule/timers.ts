@@ -1,8 +1,12 @@
-import { Cron } from 'croner'
 import type { Clock } from '../core/clock.ts'
 import type { StartTimer } from '../core/entry.ts'
+import { atTime } from './at-time.ts'
+import { createTimeLine } from './times.ts'
 
-/** Timers of one gateway process, in memory. Cron follows its zone through changes of daylight saving time. */
+/**
+ * Timers of one gateway process, in memory. Cron follows its zone through changes of daylight saving time; when the clock is put
+ * back, times that came already do not come again, and when it is put forward, one stands for those that were passed over.
+ */
 export function createTimers(clock: Clock): StartTimer {
   return (entry, fire) => {
     switch (entry.on) {
@@ -20,8 +24,18 @@ export function createTimers(clock: Clock): StartTimer {
         return () => cancel()
       }
       case 'cron': {
-        const job = new Cron(entry.cron, { ...(entry.zone === undefined ? {} : { timezone: entry.zone }), unref: true }, fire)
-        return () => job.stop()
+        const line = createTimeLine({ kind: 'cron', cron: entry.cron, ...(entry.zone === undefined ? {} : { zone: entry.zone }) })
+        let cancel = () => {}
+        const sleep = (afterMs: number) => {
+          const nextMs = line.next(afterMs)
+          if (nextMs === undefined) return
+          cancel = atTime(clock, nextMs, () => {
+            sleep(Math.max(nextMs, clock.now()))
+            fire()
+          })
+        }
+        sleep(clock.now())
+        return () => cancel()
       }
       default:
         return () => {}

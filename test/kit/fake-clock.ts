@@ -5,6 +5,8 @@ import type { Clock } from '../../runtime/core/clock.ts'
 export interface FakeClock extends Clock {
   /** Lets time pass; what the timers started has settled when it resolves. */
   advance(ms: number): Promise<void>
+  /** Puts the clock on the wall forward or back, as an operator or NTP does: no time passes. */
+  jump(ms: number): void
   /** Timers that are set and have not fired. */
   readonly pending: number
 }
@@ -12,9 +14,10 @@ export interface FakeClock extends Clock {
 /** @param startMs what `now()` says at first (default 2024-01-01T00:00:00Z) */
 export function fakeClock(startMs = Date.UTC(2024, 0, 1)): FakeClock {
   let passed = 0
+  let put = 0
   const timers = new Set<{ at: number; callback: () => void }>()
   return {
-    now: () => startMs + passed,
+    now: () => startMs + passed + put,
     elapsed: () => passed,
     setTimer(callback, afterMs) {
       const timer = { at: passed + Math.max(0, afterMs), callback }
@@ -34,6 +37,9 @@ export function fakeClock(startMs = Date.UTC(2024, 0, 1)): FakeClock {
       }
       passed = until
       await nextTurn()
+    },
+    jump(ms) {
+      put += ms
     },
     get pending() {
       return timers.size

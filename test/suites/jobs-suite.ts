@@ -365,7 +365,7 @@ export function jobsSuite(name: string, makePlace: () => Promise<JobsPlace>): vo
       await expect.poll(() => second.counts().paused).toBe(1)
       await second.resume(flow)
       for (const facts of [waiting, later]) expect(await ended(second, facts)).toMatchObject({ state: 'done' })
-      expect(did.toSorted()).toEqual(['before', 'new node', 'other flow', 'while it is paused'])
+      expect([did.length, new Set(did)]).toEqual([4, new Set(['before', 'new node', 'other flow', 'while it is paused'])])
       expect((await second.flows()).find((one) => one.flow === flow)).toEqual({ flow, paused: false, pending: 0, running: 0, dead: 0 })
     })
 

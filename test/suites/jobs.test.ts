@@ -144,6 +144,31 @@ describe.skipIf(!needs('redis-server'))('jobs in Redis', { timeout: 60_000 }, ()
     expect([new Set(ends.map((facts) => facts?.state)), [...did.values()].every((times) => times === 1), did.size]).toEqual([new Set(['done']), true, 90])
   })
 
+  test('what a gateway with a clock that is ahead put off waits no longer than it may', async () => {
+    const jobs = await open()
+    jobs.open({ flow: 'f', node: 'ahead', revision: 'a', atOnce: 1 }, async () => ({ kind: 'done' }))
+    const { id } = await jobs.accept(newJob({ work: { flow: 'f', node: 'ahead' }, delayMs: 30_000 }))
+    const [key] = await redis.client.keys(`test:jobs:${id.slice(0, 12)}:delayed`)
+    const dueMs = async () => Number(await redis.client.zscore(key!, id)) / 0x1000
+    await redis.client.zadd(key!, (Date.now() + 3_600_000) * 0x1000, id)
+    await expect.poll(async () => (await dueMs()) - Date.now(), { timeout: 10_000 }).toBeLessThanOrEqual(60_000)
+    expect((await dueMs()) - Date.now()).toBeGreaterThan(30_000)
+  })
+
+  test('whoever waits for an end, and whose work is not begun in time, is told by the time that passes and not by a clock that is put', async () => {
+    let aheadMs = 0
+    const jobs = await open({ clock: { ...systemClock, now: () => Date.now() + aheadMs } })
+    const work = { flow: 'f', node: 'jumps' }
+    const { id } = await jobs.accept(newJob({ work }))
+    const waiting = jobs.settled(id, 300)
+    aheadMs = -3_600_000
+    expect(await waiting).toBeUndefined()
+    aheadMs = 3_600_000
+    expect(await jobs.find(id)).toMatchObject({ state: 'pending' })
+    jobs.open({ ...work, revision: 'a', atOnce: 1 }, async () => ({ kind: 'done' }))
+    expect(await jobs.settled(id, 10_000)).toMatchObject({ state: 'done' })
+  })
+
   test('accepts nothing where Redis would lose it, unless it is told to', async () => {
     const careless = await startRedis()
     try {

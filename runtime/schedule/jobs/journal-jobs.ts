@@ -7,11 +7,14 @@ import { fault } from '../../core/fault.ts'
 import type { AttemptEnd, FlowWork, JobCounts, JobFacts, JobProgress, JobQuery, Jobs, JobState, NewJob, Perform, WorkSpec } from '../../core/jobs.ts'
 import type { Log } from '../../core/log.ts'
 import { makeFolder } from '../../core/make-folder.ts'
+import { createSteadyTime } from '../steady-time.ts'
 import { AttemptsUnderWay } from './attempt.ts'
 import { backoffMs } from './backoff.ts'
 import { Handlers } from './handlers.ts'
 import { jobId, workHash, workOfId } from './job-id.ts'
 import { JournalFile } from './journal-file.ts'
+import { standardDeadMs, standardOrphanMs, sweepEveryMs } from './periods.ts'
+import { crashed, mostCrashes, reasonOf, toReason } from './reason.ts'
 import { createJobSeal, type JobSeal } from './sealed.ts'
 import { SettleWaits } from './settle-waits.ts'
 
@@ -64,8 +67,6 @@ interface Work {
   idleSinceMs: number
 }
 
-const mostCrashes = 5
-const sweepEveryMs = 10_000
 const sweepSize = 1000
 const countedForMs = 1000
 const unsettled = `state IN ('pending', 'running')`
@@ -74,8 +75,10 @@ const unsettled = `state IN ('pending', 'running')`
  * Jobs of one gateway, journaled in its own folder: on disk before they are accepted, done by the same gateway when it is back.
  * The file is opened when somebody needs it.
  */
-export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs = 300_000, deadMs = 604_800_000 }: JournalJobsOptions): Jobs {
+export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs = standardOrphanMs, deadMs = standardDeadMs }: JournalJobsOptions): Jobs {
   const path = join(folder, 'jobs.db')
+  // A clock that is put forward or back makes nothing due, over or forgotten before or after its time.
+  const time = createSteadyTime(clock)
   const works = new Map<string, Work>()
   const attempts = new AttemptsUnderWay()
   const waits = new SettleWaits(clock)
@@ -99,7 +102,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
     } catch (error) {
       throw fault('job.unavailable', { reason: 'the journal cannot be opened' }, error)
     }
-    openedAtMs = clock.now()
+    openedAtMs = time()
     recover(opened.file)
     sweepLater()
     return opened
@@ -107,10 +110,12 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
 
   /** What was under way when the process ended begins again, unless it was what ended the process. */
   function recover(file: JournalFile): void {
-    const now = clock.now()
+    const now = time()
     void file.write((database) => {
-      run(database, `UPDATE jobs SET state = 'failed', endedMs = ?, reason = ? WHERE state = 'running' AND crashes + 1 >= ?`, now, reasonText('job.crashed', { times: mostCrashes }), mostCrashes)
-      run(database, `UPDATE jobs SET state = 'pending', crashes = crashes + 1, dueMs = ? WHERE state = 'running'`, now)
+      run(database, `UPDATE jobs SET state = 'failed', endedMs = ?, reason = ? WHERE state = 'running' AND crashes + 1 >= ?`, now, crashed(), mostCrashes)
+      run(database, `UPDATE jobs SET state = 'pending', crashes = crashes + 1, dueMs = 0 WHERE state = 'running'`)
+      // Written down by a clock that was ahead: nobody waits for that longer than for the longest pause.
+      run(database, `UPDATE jobs SET dueMs = ? + backoffMostMs WHERE state = 'pending' AND failed > 0 AND dueMs > ? + backoffMostMs`, now, now)
       for (const { flow } of all<{ flow: string }>(database, 'SELECT flow FROM pauses')) paused.add(flow)
       recount(database)
     }).catch(() => {})
@@ -135,7 +140,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
 
   function workOf(hash: string): Work {
     let work = works.get(hash)
-    if (!work) works.set(hash, (work = { handlers: new Handlers(), under: 0, cancelTimer: undefined, idleSinceMs: clock.now() }))
+    if (!work) works.set(hash, (work = { handlers: new Handlers(), under: 0, cancelTimer: undefined, idleSinceMs: time() }))
     return work
   }
 
@@ -148,7 +153,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
     if (room <= 0) return
     work.under += room // nobody else takes them meanwhile
     const { file } = journal()
-    const now = clock.now()
+    const now = time()
     file.write((database) => {
       const rows = all<Row>(database, `UPDATE jobs SET state = 'running', startedMs = ? WHERE place IN (SELECT place FROM jobs WHERE work = ? AND state = 'pending' AND dueMs <= ? ORDER BY priority, place LIMIT ?) RETURNING *, expiresMs`, now, hash, now, room)
       const next = rows.length === room ? undefined : one<{ dueMs: number | null }>(database, `SELECT min(dueMs) AS dueMs FROM jobs WHERE work = ? AND state = 'pending'`, hash)?.dueMs
@@ -161,13 +166,13 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
     }, (error: unknown) => {
       work.under -= room
       log.error({ cause: String((error as Error).cause ?? error) }, 'jobs cannot be taken from the journal')
-      wakeAt(hash, work, clock.now() + 1000)
+      wakeAt(hash, work, time() + 1000)
     })
   }
 
   function wakeAt(hash: string, work: Work, dueMs: number): void {
     work.cancelTimer?.()
-    work.cancelTimer = clock.setTimer(() => pump(hash), Math.max(1, dueMs - clock.now()))
+    work.cancelTimer = clock.setTimer(() => pump(hash), Math.max(1, dueMs - time()))
   }
 
   async function perform(hash: string, work: Work, row: Row): Promise<void> {
@@ -212,15 +217,15 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
       else await settle(row, 'done', { result })
       return
     }
-    const reason = JSON.stringify({ code: ended.code, message: ended.message })
+    const reason = reasonOf(ended)
     if (last || ended.final) return await settle(row, 'failed', { reason, result })
     metrics.count('jobs_retried')
-    const dueMs = clock.now() + backoffMs(row.failed + 1, row.backoffMs, row.backoffMostMs)
+    const dueMs = time() + backoffMs(row.failed + 1, row.backoffMs, row.backoffMostMs)
     await back(row, dueMs, `failed = failed + 1, reason = ?`, reason)
   }
 
   async function putBack(row: Row, afterMs: number): Promise<void> {
-    await back(row, clock.now() + afterMs, `startedMs = ?`, row.failed + row.crashes > 0 ? row.startedMs : null)
+    await back(row, afterMs > 0 ? time() + afterMs : 0, `startedMs = ?`, row.failed + row.crashes > 0 ? row.startedMs : null)
   }
 
   async function back(row: Row, dueMs: number, more_: string, value: SQLInputValue): Promise<void> {
@@ -238,7 +243,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
     const progress = progressOf.get(row.id)
     progressOf.delete(row.id)
     const failed = state === 'failed' ? 1 : 0
-    await journal().file.write((database) => run(database, `UPDATE jobs SET state = ?, endedMs = ?, reason = coalesce(?, reason), result = ?, progress = ?, failed = failed + ? WHERE id = ? AND state = 'running'`, state, clock.now(), reason, result, progress ? JSON.stringify(progress) : null, failed, row.id))
+    await journal().file.write((database) => run(database, `UPDATE jobs SET state = ?, endedMs = ?, reason = coalesce(?, reason), result = ?, progress = ?, failed = failed + ? WHERE id = ? AND state = 'running'`, state, time(), reason, result, progress ? JSON.stringify(progress) : null, failed, row.id))
     metrics.count('jobs_ended', { state })
     waits.tell(row.id)
   }
@@ -246,7 +251,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
   function row(id: string): Row | undefined {
     if (workOfId(id) === undefined) return undefined
     const found = journal().file.read((database) => one<Row>(database, 'SELECT * FROM jobs WHERE id = ?', id))
-    return found && (found.endedMs === null || keptUntilMs(found) > clock.now()) ? found : undefined
+    return found && (found.endedMs === null || keptUntilMs(found) > time()) ? found : undefined
   }
 
   function keptUntilMs({ endedMs, keepMs, state }: Row): number {
@@ -255,13 +260,13 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
 
   function toFacts(found: Row): JobFacts {
     const progress = progressOf.get(found.id) ?? (found.progress === null ? undefined : (JSON.parse(found.progress) as JobProgress))
-    const expired = found.state === 'pending' && found.startedMs === null && found.expiresMs < clock.now()
+    const expired = found.state === 'pending' && found.startedMs === null && found.expiresMs < time()
     return {
       id: found.id, flow: found.flow, node: found.node, ...(found.part === null ? {} : { part: found.part }), revision: found.revision, owner: found.owner,
       state: expired ? 'expired' : found.state, acceptedAtMs: found.acceptedMs,
       ...(found.startedMs === null ? {} : { startedAtMs: found.startedMs }), ...(found.endedMs === null ? {} : { endedAtMs: found.endedMs }),
       attempt: found.failed + (found.state === 'running' ? 1 : 0), attempts: found.attempts,
-      ...(progress ? { progress } : {}), ...(found.reason === null ? {} : { reason: JSON.parse(found.reason) as { code: string; message: string } }),
+      ...(progress ? { progress } : {}), ...(found.reason === null ? {} : { reason: toReason(found.reason) }),
     }
   }
 
@@ -274,7 +279,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
 
   /** Forgets what nobody may ask for any more, and sets aside what nobody can do. */
   async function sweep(): Promise<void> {
-    const now = clock.now()
+    const now = time()
     await journal().file.write((database) => {
       run(database, `DELETE FROM jobs WHERE place IN (SELECT place FROM jobs WHERE state IN ('done', 'cancelled', 'expired') AND endedMs + keepMs < ? LIMIT ?)`, now, sweepSize)
       run(database, `DELETE FROM jobs WHERE place IN (SELECT place FROM jobs WHERE state = 'failed' AND endedMs + max(keepMs, ?) < ? LIMIT ?)`, deadMs, now, sweepSize)
@@ -309,7 +314,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
       }
       return () => {
         remove()
-        if (!work.handlers.newest) work.idleSinceMs = clock.now()
+        if (!work.handlers.newest) work.idleSinceMs = time()
       }
     },
     async accept(job: NewJob) {
@@ -317,8 +322,8 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
       const work = workHash(job.work)
       const id = jobId(job.work, job.key)
       const sealed = seal.seal(id, 'body', job.body)
-      const now = clock.now()
-      const dueMs = now + (job.delayMs ?? 0)
+      const now = time()
+      const dueMs = job.delayMs ? now + job.delayMs : 0
       const { flow, node, part = null } = job.work
       const { found, inserted } = await file.write((database) => {
         const known = one<Row>(database, 'SELECT * FROM jobs WHERE id = ?', id)
@@ -363,7 +368,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
     async cancel(id) {
       const before = row(id)
       if (!before) return undefined
-      const changed = await journal().file.write((database) => run(database, `UPDATE jobs SET state = 'cancelled', endedMs = ? WHERE id = ? AND ${unsettled}`, clock.now(), id))
+      const changed = await journal().file.write((database) => run(database, `UPDATE jobs SET state = 'cancelled', endedMs = ? WHERE id = ? AND ${unsettled}`, time(), id))
       if (changed > 0) {
         if (before.state === 'pending') more(before.work, -1)
         else attempts.cancel(id)
@@ -376,11 +381,11 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
     async retry(id) {
       const before = row(id)
       if (!before) return undefined
-      const now = clock.now()
+      const now = time()
       const changed = await journal().file.write((database) => {
-        const again = run(database, `UPDATE jobs SET state = 'pending', dueMs = ?, failed = 0, crashes = 0, endedMs = NULL, result = NULL, startedMs = NULL, expiresMs = ? + (expiresMs - acceptedMs) WHERE id = ? AND state IN ('failed', 'expired')`, now, now, id)
+        const again = run(database, `UPDATE jobs SET state = 'pending', dueMs = 0, failed = 0, crashes = 0, endedMs = NULL, result = NULL, startedMs = NULL, expiresMs = ? + (expiresMs - acceptedMs) WHERE id = ? AND state IN ('failed', 'expired')`, now, id)
         if (again > 0) more(before.work, 1)
-        return again + run(database, `UPDATE jobs SET dueMs = ? WHERE id = ? AND state = 'pending' AND dueMs > ?`, now, id, now)
+        return again + run(database, `UPDATE jobs SET dueMs = 0 WHERE id = ? AND state = 'pending' AND dueMs > ?`, id, now)
       })
       if (changed > 0) pump(before.work)
       const after = row(id)
@@ -463,13 +468,8 @@ function ownKey(folder: string): Buffer {
   return made
 }
 
-function reasonText(code: 'job.crashed' | 'job.undecodable' | 'job.no_revision', facts: Readonly<Record<string, unknown>> = {}): string {
+function reasonText(code: 'job.undecodable' | 'job.no_revision', facts: Readonly<Record<string, unknown>> = {}): string {
   return reasonOf(fault(code, facts))
-}
-
-function reasonOf(error: unknown): string {
-  const { code = 'step.error', message } = error as { code?: string; message: string }
-  return JSON.stringify({ code, message })
 }
 
 function run(database: DatabaseSync, sql: string, ...values: SQLInputValue[]): number {

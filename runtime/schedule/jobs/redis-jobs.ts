@@ -1,22 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import { DelayedError, Job, type JobType, Queue, UnrecoverableError, Worker } from 'bullmq'
-import { Redis } from 'ioredis'
 import type { Clock } from '../../core/clock.ts'
 import { Fault, fault } from '../../core/fault.ts'
 import type { AttemptEnd, FlowWork, JobCounts, JobFacts, JobProgress, JobQuery, Jobs, JobState, NewJob, Perform, WorkName, WorkSpec } from '../../core/jobs.ts'
 import type { Log } from '../../core/log.ts'
+import { connectRedis, type RedisAddress, whenReady } from '../redis-connection.ts'
 import { AttemptsUnderWay } from './attempt.ts'
 import { backoffMs } from './backoff.ts'
 import { Handlers } from './handlers.ts'
 import { jobId, workHash, workOfId } from './job-id.ts'
+import { standardDeadMs, standardOrphanMs, sweepEveryMs } from './periods.ts'
+import { createProgressNotes } from './progress.ts'
+import { crashed, mostCrashes, reasonOf, toReason } from './reason.ts'
 import { whyUnsafe } from './redis-check.ts'
 import { createJobSeal } from './sealed.ts'
 import { SettleWaits } from './settle-waits.ts'
 
-export interface RedisJobsOptions {
-  /** `redis://` or `rediss://`. */
-  readonly url: string
-  readonly ca?: readonly string[]
+export interface RedisJobsOptions extends RedisAddress {
   /** Before every key. */
   readonly prefix: string
   /** 32 bytes, the same on all gateways; absent: no work is accepted. */
@@ -76,24 +76,23 @@ interface Work {
 }
 
 const jobName = 'job'
-const mostCrashes = 5
 /** Cancelled ones that are listed. */
 const mostCancelled = 1000
 const lookEveryMs = 250
-const sweepEveryMs = 10_000
+/** Longest that an attempt which did not really begin is put off. */
+const longestPutOffMs = 60_000
+/** Of the clocks of gateways. */
+const slackMs = 5000
+/** BullMQ keeps when a job is due as a score, with room for an order within the millisecond. */
+const scoresPerMs = 0x1000
+const lookedAt = 20
 const waitingTypes: JobType[] = ['wait', 'prioritized', 'delayed']
 
 /** Jobs that all gateways on one Redis share, kept by BullMQ: one queue for each work, so that none holds up another. */
-export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, metrics, answerMs = 2000, lockMs = 10_000, orphanMs = 300_000, deadMs = 604_800_000 }: RedisJobsOptions): RedisJobs {
+export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, metrics, answerMs = 2000, lockMs = 10_000, orphanMs = standardOrphanMs, deadMs = standardDeadMs }: RedisJobsOptions): RedisJobs {
   const gateway = randomBytes(6).toString('hex')
-  const tls = ca && ca.length > 0 ? { tls: { ca: [...ca] } } : {}
-  const connect = (more: object = {}) => {
-    const redis = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: (tries) => Math.min(50 * tries, 500), ...tls, ...more })
-    redis.on('error', () => {}) // said by `healthy`
-    return redis
-  }
-  const redis = connect()
-  const ears = connect()
+  const redis = connectRedis({ url, ca })
+  const ears = connectRedis({ url, ca })
   const seal = key && createJobSeal(key)
   const own = `${prefix}jobs`
   const keys = { works: `${own}:works`, paused: `${own}:paused`, seen: `${own}:seen`, mark: (id: string) => `${own}:mark:${id}`, advance: `${own}:advance`, cancel: `${own}:cancel`, cancelled: `${own}:cancelled`, ended: (name: string) => `${own}:ended:${name}` }
@@ -103,6 +102,8 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   const closing = new Set<Promise<unknown>>()
   /** Questions under way, to be told when their connection is lost. */
   const asking = new Set<() => void>()
+  /** What the clock of Redis is ahead of the time that has passed here. */
+  let aheadMs = clock.now() - clock.elapsed()
   let unsafe: string | undefined
   let checked = false
   let said: string | undefined
@@ -135,10 +136,17 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       if (matters && found !== undefined && found !== said) log.error({ reason: found, whenUnsafe }, whenUnsafe === 'refuse' ? 'Redis would lose accepted work: none is accepted until it is set up for it' : 'Redis would lose accepted work, and is used for it all the same')
       if (matters) said = found
       unsafe = found
+      const [seconds, micros] = await redis.time()
+      aheadMs = Number(seconds) * 1000 + Number(micros) / 1000 - clock.elapsed()
       checked = true
     } catch {
       // Asked again with the next connection, and by the sweep.
     }
+  }
+
+  /** Time of day as all gateways on this Redis know it, whatever their own clocks are put to. */
+  function time(): number {
+    return Math.floor(aheadMs + clock.elapsed())
   }
 
   /** @throws Fault `job.unavailable` when Redis does not answer in time */
@@ -233,7 +241,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     const id = job.id as string
     const { data } = job
     if ((await redis.exists(keys.mark(id))) > 0) return { k: 'done' } // cancelled: its mark says so
-    if (data.expires < clock.now() && job.attemptsMade === 0 && job.stalledCounter === 0) return { k: 'expired' }
+    if (data.expires < time() && job.attemptsMade === 0 && job.stalledCounter === 0) return { k: 'expired' }
     const handler = works.get(hash)?.handlers.of(data.r)
     if (!handler) return await noHandler(hash, job, token)
     let body: unknown
@@ -244,7 +252,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       throw new UnrecoverableError(reasonOf(fault('job.undecodable', seal ? {} : { reason: 'this gateway has no key' }, error)))
     }
     const last = job.attemptsMade + 1 >= (job.opts.attempts ?? 1)
-    const progress = createProgress(job)
+    const progress = createProgressNotes((latest) => job.updateProgress(latest))
     const facts = toFacts(job, 'running')
     const ended = await attempts.run(handler, { facts, body, last, progress: progress.note })
     await progress.flush()
@@ -274,7 +282,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   /** Another gateway may still be on the way to the revision that can do it. */
   async function noHandler(hash: string, job: Job<Kept, Ended>, token: string): Promise<never> {
     const seenMs = Number(await redis.hget(keys.seen, hash))
-    if (clock.now() - seenMs < orphanMs) return await putOff(job, token, Math.min(1000, orphanMs))
+    if (time() - seenMs < orphanMs) return await putOff(job, token, Math.min(1000, orphanMs))
     throw new UnrecoverableError(reasonOf(fault('job.no_revision', { flow: job.data.f, node: job.data.n })))
   }
 
@@ -295,7 +303,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     if (!job) return undefined
     const facts = toFacts(job, stateOf(job, state))
     const keepMs = facts.state === 'failed' ? Math.max(deadMs, job.data.keep) : job.data.keep
-    return facts.endedAtMs !== undefined && facts.endedAtMs + keepMs < clock.now() ? undefined : facts
+    return facts.endedAtMs !== undefined && facts.endedAtMs + keepMs < time() ? undefined : facts
   }
 
   function stateOf(job: Job<Kept, Ended>, state: string): JobState {
@@ -303,7 +311,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       case 'completed': return job.returnvalue?.k ?? 'done'
       case 'failed': return 'failed'
       case 'active': return 'running'
-      default: return job.data.expires < clock.now() && job.attemptsMade === 0 && !job.processedOn ? 'expired' : 'pending'
+      default: return job.data.expires < time() && job.attemptsMade === 0 && !job.processedOn ? 'expired' : 'pending'
     }
   }
 
@@ -315,7 +323,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       id: job.id as string, flow: f, node: n, ...(p === undefined ? {} : { part: p }), revision: r, owner: o, state, acceptedAtMs: job.timestamp,
       ...(job.processedOn ? { startedAtMs: job.processedOn } : {}), ...(ended && job.finishedOn ? { endedAtMs: job.finishedOn } : {}),
       attempt: job.attemptsMade + (state === 'running' ? 1 : 0), attempts: job.opts.attempts ?? 1,
-      ...(progress ? { progress } : {}), ...(job.failedReason && state !== 'done' ? { reason: toReason(job.failedReason) } : {}),
+      ...(progress ? { progress } : {}), ...(job.failedReason && state !== 'done' ? { reason: toReason(toOwnReason(job.failedReason)) } : {}),
     }
   }
 
@@ -331,7 +339,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   async function sweep(): Promise<void> {
     if (redis.status !== 'ready' || closed) return
     await check()
-    const now = clock.now()
+    const now = time()
     const doing = [...works].filter(([, { handlers }]) => handlers.newest)
     if (doing.length > 0) await redis.hset(keys.seen, Object.fromEntries(doing.map(([hash]) => [hash, String(now)])))
     const [names, seen, flows] = await Promise.all([redis.hgetall(keys.works), redis.hgetall(keys.seen), redis.smembers(keys.paused)])
@@ -343,6 +351,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       const [counts, isPaused] = await Promise.all([queue.getJobCounts(...waitingTypes, 'active', 'failed', 'completed'), queue.isPaused()])
       // Somebody died between noting a pause and doing it.
       if (isPaused !== paused.has(flowOf(name))) await setPaused(hash, flowOf(name))
+      if ((counts['delayed'] ?? 0) > 0) await hasten(queue)
       const waiting = waitingTypes.reduce((sum, type) => sum + (counts[type] ?? 0), 0)
       pending += waiting
       running += counts['active'] ?? 0
@@ -357,6 +366,22 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       if (orphaned && waiting + (counts['active'] ?? 0) + (counts['failed'] ?? 0) + (counts['completed'] ?? 0) === 0) await redis.hdel(keys.works, hash)
     }
     counted = { pending, running, dead, paused: paused.size }
+  }
+
+  /** Jobs put off by a gateway whose clock was ahead, for longer than they may be, wait for no longer than that. */
+  async function hasten(queue: Queue<Kept>): Promise<void> {
+    let found: number
+    do {
+      found = 0
+      const last = await redis.zrevrange(queue.toKey('delayed'), 0, lookedAt - 1, 'WITHSCORES')
+      for (let at = 0; at < last.length; at += 2) {
+        const job = await Job.fromId<Kept, Ended>(queue, last[at] as string)
+        const mostMs = Math.max(job?.data.back[1] ?? Infinity, job?.opts.delay ?? 0, longestPutOffMs)
+        if (Number(last[at + 1]) / scoresPerMs - Date.now() <= mostMs + slackMs) continue
+        await job?.changeDelay(mostMs)
+        found += 1
+      }
+    } while (found === lookedAt)
   }
 
   /** Makes the queue of a work be as is noted for its flow. */
@@ -385,7 +410,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       const entry = workOf(spec, hash)
       const remove = entry.handlers.add(spec, performs)
       void redis.hset(keys.works, hash, JSON.stringify([spec.flow, spec.node, spec.part ?? ''])).catch(() => {})
-      void redis.hset(keys.seen, hash, String(clock.now())).catch(() => {})
+      void redis.hset(keys.seen, hash, String(time())).catch(() => {})
       entry.orphans = false
       if (!seal && !saidKey) log.error({}, 'SLUICE_JOB_KEY is not set: no work for later is accepted in Redis')
       saidKey = true
@@ -408,7 +433,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       const id = jobId(job.work, job.key)
       const hash = workHash(job.work)
       const sealed = seal.seal(id, 'body', job.body)
-      const now = clock.now()
+      const now = time()
       const { flow, node, part } = job.work
       const data: Kept = { f: flow, n: node, ...(part === undefined ? {} : { p: part }), r: job.revision, o: job.owner, s: sealed, expires: now + job.ttlMs + (job.delayMs ?? 0), ttl: job.ttlMs, keep: job.keepMs, back: [job.backoffMs, job.backoffMostMs], w: gateway }
       const queue = queueOf(hash)
@@ -435,7 +460,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       return sealed ? seal.unseal(id, 'result', sealed) : undefined
     },
     async settled(id, limitMs) {
-      const untilMs = clock.now() + limitMs
+      const untilMs = clock.elapsed() + limitMs
       const look = async () => {
         const facts = await find(id)
         return facts && facts.state !== 'pending' && facts.state !== 'running' ? facts : undefined
@@ -443,7 +468,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       // The gateway that accepted it is told of its end; another one looks.
       const own = (await load(id)).job?.data.w === gateway
       for (;;) {
-        const leftMs = untilMs - clock.now()
+        const leftMs = untilMs - clock.elapsed()
         const told = leftMs > 0 ? waits.wait(id, own ? leftMs : Math.min(leftMs, lookEveryMs)) : undefined
         const now = await look()
         if (now || !told || closed) {
@@ -457,7 +482,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       const facts = await find(id)
       if (!facts || (facts.state !== 'pending' && facts.state !== 'running')) return facts
       const { job } = await load(id)
-      const after: JobFacts = { ...facts, state: 'cancelled', endedAtMs: clock.now() }
+      const after: JobFacts = { ...facts, state: 'cancelled', endedAtMs: time() }
       await ask(async () => {
         await redis.set(keys.mark(id), JSON.stringify(after), 'PX', Math.max(job?.data.keep ?? 0, 60_000))
         await redis.multi().lpush(keys.cancelled, id).ltrim(keys.cancelled, 0, mostCancelled - 1).publish(keys.cancel, id).exec()
@@ -534,10 +559,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       const before = await ask(() => (redis as unknown as { sluiceAdvance(key: string, name: string, to: number): Promise<string | null> }).sluiceAdvance(keys.advance, name, to))
       return before === null ? undefined : Number(before)
     },
-    connected: (limitMs) => redis.status === 'ready' ? Promise.resolve(true) : new Promise((resolve) => {
-      const cancel = clock.setTimer(() => resolve(false), limitMs)
-      redis.once('ready', () => (cancel(), resolve(true)))
-    }),
+    connected: (limitMs) => whenReady(redis, clock, limitMs),
     drain() {
       taking = false
       for (const { worker } of works.values()) void worker?.pause(true).catch(() => {})
@@ -577,41 +599,8 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   }
 
   async function again(job: Job<Kept, Ended>, state: 'failed' | 'completed'): Promise<void> {
-    await job.updateData({ ...job.data, expires: clock.now() + job.data.ttl })
+    await job.updateData({ ...job.data, expires: time() + job.data.ttl })
     await job.retry(state, { resetAttemptsMade: true, resetAttemptsStarted: true })
-  }
-}
-
-const progressEveryMs = 250
-
-/** Writes progress down, not more often than somebody could look. */
-function createProgress(job: Job<Kept, Ended>) {
-  let latest: JobProgress | undefined
-  let writing: Promise<unknown> | undefined
-  let writtenMs = 0
-  const write = async () => {
-    while (latest) {
-      const progress = latest
-      latest = undefined
-      const restMs = progressEveryMs - (Date.now() - writtenMs)
-      if (restMs > 0 && writtenMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs).unref())
-      writtenMs = Date.now()
-      await job.updateProgress(latest ?? progress).catch(() => {})
-    }
-    writing = undefined
-  }
-  return {
-    note(progress: JobProgress) {
-      latest = progress
-      writing ??= write()
-    },
-    async flush() {
-      if (latest) {
-        const progress = latest
-        latest = undefined
-        await job.updateProgress(progress).catch(() => {})
-      }
-    },
   }
 }
 
@@ -620,18 +609,7 @@ function flowOf(name: string): string {
   return (JSON.parse(name) as [string])[0]
 }
 
-function reasonOf(error: unknown): string {
-  const { code = 'step.error', message } = error as { code?: string; message: string }
-  return JSON.stringify({ code, message })
-}
-
-function toReason(text: string): { code: string; message: string } {
-  try {
-    const { code, message } = JSON.parse(text) as { code: string; message: string }
-    return { code, message }
-  } catch {
-    // BullMQ's own words for a job that was begun too often by gateways that died.
-    const crashed = /stalled/.test(text) ? fault('job.crashed', { times: mostCrashes }) : undefined
-    return { code: crashed?.code ?? 'step.error', message: crashed?.message ?? text }
-  }
+/** BullMQ has words of its own for a job that was begun too often by gateways that died. */
+function toOwnReason(text: string): string {
+  return !text.startsWith('{') && /stalled/.test(text) ? crashed() : text
 }
