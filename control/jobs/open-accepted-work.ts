@@ -1,21 +1,12 @@
-import type { FlowWorkReport, GatewayCommand } from '../../runtime/core/deployer.ts'
+import type { FlowWorkReport } from '../../runtime/core/deployer.ts'
 import type { FlowWork } from '../../runtime/core/jobs.ts'
-import type { Audit } from '../audit.ts'
-import type { Access } from '../consumers/rights.ts'
 import { Refused, type AcceptedFlow, type AcceptedJob, type AcceptedWork, type Actor, type Right } from '../contract.ts'
-
-export interface AcceptedWorkParts {
-  readonly audit: Pick<Audit, 'add'>
-  access(by: Actor): Promise<Access>
-  /** Asks every connected gateway; answers of those who replied in time. */
-  command(command: GatewayCommand): Promise<readonly { readonly gateway: string; readonly result?: unknown; readonly error?: string }[]>
-}
+import { needOperator, type GatewayAnswer, type OperatorDesk } from '../gateways/operator-desk.ts'
 
 /** Jobs of all gateways, for operators. Gateways that share them name the same ones: each is shown once. */
-export function createAcceptedWork({ audit, access, command }: AcceptedWorkParts): AcceptedWork {
-  async function allow(right: Right, by: Actor): Promise<void> {
-    if (!(await access(by)).everywhere.has(right)) throw new Refused('auth.role', 403, 'Only operators and administrators may do this.')
-  }
+export function createAcceptedWork(desk: OperatorDesk): AcceptedWork {
+  const { audit, command } = desk
+  const allow = (right: Right, by: Actor) => needOperator(desk, right, by)
 
   async function find(id: string): Promise<AcceptedJob> {
     return first(await command({ do: 'jobs.get', id }))
@@ -101,7 +92,7 @@ function isFlowWork(value: unknown): value is FlowWork {
   return typeof flow === 'string' && typeof paused === 'boolean' && [pending, running, dead].every((one) => typeof one === 'number')
 }
 
-function first(answers: readonly { readonly gateway: string; readonly result?: unknown; readonly error?: string }[]): AcceptedJob {
+function first(answers: readonly GatewayAnswer[]): AcceptedJob {
   for (const { gateway, result } of answers) if (isJob(result)) return { ...result, gateway }
   const failed = answers.find(({ error }) => error !== undefined)
   if (failed) throw new Refused('gateway.refused', 502, `Not done on ${failed.gateway}: ${failed.error}`)

@@ -1,23 +1,12 @@
-import type { GatewayCommand } from '../../runtime/core/deployer.ts'
 import type { LineReport } from '../../runtime/core/line-desk.ts'
 import { priorities } from '../../runtime/core/priority.ts'
-import type { Audit } from '../audit.ts'
-import type { Access } from '../consumers/rights.ts'
 import { Refused, type Actor, type Queue, type Queues, type Right } from '../contract.ts'
-
-export interface QueuesParts {
-  readonly audit: Pick<Audit, 'add'>
-  access(by: Actor): Promise<Access>
-  /** Asks every connected gateway; answers of those who replied in time. */
-  command(command: GatewayCommand): Promise<readonly { readonly gateway: string; readonly result?: unknown; readonly error?: string }[]>
-}
+import { needOperator, type OperatorDesk } from '../gateways/operator-desk.ts'
 
 /** What operators see of the lines of all gateways, and do to them. */
-export function createQueues({ audit, access, command }: QueuesParts): Queues {
-  async function allow(right: Right, by: Actor): Promise<void> {
-    // Lines are of gateways and not of an organisation: a right in one of them does not reach here.
-    if (!(await access(by)).everywhere.has(right)) throw new Refused('auth.role', 403, 'Only operators and administrators may do this.')
-  }
+export function createQueues(desk: OperatorDesk): Queues {
+  const { audit, command } = desk
+  const allow = (right: Right, by: Actor) => needOperator(desk, right, by)
 
   async function listAll(): Promise<readonly Queue[]> {
     const byName = new Map<string, { gateway: string; report: LineReport }[]>()
