@@ -183,6 +183,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   const deployer = createDeployer(
     {
       deadlineMs: settings.deadlineMs,
+      trustRequestDeadline: settings.trustRequestDeadline,
       hopLimit: settings.hopLimit,
       stepLimit: 1_000_000,
       publicRoutes: settings.publicRoutes,

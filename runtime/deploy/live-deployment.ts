@@ -12,6 +12,7 @@ import { EngineRun, type RunHome, type RunHost } from '../engine/engine-run.ts'
 import { openBranches } from '../engine/open-branches.ts'
 import { rescue, walk, walkOn } from '../engine/walk.ts'
 import type { NoticeOf } from './api-notices.ts'
+import { shortenedBy } from './request-deadline.ts'
 
 /** How a run came about, when nobody called. */
 export type Cause = Exclude<RunSummary['on'], 'http'>
@@ -21,6 +22,8 @@ export interface DeploymentHost {
   readonly runs: RunHost
   /** Which runs are written down; absent: none. */
   readonly tracing?: Tracing | undefined
+  /** Callers may shorten the time of their run. */
+  readonly trustsDeadline?: boolean | undefined
   /** One list per limit, so that each is sorted by itself. */
   deadlines(limitMs: number): DeadlineList
   nextRunId(): string
@@ -91,7 +94,8 @@ export class LiveDeployment implements Deployment, RunHome {
         return ended
       }
     }
-    const limitMs = route.entry.deadlineMs ?? entry.pipeline.deadlineMs
+    const ownMs = route.entry.deadlineMs ?? entry.pipeline.deadlineMs
+    const limitMs = this.#host.trustsDeadline === true ? shortenedBy(input.request, ownMs) : ownMs
     const run = new EngineRun({ id: input.id, on: 'http', entry: entry.node, request: input.request, caller: input, limitMs, host: this.#host.runs, home: this, rescue })
     this.#launch(run, () => walk(run, entry.node, input.message), route.claims)
     return run.ended ? ended : { abort: (reason) => run.abort(reason, true) }

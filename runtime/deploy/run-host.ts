@@ -13,6 +13,8 @@ export interface RunHostOptions {
   readonly hopLimit: number
   readonly stepLimit: number
   readonly freeze?: (message: Message) => void
+  /** Callers may shorten the time of their run (`X-Request-Deadline`). */
+  readonly trustRequestDeadline?: boolean
   /** `forbid`: routes that ask nobody who calls answer nobody. */
   readonly publicRoutes?: 'allow' | 'forbid'
 }
@@ -44,9 +46,12 @@ export function createRunHost(options: RunHostOptions, { clients, clock, decisio
         ...(options.freeze ? { freeze: options.freeze } : {}),
         createContext: () => createRunContext(),
       },
+      trustsDeadline: options.trustRequestDeadline === true,
       deadlines(limitMs) {
-        let list = lists.get(limitMs)
-        if (!list) lists.set(limitMs, (list = new DeadlineList(clock)))
+        // Times that callers say are many; a list takes those that are about as long.
+        const key = options.trustRequestDeadline === true ? 2 ** Math.ceil(Math.log2(limitMs)) : limitMs
+        let list = lists.get(key)
+        if (!list) lists.set(key, (list = new DeadlineList(clock)))
         return list
       },
       nextRunId: () => `${prefix}-${(++runCount).toString(36)}`,

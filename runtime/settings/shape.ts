@@ -45,9 +45,15 @@ export interface Settings {
   readonly redisPrefix: string
   readonly stateTimeoutMs: number
   readonly stateShares?: number
+  readonly cacheMb: number
+  readonly cacheRedisUrl?: string
+  readonly cacheKey?: string
+  readonly reuse: boolean
+  readonly reuseMb: number
   readonly jobKey?: string
   readonly jobsWhenUnsafe: 'refuse' | 'warn'
   readonly deadlineMs: number
+  readonly trustRequestDeadline: boolean
   readonly bodyLimitBytes: number
   readonly headerLimitBytes: number
   readonly headersTimeoutMs: number
