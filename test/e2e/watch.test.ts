@@ -1,0 +1,107 @@
+import { mkdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { chromium, type Browser, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findTool, needs } from '../kit/tools.ts'
+import { startProduct, type Product } from './product.ts'
+
+const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
+
+declare const RED: any
+
+describe.skipIf(!needs('chromium'))('somebody who watches a flow', () => {
+  let product: Product
+  let browser: Browser
+  let page: Page
+  const complaints: string[] = []
+  const shot = (name: string) => page.screenshot({ path: `${artifacts}watch-${name}.png` })
+
+  async function open(locale: string): Promise<Page> {
+    const opened = await (await browser.newContext({ viewport: { width: 1500, height: 900 }, locale })).newPage()
+    opened.on('pageerror', (error) => void complaints.push(error.message))
+    await opened.goto(`${product.control}editor/`)
+    await opened.fill('input[name=name]', 'admin')
+    await opened.fill('input[name=password]', product.password)
+    await opened.keyboard.press('Enter')
+    await opened.waitForSelector('.red-ui-palette-node[data-palette-type="http in"]')
+    await opened.locator('.red-ui-tab', { hasText: 'Taipei today' }).click()
+    await opened.evaluate(() => RED.actions.invoke('core:zoom-fit'))
+    return opened
+  }
+
+  beforeAll(async () => {
+    await mkdir(artifacts, { recursive: true })
+    product = await startProduct()
+    browser = await chromium.launch({ executablePath: findTool('chromium')!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
+    page = await open('en-US')
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await product?.stop()
+  })
+
+  test('has a request recorded and sees its way on the canvas, with the message at each wire', async () => {
+    await page.evaluate(() => RED.actions.invoke('sluice:show-watch'))
+    await page.fill('#sluice-watch-next', '1')
+    await page.click('.sluice-watch-start')
+    await page.getByText('Waiting for 1 requests').first().waitFor()
+    const reply = await fetch(`${product.gateway}/taipei/today?district=${encodeURIComponent('松山區')}`, { headers: { authorization: 'Bearer very-secret-token' } })
+    expect(reply.status).toBe(200)
+    await page.waitForSelector('.sluice-steps li')
+    expect(await page.locator('.sluice-steps li').count()).toBeGreaterThan(8)
+    await page.waitForSelector('.sluice-wire-mark')
+    await shot('en')
+    expect(await page.locator('.sluice-shown').innerText()).not.toContain('very-secret-token')
+    expect(await page.locator('.sluice-wire-taken').count()).toBeGreaterThan(8)
+    await page.locator('.sluice-wire-mark').first().click()
+    expect(await page.locator('.sluice-shown h4').innerText()).toContain('On the wire from')
+  })
+
+  test('steps through it with the keyboard, and hears where she is', async () => {
+    await page.locator('.sluice-run').focus()
+    await page.keyboard.press('Home')
+    expect(await page.locator('.sluice-live').first().innerText()).toMatch(/^Step 1 of \d+: /)
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('ArrowRight')
+    expect(await page.locator('.sluice-live').first().innerText()).toMatch(/^Step 3 of \d+: /)
+    expect(await page.locator('.sluice-steps [aria-current="step"]').count()).toBe(1)
+    await page.waitForSelector('.red-ui-flow-node-group.sluice-now')
+    await page.keyboard.press('ArrowLeft')
+    expect(await page.locator('.sluice-live').first().innerText()).toMatch(/^Step 2 of \d+: /)
+  })
+
+  test('replays it against the draft', async () => {
+    await page.click('.sluice-replay')
+    await page.waitForSelector('.sluice-replayed .sluice-passed, .sluice-replayed .sluice-failed')
+    await shot('replay')
+    expect(await page.locator('.sluice-replayed').innerText()).toContain('The draft')
+  })
+
+  test('saves it as a case, which runs in the sidebar of tests and shows what it covers', async () => {
+    await page.fill('.sluice-case-name', 'Songshan today')
+    await page.click('.sluice-save-case')
+    await page.waitForSelector('.sluice-case-ok, .sluice-case-bad')
+    await shot('case')
+    expect(await page.locator('.sluice-cases li').first().innerText()).toContain('Songshan today')
+    await page.click('.sluice-show-coverage')
+    await page.waitForSelector('.sluice-wire-taken')
+    await shot('coverage')
+    expect(await page.locator('.sluice-coverage').innerText()).toMatch(/\d+ of \d+ wires covered/)
+  })
+
+  test('reads all of it in Traditional Chinese', async () => {
+    page = await open('zh-TW')
+    await page.evaluate(() => RED.actions.invoke('sluice:show-watch'))
+    await page.locator('.sluice-runs button').first().click()
+    await page.waitForSelector('.sluice-steps li')
+    await page.locator('.sluice-run').focus()
+    await page.keyboard.press('ArrowRight')
+    await shot('zh')
+    expect(await page.locator('.sluice-live').first().innerText()).toMatch(/^第 2 步，共 \d+ 步：/)
+    await page.evaluate(() => RED.actions.invoke('sluice:show-tests'))
+    await page.locator('.sluice-run-all').click()
+    await page.waitForSelector('.sluice-case-ok, .sluice-case-bad')
+    await shot('zh-tests')
+    expect(complaints).toEqual([])
+  })
+})
