@@ -36,6 +36,7 @@ import { linkIn } from './link-in/link-in.ts'
 import { linkOut } from './link-out/link-out.ts'
 import { merge } from './merge/merge.ts'
 import { parallel } from './parallel/parallel.ts'
+import { passThrough } from './pass-through/pass-through.ts'
 import { map } from './map/map.ts'
 import { priorityQueue } from './priority-queue/priority-queue.ts'
 import { quota } from './quota/quota.ts'
@@ -52,6 +53,8 @@ import { sort } from './sort/sort.ts'
 import { spikeArrest } from './spike-arrest/spike-arrest.ts'
 import { split } from './split/split.ts'
 import { status } from './status/status.ts'
+import { subFlowIn } from './sub-flow-in/sub-flow-in.ts'
+import { subFlow } from './sub-flow/sub-flow.ts'
 import { switchNode } from './switch/switch.ts'
 import { template } from './template/template.ts'
 import { tlsConfig } from './tls-config/tls-config.ts'
@@ -111,6 +114,7 @@ export const definitions: readonly NodeDefinition[] = [
   map,
   merge,
   parallel,
+  passThrough,
   priorityQueue,
   quota,
   raiseFault,
@@ -126,6 +130,8 @@ export const definitions: readonly NodeDefinition[] = [
   spikeArrest,
   split,
   status,
+  subFlow,
+  subFlowIn,
   switchNode,
   template,
   tlsConfig,

@@ -79,6 +79,14 @@
         input.val(String(Math.max(0, field.choices.findIndex((choice) => choice.value === value))))
         return { read: () => field.choices[Number(input.val())]?.value }
       }
+      case 'node': {
+        const input = describe($('<select></select>').attr('id', id)).appendTo(holder)
+        const nodes = RED.nodes.filterNodes({ type: field.nodeType }).map((one) => [one.id, `${one.name || one.id} — ${RED.nodes.workspace(one.z)?.label ?? ''}`])
+        if (value && !nodes.some(([other]) => other === value)) nodes.push([value, value])
+        for (const [other, label] of [['', '—'], ...nodes]) $('<option></option>').attr('value', other).text(label).appendTo(input)
+        input.val(value || '')
+        return { read: () => input.val() }
+      }
       case 'number': {
         const input = describe($('<input type="number">').attr('id', id)).appendTo(holder)
         if (field.minimum !== undefined) input.attr('min', field.minimum)

@@ -3,7 +3,7 @@ import type { JsonSchema, NodeDefinition, Text } from '../../runtime/core/node.t
 /** How one property is edited. Plain data: the page builds the form from it. */
 export interface Field {
   readonly name: string
-  readonly kind: 'text' | 'multiline' | 'number' | 'boolean' | 'choice' | 'expression' | 'template' | 'code' | 'json' | 'table' | 'typed' | 'config' | 'list' | 'group' | 'own'
+  readonly kind: 'text' | 'multiline' | 'number' | 'boolean' | 'choice' | 'expression' | 'template' | 'code' | 'json' | 'table' | 'typed' | 'config' | 'node' | 'list' | 'group' | 'own'
   readonly label: Text
   readonly hint?: Text
   readonly default: unknown
@@ -27,6 +27,8 @@ export interface Field {
   readonly pattern?: string
   /** Type of the config node that a `config` field picks. */
   readonly configType?: string
+  /** Type of the nodes, on any tab, of which a `node` field picks one. */
+  readonly nodeType?: string
   readonly when?: When
   /** Of a field of kind `own`: the name of the control that a script of ours brings, and what else of the node it edits, with the defaults. */
   readonly control?: string
@@ -181,6 +183,7 @@ function toField(name: string, schema: JsonSchema, required: boolean, typeProper
     ...(schema.type === 'integer' ? { integer: true } : {}),
     ...(typeof schema.pattern === 'string' ? { pattern: schema.pattern } : {}),
     ...(typeof schema['x-config'] === 'string' ? { configType: schema['x-config'] } : {}),
+    ...(typeof schema['x-node'] === 'string' ? { nodeType: schema['x-node'] } : {}),
     ...(hintOf(schema).when ? { when: hintOf(schema).when as When } : {}),
   }
 }
@@ -203,6 +206,7 @@ function kindOf(schema: JsonSchema): Field['kind'] {
   const wanted = hintOf(schema).control
   if (ownControls[wanted as string]) return 'own'
   if (typeof schema['x-config'] === 'string') return 'config'
+  if (typeof schema['x-node'] === 'string') return 'node'
   if (wanted === 'jsonata') return 'expression'
   if (wanted === 'list' || wanted === 'group') return wanted
   if (wanted === 'expression' || wanted === 'template' || wanted === 'code' || wanted === 'multiline' || wanted === 'table') return wanted

@@ -15,6 +15,7 @@ import type { EnvEntry, Estate, Flow } from './flow.ts'
 import { sha256 } from './hash.ts'
 import { withLinkedClaims } from './linked-claims.ts'
 import { tabPriority } from './tab-priority.ts'
+import { subFlowInType, subFlowType } from './sub-flow-types.ts'
 import { tabVersion } from './tab-version.ts'
 import { organisationOf } from './organisation-of.ts'
 import { policiesByOrganisation, policyText, policyType, readPolicies, wrapFlow, type GlobalPolicy, type PoliciesOf } from './policies.ts'
@@ -173,7 +174,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const nodes = [...flow.nodes.values()]
     const policies = policiesOf(document).policies.map(({ id }) => id)
     const isForeign = (id: string) => !flow.nodes.has(id)
-    const outward = nodes.filter(({ type, links }) => (type === 'link out' || type === 'link call') && links.some(isForeign))
+    const outward = nodes.filter(({ type, links }) => (type === 'link out' || type === 'link call' || type === subFlowType) && links.some(isForeign))
     const version = tabVersion(document)
     const priority = tabPriority(document)
     const own = [...claims.values()]
@@ -183,7 +184,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     return {
       key, revision, flow, configs, entries, routes, copies, problems, policies, claims: own,
       routeKeys: routes.map(({ entry }) => routeKey(entry, version)),
-      linkIns: nodes.filter(({ type }) => type === 'link in' || type === policyType).map(({ id }) => id),
+      linkIns: nodes.filter(({ type }) => type === 'link in' || type === policyType || type === subFlowInType).map(({ id }) => id),
       leadsOut: outward.length > 0,
       linksOut: outward.some(({ policyCall }) => !policyCall),
       around: around.map(({ id }) => id),

@@ -2,6 +2,7 @@ import type { FlowDocument, Problem } from '../core/flow.ts'
 import { nameOf } from './check-document.ts'
 import { organisationOf } from './organisation-of.ts'
 import { policyType } from './policies.ts'
+import { subFlowInType, subFlowType } from './sub-flow-types.ts'
 
 interface End {
   readonly id: string
@@ -21,9 +22,10 @@ export interface LinkEndsOf {
 /** Finds what other documents may lead to and what may lead there, with whose it is. */
 export function toBorderEnds(document: FlowDocument): LinkEndsOf {
   const organisation = organisationOf(document)
-  const ends = document.nodes.filter(({ d, type }) => d !== true && (type === 'link in' || type === 'link out' || type === 'link call' || type === policyType))
-    .map(({ id, type, name, links }): End => ({ id, type, name, flow: document.id, organisation, links: new Set(Array.isArray(links) ? links.filter((one): one is string => typeof one === 'string') : []) }))
-  return { entries: ends.filter(({ type }) => type === 'link in' || type === policyType), exits: ends.filter(({ type }) => type === 'link out' || type === 'link call') }
+  const ends = document.nodes.filter(({ d, type }) => d !== true && (type === 'link in' || type === 'link out' || type === 'link call' || type === policyType || type === subFlowType || type === subFlowInType))
+    .map(({ id, type, name, links, flow }): End => ({ id, type, name, flow: document.id, organisation, links: new Set((type === subFlowType ? [flow] : Array.isArray(links) ? (links as unknown[]) : []).filter((one): one is string => typeof one === 'string')) }))
+  const isEntry = ({ type }: End) => type === 'link in' || type === policyType || type === subFlowInType
+  return { entries: ends.filter(isEntry), exits: ends.filter((end) => !isEntry(end)) }
 }
 
 /**
@@ -46,7 +48,7 @@ export function checkBorders(documents: readonly FlowDocument[], endsOf: (docume
     }
   }
   for (const entry of entries.values()) {
-    if (entry.type === policyType) continue
+    if (entry.type === policyType || entry.type === subFlowInType) continue
     for (const id of entry.links) {
       const exit = exits.get(id)
       if (!exit || isOpen(exit, entry) || exit.links.has(entry.id)) continue

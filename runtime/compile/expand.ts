@@ -2,6 +2,7 @@ import type { EditorNode, FlowDocument, Problem } from '../core/flow.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { Container, EnvEntry, Estate, Flow, FlowNode, Group } from './flow.ts'
 import { ownProperties } from './own-properties.ts'
+import { subFlowType } from './sub-flow-types.ts'
 
 /** Deeper nesting than this is a mistake, not a design. */
 const maxSubflowDepth = 20
@@ -170,6 +171,7 @@ function rewrite(node: EditorNode, inside: ReadonlySet<string>, prefix: string, 
 /** Where a link out or link call leads. A link counts when either end names the other. */
 function linksOf(node: EditorNode, claimed: readonly string[]): string[] {
   const named = Array.isArray(node.links) ? node.links.filter((id): id is string => typeof id === 'string') : []
+  if (node.type === subFlowType) return typeof node.flow === 'string' && node.flow !== '' ? [node.flow] : []
   if (node.type === 'link call') return node.linkType === 'dynamic' ? [] : named
   if (node.type !== 'link out' || node.mode === 'return') return []
   return [...new Set([...named, ...claimed])]

@@ -99,6 +99,11 @@ export interface Run {
    * Absent: the step runs in no branch.
    */
   endBranch?(message: Message): void
+  /**
+   * From now on looks at what is about to go back from the branch that the step runs in; what it throws is a fault of whoever gives
+   * it back. For the declared outcome of a flow that is called. Absent: the step runs in no branch.
+   */
+  beforeBranchEnds?(look: (message: Message) => void): void
 }
 
 /** A job, as the run of one of its attempts knows it. */

@@ -26,6 +26,7 @@ export class BranchRun implements Run {
   readonly #outer: BranchRun | undefined
   readonly #options: BranchOptions
   #told = false
+  #look: ((message: Message) => void) | undefined = undefined
   #over = false
   #reason: Fault | undefined = undefined
   #controller: AbortController | undefined = undefined
@@ -51,7 +52,12 @@ export class BranchRun implements Run {
     return this.#reason !== undefined || this.#outer?.cancelled === true
   }
 
+  beforeBranchEnds(look: (message: Message) => void): void {
+    this.#look = look
+  }
+
   endBranch(message: Message): void {
+    if (!this.#told) this.#look?.(message)
     if (!this.#tell()) return
     this.#options.returned(message)
   }
