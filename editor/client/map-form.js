@@ -365,8 +365,11 @@
 
       function renderOptions() {
         const wanted = search.value.trim().toLowerCase()
-        const fits = (one) => [one.name, one.label.en, one.label['zh-TW'], one.summary.en, one.summary['zh-TW'], say(mapping.categoryWords[one.category])].some((text) => text.toLowerCase().includes(wanted))
-        found = Object.keys(mapping.categoryWords).flatMap((category) => mapping.functions.filter((one) => one.category === category && fits(one)))
+        const holds = (...all) => all.some((text) => text.toLowerCase().includes(wanted))
+        // What is called so comes alone; only when nothing is, what is described so.
+        const called = mapping.functions.filter((one) => holds(one.name, one.label.en, one.label['zh-TW']))
+        const fitting = called.length > 0 ? called : mapping.functions.filter((one) => holds(one.summary.en, one.summary['zh-TW'], say(mapping.categoryWords[one.category])))
+        found = Object.keys(mapping.categoryWords).flatMap((category) => fitting.filter((one) => one.category === category))
         const children = []
         let category
         found.forEach((one, i) => {
@@ -480,12 +483,21 @@
         const message = run.messages[(own.length > 0 ? own : sent).filter((one) => one !== undefined).at(-1)]
         if (!isPlain(message)) continue
         const { res: _, ...rest } = message
+        if (run.request && 'req' in rest) rest.req = requestOf(run.request, head.route)
         setExample(rest)
         status.textContent = `${t.taken} ${new Date(head.at).toLocaleString(language)}`
         return true
       }
       if (runs.length > 0 && runs.every((head) => head.payloads === 'local')) throw Object.assign(new Error(), { local: true })
       return false
+    }
+
+    /** What flows read of a request, as far as the record tells. */
+    function requestOf({ method, url }, route = '') {
+      const { pathname, searchParams } = new URL(url, 'http://sluice')
+      const parts = pathname.split('/')
+      const params = route.split('/').flatMap((part, i) => (part.startsWith(':') ? [[part.slice(1), decodeURIComponent(parts[i] ?? '')]] : []))
+      return { method, url, path: pathname, params: Object.fromEntries(params), query: Object.fromEntries(searchParams) }
     }
 
     function preview() {

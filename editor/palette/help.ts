@@ -17,10 +17,11 @@ export function folderOf(type: string): string {
 export async function loadHelp(definition: NodeDefinition): Promise<Text> {
   const text = (await readText(join(nodesDir, folderOf(definition.type), 'help.md'))) ?? ''
   const parts = new Map(text.split(/^## (?=(?:en|zh-TW)\s*$)/m).map((part) => [/^\S*/.exec(part)![0], part.replace(/^\S*/, '').trim()]))
-  return {
-    en: parts.get('en') || definition.summary.en,
-    'zh-TW': parts.get('zh-TW') || definition.summary['zh-TW'],
+  const helpIn = (language: keyof Text) => {
+    const more = definition.moreHelp?.(language)
+    return `${parts.get(language) || definition.summary[language]}${more === undefined ? '' : `\n\n${more}`}`
   }
+  return { en: helpIn('en'), 'zh-TW': helpIn('zh-TW') }
 }
 
 async function readText(path: string): Promise<string | undefined> {

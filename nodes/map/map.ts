@@ -7,6 +7,7 @@ import { checkTypedValue } from '../../runtime/core/typed-value.ts'
 import { checkExample } from './mapping/check-example.ts'
 import { checkRows } from './mapping/check.ts'
 import { compileRows, TooMuchWork, workLimit, type Given } from './mapping/evaluate.ts'
+import { toFunctionTable } from './mapping/function-table.ts'
 import type { Row } from './mapping/row.ts'
 
 export interface MapConfig {
@@ -25,17 +26,18 @@ export const map = defineNode<MapConfig, 'out'>({
   color: '#E6E0F8',
   outputs: ['out'],
   pure: true,
+  moreHelp: toFunctionTable,
   faults: ['map.limit', 'step.config', 'body.malformed'],
   config: {
     type: 'object',
     properties: {
-      rows: {
-        type: 'array', default: [], items: {}, title: 'Table', description: 'Each row makes a field of the result of a source or a constant, by functions from a list.',
-        'x-form': { control: 'map', 'zh-TW': { title: '表格', description: '每一列以來源或常數，經清單中的函式，產生結果的一個欄位。' } },
-      },
       into: {
         type: 'string', default: 'payload', minLength: 1, title: 'Result into', description: 'Property of the message that gets the result: payload, or another such as weather, so that the payload stays.',
         'x-form': { 'zh-TW': { title: '結果放入', description: '接收結果的訊息屬性：payload，或如 weather 等其他屬性，讓 payload 保持不變。' } },
+      },
+      rows: {
+        type: 'array', default: [], items: {}, title: 'Table', description: 'Each row makes a field of the result of a source or a constant, by functions from a list.',
+        'x-form': { control: 'map', 'zh-TW': { title: '表格', description: '每一列以來源或常數，經清單中的函式，產生結果的一個欄位。' } },
       },
       example: { type: 'string', default: '', maxLength: 200_000, 'x-form': { control: 'hidden' }, description: 'An example message as JSON, for preview and checks.' },
     },

@@ -72,6 +72,8 @@ export interface NodeDefinition<Config = any, Port extends string = string> {
   readonly configNode?: boolean
   /** Faults this node can raise, for its docs page. */
   readonly faults?: readonly FaultCode[]
+  /** What help and docs page say besides `help.md`, made from the code itself; Markdown. */
+  moreHelp?(language: keyof Text): string
   /** True if reaching this node may answer the caller. Compile proves that every HTTP entry can reach one. */
   readonly replies?: boolean
   /** True if it lets pass only callers it knows: a route with such a node in front is not public. */

@@ -65,7 +65,7 @@ function checkTable(rows: unknown, prefix: string, scope: Scope, problems: RowPr
     checkValue(one, place, { ...scope, names }, report, problems)
     const target = typeof one.to === 'string' ? parseTarget(one.to) : undefined
     if (!target) {
-      report('map.target', one.to ? `“${String(one.to)}” is no target field.` : 'the target field is empty.', one.to ? `「${String(one.to)}」不是目標欄位。` : '目標欄位是空的。', 'Write a name such as temperature or weather.temperature; $name keeps a value for the rows below.', '請填寫如 temperature 或 weather.temperature 的名稱；$name 可保留供下方各列使用的值。')
+      report('map.target', one.to ? `“${shown(one.to)}” is no target field.` : 'the target field is empty.', one.to ? `「${shown(one.to)}」不是目標欄位。` : '目標欄位是空的。', 'Write a name such as temperature or weather.temperature; $name keeps a value for the rows below.', '請填寫如 temperature 或 weather.temperature 的名稱；$name 可保留供下方各列使用的值。')
     } else if (target.kind === 'name') {
       if (names.has(target.name)) duplicate(report, `$${target.name}`)
       names.add(target.name)
@@ -109,7 +109,7 @@ function checkValue(row: Partial<Row>, place: string, scope: Scope, report: Repo
 function checkSource(source: unknown, scope: Scope, report: Report, at: { readonly step?: number; readonly argument?: number }): void {
   const path = typeof source === 'string' ? parseSource(source) : undefined
   if (!path) {
-    report('map.source', source === '' ? 'the source is empty.' : `“${String(source)}” is no source.`, source === '' ? '來源是空的。' : `「${String(source)}」不是來源。`, 'Pick it from the tree, or write it like payload.items[].name.', '請從樹狀圖選取，或寫成如 payload.items[].name。', at)
+    report('map.source', source === '' ? 'the source is empty.' : `“${shown(source)}” is no source.`, source === '' ? '來源是空的。' : `「${shown(source)}」不是來源。`, 'Pick it from the tree, or write it like payload.items[].name.', '請從樹狀圖選取，或寫成如 payload.items[].name。', at)
     return
   }
   const first = String(path[0])
@@ -122,7 +122,7 @@ function checkSource(source: unknown, scope: Scope, report: Report, at: { readon
 }
 
 function checkStep(step: Partial<RowStep> | null, place: number, scope: Scope, report: Report): void {
-  const name = String(step?.function ?? '')
+  const name = shown(step?.function ?? '')
   const used = functionOf(name)
   const at = { step: place }
   if (!used) {
@@ -169,13 +169,13 @@ function checkConstant(used: MapFunction, one: Argument, given: unknown, report:
       return
     case 'text':
       if (typeof value !== 'string') return wrong('is no text.', '不是文字。', 'Enter a text.', '請輸入文字。')
-      if (one.maximum !== undefined && [...value].length > one.maximum) return wrong(`is longer than ${one.maximum} characters.`, `超過 ${one.maximum} 個字。`, 'Shorten it.', '請縮短。')
+      if (one.maximum !== undefined && Array.from(value).length > one.maximum) return wrong(`is longer than ${one.maximum} characters.`, `超過 ${one.maximum} 個字。`, 'Shorten it.', '請縮短。')
       return
     case 'boolean':
       if (typeof value !== 'boolean') return wrong('is neither true nor false.', '不是 true 或 false。', 'Choose one of them.', '請擇一。')
       return
     case 'choice':
-      if (typeof value !== 'string' || !Object.hasOwn(one.choices ?? {}, value)) return wrong(`cannot be “${String(value)}”.`, `不能是「${String(value)}」。`, `Choose one of ${Object.keys(one.choices ?? {}).join(', ')}.`, `請由 ${Object.keys(one.choices ?? {}).join('、')} 中選擇。`)
+      if (typeof value !== 'string' || !Object.hasOwn(one.choices ?? {}, value)) return wrong(`cannot be “${shown(value)}”.`, `不能是「${shown(value)}」。`, `Choose one of ${Object.keys(one.choices ?? {}).join(', ')}.`, `請由 ${Object.keys(one.choices ?? {}).join('、')} 中選擇。`)
       return
     case 'field': {
       const missing = typeof value !== 'string' || value.trim() === ''
@@ -200,6 +200,12 @@ function checkUnits(given: readonly unknown[], report: Report, at: { readonly st
   const from = read(0, 'm')
   const to = read(1, 'km')
   if (!toConversion(from, to)) report('map.argument', `${from} cannot be converted to ${to}.`, `${from} 無法換算為 ${to}。`, 'Choose two units of the same kind.', '請選擇同類的兩個單位。', { ...at, argument: 1 })
+}
+
+/** What stands there, whatever it is, short enough for a sentence. */
+function shown(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text
 }
 
 function capital(text: string): string {

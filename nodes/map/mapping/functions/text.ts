@@ -5,6 +5,17 @@ import { argument, words, type MapFunction } from '../function.ts'
 const textLimit = 1_000_000
 const text = (name: string, en: string, zh: string, more = {}) => argument(name, 'text', en, zh, { maximum: 1000, ...more })
 
+const beyond = /[\ud800-\udfff]/
+
+/** Characters of a text: those beyond the first plane are one, as in JSONata. */
+function lengthOf(text: string): number {
+  return beyond.test(text) ? Array.from(text).length : text.length
+}
+
+function part(text: string, start: number, length: number): string {
+  return beyond.test(text) ? Array.from(text).slice(start, start + length).join('') : text.slice(start, start + length)
+}
+
 /** Applies to what can be read as text. */
 const ofText = (make: (text: string, ...args: any[]) => unknown) => (value: unknown, args: readonly any[]) => {
   const read = toText(value)
@@ -62,21 +73,21 @@ export const textFunctions: readonly MapFunction[] = [
     name: 'padStart', category: 'text', label: words('Pad at the start', '前面補字'), summary: words('Puts a character in front until the text is long enough.', '在前面補字直到足夠長度。'),
     arguments: [argument('length', 'integer', 'Length', '長度', { constant: true, minimum: 0, maximum: 1000 }), text('with', 'Character', '字元', { constant: true, default: '0', maximum: 1 })],
     example: { value: 7, with: [3, '0'], gives: '007' },
-    run: ofText((read, length: number, by: string) => (by === '' ? read : by.repeat(Math.max(0, length - [...read].length)) + read)),
+    run: ofText((read, length: number, by: string) => (by === '' ? read : by.repeat(Math.max(0, length - lengthOf(read))) + read)),
     jsonata: (v, [length, by], [, constant]) => (constant === '' ? `$text(${v})` : `$pad($text(${v}), -${length}, ${by})`),
   },
   {
     name: 'padEnd', category: 'text', label: words('Pad at the end', '後面補字'), summary: words('Puts a character behind until the text is long enough.', '在後面補字直到足夠長度。'),
     arguments: [argument('length', 'integer', 'Length', '長度', { constant: true, minimum: 0, maximum: 1000 }), text('with', 'Character', '字元', { constant: true, default: ' ', maximum: 1 })],
     example: { value: 'A1', with: [4, '-'], gives: 'A1--' },
-    run: ofText((read, length: number, by: string) => (by === '' ? read : read + by.repeat(Math.max(0, length - [...read].length)))),
+    run: ofText((read, length: number, by: string) => (by === '' ? read : read + by.repeat(Math.max(0, length - lengthOf(read))))),
     jsonata: (v, [length, by], [, constant]) => (constant === '' ? `$text(${v})` : `$pad($text(${v}), ${length}, ${by})`),
   },
   {
     name: 'substring', category: 'text', label: words('Part of a text', '取部分文字'), summary: words('Takes characters from a place on; the first is 0.', '由指定位置起取若干字；第一字為 0。'),
     arguments: [argument('start', 'integer', 'From', '起點', { constant: true, minimum: 0, maximum: 1_000_000, default: 0 }), argument('length', 'integer', 'How many', '幾個字', { constant: true, minimum: 0, maximum: 1_000_000, default: 1_000_000 })],
     example: { value: '2026-11-22T14:30:00', with: [0, 10], gives: '2026-11-22' },
-    run: ofText((read, start: number, length: number) => [...read].slice(start, start + length).join('')),
+    run: ofText((read, start: number, length: number) => part(read, start, length)),
     jsonata: (v, [start, length]) => `$substring($text(${v}), ${start}, ${length})`,
   },
   {
@@ -125,7 +136,7 @@ export const textFunctions: readonly MapFunction[] = [
   {
     name: 'length', category: 'text', label: words('Length of a text', '文字長度'), summary: words('How many characters a text has.', '文字有幾個字。'),
     arguments: [], example: { value: '信義區', with: [], gives: 3 },
-    run: ofText((read) => [...read].length), jsonata: (v) => `$length($text(${v}))`,
+    run: ofText((read) => lengthOf(read)), jsonata: (v) => `$length($text(${v}))`,
   },
   {
     name: 'contains', category: 'choice', label: words('Contains', '包含文字'), summary: words('Whether a text holds another.', '文字是否包含另一段文字。'),
