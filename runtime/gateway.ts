@@ -22,6 +22,7 @@ import { createOps, type Ops } from './http/ops.ts'
 import { buildRoutes } from './http/route-table.ts'
 import { loadTls, watchTls, type TlsFiles } from './http/tls-files.ts'
 import { createVersionChoice } from './http/version-choice.ts'
+import { createReuse } from './reuse/create-reuse.ts'
 import { createSandbox } from './sandbox/sandbox.ts'
 import { openClusterLines } from './schedule/cluster/cluster-lines.ts'
 import { AdaptiveLimit } from './schedule/adaptive-limit.ts'
@@ -39,6 +40,7 @@ import type { Settings } from './settings.ts'
 import { createRunContext, openContextStore } from './state/context-store.ts'
 import { createMemoryState } from './state/memory-state.ts'
 import { createPressureAlarm } from './state/pressure-alarm.ts'
+import { openRedisCache } from './state/redis-cache.ts'
 import { openRedisState } from './state/redis-state.ts'
 import type { OpenLog } from './telemetry/log.ts'
 import { createDecisionLog, type DecisionLog } from './telemetry/decision-log.ts'
@@ -124,9 +126,16 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   const redis = settings.redisUrl === undefined ? undefined : {
     url: settings.redisUrl, prefix: settings.redisPrefix, ...(extraCa.length > 0 ? { ca: [...rootCertificates, ...extraCa] } : {}), clock, log, metrics,
   }
-  const shared = redis && openRedisState({ ...redis, timeoutMs: settings.stateTimeoutMs, shares: settings.stateShares ?? 1 })
+  const cacheKey = settings.cacheKey === undefined ? undefined : toKey(settings.cacheKey)
+  const sharedCache = settings.cacheRedisUrl === undefined ? undefined : openRedisCache({
+    url: settings.cacheRedisUrl, prefix: settings.redisPrefix, ...(extraCa.length > 0 ? { ca: [...rootCertificates, ...extraCa] } : {}), clock, log, metrics, timeoutMs: settings.stateTimeoutMs, key: cacheKey,
+  })
+  const ownCache = sharedCache ? { cache: sharedCache.cache } : {}
+  const shared = redis && openRedisState({ ...redis, timeoutMs: settings.stateTimeoutMs, shares: settings.stateShares ?? 1, cacheKey, ...ownCache })
   const state = shared ?? createMemoryState({
     clock,
+    cacheLimitBytes: settings.cacheMb * 1024 * 1024,
+    ...ownCache,
     onPressure: createPressureAlarm({ clock, log, metrics }),
   })
   const sharedLines = redis && openClusterLines({ ...redis, shares: settings.stateShares ?? 1 })
@@ -155,7 +164,9 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     clock,
     log,
     holding,
+    observer: metrics.upstreams,
   })
+  metrics.upstreams.watch(() => upstream.services())
   const sandbox = createSandbox({
     log,
     clock,
@@ -165,6 +176,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     inputLimitBytes: settings.scriptInputLimitBytes,
     onQuarantine: () => metrics.count('scripts_quarantined'),
   })
+  const reuse = settings.reuse ? createReuse({ limitBytes: settings.reuseMb * 1024 * 1024 }) : undefined
   const catalogue = createCatalogue(parts.definitions, parts.notYet)
   const spans = settings.otlpUrl === undefined ? undefined : openSpanExport({
     url: settings.otlpUrl,
@@ -201,6 +213,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         sandbox,
         upstream: parts.upstream ?? upstream,
         clients,
+        ...(reuse ? { reuse } : {}),
         state,
         desk: createLineDesk(allLines),
         lines: observeLines(lines, metrics.queues),
@@ -228,6 +241,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   metrics.gauge('decisions_waiting', 'Refused calls that control is not told of yet.', () => decisions.waiting)
   metrics.gauge('decisions_left_out', 'Refused calls since the start that control is not told of one by one.', () => decisions.leftOut)
   metrics.gauge('state_available', '1 while what gateways count together answers; 0: limits are decided without it.', () => (state.healthy ? 1 : 0))
+  metrics.gauge('reuse_bytes', 'What is held to be used again, as far as known.', () => reuse?.bytes ?? 0)
   metrics.gauge('jobs_pending', 'Accepted jobs that wait for their turn or for their next attempt.', () => jobs.counts().pending)
   metrics.gauge('jobs_running', 'Accepted jobs of which an attempt is under way.', () => jobs.counts().running)
   metrics.gauge('jobs_dead', 'Dead letters: jobs that failed for good.', () => jobs.counts().dead)
@@ -270,7 +284,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     log,
     async start() {
       // Else the first requests would be decided as if it were away.
-      await Promise.all([shared?.connected(stateWaitMs), sharedLines?.connected(stateWaitMs), sharedJobs?.connected(stateWaitMs)])
+      await Promise.all([shared?.connected(stateWaitMs), sharedCache?.connected(stateWaitMs), sharedLines?.connected(stateWaitMs), sharedJobs?.connected(stateWaitMs)])
       await shareKey(state, holding)
       const [served, watched] = await Promise.all([front.listen(), ops.listen()])
       return { url: served.url, opsUrl: watched.url }
@@ -291,7 +305,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       tracing.close()
       await spans?.close()
       await jobs.close()
-      await Promise.all([ops.close(), upstream.close(), sandbox.close(), contexts.close(), state.close(), sharedLines?.close()])
+      await Promise.all([ops.close(), upstream.close(), sandbox.close(), contexts.close(), state.close(), sharedCache?.close(), sharedLines?.close()])
       log.flush()
     },
   }

@@ -237,7 +237,7 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
           // A node behind this one found out who calls: what it answers is not for the next one who comes by here.
           const late = knownBefore === undefined && run.environment !== undefined
           if (late) scope.log.warn({ flow: run.flow }, 'An answer is not kept: callers are asked who they are only behind the response cache. Put the auth node in front of it.')
-          const landing = toLanding(asking, outcome, tags, run, late)
+          const landing = toLanding(asking, outcome, tags, run, late || run.hasReplyHeader?.('X-Degraded') === true)
           if (landing.kind === 'own') own.set(asking.key, now() + ownMs)
           flight?.land(landing)
         })
@@ -268,7 +268,7 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
           ...(run.request ? { request: run.request } : {}), ...(run.environment === undefined ? {} : { environment: run.environment }),
         })
         if (work === undefined) return flight.land({ kind: 'gone' })
-        void work.ended.then(({ outcome }) => flight.land(isFailure(outcome) ? { kind: 'gone' } : toLanding(asking, outcome, tags, run, false)))
+        void work.ended.then(({ outcome, end }) => flight.land(isFailure(outcome) || end.degraded === true ? { kind: 'gone' } : toLanding(asking, outcome, tags, run, false)))
       }
       try {
         const read = readTags === undefined ? [] : readTags(message, run)
@@ -279,8 +279,8 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
       }
     }
 
-    /** What a run came to, kept if it may be, and whether others may have it. */
-    function toLanding({ asked, mark }: Asking, outcome: RunOutcome, tags: readonly string[], run: Run, late: boolean): Landing {
+    /** What a run came to, kept if it may be, and whether others may have it. `ofOne`: they may not, whatever it says. */
+    function toLanding({ asked, mark }: Asking, outcome: RunOutcome, tags: readonly string[], run: Run, ofOne: boolean): Landing {
       if (outcome.kind === 'end') return { kind: 'gone' }
       if (outcome.kind === 'fault') return isShared(outcome.fault) ? { kind: 'fault', fault: outcome.fault } : { kind: 'gone' }
       const { message } = outcome
@@ -289,7 +289,7 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
       const nowMs = now()
       const facts = { status, headers, setsCookies: setsCookies(message), authorized: run.request?.headers.authorization !== undefined, nowMs }
       const keeping = toKeeping(facts, rules)
-      if (late || headers['x-degraded'] !== undefined) return { kind: 'own' }
+      if (ofOne || headers['x-degraded'] !== undefined) return { kind: 'own' }
       const nothing = { freshMs: 0, revalidateMs: 0, errorMs: 0 }
       if (!('keep' in keeping)) {
         // A failure is for all who waited for it, and for nobody after them.

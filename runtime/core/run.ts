@@ -83,6 +83,8 @@ export interface Run {
    * nobody waits for an answer.
    */
   addReplyHeader?(name: string, value: string, key?: string): void
+  /** Whether somebody added a header of this name, written in the same way. Absent: nobody knows. */
+  hasReplyHeader?(name: string): boolean
   /**
    * State of one node for this run only (joins, sequences), made on first use and dropped with the run.
    * `key` is the node's scope or any object the node keeps. In a branch of a structured node (`parallel`, `for each`) it is
@@ -126,6 +128,8 @@ export interface RunEnd {
   readonly fault: Fault | undefined
   /** True when a request left for a backend, whatever came back. */
   readonly backendReached: boolean
+  /** True when a part of the answer was replaced or left out (`X-Degraded`). */
+  readonly degraded?: boolean
 }
 
 /** What a run comes to: what it answers, the fault it answers with, or its end when there was nobody to answer. */

@@ -10,6 +10,7 @@ import type { Jobs } from '../core/jobs.ts'
 import type { LineDesk } from '../core/line-desk.ts'
 import type { Lines } from '../core/lines.ts'
 import type { Log } from '../core/log.ts'
+import type { Reuse } from '../core/reuse.ts'
 import type { Sandbox } from '../core/sandbox.ts'
 import type { Schedules } from '../core/schedules.ts'
 import type { State } from '../core/state.ts'
@@ -22,6 +23,8 @@ export interface Services {
   readonly log: Log
   readonly sandbox: Sandbox
   readonly upstream: Upstream
+  /** What is not done twice; absent: everything is. */
+  readonly reuse?: Reuse
   readonly clients: Clients
   readonly state: State
   readonly lines: Lines

@@ -214,6 +214,10 @@ export class EngineRun implements Run, Timed {
     headers.push({ name, key, value })
   }
 
+  hasReplyHeader(name: string): boolean {
+    return this.#replyHeaders?.some((header) => header.name === name) === true
+  }
+
   get context(): Context {
     return (this.#context ??= this.host.createContext())
   }
@@ -429,7 +433,7 @@ export class EngineRun implements Run, Timed {
   }
 
   #howItEnded(): RunEnd {
-    return { status: this.#status, fault: this.uncaught, backendReached: this.#backendReached }
+    return { status: this.#status, fault: this.uncaught, backendReached: this.#backendReached, ...(this.hasReplyHeader('X-Degraded') ? { degraded: true } : {}) }
   }
 
   #end(): void {

@@ -11,7 +11,6 @@ export interface MemoryCacheOptions {
 class Entry implements CacheFind {
   readonly key: string
   readonly value: CacheValue
-  readonly mark: CacheMark
   readonly endMs: number
   readonly tags: readonly string[]
   readonly bytes: number
@@ -19,19 +18,24 @@ class Entry implements CacheFind {
   newer: Entry | undefined = undefined
   older: Entry | undefined = undefined
 
-  constructor(key: string, value: CacheValue, mark: CacheMark, endMs: number, tags: readonly string[], bytes: number, owner: Owner) {
+  constructor(key: string, value: CacheValue, endMs: number, tags: readonly string[], bytes: number, owner: Owner) {
     this.key = key
     this.value = value
-    this.mark = mark
     this.endMs = endMs
     this.tags = tags
     this.bytes = bytes
     this.owner = owner
   }
+
+  /** Of the look, not of the making. */
+  get mark(): CacheMark {
+    return this.owner.purges()
+  }
 }
 
 interface Owner {
   readonly name: string
+  purges(): CacheMark
   bytes: number
   newest: Entry | undefined
   oldest: Entry | undefined
@@ -102,7 +106,7 @@ export function createMemoryCache({ clock, limitBytes }: MemoryCacheOptions): Me
 
   function ownerOf(name: string): Owner {
     let owner = owners.get(name)
-    if (!owner) owners.set(name, (owner = { name, bytes: 0, newest: undefined, oldest: undefined }))
+    if (!owner) owners.set(name, (owner = { name, purges: () => purges, bytes: 0, newest: undefined, oldest: undefined }))
     return owner
   }
 
@@ -167,7 +171,7 @@ export function createMemoryCache({ clock, limitBytes }: MemoryCacheOptions): Me
     if (before) drop(before)
     const size = own + key.length * 2 + entryOverheadBytes + tags.reduce((sum, tag) => sum + tag.length * 2 + tagOverheadBytes, 0)
     const owner = ownerOf(name)
-    const entry = new Entry(key, value, mark, clock.now() + Math.min(ttlMs, longestCacheMs), tags, size, owner)
+    const entry = new Entry(key, value, clock.now() + Math.min(ttlMs, longestCacheMs), tags, size, owner)
     entries.set(key, entry)
     lead(entry)
     bytes += size

@@ -1,3 +1,4 @@
+import type { StateCache } from '../core/cache.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Charge, ChargeOutcome, CounterCharge, LimitState, State } from '../core/state.ts'
 import { CounterCell, LeaseCell, RateCell, RollingCell, WindowCell, type Cell } from './cells.ts'
@@ -11,6 +12,8 @@ export interface MemoryStateOptions {
   readonly recordsLimitBytes?: number
   /** Most that cached values may hold together. Default: 64 MB. */
   readonly cacheLimitBytes?: number
+  /** In place of a cache in memory. */
+  readonly cache?: StateCache
   /** About how many counts and rates there may be at once, whatever keys callers invent. Default: a million. */
   readonly cellsLimit?: number
   /** Told of a count that began anew before its time (`evicted`), and of records that found no room (`full`, whose). */
@@ -20,7 +23,7 @@ export interface MemoryStateOptions {
 const defaultCellsLimit = 1_000_000
 
 /** State of one gateway alone: `charge` answers at once, everything ends with the process. Starts no timer. */
-export function createMemoryState({ clock, recordsLimitBytes, cacheLimitBytes, cellsLimit = defaultCellsLimit, onPressure }: MemoryStateOptions): State & { /** Counts, rates and leases that are kept. */ readonly cells: number } {
+export function createMemoryState({ clock, recordsLimitBytes, cacheLimitBytes, cache, cellsLimit = defaultCellsLimit, onPressure }: MemoryStateOptions): State & { /** Counts, rates and leases that are kept. */ readonly cells: number } {
   const cells = new Map<string, Cell>()
   const names = createCellNames()
   let walker = cells.entries()
@@ -141,10 +144,10 @@ export function createMemoryState({ clock, recordsLimitBytes, cacheLimitBytes, c
       return cell.stateOf(one, fitsNow(cell, one), nowMs)
     },
     records: records.of(''),
-    cache: caches.of(''),
+    cache: cache ?? caches.of(''),
     of(owner) {
       let own = owned.get(owner)
-      if (!own) owned.set(owner, (own = { ...state, records: records.of(owner), cache: caches.of(owner) }))
+      if (!own) owned.set(owner, (own = { ...state, records: records.of(owner), cache: cache ?? caches.of(owner) }))
       return own
     },
     async close() {

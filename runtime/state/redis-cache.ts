@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { cacheValueBytes, longestCacheMs, type CacheFind, type CacheSetOptions, type CacheValue, type StateCache } from '../core/cache.ts'
 import { openBytes, sealBytes } from './sealed-bytes.ts'
-import { Lost, type Commands, type RedisLink } from './redis-link.ts'
+import { Lost, openRedisLink, type Commands, type RedisLink, type RedisLinkOptions } from './redis-link.ts'
 import { unavailable } from './redis-records.ts'
 
 /** Larger values are no work for a store that does one thing at a time. */
@@ -79,6 +79,12 @@ export function createRedisCache(link: RedisLink, sealKey: Buffer | undefined): 
       }
     },
   } satisfies StateCache & { set(key: string, value: CacheValue, options: CacheSetOptions): Promise<boolean> }
+}
+
+/** A cache in a Redis of its own, which may forget what it likes. */
+export function openRedisCache(options: Omit<RedisLinkOptions, 'for'> & { readonly key: Buffer | undefined }): { readonly cache: StateCache; connected(limitMs: number): Promise<boolean>; close(): Promise<void> } {
+  const link = openRedisLink({ ...options, for: 'cache' })
+  return { cache: createRedisCache(link, options.key), connected: link.connected, close: link.close }
 }
 
 /** Keys may be long, and say what a caller asked for: the store sees their hash. */

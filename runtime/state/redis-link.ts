@@ -17,6 +17,8 @@ export interface RedisLinkOptions {
   readonly log: Log
   /** Lua expression for the server's time, so that tests can hold it. Default: its command `TIME`. */
   readonly time?: string
+  /** What lies there, for the log. Default: the state. */
+  readonly for?: 'state' | 'cache'
   readonly metrics: { count(name: string, labels?: Readonly<Record<string, string>>): void }
 }
 
@@ -62,7 +64,7 @@ const probeLimitMs = 2000
 /** Answers that say that the server does nothing for anybody at present. */
 const refusesAll = /^(OOM|READONLY|LOADING|MISCONF|NOAUTH|NOPERM|WRONGPASS|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|BUSY)\b/
 
-export function openRedisLink({ url, ca, prefix, timeoutMs, clock, log, metrics, time }: RedisLinkOptions): RedisLink {
+export function openRedisLink({ url, ca, prefix, timeoutMs, clock, log, metrics, time, for: what = 'state' }: RedisLinkOptions): RedisLink {
   const charges = createDeadlines(clock, timeoutMs)
   const records = createDeadlines(clock, Math.max(recordPatienceMs, timeoutMs))
   const probes = createDeadlines(clock, probeLimitMs)
@@ -118,16 +120,17 @@ export function openRedisLink({ url, ca, prefix, timeoutMs, clock, log, metrics,
     healthy = false
     if (announced === 'away') return
     announced = 'away'
-    metrics.count('state_losses')
-    log.error({ reason: why }, 'The shared state is away: limits are decided by what each node says for this case.')
+    metrics.count(what === 'state' ? 'state_losses' : 'cache_losses')
+    if (what === 'state') log.error({ reason: why }, 'The shared state is away: limits are decided by what each node says for this case.')
+    else log.error({ reason: why }, 'The shared cache is away: nothing is found in it and nothing is kept.')
   }
 
   function find(): void {
     healthy = true
     foundAtMs = now()
     for (const wake of waiting) wake()
-    if (announced === 'away') log.info({ awayMs: Math.max(0, Math.round(foundAtMs - lostAtMs)) }, 'The shared state answers again.')
-    else if (announced === 'nothing') log.info({}, 'The shared state is connected.')
+    if (announced === 'away') log.info({ awayMs: Math.max(0, Math.round(foundAtMs - lostAtMs)) }, `The shared ${what} answers again.`)
+    else if (announced === 'nothing') log.info({}, `The shared ${what} is connected.`)
     announced = 'there'
   }
 

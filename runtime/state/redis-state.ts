@@ -1,3 +1,4 @@
+import type { StateCache } from '../core/cache.ts'
 import type { Charge, ChargeOutcome, OnLoss, State } from '../core/state.ts'
 import { checkCharge } from './cell-key.ts'
 import { createMemoryState } from './memory-state.ts'
@@ -12,6 +13,8 @@ export interface RedisStateOptions extends RedisLinkOptions {
   readonly shares: number
   /** 32 bytes that cached values are sealed under; absent: they lie in Redis in clear. */
   readonly cacheKey?: Buffer | undefined
+  /** In place of the cache in this Redis. */
+  readonly cache?: StateCache
 }
 
 export interface RedisState extends State {
@@ -111,7 +114,7 @@ export function openRedisState(options: RedisStateOptions): RedisState {
       }
     },
     records: createRedisRecords(link),
-    cache: createRedisCache(link, options.cacheKey),
+    cache: options.cache ?? createRedisCache(link, options.cacheKey),
     async close() {
       await link.close()
       await local.close()

@@ -1,0 +1,105 @@
+import type { Body } from '../core/body.ts'
+import type { Run } from '../core/run.ts'
+import type { Upstream, UpstreamReply, UpstreamRequest } from '../core/upstream.ts'
+import type { CallOptions, UpstreamService } from '../core/upstream-service.ts'
+import type { ByteLru } from './byte-lru.ts'
+import { identityOf, variesByCall } from './request-identity.ts'
+import { toValidators, type Validators } from './validators.ts'
+
+/** The last answer to a request. */
+export interface LastAnswer {
+  readonly reply: UpstreamReply
+  readonly validators: Validators | undefined
+}
+
+export interface ReusedUpstreamParts {
+  readonly answers: ByteLru<LastAnswer>
+  /** Tells the nodes' answers apart. */
+  readonly place: string
+  readonly node: string
+  /** Whether the flow that a run entered by wants nothing used again. */
+  isOff(flow: string): boolean
+}
+
+type Ask = (request: UpstreamRequest) => Promise<UpstreamReply>
+
+/** A parsed document takes several times the bytes it was written in. */
+const parsedTimes = 6
+/** No document may push out more than this part of all. */
+const largestShare = 4
+/** Said of an answer's body, which stays the one that was sent. */
+const ofBody = new Set(['content-length', 'content-encoding', 'content-type', 'content-range', 'content-location', 'transfer-encoding'])
+
+/**
+ * An upstream whose GETs ask whether the last answer still holds (RFC 9110 §13), and whose bodies are parsed once as long as
+ * their bytes stay the same. Every call still goes there: what callers get is never older than their request.
+ */
+export function createReusedUpstream(upstream: Upstream, parts: ReusedUpstreamParts): Upstream {
+  const identities = new WeakMap<UpstreamRequest, string | undefined>()
+
+  /** Callouts that depend on nothing send the same request each time: it is looked through once. */
+  function identify(request: UpstreamRequest): string | undefined {
+    if (!Object.isFrozen(request)) return identityOf(request)
+    if (!identities.has(request)) identities.set(request, identityOf(request))
+    return identities.get(request)
+  }
+
+  async function call(request: UpstreamRequest, run: Run, ask: Ask): Promise<UpstreamReply> {
+    const identity = parts.isOff(run.flow) ? undefined : identify(request)
+    if (identity === undefined) return ask(request)
+    const key = `${parts.place}/${identity}`
+    const last = parts.answers.get(key)
+    if (last?.validators === undefined || last.reply.body.raw().length > request.responseLimitBytes) return keep(key, last, await ask(request), run)
+    const reply = await ask({ ...request, headers: { ...request.headers, ...last.validators } })
+    if (reply.status !== 304) return keep(key, last, reply, run)
+    run.trace?.note(parts.node, { reused: 'answer' })
+    return keep(key, last, renewed(last.reply, reply), run)
+  }
+
+  /** What the upstream says of itself now goes with the body that it says has not changed (RFC 9111 §4.3.4). */
+  function renewed(last: UpstreamReply, now: UpstreamReply): UpstreamReply {
+    const headers: Record<string, string | string[]> = { ...last.headers }
+    for (const name in now.headers) if (!ofBody.has(name)) headers[name] = now.headers[name] as string | string[]
+    return { ...now, status: last.status, headers, body: last.body }
+  }
+
+  function keep(key: string, last: LastAnswer | undefined, reply: UpstreamReply, run: Run): UpstreamReply {
+    if (!isKeepable(reply)) {
+      if (last !== undefined) parts.answers.delete(key)
+      return reply
+    }
+    const body = last === undefined || last.reply.body === reply.body ? reply.body : sameBody(last.reply.body, reply.body, run)
+    const kept = body === reply.body ? reply : { ...reply, body }
+    body.share()
+    const bytes = body.raw().length * (1 + parsedTimes)
+    if (bytes <= parts.answers.limitBytes / largestShare) parts.answers.set(key, { reply: kept, validators: toValidators(reply.headers) }, bytes + 2000)
+    else parts.answers.delete(key)
+    return kept
+  }
+
+  /** The body of before when nothing of it has changed: what was made of it still holds. */
+  function sameBody(before: Body, now: Body, run: Run): Body {
+    if (before.contentType !== now.contentType) return now
+    const [old, fresh] = [before.bytes(), now.bytes()]
+    if (old.length !== fresh.length || !old.equals(fresh)) return now
+    run.trace?.note(parts.node, { reused: 'parse' })
+    return before
+  }
+
+  function openService(spec: Parameters<NonNullable<Upstream['open']>>[0]): UpstreamService {
+    const service = (upstream.open as NonNullable<Upstream['open']>)(spec)
+    return Object.assign(Object.create(service) as UpstreamService, {
+      request: (request: UpstreamRequest, run: Run, options?: CallOptions) => call(request, run, (asked) => service.request(asked, run, options)),
+    })
+  }
+
+  return Object.assign(Object.create(upstream) as Upstream, {
+    request: (request: UpstreamRequest, run: Run) => call(request, run, (asked) => upstream.request(asked, run)),
+    ...(upstream.open ? { open: openService } : {}),
+  })
+}
+
+function isKeepable({ status, headers, redirects }: UpstreamReply): boolean {
+  if (status !== 200 || redirects.length > 0 || headers['set-cookie'] !== undefined) return false
+  return !/no-store/i.test(String(headers['cache-control'] ?? '')) && !variesByCall(headers.vary)
+}
