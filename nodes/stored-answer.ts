@@ -1,4 +1,5 @@
 import { Body } from '../runtime/core/body.ts'
+import { ByteStream } from '../runtime/core/byte-stream.ts'
 import type { Message } from '../runtime/core/message.ts'
 
 /** An answer as it lies in the store. */
@@ -25,10 +26,11 @@ export function statusOf(message: Message): number {
 }
 
 /**
- * The answer that a reply message makes, to be given again. `undefined` when it is larger than the limit.
+ * The answer that a reply message makes, to be given again. `undefined` when it is larger than the limit, or passes once as a stream.
  * @throws TypeError for a payload that cannot be written as JSON: it cannot be sent either
  */
 export function toStored(message: Message, rules: KeepRules): StoredAnswer | undefined {
+  if (message.payload instanceof ByteStream) return undefined
   const headers = keptHeaders(message.headers, rules)
   const { body, type } = toBody(message.payload)
   if (type !== undefined && !Object.keys(headers).some((name) => name.toLowerCase() === 'content-type')) headers['Content-Type'] = type

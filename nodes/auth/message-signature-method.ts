@@ -42,6 +42,7 @@ export function createMessageSignatureMethod(options: { readonly headers: readon
       if (typeof created !== 'number' || typeof nonce !== 'string' || nonce === '' || nonce.length > longestNonce) return refused('auth.signature', 'it lacks created or nonce', application)
       if (Math.abs(nowMs - created * 1000) > skewMs) return refused('auth.expired', 'it was made too long ago, or by a clock that is wrong', application)
       if (expires !== undefined && !(typeof expires === 'number' && expires * 1000 > nowMs)) return refused('auth.expired', 'it has ended', application)
+      if (request.bodyStreams === true) return refused('auth.signature', 'the body passes as a stream, which no signature can be held against', application)
       const digest = request.headers['content-digest']
       if (digest !== undefined && !fitsDigest(textOf(digest), request.wireBody ?? Buffer.alloc(0))) return refused('auth.signature', 'the body is not the one that was signed', application)
       return { known: owner.known, id: keyid, nonce }

@@ -25,6 +25,7 @@ export function createSignCodeMethod(options: { readonly headers: readonly strin
     const right = createHmac('sha256', owner?.secret ?? secrets.nobody).update(toSignText(request, headers, timestamp, nonce)).digest()
     const equal = timingSafeEqual(signed, right)
     if (!owner || !equal) return refused('auth.signature', owner ? 'it does not fit' : 'unknown client id', { guess: true, ...(owner ? { application: owner.known.application.id } : {}) })
+    if (request.bodyStreams === true) return refused('auth.signature', 'the body passes as a stream, which no signature can be held against', { application: owner.known.application.id })
     const madeMs = Number(timestamp) * (timestamp.length > 11 ? 1 : 1000)
     if (Math.abs(nowMs - madeMs) > skewMs) return refused('auth.expired', 'it was made too long ago, or by a clock that is wrong', { application: owner.known.application.id })
     return { known: owner.known, id, nonce }

@@ -10,6 +10,8 @@ export interface HttpInConfig {
   readonly method: Method
   readonly upload: boolean
   readonly skipBodyParsing: boolean
+  /** Pass the body on as a stream. */
+  readonly streamBody?: boolean
   readonly host?: string
   readonly cors?: Cors
   readonly bodyLimitBytes?: number
@@ -29,7 +31,7 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
   },
   icon: 'white-globe.svg',
   stockForm: 'network/21-httpin',
-  stockFormFields: ['host', 'accepts', 'bodyLimitBytes', 'timeoutMs', 'cors'],
+  stockFormFields: ['host', 'accepts', 'streamBody', 'bodyLimitBytes', 'timeoutMs', 'cors'],
   stockFormChoices: { method: [['head', 'HEAD'], ['options', 'OPTIONS'], ['all', 'ALL']] },
   inputs: 0,
   outputs: ['out'],
@@ -47,6 +49,7 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
         description: 'Such as application/json, image/*; others get 415. Empty: all.',
       },
       bodyLimitBytes: { type: 'integer', minimum: 0, title: 'Largest request body (bytes)', description: 'Empty: the limit of the gateway.' },
+      streamBody: { type: 'boolean', title: 'Body as a stream', description: 'Nothing of the body is held or looked at; “pass through” sends it on as it comes. The limit of the gateway does not hold for it, only the one below.' },
       timeoutMs: { type: 'integer', minimum: 1, title: 'Deadline (ms)', description: 'Longest time a run that enters here may take. Empty: that of the flow.' },
       cors: {
         type: 'object',
@@ -111,6 +114,9 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
         remedy: 'Enter scheme, host and port only, such as https://app.example.org or http://localhost:3000.',
       })
     }
+    if (config.streamBody === true && (config.upload || config.skipBodyParsing)) {
+      problems.push({ code: 'route.stream_body', property: 'streamBody', message: 'A body that passes as a stream is neither read for uploads nor given as bytes.', remedy: 'Switch “Body as a stream” off, or the other option.' })
+    }
     if (config.upload && config.skipBodyParsing) {
       problems.push({ severity: 'warning', code: 'route.upload_raw', property: 'upload', message: 'File uploads are not read when the raw body is asked for.', remedy: 'Switch one of the two options off.' })
     }
@@ -127,6 +133,7 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
       ...(config.bodyLimitBytes === undefined ? {} : { bodyLimitBytes: config.bodyLimitBytes }),
       ...(config.accepts === undefined ? {} : { accepts: config.accepts }),
       ...(config.timeoutMs === undefined ? {} : { deadlineMs: config.timeoutMs }),
+      ...(config.streamBody === true ? { streamBody: true } : {}),
       ...(config.skipBodyParsing ? { rawBody: true } : {}),
       ...(config.upload && !config.skipBodyParsing ? { upload: true } : {}),
     }

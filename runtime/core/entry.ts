@@ -25,6 +25,8 @@ export interface HttpEntry {
   readonly accepts?: readonly string[]
   /** Give the body as bytes and do not look inside (Node-RED: "raw body"). */
   readonly rawBody?: boolean
+  /** Give the body as a stream that passes once: nothing of it is held or looked at. */
+  readonly streamBody?: boolean
   /** Overrides the flow's deadline for runs that enter here. */
   readonly deadlineMs?: number
   /** Take multipart file uploads (Node-RED: "accept file uploads"). */

@@ -29,6 +29,8 @@ export interface RequestFacts {
   readonly clientCertificate?: { readonly subject: string; readonly fingerprint256: string; readonly sans?: readonly string[] }
   /** The body as it was sent, content coding included: for who checks its digest. Not part of what scripts see. */
   readonly wireBody?: Buffer | undefined
+  /** The body is passed on as a stream: nobody here can hold it against a digest. */
+  readonly bodyStreams?: boolean
 }
 
 export interface UploadedFile {

@@ -1,4 +1,5 @@
 import type { Body } from './body.ts'
+import type { ByteStream } from './byte-stream.ts'
 import type { Run } from './run.ts'
 import type { ServiceSpec, UpstreamService } from './upstream-service.ts'
 
@@ -57,10 +58,37 @@ export interface UpstreamReply {
   readonly attempts?: number
 }
 
+/** A call whose bodies are passed on while they come. */
+export interface StreamRequest {
+  readonly method: string
+  /** Absolute http or https URL. */
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
+  readonly body?: ByteStream | Buffer | undefined
+  /** Until the answer begins; the run's deadline applies as well. */
+  readonly timeoutMs: number
+  /** Longest silence within the answer. */
+  readonly idleMs: number
+  readonly tls?: UpstreamTls
+}
+
+/** An answer that has begun. Its body is as it came: nothing is unpacked. */
+export interface StreamReply {
+  readonly status: number
+  /** Lower-case names; `set-cookie` is a list. */
+  readonly headers: Readonly<Record<string, string | string[]>>
+  readonly body: ByteStream
+}
+
 /** The only door to other servers: pools connections, applies the egress policy at connect time, keeps limits. */
 export interface Upstream {
   /** @throws Fault `upstream.*` or `egress.denied`; rejects at once when `run.signal` aborts */
   request(request: UpstreamRequest, run: Run): Promise<UpstreamReply>
+  /**
+   * Calls without holding either body. Redirects are given back as they are. Absent: as `open`.
+   * @throws Fault `upstream.*` or `egress.denied`
+   */
+  openStream?(request: StreamRequest, run: Run): Promise<StreamReply>
   /** Why no call may go to a URL whose host is an address, written out. `undefined` also for what only a call can tell. */
   whyRefused?(url: string): string | undefined
   /** Opens an upstream that remembers: instances, retries, breaker. Absent: there is none (tests of flows answer callouts themselves). */

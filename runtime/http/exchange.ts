@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Turn } from '../core/admission.ts'
+import { ByteStream } from '../core/byte-stream.ts'
 import type { Deployment, Route, RunHandle, RunInput, RunRecorder } from '../core/deployment.ts'
 import type { Cors } from '../core/entry.ts'
 import { fault, toFault, type Fault } from '../core/fault.ts'
@@ -124,7 +125,10 @@ export class Exchange implements RunInput, Waits {
   }
 
   reply(message: Message, headers?: readonly string[]): void {
-    if (this.#done) return
+    if (this.#done) {
+      if (message.payload instanceof ByteStream) message.payload.discard()
+      return
+    }
     let reply: Reply
     try {
       reply = this.#conditional(toReply(message))
@@ -173,15 +177,18 @@ export class Exchange implements RunInput, Waits {
 
   /** Writes the answer; gives the fault that was sent in its place when Node would not take it. */
   #write(reply: Reply): Fault | undefined {
+    const streams = reply.body instanceof ByteStream
+    // A drain waits for the end of what is passed on, and cuts it then.
+    if (streams) this.watch()
+    else if (this.#watched) this.#host.waiting.delete(this)
     this.#done = true
-    if (this.#watched) this.#host.waiting.delete(this)
     const extra = ['X-Request-Id', this.id]
     // HTTP/2 has no Connection header; its sessions are told to go away (RFC 9113 §8.2.2).
     const bodyPending = reply.status >= 400 && !this.raw.complete && !this.raw.readableEnded && this.raw.httpVersionMajor < 2 && announcesBody(this.raw)
     if (bodyPending || (this.#host.draining && this.raw.httpVersionMajor < 2)) extra.push('Connection', 'close')
     const isHead = this.arrival.method === 'HEAD'
     try {
-      if (bodyPending) sendBeforeBody(this.raw, this.res, reply, extra, isHead)
+      if (bodyPending && !streams) sendBeforeBody(this.raw, this.res, reply, extra, isHead)
       else send(this.res, reply, extra, isHead, this.#host.outbox)
       return undefined
     } catch (error) {
@@ -216,15 +223,17 @@ export class Exchange implements RunInput, Waits {
     if (asked === undefined && this.#host.etag === 'asked') return reply
     let etag = headerOf(reply.headers, 'etag')
     if (etag === undefined) {
-      if (reply.body === undefined) return reply
+      if (reply.body === undefined || reply.body instanceof ByteStream) return reply
       etag = weakEtag(reply.body)
       reply.headers.push('ETag', etag)
     }
-    return asked !== undefined && matchesEtag(asked, etag) ? { status: 304, headers: reply.headers, body: undefined } : reply
+    if (asked === undefined || !matchesEtag(asked, etag)) return reply
+    if (reply.body instanceof ByteStream) reply.body.discard()
+    return { status: 304, headers: reply.headers, body: undefined }
   }
 
   #gone(): void {
-    if (this.#done) return
+    if (this.#done) return this.#host.waiting.delete(this)
     this.#done = true
     this.#host.waiting.delete(this)
     const reason = fault('client.closed')

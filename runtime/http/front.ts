@@ -22,6 +22,7 @@ import { takes, toMediaType } from './media-type.ts'
 import { parseMultipart } from './multipart.ts'
 import { createOutbox } from './outbox.ts'
 import { hasBody, readBody } from './read-body.ts'
+import { streamBody } from './stream-body.ts'
 import { createIds, isRequestId } from './request-id.ts'
 import { createWebServer, type WebServer } from './server.ts'
 import { createTls, type TlsOptions } from './tls.ts'
@@ -190,6 +191,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     if (accepts && !takes(accepts, media.type)) {
       return exchange.fail(fault('body.unsupported', { type: type ?? '(none)' }, undefined, { Accept: accepts.join(', ') }))
     }
+    if (route.entry.streamBody === true) return passBody(exchange, route, params)
     const limitBytes = route.entry.bodyLimitBytes ?? limits.bodyLimitBytes
     const codings = toCodings(headers['content-encoding'])
     const mustContinue = expecting.has(exchange.raw)
@@ -202,6 +204,18 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
       if (codings.length === 0 && !wantsFiles) return startWith(exchange, route, params, whole, whole)
       void unpack(exchange, route, params, whole, codings, limitBytes, wantsFiles)
     })
+  }
+
+  /** The body is passed on as it comes; only a limit that the entry itself sets holds for it. */
+  function passBody(exchange: Exchange, route: Route, params: Params): void {
+    try {
+      const stream = streamBody(exchange.raw, route.entry.bodyLimitBytes ?? Infinity)
+      if (expecting.has(exchange.raw)) exchange.res.writeContinue()
+      exchange.watch()
+      start(exchange, route, params, stream, undefined, 'streams')
+    } catch (error) {
+      exchange.fail(toFault(error))
+    }
   }
 
   async function unpack(exchange: Exchange, route: Route, params: Params, bytes: Buffer, codings: readonly string[], limitBytes: number, wantsFiles: boolean): Promise<void> {
@@ -225,7 +239,7 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
   }
 
   /** `payload` undefined: the query is the payload. */
-  function start(exchange: Exchange, route: Route, params: Params, payload: unknown, files: readonly UploadedFile[] | undefined, wireBody?: Buffer): void {
+  function start(exchange: Exchange, route: Route, params: Params, payload: unknown, files: readonly UploadedFile[] | undefined, wireBody?: Buffer | 'streams'): void {
     if (exchange.done) return
     const req = new HttpRequest(exchange.arrival, route.entry.path, params, files, wireBody)
     const message: Message = { _msgid: ids.message(), req, res: response, payload: payload === undefined ? req.query : payload }

@@ -33,11 +33,11 @@ export class HttpRequest implements RequestFacts {
   readonly #route: string
   readonly #params: Params
   readonly #files: readonly UploadedFile[] | undefined
-  readonly #wireBody: Buffer | undefined
+  readonly #wireBody: Buffer | 'streams' | undefined
   #query: Readonly<Record<string, unknown>> | undefined
   #cookies: Readonly<Record<string, string>> | undefined
 
-  constructor(arrival: Arrival, route: string, params: Params, files: readonly UploadedFile[] | undefined, wireBody?: Buffer) {
+  constructor(arrival: Arrival, route: string, params: Params, files: readonly UploadedFile[] | undefined, wireBody?: Buffer | 'streams') {
     this.#arrival = arrival
     this.#route = route
     this.#params = params
@@ -98,7 +98,10 @@ export class HttpRequest implements RequestFacts {
     return this.#arrival.certificate
   }
   get wireBody(): Buffer | undefined {
-    return this.#wireBody
+    return this.#wireBody === 'streams' ? undefined : this.#wireBody
+  }
+  get bodyStreams(): boolean {
+    return this.#wireBody === 'streams'
   }
 
   /** Everything, as a plain object: for a guest that needs the whole of it and for the debug sidebar. */

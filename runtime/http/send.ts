@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream'
+import { ByteStream } from '../core/byte-stream.ts'
 import { http } from '../core/node-http.ts'
 import type { Outbox } from './outbox.ts'
 import type { Reply } from './to-reply.ts'
@@ -10,6 +12,7 @@ import type { Reply } from './to-reply.ts'
 export function send(res: ServerResponse, reply: Reply, extra: readonly string[], isHead: boolean, then?: Outbox): void {
   const { status, headers, body } = reply
   const bodiless = status === 204 || status === 304
+  if (body instanceof ByteStream) return sendStream(res, reply, body, extra, bodiless || isHead)
   if (!bodiless) headers.push('Content-Length', body === undefined ? '0' : String(typeof body === 'string' ? Buffer.byteLength(body) : body.length))
   for (const one of extra) headers.push(one)
   writeHead(res, status, headers)
@@ -17,6 +20,20 @@ export function send(res: ServerResponse, reply: Reply, extra: readonly string[]
   if (then) then.end(res, written)
   else if (written === undefined) res.flushHeaders()
   else res.write(written)
+}
+
+/** Passes a stream on as fast as the caller takes it. When it breaks off, so does the connection: the caller must not take a part for the whole. */
+function sendStream(res: ServerResponse, { status, headers }: Reply, body: ByteStream, extra: readonly string[], headOnly: boolean): void {
+  if (body.lengthBytes !== undefined && status !== 204) headers.push('Content-Length', String(body.lengthBytes))
+  for (const one of extra) headers.push(one)
+  writeHead(res, status, headers)
+  if (headOnly) {
+    body.discard()
+    res.end()
+    return
+  }
+  res.flushHeaders() // whoever waits for events hears at once that the stream is open
+  pipeline(body.take(), res, () => {})
 }
 
 function writeHead(res: ServerResponse, status: number, headers: string[]): void {

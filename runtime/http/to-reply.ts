@@ -1,4 +1,5 @@
 import { Body } from '../core/body.ts'
+import { ByteStream } from '../core/byte-stream.ts'
 import { fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
 import { toSetCookies } from './reply-cookies.ts'
@@ -7,7 +8,7 @@ import { toSetCookies } from './reply-cookies.ts'
 export interface Reply {
   readonly status: number
   readonly headers: string[]
-  readonly body: string | Buffer | undefined
+  readonly body: string | Buffer | ByteStream | undefined
 }
 
 /** Connection-specific, or ours to say (RFC 9110 §7.6.1). */
@@ -77,7 +78,7 @@ function addHeaders(list: string[], given: unknown): number {
   return type
 }
 
-function toBody(payload: unknown, type: number, headers: string[]): string | Buffer | undefined {
+function toBody(payload: unknown, type: number, headers: string[]): Reply['body'] {
   if (typeof payload === 'string') {
     sayTextType(type, headers)
     return payload
@@ -86,6 +87,10 @@ function toBody(payload: unknown, type: number, headers: string[]): string | Buf
   if (payload instanceof Body) {
     if (type === -1) headers.push('Content-Type', payload.contentType ?? 'application/octet-stream')
     return payload.raw()
+  }
+  if (payload instanceof ByteStream) {
+    if (type === -1 && payload.contentType !== undefined) headers.push('Content-Type', payload.contentType)
+    return payload
   }
   if (payload instanceof Uint8Array) {
     if (type === -1) headers.push('Content-Type', 'application/octet-stream')

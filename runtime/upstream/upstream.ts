@@ -135,7 +135,13 @@ export function createUpstream(options: UpstreamOptions): OpenUpstream {
     open(spec) {
       const service = new Service(spec, { clock, log, random: options.random ?? Math.random, call: follow, openPool: pools.open, resolve, observer: options.observer, closed: () => void openServices.delete(service) })
       openServices.add(service)
-      return service
+      // Whoever puts something in front of it makes an object that inherits from this one, which a class with private fields does not bear.
+      return {
+        request: (request, run, options) => service.request(request, run, options),
+        configure: (next) => service.configure(next),
+        facts: () => service.facts(),
+        close: () => service.close(),
+      }
     },
     services: () => [...openServices].map((service) => service.facts()),
     async close() {

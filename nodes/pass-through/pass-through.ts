@@ -1,0 +1,159 @@
+import { ByteStream } from '../../runtime/core/byte-stream.ts'
+import { fault } from '../../runtime/core/fault.ts'
+import { isHeaderName } from '../../runtime/core/header-name.ts'
+import type { Message } from '../../runtime/core/message.ts'
+import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
+import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
+import type { Run } from '../../runtime/core/run.ts'
+import { isSandboxCall, markSandboxAnswer } from '../../runtime/core/sandbox-call.ts'
+import type { Step } from '../../runtime/core/step.ts'
+import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
+import { parseUrlTemplate, type UrlTemplate } from '../../runtime/core/url-template.ts'
+import { withEnv } from '../with-env.ts'
+import { toForwarded } from './to-forwarded.ts'
+
+interface SetHeader {
+  readonly name: string
+  readonly value: string
+}
+
+export interface PassThroughConfig {
+  readonly url: string
+  readonly headers: readonly SetHeader[]
+  readonly withhold: readonly string[]
+  readonly timeoutMs: number
+  readonly idleMs: number
+  readonly tls: string
+  readonly sandboxUrl: string
+}
+
+/** What gateways are asked for by callers, and no upstream is to learn. */
+const credentials = ['Authorization', 'Proxy-Authorization', 'Cookie', 'X-Api-Key']
+const methodsWithoutBody = new Set(['GET', 'HEAD'])
+
+/** Answers with what an upstream answers, as it comes: both bodies pass at constant memory. */
+export const passThrough = defineNode<PassThroughConfig, never>({
+  type: 'pass through',
+  category: 'reply',
+  label: { en: 'pass through', 'zh-TW': '直通' },
+  summary: {
+    en: 'Answers with what an upstream answers, as it comes: files of any size, event streams, parts of a file.',
+    'zh-TW': '將上游的回應邊收邊轉給呼叫端：任何大小的檔案、事件串流、檔案的一部分。',
+  },
+  icon: 'fa-exchange',
+  outputs: [],
+  replies: true,
+  faults: ['body.taken', 'egress.denied', 'flow.already_replied', 'sandbox.none', 'step.config', 'upstream.connect', 'upstream.eof', 'upstream.timeout', 'upstream.tls', 'upstream.url'],
+  config: {
+    type: 'object',
+    properties: {
+      url: {
+        type: 'string', default: '', title: 'URL', 'x-form': { control: 'template', 'zh-TW': { title: 'URL', description: 'https://files.example.org/{{+req.params["*"]}}。主機為固定文字或取自環境變數：${FILES_HOST}。呼叫者的查詢參數會一併送出。' } },
+        description: 'https://files.example.org/{{+req.params["*"]}}. The host is literal or from the environment: ${FILES_HOST}. The caller’s query goes along.',
+      },
+      headers: {
+        type: 'array', default: [], title: 'Headers to set', description: 'In the place of what the caller sent under these names. Text may hold {{client.application}} or ${NAME}.',
+        'x-form': { 'zh-TW': { title: '設定標頭', description: '取代呼叫者送來的同名標頭。可用 {{client.application}} 或 ${NAME}。' } },
+        items: {
+          type: 'object',
+          properties: {
+            name: { type: 'string', default: '', title: 'Name', 'x-form': { 'zh-TW': { title: '名稱' } } },
+            value: { type: 'string', default: '', title: 'Value', 'x-form': { 'zh-TW': { title: '值' } } },
+          },
+          required: ['name'],
+        },
+      },
+      withhold: {
+        type: 'array', items: { type: 'string' }, default: credentials, title: 'Headers withheld',
+        'x-form': { control: 'list', 'zh-TW': { title: '不轉送的標頭', description: '呼叫者送來但上游不應得知的標頭：預設為給閘道的憑證。' } },
+        description: 'Of the caller’s, those that the upstream is not to learn: credentials that are meant for the gateway, unless you take them off.',
+      },
+      timeoutMs: { type: 'integer', minimum: 1, default: 10_000, title: 'Timeout (ms)', description: 'Until the answer begins; the deadline of the run applies as well.', 'x-form': { 'zh-TW': { title: '逾時（毫秒）', description: '到回應開始為止；執行期限同樣適用。' } } },
+      idleMs: { type: 'integer', minimum: 100, default: 60_000, title: 'Longest silence (ms)', description: 'Once the answer has begun it may take as long as it takes, but not be silent for longer.', 'x-form': { 'zh-TW': { title: '最長靜默（毫秒）', description: '回應開始後不限總時間，但不可靜默超過此值。' } } },
+      tls: { type: 'string', default: '', 'x-config': 'tls-config', title: 'TLS', description: 'Client certificate and trusted authorities.', 'x-form': { 'zh-TW': { title: 'TLS', description: '用戶端憑證與信任的憑證機構。' } } },
+      sandboxUrl: {
+        type: 'string', default: '', title: 'Sandbox URL', description: 'For callers with a sandbox credential, who never get to the URL above; empty: they are refused (501).',
+        'x-form': { control: 'template', 'zh-TW': { title: '沙箱網址', description: '給持沙箱憑證的呼叫者，他們絕不會連到上面的 URL；留空則拒絕（501）。' } },
+      },
+    },
+  },
+  check(config, facts) {
+    const problems: (NodeProblem | undefined)[] = [
+      config.url.trim() === '' ? { code: 'callout.no_url', property: 'url', message: 'The pass through has no URL.', remedy: 'Open the node and enter the address whose answers are passed on.' } : checkUrl(config.url, 'url'),
+      config.sandboxUrl.trim() === '' ? undefined : checkUrl(config.sandboxUrl, 'sandboxUrl'),
+    ]
+    for (const { name, value } of config.headers) {
+      if (name.trim() === '') continue
+      if (!isHeaderName(name.trim())) problems.push({ code: 'header.name', property: 'headers', message: `“${name}” is not a header name.`, remedy: 'Use letters, digits and hyphens.' })
+      try {
+        parsePathTemplate(withoutEnv(value))
+      } catch (error) {
+        if (!(error instanceof TemplateError)) throw error
+        problems.push({ code: 'template.syntax', property: 'headers', message: error.message, remedy: 'Write text that may hold {{payload.x}}.' })
+      }
+    }
+    if (config.tls !== '' && facts.typeOf(config.tls) !== 'tls-config') problems.push({ code: 'config.missing', property: 'tls', message: 'The TLS configuration that the pass through refers to does not exist.', remedy: 'Choose another one, or none.' })
+    return problems.filter((problem) => problem !== undefined)
+  },
+  compile(config, scope): Step<never> {
+    const { openStream } = scope.upstream
+    if (!openStream) throw fault('config.invalid', { message: 'Streams cannot be passed through here.' })
+    const url = compileUrl(config.url, scope)
+    const sandboxUrl = config.sandboxUrl.trim() === '' ? undefined : compileUrl(config.sandboxUrl, scope)
+    const set = config.headers.filter(({ name }) => name.trim() !== '').map(({ name, value }) => ({ name: name.trim(), template: parsePathTemplate(withEnv(value, (key) => scope.env(key))) }))
+    const withheld = new Set(config.withhold.map((name) => name.trim().toLowerCase()))
+    const tlsNode = config.tls === '' ? undefined : scope.configNode(config.tls)
+    const tls = tlsNode && toUpstreamTls(tlsNode, (name) => scope.env(name))
+
+    function targetOf(message: Message, run: Run): UrlTemplate {
+      if (!isSandboxCall(run, message)) return url
+      markSandboxAnswer(run)
+      if (!sandboxUrl) throw fault('sandbox.none', { node: `“${scope.node.name ?? scope.node.type}”`, remedy: 'Enter a sandbox URL in this node.' })
+      return sandboxUrl
+    }
+
+    return async function passThrough(message, run) {
+      const { request } = run
+      if (!request) throw fault('step.config', { message: 'A pass through answers requests; this message came from none.' })
+      const target = targetOf(message, run).render(message)
+      const headers = toForwarded(request, withheld)
+      for (const { name, template } of set) {
+        for (const one of Object.keys(headers)) if (one.toLowerCase() === name.toLowerCase()) delete headers[one]
+        headers[name] = template.render(message)
+      }
+      const body = methodsWithoutBody.has(request.method) ? undefined : bodyOf(message, request.wireBody)
+      const query = request.url.slice(request.path.length + 1)
+      const answer = await openStream({ method: request.method, url: query === '' ? target : `${target}${target.includes('?') ? '&' : '?'}${query}`, headers, body, timeoutMs: config.timeoutMs, idleMs: config.idleMs, ...(tls ? { tls } : {}) }, run)
+      // Whoever does not take the stream in the end lets go of it.
+      run.onEnd?.(() => answer.body.discard())
+      run.reply({ statusCode: answer.status, headers: answer.headers, payload: answer.body })
+      return undefined
+    }
+  },
+})
+
+/** The body as the caller sent it; what the flow made of the payload is not looked at. */
+function bodyOf(message: Message, wireBody: Buffer | undefined): ByteStream | Buffer | undefined {
+  return message.payload instanceof ByteStream ? message.payload : wireBody
+}
+
+function compileUrl(text: string, scope: Scope): UrlTemplate {
+  try {
+    return parseUrlTemplate(withEnv(text, (name) => scope.env(name)))
+  } catch (error) {
+    throw error instanceof TemplateError ? fault('config.invalid', { message: error.message }, error) : error
+  }
+}
+
+const withoutEnv = (text: string) => text.replace(/\$\{[^}]+\}/g, '1')
+
+function checkUrl(url: string, property: string): NodeProblem | undefined {
+  try {
+    // A variable may hold the whole beginning of the URL.
+    parseUrlTemplate(withoutEnv(url.trim().replace(/^\$\{[^}]+\}/, /^\$\{[^}]+\}[^/]*:\/\//.test(url.trim()) ? 'https' : 'https://env.example')))
+    return undefined
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error
+    return { code: 'callout.url', property, message: error.message, remedy: 'Write https://host/path/{{+req.params["*"]}}; take a host that differs between environments from a variable: https://${FILES_HOST}/path.' }
+  }
+}
