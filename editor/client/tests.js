@@ -35,9 +35,10 @@
     box = $('<div class="sluice-side"></div>')
     body = $('<div class="sluice-side-part"></div>').appendTo(box)
     status = $('<div class="sluice-live" role="status" aria-live="polite"></div>').appendTo(box)
-    RED.sidebar.addTab({ id: 'sluice-tests', label: t('label'), name: t('name'), content: box, iconClass: 'fa fa-check-square-o', enableOnEdit: true, action: 'sluice:show-tests', onchange: () => load() })
+    RED.sidebar.addTab({ id: 'sluice-tests', label: t('label'), name: t('name'), content: box, iconClass: 'fa fa-check-square-o', enableOnEdit: true, action: 'sluice:show-tests' })
+    sluice.whenShown(box, () => void load())
     RED.actions.add('sluice:show-tests', () => RED.sidebar.show('sluice-tests'))
-    RED.events.on('workspace:change', () => load())
+    RED.events.on('workspace:change', () => void load())
     draw()
   }
 

@@ -50,6 +50,13 @@
   /** The flows as they are drawn at the moment, deployed or not, without secrets. */
   sluice.draft = () => RED.nodes.createCompleteNodeSet({ credentials: false })
 
+  /** Calls `show` whenever a sidebar comes into sight. */
+  sluice.whenShown = function (box, show) {
+    new IntersectionObserver((entries) => {
+      if (entries.some(({ isIntersecting }) => isIntersecting)) show()
+    }).observe(box[0])
+  }
+
   sluice.ms = (ms) => (ms === undefined ? '' : `${ms >= 100 ? Math.round(ms) : ms >= 1 ? ms.toFixed(1) : ms.toFixed(2)} ms`)
 
   sluice.labelOf = function (id) {

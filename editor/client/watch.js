@@ -52,7 +52,8 @@
     detail = $('<div class="sluice-side-part sluice-run" tabindex="-1"></div>').appendTo(box).hide()
     status = $('<div class="sluice-live" role="status" aria-live="polite"></div>').appendTo(box)
     detail.on('keydown', onKey)
-    RED.sidebar.addTab({ id: 'sluice-watch', label: t('label'), name: t('name'), content: box, iconClass: 'fa fa-eye', enableOnEdit: true, action: 'sluice:show-watch', onchange: () => refresh() })
+    RED.sidebar.addTab({ id: 'sluice-watch', label: t('label'), name: t('name'), content: box, iconClass: 'fa fa-eye', enableOnEdit: true, action: 'sluice:show-watch' })
+    sluice.whenShown(box, () => void refresh())
     RED.actions.add('sluice:show-watch', () => RED.sidebar.show('sluice-watch'))
     RED.events.on('workspace:change', () => {
       drawControls()
@@ -173,6 +174,7 @@
     drawDetail()
     go(0)
     detail.trigger('focus')
+    detail[0].scrollIntoView({ block: 'start' })
   }
 
   function close() {
@@ -197,6 +199,8 @@
     iconButton('fa-step-forward', t('last'), () => go(record.steps.length - 1)).appendTo(steps)
     iconButton('fa-times', t('close'), close).appendTo(steps)
     $('<p class="sluice-hint"></p>').text(t('keys')).appendTo(detail)
+    $('<div class="sluice-shown"></div>').appendTo(detail)
+    $('<h5></h5>').text(t('stepsOf')).appendTo(detail)
     const ol = $('<ol class="sluice-steps"></ol>').attr('aria-label', t('stepsOf')).appendTo(detail)
     for (const [index, step] of record.steps.entries()) {
       const row = $('<button type="button"></button>').on('click', () => go(index)).toggleClass('sluice-failed', step.fault !== undefined)
@@ -205,7 +209,6 @@
       $('<li></li>').append(row).appendTo(ol)
     }
     if (record.stepsLeftOut > 0) $('<p class="sluice-hint"></p>').text(t('leftOut', { n: record.stepsLeftOut })).appendTo(detail)
-    $('<div class="sluice-shown"></div>').appendTo(detail)
     drawActs()
   }
 
@@ -242,7 +245,8 @@
     const rows = detail.find('.sluice-steps li')
     rows.find('button').removeAttr('aria-current')
     const row = rows.eq(open.at).find('button').attr('aria-current', 'step')
-    row[0]?.scrollIntoView({ block: 'nearest' })
+    const { parentElement: item } = row[0]
+    item.parentElement.scrollTop = item.offsetTop - item.parentElement.offsetTop - 40
     say(t('step', { n: open.at + 1, all: record.steps.length, node: sluice.labelOf(step.node) }) + (step.tookMs === undefined ? '' : `, ${sluice.ms(step.tookMs)}`) + (step.fault ? `, ${t('fault')}: ${step.fault.code}` : ''))
     drawStep(step)
     paint()

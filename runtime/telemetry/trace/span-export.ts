@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { SpanKind, SpanStatusCode, TraceFlags, type Attributes, type HrTime, type SpanContext } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { resourceFromAttributes } from '@opentelemetry/resources'
@@ -25,6 +26,8 @@ export interface SpanExport {
   close(): Promise<void>
 }
 
+/** What the last batch gets at the end, ms. */
+const lastWordMs = 1500
 /** Spans that may wait for the collector; what comes then is dropped. */
 const mostWaiting = 8192
 
@@ -40,7 +43,8 @@ export function openSpanExport({ url, headers = {}, service, version, gatherMs =
       for (const span of toSpans(notes)) processor.onEnd({ ...span, resource, instrumentationScope: scope })
     },
     flush: () => processor.forceFlush(),
-    close: () => processor.shutdown().catch(() => {}),
+    // One that is away is tried again for longer than anybody wants to wait for an end.
+    close: async () => await Promise.race([processor.shutdown().catch(() => {}), setTimeout(lastWordMs)]),
   }
 }
 
