@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
 import type { RunRecorder } from '../core/deployment.ts'
 import { createQueueMetrics } from './queue-metrics.ts'
 import { createRunMetrics } from './run-metrics.ts'
+import { createUpstreamMetrics } from './upstream-metrics.ts'
 import { createNodeMetrics } from './trace/node-metrics.ts'
 
 export interface Metrics {
@@ -11,6 +12,8 @@ export interface Metrics {
   readonly traced: ReturnType<typeof createNodeMetrics>
   /** Is told what became of those who came to a line; `watch` says which lines there are. */
   readonly queues: ReturnType<typeof createQueueMetrics>
+  /** Is told what becomes of calls to upstreams that remember; `watch` says which there are. */
+  readonly upstreams: ReturnType<typeof createUpstreamMetrics>
   /**
    * Adds one to the counter `sluice_<name>_total`, made when first counted. Labels must be few and bounded: codes,
    * classes, ids of flows; never a path, an address or a user. The first call says which labels there are.
@@ -36,6 +39,7 @@ export function createMetrics(options: { readonly process?: boolean } = {}): Met
     runs: createRunMetrics(registry),
     traced: createNodeMetrics(registry),
     queues: createQueueMetrics(registry),
+    upstreams: createUpstreamMetrics(registry),
     count(name, labels = {}, by = 1) {
       let known = counters.get(name)
       if (!known) {
