@@ -64,6 +64,12 @@ describe('an adaptive limit', () => {
     expect(limit.limit).toBe(100)
   })
 
+  it('takes no sense from times that no request takes', () => {
+    const limit = new AdaptiveLimit({ initial: 10, min: 1, max: 100, windowMs: 100, leastSamples: 1, probeEveryMs: 1000 })
+    for (let at = 0; at < 20; at += 1) limit.note(1.7e308, 10, at * 200)
+    expect([limit.limit, limit.restMs]).toEqual([10, undefined])
+  })
+
   it('stays a whole number within its bounds, whatever it is told', () => {
     fc.assert(
       fc.property(

@@ -21,6 +21,8 @@ const steepest = 0.5
 const probeShare = 0.5
 /** The first measurement comes after so many windows: nobody knows whether the limit that was set is near. */
 const firstProbeWindows = 4
+/** What is said to have taken longer says nothing of the backend. */
+const longestMs = 86_400_000
 
 /**
  * How many requests are worked on at once, found from how long they take: while they take as long as at rest the limit grows by
@@ -77,7 +79,7 @@ export class AdaptiveLimit {
    * @returns true when the limit may have changed
    */
   note(tookMs: number, atOnce: number, nowMs: number): boolean {
-    if (!(tookMs >= 0) || !Number.isFinite(tookMs)) return false
+    if (!(tookMs >= 0 && tookMs <= longestMs)) return false
     if (this.#windowEndsMs === undefined) {
       this.#windowEndsMs = nowMs + this.#windowMs
       this.#probeAtMs = nowMs + Math.min(this.#probeEveryMs, firstProbeWindows * this.#windowMs)
