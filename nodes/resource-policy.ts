@@ -1,4 +1,4 @@
-import type { LinePolicy } from '../runtime/core/lines.ts'
+import { defaultAgeingShare, defaultWeights, type LinePolicy } from '../runtime/core/lines.ts'
 import { priorities } from '../runtime/core/priority.ts'
 
 /** What a resource's form says, as a policy. The form was checked when it was deployed. */
@@ -14,8 +14,8 @@ export function toPolicy(config: Readonly<Record<string, unknown>>): LinePolicy 
     order: order === 'weighted' || order === 'deadline' ? order : 'strict',
     slots: slots === 0 ? Infinity : slots,
     ...(rate > 0 ? { ratePerSecond: rate, burst: number('burst', 1) } : {}),
-    ageingShare: number('ageing', 0.05),
-    weights: Array.from({ length: priorities }, (_, at) => (weights.length === 0 ? priorities - at : (weights[at] ?? 1))),
+    ageingShare: number('ageing', defaultAgeingShare),
+    weights: weights.length === 0 ? defaultWeights : Array.from({ length: priorities }, (_, at) => weights[at] ?? 1),
     ...(reserve.some((count) => count > 0) ? { reserve: Array.from({ length: priorities }, (_, at) => reserve[at] ?? 0) } : {}),
     maxDepth: number('maxDepth', 10_000),
   }

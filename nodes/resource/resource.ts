@@ -1,3 +1,4 @@
+import { defaultAgeingShare } from '../../runtime/core/lines.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { priorities } from '../../runtime/core/priority.ts'
 
@@ -36,7 +37,7 @@ export const resource = defineNode<ResourceConfig, never>({
         enum: ['strict', 'weighted', 'deadline'], default: 'strict', title: 'Order',
         description: 'strict: the most important first, with a share for whoever waits longest. weighted: each priority gets turns by its weight. deadline: whose time ends first.',
       },
-      ageing: { type: 'number', minimum: 0, maximum: 0.5, default: 0.05, title: 'Share for the longest-waiting', description: 'Of the starts, 0 to 0.5; in strict order. 0: the less important may wait for ever.' },
+      ageing: { type: 'number', minimum: 0, maximum: 0.5, default: defaultAgeingShare, title: 'Share for the longest-waiting', description: 'Of the starts, 0 to 0.5; in strict order. 0: the less important may wait for ever.' },
       weights: { type: 'array', items: { type: 'number', exclusiveMinimum: 0 }, maxItems: priorities, default: [], 'x-form': 'list', title: 'Weights', description: `${perClass} Empty: 10 for priority 0 down to 1 for priority 9.` },
       reserve: { type: 'array', items: { type: 'integer', minimum: 0 }, maxItems: priorities, default: [], 'x-form': 'list', title: 'Reserved slots', description: `${perClass} Slots that no other priority takes. Empty: none.` },
       maxDepth: { type: 'integer', minimum: 0, maximum: 1_000_000, default: 10_000, title: 'Longest line', description: 'When it is full, somebody more important takes the place of the least important.' },

@@ -1,4 +1,4 @@
-import type { Priority } from './priority.ts'
+import { priorities, type Priority } from './priority.ts'
 
 /** How those that wait take turns. */
 export interface LinePolicy {
@@ -23,6 +23,11 @@ export interface LinePolicy {
   /** Most that wait. */
   readonly maxDepth: number
 }
+
+/** By class: 10 for VIP … 1 for the least important. */
+export const defaultWeights: readonly number[] = Array.from({ length: priorities }, (_, at) => priorities - at)
+/** One start in twenty. */
+export const defaultAgeingShare = 0.05
 
 /** A line for one scarce thing. Who opens the same name gets the same line; the policy given last holds. */
 export interface LineSpec {

@@ -1,11 +1,11 @@
 import { type Admission, gatewayLine, type StandingOf, type Turn } from '../core/admission.ts'
 import type { Clock } from '../core/clock.ts'
 import type { LineObserver } from '../core/line-observer.ts'
-import type { LinePolicy, Place } from '../core/lines.ts'
+import { defaultAgeingShare, defaultWeights, type LinePolicy, type Place } from '../core/lines.ts'
 import { lowestPriority, priorities } from '../core/priority.ts'
 import type { AdaptiveLimit } from './adaptive-limit.ts'
 import { TimedLine } from './line/timed-line.ts'
-import { defaultAgeingShare, defaultWeights } from './line/waiting-line.ts'
+import { tellObserver } from './tell-observer.ts'
 
 export interface GatewayAdmissionOptions {
   /** Requests in flows at once; of no account with an adaptive limit. */
@@ -99,10 +99,8 @@ export function createGatewayAdmission(options: GatewayAdmissionOptions, { clock
       turn.application = application
       const fits = waitingBytes + bodyBytes <= (priority === lowestPriority ? bodiesLimitBytes / 2 : bodiesLimitBytes)
       const note = (place: Place) => {
-        if (place.state === 'admitted') {
-          turn.begin()
-          observer.served(gatewayLine, priority, place.waitedMs)
-        } else if (place.state === 'refused') observer.refused(gatewayLine, priority, place.reason ?? 'closed')
+        if (place.state === 'admitted') turn.begin()
+        tellObserver(observer, gatewayLine, place)
       }
       const place = (turn.place = line.enter(priority, fits ? Math.min(patienceMs, maxWaitMs) : 0, (now) => {
         turn.letGo()

@@ -1,5 +1,6 @@
 import type { LineObserver } from '../core/line-observer.ts'
-import type { Line, Lines, Place } from '../core/lines.ts'
+import type { Line, Lines } from '../core/lines.ts'
+import { tellObserver } from './tell-observer.ts'
 
 /** The same lines, with an observer told what became of those who came. */
 export function observeLines(lines: Lines, observer: LineObserver): Lines {
@@ -12,17 +13,13 @@ export function observeLines(lines: Lines, observer: LineObserver): Lines {
 }
 
 function observeLine(line: Line, name: string, observer: LineObserver): Line {
-  const note = (place: Place) => {
-    if (place.state === 'admitted') observer.served(name, place.priority, place.waitedMs)
-    else if (place.state === 'refused') observer.refused(name, place.priority, place.reason ?? 'closed')
-  }
   return {
     enter(priority, patienceMs, settled) {
       const place = line.enter(priority, patienceMs, (now) => {
-        note(now)
+        tellObserver(observer, name, now)
         settled(now)
       })
-      note(place)
+      tellObserver(observer, name, place)
       return place
     },
     leave: (place) => line.leave(place),

@@ -1,7 +1,7 @@
+import { defaultWeights } from '../../runtime/core/lines.ts'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { defaultWeights } from '../../runtime/schedule/line/waiting-line.ts'
 import { toChart } from '../bench/priority/chart.ts'
 import { root } from '../kit/sources.ts'
 import { type Simulation, simulate } from './simulate.ts'

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../runtime/core/clock.ts'
-import type { LinePolicy, Place } from '../../runtime/core/lines.ts'
+import { defaultWeights, type LinePolicy, type Place } from '../../runtime/core/lines.ts'
 import type { Priority } from '../../runtime/core/priority.ts'
 import { TimedLine } from '../../runtime/schedule/line/timed-line.ts'
-import { defaultWeights } from '../../runtime/schedule/line/waiting-line.ts'
 import { type Simulation, simulate } from './simulate.ts'
 
 const policy: LinePolicy = { order: 'strict', slots: 20, ageingShare: 0.05, weights: defaultWeights, maxDepth: 10_000 }

@@ -2,6 +2,7 @@ import type { LinePolicy } from '../../runtime/core/lines.ts'
 import type { Priority } from '../../runtime/core/priority.ts'
 import type { Ticket } from '../../runtime/schedule/line/ticket.ts'
 import { WaitingLine } from '../../runtime/schedule/line/waiting-line.ts'
+import { randomOf } from '../kit/random-of.ts'
 import { Events } from './events.ts'
 
 export interface Simulation {
@@ -123,13 +124,3 @@ function partOf(policy: LinePolicy, gateways: number): LinePolicy {
   return { ...policy, slots: Math.max(1, Math.round(policy.slots / gateways)), maxDepth: Math.ceil(policy.maxDepth / gateways) }
 }
 
-/** mulberry32. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}

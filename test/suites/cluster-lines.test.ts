@@ -2,11 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Worker } from 'bullmq'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../runtime/core/clock.ts'
-import type { Line, LinePolicy, Place } from '../../runtime/core/lines.ts'
+import { defaultWeights, type Line, type LinePolicy, type Place } from '../../runtime/core/lines.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import type { Priority } from '../../runtime/core/priority.ts'
 import { type ClusterLines, openClusterLines } from '../../runtime/schedule/cluster/cluster-lines.ts'
-import { defaultWeights } from '../../runtime/schedule/line/waiting-line.ts'
 import { startRedis, type TestRedis } from '../kit/redis.ts'
 
 const policy = (more: Partial<LinePolicy> = {}): LinePolicy => ({ order: 'strict', slots: 2, ageingShare: 0.05, weights: defaultWeights, maxDepth: 10_000, ...more })

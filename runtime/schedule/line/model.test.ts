@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { LinePolicy } from '../../core/lines.ts'
+import { defaultWeights, type LinePolicy } from '../../core/lines.ts'
 import { type Priority, priorities } from '../../core/priority.ts'
 import type { Ticket } from './ticket.ts'
-import { defaultWeights, WaitingLine } from './waiting-line.ts'
+import { WaitingLine } from './waiting-line.ts'
 
 /**
  * A naive line beside the real one: a list that is searched from end to end. It says who may begin and who must go, so that

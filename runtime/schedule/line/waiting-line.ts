@@ -8,10 +8,6 @@ import { MeanService } from './mean-service.ts'
 import { Ticket } from './ticket.ts'
 import { Turns } from './turns.ts'
 
-/** 10 for VIP … 1 for the least important. */
-export const defaultWeights: readonly number[] = Array.from({ length: priorities }, (_, at) => priorities - at)
-export const defaultAgeingShare = 0.05
-
 const nobody = Object.freeze(Array.from({ length: priorities }, () => 0))
 
 /**

@@ -1,3 +1,4 @@
+import { randomOf } from '../../kit/random-of.ts'
 import { BrokenExchange, RawConnection } from '../../kit/raw-http.ts'
 
 /** Who calls, and how often of a hundred. */
@@ -18,16 +19,6 @@ export interface Sample {
   readonly retryAfter: string | undefined
 }
 
-/** A small generator with a seed (mulberry32), so that every contestant gets the same arrivals. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), state | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 /** Requests that come when they come, whatever became of those before: Poisson arrivals over as many connections as it takes. */
 export async function openLoad({ port, path, perSecond, seconds, classes, seed, limitMs = 20_000 }: {
@@ -39,6 +30,7 @@ export async function openLoad({ port, path, perSecond, seconds, classes, seed, 
   readonly seed: number
   readonly limitMs?: number
 }): Promise<readonly Sample[]> {
+  // With a seed, so that every contestant gets the same arrivals.
   const random = randomOf(seed)
   const due: { readonly atMs: number; readonly priority: number }[] = []
   for (let atMs = 0; ; ) {
