@@ -4,11 +4,13 @@ import type { RefusalDecisions } from './decisions-contract.ts'
 import type { Actor, Consumers } from './consumers-contract.ts'
 import type { AcceptedWork } from './jobs-contract.ts'
 import type { Queues } from './queues-contract.ts'
+import type { Descriptions } from './describe/contract.ts'
 import type { Publishing } from './publish/contract.ts'
 import type { Watching } from './watch-contract.ts'
 
 export type * from './consumers-contract.ts'
 export type * from './decisions-contract.ts'
+export type * from './describe/contract.ts'
 export type * from './jobs-contract.ts'
 export type * from './partners/contract.ts'
 export type * from './publish/contract.ts'
@@ -36,6 +38,8 @@ export interface Control {
   readonly watching: Watching
   /** Makes APIs of URLs and of OpenAPI documents. */
   readonly publishing: Publishing
+  /** What callers read of APIs. */
+  readonly descriptions: Descriptions
   /** Tokens of the authorization server, for the API. Absent: there is none. */
   readonly accessTokens?: AccessTokens
   /** Small documents of the editor itself (user settings, library entries), by key. */

@@ -7,9 +7,9 @@ import type { NodeDefinition } from '../runtime/core/node.ts'
 import type { RevisionText } from '../runtime/core/sync-wire.ts'
 import { createAudit, type Audit } from './audit.ts'
 import { createAuditAnchor } from './audit-anchor.ts'
-import { bodyOf } from './consumers/kind.ts'
+import { bodyOf, toRecord } from './consumers/kind.ts'
 import { openConsumers } from './consumers/open-consumers.ts'
-import type { Control, ControlEvent, PartnerFetch } from './contract.ts'
+import type { Control, ControlEvent, ManagedApi, PartnerFetch } from './contract.ts'
 import { createAcceptedWork } from './jobs/open-accepted-work.ts'
 import { createQueues } from './queues/open-queues.ts'
 import { openDecisions, type DecisionLimits, type OpenDecisions } from './decisions/open-decisions.ts'
@@ -22,6 +22,7 @@ import { pagesClientId, toPagesSecret } from './oauth/pages-client.ts'
 import { createSealer } from './oauth/sealer.ts'
 import { createSigningKeyStore } from './oauth/signing-key-store.ts'
 import { tlsProfileOf } from './partners/tls-profile-of.ts'
+import { createDescriptions } from './describe/create-descriptions.ts'
 import { createPublishing } from './publish/create-publishing.ts'
 import { createCompile, type Compile } from './releases/compile.ts'
 import { openReleases } from './releases/releases.ts'
@@ -230,6 +231,16 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       accepted: createAcceptedWork({ audit, access: desk.access, command: (command) => hub.command(command) }),
       queues: createQueues({ audit, access: desk.access, command: (command) => hub.command(command) }),
       watching,
+      descriptions: createDescriptions({
+        definitions,
+        notYet: options.notYet,
+        apis: consumers.apis,
+        async apiOf(id) {
+          const [row] = await store.consumers.byIds('apis', [id])
+          return row && row.retired_at === null ? toRecord<ManagedApi>(row) : undefined
+        },
+        current: () => releases.current(),
+      }),
       publishing: createPublishing({ flows: releases.flows, consumers, desk, log }),
       documents,
       on(listener) {

@@ -191,6 +191,7 @@ export function createFakeControl(): FakeControl {
     },
     decisions: {} as RefusalDecisions,
     publishing: {} as Publishing,
+    descriptions: { reference: async () => Promise.reject(new Refused('record.none', 404, 'There is no such API.')) },
     watching: {} as Watching,
     on(listener) {
       listeners.add(listener)
