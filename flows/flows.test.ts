@@ -56,6 +56,13 @@ describe.each([
     }
   })
 
+  test.skipIf(!available)('every district has bikes, and a thermometer near by, by tables alone', async () => {
+    for (const district of districts) {
+      const jsonata = 'body.stations[0].weather.distanceM < 12000 and body.stations[0].weather.temperatureC > -20'
+      expect(await bench.run({ name: district, request: { url: `/taipei/bikes?district=${district}` }, expect: { status: 200, json: { district }, jsonata } }), district).toEqual([])
+    }
+  })
+
   test.skipIf(!available)('the classic flow lists the stations of a district', async () => {
     expect(await bench.run({ name: 'stations', request: { url: '/youbike/松山區' }, expect: { status: 200, json: { district: '松山區' }, jsonata: '$count(body.stations) > 0' } })).toEqual([])
   })
