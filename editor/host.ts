@@ -138,7 +138,7 @@ function toSettings(options: EditorHostOptions, palette: { userDir: string; core
         title: 'Sluice',
         favicon: client('favicon.svg'),
         css: [client('sluice.css'), client('map-form.css')],
-        scripts: [client('form.js'), client('map-form.js'), client('problems.js'), client('shell.js'), client('trace-canvas.js'), client('watch.js'), client('tests.js')],
+        scripts: [client('form.js'), client('map-texts.js'), client('map-form.js'), client('problems.js'), client('shell.js'), client('trace-canvas.js'), client('watch.js'), client('tests.js')],
       },
       header: { title: 'Sluice', image: client('mark.svg'), url: '/' },
       deployButton: { type: 'simple' },
