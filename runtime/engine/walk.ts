@@ -86,9 +86,10 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
   let began: number | undefined
   while (node !== undefined && !run.ended) {
     const current: LinkedNode = node
-    const seen: Run = trail?.run ?? run
-    if (seen !== run && (seen as BranchRun).cancelled) {
-      trail?.close()
+    // Without a trail, which is how nearly every step runs, there is nothing more to look at.
+    const seen: Run = trail === undefined ? run : (trail.run ?? run)
+    if (trail !== undefined && seen !== run && (seen as BranchRun).cancelled) {
+      trail.close()
       const other = waiting.pop()
       if (!other) return
       node = other.node
@@ -134,7 +135,7 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
           node = current.wires[0][0] as LinkedNode
           continue
         }
-        if (trail !== run.trail) run.trail = trail
+        if (trail !== undefined || run.trail !== undefined) run.trail = trail
         const result: Result = run.trace !== undefined ? run.trace.step(current, message, seen) : current.step === undefined ? { [current.ports[0] ?? 'out']: message } : current.step(message, seen)
         if (result === undefined) completed(current, message, hops, trail, waiting)
         else if (isPromise(result)) settleLater(run, current, message, hops, trail, result)
