@@ -56,7 +56,7 @@ const warmAt = 0.95
 const mostWarmUps = 10
 
 /** Loads until the compiler has seen the hot paths, and finds the connections it takes to keep the core busy. */
-async function warmUp(server: Running, load: Load, options: RoundOptions): Promise<number> {
+export async function warmUp(server: Running, load: Load, options: RoundOptions): Promise<number> {
   let connections = load.connections
   let cheapest = Number.POSITIVE_INFINITY
   for (let same = 0, round = 0; same < 2 && round < mostWarmUps; round++) {
@@ -71,7 +71,7 @@ async function warmUp(server: Running, load: Load, options: RoundOptions): Promi
   }
 }
 
-async function loadOnce(server: Running, load: Load, seconds: number): Promise<Round> {
+export async function loadOnce(server: Running, load: Load, seconds: number): Promise<Round> {
   const before = cpuMs(server.pid)
   const start = performance.now()
   const result = await wrk(server.port, load, seconds)
