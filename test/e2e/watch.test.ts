@@ -31,7 +31,8 @@ describe.skipIf(!needs('chromium'))('somebody who watches a flow', () => {
 
   beforeAll(async () => {
     await mkdir(artifacts, { recursive: true })
-    product = await startProduct()
+    // A busy machine must not cut the scripts short: what is recorded here is to be the same every time.
+    product = await startProduct({ SLUICE_SCRIPT_TIMEOUT_MS: '5000' })
     browser = await chromium.launch({ executablePath: findTool('chromium')!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
     page = await open('en-US')
   })
