@@ -26,7 +26,7 @@ function join(first: Json, second: Json): Json {
   const parameters = [...list(first['parameters']), ...list(second['parameters'])]
   const once = [...new Map(parameters.map((one) => [`${String(one['in'])} ${String(one['name'])} ${String(one['$ref'])}`, one])).values()]
   const components: Record<string, Json> = {}
-  for (const of of [first, second]) for (const [section, all] of Object.entries(isObject(of['components']) ? of['components'] : {})) components[section] = { ...components[section], ...(all as Json) }
+  for (const part of [first, second]) for (const [section, all] of Object.entries(isObject(part['components']) ? part['components'] : {})) components[section] = { ...components[section], ...(all as Json) }
   return { ...second, ...first, ...(once.length === 0 ? {} : { parameters: once }), ...(Object.keys(components).length === 0 ? {} : { components }) }
 }
 
