@@ -246,7 +246,8 @@
 
   /** Whether a field is to be seen: it means something, or it holds something that would else be forgotten. */
   function applies({ when, default: standard, kind }, values, value) {
-    if (!when || Object.entries(when).every(([name, wanted]) => spoken(values, name.split('.')).some((one) => wanted.includes(one)))) return true
+    const means = (all) => Object.entries(all).every(([name, wanted]) => spoken(values, name.split('.')).some((one) => wanted.includes(one)))
+    if (!when || [when].flat().some(means)) return true
     const plain = kind === 'typed' ? Object.values(value ?? {})[0] : value
     return !isEmpty(plain) && !same(plain, standard) && String(plain) !== String(standard)
   }

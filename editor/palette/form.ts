@@ -29,7 +29,7 @@ export interface Field {
   readonly configType?: string
   /** Type of the nodes, on any tab, of which a `node` field picks one. */
   readonly nodeType?: string
-  readonly when?: When
+  readonly when?: When | readonly When[]
   /** Of a field of kind `own`: the name of the control that a script of ours brings, and what else of the node it edits, with the defaults. */
   readonly control?: string
   readonly also?: Readonly<Record<string, unknown>>
@@ -37,7 +37,7 @@ export interface Field {
 
 /**
  * What other fields must say for this one to mean something: values by field, or by column of a table (`methods.kind`: in any row).
- * One that means nothing is not shown, unless it holds something else than its default.
+ * Of a list of them one has to hold. One that means nothing is not shown, unless it holds something else than its default.
  */
 export type When = Readonly<Record<string, readonly unknown[]>>
 
@@ -45,7 +45,7 @@ export type When = Readonly<Record<string, readonly unknown[]>>
 export interface CredentialText {
   readonly label: Text
   readonly hint?: Text
-  readonly when?: When
+  readonly when?: When | readonly When[]
 }
 
 /** What the page needs to know to show a node of ours in palette and edit dialog. */
@@ -184,12 +184,12 @@ function toField(name: string, schema: JsonSchema, required: boolean, typeProper
     ...(typeof schema.pattern === 'string' ? { pattern: schema.pattern } : {}),
     ...(typeof schema['x-config'] === 'string' ? { configType: schema['x-config'] } : {}),
     ...(typeof schema['x-node'] === 'string' ? { nodeType: schema['x-node'] } : {}),
-    ...(hintOf(schema).when ? { when: hintOf(schema).when as When } : {}),
+    ...(hintOf(schema).when ? { when: hintOf(schema).when as When | readonly When[] } : {}),
   }
 }
 
 /** `x-form` is the name of a control, or says control, Chinese texts, and when the field means something. */
-function hintOf(schema: JsonSchema): { readonly control?: unknown; readonly when?: When; readonly 'zh-TW'?: FieldTexts[string] } {
+function hintOf(schema: JsonSchema): { readonly control?: unknown; readonly when?: When | readonly When[]; readonly 'zh-TW'?: FieldTexts[string] } {
   const hint = schema['x-form']
   return typeof hint === 'object' && hint !== null ? hint : { control: hint }
 }

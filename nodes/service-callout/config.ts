@@ -37,7 +37,7 @@ const pairs = (what: string, chinese?: object) => ({
   type: 'array',
   default: [],
   description: what,
-  ...(chinese ? { 'x-form': { when: { sandbox: ['url', 'mock'] }, 'zh-TW': chinese } } : {}),
+  ...(chinese ? { 'x-form': { when: [{ sandbox: ['url', 'mock'] }, { mock: ['on', 'env'] }], 'zh-TW': chinese } } : {}),
   items: {
     type: 'object',
     properties: {
@@ -114,9 +114,9 @@ export const calloutSchema: JsonSchema = {
       ...pairs('url: headers to send instead of those above, of which only Accept, Accept-Language and Content-Type go along. mock: headers of the answer.', { title: '沙箱標頭', description: '沙箱網址：取代上面的標頭（上面的只帶 Accept、Accept-Language、Content-Type）。模擬回應：回應的標頭。' }),
       title: 'Sandbox headers',
     },
-    sandboxStatus: { type: 'integer', minimum: 200, maximum: 599, default: 200, title: 'Mock status', description: 'mock: status of the answer; one that is not expected leaves by “error”.', 'x-form': { when: { sandbox: ['mock'] }, 'zh-TW': { title: '模擬狀態碼', description: '模擬回應：狀態碼；不在預期內者由「error」送出。' } } },
-    sandboxBody: { type: 'string', default: '', title: 'Mock body', description: 'mock: what is answered, as JSON, text with {{payload.x}}, JSONata or a message property.', 'x-form': { when: { sandbox: ['mock'] }, 'zh-TW': { title: '模擬本文', description: '模擬回應：JSON、含 {{payload.x}} 的文字、JSONata 或訊息屬性。' } } },
+    sandboxStatus: { type: 'integer', minimum: 200, maximum: 599, default: 200, title: 'Mock status', description: 'mock: status of the answer; one that is not expected leaves by “error”.', 'x-form': { when: [{ sandbox: ['mock'] }, { mock: ['on', 'env'] }], 'zh-TW': { title: '模擬狀態碼', description: '模擬回應：狀態碼；不在預期內者由「error」送出。' } } },
+    sandboxBody: { type: 'string', default: '', title: 'Mock body', description: 'mock: what is answered, as JSON, text with {{payload.x}}, JSONata or a message property.', 'x-form': { when: [{ sandbox: ['mock'] }, { mock: ['on', 'env'] }], 'zh-TW': { title: '模擬本文', description: '模擬回應：JSON、含 {{payload.x}} 的文字、JSONata 或訊息屬性。' } } },
     sandboxBodyType: { enum: ['json', 'str', 'jsonata', 'msg'], default: 'json' },
-    sandboxDelayMs: { type: 'integer', minimum: 0, maximum: 600_000, default: 0, title: 'Mock delay', description: 'mock: milliseconds before the answer; the timeout or more plays a service that does not answer.', 'x-form': { when: { sandbox: ['mock'] }, 'zh-TW': { title: '模擬延遲', description: '模擬回應：回應前等待的毫秒數；達到逾時值即模擬服務無回應。' } } },
+    sandboxDelayMs: { type: 'integer', minimum: 0, maximum: 600_000, default: 0, title: 'Mock delay', description: 'mock: milliseconds before the answer; the timeout or more plays a service that does not answer.', 'x-form': { when: [{ sandbox: ['mock'] }, { mock: ['on', 'env'] }], 'zh-TW': { title: '模擬延遲', description: '模擬回應：回應前等待的毫秒數；達到逾時值即模擬服務無回應。' } } },
   },
 }

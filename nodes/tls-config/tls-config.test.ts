@@ -18,6 +18,7 @@ describe('a TLS profile', () => {
   const profile = (config: object, credentials: Record<string, unknown> = {}, env: Record<string, string> = {}) =>
     toUpstreamTls({ type: 'tls-config', config: { certType: 'files', ...config }, credentials }, (name) => env[name])
   it('is nothing when nothing is set', () => expect(profile({})).toBeUndefined())
+  it('carries the lowest version', () => expect(profile({ minVersion: 'TLSv1.3' })).toEqual({ minVersion: 'TLSv1.3' }))
   it('carries the name to expect', () => expect(profile({ servername: ' api.example ' })).toEqual({ servername: 'api.example' }))
   it('that cannot be used refuses the deploy', () => {
     expect(() => profile({}, { certdata: 'x' })).toThrow(/without its key/)

@@ -7,6 +7,7 @@ export interface TlsConfigConfig {
   readonly ca: string
   readonly p12: string
   readonly servername: string
+  readonly minVersion: '' | 'TLSv1.2' | 'TLSv1.3'
   readonly verifyservercert: boolean
   readonly alpnprotocol: string
   readonly certEnv: string
@@ -23,6 +24,7 @@ export const tlsConfig = defineNode<TlsConfigConfig, never>({
   label: { en: 'TLS configuration', 'zh-TW': 'TLS 設定' },
   summary: { en: 'Client certificate and trusted authorities for callouts.', 'zh-TW': '對外呼叫使用的用戶端憑證與信任的憑證機構。' },
   stockForm: 'network/05-tls',
+  stockFormFields: ['minVersion'],
   configNode: true,
   inputs: 0,
   outputs: [],
@@ -34,6 +36,10 @@ export const tlsConfig = defineNode<TlsConfigConfig, never>({
       cert: text, key: text, ca: text, p12: text,
       certname: text, keyname: text, caname: text, p12name: text,
       servername: { ...text, description: 'Name that the server’s certificate must carry; default: the host of the URL.' },
+      minVersion: {
+        enum: ['', 'TLSv1.2', 'TLSv1.3'], default: '', title: 'Lowest version', description: 'Lowest TLS version spoken. Empty: 1.2.',
+        'x-form': { 'zh-TW': { title: '最低版本', description: '可用的最低 TLS 版本。留空：1.2。', choices: { '': '預設' } } },
+      },
       verifyservercert: { type: 'boolean', default: true },
       alpnprotocol: text,
       certEnv: text, keyEnv: text, caEnv: text,
@@ -49,7 +55,7 @@ export const tlsConfig = defineNode<TlsConfigConfig, never>({
       problems.push({ code: 'tls.verify', property: 'verifyservercert', message: 'The verification of the server’s certificate is switched off.', remedy: 'Tick “Verify server certificate” and upload the certificate of the authority that signed it.' })
     }
     if (config.alpnprotocol.trim() !== '' && config.alpnprotocol.trim() !== 'http/1.1') {
-      problems.push({ severity: 'warning', code: 'tls.alpn', property: 'alpnprotocol', message: `The ALPN protocol “${config.alpnprotocol}” is not used: callouts speak HTTP/1.1.`, remedy: 'Leave the field empty.' })
+      problems.push({ severity: 'warning', code: 'tls.alpn', property: 'alpnprotocol', message: `The ALPN protocol “${config.alpnprotocol}” is not used: whether callouts speak HTTP/2 is said in their node or in their upstream.`, remedy: 'Leave the field empty.' })
     }
     return problems
   },

@@ -22,6 +22,7 @@ export function toUpstreamTls(node: NonNullable<ReturnType<Scope['configNode']>>
         ? [['pfx', text(credentials.p12data)]]
         : [['cert', text(credentials.certdata)], ['key', text(credentials.keydata)], ['ca', text(credentials.cadata)]]
   entries.push(['passphrase', text(credentials.passphrase)], ['servername', text(config.servername)?.trim()])
+  if (config.minVersion === 'TLSv1.2' || config.minVersion === 'TLSv1.3') entries.push(['minVersion', config.minVersion])
   const tls: UpstreamTls = Object.fromEntries(entries.filter(([, value]) => value !== undefined))
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
     throw fault('config.invalid', { message: 'The TLS configuration has a certificate without its key, or a key without its certificate.' })
