@@ -11,6 +11,7 @@ import { docsRoutes } from './pages/docs.ts'
 import { gatewayRoutes } from './pages/gateways.ts'
 import { acceptedWorkRoutes } from './pages/accepted-work.ts'
 import { queueRoutes } from './pages/queues.ts'
+import { referenceRoutes } from './pages/reference/reference.ts'
 import { releaseRoutes } from './pages/releases.ts'
 import { signInRoutes } from './pages/sign-in.ts'
 import { startRoutes } from './pages/start.ts'
@@ -73,7 +74,7 @@ export interface Portal {
 export function createPortal(options: PortalOptions): Portal {
   const routes: readonly PageRoute[] = [
     ...signInRoutes(options), ...startRoutes(options), ...accountRoutes(options), ...userRoutes(options),
-    ...releaseRoutes(options), ...gatewayRoutes(options), ...queueRoutes(options), ...acceptedWorkRoutes(options), ...consumerRoutes(options), ...docsRoutes(options), ...apiRoutes(options), ...recordsApiRoutes(options),
+    ...releaseRoutes(options), ...gatewayRoutes(options), ...queueRoutes(options), ...acceptedWorkRoutes(options), ...consumerRoutes(options), ...referenceRoutes(options), ...docsRoutes(options), ...apiRoutes(options), ...recordsApiRoutes(options),
   ]
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {

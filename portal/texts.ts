@@ -1,5 +1,6 @@
 import type { Text } from '../runtime/core/node.ts'
 import { consumerTexts } from './consumer-texts.ts'
+import { referenceTexts } from './reference-texts.ts'
 import { refusalTexts } from './refusal-texts.ts'
 import type { Language } from './web/language.ts'
 
@@ -186,6 +187,7 @@ export const texts = {
   problems: { en: 'Problems', 'zh-TW': '問題' },
   done: { en: 'Done.', 'zh-TW': '完成。' },
   ...consumerTexts,
+  ...referenceTexts,
   ...refusalTexts,
 } as const satisfies Record<string, Text>
 

@@ -82,7 +82,7 @@ ${form.input('sunset', t('sunset'), { type: 'datetime-local', hint: t('sunsetHin
     async draw(api, view) {
       const { t, exchange } = view
       const label = (await loadTabs(view)).get(api.flow)
-      return html`${(api.warnings ?? []).length > 0 && html`<div class="notice warn" role="status"><p><strong>${t('notPublicTitle')}</strong> ${t('notPublicHint')}</p>${api.warnings!.map(({ message, node }) => html`<p>${exchange.language === 'en' && message} ${node !== undefined && html`<a href="${editorPath}#flow/${encodeURIComponent(api.flow)}">${t('openFlow')}</a>`}</p>`)}</div>`}${drawLifecycle(api, view)}
+      return html`${label !== undefined && html`<p class="row"><a class="button" href="/apis/${encodeURIComponent(api.id)}/reference">${t('openReference')}</a><a class="button" href="/api/v1/apis/${encodeURIComponent(api.id)}/openapi.json">${t('openapiDocument')}</a></p>`}${(api.warnings ?? []).length > 0 && html`<div class="notice warn" role="status"><p><strong>${t('notPublicTitle')}</strong> ${t('notPublicHint')}</p>${api.warnings!.map(({ message, node }) => html`<p>${exchange.language === 'en' && message} ${node !== undefined && html`<a href="${editorPath}#flow/${encodeURIComponent(api.flow)}">${t('openFlow')}</a>`}</p>`)}</div>`}${drawLifecycle(api, view)}
 <section class="card">${toFacts([
   [t('flow'), html`${label ?? html`<code>${api.flow}</code> <span class="tag warn">${t('flowGone')}</span>`} ${label !== undefined && html`<a class="button" href="${editorPath}#flow/${encodeURIComponent(api.flow)}">${t('openFlow')}</a>`}`],
   [t('apiVersion'), api.apiVersion], [t('family'), api.family], [t('organisation'), html`<a href="/organisations/${api.organisation}">${api.organisation}</a>`], [t('owner'), api.owner],
