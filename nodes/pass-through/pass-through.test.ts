@@ -17,6 +17,7 @@ const request = (more: Partial<RequestFacts> = {}) => ({
 function upstream(asked: StreamRequest[]): Upstream {
   return {
     request: () => Promise.reject(new Error('not streamed')),
+    openTunnel: () => Promise.reject(new Error('not asked')),
     openStream: (given) => {
       asked.push(given)
       return Promise.resolve({ status: 206, headers: { 'content-type': 'text/plain', 'content-range': 'bytes 0-1/9' }, body: new ByteStream(Readable.from(['ab']), 'text/plain', 2) })
@@ -62,7 +63,7 @@ describe('pass through', () => {
 
   it('lets go of an answer that nobody takes once the run has ended', async () => {
     const source = new Readable({ read() {} })
-    const node = await testNode(passThrough, { url: 'https://files.example/' }, { upstream: { request: () => Promise.reject(fault('step.config', { message: '' })), openStream: () => Promise.resolve({ status: 200, headers: {}, body: new ByteStream(source, undefined, undefined) }) } })
+    const node = await testNode(passThrough, { url: 'https://files.example/' }, { upstream: { request: () => Promise.reject(fault('step.config', { message: '' })), openTunnel: () => Promise.reject(new Error('no')), openStream: () => Promise.resolve({ status: 200, headers: {}, body: new ByteStream(source, undefined, undefined) }) } })
     const facts = request()
     const run = node.run({ request: facts })
     await node.send({ req: facts }, run)

@@ -9,6 +9,7 @@ import { isSandboxCall, markSandboxAnswer } from '../../runtime/core/sandbox-cal
 import type { Step } from '../../runtime/core/step.ts'
 import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
 import { parseUrlTemplate, type UrlTemplate } from '../../runtime/core/url-template.ts'
+import { asksForWebSocket } from '../../runtime/core/web-socket.ts'
 import { withEnv } from '../with-env.ts'
 import { toForwarded } from './to-forwarded.ts'
 
@@ -23,6 +24,7 @@ export interface PassThroughConfig {
   readonly withhold: readonly string[]
   readonly timeoutMs: number
   readonly idleMs: number
+  readonly webSockets: boolean
   readonly tls: string
   readonly sandboxUrl: string
 }
@@ -43,7 +45,7 @@ export const passThrough = defineNode<PassThroughConfig, never>({
   icon: 'fa-exchange',
   outputs: [],
   replies: true,
-  faults: ['body.taken', 'egress.denied', 'flow.already_replied', 'sandbox.none', 'step.config', 'upstream.connect', 'upstream.eof', 'upstream.timeout', 'upstream.tls', 'upstream.url'],
+  faults: ['body.taken', 'egress.denied', 'flow.already_replied', 'sandbox.none', 'step.config', 'upstream.connect', 'upstream.eof', 'upstream.timeout', 'upstream.tls', 'upstream.upgrade', 'upstream.url'],
   config: {
     type: 'object',
     properties: {
@@ -70,6 +72,7 @@ export const passThrough = defineNode<PassThroughConfig, never>({
       },
       timeoutMs: { type: 'integer', minimum: 1, default: 10_000, title: 'Timeout (ms)', description: 'Until the answer begins; the deadline of the run applies as well.', 'x-form': { 'zh-TW': { title: '逾時（毫秒）', description: '到回應開始為止；執行期限同樣適用。' } } },
       idleMs: { type: 'integer', minimum: 100, default: 60_000, title: 'Longest silence (ms)', description: 'Once the answer has begun it may take as long as it takes, but not be silent for longer.', 'x-form': { 'zh-TW': { title: '最長靜默（毫秒）', description: '回應開始後不限總時間，但不可靜默超過此值。' } } },
+      webSockets: { type: 'boolean', default: false, title: 'WebSockets', description: 'Callers may open WebSockets to the upstream: limits and rights are looked at when they open one, not for what passes.', 'x-form': { 'zh-TW': { title: 'WebSocket', description: '允許呼叫者與上游建立 WebSocket：只在建立時檢查權限與限制，之後不檢視內容。' } } },
       tls: { type: 'string', default: '', 'x-config': 'tls-config', title: 'TLS', description: 'Client certificate and trusted authorities.', 'x-form': { 'zh-TW': { title: 'TLS', description: '用戶端憑證與信任的憑證機構。' } } },
       sandboxUrl: {
         type: 'string', default: '', title: 'Sandbox URL', description: 'For callers with a sandbox credential, who never get to the URL above; empty: they are refused (501).',
@@ -96,8 +99,8 @@ export const passThrough = defineNode<PassThroughConfig, never>({
     return problems.filter((problem) => problem !== undefined)
   },
   compile(config, scope): Step<never> {
-    const { openStream } = scope.upstream
-    if (!openStream) throw fault('config.invalid', { message: 'Streams cannot be passed through here.' })
+    const { openStream, openTunnel } = scope.upstream
+    if (!openStream || !openTunnel) throw fault('config.invalid', { message: 'Streams cannot be passed through here.' })
     const url = compileUrl(config.url, scope)
     const sandboxUrl = config.sandboxUrl.trim() === '' ? undefined : compileUrl(config.sandboxUrl, scope)
     const set = config.headers.filter(({ name }) => name.trim() !== '').map(({ name, value }) => ({ name: name.trim(), template: parsePathTemplate(withEnv(value, (key) => scope.env(key))) }))
@@ -121,9 +124,16 @@ export const passThrough = defineNode<PassThroughConfig, never>({
         for (const one of Object.keys(headers)) if (one.toLowerCase() === name.toLowerCase()) delete headers[one]
         headers[name] = template.render(message)
       }
-      const body = methodsWithoutBody.has(request.method) ? undefined : bodyOf(message, request.wireBody)
       const query = request.url.slice(request.path.length + 1)
-      const answer = await openStream({ method: request.method, url: query === '' ? target : `${target}${target.includes('?') ? '&' : '?'}${query}`, headers, body, timeoutMs: config.timeoutMs, idleMs: config.idleMs, ...(tls ? { tls } : {}) }, run)
+      const url = query === '' ? target : `${target}${target.includes('?') ? '&' : '?'}${query}`
+      if (config.webSockets && asksForWebSocket(request)) {
+        const agreed = await openTunnel({ url, headers, timeoutMs: config.timeoutMs, idleMs: config.idleMs, ...(tls ? { tls } : {}) }, run)
+        run.onEnd?.(() => agreed.tunnel.discard())
+        run.reply({ headers: agreed.headers, payload: agreed.tunnel })
+        return undefined
+      }
+      const body = methodsWithoutBody.has(request.method) ? undefined : bodyOf(message, request.wireBody)
+      const answer = await openStream({ method: request.method, url, headers, body, timeoutMs: config.timeoutMs, idleMs: config.idleMs, ...(tls ? { tls } : {}) }, run)
       // Whoever does not take the stream in the end lets go of it.
       run.onEnd?.(() => answer.body.discard())
       run.reply({ statusCode: answer.status, headers: answer.headers, payload: answer.body })

@@ -1,5 +1,6 @@
 import type { Body } from './body.ts'
 import type { ByteStream } from './byte-stream.ts'
+import type { Tunnel } from './tunnel.ts'
 import type { Run } from './run.ts'
 import type { ServiceSpec, UpstreamService } from './upstream-service.ts'
 
@@ -80,6 +81,24 @@ export interface StreamReply {
   readonly body: ByteStream
 }
 
+/** A call that asks to speak WebSocket. */
+export interface TunnelRequest {
+  /** Absolute http or https URL. */
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
+  /** Until the upstream agrees; the run's deadline applies as well. */
+  readonly timeoutMs: number
+  /** Longest silence afterwards. */
+  readonly idleMs: number
+  readonly tls?: UpstreamTls
+}
+
+export interface TunnelReply {
+  /** Lower-case names, without those of the connection. */
+  readonly headers: Readonly<Record<string, string | string[]>>
+  readonly tunnel: Tunnel
+}
+
 /** The only door to other servers: pools connections, applies the egress policy at connect time, keeps limits. */
 export interface Upstream {
   /** @throws Fault `upstream.*` or `egress.denied`; rejects at once when `run.signal` aborts */
@@ -89,6 +108,8 @@ export interface Upstream {
    * @throws Fault `upstream.*` or `egress.denied`
    */
   openStream?(request: StreamRequest, run: Run): Promise<StreamReply>
+  /** Opens a WebSocket. Absent: as `open`. @throws Fault `upstream.*` or `egress.denied` */
+  openTunnel?(request: TunnelRequest, run: Run): Promise<TunnelReply>
   /** Why no call may go to a URL whose host is an address, written out. `undefined` also for what only a call can tell. */
   whyRefused?(url: string): string | undefined
   /** Opens an upstream that remembers: instances, retries, breaker. Absent: there is none (tests of flows answer callouts themselves). */

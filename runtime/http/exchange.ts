@@ -7,6 +7,7 @@ import { fault, toFault, type Fault } from '../core/fault.ts'
 import type { Log } from '../core/log.ts'
 import type { Message } from '../core/message.ts'
 import type { RequestFacts } from '../core/request-facts.ts'
+import { Tunnel } from '../core/tunnel.ts'
 import { corsHeaders } from './cors.ts'
 import { matchesEtag, weakEtag } from './etag.ts'
 import { faultReply } from './fault-reply.ts'
@@ -126,7 +127,7 @@ export class Exchange implements RunInput, Waits {
 
   reply(message: Message, headers?: readonly string[]): void {
     if (this.#done) {
-      if (message.payload instanceof ByteStream) message.payload.discard()
+      if (message.payload instanceof ByteStream || message.payload instanceof Tunnel) message.payload.discard()
       return
     }
     let reply: Reply
@@ -154,6 +155,7 @@ export class Exchange implements RunInput, Waits {
   /** Cuts the connection, at the end of a drain. */
   cut(): void {
     this.res.destroy()
+    this.raw.socket?.destroy()
     this.#gone()
   }
 
@@ -177,9 +179,13 @@ export class Exchange implements RunInput, Waits {
 
   /** Writes the answer; gives the fault that was sent in its place when Node would not take it. */
   #write(reply: Reply): Fault | undefined {
-    const streams = reply.body instanceof ByteStream
+    const streams = reply.body instanceof ByteStream || reply.body instanceof Tunnel
     // A drain waits for the end of what is passed on, and cuts it then.
-    if (streams) this.watch()
+    if (streams) {
+      this.watch()
+      // A connection that speaks another protocol is no longer that of the answer.
+      if (reply.body instanceof Tunnel) this.raw.socket.once('close', () => this.#host.waiting.delete(this))
+    }
     else if (this.#watched) this.#host.waiting.delete(this)
     this.#done = true
     const extra = ['X-Request-Id', this.id]
@@ -223,7 +229,7 @@ export class Exchange implements RunInput, Waits {
     if (asked === undefined && this.#host.etag === 'asked') return reply
     let etag = headerOf(reply.headers, 'etag')
     if (etag === undefined) {
-      if (reply.body === undefined || reply.body instanceof ByteStream) return reply
+      if (reply.body === undefined || reply.body instanceof ByteStream || reply.body instanceof Tunnel) return reply
       etag = weakEtag(reply.body)
       reply.headers.push('ETag', etag)
     }

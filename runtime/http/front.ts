@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type InjectOptions } from 'fastify'
 import type { Admission } from '../core/admission.ts'
 import type { Deployment, Route, RouteMatch, RunRecorder } from '../core/deployment.ts'
@@ -270,6 +271,16 @@ export function createFront(options: FrontOptions, parts: FrontParts): Front {
     return isRequestId(given) && trusts(arrival.remoteAddress) ? given : ids.run()
   }
 
+  // Whoever asks to speak WebSocket is a request like any other until a flow has agreed.
+  web.server.on('upgrade', (raw: IncomingMessage, socket: Socket, head: Buffer) => {
+    if (head.length > 0) socket.unshift(head)
+    socket.on('error', () => socket.destroy())
+    const res = new http.ServerResponse(raw)
+    res.shouldKeepAlive = false
+    res.assignSocket(socket)
+    res.once('finish', () => socket.end())
+    take(raw, res)
+  })
   web.server.on('checkContinue', (raw: IncomingMessage, res: ServerResponse) => {
     expecting.add(raw)
     web.server.emit('request', raw, res)

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 import { ByteStream } from '../core/byte-stream.ts'
+import { Tunnel } from '../core/tunnel.ts'
 import { http } from '../core/node-http.ts'
 import type { Outbox } from './outbox.ts'
 import type { Reply } from './to-reply.ts'
@@ -13,6 +14,7 @@ export function send(res: ServerResponse, reply: Reply, extra: readonly string[]
   const { status, headers, body } = reply
   const bodiless = status === 204 || status === 304
   if (body instanceof ByteStream) return sendStream(res, reply, body, extra, bodiless || isHead)
+  if (body instanceof Tunnel) return sendTunnel(res, reply, body, extra)
   if (!bodiless) headers.push('Content-Length', body === undefined ? '0' : String(typeof body === 'string' ? Buffer.byteLength(body) : body.length))
   for (const one of extra) headers.push(one)
   writeHead(res, status, headers)
@@ -34,6 +36,26 @@ function sendStream(res: ServerResponse, { status, headers }: Reply, body: ByteS
   }
   res.flushHeaders() // whoever waits for events hears at once that the stream is open
   pipeline(body.take(), res, () => {})
+}
+
+/**
+ * Agrees to speak WebSocket (RFC 6455 §4.2.2) and joins the two connections: from here on nobody looks at what passes.
+ * @throws Error when the request did not ask for it
+ */
+function sendTunnel(res: ServerResponse, { headers }: Reply, tunnel: Tunnel, extra: readonly string[]): void {
+  const { socket } = res
+  if (!socket || !(res.req as { upgrade?: boolean }).upgrade) throw new Error('the request did not ask for another protocol')
+  const lines = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket']
+  for (const list of [headers, extra]) for (let i = 0; i < list.length; i += 2) if (list[i] !== 'Connection') lines.push(`${list[i]}: ${list[i + 1]}`)
+  const upstream = tunnel.take()
+  res.detachSocket(socket)
+  socket.setTimeout(tunnel.idleMs, () => socket.destroy())
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
+  for (const [from, to] of [[socket, upstream], [upstream, socket]] as const) {
+    from.pipe(to)
+    from.once('close', () => to.destroy())
+    from.once('error', () => to.destroy())
+  }
 }
 
 function writeHead(res: ServerResponse, status: number, headers: string[]): void {

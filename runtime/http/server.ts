@@ -1,8 +1,9 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import { createSecureServer, type ServerHttp2Session } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { http } from '../core/node-http.ts'
+import { asksForWebSocket } from '../core/web-socket.ts'
 import type { FrontLimits } from './front-options.ts'
 import type { Tls } from './tls.ts'
 
@@ -32,6 +33,8 @@ export function createWebServer(handler: Handler, limits: FrontLimits, tls: Tls 
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: limits.timeoutCheckMs,
     maxHeaderSize: limits.headerLimitBytes,
+    // Other protocols that are offered, such as h2c, are let be: the request is answered as it stands (RFC 9110 §7.8).
+    shouldUpgradeCallback: (request: IncomingMessage) => asksForWebSocket(request),
     requireHostHeader: false, // the front refuses a request without, in its own words
   }
   const server = makeServer(handler, timing, limits, tls)

@@ -2,13 +2,15 @@ import { Body } from '../core/body.ts'
 import { ByteStream } from '../core/byte-stream.ts'
 import { fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
+import { readyHeaders, type ReadyHeaders } from '../core/ready-headers.ts'
+import { Tunnel } from '../core/tunnel.ts'
 import { toSetCookies } from './reply-cookies.ts'
 
 /** An answer ready to be written. `headers` holds names and values in turn. */
 export interface Reply {
   readonly status: number
   readonly headers: string[]
-  readonly body: string | Buffer | ByteStream | undefined
+  readonly body: string | Buffer | ByteStream | Tunnel | undefined
 }
 
 /** Connection-specific, or ours to say (RFC 9110 §7.6.1). */
@@ -35,7 +37,7 @@ const badValue = /[^\t\x20-\x7e\x80-\xff]/
  * @throws Fault `reply.invalid`
  */
 export function toReply(message: Message): Reply {
-  const status = toStatus(message['statusCode'])
+  const status = message.payload instanceof Tunnel ? 101 : toStatus(message['statusCode'])
   const headers: string[] = []
   const type = addHeaders(headers, message['headers'])
   const cookies = message['cookies']
@@ -57,6 +59,11 @@ function toStatus(given: unknown): number {
 function addHeaders(list: string[], given: unknown): number {
   let type = -1
   if (typeof given !== 'object' || given === null) return type
+  const ready = (given as { readonly [readyHeaders]?: ReadyHeaders })[readyHeaders]
+  if (ready !== undefined) {
+    for (const one of ready.list) list.push(one)
+    return ready.typeAt
+  }
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || value === null) continue
     const lower = name.toLowerCase()
@@ -88,6 +95,7 @@ function toBody(payload: unknown, type: number, headers: string[]): Reply['body'
     if (type === -1) headers.push('Content-Type', payload.contentType ?? 'application/octet-stream')
     return payload.raw()
   }
+  if (payload instanceof Tunnel) return payload
   if (payload instanceof ByteStream) {
     if (type === -1 && payload.contentType !== undefined) headers.push('Content-Type', payload.contentType)
     return payload

@@ -14,6 +14,7 @@ import type { EgressPolicy } from './egress-policy.ts'
 import { createExchange } from './exchange.ts'
 import type { Lane } from './lane.ts'
 import { createOpenStream } from './open-stream.ts'
+import { createOpenTunnel } from './open-tunnel.ts'
 import { createPools } from './pools.ts'
 import { follow as toNextHop, isRedirect, type Hop } from './redirect.ts'
 import { createRedirectCookies } from './redirect-cookies.ts'
@@ -125,6 +126,7 @@ export function createUpstream(options: UpstreamOptions): OpenUpstream {
   return {
     request: (request, run) => follow(request, run, clock.now(), request.timeoutMs),
     openStream,
+    openTunnel: createOpenTunnel({ pools, clock }),
     whyRefused(text) {
       const { protocol, hostname, port } = new URL(text)
       const host = hostname.replace(/^\[|\]$/g, '')

@@ -31,6 +31,26 @@ async function startUpstream(): Promise<LongUpstream> {
     })
     void answer(request, response).catch(() => response.destroy())
   }).listen(0, '127.0.0.1')
+  // Agrees to everybody but those who ask for another path, and says back what it hears.
+  server.on('upgrade', (request, socket) => {
+    asked.push(request)
+    if (!request.url?.startsWith('/files/chat')) return void socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n')
+    const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`)
+    socket.on('error', () => {})
+    socket.on('close', () => brokenOff.push(request.url as string))
+    let heard = Buffer.alloc(0)
+    socket.on('data', (chunk: Buffer) => {
+      heard = Buffer.concat([heard, chunk])
+      // One masked text frame of less than 126 bytes (RFC 6455 §5.2), said back without a mask.
+      for (let length = 6 + ((heard[1] ?? 0) & 127); heard.length >= 6 && heard.length >= length; length = 6 + ((heard[1] ?? 0) & 127)) {
+        const text = heard.subarray(6, length).map((byte, at) => byte ^ (heard[2 + (at % 4)] as number))
+        if (((heard[0] as number) & 15) === 1) socket.write(Buffer.concat([Buffer.from([0x81, text.length]), text]))
+        if (((heard[0] as number) & 15) === 8) socket.end(Buffer.from([0x88, 0]))
+        heard = heard.subarray(length)
+      }
+    })
+  })
   await new Promise((resolve) => server.once('listening', resolve))
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked, brokenOff, server }
 }
@@ -91,6 +111,7 @@ describe('what passes through', () => {
       ...flow('uploads').httpIn('POST', '/:id/*', { streamBody: true }).node('pass through', through, 0)
         .httpIn('PUT', '/:id/*', { streamBody: true, bodyLimitBytes: 1000 }).node('pass through', through, 0)
         .httpIn('PATCH', '/:id/*').node('pass through', through, 0).nodes(),
+      ...flow('chat').httpIn('GET', '/ws/*').node('pass through', { ...through, idleMs: 5000, webSockets: true }, 0).nodes(),
       ...flow('nowhere').httpIn('POST', '/nowhere', { streamBody: true }).node('pass through', { ...through, url: 'http://127.0.0.1:1/' }, 0).nodes(),
       ...flow('back').httpIn('POST', '/back', { streamBody: true }).httpResponse().nodes(),
       ...flow('looks').httpIn('POST', '/looks', { streamBody: true }).fn('msg.payload = { saw: msg.payload }\nreturn msg').httpResponse().nodes(),
@@ -191,6 +212,37 @@ describe('what passes through', () => {
       expect(reply.statusCode).toBeGreaterThanOrEqual(400)
     }
     expect(upstream.asked.filter(({ url }) => !url?.startsWith('/files/'))).toEqual([])
+  })
+
+  test('is a WebSocket where that is switched on: both sides hear each other until one leaves', async () => {
+    const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/ws/chat?room=1`)
+    const heard: string[] = []
+    await new Promise((resolve, reject) => {
+      socket.addEventListener('error', reject)
+      socket.addEventListener('open', () => {
+        socket.send('你好')
+        socket.send('again')
+      })
+      socket.addEventListener('message', ({ data }) => {
+        if (heard.push(String(data)) === 2) resolve(undefined)
+      })
+    })
+    expect(heard).toEqual(['你好', 'again'])
+    expect(upstream.asked[0]?.url).toBe('/files/chat?room=1')
+    socket.close()
+    await expect.poll(() => upstream.brokenOff, { timeout: 5000 }).toEqual(['/files/chat?room=1'])
+  })
+
+  test('is no WebSocket where the upstream, or the flow, does not agree', async () => {
+    const opened = (path: string) => new Promise<boolean>((resolve) => {
+      const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}${path}`)
+      socket.addEventListener('error', () => resolve(false))
+      socket.addEventListener('open', () => resolve(true))
+    })
+    expect(await Promise.all([opened('/ws/other'), opened('/7/chat'), opened('/none')])).toEqual([false, false, false])
+    const plain = await new Promise<IncomingMessage>((resolve, reject) => void httpRequest({ port: gateway.port, host: '127.0.0.1', path: '/7/teapot', headers: { connection: 'Upgrade', upgrade: 'h2c' } }, resolve).on('error', reject).end())
+    plain.resume()
+    expect(plain.statusCode).toBe(418)
   })
 
   test('a stream goes back by a reply node, and a function sees what it is, not its bytes', async () => {
