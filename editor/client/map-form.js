@@ -518,9 +518,13 @@
         places.push(mapping.toPlaces(itemOf(chain), 'item', ['item']))
         if (chain.length > 1) places.push(mapping.toPlaces(itemOf(chain.slice(0, -1)), 'parent', ['parent']))
       }
-      rows.forEach((row, i) => {
-        if (row.to?.startsWith('$')) places.push(mapping.toPlaces(seen.values.get(String(i))?.value, row.to, [row.to]))
-      })
+      // What rows keep for others, of this table and of those around it.
+      for (let i = chain.length; i >= 0; i--) {
+        const prefix = chain.slice(0, i).map((part) => `${part}.each.`).join('')
+        tableAt(prefix).forEach((row, at) => {
+          if (row.to?.startsWith('$')) places.push(mapping.toPlaces(seen.values.get(`${prefix}${at}`)?.value, row.to, [row.to]))
+        })
+      }
       for (const [name, one] of Object.entries(seen.message ?? {})) if (name !== 'res' && name !== '_msgid') places.push(mapping.toPlaces(one, name, [name]))
       return places
     }

@@ -1,4 +1,4 @@
-import { toConversion } from './functions/convert.ts'
+import { toConversion, units } from './functions/convert.ts'
 import { functionOf } from './functions.ts'
 import type { Argument, MapFunction } from './function.ts'
 import { limits, type Row, type RowStep, type Words } from './row.ts'
@@ -199,7 +199,8 @@ function checkUnits(given: readonly unknown[], report: Report, at: { readonly st
   const read = (i: number, standard: string) => String((given[i] as { value?: unknown } | undefined)?.value ?? standard)
   const from = read(0, 'm')
   const to = read(1, 'km')
-  if (!toConversion(from, to)) report('map.argument', `${from} cannot be converted to ${to}.`, `${from} 無法換算為 ${to}。`, 'Choose two units of the same kind.', '請選擇同類的兩個單位。', { ...at, argument: 1 })
+  const known = (name: string) => Object.hasOwn(units, name) // any other was said already
+  if (known(from) && known(to) && !toConversion(from, to)) report('map.argument', `${from} cannot be converted to ${to}.`, `${from} 無法換算為 ${to}。`, 'Choose two units of the same kind.', '請選擇同類的兩個單位。', { ...at, argument: 1 })
 }
 
 /** What stands there, whatever it is, short enough for a sentence. */

@@ -69,3 +69,17 @@ test('a table means what its JSONata means, for any table and any message', { ti
     expect(plain(ours)).toEqual(plain(theirs))
   }), { numRuns: Number(process.env['FUZZ'] ?? 120) })
 })
+
+test('whatever stands in the place of rows is checked without an error; what passes runs, and its JSONata compiles', () => {
+  const anything = fc.oneof(json, fc.anything({ maxDepth: 3 }).map((value) => JSON.parse(JSON.stringify(value) ?? 'null') as unknown))
+  const oddStep = fc.record({ function: fc.oneof(fc.constantFrom(...functions.map(({ name }) => name)), anything), with: fc.oneof(anything, fc.array(fc.oneof(fc.record({ value: anything }), fc.record({ from: anything }), anything), { maxLength: 4 })) }, { requiredKeys: ['function'] })
+  const oddRow = fc.record({ to: fc.oneof(fc.constantFrom('a', 'a.b', '*', '.', '$x', 'b.*'), anything), from: fc.oneof(source(0, ['$x']), anything), value: anything, do: fc.oneof(fc.array(oddStep, { maxLength: 2 }), anything), default: anything, each: anything }, { requiredKeys: [] })
+  fc.assert(fc.property(fc.oneof(fc.array(oddRow, { maxLength: 3 }), anything), json, (rows, payload) => {
+    const problems = checkRows(rows)
+    for (const { message, remedy } of problems) expect(`${message.en} ${remedy.en} ${message['zh-TW']} ${remedy['zh-TW']}`).not.toMatch(/undefined|\[object|NaN/)
+    if (problems.length > 0) return
+    compileRows(rows as Row[])({ root: () => payload, open: (value) => value })
+    const { text, missing } = toJsonata(rows as Row[])
+    if (missing.length === 0) jsonata(text)
+  }), { numRuns: 1000 })
+})
