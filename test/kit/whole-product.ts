@@ -7,6 +7,7 @@ import type { Actor } from '../../control/contract.ts'
 import { openControl, type ControlOptions, type OpenControl } from '../../control/open-control.ts'
 import { definitions, notYet } from '../../nodes/index.ts'
 import { createPortal } from '../../portal/portal.ts'
+import { createCaseRunner } from '../../runtime/cli/case-runner.ts'
 import { systemClock } from '../../runtime/core/clock.ts'
 import type { EditorNode } from '../../runtime/core/flow.ts'
 import { silentLog } from '../../runtime/core/log.ts'
@@ -47,7 +48,7 @@ export async function openWhole(options: Partial<ControlOptions> = {}, env: Read
   const settings = loadSettings({ env: { SLUICE_HOST: '127.0.0.1', SLUICE_GATEWAY_PORT: '0', SLUICE_OPS_PORT: '0', SLUICE_DATA_DIR: root, ...env }, cwd: root })
   let printed = ''
   const log = openLog({ level: 'info', format: 'json', write: (text) => (printed += text) })
-  const gateway: Gateway = createGateway(settings, { definitions, notYet, log, folder: join(root, 'gateway') })
+  const gateway: Gateway = createGateway(settings, { definitions, notYet, log, folder: join(root, 'gateway'), cases: createCaseRunner(settings, join(root, 'gateway', 'cases')) })
   const { url } = await gateway.start()
   const { token } = await control!.gateways.createJoinToken('admin')
   const sync: Sync = openSync({
