@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { Body } from '../../runtime/core/body.ts'
 import type { CacheValue } from '../../runtime/core/cache.ts'
 import type { Message } from '../../runtime/core/message.ts'
+import { toReadyHeaders } from '../../runtime/core/ready-headers.ts'
 import { statusOf } from '../stored-answer.ts'
 import type { Aged, Lifetime } from './freshness.ts'
 
@@ -82,7 +83,7 @@ export class Prepared {
   readonly lastModifiedMs: number
   #second = -1
   #mark = ''
-  #headers: Record<string, unknown> = {}
+  #headers: Readonly<Record<string, unknown>> = {}
 
   constructor(head: KeptHead, value: CacheValue) {
     this.head = head
@@ -96,7 +97,7 @@ export class Prepared {
     if (second !== this.#second || mark !== this.#mark) {
       this.#second = second
       this.#mark = mark
-      this.#headers = Object.freeze({ ...this.head.headers, Age: String(second), ...(mark === '' ? {} : { 'X-Cache': mark }) })
+      this.#headers = toReadyHeaders({ ...this.head.headers, Age: String(second), ...(mark === '' ? {} : { 'X-Cache': mark }) })
     }
     return this.#headers
   }

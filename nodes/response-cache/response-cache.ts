@@ -1,5 +1,5 @@
 import { BoundedMap } from '../../runtime/core/bounded-map.ts'
-import { type CacheMark, type CacheValue } from '../../runtime/core/cache.ts'
+import type { CacheFind, CacheMark, CacheValue } from '../../runtime/core/cache.ts'
 import { fault, type Fault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
@@ -100,6 +100,7 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
     const readTags = tagParts.length === 0 ? undefined : createReader(tagParts)
     const hitWired = scope.isWired?.('hit') ?? false
     const shared = config.keptFor === 'everyone'
+    const isPlain = cache.atOnce && readKey === undefined && !hitWired
     const limitBytes = Math.min(config.limitBytes, cache.limitBytes)
     const rules: LifetimeRules = {
       ttlMsOf: (status) => (positive.has(status) && config.ttlSeconds > 0 ? config.ttlSeconds * 1000 : negative.has(status) && config.negativeTtlSeconds > 0 ? config.negativeTtlSeconds * 1000 : undefined),
@@ -124,6 +125,15 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
       const wish = config.obeyCaller && (request.headers['cache-control'] !== undefined || request.headers.pragma !== undefined) ? toWish(request.headers) : noWish
       if (wish.noStore) return pass(message, run, 'BYPASS')
       const asked = toKey(message, run)
+      if (isPlain && wish === noWish) {
+        // The commonest case first: what is fresh and differs by no header goes out without a closure or a message more.
+        const { value } = cache.get(asked) as CacheFind
+        const answer = value && seen.get(value)
+        if (answer !== undefined && now() - answer.head.atMs < answer.head.freshMs) {
+          run.reply(toMessage(run, answer, 'HIT'))
+          return undefined
+        }
+      }
       return readKey === undefined ? find(message, run, asked, wish, 0) : after(readKey(message, run), (values) => find(message, run, asked + toKeyText(values), wish, 0))
     }
 

@@ -20,6 +20,8 @@ export interface StateCache {
   readonly limitBytes: number
   /** True when values lie outside this process in clear: a node may refuse to keep there. */
   readonly inClear: boolean
+  /** True when `get` never gives a promise. */
+  readonly atOnce: boolean
 }
 
 export interface CacheFind {

@@ -215,6 +215,7 @@ export function createMemoryCache({ clock, limitBytes }: MemoryCacheOptions): Me
       },
       limitBytes: Math.floor(limitBytes / largestShare),
       inClear: false,
+      atOnce: true,
     }),
     clear() {
       entries.clear()

@@ -45,6 +45,7 @@ export function createRedisCache(link: RedisLink, sealKey: Buffer | undefined): 
   return {
     limitBytes,
     inClear: sealKey === undefined,
+    atOnce: false,
     async get(key) {
       if (!link.healthy) return nothing
       const name = nameOf(key)

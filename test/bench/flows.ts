@@ -14,6 +14,11 @@ export function bare(path = '/hello', id = 'hello'): FlowBuilder {
   return flow(id).httpIn('GET', path).httpResponse()
 }
 
+/** An answer that is kept: after the first request every one is a hit. */
+export function cached(): FlowBuilder {
+  return flow('cached').httpIn('GET', '/cached').node('response cache', { ttlSeconds: 86_400 }, 2).httpResponse()
+}
+
 /** `http in → change → function → switch → change → http response`. */
 export function chain(path = '/chain', id = 'chain', code = greet): FlowBuilder {
   return flow(id)

@@ -1,6 +1,8 @@
+import { compose } from './compose.ts'
 import { deployScenario } from './deploy.ts'
-import { bare, chain, document20k, json20k, nodesOf, proxyWithCallout, proxyWithHttpRequest, routesOfTab } from './flows.ts'
+import { bare, cached, chain, document20k, json20k, nodesOf, proxyWithCallout, proxyWithHttpRequest, routesOfTab } from './flows.ts'
 import { hand, startUpstream } from './hand.ts'
+import { large } from './large.ts'
 import { limits } from './limits.ts'
 import { neighbours } from './neighbours.ts'
 import { nodeRed } from './node-red.ts'
@@ -8,6 +10,7 @@ import { ours } from './ours.ts'
 import type { Scenario } from './scenario.ts'
 import { start } from './start.ts'
 import { throughput } from './throughput.ts'
+import { trace } from './trace.ts'
 
 const fifty = Array.from({ length: 50 }, (_, index) => index)
 const routeCount = 10_000
@@ -84,9 +87,20 @@ export const scenarios: readonly Scenario[] = [
       return { contestants: [ours(nodes), { ...ours(bare().nodes()), name: 'hello', paths: ['/hello'] }, hand('routes', String(routeCount))] }
     },
   }),
+  throughput({
+    name: 'cache',
+    load: { paths: ['/cached'], connections: 32 },
+    atLeast: { hello: 0.9 },
+    async prepare() {
+      return { contestants: [ours(cached().nodes()), { ...ours(bare().nodes()), name: 'hello', paths: ['/hello'] }] }
+    },
+  }),
+  compose,
+  trace,
   deployScenario('deploy', 'deployMs', 'deploy among 200 flows', () => nodesOf(Array.from({ length: 199 }, (_, index) => chain(`/chain/${index}`, `chain${index}`)))),
   deployScenario('deploy10k', 'deploy10kMs', 'deploy among 10,000 routes', () => nodesOf(Array.from({ length: 200 }, (_, tab) => routesOfTab(tab)))),
   start,
   neighbours,
+  large,
   limits,
 ]
