@@ -1,6 +1,5 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import { fault } from '../../core/fault.ts'
@@ -13,8 +12,10 @@ import { backoffMs } from './backoff.ts'
 import { Handlers } from './handlers.ts'
 import { jobId, workHash, workOfId } from './job-id.ts'
 import { JournalFile } from './journal-file.ts'
+import { all, one, type Row, run, toFacts } from './journal-row.ts'
+import { loadOwnKey } from './own-key.ts'
 import { standardDeadMs, standardOrphanMs, sweepEveryMs } from './periods.ts'
-import { crashed, mostCrashes, reasonOf, toReason } from './reason.ts'
+import { crashed, mostCrashes, reasonOf } from './reason.ts'
 import { createJobSeal, type JobSeal } from './sealed.ts'
 import { SettleWaits } from './settle-waits.ts'
 
@@ -30,33 +31,6 @@ export interface JournalJobsOptions {
   readonly orphanMs?: number
   /** How long dead letters are kept; 7 days. */
   readonly deadMs?: number
-}
-
-interface Row {
-  readonly place: number
-  readonly id: string
-  readonly work: string
-  readonly flow: string
-  readonly node: string
-  readonly part: string | null
-  readonly revision: string
-  readonly owner: string
-  readonly state: JobState
-  readonly body: string
-  readonly result: string | null
-  readonly acceptedMs: number
-  readonly dueMs: number
-  readonly expiresMs: number
-  readonly startedMs: number | null
-  readonly endedMs: number | null
-  readonly failed: number
-  readonly crashes: number
-  readonly attempts: number
-  readonly backoffMs: number
-  readonly backoffMostMs: number
-  readonly keepMs: number
-  readonly progress: string | null
-  readonly reason: string | null
 }
 
 interface Work {
@@ -98,7 +72,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
     if (opened) return opened
     try {
       makeFolder(folder, 0o700)
-      opened = { file: new JournalFile(path), seal: createJobSeal(key ?? ownKey(folder)) }
+      opened = { file: new JournalFile(path), seal: createJobSeal(key ?? loadOwnKey(folder)) }
     } catch (error) {
       throw fault('job.unavailable', { reason: 'the journal cannot be opened' }, error)
     }
@@ -188,7 +162,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
         return await settle(row, 'failed', { reason: reasonText('job.undecodable') })
       }
       const last = row.failed + 1 >= row.attempts
-      const ended = await attempts.run(handler, { facts: toFacts(row), body, last, progress: (progress) => void progressOf.set(row.id, progress) })
+      const ended = await attempts.run(handler, { facts: factsOf(row), body, last, progress: (progress) => void progressOf.set(row.id, progress) })
       await end(row, ended, last)
     } catch (error) {
       if (!closed) log.error({ job: row.id, cause: String((error as Error).cause ?? error) }, 'what a job came to could not be written down; it is done again')
@@ -258,16 +232,8 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
     return (endedMs ?? 0) + (state === 'failed' ? Math.max(deadMs, keepMs) : keepMs)
   }
 
-  function toFacts(found: Row): JobFacts {
-    const progress = progressOf.get(found.id) ?? (found.progress === null ? undefined : (JSON.parse(found.progress) as JobProgress))
-    const expired = found.state === 'pending' && found.startedMs === null && found.expiresMs < time()
-    return {
-      id: found.id, flow: found.flow, node: found.node, ...(found.part === null ? {} : { part: found.part }), revision: found.revision, owner: found.owner,
-      state: expired ? 'expired' : found.state, acceptedAtMs: found.acceptedMs,
-      ...(found.startedMs === null ? {} : { startedAtMs: found.startedMs }), ...(found.endedMs === null ? {} : { endedAtMs: found.endedMs }),
-      attempt: found.failed + (found.state === 'running' ? 1 : 0), attempts: found.attempts,
-      ...(progress ? { progress } : {}), ...(found.reason === null ? {} : { reason: toReason(found.reason) }),
-    }
+  function factsOf(found: Row): JobFacts {
+    return toFacts(found, time(), progressOf.get(found.id))
   }
 
   function sweepLater(): void {
@@ -344,11 +310,11 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
         if (known && dueMs > now) wakeAt(work, known, dueMs)
         else pump(work)
       }
-      return toFacts(found)
+      return factsOf(found)
     },
     async find(id) {
       const found = row(id)
-      return found && toFacts(found)
+      return found && factsOf(found)
     },
     async result(id) {
       const found = row(id)
@@ -358,7 +324,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
     async settled(id, limitMs) {
       const look = () => {
         const found = row(id)
-        return found && !(found.state === 'pending' || found.state === 'running') ? toFacts(found) : undefined
+        return found && !(found.state === 'pending' || found.state === 'running') ? factsOf(found) : undefined
       }
       const now = look()
       if (now || limitMs <= 0) return now
@@ -376,7 +342,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
         waits.tell(id)
       }
       const after = row(id)
-      return after && toFacts(after)
+      return after && factsOf(after)
     },
     async retry(id) {
       const before = row(id)
@@ -389,7 +355,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
       })
       if (changed > 0) pump(before.work)
       const after = row(id)
-      return after && toFacts(after)
+      return after && factsOf(after)
     },
     async pause(flow) {
       await journal().file.write((database) => run(database, 'INSERT OR IGNORE INTO pauses (flow) VALUES (?)', flow))
@@ -415,7 +381,7 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
     async list({ state, flow, limit }: JobQuery) {
       if (!opened) return []
       return journal().file.read((database) =>
-        all<Row>(database, `SELECT * FROM jobs WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR flow = ?2) ORDER BY place DESC LIMIT ?3`, state ?? null, flow ?? null, limit).map(toFacts))
+        all<Row>(database, `SELECT * FROM jobs WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR flow = ?2) ORDER BY place DESC LIMIT ?3`, state ?? null, flow ?? null, limit).map(factsOf))
     },
     async unfinished(work, withoutKey) {
       return journal().file.read((database) => one<{ count: number }>(database, `SELECT count(*) AS count FROM jobs WHERE work = ? AND id <> ? AND ${unsettled}`, workHash(work), jobId(work, withoutKey))?.count ?? 0)
@@ -455,31 +421,6 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
   }
 }
 
-function ownKey(folder: string): Buffer {
-  const path = join(folder, 'job.key')
-  try {
-    const found = Buffer.from(readFileSync(path, 'utf8'), 'base64')
-    if (found.length === 32) return found
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  }
-  const made = randomBytes(32)
-  writeFileSync(path, made.toString('base64'), { mode: 0o600, flush: true })
-  return made
-}
-
 function reasonText(code: 'job.undecodable' | 'job.no_revision', facts: Readonly<Record<string, unknown>> = {}): string {
   return reasonOf(fault(code, facts))
-}
-
-function run(database: DatabaseSync, sql: string, ...values: SQLInputValue[]): number {
-  return Number(database.prepare(sql).run(...values).changes)
-}
-
-function one<T>(database: DatabaseSync, sql: string, ...values: SQLInputValue[]): T | undefined {
-  return database.prepare(sql).get(...values) as T | undefined
-}
-
-function all<T>(database: DatabaseSync, sql: string, ...values: SQLInputValue[]): T[] {
-  return database.prepare(sql).all(...values) as T[]
 }

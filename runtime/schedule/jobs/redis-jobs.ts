@@ -1,18 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import { DelayedError, Job, type JobType, Queue, UnrecoverableError, Worker } from 'bullmq'
 import type { Clock } from '../../core/clock.ts'
-import { Fault, fault } from '../../core/fault.ts'
-import type { AttemptEnd, FlowWork, JobCounts, JobFacts, JobProgress, JobQuery, Jobs, JobState, NewJob, Perform, WorkName, WorkSpec } from '../../core/jobs.ts'
+import { fault } from '../../core/fault.ts'
+import type { AttemptEnd, JobCounts, JobFacts, JobQuery, Jobs, JobState, NewJob, Perform, WorkName, WorkSpec } from '../../core/jobs.ts'
 import type { Log } from '../../core/log.ts'
 import { connectRedis, type RedisAddress, whenReady } from '../redis-connection.ts'
 import { AttemptsUnderWay } from './attempt.ts'
 import { backoffMs } from './backoff.ts'
 import { Handlers } from './handlers.ts'
+import { hasten } from './hasten.ts'
 import { jobId, workHash, workOfId } from './job-id.ts'
 import { standardDeadMs, standardOrphanMs, sweepEveryMs } from './periods.ts'
 import { createProgressNotes } from './progress.ts'
-import { crashed, mostCrashes, reasonOf, toReason } from './reason.ts'
+import { mostCrashes, reasonOf } from './reason.ts'
 import { whyUnsafe } from './redis-check.ts'
+import { type Ended, type Kept, type KeptJob, stateOf, toFacts, waitingTypes } from './redis-facts.ts'
+import { createRedisPauses, flowOf } from './redis-pauses.ts'
+import { createRedisQuestions } from './redis-questions.ts'
 import { createJobSeal } from './sealed.ts'
 import { SettleWaits } from './settle-waits.ts'
 
@@ -44,28 +48,6 @@ export interface RedisJobs extends Jobs {
   connected(limitMs: number): Promise<boolean>
 }
 
-/** What a job says in Redis beside what BullMQ keeps itself. Only `s` may hold what a caller sent, and is encrypted. */
-interface Kept {
-  readonly f: string
-  readonly n: string
-  readonly p?: string
-  readonly r: string
-  readonly o: string
-  readonly s: string
-  readonly expires: number
-  readonly ttl: number
-  readonly keep: number
-  readonly back: readonly [firstMs: number, mostMs: number]
-  /** Gateway that may wait for the end. */
-  readonly w: string
-}
-
-/** What a completed job came to. */
-interface Ended {
-  readonly k: 'done' | 'expired'
-  readonly s?: string
-}
-
 interface Work {
   readonly name: WorkName
   readonly handlers: Handlers
@@ -79,14 +61,6 @@ const jobName = 'job'
 /** Cancelled ones that are listed. */
 const mostCancelled = 1000
 const lookEveryMs = 250
-/** Longest that an attempt which did not really begin is put off. */
-const longestPutOffMs = 60_000
-/** Of the clocks of gateways. */
-const slackMs = 5000
-/** BullMQ keeps when a job is due as a score, with room for an order within the millisecond. */
-const scoresPerMs = 0x1000
-const lookedAt = 20
-const waitingTypes: JobType[] = ['wait', 'prioritized', 'delayed']
 
 /** Jobs that all gateways on one Redis share, kept by BullMQ: one queue for each work, so that none holds up another. */
 export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, metrics, answerMs = 2000, lockMs = 10_000, orphanMs = standardOrphanMs, deadMs = standardDeadMs }: RedisJobsOptions): RedisJobs {
@@ -100,8 +74,9 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   const attempts = new AttemptsUnderWay()
   const waits = new SettleWaits(clock)
   const closing = new Set<Promise<unknown>>()
-  /** Questions under way, to be told when their connection is lost. */
-  const asking = new Set<() => void>()
+  const questions = createRedisQuestions(redis, clock, answerMs)
+  const { ask } = questions
+  const pauses = createRedisPauses({ redis, keys, queueOf })
   /** What the clock of Redis is ahead of the time that has passed here. */
   let aheadMs = clock.now() - clock.elapsed()
   let unsafe: string | undefined
@@ -118,9 +93,6 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     lua: `local b = redis.call('HGET', KEYS[1], ARGV[1]) if not b or tonumber(b) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end return b`,
   })
   redis.on('ready', () => void check())
-  redis.on('close', () => {
-    for (const lost of asking) lost()
-  })
   void ears.subscribe(keys.cancel, keys.ended(gateway)).catch(() => {})
   ears.on('message', (channel: string, id: string) => {
     if (channel === keys.cancel) attempts.cancel(id)
@@ -147,39 +119,6 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   /** Time of day as all gateways on this Redis know it, whatever their own clocks are put to. */
   function time(): number {
     return Math.floor(aheadMs + clock.elapsed())
-  }
-
-  /** @throws Fault `job.unavailable` when Redis does not answer in time */
-  async function ask<T>(act: () => Promise<T>, late?: (value: T) => void): Promise<T> {
-    if (closed) throw fault('job.unavailable', { reason: 'the gateway stops' })
-    if (redis.status !== 'ready') throw fault('job.unavailable', { reason: 'Redis cannot be reached' }, undefined, { 'Retry-After': '2' })
-    let cancel = () => {}
-    let over = false
-    const asked = act()
-    const tooLate = new Promise<never>((_, reject) => {
-      cancel = clock.setTimer(() => {
-        over = true
-        reject(fault('job.unavailable', { reason: 'Redis does not answer' }, undefined, { 'Retry-After': '2' }))
-      }, answerMs)
-    })
-    // A connection that is lost in mid-question would be asked again when it is back: nobody waits for that here.
-    let lost = () => {}
-    const gone = new Promise<never>((_, reject) => {
-      lost = () => {
-        over = true
-        reject(fault('job.unavailable', { reason: 'the connection to Redis was lost' }, undefined, { 'Retry-After': '2' }))
-      }
-      asking.add(lost)
-    })
-    asked.then((value) => over && late?.(value), () => {})
-    try {
-      return await Promise.race([asked, tooLate, gone])
-    } catch (error) {
-      throw error instanceof Fault ? error : fault('job.unavailable', { reason: 'Redis refused it' }, error)
-    } finally {
-      cancel()
-      asking.delete(lost)
-    }
   }
 
   function workOf(name: WorkName, hash = workHash(name)): Work {
@@ -226,7 +165,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     closing.add(done)
   }
 
-  function tellEnded(job: Job<Kept, Ended>, state: string): void {
+  function tellEnded(job: KeptJob, state: string): void {
     metrics.count('jobs_ended', { state })
     const id = job.id as string
     if (job.data.w === gateway) waits.tell(id)
@@ -237,7 +176,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     if (!closed) log.debug({ cause: error instanceof Error ? error.message : String(error) }, 'jobs in Redis failed for a moment')
   }
 
-  async function perform(hash: string, job: Job<Kept, Ended>, token: string): Promise<Ended> {
+  async function perform(hash: string, job: KeptJob, token: string): Promise<Ended> {
     const id = job.id as string
     const { data } = job
     if ((await redis.exists(keys.mark(id))) > 0) return { k: 'done' } // cancelled: its mark says so
@@ -259,7 +198,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     return await end(job, token, ended)
   }
 
-  async function end(job: Job<Kept, Ended>, token: string, ended: AttemptEnd): Promise<Ended> {
+  async function end(job: KeptJob, token: string, ended: AttemptEnd): Promise<Ended> {
     const id = job.id as string
     if (ended.kind === 'again') return await putOff(job, token, ended.afterMs)
     let sealed: string | undefined
@@ -274,19 +213,19 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     throw ended.final ? new UnrecoverableError(reason) : new Error(reason)
   }
 
-  async function putOff(job: Job<Kept, Ended>, token: string, afterMs: number): Promise<never> {
+  async function putOff(job: KeptJob, token: string, afterMs: number): Promise<never> {
     await job.moveToDelayed(Date.now() + Math.max(1, afterMs), token)
     throw new DelayedError()
   }
 
   /** Another gateway may still be on the way to the revision that can do it. */
-  async function noHandler(hash: string, job: Job<Kept, Ended>, token: string): Promise<never> {
+  async function noHandler(hash: string, job: KeptJob, token: string): Promise<never> {
     const seenMs = Number(await redis.hget(keys.seen, hash))
     if (time() - seenMs < orphanMs) return await putOff(job, token, Math.min(1000, orphanMs))
     throw new UnrecoverableError(reasonOf(fault('job.no_revision', { flow: job.data.f, node: job.data.n })))
   }
 
-  async function load(id: string): Promise<{ readonly job: Job<Kept, Ended> | undefined; readonly state: string; readonly mark: JobFacts | undefined }> {
+  async function load(id: string): Promise<{ readonly job: KeptJob | undefined; readonly state: string; readonly mark: JobFacts | undefined }> {
     const hash = workOfId(id)
     if (hash === undefined) return { job: undefined, state: '', mark: undefined }
     return await ask(async () => {
@@ -301,30 +240,9 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     const { job, state, mark } = await load(id)
     if (mark) return mark
     if (!job) return undefined
-    const facts = toFacts(job, stateOf(job, state))
+    const facts = toFacts(job, stateOf(job, state, time()))
     const keepMs = facts.state === 'failed' ? Math.max(deadMs, job.data.keep) : job.data.keep
     return facts.endedAtMs !== undefined && facts.endedAtMs + keepMs < time() ? undefined : facts
-  }
-
-  function stateOf(job: Job<Kept, Ended>, state: string): JobState {
-    switch (state) {
-      case 'completed': return job.returnvalue?.k ?? 'done'
-      case 'failed': return 'failed'
-      case 'active': return 'running'
-      default: return job.data.expires < time() && job.attemptsMade === 0 && !job.processedOn ? 'expired' : 'pending'
-    }
-  }
-
-  function toFacts(job: Job<Kept, Ended>, state: JobState): JobFacts {
-    const { f, n, p, r, o } = job.data
-    const ended = state === 'done' || state === 'failed' || state === 'expired'
-    const progress = typeof job.progress === 'object' ? (job.progress as JobProgress) : undefined
-    return {
-      id: job.id as string, flow: f, node: n, ...(p === undefined ? {} : { part: p }), revision: r, owner: o, state, acceptedAtMs: job.timestamp,
-      ...(job.processedOn ? { startedAtMs: job.processedOn } : {}), ...(ended && job.finishedOn ? { endedAtMs: job.finishedOn } : {}),
-      attempt: job.attemptsMade + (state === 'running' ? 1 : 0), attempts: job.opts.attempts ?? 1,
-      ...(progress ? { progress } : {}), ...(job.failedReason && state !== 'done' ? { reason: toReason(toOwnReason(job.failedReason)) } : {}),
-    }
   }
 
   function sweepLater(): void {
@@ -342,16 +260,14 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     const now = time()
     const doing = [...works].filter(([, { handlers }]) => handlers.newest)
     if (doing.length > 0) await redis.hset(keys.seen, Object.fromEntries(doing.map(([hash]) => [hash, String(now)])))
-    const [names, seen, flows] = await Promise.all([redis.hgetall(keys.works), redis.hgetall(keys.seen), redis.smembers(keys.paused)])
-    const paused = new Set(flows)
+    const [names, seen, paused] = await Promise.all([redis.hgetall(keys.works), redis.hgetall(keys.seen), pauses.flows()])
     let [pending, running, dead] = [0, 0, 0]
     for (const [hash, name] of Object.entries(names)) {
       if (closed) return
       const queue = queueOf(hash)
       const [counts, isPaused] = await Promise.all([queue.getJobCounts(...waitingTypes, 'active', 'failed', 'completed'), queue.isPaused()])
-      // Somebody died between noting a pause and doing it.
-      if (isPaused !== paused.has(flowOf(name))) await setPaused(hash, flowOf(name))
-      if ((counts['delayed'] ?? 0) > 0) await hasten(queue)
+      if (isPaused !== paused.has(flowOf(name))) await pauses.apply(hash, flowOf(name))
+      if ((counts['delayed'] ?? 0) > 0) await hasten(queue, redis)
       const waiting = waitingTypes.reduce((sum, type) => sum + (counts[type] ?? 0), 0)
       pending += waiting
       running += counts['active'] ?? 0
@@ -366,35 +282,6 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       if (orphaned && waiting + (counts['active'] ?? 0) + (counts['failed'] ?? 0) + (counts['completed'] ?? 0) === 0) await redis.hdel(keys.works, hash)
     }
     counted = { pending, running, dead, paused: paused.size }
-  }
-
-  /** Jobs put off by a gateway whose clock was ahead, for longer than they may be, wait for no longer than that. */
-  async function hasten(queue: Queue<Kept>): Promise<void> {
-    let found: number
-    do {
-      found = 0
-      const last = await redis.zrevrange(queue.toKey('delayed'), 0, lookedAt - 1, 'WITHSCORES')
-      for (let at = 0; at < last.length; at += 2) {
-        const job = await Job.fromId<Kept, Ended>(queue, last[at] as string)
-        const mostMs = Math.max(job?.data.back[1] ?? Infinity, job?.opts.delay ?? 0, longestPutOffMs)
-        if (Number(last[at + 1]) / scoresPerMs - Date.now() <= mostMs + slackMs) continue
-        await job?.changeDelay(mostMs)
-        found += 1
-      }
-    } while (found === lookedAt)
-  }
-
-  /** Makes the queue of a work be as is noted for its flow. */
-  async function setPaused(hash: string, flow: string): Promise<void> {
-    const queue = queueOf(hash)
-    if ((await redis.sismember(keys.paused, flow)) === 1) await queue.pause()
-    else await queue.resume()
-  }
-
-  async function setFlowPaused(flow: string): Promise<void> {
-    const names = await redis.hgetall(keys.works)
-    await Promise.all(Object.entries(names).filter(([, name]) => flowOf(name) === flow).map(([hash]) => setPaused(hash, flow)))
-    counted = { ...counted, paused: await redis.scard(keys.paused) }
   }
 
   return {
@@ -418,7 +305,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       const queue = queueOf(hash)
       void (spec.atOnceOfAll === undefined ? queue.removeGlobalConcurrency() : queue.setGlobalConcurrency(spec.atOnceOfAll)).catch(() => {})
       // It may be new to a flow that is paused. Begun before this is known, an attempt goes on.
-      void setPaused(hash, spec.flow).catch(() => {})
+      void pauses.apply(hash, spec.flow).catch(() => {})
       if (taking) work(hash, spec.atOnce)
       let given = false
       return () => {
@@ -446,7 +333,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
         const added = await queue.add(jobName, data, {
           jobId: id, timestamp: now, priority: job.priority + 1, delay: job.delayMs ?? 0, attempts: job.attempts, backoff: { type: 'custom' },
           removeOnComplete: { age: Math.ceil(job.keepMs / 1000), limit: 100 }, removeOnFail: { age: Math.ceil(Math.max(deadMs, job.keepMs) / 1000), limit: 100 }, stackTraceLimit: 0,
-        }) as Job<Kept, Ended>
+        }) as KeptJob
         metrics.count('jobs_accepted')
         return toFacts(added, 'pending')
         // Whoever asked was told that it is not accepted.
@@ -505,32 +392,14 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       return await find(id)
     },
     async pause(flow) {
-      await ask(async () => {
-        await redis.sadd(keys.paused, flow)
-        await setFlowPaused(flow)
-      })
+      counted = { ...counted, paused: await ask(() => pauses.set(flow, true)) }
     },
     async resume(flow) {
-      await ask(async () => {
-        await redis.srem(keys.paused, flow)
-        await setFlowPaused(flow)
-      })
+      counted = { ...counted, paused: await ask(() => pauses.set(flow, false)) }
     },
-    async flows() {
-      return await ask(async () => {
-        const [names, paused] = await Promise.all([redis.hgetall(keys.works), redis.smembers(keys.paused)])
-        const byFlow = new Map(paused.map((flow): [string, FlowWork] => [flow, { flow, paused: true, pending: 0, running: 0, dead: 0 }]))
-        await Promise.all(Object.entries(names).map(async ([hash, name]) => {
-          const { active = 0, failed = 0, ...waiting } = await queueOf(hash).getJobCounts(...waitingTypes, 'active', 'failed')
-          const flow = flowOf(name)
-          const before = byFlow.get(flow) ?? { flow, paused: false, pending: 0, running: 0, dead: 0 }
-          byFlow.set(flow, { ...before, pending: before.pending + Object.values(waiting).reduce((sum, count) => sum + count, 0), running: before.running + active, dead: before.dead + failed })
-        }))
-        return [...byFlow.values()].toSorted((a, b) => (a.flow < b.flow ? -1 : 1))
-      })
-    },
+    flows: () => ask(() => pauses.list()),
     async list({ state, flow, limit }: JobQuery) {
-      const types: Readonly<Record<JobState, JobType[]>> = { pending: waitingTypes, running: ['active'], done: ['completed'], expired: [...waitingTypes, 'completed'], failed: ['failed'], cancelled: [] }
+      const types: Readonly<Record<JobState, readonly JobType[]>> = { pending: waitingTypes, running: ['active'], done: ['completed'], expired: [...waitingTypes, 'completed'], failed: ['failed'], cancelled: [] }
       const wanted = state ? types[state] : [...waitingTypes, 'active', 'completed', 'failed'] as JobType[]
       if (state === 'cancelled') return await listCancelled(flow, limit)
       const names = await ask(() => redis.hgetall(keys.works))
@@ -538,8 +407,8 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       for (const [hash, name] of Object.entries(names)) {
         if (flow !== undefined && flowOf(name) !== flow) continue
         for (const type of wanted) {
-          const jobs = await ask(() => queueOf(hash).getJobs([type], 0, limit - 1, false)) as Job<Kept, Ended>[]
-          for (const job of jobs) if (job) found.push(toFacts(job, stateOf(job, type)))
+          const jobs = await ask(() => queueOf(hash).getJobs([type], 0, limit - 1, false)) as KeptJob[]
+          for (const job of jobs) if (job) found.push(toFacts(job, stateOf(job, type, time())))
         }
       }
       return found.filter((facts) => state === undefined || facts.state === state).toSorted((a, b) => b.acceptedAtMs - a.acceptedAtMs).slice(0, limit)
@@ -570,6 +439,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       await attempts.idle()
       const away = redis.status !== 'ready'
       closed = true
+      questions.close()
       cancelSweep?.()
       waits.tellAll()
       const workers = [...works.values()].flatMap(({ worker }) => (worker ? [worker.close(away)] : []))
@@ -580,6 +450,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     },
     kill() {
       closed = true
+      questions.close()
       taking = false
       cancelSweep?.()
       for (const { worker } of works.values()) {
@@ -598,18 +469,8 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     return marks.flatMap((mark) => (mark === null ? [] : [JSON.parse(mark) as JobFacts])).filter((facts) => flow === undefined || facts.flow === flow).slice(0, limit)
   }
 
-  async function again(job: Job<Kept, Ended>, state: 'failed' | 'completed'): Promise<void> {
+  async function again(job: KeptJob, state: 'failed' | 'completed'): Promise<void> {
     await job.updateData({ ...job.data, expires: time() + job.data.ttl })
     await job.retry(state, { resetAttemptsMade: true, resetAttemptsStarted: true })
   }
-}
-
-/** Of the name that a work is listed by. */
-function flowOf(name: string): string {
-  return (JSON.parse(name) as [string])[0]
-}
-
-/** BullMQ has words of its own for a job that was begun too often by gateways that died. */
-function toOwnReason(text: string): string {
-  return !text.startsWith('{') && /stalled/.test(text) ? crashed() : text
 }
