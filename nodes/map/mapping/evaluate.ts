@@ -40,10 +40,19 @@ interface Frame {
 }
 
 type Read = (frame: Frame) => unknown
-const fieldReader = (text: string): Reader => {
+
+function fieldReader(text: string): Reader {
   const path = parseSource(text)
-  return path ? (item) => readSource(item, path, (value) => value, () => {}) : (item) => item
+  if (!path) return (item) => item
+  const [name] = path
+  const general: Reader = (item) => readSource(item, path, itself, nothing)
+  if (path.length > 1 || typeof name !== 'string') return general
+  // What nearly every field is: a name of an object.
+  return (item) => (isObject(item) ? (Object.hasOwn(item, name) ? item[name] : undefined) : general(item))
 }
+
+const itself = (value: unknown) => value
+const nothing = () => {}
 
 /**
  * Makes a table ready to run. Its work is linear in what it reads, lists times rows at most, and bounded by
@@ -69,27 +78,38 @@ function compileTable(rows: readonly Row[], prefix: string, depth: number): Read
     return target?.kind === 'name' ? target.name : undefined
   })
   const layout = toLayout(rows)
+  const whole = 'whole' in layout ? layout.whole : undefined
+  const make = 'branch' in layout ? compileBranch(layout.branch) : undefined
   return (frame) => {
-    const values = reads.map((read, i) => {
-      const value = read(frame)
+    const values: unknown[] = []
+    for (let i = 0; i < reads.length; i += 1) {
+      const value = reads[i]!(frame)
       const name = names[i]
       if (name !== undefined) frame.names.set(name, value)
-      return value
-    })
+      values.push(value)
+    }
     frame.spend(values.length)
-    return 'whole' in layout ? values[layout.whole] : build(layout.branch, values, frame)
+    return whole === undefined ? make!(values, frame) : values[whole]
   }
 }
 
-function build(branch: Branch, values: readonly unknown[], frame: Frame): unknown {
-  const object: Record<string, unknown> = branch.spreads.length === 0
-    ? {}
-    : mergeFields(branch.spreads.map((place) => frame.given.open(values[place])).filter(isObject) as Plain[], frame.spend)
-  for (const [name, below] of branch.fields) {
-    const value = typeof below === 'number' ? values[below] : build(below, values, frame)
-    if (value !== undefined) object[name] = value
+type Build = (values: readonly unknown[], frame: Frame) => unknown
+
+function compileBranch(branch: Branch): Build {
+  const names = [...branch.fields.keys()]
+  const fields = [...branch.fields.values()].map((below): number | Build => (typeof below === 'number' ? below : compileBranch(below)))
+  const { spreads } = branch
+  return (values, frame) => {
+    const object: Record<string, unknown> = spreads.length === 0
+      ? {}
+      : mergeFields(spreads.map((place) => frame.given.open(values[place])).filter(isObject) as Plain[], frame.spend)
+    for (let i = 0; i < names.length; i += 1) {
+      const below = fields[i]!
+      const value = typeof below === 'number' ? values[below] : below(values, frame)
+      if (value !== undefined) object[names[i]!] = value
+    }
+    return object
   }
-  return object
 }
 
 function compileRow(row: Row, place: string, depth: number): Read {

@@ -9,6 +9,8 @@ const otherLongitude = argument('otherLongitude', 'field', 'Its longitude', '對
 
 /** Mean radius of the earth, metres (IUGG). */
 const radius = 6_371_008.8
+/** A little less than a degree of latitude, so that rounding never drops the nearest. */
+const metresADegree = (radius * Math.PI) / 180 * (1 - 1e-9)
 
 /** Great-circle distance in metres (haversine). */
 function distance(lat1: number, lon1: number, lat2: number, lon2: number): number {
@@ -71,7 +73,8 @@ export const joinFunctions: readonly MapFunction[] = [
       let least = Infinity
       for (const item of list) {
         const there = isObject(item) ? toPoint(item, otherLat as Reader, otherLon as Reader) : undefined
-        if (!there) continue
+        // No way is shorter than that along the meridian: most places need no more than this.
+        if (!there || Math.abs(there[0] - here[0]) * metresADegree > least) continue
         const metres = distance(here[0], here[1], there[0], there[1])
         if (metres < least) {
           least = metres
