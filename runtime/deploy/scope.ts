@@ -45,9 +45,10 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     error: (more, text) => services.log.error({ ...facts, ...more }, text),
   }
   const env = (name: string) => lookUpEnv(node, name, around)
-  const doors = { upstream: services.tracing ? tracedUpstream(services.upstream, node.id) : services.upstream, sandbox: services.sandbox }
+  const doors = { upstream: services.upstream, sandbox: services.sandbox }
   const reused = services.reuse?.forNode({ id: node.id, flow: flow.document.id }, doors, !/^(?:off|false|no|0)$/i.test(String(env('SLUICE_REUSE') ?? '')))
   if (reused) parts.onRetire(() => reused.close())
+  const { upstream, sandbox } = reused ?? doors
   return {
     node: {
       id: node.id,
@@ -61,7 +62,9 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     },
     log,
     clock: services.clock,
-    ...(reused ? { sandbox: reused.sandbox, upstream: reused.upstream } : doors),
+    sandbox,
+    // Outermost: what is written down is what the node gets, whether it was fetched or still held.
+    upstream: services.tracing ? tracedUpstream(upstream, node.id) : upstream,
     contexts: services.contextsOf(node.container.id, node.id, organisation),
     clients: services.clients,
     state: services.state.of?.(flow.document.id) ?? services.state,

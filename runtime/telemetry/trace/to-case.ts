@@ -3,6 +3,9 @@ import { fault } from '../../core/fault.ts'
 import type { BodyRecord, CalloutRecord, RunRecord } from '../../core/trace.ts'
 import { hidden } from './hiding.ts'
 
+/** What stands before the path of a callout to an upstream by name. */
+const byName = 'http://upstream/'
+
 /** Headers that say how something travelled, not what was asked. */
 const travelling = /^(?:host|connection|keep-alive|content-length|content-encoding|transfer-encoding|te|upgrade|date|age|server|via|user-agent|accept-encoding|origin|referer|traceparent|tracestate|baggage|x-request-id|x-sluice-watch|etag|if-.*|sec-.*|x-forwarded-.*|forwarded|alt-svc|vary|cache-control|pragma|expires|last-modified)$/i
 
@@ -50,7 +53,8 @@ function toUpstreams(callouts: readonly CalloutRecord[], env: Readonly<Record<st
 }
 
 function toPattern(url: string, bases: readonly string[]): string {
-  const base = bases.find((one) => url.startsWith(one))
+  // A callout to an upstream by name has a path only; where its targets are is not the case's to say.
+  const base = bases.find((one) => url.startsWith(one)) ?? (url.startsWith(byName) ? byName.slice(0, -1) : undefined)
   return (base === undefined ? url : `*${url.slice(base.length)}`).replaceAll(hidden, '*').replaceAll(encodeURIComponent(hidden), '*')
 }
 
