@@ -46,6 +46,7 @@ export const refusalReasons: Readonly<Record<string, string>> = {
   'it lacks created or nonce': '缺少 created 或 nonce',
   'none of its signatures is one that is known here': '沒有可辨識的簽章',
   'the body is not the one that was signed': '內文與簽署時不同',
+  'the body passes as a stream, which no signature can be held against': '內文以串流轉送，無法查驗簽章',
   'too many sign-ins wait to be checked': '等待驗證的登入過多',
   'its issuer could not be asked': '無法詢問發行者',
   'the keys of the issuer are not to be had': '無法取得發行者的公開金鑰',

@@ -55,7 +55,11 @@ export class StreamCall implements Dispatcher.DispatchHandler {
     this.#settled = true
     const body = new Readable({
       highWaterMark: heldBytes,
-      read: () => controller.resume(),
+      read: () => {
+        // The upstream had to wait for us: its silence counts from here.
+        if (controller.paused) this.#lastMs = this.#options.clock.elapsed()
+        controller.resume()
+      },
       destroy: (error, done) => {
         this.#cancelIdle?.()
         // Read to its end or not: whoever lets go of it ends the exchange.

@@ -186,6 +186,14 @@ describe('what passes through', () => {
     await expect.poll(() => upstream.brokenOff.length, { timeout: 5000 }).toBe(20)
   })
 
+  test('is whole for who stops reading for longer than the upstream may be silent', async () => {
+    const reply = await new Promise<IncomingMessage>((resolve, reject) => void httpRequest(`${gateway.url}/7/large?mb=16`, resolve).on('error', reject).end())
+    await pause(900)
+    let bytes = 0
+    for await (const chunk of reply) bytes += (chunk as Buffer).length
+    expect(bytes).toBe(16 * mebibyte)
+  })
+
   test('is broken off where it breaks: nobody takes a part for the whole', async () => {
     const reply = await fetch(`${gateway.url}/7/torn`)
     await expect(reply.arrayBuffer()).rejects.toThrow()
