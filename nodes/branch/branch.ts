@@ -17,6 +17,7 @@ export const branch = defineNode<BranchConfig>({
   summary: { en: 'Goes the way of the first condition that holds, or the way “else”.', 'zh-TW': '走第一個成立的條件之路徑，皆不成立則走「else」。' },
   icon: 'fa-random',
   color: '#E2D96E',
+  chooses: true,
   outputs: ({ ways }) => [...ways.map(({ name }) => name), otherwise],
   faults: ['condition.type', 'expression.error'],
   config: {

@@ -10,6 +10,7 @@ export const end = defineNode<object, never>({
   icon: 'fa-level-up',
   color: '#C7E0D4',
   outputs: [],
+  ends: true,
   faults: ['branch.outside'],
   config: { type: 'object', properties: {} },
   compile: () =>

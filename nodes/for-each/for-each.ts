@@ -25,6 +25,7 @@ export const forEach = defineNode<ForEachConfig, Port>({
   icon: 'fa-list-ol',
   color: '#C7E0D4',
   outputs: ['item', 'done'],
+  opens: () => [{ port: 'item', mustReturn: true }],
   faults: ['each.input', 'each.too_many', 'branch.timeout', 'flow.nested', 'expression.error'],
   config: {
     type: 'object',

@@ -43,6 +43,7 @@ export const parallel = defineNode<ParallelConfig>({
   icon: 'fa-code-fork',
   color: '#C7E0D4',
   outputs: ({ branches }) => [...branches.map(({ name }) => name), donePort],
+  opens: ({ branches }) => branches.map(({ name }) => ({ port: name, mustReturn: true })),
   faults: ['branch.timeout', 'branch.no_result', 'parallel.too_few', 'flow.nested', 'expression.error'],
   config: {
     type: 'object',

@@ -21,6 +21,7 @@ export const subFlowIn = defineNode<SubFlowInConfig, 'out'>({
   icon: 'fa-sign-in',
   inputs: 0,
   outputs: ['out'],
+  opens: () => [{ port: 'out', mustReturn: true }],
   faults: ['subflow.input', 'subflow.output', 'schema.work'],
   config: {
     type: 'object',

@@ -30,6 +30,7 @@ export const switchNode = defineNode<SwitchConfig>({
   summary: { en: 'Routes a message by rules on one of its properties.', 'zh-TW': '依屬性規則將訊息送往不同輸出。' },
   icon: 'switch.svg',
   stockForm: 'function/10-switch',
+  chooses: true,
   outputs: (config) => Array.from({ length: config.rules.length }, (_, index) => String(index)),
   faults: ['step.config', 'expression.error', 'flow.sequence_too_large'],
   config: {

@@ -30,6 +30,7 @@ export const tryNode = defineNode<TryConfig, Port>({
   summary: { en: 'Catches chosen faults of its body, and does what must be done in the end, also when the call is cancelled.', 'zh-TW': '捕捉主體中指定的錯誤，並在最後執行收尾，呼叫取消時亦然。' },
   icon: 'fa-life-ring',
   outputs: ['body', 'caught', 'finally', 'done'],
+  opens: () => [{ port: 'body', mustReturn: true }, { port: 'caught', mustReturn: false }, { port: 'finally', mustReturn: false }],
   faults: ['flow.nested'],
   config: {
     type: 'object',

@@ -27,6 +27,7 @@ export const whileNode = defineNode<WhileConfig, Port>({
   icon: 'fa-repeat',
   color: '#C7E0D4',
   outputs: ['body', 'done'],
+  opens: () => [{ port: 'body', mustReturn: true }],
   faults: ['while.limit', 'branch.no_result', 'condition.type', 'flow.nested', 'expression.error'],
   config: {
     type: 'object',

@@ -76,6 +76,15 @@ export interface NodeDefinition<Config = any, Port extends string = string> {
   moreHelp?(language: keyof Text): string
   /** True if reaching this node may answer the caller. Compile proves that every HTTP entry can reach one. */
   readonly replies?: boolean
+  /**
+   * Ports behind which a branch begins: what reaches a node that `ends` there comes back to this one. `mustReturn`: without that
+   * it cannot do its work. Pure.
+   */
+  opens?(config: Config): readonly { readonly port: Port; readonly mustReturn: boolean }[]
+  /** True if it takes messages back from a branch to the node that opened it. */
+  readonly ends?: boolean
+  /** True if it sends a message by some of its outputs and not by others, as its config says. */
+  readonly chooses?: boolean
   /** True if it lets pass only callers it knows: a route with such a node in front is not public. */
   readonly protects?: boolean
   /** Where in a request it looks for who calls, for a node that knows callers. Pure data. */
