@@ -1,12 +1,9 @@
-import { mkdir } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AdminClient } from '../kit/admin-client.ts'
-import { findTool, needs } from '../kit/tools.ts'
+import { needs } from '../kit/tools.ts'
+import { artifacts, openBrowser, signIn } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
-
-const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
 
 /** Work that fails until its caller says otherwise, and work that takes long. */
 const flow = [
@@ -26,18 +23,14 @@ describe.skipIf(!needs('chromium'))('an operator, with a browser, at accepted wo
   const order = (body: object) => fetch(`${product.gateway}/orders`, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
 
   beforeAll(async () => {
-    await mkdir(artifacts, { recursive: true })
     product = await startProduct({})
     const admin = await AdminClient.signIn(product.control, 'admin', product.password)
     const { flows, rev } = await admin.flows()
     await admin.deploy([...flows, ...flow], rev)
-    browser = await chromium.launch({ executablePath: findTool('chromium')!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
+    browser = await openBrowser()
     page = await (await browser.newContext({ viewport: { width: 1280, height: 820 }, locale: 'en-US' })).newPage()
     page.on('pageerror', (error) => complaints.push(error.message))
-    await page.goto(new URL('sign-in', product.control).href)
-    await page.fill('input[name=name]', 'admin')
-    await page.fill('input[name=password]', product.password)
-    await page.keyboard.press('Enter')
+    await signIn(page, product.control, product.password)
     await page.getByRole('link', { name: 'Jobs' }).click()
   }, 60_000)
   afterAll(async () => {

@@ -1,16 +1,14 @@
-import { mkdir } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { Provider } from 'oidc-provider'
 import * as oidc from 'openid-client'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findFreePort } from '../../runtime/cli/start/port.ts'
-import { findTool, needs } from '../kit/tools.ts'
+import { needs } from '../kit/tools.ts'
+import { artifacts, openBrowser } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
 
-const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
 const callback = 'http://127.0.0.1:9/callback'
 
 describe.skipIf(!needs('chromium'))('somebody who signs in at the authorization server, with a browser', () => {
@@ -34,7 +32,6 @@ describe.skipIf(!needs('chromium'))('somebody who signs in at the authorization 
   const shot = (page: Page, name: string) => page.screenshot({ path: `${artifacts}${name}.png`, fullPage: true })
 
   beforeAll(async () => {
-    await mkdir(artifacts, { recursive: true })
     const authPort = await findFreePort('127.0.0.1')
     issuer = `http://127.0.0.1:${authPort}`
     other = createServer()
@@ -63,7 +60,7 @@ describe.skipIf(!needs('chromium'))('somebody who signs in at the authorization 
     await api('apis', { id: 'money', name: 'Money', organisation: 'shop', flow: 'money', scopes: { refund: { description: 'pay money back in your name', roles: ['admin'] } } }, token)
     await api('applications', { id: 'web', name: 'Web shop', organisation: 'shop', oauth: { grants: ['authorization_code', 'refresh_token', 'device_code'], redirectUris: [callback], scopes: ['records.read', 'refund'] } }, token)
     secret = (await api('credentials', { application: 'web', kind: 'basic', name: 'web' }, token)).secret
-    browser = await chromium.launch({ executablePath: findTool('chromium')!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
+    browser = await openBrowser()
   }, 60_000)
   afterAll(async () => {
     await browser?.close()

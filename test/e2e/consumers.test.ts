@@ -1,12 +1,9 @@
-import { mkdir } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AdminClient } from '../kit/admin-client.ts'
-import { findTool, needs } from '../kit/tools.ts'
+import { needs } from '../kit/tools.ts'
+import { artifacts, openBrowser, openPage, signIn } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
-
-const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
 
 /** An API that asks who calls, and counts by the caller's plan. */
 const flow = [
@@ -33,21 +30,13 @@ describe.skipIf(!needs('chromium'))('somebody who keeps consumers, with a browse
   const secret = () => page.locator('.secret-box .secret code').innerText()
 
   beforeAll(async () => {
-    await mkdir(artifacts, { recursive: true })
     product = await startProduct()
     const admin = await AdminClient.signIn(product.control, 'admin', product.password)
     const { flows, rev } = await admin.flows()
     await admin.deploy([...flows, ...flow], rev)
-    browser = await chromium.launch({ executablePath: findTool('chromium')!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
-    page = await (await browser.newContext({ viewport: { width: 1280, height: 820 }, locale: 'en-US' })).newPage()
-    page.on('pageerror', (error) => complaints.push(error.message))
-    page.on('console', (line) => {
-      if (line.type() === 'error' && !/status of 4\d\d/.test(line.text())) complaints.push(line.text())
-    })
-    await open('sign-in')
-    await page.fill('input[name=name]', 'admin')
-    await page.fill('input[name=password]', product.password)
-    await page.keyboard.press('Enter')
+    browser = await openBrowser()
+    page = await openPage(browser, { complaints, expected: /status of 4\d\d/ })
+    await signIn(page, product.control, product.password)
     await page.getByRole('link', { name: 'Consumers' }).waitFor()
   })
   afterAll(async () => {

@@ -1,12 +1,9 @@
-import { mkdir } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { artifacts, openBrowser, openPage } from './browser.ts'
 import { estate, flow } from '../kit/flow-builder.ts'
-import { findTool, needs } from '../kit/tools.ts'
+import { needs } from '../kit/tools.ts'
 import { admin, openWhole, type Whole } from '../kit/whole-product.ts'
-
-const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
 
 describe.skipIf(!needs('chromium'))('somebody who asks why a call was refused, with a browser', () => {
   let whole: Whole
@@ -18,7 +15,6 @@ describe.skipIf(!needs('chromium'))('somebody who asks why a call was refused, w
   const open = (path: string) => page.goto(whole.controlUrl + path)
 
   beforeAll(async () => {
-    await mkdir(artifacts, { recursive: true })
     whole = await openWhole()
     const { consumers } = whole.control
     await whole.deploy(estate(flow('orders').httpIn('GET', '/orders/:id').node('auth', { methods: [{ kind: 'basic' }, { kind: 'key header', name: 'x-api-key' }] }, 2).fn('return msg').httpResponse()))
@@ -32,12 +28,8 @@ describe.skipIf(!needs('chromium'))('somebody who asks why a call was refused, w
     const refused = await fetch(`${whole.url}/orders/7`, { headers: { 'x-api-key': secret as string } })
     decision = ((await refused.json()) as { decision: string }).decision
     await fetch(`${whole.url}/orders/8`)
-    browser = await chromium.launch({ executablePath: findTool('chromium')!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
-    page = await (await browser.newContext({ viewport: { width: 1280, height: 820 }, locale: 'en-US' })).newPage()
-    page.on('pageerror', (error) => complaints.push(error.message))
-    page.on('console', (line) => {
-      if (line.type() === 'error' && !/status of 4\d\d/.test(line.text())) complaints.push(line.text())
-    })
+    browser = await openBrowser()
+    page = await openPage(browser, { complaints, expected: /status of 4\d\d/ })
     await open('/sign-in')
     await page.fill('input[name=name]', 'admin')
     await page.fill('input[name=password]', 'open sesame')

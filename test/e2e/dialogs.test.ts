@@ -1,12 +1,9 @@
-import { mkdir } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AdminClient } from '../kit/admin-client.ts'
-import { findTool, needs } from '../kit/tools.ts'
+import { needs } from '../kit/tools.ts'
+import { artifacts, openBrowser } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
-
-const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
 
 // What stands in the page, where `lookAt` runs.
 declare const RED: any
@@ -62,9 +59,8 @@ describe.skipIf(!needs('chromium'))('the dialogs of the nodes that protect', () 
   let browser: Browser
 
   beforeAll(async () => {
-    await mkdir(artifacts, { recursive: true })
     product = await startProduct()
-    browser = await chromium.launch({ executablePath: findTool('chromium')!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
+    browser = await openBrowser()
     const admin = await AdminClient.signIn(product.control, 'admin', product.password)
     const { flows, rev } = await admin.flows()
     const make = (name: string, given: (type: (typeof types)[number]) => object) => types.map((type, i) => ({

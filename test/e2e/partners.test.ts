@@ -1,13 +1,10 @@
-import { mkdir } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AdminClient } from '../kit/admin-client.ts'
 import { startPartnerService, type PartnerService } from '../kit/partner-service.ts'
-import { findTool, needs } from '../kit/tools.ts'
+import { needs } from '../kit/tools.ts'
+import { artifacts, openBrowser } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
-
-const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
 
 // What stands in the page.
 declare const RED: any
@@ -26,14 +23,13 @@ describe.skipIf(!needs('chromium'))('partner records and the sandbox, with a bro
   const complaints: string[] = []
 
   beforeAll(async () => {
-    await mkdir(artifacts, { recursive: true })
     service = await startPartnerService()
     product = await startProduct({ SLUICE_EGRESS_ALLOW: service.host })
     const admin = await AdminClient.signIn(product.control, 'admin', product.password)
     const { flows, rev } = await admin.flows()
     const nodes = Object.entries(callouts).map(([name, config], i) => ({ id: name, type: 'service callout', z: 'tries', name, url: 'https://api.example/{{payload.id}}', tls: '', sandboxTls: '', ...config, x: 300, y: 80 + i * 60, wires: [[], []] }))
     await admin.deploy([...flows, { id: 'tries', type: 'tab', label: 'Tries' }, ...nodes] as never, rev)
-    browser = await chromium.launch({ executablePath: findTool('chromium')!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
+    browser = await openBrowser()
   })
   afterAll(async () => {
     await browser?.close()

@@ -1,13 +1,10 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { mkdir } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findTool, needs } from '../kit/tools.ts'
+import { needs } from '../kit/tools.ts'
+import { artifacts, openBrowser, openPage, signIn } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
-
-const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
 
 /** A service as somebody has it already; says what it was asked. */
 async function startUpstream(): Promise<{ server: Server; url: string }> {
@@ -54,7 +51,7 @@ describe.skipIf(!needs('chromium'))('somebody who has a service, with a browser'
   const open = (path: string) => page.goto(new URL(path, product.control).href)
   const call = (path: string, init?: RequestInit) => fetch(product.gateway + path, init)
   /** The admin API, in the name of the administrator. */
-  async function signIn() {
+  async function signInToApi() {
     const post = async (path: string, body: unknown, token?: string): Promise<Record<string, unknown>> => {
       const answer = await fetch(new URL(`api/v1/${path}`, product.control), { method: 'POST', headers: { 'content-type': 'application/json', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }, body: JSON.stringify(body) })
       if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
@@ -68,19 +65,11 @@ describe.skipIf(!needs('chromium'))('somebody who has a service, with a browser'
   }
 
   beforeAll(async () => {
-    await mkdir(artifacts, { recursive: true })
     upstream = await startUpstream()
     product = await startProduct({ SLUICE_EGRESS_ALLOW: '127.0.0.0/8' })
-    browser = await chromium.launch({ executablePath: findTool('chromium')!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
-    page = await (await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en-US' })).newPage()
-    page.on('pageerror', (error) => complaints.push(error.message))
-    page.on('console', (line) => {
-      if (line.type() === 'error' && !/status of 4\d\d/.test(line.text())) complaints.push(line.text())
-    })
-    await open('sign-in')
-    await page.fill('input[name=name]', 'admin')
-    await page.fill('input[name=password]', product.password)
-    await page.keyboard.press('Enter')
+    browser = await openBrowser()
+    page = await openPage(browser, { complaints, expected: /status of 4\d\d/, viewport: { width: 1280, height: 900 } })
+    await signIn(page, product.control, product.password)
     await page.getByRole('link', { name: 'Consumers' }).click()
     await page.getByRole('link', { name: 'Organisations' }).click()
     await page.getByRole('link', { name: 'Add an organisation' }).click()
@@ -122,7 +111,7 @@ describe.skipIf(!needs('chromium'))('somebody who has a service, with a browser'
   })
 
   test('registers everything below a path', async () => {
-    const admin = await signIn()
+    const admin = await signInToApi()
     await admin('apis/register', { id: 'below', organisation: 'town', url: `${upstream.url}/v3/*`, path: '/below/*', methods: ['GET', 'PUT'], auth: false, lifecycle: 'PROTOTYPED' })
     await answers('/below/a', 200)
     expect(await (await call('/below/a/b%20c/%C3%BC?x=1', { method: 'PUT', body: 'text', headers: { 'content-type': 'text/plain' } })).json()).toMatchObject({ asked: 'PUT /v3/a/b%20c/%C3%BC?x=1', body: 'text' })
@@ -161,7 +150,7 @@ describe.skipIf(!needs('chromium'))('somebody who has a service, with a browser'
     await page.waitForSelector('.notice.good')
     await shot('66-registered-zh')
     await answers('/library/books', 401)
-    const admin = await signIn()
+    const admin = await signInToApi()
     await admin('applications', { id: 'reader', name: 'Reader', organisation: 'town' })
     const { secret } = await admin('credentials', { application: 'reader', kind: 'key' })
     await expect.poll(async () => (await call('/library/books', { headers: { 'x-api-key': secret as string } })).status, { timeout: 10_000 }).toBe(200)

@@ -1,11 +1,8 @@
-import { mkdir } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findTool, needs } from '../kit/tools.ts'
+import { needs } from '../kit/tools.ts'
+import { artifacts, openBrowser } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
-
-const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
 
 // The editor's own global; the story uses what a hand would: palette, canvas, dialogs, buttons.
 declare const RED: any
@@ -19,9 +16,8 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
   const shot = (name: string) => page.screenshot({ path: `${artifacts}${name}.png` })
 
   beforeAll(async () => {
-    await mkdir(artifacts, { recursive: true })
     product = await startProduct()
-    browser = await chromium.launch({ executablePath: findTool('chromium')!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
+    browser = await openBrowser()
     page = await (await browser.newContext({ viewport: { width: 1360, height: 860 }, locale: 'en-US' })).newPage()
     page.on('pageerror', (error) => {
       // Monaco, when its dialog closes while it still colours the text; the stock editor has it as well.

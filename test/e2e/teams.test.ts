@@ -1,13 +1,11 @@
-import { mkdir } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { EditorNode } from '../../runtime/core/flow.ts'
 import { AdminClient } from '../kit/admin-client.ts'
-import { findTool, needs } from '../kit/tools.ts'
+import { needs } from '../kit/tools.ts'
+import { artifacts, openBrowser, signIn } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
 
-const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
 declare const RED: any
 /** The page's own. */
 declare const document: { querySelector(selector: string): unknown; querySelectorAll(selector: string): Iterable<{ readonly textContent: string | null }> }
@@ -42,7 +40,6 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
   }
 
   beforeAll(async () => {
-    await mkdir(artifacts, { recursive: true })
     product = await startProduct()
     admin = await AdminClient.signIn(product.control, 'admin', product.password)
     const signedIn = await fetch(new URL('api/v1/token', product.control), { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'admin', password: product.password }) })
@@ -54,7 +51,7 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
       passwords.set(name, /<pre class="secret"><code>([^<]+)/.exec(await post('users', new URLSearchParams({ name, role })))![1]!)
       await post('api/v1/members', { organisation: 'shop', user: name, role: 'creator' })
     }
-    browser = await chromium.launch({ executablePath: findTool('chromium')!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
+    browser = await openBrowser()
   })
   afterAll(async () => {
     await browser?.close()
@@ -65,10 +62,7 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
   async function editorOf(name: string, options: BrowserContextOptions = {}): Promise<Page> {
     const page = await (await browser.newContext({ viewport: { width: 1360, height: 860 }, locale: 'en-US', ...options })).newPage()
     page.on('pageerror', (error) => complaints.push(error.message))
-    await page.goto(new URL('sign-in', product.control).href)
-    await page.fill('input[name=name]', name)
-    await page.fill('input[name=password]', passwords.get(name)!)
-    await page.keyboard.press('Enter')
+    await signIn(page, product.control, passwords.get(name)!, name)
     await page.click('nav a[href="/editor/"]')
     await page.waitForFunction(() => typeof RED !== 'undefined' && RED.nodes?.workspace('f6f2187d00000002') && document.querySelector('.red-ui-palette-node'))
     // The stock editor's greeting stands before the canvas.
@@ -156,10 +150,7 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
 
   test('the audit log tells on its page who deployed what from where, and that its end is known beside the database', async () => {
     const page = await (await browser.newContext({ viewport: { width: 1280, height: 820 }, locale: 'zh-TW' })).newPage()
-    await page.goto(new URL('sign-in', product.control).href)
-    await page.fill('input[name=name]', 'admin')
-    await page.fill('input[name=password]', product.password)
-    await page.keyboard.press('Enter')
+    await signIn(page, product.control, product.password)
     await page.waitForURL((url) => url.pathname === '/')
     await page.goto(new URL('audit?action=release.deploy&user=vic', product.control).href)
     await page.click('details summary')
