@@ -48,7 +48,7 @@ export const upstreamSchema: JsonSchema = {
       enum: ['round-robin', 'least-connections', 'hash'], default: 'round-robin', title: 'Spread', description: 'round-robin: in turn, by weight. least-connections: to the least busy. hash: the same key to the same server.',
       'x-form': zh('分配方式', '輪流（依權重）、給最不忙的，或依鍵值固定分配。', { 'round-robin': '輪流', 'least-connections': '最少連線', hash: '依鍵值' }),
     },
-    hashKey: { type: 'string', default: 'req.params.id', title: 'Key', description: 'hash: what a call is spread by.', 'x-form': { when: { balance: ['hash'] }, ...zh('鍵值', '依鍵值分配時所用的值。') } },
+    hashKey: { type: 'string', default: '', title: 'Key', description: 'hash: what a call is spread by, such as req.params.id. A call without one is spread in turn.', 'x-form': { when: { balance: ['hash'] }, ...zh('鍵值', '依鍵值分配時所用的值，例如 req.params.id；沒有值的呼叫輪流分配。') } },
     hashKeyType: { enum: ['msg', 'jsonata', 'env'], default: 'msg' },
     tls: { type: 'string', default: '', 'x-config': 'tls-config', title: 'TLS', description: 'Client certificate, trusted authorities, name to expect, lowest version.', 'x-form': zh('TLS', '用戶端憑證、信任的憑證機構、預期名稱、最低版本。') },
     auth: { type: 'string', default: '', 'x-config': 'callout auth', title: 'Credentials', description: 'What proves to it who calls.', 'x-form': zh('憑證', '向上游證明身分所用。') },

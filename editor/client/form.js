@@ -398,15 +398,14 @@
         inputs.set(node, own)
         const appear = () => {
           const values = Object.fromEntries([...own].map(([field, input]) => [field.name, input.read()]))
+          const pickedOf = (id) => ($(`#${id}`).val() === '_ADD_' ? '' : ($(`#${id}`).val() ?? ''))
+          for (const [field, { id }] of pickers) values[field.name] = pickedOf(id)
           for (const [field, input] of own) {
             input.row.toggle(applies(field, values, values[field.name]))
             // The stock widget calls an empty path wrong, also where it may be left out.
             if (field.kind === 'typed' && field.default === '' && values[field.name] === '') input.row.find('.red-ui-typedInput-container').removeClass('input-error')
           }
-          for (const [field, { row, id }] of pickers) {
-            const picked = $(`#${id}`).val()
-            row.toggle(applies(field, values, picked === '_ADD_' ? '' : picked))
-          }
+          for (const [field, { row }] of pickers) row.toggle(applies(field, values, values[field.name]))
           for (const [text, { row, id }] of secrets) row.toggle(applies({ ...text, default: '' }, values, $(`#${id}`).val()))
         }
         container.on('change input', appear)

@@ -75,7 +75,7 @@ export const calloutSchema: JsonSchema = {
     },
     headers: pairs('Headers to send. Text may hold {{payload.x}}; a value that is missing leaves its header out.'),
     bodyFrom: { enum: ['auto', 'none', 'payload', 'expression'], default: 'auto', description: 'auto: the payload for POST, PUT and PATCH, nothing for the others.' },
-    body: { type: 'string', default: '', description: 'Used when the body comes from an expression.' },
+    body: { type: 'string', default: '', description: 'Used when the body comes from an expression.', 'x-form': { when: { bodyFrom: ['expression'] } } },
     bodyType: { enum: ['jsonata', 'msg', 'json', 'str'], default: 'jsonata' },
     timeoutMs: { type: 'integer', minimum: 1, default: 10_000, description: 'For the whole call; the deadline of the run applies as well.' },
     expectedStatus: { type: 'string', default: '200-299', description: 'Statuses that go to “ok”: 200-299, 404.' },

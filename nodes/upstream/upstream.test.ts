@@ -21,6 +21,7 @@ describe('upstream', () => {
     [{ targets: [{ url: 'https://api.example.org/?a=1' }] }, 'upstream.target targets'],
     [{ targets: [{ url: 'https://{{payload.host}}' }] }, 'upstream.target targets'],
     [{ targets: [{ url: 'https://a.example' }, { url: 'https://a.example/' }] }, 'upstream.target_twice targets'],
+    [{ balance: 'hash' }, 'upstream.no_key hashKey'],
     [{ balance: 'hash', hashKey: 'req..id' }, 'value.path hashKey'],
     [{ balance: 'hash', hashKey: '(', hashKeyType: 'jsonata' }, 'expression.syntax hashKey'],
     [{ checkPath: 'healthz' }, 'upstream.check_path checkPath'],

@@ -28,7 +28,8 @@ export const upstream = defineNode<UpstreamConfig, never>({
     if (twice !== undefined) problems.push({ code: 'upstream.target_twice', property: 'targets', message: `The target “${twice}” is there twice.`, remedy: 'Keep one of them, with a higher weight.' })
     if (config.balance === 'hash') {
       const problem = checkTypedValue(config.hashKey, config.hashKeyType, 'hashKey')
-      if (problem) problems.push(problem)
+      if (config.hashKey.trim() === '') problems.push({ code: 'upstream.no_key', property: 'hashKey', message: 'Calls are spread by a key, and the upstream does not say which.', remedy: 'Enter what a call is spread by, such as req.params.id.' })
+      else if (problem) problems.push(problem)
     }
     if (config.checkPath !== '' && !/^\/[!-~]*$/.test(config.checkPath)) problems.push({ code: 'upstream.check_path', property: 'checkPath', message: `“${config.checkPath}” is no path.`, remedy: 'Write a path that begins with a slash, such as /healthz.' })
     if (!parseStatuses(config.checkStatus)) problems.push({ code: 'callout.status', property: 'checkStatus', message: `“${config.checkStatus}” is no list of statuses.`, remedy: 'Write statuses and ranges, such as 200-299, 404.' })

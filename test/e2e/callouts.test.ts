@@ -1,0 +1,88 @@
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AdminClient } from '../kit/admin-client.ts'
+import { needs } from '../kit/tools.ts'
+import { artifacts, openBrowser, signIn } from './browser.ts'
+import { startProduct, type Product } from './product.ts'
+
+// What stands in the page.
+declare const RED: any
+declare const document: any
+
+const nodes = [
+  { id: 'looks', type: 'tab', label: 'Looks' },
+  { id: 'ups', type: 'upstream', name: 'weather', targets: [{ url: 'https://a.example', weight: 3 }, { url: 'https://b.example', weight: 1 }], breaker: true, maxConcurrent: 20, auth: 'creds' },
+  { id: 'creds', type: 'callout auth', name: 'partner', kind: 'oauth', tokenUrl: 'https://auth.example/token', clientId: 'gateway' },
+  { id: 'bare', type: 'service callout', z: 'looks', x: 300, y: 80, url: 'https://api.example/x', wires: [[], []] },
+  { id: 'named', type: 'service callout', z: 'looks', x: 300, y: 160, upstream: 'ups', url: '/v1/{{payload.id}}', wires: [[], [], []] },
+  { id: 'own', type: 'service callout', z: 'looks', x: 300, y: 240, url: 'https://api.example/x', resilience: 'own', retries: 2, breaker: true, maxConcurrent: 5, mock: 'on', transparent: true, wires: [[], [], []] },
+]
+
+/** What a dialog shows: titles of its rows, and what somebody would stumble over. Runs in the page. */
+function lookAt({ selector, chinese }: { selector: string; chinese: boolean }): { titles: string[]; faults: string[] } {
+  const dialog = document.querySelector(selector)
+  const seen = (element: any) => element.offsetParent !== null
+  const faults: string[] = []
+  const plain = /^(API|POST|PUT|PATCH|DELETE|GET|HEAD|OPTIONS|TLS|HTTP\/2|Basic|[\d\s.:+]*)$/
+  for (const one of [...dialog.querySelectorAll('label, .sluice-title, .sluice-hint, .sluice-caption')].filter(seen)) {
+    const text = (one.textContent ?? '').trim()
+    if (chinese ? !/[\u4e00-\u9fff]/.test(text) && !plain.test(text) : /[\u4e00-\u9fff]/.test(text)) faults.push(`not in this language: ${text}`)
+    if (one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0) faults.push(`cut off: ${text}`)
+  }
+  return { titles: [...dialog.querySelectorAll('.sluice-row > label, .sluice-row > .sluice-title')].filter(seen).map((one: any) => one.textContent ?? ''), faults }
+}
+
+describe.skipIf(!needs('chromium'))('the dialogs of callouts', () => {
+  let product: Product
+  let browser: Browser
+  beforeAll(async () => {
+    product = await startProduct()
+    browser = await openBrowser()
+    const admin = await AdminClient.signIn(product.control, 'admin', product.password)
+    const { flows, rev } = await admin.flows()
+    await admin.deploy([...flows, ...nodes.filter(({ id }) => id !== 'creds' && id !== 'ups'), { ...nodes[1], auth: '' }] as never, rev)
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await product?.stop()
+  })
+
+  async function open(page: Page, show: () => Promise<unknown>, selector: string, picture: string, chinese: boolean): Promise<readonly string[]> {
+    await show()
+    await page.waitForSelector(selector, { state: 'visible' })
+    await page.waitForTimeout(600)
+    const { titles, faults } = await page.evaluate(lookAt, { selector, chinese })
+    expect(faults, picture).toEqual([])
+    await page.setViewportSize({ width: 1280, height: 2200 })
+    await page.waitForTimeout(200)
+    await page.screenshot({ path: `${artifacts}90-${picture}.png` })
+    await page.setViewportSize({ width: 1280, height: 1000 })
+    return titles
+  }
+
+  test.each([['en-US', false], ['zh-TW', true]] as const)('in %s ask for what means something, and are wholly in that language', async (locale, chinese) => {
+    const page = await (await browser.newContext({ viewport: { width: 1280, height: 1000 }, locale })).newPage()
+    await signIn(page, product.control, product.password)
+    await page.waitForURL((url) => !url.pathname.endsWith('sign-in'))
+    await page.goto(new URL('editor/', product.control).href)
+    await expect.poll(() => page.evaluate(() => Boolean(typeof RED !== 'undefined' && RED.nodes?.node?.('own'))), { timeout: 60_000, interval: 200 }).toBe(true)
+    const shown: Record<string, readonly string[]> = {}
+    for (const id of ['bare', 'named', 'own']) {
+      shown[id] = await open(page, () => page.evaluate((node) => RED.editor.edit(RED.nodes.node(node)), id), '#dialog-form', `callout-${id}-${locale}`, chinese)
+      await page.click('#node-dialog-cancel')
+      await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+    }
+    for (const [type, id] of [['upstream', 'ups'], ['callout auth', '_ADD_']] as const) {
+      shown[type] = await open(page, () => page.evaluate(([kind, node]) => RED.editor.editConfig('', kind, node), [type, id]), '#node-config-dialog-edit-form', `${type.replace(' ', '-')}-${locale}`, chinese)
+      await page.click('#node-config-dialog-cancel')
+      await page.waitForSelector('#node-config-dialog-cancel', { state: 'detached' })
+    }
+    const [retries, breaker, window, tls, mock] = chinese ? ['重試次數', '斷路器', '觀察期間（毫秒）', 'TLS', '模擬本文'] : ['Retries', 'Circuit breaker', 'Window', 'TLS', 'Mock body']
+    expect(shown['bare']).not.toEqual(expect.arrayContaining([retries]))
+    expect(shown['bare']).toContain(tls)
+    expect(shown['named']).not.toContain(tls)
+    expect(shown['own']).toEqual(expect.arrayContaining([retries, breaker, window, mock]))
+    expect(shown['upstream']).toEqual(expect.arrayContaining([retries, breaker, window]))
+    await page.context().close()
+  }, 120_000)
+})
