@@ -1,0 +1,66 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Body } from '../../core/body.ts'
+import { createHiding, hidden } from './hiding.ts'
+import { show, showMessage, toBodyRecord } from './show.ts'
+
+/** Letters only, so that JSON writes it as it is, and none of the words of a message. */
+const secret = fc.string({ unit: fc.constantFrom(...'qxzjkvw'), minLength: 8, maxLength: 40 })
+
+describe('what is hidden', () => {
+  it('is in no part of a message, wherever a flow put it', () => {
+    fc.assert(fc.property(secret, fc.jsonValue({ maxDepth: 3 }), fc.string(), fc.string(), (value, other, before, after) => {
+      const hiding = createHiding([], [value])
+      const message = { payload: { text: `${before}${value}${after}`, list: [other, value], [`key`]: { deep: [[value]] } }, body: Body.ofJsonText(JSON.stringify({ a: value })), error: new Error(value) }
+      expect(JSON.stringify(showMessage(message, undefined, hiding))).not.toContain(value)
+      expect(JSON.stringify(toBodyRecord(JSON.stringify(message.payload), 'application/json', hiding))).not.toContain(value)
+      expect(JSON.stringify(toBodyRecord(`x=${value}&y=1`, 'application/x-www-form-urlencoded', hiding))).not.toContain(value)
+    }))
+  })
+
+  it('is what names say, in any case and notation', () => {
+    const hiding = createHiding(['x-tenant'], [])
+    for (const name of ['Authorization', 'proxy-authorization', 'Cookie', 'Set-Cookie', 'responseCookies', 'password', 'userPassword', 'client_secret', 'clientSecret', 'X-API-Key', 'apiKey', 'access_token', 'refreshToken', 'privateKey', 'credentials', 'X-Tenant', 'jwt', 'session_id']) {
+      expect(show({ [name]: 'v' }, hiding), name).toEqual({ [name]: hidden })
+      expect(hiding.headers({ [name]: 'v' }), name).toEqual({ [name]: hidden })
+      expect(hiding.url(`/a?b=1&${name}=v`), name).toBe(`/a?b=1&${name}=${hidden}`)
+    }
+    for (const name of ['author', 'tokens', 'passage', 'keyboard', 'secretary-general'.slice(0, 3), 'monkey']) expect(hiding.isSecret(name), name).toBe(false)
+  })
+
+  it('is a user in a URL, and what follows Bearer or Basic', () => {
+    const hiding = createHiding([], [])
+    expect(hiding.url('https://ada:pw@example.org/a')).toBe(`https://${hidden}@example.org/a`)
+    expect(hiding.text('sent Authorization: Bearer abcdefghijkl')).toBe(`sent Authorization: Bearer ${hidden}`)
+  })
+})
+
+describe('what is shown', () => {
+  it('is JSON and bounded, whatever came', () => {
+    const hiding = createHiding([], [])
+    fc.assert(fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true }), (value) => {
+      const shown = show({ value }, hiding, { values: 50, characters: 500, textCharacters: 100, depth: 5 })
+      const text = JSON.stringify(shown)
+      expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(shown)))
+      expect(text.length).toBeLessThan(5000)
+    }))
+  })
+
+  it('ends where a message goes round in a circle', () => {
+    const circle: Record<string, unknown> = { a: 1 }
+    circle['self'] = circle
+    expect(show(circle, createHiding([], []))).toEqual({ a: 1, self: '[circular]' })
+  })
+
+  it('parses no large body that nobody has parsed', () => {
+    const large = Body.ofJsonBytes(Buffer.from(JSON.stringify({ text: 'x'.repeat(400_000) })))
+    expect(show(large, createHiding([], []))).toMatch(/^\[\d+ bytes, not parsed\]$/)
+    expect(large.parsed).toBe(false)
+  })
+
+  it('keeps names such as __proto__ as what they are', () => {
+    const shown = show(JSON.parse('{"__proto__": {"polluted": true}}'), createHiding([], [])) as object
+    expect(Object.hasOwn(shown, '__proto__')).toBe(true)
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+  })
+})
