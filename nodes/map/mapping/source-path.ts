@@ -63,37 +63,82 @@ export function printSource(path: SourcePath): string {
 export type Open = (value: unknown) => unknown
 
 /**
- * The value at a path below `value`. A name on a list means the name on each of its items, as in JSONata: nothing when
+ * The value at a path below `value`. A name on a list means the name on each of its items, exactly as in JSONata: nothing when
  * there is none, the value itself when there is one, else a list. With `[]` it is a list in any case.
  */
 export function readSource(value: unknown, path: SourcePath, open: Open, spend: (items: number) => void): unknown {
   let at = value
   let asList = false
+  let names: string[] = []
   for (const part of path) {
-    if (part === every) {
-      at = open(at)
-      asList = true
-    } else if (typeof part === 'number') {
-      const list = toList(asList ? toList(at) : open(at))
+    if (typeof part === 'string') names.push(part)
+    else if (part === every) asList = true
+    else {
+      const found = readNames(at, names, open, spend)
+      const list = toList(asList ? toList(open(found)) : open(found))
       at = list[part < 0 ? list.length + part : part]
       asList = false
-    } else {
-      at = readName(open(at), part, open, spend)
+      names = []
     }
   }
-  return asList ? toList(open(at)) : at
+  const found = readNames(at, names, open, spend)
+  return asList ? toList(open(found)) : found
 }
 
-function readName(value: unknown, name: string, open: Open, spend: (items: number) => void): unknown {
-  if (typeof value !== 'object' || value === null) return undefined
-  if (!Array.isArray(value)) return Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
-  spend(value.length)
-  const found: unknown[] = []
-  for (const item of value) {
-    const one = readName(open(item), name, open, spend)
-    if (one === undefined) continue
-    if (!Array.isArray(one)) found.push(one)
-    else for (const inner of one) found.push(inner)
+function readNames(value: unknown, names: readonly string[], open: Open, spend: (items: number) => void): unknown {
+  let at = value
+  for (let i = 0; i < names.length; i += 1) {
+    at = open(at)
+    if (typeof at !== 'object' || at === null) return undefined
+    if (Array.isArray(at)) return readItems(at as unknown[], names, i, open, spend)
+    const name = names[i] as string
+    if (!Object.hasOwn(at, name)) return undefined
+    at = (at as Record<string, unknown>)[name]
   }
-  return found.length === 0 ? undefined : found.length === 1 ? found[0] : found
+  return at
+}
+
+/** The rest of the names on every item. What JSONata finds for each name is one flat list; the last list that one item alone holds stays as it is. */
+function readItems(items: readonly unknown[], names: readonly string[], from: number, open: Open, spend: (items: number) => void): unknown {
+  let input = items
+  for (let i = from; i < names.length; i += 1) {
+    spend(input.length)
+    const name = names[i] as string
+    const found: unknown[] = []
+    let gathered = false
+    for (const item of input) {
+      const opened = open(item)
+      let one: unknown
+      if (Array.isArray(opened)) {
+        const all = gather(opened as unknown[], name, open, spend)
+        gathered ||= all.length > 1
+        one = all.length > 1 ? all : all[0]
+      } else if (typeof opened === 'object' && opened !== null && Object.hasOwn(opened, name)) one = (opened as Record<string, unknown>)[name]
+      if (one !== undefined) found.push(one)
+    }
+    if (i === names.length - 1 && found.length === 1 && Array.isArray(found[0]) && !gathered) return found[0]
+    const flat: unknown[] = []
+    for (const one of found) {
+      if (!Array.isArray(one)) flat.push(one)
+      else for (const inner of one) flat.push(inner)
+    }
+    if (flat.length === 0) return undefined
+    input = flat
+  }
+  return input.length === 1 ? input[0] : input
+}
+
+/** A name on the items of a list within a list. */
+function gather(items: readonly unknown[], name: string, open: Open, spend: (items: number) => void): unknown[] {
+  spend(items.length)
+  const all: unknown[] = []
+  for (const item of items) {
+    const opened = open(item)
+    let one: unknown
+    if (Array.isArray(opened)) one = gather(opened as unknown[], name, open, spend)
+    else if (typeof opened === 'object' && opened !== null && Object.hasOwn(opened, name)) one = (opened as Record<string, unknown>)[name]
+    if (Array.isArray(one)) for (const inner of one) all.push(inner)
+    else if (one !== undefined) all.push(one)
+  }
+  return all
 }
