@@ -4,7 +4,7 @@ import type { Text } from '../runtime/core/node.ts'
 export const refusalTexts = {
   'refused.body.malformed': { en: '', 'zh-TW': '送出的內容無法讀取。請重新開啟頁面後再試。' },
   'refused.body.too_large': { en: '', 'zh-TW': '送出的內容超過大小上限。' },
-  'refused.cases.malformed': { en: '', 'zh-TW': '測試案例的內容無法讀取，或超過上限。' },
+  'refused.cases.malformed': { en: '', 'zh-TW': '測試案例未儲存：內容無法讀取，或超過上限。' },
   'refused.connector.auth': { en: '', 'zh-TW': '此連接器不需密鑰即可登入。請先將登入方式改為 bearer 或 basic。' },
   'refused.connector.busy': { en: '', 'zh-TW': '連接器正在取得資料或剛被修改，請稍後再試。' },
   'refused.connector.failed': { en: '', 'zh-TW': '取得失敗，詳情請見日誌。' },
@@ -17,7 +17,7 @@ export const refusalTexts = {
   'refused.deploy.conflict': { en: '', 'zh-TW': '其他人在您載入之後已部署。請合併對方的變更，或加以覆寫。' },
   'refused.deploy.not_yours': { en: '', 'zh-TW': '部署遭拒：其中有不屬於您的流程。目前執行的版本不變。' },
   'refused.deploy.refused': { en: '', 'zh-TW': '部署遭拒：有流程或閘道無法準備此版本。目前執行的版本不變。' },
-  'refused.describe.flow': { en: '', 'zh-TW': '此 API 的流程目前無法產生說明文件。' },
+  'refused.describe.flow': { en: '', 'zh-TW': '提供此 API 的流程尚未部署。' },
   'refused.gateway.none': { en: '', 'zh-TW': '找不到此閘道。' },
   'refused.gateway.refused': { en: '', 'zh-TW': '有閘道未能執行，請稍後重新查看。' },
   'refused.method.none': { en: '', 'zh-TW': '此網址不接受這種請求。' },
