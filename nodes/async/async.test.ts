@@ -1,6 +1,9 @@
 import { createHmac } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { estate, flow, type FlowBuilder } from '../../test/kit/flow-builder.ts'
 import { startGateway, type TestGateway } from '../../test/kit/gateway.ts'
@@ -182,6 +185,35 @@ describe('async', { timeout: 30_000 }, () => {
     expect(checkNode(asyncNode, { resource: 'gone' })).toMatchObject([{ code: 'config.missing' }])
     expect(checkNode(asyncNode, { statusPath: '/jobs/:id' })).toMatchObject([{ code: 'async.path' }])
     expect(checkNode(asyncNode, { atOnce: 0 })).toMatchObject([{ code: 'config.invalid', property: 'atOnce' }])
+  })
+
+  it('waits with all work at a resource that is paused, goes on when it is resumed, and loses none of it by a stop', async () => {
+    const { url, heard } = await service()
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-async-'))
+    closers.push(async () => rmSync(folder, { recursive: true, force: true }))
+    const to = (id: string) => flow(id).httpIn('POST', `/${id}`).node('async', { ...quick, resource: 'host' }).node('http request', { method: 'GET', url: `${url}/${id}` }).httpResponse()
+    const nodes = [{ id: 'host', type: 'resource', name: 'host', slots: 1, scope: 'gateway' }, ...estate(to('orders'), to('bills'))] as never
+    const open = async () => {
+      const started = await startGateway({ nodes, settings: { SLUICE_EGRESS_ALLOW: '127.0.0.1' }, folder })
+      closers.push(started.close)
+      return started
+    }
+    const act = (started: TestGateway, act_: 'pause' | 'resume') => started.gateway.deployer.command({ do: 'lines.act', line: 'host', act: { act: act_ } })
+    const first = await open()
+    expect(await act(first, 'pause')).toBe(true)
+    for (const id of ['orders', 'orders', 'bills']) expect((await fetch(`${first.url}/${id}`, { method: 'POST' })).status).toBe(202)
+    const waiting = async (started: TestGateway) => ((await started.gateway.deployer.command({ do: 'lines.list' })) as { waiting: number[] }[])[0]?.waiting.reduce((sum, count) => sum + count, 0)
+    await expect.poll(() => waiting(first), { timeout: 10_000 }).toBe(3)
+    expect(heard).toEqual([])
+    await closers.pop()?.()
+    const second = await open()
+    await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(3) // a pause of a line in memory ends with its gateway
+    expect(await act(second, 'pause')).toBe(true)
+    await fetch(`${second.url}/bills`, { method: 'POST' })
+    await expect.poll(() => waiting(second), { timeout: 10_000 }).toBe(1)
+    expect(heard).toHaveLength(3)
+    expect(await act(second, 'resume')).toBe(true)
+    await expect.poll(() => heard.map(({ path }) => path), { timeout: 10_000 }).toEqual([...heard.slice(0, 3).map(({ path }) => path), '/bills'])
   })
 
   it('goes on with what it accepted when the flow changes, on the new revision when the old is gone', async () => {
