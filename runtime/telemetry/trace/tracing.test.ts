@@ -21,7 +21,8 @@ beforeAll(async () => {
       response.writeHead(503).end('not now')
       return
     }
-    response.writeHead(200, { 'content-type': 'application/json', 'set-cookie': 'sid=upstream-session-1' }).end(JSON.stringify({ weather: 'rain', access_token: 'tok-987654' }))
+    if (request.headers['if-none-match'] === '"v1"') return void response.writeHead(304, { etag: '"v1"' }).end()
+    response.writeHead(200, { 'content-type': 'application/json', etag: '"v1"', ...(request.url?.includes('api_key') ? { 'set-cookie': 'sid=upstream-session-1' } : {}) }).end(JSON.stringify({ weather: 'rain', access_token: 'tok-987654' }))
   })
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
   upstreamUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`
@@ -133,6 +134,46 @@ describe('a watched flow', () => {
     const record = await newest(gateway)
     expect(record.steps.find(({ node }) => node === 'bad')?.fault).toMatchObject({ code: 'script.error', message: expect.stringContaining('broken here') })
     expect(record).toMatchObject({ status: 500, fault: 'script.error', answer: { status: 500, fault: 'script.error' } })
+  })
+})
+
+describe('the way of a run', () => {
+  const wires = (record: RunRecord) => record.steps.flatMap(({ node, sends }) => sends.flatMap(({ port, to }) => to.map((target) => `${node}:${port}→${target}`))).toSorted()
+
+  it('has the wires into the branches of a parallel node, and what came of them', async () => {
+    const nodes = [
+      { id: 't', type: 'tab', label: 'T' }, { id: 'in', type: 'http in', z: 't', url: '/fork', method: 'get', wires: [['p']] },
+      { id: 'p', type: 'parallel', z: 't', branches: [{ name: 'a' }, { name: 'b' }], wires: [['a'], ['b'], ['out']] },
+      { id: 'a', type: 'change', z: 't', rules: [set('payload', 1)], wires: [['end']] }, { id: 'b', type: 'change', z: 't', rules: [set('payload', 2)], wires: [['end']] },
+      { id: 'end', type: 'end', z: 't', wires: [] }, { id: 'out', type: 'http response', z: 't', wires: [] },
+    ] as unknown as EditorNode[]
+    await using gateway = await open(nodes)
+    await watch(gateway, { flow: 't' })
+    await fetch(`${gateway.url}/fork`)
+    expect(wires(await newest(gateway, { flow: 't' }))).toEqual(['a:0→end', 'b:0→end', 'in:0→p', 'p:0→a', 'p:1→b', 'p:2→out'])
+  })
+
+  it('goes through junctions, links and subflows, whose nodes carry the id of the instance', async () => {
+    const nodes = [
+      { id: 't', type: 'tab', label: 'T' }, { id: 'in', type: 'http in', z: 't', url: '/way', method: 'get', wires: [['j']] }, { id: 'j', type: 'junction', z: 't', wires: [['i']] },
+      { id: 's', type: 'subflow', name: 'S', in: [{ wires: [{ id: 'x' }] }], out: [{ wires: [{ id: 'x', port: 0 }] }] }, { id: 'x', type: 'change', z: 's', rules: [set('payload', 'x')], wires: [[]] },
+      { id: 'i', type: 'subflow:s', z: 't', wires: [['out']] }, { id: 'out', type: 'http response', z: 't', wires: [] },
+    ] as unknown as EditorNode[]
+    await using gateway = await open(nodes)
+    await watch(gateway, { flow: 't' })
+    await fetch(`${gateway.url}/way`)
+    expect(wires(await newest(gateway, { flow: 't' }))).toEqual(['i-x:0→out', 'in:0→i-x'])
+  })
+
+  it('is recorded whole when an answer of an upstream was still held', async () => {
+    await using gateway = await open(weather())
+    await watch(gateway)
+    await fetch(`${gateway.url}/weather`)
+    await fetch(`${gateway.url}/weather`)
+    const { callouts, answer } = await newest(gateway)
+    expect(asked.at(-1)?.headers['if-none-match']).toBe('"v1"')
+    expect(callouts).toMatchObject([{ status: 200, body: { text: expect.stringContaining('rain') } }])
+    expect(answer).toMatchObject({ status: 200 })
   })
 })
 
