@@ -48,7 +48,7 @@
       try { return sessionStorage.getItem(remembered) } catch { return '' }
     }
     function remember() {
-      try { sessionStorage.setItem(remembered, example.slice(0, 500_000)) } catch { /* a full or closed store: it is asked for again */ }
+      try { sessionStorage.setItem(remembered, example.length > 1_000_000 ? '' : example) } catch { /* a full or closed store: it is asked for again */ }
     }
 
     // ---- frame
@@ -660,6 +660,19 @@
       setTimeout(() => { copy.textContent = t.copy }, 1500)
     }
 
+    /** The example as it is kept in the flow: the first items of long lists, the beginnings of long texts, nothing that is too large all the same. */
+    function toKept() {
+      const message = mapping?.parseExample(example)
+      if (!message) return node.example ?? ''
+      const cut = (one) => {
+        if (typeof one === 'string') return shorten(one, 500)
+        if (Array.isArray(one)) return one.slice(0, 20).map(cut)
+        return isPlain(one) ? Object.fromEntries(Object.entries(one).map(([name, below]) => [name, cut(below)])) : one
+      }
+      const text = JSON.stringify(cut(message))
+      return text.length > 200_000 ? '' : text
+    }
+
     /** Rows as they go into the flow: nothing that says nothing. */
     function clean(table) {
       return table.filter((row) => !(row.to === '' && (row.from === '' || row.from === 'item') && !row.do && !row.each)).map((row) => ({
@@ -673,7 +686,7 @@
 
     return {
       read: () => (touched && mapping ? clean(rows) : value),
-      readAlso: () => ({ example: touched ? (keep ? example.slice(0, 200_000) : '') : (node.example ?? '') }),
+      readAlso: () => ({ example: touched ? (keep ? toKept() : '') : (node.example ?? '') }),
       close() {
         closed = true
         clearTimeout(timer)

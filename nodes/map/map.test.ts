@@ -2,7 +2,13 @@ import { expect, it } from 'vitest'
 import { Body } from '../../runtime/core/body.ts'
 import { listFiles, importsOf, readSource } from '../../test/kit/sources.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
+import { systemClock } from '../../runtime/core/clock.ts'
+import { silentLog } from '../../runtime/core/log.ts'
+import { createSandbox } from '../../runtime/sandbox/sandbox.ts'
+import { transform } from '../transform/transform.ts'
 import { map } from './map.ts'
+import type { Row } from './mapping/row.ts'
+import { toJsonata } from './mapping/to-jsonata.ts'
 
 const make = async (config: object, message: object) => {
   const node = await testNode(map, config)
@@ -100,6 +106,25 @@ it('an example that is kept shows joins that cannot be', () => {
   expect(codes(join('id'), { example })).toEqual([])
   expect(codes(join('nr'), { example })).toEqual(['map.join_key'])
   expect(codes(join('nr'), { example: 'no JSON' })).toEqual([])
+})
+
+it('its JSONata, put into a transform node, gives the same in the sandbox', async () => {
+  const sandbox = createSandbox({ log: silentLog, clock: systemClock, timeoutMs: 5000 })
+  try {
+    const flow = JSON.parse(readSource('flows/bikes-and-weather/flow.json')) as { type: string; name: string; rows: Row[] }[]
+    const { rows } = flow.find((node) => node.name === 'the answer')!
+    const message = {
+      payload: [{ sna: 'YouBike2.0_松德公園', sarea: '信義區', act: '1', sbi: 9, lat: 25.0386, lng: 121.572, infoTime: '2026-01-05 09:30:00' }],
+      weather: [{ name: '大安', lat: 25.0297, lon: 121.5353, temperatureC: 22.1 }, { name: '信義', lat: 25.0378, lon: 121.5646, temperatureC: 22.6 }],
+      req: { query: { district: '信義區' } },
+    }
+    const ours = (await make({ rows }, message))?.payload
+    expect(ours).toMatchObject({ district: '信義區', bikes: 9, stations: [{ name: '松德公園', weather: { station: '信義' } }] })
+    const node = await testNode(transform, { expression: toJsonata(rows).text }, { sandbox })
+    expect((await node.send(message))[0]?.message.payload).toEqual(ours)
+  } finally {
+    await sandbox.close()
+  }
 })
 
 it('the page runs what gateways run: the language imports nothing but itself', () => {

@@ -7,6 +7,7 @@ import { checkTypedValue } from '../../runtime/core/typed-value.ts'
 import { checkExample } from './mapping/check-example.ts'
 import { checkRows } from './mapping/check.ts'
 import { compileRows, TooMuchWork, workLimit, type Given } from './mapping/evaluate.ts'
+import { sourcesOf } from './mapping/sources-of.ts'
 import { toFunctionTable } from './mapping/function-table.ts'
 import type { Row } from './mapping/row.ts'
 
@@ -53,12 +54,14 @@ export const map = defineNode<MapConfig, 'out'>({
     for (const { code, message, remedy } of all) problems.push({ severity, code, property: 'rows', message: message.en, remedy: remedy.en })
     return problems
   },
-  compile(config) {
+  compile(config, scope) {
     const make = compileRows(config.rows)
+    const remember = scope.remember?.()
+    const paths = sourcesOf(config.rows)
     const into = parseMessagePath(config.into)
     const name = into.length === 1 && typeof into[0] === 'string' ? into[0] : undefined
-    return (message) => {
-      const value = run(make, message)
+    return (message, on) => {
+      const value = remember ? remember({ roots: message, paths }, on, () => run(make, message)) : run(make, message)
       if (name !== undefined) return { out: { ...message, [name]: value } }
       const changed = setProperty(message, into, value)
       if (changed === undefined) throw fault('step.config', { message: `The message has no place “${config.into}” for the result.` })
