@@ -14,6 +14,7 @@ import type { Jobs } from './jobs.ts'
 import type { Lines } from './lines.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
+import type { Remember } from './reuse.ts'
 import type { Run } from './run.ts'
 import type { RunningWork, WorkRun } from './work-run.ts'
 import type { Schedules } from './schedules.ts'
@@ -141,6 +142,8 @@ export interface Scope {
   readonly sandbox: Sandbox
   readonly upstream: Upstream
   readonly contexts: Contexts
+  /** Opens a memory for a pure computation of this node. Absent: nothing is remembered. */
+  readonly remember?: () => Remember
   /** Who may call, as this gateway knows it now. */
   readonly clients: Clients
   /** What gateways count and remember together. */

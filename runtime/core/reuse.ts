@@ -1,3 +1,4 @@
+import type { Run } from './run.ts'
 import type { Sandbox } from './sandbox.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -8,7 +9,7 @@ import type { Upstream } from './upstream.ts'
  */
 export interface Reuse {
   /** The doors of one node. `wanted` false: as they are. Whoever asks closes. */
-  forNode(node: { readonly id: string; readonly flow: string }, doors: ReuseDoors, wanted: boolean): ReuseDoors & { close(): void }
+  forNode(node: { readonly id: string; readonly flow: string }, doors: ReuseDoors, wanted: boolean): ReuseDoors & { remember(): Remember; close(): void }
   /** What is held for reuse, bytes as far as known. */
   readonly bytes: number
   clear(): void
@@ -18,6 +19,9 @@ export interface ReuseDoors {
   readonly upstream: Upstream
   readonly sandbox: Sandbox
 }
+
+/** A pure computation of a node: its result for these inputs, or what `compute` makes of them. */
+export type Remember = <T>(inputs: MemoInputs, run: Run, compute: () => T) => T
 
 /** Results of a pure computation by what it was made of. */
 export interface Memo {

@@ -65,6 +65,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     sandbox,
     // Outermost: what is written down is what the node gets, whether it was fetched or still held.
     upstream: services.tracing ? tracedUpstream(upstream, node.id) : upstream,
+    ...(reused ? { remember: reused.remember } : {}),
     contexts: services.contextsOf(node.container.id, node.id, organisation),
     clients: services.clients,
     state: services.state.of?.(flow.document.id) ?? services.state,

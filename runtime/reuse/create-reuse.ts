@@ -1,4 +1,5 @@
-import type { Reuse } from '../core/reuse.ts'
+import type { MemoInputs, Reuse } from '../core/reuse.ts'
+import type { Run } from '../core/run.ts'
 import { ByteLru } from './byte-lru.ts'
 import { createMemo, createObjectNames } from './memo.ts'
 import { createReusedSandbox } from './reused-sandbox.ts'
@@ -31,6 +32,7 @@ export function createReuse({ limitBytes }: ReuseOptions): Reuse {
         off.set(flow, (off.get(flow) ?? 0) + 1)
         return {
           upstream, sandbox,
+          remember: () => (_inputs, _run, compute) => compute(),
           close() {
             const left = (off.get(flow) ?? 1) - 1
             if (left > 0) off.set(flow, left)
@@ -44,6 +46,10 @@ export function createReuse({ limitBytes }: ReuseOptions): Reuse {
       return {
         upstream: createReusedUpstream(upstream, { answers, place, node: id, isOff }),
         sandbox: createReusedSandbox(sandbox, { node: id, isOff, createMemo: () => createMemo(nameOf, results, `${place}/${++memos}`) }),
+        remember() {
+          const memo = createMemo(nameOf, results, `${place}/${++memos}`)
+          return <T>(inputs: MemoInputs, run: Run, compute: () => T): T => (isOff(run.flow) ? compute() : (memo.of(inputs, compute, run.trace ? () => run.trace?.note(id, { reused: 'step' }) : undefined) as T))
+        },
         // What it held goes as others need the room.
         close() {},
       }

@@ -32,7 +32,8 @@ beforeAll(async () => {
     .change({ t: 'move', p: 'payload', pt: 'msg', to: 'first', tot: 'msg' })
     .node('service callout', { method: 'GET', url: `http://127.0.0.1:${port}/b`, headers: [{ name: 'x-who', value: 'req.headers["x-who"]', valueType: 'msg' }] }, 2)
     .change(setBy('sum', '$sum(first.rows[name = $lookup({"k": $$.req.query.county}, "k")].n)'))
-    .node('transform', { expression: '{ "sum": $message.sum, "mine": rows[name = $message.req.query.county].{ "n": n, "who": who }, "versions": [$message.first.version, version] }' })
+    .node('map', { rows: [{ to: 'best', from: 'first.rows[3].n' }, { to: 'county', from: 'req.query.county' }, { to: 'who', from: 'payload.rows', do: [{ function: 'find', with: [{ value: 'name' }, { from: 'req.query.county' }] }] }], into: 'table' })
+    .node('transform', { expression: '{ "sum": $message.sum, "table": $message.table, "mine": rows[name = $message.req.query.county].{ "n": n, "who": who }, "versions": [$message.first.version, version] }' })
     .node('respond', {}, 0)
   const off = { env: [{ name: 'SLUICE_REUSE', value: 'off', type: 'str' }] }
   gateway = await startGateway({ nodes: [...compose('on').nodes(), ...compose('off', off).nodes()], settings: { SLUICE_EGRESS_ALLOW: `127.0.0.1:${port}` } })

@@ -28,8 +28,5 @@ async function fetchAgain(path) {
 const fetchOne = process.argv[3] === 'tricks' ? fetchAgain : fetchPlain
 
 await listen((app) => {
-  app.get('/weather', async (request) => {
-    const [forecast, observation] = await Promise.all([fetchOne('/forecast'), fetchOne('/observation')])
-    return compose(request.query.county, forecast, observation)
-  })
+  app.get('/weather', (request) => Promise.all([fetchOne('/forecast'), fetchOne('/observation')]).then(([forecast, observation]) => compose(request.query.county, forecast, observation)))
 })
