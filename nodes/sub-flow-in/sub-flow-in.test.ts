@@ -22,7 +22,7 @@ describe('sub-flow in', () => {
   })
 
   it('refuses a schema that does not compile', () => {
-    expect(checkNode(subFlowIn, { inputs: { type: 'strange' } })).toMatchObject([{ code: 'schema.broken', property: 'inputs' }])
+    expect(checkNode(subFlowIn, { inputs: { type: 'strange' } })).toMatchObject([{ code: 'schema.invalid', property: 'inputs' }])
     expect(checkNode(subFlowIn, { inputs, outputs: null })).toEqual([])
   })
 })

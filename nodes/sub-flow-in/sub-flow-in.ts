@@ -33,7 +33,7 @@ export const subFlowIn = defineNode<SubFlowInConfig, 'out'>({
   check(config) {
     return (['inputs', 'outputs'] as const).flatMap((property): NodeProblem[] => {
       const problem = findSchemaProblem(config[property])
-      return problem === undefined ? [] : [{ code: 'schema.broken', property, message: `The schema of the ${property} does not compile: ${problem}`, remedy: 'Correct the JSON Schema (2020-12).' }]
+      return problem === undefined ? [] : [{ code: 'schema.invalid', property, message: `The schema of the ${property} does not compile: ${problem}`, remedy: 'Correct the JSON Schema (2020-12).' }]
     })
   },
   compile(config) {
