@@ -1,0 +1,112 @@
+import { readdirSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { residentMb } from '../bench/machine.ts'
+import { startEstateWith } from '../kit/estate.ts'
+import { pacedLoad } from '../kit/paced-load.ts'
+import { RawConnection } from '../kit/raw-http.ts'
+import { composed, passed } from './flows.ts'
+import { startFlappingUpstream } from './flapping-upstream.ts'
+
+export interface SoakOptions {
+  readonly seconds: number
+  readonly deployEveryMs: number
+  readonly say?: (line: string) => void
+}
+
+export interface SoakResult {
+  readonly asked: number
+  /** Answers in which somebody else's data stood. */
+  readonly mixed: number
+  /** How exchanges ended that had no answer, or another than expected. */
+  readonly lost: readonly string[]
+  readonly deploys: number
+  /** Medians of the second and of the last quarter of the time: the first is for warming up. */
+  readonly early: Sample
+  readonly late: Sample
+  /** Connections to the upstream after the load has ended and idle ones were let go. */
+  readonly connectionsLeft: number
+}
+
+export interface Sample {
+  readonly residentMb: number
+  /** Open files and sockets of the gateway. */
+  readonly files: number
+}
+
+const callers = 8
+
+/** Callers, deploys and a service whose health changes, for a while: what a gateway holds must not grow. */
+export async function soak({ seconds, deployEveryMs, say = () => {} }: SoakOptions): Promise<SoakResult> {
+  const upstream = await startFlappingUpstream(1500)
+  const nodes = (version: number) => [...composed(upstream.url, version), ...passed(upstream.url)]
+  // A machine that is busy with other things for a tenth of a second is not what is looked for.
+  const estate = await startEstateWith(nodes(0), { env: { SLUICE_EGRESS_ALLOW: new URL(upstream.url).host, SLUICE_SCRIPT_TIMEOUT_MS: '5000' } })
+  try {
+    const [gateway = 0] = estate.pids.gateways
+    const counts = { asked: 0, mixed: 0, lost: [] as string[] }
+    const samples: Sample[] = []
+    const end = performance.now() + seconds * 1000
+    const going = () => performance.now() < end
+    const sampling = every(500, going, () => void samples.push({ residentMb: residentMb(gateway), files: readdirSync(`/proc/${gateway}/fd`).length }))
+    let deploys = 0
+    const deploying = every(deployEveryMs, going, async () => {
+      await estate.admin.deploy(nodes(++deploys))
+      say(`  ${deploys} deploys, ${counts.asked} asked, ${Math.round(samples.at(-1)?.residentMb ?? 0)} MB, ${samples.at(-1)?.files ?? 0} files`)
+    })
+    const asking = Array.from({ length: callers }, (_, caller) => ask(estate.gatewayPort, `caller-${caller}`, going, counts))
+    const passing = pacedLoad({ port: estate.gatewayPort, path: '/passed', perSecond: 10, seconds })
+    const leaving = leave(estate.gatewayPort, going)
+    await Promise.all([sampling, deploying, leaving, passing, ...asking])
+    await pause(6000) // idle connections to upstreams are kept for four seconds
+    const quarter = Math.floor(samples.length / 4)
+    return { ...counts, deploys, early: middle(samples.slice(quarter, 2 * quarter)), late: middle(samples.slice(3 * quarter)), connectionsLeft: upstream.connections }
+  } finally {
+    await estate.stop()
+    upstream.close()
+  }
+}
+
+/** Asks one after the other, each time under another name, and looks whether the answer is for that name. */
+async function ask(port: number, caller: string, going: () => boolean, counts: { asked: number; mixed: number; lost: string[] }): Promise<void> {
+  let connection = new RawConnection('127.0.0.1', port)
+  for (let turn = 0; going(); turn += 1) {
+    const who = `${caller}-${turn}`
+    counts.asked += 1
+    try {
+      const { status, body } = await connection.exchange(`GET /composed?who=${who} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`, 10_000)
+      if (status !== 200) counts.lost.push(`${status} ${body.toString()}`)
+      else {
+        const { who: own, left, right } = JSON.parse(body.toString()) as { who: string; left: { who: string } | null; right: { who: string } | null }
+        if ([own, left?.who, right?.who].some((name) => name !== undefined && name !== who)) counts.mixed += 1
+      }
+    } catch (error) {
+      counts.lost.push(String(error))
+      connection.close()
+      connection = new RawConnection('127.0.0.1', port)
+    }
+    await pause(5)
+  }
+  connection.close()
+}
+
+/** Callers who go away before their answer is there. */
+async function leave(port: number, going: () => boolean): Promise<void> {
+  while (going()) {
+    const connection = new RawConnection('127.0.0.1', port)
+    connection.exchange('GET /composed?who=nobody HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n').catch(() => {})
+    await pause(Math.random() * 60)
+    connection.close()
+  }
+}
+
+async function every(ms: number, going: () => boolean, act: () => void | Promise<void>): Promise<void> {
+  while (going()) {
+    await pause(ms)
+    if (going()) await act()
+  }
+}
+
+function middle(samples: readonly Sample[]): Sample {
+  const of = (pick: (sample: Sample) => number) => samples.map(pick).toSorted((a, b) => a - b)[Math.floor(samples.length / 2)] ?? 0
+  return { residentMb: of((sample) => sample.residentMb), files: of((sample) => sample.files) }
+}
