@@ -230,6 +230,30 @@ describe.skipIf(!needs('chromium'))('an officer who never wrote code', () => {
     expect(new Set(types)).toEqual(new Set(['http in', 'service callout', 'map', 'respond']))
   })
 
+  test('an OpenAPI document gives an example, the tree goes by the keyboard, and an unchanged dialog changes nothing', async () => {
+    const said = () => page.evaluate((id) => JSON.stringify(RED.nodes.createExportableNodeSet([RED.nodes.node(id)])), kept)
+    const before = await said()
+    await open(kept)
+    await expect.poll(() => row('0').locator('.sm-to').inputValue()).toBe('.')
+    await done()
+    expect([await said(), await page.evaluate((id) => RED.nodes.node(id).changed === true, kept)]).toEqual([before, false])
+    await open(kept)
+    const schema = { type: 'object', properties: { records: { type: 'array', items: { type: 'object', properties: { town: { type: 'string', example: '大安區' }, degrees: { type: 'number' } } } } } }
+    await page.locator('.sm-example').fill(JSON.stringify({ openapi: '3.1.0', paths: { '/now': { get: { responses: { 200: { content: { 'application/json': { schema } } } } } } } }))
+    await page.locator('.sm-samples').selectOption({ label: 'GET /now' })
+    await expect.poll(result).toEqual({ records: [{ town: '大安區', degrees: 1.5 }] })
+    await page.locator('.sm-tree [data-source="payload"]').focus()
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    expect(await row('1').locator('.sm-from').inputValue()).toBe('payload.records[].town')
+    await expect.poll(() => row('1').locator('.sm-value').innerText()).toBe('= ["大安區"]')
+    await page.click('#node-dialog-cancel')
+    await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+    expect(await said()).toBe(before)
+  })
+
   test('what cannot be is said at the row, and refuses the deploy with the node painted', async () => {
     await open(table)
     await row('1').locator('.sm-to').fill('city')
