@@ -1,17 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { Redis } from 'ioredis'
 import type { Clock } from '../../core/clock.ts'
-import type { Line, Lines, LineSpec } from '../../core/lines.ts'
+import type { Line, Lines } from '../../core/lines.ts'
 import type { Log } from '../../core/log.ts'
 import type { OperatedLine } from '../line-desk.ts'
+import { createHeldLines } from '../held-lines.ts'
 import { createMemoryLines } from '../memory-lines.ts'
+import { connectRedis, type RedisAddress, whenReady } from '../redis-connection.ts'
 import { ClusterLine, type ClusterLink, type Grant } from './cluster-line.ts'
 
-export interface ClusterLinesOptions {
-  /** `redis://` or `rediss://`. */
-  readonly url: string
-  /** Certificates of authorities that `rediss://` servers may be signed by, beside the public ones. */
-  readonly ca?: readonly string[]
+export interface ClusterLinesOptions extends RedisAddress {
   /** Before every key. */
   readonly prefix: string
   /** Gateways among which slots are shared out while Redis is away. */
@@ -40,16 +37,13 @@ const probeMs = 100
 /** Lines that all gateways on one Redis share, and those that each has for itself. */
 export function openClusterLines({ url, ca, prefix, shares, answerMs = 40, clock, log, metrics }: ClusterLinesOptions): ClusterLines {
   const gateway = randomBytes(6).toString('hex')
-  const connect = () => {
-    const redis = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: (tries) => Math.min(50 * tries, 500), enableReadyCheck: true, ...(ca && ca.length > 0 ? { tls: { ca: [...ca] } } : {}) })
-    redis.on('error', () => {}) // said by `healthy`
-    return redis
-  }
-  const redis = connect()
-  const ears = connect()
+  const [redis, ears] = [connectRedis({ url, ca }), connectRedis({ url, ca })]
   const alone = createMemoryLines(clock)
-  const lines = new Map<string, { readonly line: ClusterLine; holders: number }>()
   const closing = new Set<Promise<void>>()
+  const shared = createHeldLines((spec) => new ClusterLine(spec, link), (line) => {
+    const done = line.close().finally(() => closing.delete(done))
+    closing.add(done)
+  })
   let suspected = false
   let closed = false
   let cancelProbe: (() => void) | undefined
@@ -59,7 +53,7 @@ export function openClusterLines({ url, ca, prefix, shares, answerMs = 40, clock
   void ears.subscribe(channelOf(gateway)).catch(() => {})
   ears.on('message', (_channel: string, text: string) => {
     const grant = JSON.parse(text) as Grant
-    lines.get(grant.line)?.line.granted(grant)
+    shared.find(grant.line)?.granted(grant)
   })
   redis.on('close', () => suspect())
 
@@ -68,7 +62,7 @@ export function openClusterLines({ url, ca, prefix, shares, answerMs = 40, clock
     suspected = true
     metrics.count('lines_lost')
     log.warn({}, 'Redis does not answer: lines of the cluster go on with this gateway’s share of the slots.')
-    for (const { line } of lines.values()) line.goLocal()
+    for (const line of shared.list()) line.goLocal()
     probe()
   }
 
@@ -102,41 +96,18 @@ export function openClusterLines({ url, ca, prefix, shares, answerMs = 40, clock
     count: (name, labels) => metrics.count(name, labels),
   }
 
-  function openShared(spec: LineSpec) {
-    let held = lines.get(spec.name)
-    if (held) held.line.setPolicy(spec.policy)
-    else lines.set(spec.name, (held = { line: new ClusterLine(spec, link), holders: 0 }))
-    held.holders += 1
-    const { line } = held
-    let given = false
-    return {
-      line,
-      close() {
-        if (given) return
-        given = true
-        if (--held.holders > 0) return
-        lines.delete(spec.name)
-        const done = line.close().finally(() => closing.delete(done))
-        closing.add(done)
-      },
-    }
-  }
-
   return {
     get healthy() {
       return isHealthy()
     },
-    open: (spec) => (spec.scope === 'cluster' ? openShared(spec) : alone.open(spec)),
-    find: (name) => lines.get(name)?.line ?? alone.find(name),
-    list: () => [...[...lines.values()].map(({ line }) => line), ...alone.list()],
-    connected: (limitMs) => redis.status === 'ready' ? Promise.resolve(true) : new Promise((resolve) => {
-      const cancel = clock.setTimer(() => resolve(false), limitMs)
-      redis.once('ready', () => (cancel(), resolve(true)))
-    }),
+    open: (spec) => (spec.scope === 'cluster' ? shared.open(spec) : alone.open(spec)),
+    find: (name) => shared.find(name) ?? alone.find(name),
+    list: () => [...shared.list(), ...alone.list()],
+    connected: (limitMs) => whenReady(redis, clock, limitMs),
     kill() {
       closed = true
       cancelProbe?.()
-      for (const { line } of lines.values()) line.kill()
+      for (const line of shared.list()) line.kill()
       redis.disconnect()
       ears.disconnect()
     },
@@ -144,7 +115,7 @@ export function openClusterLines({ url, ca, prefix, shares, answerMs = 40, clock
       if (closed) return
       closed = true
       cancelProbe?.()
-      await Promise.allSettled([...[...lines.values()].map(({ line }) => line.close()), ...closing])
+      await Promise.allSettled([...shared.list().map((line) => line.close()), ...closing])
       redis.disconnect()
       ears.disconnect()
     },
