@@ -59,7 +59,7 @@ export interface RunTracing extends Tracing {
   /** Begins to watch. False: too many do already. */
   arm(order: WatchOrder): boolean
   disarm(id: string): void
-  /** How many runs it still waits for; undefined when it is over. */
+  /** How many runs it still waits for: 0 while the last of them are under way; undefined when it is over. */
   left(id: string): number | undefined
   /** Newest first. */
   list(query: { readonly flow?: string | undefined; readonly watch?: string | undefined; readonly limit: number }): readonly RunRecordHead[]
@@ -91,6 +91,8 @@ export function createTracing(options: TracingOptions): RunTracing {
   const ids = createIds(random)
   /** By flow. */
   const watches = new Map<string, Watch[]>()
+  /** Watched runs that have not ended, by watch. */
+  const underWay = new Map<string, number>()
   const secrets = new Map<string, Credentials>()
   const textsOf = new WeakMap<Credentials, readonly string[]>()
   let records: Kept[] = []
@@ -155,6 +157,7 @@ export function createTracing(options: TracingOptions): RunTracing {
     begin(run, claims) {
       const watch = watches.size > 0 ? watchFor(run.flow, run.request?.headers['x-sluice-watch']) : undefined
       if (watch) {
+        underWay.set(watch.id, (underWay.get(watch.id) ?? 0) + 1)
         if (--watch.left === 0) drop(watch)
       } else if (sampleShare <= 0 || random() >= sampleShare) return undefined
       return new RunNotes({
@@ -165,7 +168,12 @@ export function createTracing(options: TracingOptions): RunTracing {
         ids,
         ended(notes) {
           for (const tell of ended) tell(notes)
-          if (watch) return keep(notes, claims)
+          if (watch) {
+            const others = (underWay.get(watch.id) ?? 1) - 1
+            if (others > 0) underWay.set(watch.id, others)
+            else underWay.delete(watch.id)
+            return keep(notes, claims)
+          }
           notes.letGo()
           sampled.push(notes)
           if (sampled.length > limits.sampled) sampled.shift()
@@ -184,7 +192,7 @@ export function createTracing(options: TracingOptions): RunTracing {
     disarm(id) {
       for (const watch of all()) if (watch.id === id) drop(watch)
     },
-    left: (id) => all().find((one) => one.id === id)?.left,
+    left: (id) => all().find((one) => one.id === id)?.left ?? (underWay.has(id) ? 0 : undefined),
     list({ flow, watch, limit }) {
       const heads = [...current().map(({ record }) => toHeadOf(record)), ...sampled.map((notes) => toHead(notes, 'none'))]
       return heads.filter((head) => (flow === undefined || head.flow === flow) && (watch === undefined || head.watch === watch)).toSorted((a, b) => (a.at < b.at ? 1 : -1)).slice(0, limit)

@@ -76,6 +76,18 @@ describe('a watched flow', () => {
     expect(gateway.gateway.tracing.active).toBe(false)
   })
 
+  it('is not over before the last request that it records is answered', async () => {
+    await using gateway = await open(flow('weather').httpIn('GET', '/weather').delay(150).httpResponse().nodes())
+    await watch(gateway, { next: 1 })
+    const left = async () => (await ask<TraceList>(gateway, { do: 'traces.list', flow: 'weather', watch: 'w1', limit: 10 })).left
+    expect(await left()).toBe(1)
+    const reply = fetch(`${gateway.url}/weather`)
+    await expect.poll(left).toBe(0)
+    await reply
+    await expect.poll(left).toBeUndefined()
+    expect((await newest(gateway)).status).toBe(200)
+  })
+
   it('records by header only who shows the token that was given out', async () => {
     await using gateway = await open(weather())
     const token = 'sluice-watch-token'
