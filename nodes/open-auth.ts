@@ -19,6 +19,8 @@ export interface CalloutAuth {
 export function openAuth(id: string, scope: Scope): CalloutAuth {
   const node = scope.configNode(id)
   if (node?.type !== 'callout auth') throw fault('config.invalid', { message: 'The credentials that the callout refers to do not exist.' })
+  // Where callouts are answered by a case there is nobody to prove anything to, and no secrets.
+  if (!scope.upstream.open) return fixed({ in: 'header', name: 'Authorization', value: 'played' })
   const config = toConfig(node.config)
   const env = (name: string) => scope.env(name)
   const credential = (name: string, what: string): string => {

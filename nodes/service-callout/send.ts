@@ -56,15 +56,17 @@ async function compileNamed(config: ServiceCalloutConfig, named: UpstreamConfig,
   const fromEnv = named.targets.some(({ url }) => /\$\{/.test(url)) || named.name.includes('${')
   const service = openService(scope, `upstream:${config.upstream}${fromEnv ? `:${targets.map(({ url }) => url).join(' ')}` : ''}`, spec)
   const tries = config.resilience === 'own' ? toTries(config) : undefined
-  if (!service) return (request, _message, run) => scope.upstream.request(withJobKey({ ...request, url: (targets[0]?.url ?? '').replace(/\/+$/, '') + request.url.slice(upstreamOrigin.length) }, run, scope.node.id), run)
+  // As whoever writes the run down, or plays the service, knows it: which server it was is nobody's matter there.
+  const shown = (url: string) => (targets[0]?.url ?? '').replace(/\/+$/, '') + url.slice(upstreamOrigin.length)
+  if (!service) return (request, _message, run) => scope.upstream.request(withJobKey({ ...request, url: shown(request.url) }, run, scope.node.id), run)
   if (named.balance !== 'hash') {
     const options: CallOptions = tries ? { tries } : {}
-    return (request, _message, run) => call(service, request, run, scope, options)
+    return (request, _message, run) => call(service, request, run, scope, options, shown)
   }
   const key = await compileTypedValue(named.hashKey, named.hashKeyType, scope)
   return (request, message, run) => {
     const found = evaluate(key, message, run)
-    const withKey = (value: unknown) => call(service, request, run, scope, { ...(tries ? { tries } : {}), ...(value === undefined || value === null || value === '' ? {} : { key: toText(value) }) })
+    const withKey = (value: unknown) => call(service, request, run, scope, { ...(tries ? { tries } : {}), ...(value === undefined || value === null || value === '' ? {} : { key: toText(value) }) }, shown)
     return found instanceof Promise ? found.then(withKey) : withKey(found)
   }
 }
@@ -77,12 +79,12 @@ function compileOwn(config: ServiceCalloutConfig, scope: Scope): Send {
 }
 
 /** One call with all its tries; to who writes the run down it is one callout. */
-function call(service: UpstreamService, given: UpstreamRequest, run: Run, { node }: Scope, options: CallOptions): Promise<UpstreamReply> {
+function call(service: UpstreamService, given: UpstreamRequest, run: Run, { node }: Scope, options: CallOptions, shown?: (url: string) => string): Promise<UpstreamReply> {
   const request = withJobKey(given, run, node.id)
   const { trace } = run
   if (trace === undefined) return service.request(request, run, options)
-  return trace.callout(node.id, request, async (asked) => {
-    const reply = await service.request(asked, run, options)
+  return trace.callout(node.id, shown ? { ...request, url: shown(request.url) } : request, async (asked) => {
+    const reply = await service.request(shown ? { ...asked, url: request.url } : asked, run, options)
     if (reply.attempts !== undefined) trace.note(node.id, { tries: reply.attempts })
     return reply
   })
