@@ -91,6 +91,8 @@ export class Body {
     if (this.#parsed) return this.#value
     this.#value = this.#parse === 'json' ? this.#parseJson() : this.#parse(this.bytes())
     this.#parsed = true
+    // The bytes say the same: a text beside them would be held for as long as the value.
+    if (this.#bytes !== undefined) this.#text = undefined
     if (this.#shared) freezeDeep(this.#value)
     return this.#value
   }

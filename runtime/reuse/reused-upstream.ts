@@ -60,7 +60,7 @@ export function createReusedUpstream(upstream: Upstream, parts: ReusedUpstreamPa
   function renewed(last: UpstreamReply, now: UpstreamReply): UpstreamReply {
     const headers: Record<string, string | string[]> = { ...last.headers }
     for (const name in now.headers) if (!ofBody.has(name)) headers[name] = now.headers[name] as string | string[]
-    return { ...now, status: last.status, headers, body: last.body }
+    return { ...now, status: last.status, headers, body: last.body.share() }
   }
 
   function keep(key: string, last: LastAnswer | undefined, reply: UpstreamReply, run: Run): UpstreamReply {
@@ -70,7 +70,6 @@ export function createReusedUpstream(upstream: Upstream, parts: ReusedUpstreamPa
     }
     const body = last === undefined || last.reply.body === reply.body ? reply.body : sameBody(last.reply.body, reply.body, run)
     const kept = body === reply.body ? reply : { ...reply, body }
-    body.share()
     const bytes = body.raw().length * (1 + parsedTimes)
     if (bytes <= parts.answers.limitBytes / largestShare) parts.answers.set(key, { reply: kept, validators: toValidators(reply.headers) }, bytes + 2000)
     else parts.answers.delete(key)
@@ -83,7 +82,8 @@ export function createReusedUpstream(upstream: Upstream, parts: ReusedUpstreamPa
     const [old, fresh] = [before.bytes(), now.bytes()]
     if (old.length !== fresh.length || !old.equals(fresh)) return now
     run.trace?.note(parts.node, { reused: 'parse' })
-    return before
+    // Only what is given a second time is frozen: freezing costs as much as parsing.
+    return before.share()
   }
 
   function openService(spec: Parameters<NonNullable<Upstream['open']>>[0]): UpstreamService {
