@@ -4,8 +4,8 @@ import { sameJson } from '../same-json.ts'
 
 /**
  * The editor writes every flow again at each deploy, and not always letter by letter as it read it: it adds settings that are
- * empty, measures groups anew and orders config nodes its own way. Flows that somebody may not change are taken as they were
- * when no more than that differs; what differs more stays in, to be refused.
+ * empty and ports that lead nowhere, measures groups anew and orders config nodes its own way. Flows that somebody may not change
+ * are taken as they were when no more than that differs; what differs more stays in, to be refused.
  */
 export function keepUnchanged(nodes: readonly EditorNode[], kept: readonly FlowDocument[]): readonly EditorNode[] {
   if (kept.length === 0) return nodes
@@ -36,9 +36,14 @@ function meansTheSame(a: EditorNode, b: EditorNode): boolean {
   const group = a.type === 'group' && b.type === 'group'
   for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
     if (group && measured.has(key)) continue
-    if (!alike(a[key], b[key])) return false
+    if (!(key === 'wires' ? alike(wired(a.wires), wired(b.wires)) : alike(a[key], b[key]))) return false
   }
   return true
+}
+
+/** Ports up to the last one that leads somewhere: a newer release may have given the node more of them. */
+function wired(wires: unknown): unknown {
+  return Array.isArray(wires) ? wires.slice(0, wires.findLastIndex((port) => says(port)) + 1) : wires
 }
 
 function alike(one: unknown, other: unknown): boolean {
