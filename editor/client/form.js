@@ -189,7 +189,8 @@
       addButton: w().add,
     })
     rows.forEach((given, was) => list.editableList('addItem', { given, was }))
-    const items = () => list.editableList('items').toArray().map((element) => element.data('data'))
+    // A row that is being made tells of its changes before all of it is there.
+    const items = () => list.editableList('items').toArray().map((element) => element.data('data')).filter((item) => item.values)
     const read = () => items().map((item) => (field.plainRows ? item.read[0]() : item.values()))
     return { read, places: () => items().map(({ was }) => was) }
   }
