@@ -18,7 +18,9 @@ export function createCasesGate({ stored, runOn }: CasesGateParts): CasesGate {
     const all = touched.some(({ kind }) => kind !== 'tab')
     const ids = new Set(touched.map(({ id }) => id))
     const asking = documents.filter((document) => asks(document) && (all || ids.has(document.id)))
-    const problems: Problem[] = []
+    const problems: Problem[] = documents.filter((document) => ids.has(document.id) && isUnreadable(document)).map(({ id, label }) => ({
+      severity: 'warning', code: 'cases.value', flow: id, message: `The variable ${tabProperties.cases} of the tab “${label}” has a value that means nothing.`, remedy: 'Write “gate”, or leave it out.',
+    }))
     for (const { id, label } of asking) {
       const cases = await stored(id)
       if (cases.length === 0) {
@@ -46,6 +48,11 @@ export function createCasesGate({ stored, runOn }: CasesGateParts): CasesGate {
     if (report.leftOut > 0) failed.push({ severity: 'error', code: 'cases.not_run', flow: id, message: `There was no time for ${report.leftOut} cases of the flow “${label}”.`, remedy: 'Have fewer cases, or faster ones.' })
     return failed
   }
+}
+
+function isUnreadable({ kind, nodes: [tab] }: FlowDocument): boolean {
+  const value = kind === 'tab' && tab !== undefined ? tabProperty(tab, tabProperties.cases) : undefined
+  return value !== undefined && value !== 'gate'
 }
 
 function asks({ kind, nodes: [tab] }: FlowDocument): boolean {

@@ -105,6 +105,10 @@ describe('the gate of a deploy', () => {
     expect(ran).toEqual(['g'])
   })
 
+  it('warns of a value that it does not know', async () => {
+    expect(await gateOf(false)([tab('f', 'gates')], [tab('f', 'gates')], [])).toEqual([expect.objectContaining({ severity: 'warning', code: 'cases.value', remedy: expect.stringContaining('gate') })])
+  })
+
   it('warns of a flow that asks and has no cases, and refuses when nobody can run them', async () => {
     expect(await gateOf(true, [])([tab('f', 'gate')], [tab('f', 'gate')], [])).toEqual([expect.objectContaining({ severity: 'warning', code: 'cases.none' })])
     const { stored, runOn } = open(() => undefined)

@@ -61,7 +61,7 @@ function toPattern(url: string, bases: readonly string[]): string {
 function toReply({ status, fault: code, headers, body, url }: CalloutRecord): PlayedUpstream['reply'] {
   if (code !== undefined) return { fail: code === 'upstream.timeout' || code === 'flow.timeout' ? 'timeout' : 'connect' }
   if (status === undefined) return { fail: 'timeout' }
-  const value = toValue(body, `the answer of ${url}`)
+  const value = toValue(body, `the answer of ${url.split('?', 1)[0]}`)
   const own = kept(headers ?? {})
   return { status, ...(Object.keys(own).length > 0 ? { headers: own } : {}), ...(value === undefined ? {} : { body: value }) }
 }

@@ -34,8 +34,11 @@ export function createTraceDesk({ tracing, cases, env, local }: TraceDeskParts):
     const [result] = results
     if (!result?.answer) return { before: shown(before), differences: [], problems }
     const { answer } = result
-    const differences = recorded.expect.json !== undefined && record.answer?.fault !== undefined ? result.failures : answerDifferences(before, answer, !local)
-    return { before: shown(before), after: shown(answer), differences, problems, ...(result.record ? { record: result.record } : {}) }
+    const failed = record.answer?.fault !== undefined
+    // Of a problem document only the code is the same each time.
+    const differences = answerDifferences(before, failed ? { ...answer, text: JSON.stringify({ code: codeOf(answer.text) }) } : answer, !local)
+    const strays = result.failures.filter((text) => text.startsWith('called ')).map((text) => (local ? text.replace(/\?\S*/, '') : text))
+    return { before: shown(before), after: shown(answer), differences: [...differences, ...strays], problems, ...(result.record ? { record: result.record } : {}) }
   }
 
   const shown = (answer: CaseAnswer): CaseAnswer => (local ? { status: answer.status, headers: {}, text: '' } : answer)
@@ -72,6 +75,14 @@ export function createTraceDesk({ tracing, cases, env, local }: TraceDeskParts):
   return (command) => {
     if (!Object.hasOwn(answers, command.do)) return undefined
     return (async () => await (answers[command.do as TraceCommand['do']] as (asked: GatewayCommand) => unknown)(command))()
+  }
+}
+
+function codeOf(text: string): unknown {
+  try {
+    return (JSON.parse(text) as { code?: unknown } | null)?.code
+  } catch {
+    return undefined
   }
 }
 

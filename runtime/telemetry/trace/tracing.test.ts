@@ -265,6 +265,21 @@ describe('a recorded run', () => {
     expect(other.differences).toEqual(['body.weather: "rain" → —', 'body.sky: — → "rain"'])
   })
 
+  it('says when the draft succeeds where the recorded run failed, and calls what was not recorded', async () => {
+    const failingFlow = flow('weather').httpIn('GET', '/weather').node('function', { func: "throw new Error('broken')", outputs: 1 }).httpResponse().nodes()
+    await using gateway = await open(failingFlow, { SLUICE_TRACE_PAYLOADS: 'local' })
+    await watch(gateway)
+    await fetch(`${gateway.url}/weather`)
+    const { id } = await newest(gateway)
+    expect((await ask<ReplayReport>(gateway, { do: 'traces.replay', id, nodes: failingFlow })).differences).toEqual([])
+    const mended = flow('weather').httpIn('GET', '/weather').change(set('payload', 'very private')).httpResponse().nodes()
+    const report = await ask<ReplayReport>(gateway, { do: 'traces.replay', id, nodes: mended })
+    expect(report.differences).toEqual(['status: 500 → 200', 'body.code'])
+    expect(JSON.stringify(report)).not.toContain('private')
+    const calling = await ask<ReplayReport>(gateway, { do: 'traces.replay', id, nodes: weather() })
+    expect(calling.differences).toContain(`called GET ${upstreamUrl}/now, which the case does not play`)
+  })
+
   it('is replayed where its bodies are local, and only the places of differences leave', async () => {
     await using gateway = await open(weather(), { SLUICE_TRACE_PAYLOADS: 'local' })
     await watch(gateway)
