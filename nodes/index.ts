@@ -16,6 +16,7 @@ import { concurrencyLimit } from './concurrency-limit/concurrency-limit.ts'
 import { csv } from './csv/csv.ts'
 import { debug } from './debug/debug.ts'
 import { delay } from './delay/delay.ts'
+import { download } from './download/download.ts'
 import { end } from './end/end.ts'
 import { forEach } from './for-each/for-each.ts'
 import { functionNode } from './function/function.ts'
@@ -35,6 +36,7 @@ import { linkCall } from './link-call/link-call.ts'
 import { linkIn } from './link-in/link-in.ts'
 import { linkOut } from './link-out/link-out.ts'
 import { merge } from './merge/merge.ts'
+import { objectStorage } from './object-storage/object-storage.ts'
 import { parallel } from './parallel/parallel.ts'
 import { passThrough } from './pass-through/pass-through.ts'
 import { map } from './map/map.ts'
@@ -60,6 +62,7 @@ import { template } from './template/template.ts'
 import { tlsConfig } from './tls-config/tls-config.ts'
 import { transform } from './transform/transform.ts'
 import { tryNode } from './try/try.ts'
+import { uploadOffload } from './upload-offload/upload-offload.ts'
 import { upstream } from './upstream/upstream.ts'
 import { validate } from './validate/validate.ts'
 import { wait } from './wait/wait.ts'
@@ -93,6 +96,7 @@ export const definitions: readonly NodeDefinition[] = [
   csv,
   debug,
   delay,
+  download,
   end,
   forEach,
   functionNode,
@@ -113,6 +117,7 @@ export const definitions: readonly NodeDefinition[] = [
   linkOut,
   map,
   merge,
+  objectStorage,
   parallel,
   passThrough,
   priorityQueue,
@@ -137,6 +142,7 @@ export const definitions: readonly NodeDefinition[] = [
   tlsConfig,
   transform,
   tryNode,
+  uploadOffload,
   upstream,
   validate,
   wait,

@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { Body } from '../../runtime/core/body.ts'
+import { ByteStream } from '../../runtime/core/byte-stream.ts'
 import type { Fault } from '../../runtime/core/fault.ts'
 import type { RequestFacts } from '../../runtime/core/request-facts.ts'
 import { fakeRun } from '../../test/kit/fake-run.ts'
@@ -57,6 +59,14 @@ describe('validate by JSON Schema', () => {
   test('takes a body that is no JSON as what it is: malformed', async () => {
     const made = await refused({ body: '{"type":"array"}' }, { method: 'POST', headers: asJsonBody }, Body.ofJsonBytes(Buffer.from('{'), undefined, () => new Error('no')))
     expect(made.message).toContain('no')
+  })
+
+  test('says so where a body passes as a stream, and checks the rest of such a request', async () => {
+    const stream = () => new ByteStream(Readable.from([Buffer.from('{}')]), 'application/json', 2)
+    expect(await refused({ body: '{"type":"object"}' }, { method: 'POST', headers: asJsonBody }, stream())).toMatchObject({ code: 'step.config' })
+    const passed = stream()
+    expect((await send({ query: '{"required":["a"]}' }, { method: 'POST', query: { a: '1' } }, passed)).message.payload).toBe(passed)
+    expect(errorsOf(await refused({ query: '{"required":["a"]}' }, { method: 'POST' }, stream()))).toEqual(['query/a is required'])
   })
 
   test('holds what an upstream answered to its schema, and says so with 502', async () => {

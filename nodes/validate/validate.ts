@@ -1,4 +1,5 @@
 import { Body, resolve } from '../../runtime/core/body.ts'
+import { ByteStream } from '../../runtime/core/byte-stream.ts'
 import { fault, type Fault, toFault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
@@ -24,7 +25,7 @@ export const validate = defineNode<ValidateConfig, Port>({
   summary: { en: 'Lets requests through that fit a JSON Schema or an OpenAPI operation, and says where others do not.', 'zh-TW': '只讓符合 JSON Schema 或 OpenAPI 操作的請求通過，並指出其他請求不符之處。' },
   icon: 'fa-check-square-o',
   outputs: ['ok', 'invalid'],
-  faults: ['request.invalid', 'upstream.invalid', 'body.unsupported', 'body.malformed', 'schema.work'],
+  faults: ['request.invalid', 'upstream.invalid', 'body.unsupported', 'body.malformed', 'schema.work', 'step.config'],
   config: validateSchema,
   migrate(config) {
     const texts = ['operation', 'body', 'query', 'params', 'headers', 'cookies'].flatMap((name) => (typeof config[name] === 'object' && config[name] !== null ? [[name, JSON.stringify(config[name], null, 2)]] : []))
@@ -57,7 +58,7 @@ export const validate = defineNode<ValidateConfig, Port>({
         contentType: typeof request?.headers['content-type'] === 'string' ? request.headers['content-type'] : undefined,
         hasBody: hasBody(raw, request, isPayload),
         files: request?.files?.map(({ fieldname }) => fieldname) ?? [],
-        body: () => resolve(raw),
+        body: () => held(raw),
       }
     }
 
@@ -70,7 +71,7 @@ export const validate = defineNode<ValidateConfig, Port>({
         hasBody: raw !== undefined && raw !== '',
         status: typeof message.statusCode === 'number' ? message.statusCode : undefined,
         files: [],
-        body: () => resolve(raw),
+        body: () => held(raw),
       }
     }
 
@@ -95,6 +96,12 @@ export const validate = defineNode<ValidateConfig, Port>({
   },
 })
 
+/** The body's value. Of one that passes as a stream nobody sees the bytes. */
+function held(raw: unknown): unknown {
+  if (raw instanceof ByteStream) throw fault('step.config', { message: 'The body passes as a stream, so its content cannot be checked. Switch “Body as a stream” off in the http in node, or take the schema of the body out.' })
+  return resolve(raw)
+}
+
 /** The message with typed values in its request; the payload of a GET is its query, that of a form its fields. */
 function withTyped(message: Message, run: Run, typed: Checked['typed']): Message {
   const { body, ...parts } = typed
@@ -109,13 +116,13 @@ function withTyped(message: Message, run: Run, typed: Checked['typed']): Message
 }
 
 function isQuery(payload: unknown, { method }: RequestFacts): boolean {
-  return (method === 'GET' || method === 'HEAD') && typeof payload === 'object' && payload !== null && !(payload instanceof Body) && !Array.isArray(payload)
+  return (method === 'GET' || method === 'HEAD') && typeof payload === 'object' && payload !== null && !(payload instanceof Body) && !(payload instanceof ByteStream) && !Array.isArray(payload)
 }
 
 /** Without a body the payload is the query, an empty text, or for JSON an empty object. */
 function hasBody(raw: unknown, request: RequestFacts | undefined, isPayload: boolean): boolean {
   if (raw === undefined || raw === '') return false
-  if (!isPayload || !request || raw instanceof Body) return true
+  if (!isPayload || !request || raw instanceof Body || raw instanceof ByteStream) return true
   if (isQuery(raw, request)) return false
   const { 'content-length': length, 'transfer-encoding': coding } = request.headers
   const isEmpty = typeof raw === 'object' && raw !== null && !Array.isArray(raw) && Object.keys(raw).length === 0

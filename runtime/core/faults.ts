@@ -91,6 +91,10 @@ export const faults = {
   'upstream.auth': { status: 502, title: 'No credentials for the upstream', text: (f) => `${f.host} gave no access token: ${f.reason}.` },
   'egress.denied': { status: 502, title: 'Callout refused by policy', text: (f) => `Callouts to ${f.host}${f.address && f.address !== f.host ? ` (${f.address})` : ''} are not allowed: ${f.reason ?? 'the address is not public'}. To allow it, add ${f.allow ?? f.host} to SLUICE_EGRESS_ALLOW.` },
 
+  // storage: objects that are kept elsewhere
+  'storage.refused': { status: 502, title: 'Storage refused', text: (f) => `The object storage ${f.host} answered ${f.status}${f.code === undefined ? '' : ` (${f.code})`}.` },
+  'storage.missing': { status: 404, title: 'No such object', text: () => 'There is no such object.' },
+
   // sandbox: callers that only try things out. 501, not 503: asking again later changes nothing.
   'sandbox.none': { status: 501, title: 'No sandbox for this call', text: (f) => `A sandbox caller must not reach production, and ${f.node ?? 'this callout'} has no sandbox. ${f.remedy}` },
 
