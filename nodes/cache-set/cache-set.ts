@@ -36,7 +36,7 @@ export const cacheSet = defineNode<CacheSetConfig, 'out'>({
       key: partsSchema('Key', 'What tells values apart. When a part is missing, nothing is kept.', { title: '鍵', description: '用來區分各個值；任何部分缺少時不保存。' }),
       value: { type: 'string', default: 'payload', title: 'Value', 'x-form': { 'zh-TW': { title: '值' } } },
       valueType: { enum: ['msg', 'jsonata', 'json', 'str'], default: 'msg' },
-      ttl: numberSchema('60', 'Keep for', 'Seconds.'),
+      ttl: { ...numberSchema('60', 'Keep for', 'Seconds.'), 'x-form': { 'zh-TW': { title: '保存多久', description: '秒。' } } },
       ttlType: numberTypeSchema,
       negativeTtlSeconds: { type: 'number', minimum: 0, maximum: 2_592_000, default: 0, title: 'Keep “nothing” for', description: 'Seconds that a missing value or null is kept, so that what is not there is not asked for again and again. 0: not.', 'x-form': { 'zh-TW': { title: '「沒有值」的保存秒數', description: '值不存在或為 null 時的保存秒數，避免一再查詢不存在的資料；0 表示不保存。' } } },
       tags: partsSchema('Tags', 'Names to purge values by.', { title: '標籤', description: '用來清除的名稱。' }),
