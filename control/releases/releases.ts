@@ -323,7 +323,7 @@ export async function openReleases(parts: ReleasesParts) {
     const { live, behind } = await rollout.commit(attempt)
     parts.announce(release, nameOf(plan.user))
     log.info({ release: release.manifest.id, user: nameOf(plan.user), live: live.length, behind: behind.length, tookMs: Math.round(clock.elapsed() - started) }, 'a release is live')
-    const found = [...plan.warnings, ...attempt.warnings].filter(({ severity }) => severity === 'warning').filter(toldTo(plan.visible))
+    const found = [...plan.warnings, ...attempt.warnings].filter(({ severity }) => severity !== 'error').filter(toldTo(plan.visible))
     // It is live already: a store that is away now must not make it look refused.
     const warnings = unlikeProblems(await nameNotPublic(found, parts.visibilityOf).catch(() => found))
     return { rev: release.rev, release: release.manifest.id, warnings, live, behind, ...(plan.given ? { given: plan.given } : {}) }

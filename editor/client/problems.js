@@ -161,7 +161,7 @@
   function refused(answer) {
     const problems = Array.isArray(answer.problems) ? answer.problems : []
     // Remarks wait until it is deployed: now only what stands in the way is of use.
-    const errors = distinct(problems.filter((one) => one.severity !== 'warning'))
+    const errors = distinct(problems.filter((one) => one.severity === 'error'))
     for (const problem of errors) {
       paint(problem)
       paintFlow(problem)

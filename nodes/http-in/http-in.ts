@@ -34,6 +34,8 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
   stockFormFields: ['host', 'accepts', 'streamBody', 'bodyLimitBytes', 'timeoutMs', 'cors'],
   stockFormChoices: { method: [['head', 'HEAD'], ['options', 'OPTIONS'], ['all', 'ALL']] },
   inputs: 0,
+  // A GET has no body by itself; whoever sends one has it held to the same limit.
+  holdsBytes: ({ method, streamBody, bodyLimitBytes }) => (streamBody === true || method.toUpperCase() === 'GET' ? undefined : (bodyLimitBytes ?? 'gateway')),
   outputs: ['out'],
   faults: ['body.malformed', 'body.too_large', 'body.unsupported', 'method.none', 'route.none'],
   config: {

@@ -54,6 +54,7 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
   stockForm: 'network/21-httprequest',
   stockFormFields: ['responseLimitBytes'],
   credentials: { user: 'text', password: 'password' },
+  holdsBytes: ({ responseLimitBytes }) => responseLimitBytes,
   outputs: ['out'],
   faults: [
     'upstream.connect', 'upstream.dns', 'upstream.tls', 'upstream.timeout', 'upstream.eof', 'upstream.too_large', 'upstream.body', 'upstream.redirects', 'upstream.url',

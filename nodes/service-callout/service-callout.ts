@@ -31,12 +31,15 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
   summary: { en: 'Calls an HTTP service and sends its answer on.', 'zh-TW': '呼叫 HTTP 服務並送出其回應。' },
   icon: 'fa-cloud-download',
   color: '#E7E7AE',
+  holdsBytes: ({ responseLimitBytes }) => responseLimitBytes,
   outputs: ['ok', 'error', 'timeout'],
   faults: [
     'upstream.connect', 'upstream.dns', 'upstream.tls', 'upstream.status', 'upstream.unexpected', 'upstream.timeout', 'upstream.eof', 'upstream.too_large', 'upstream.body',
     'upstream.redirects', 'upstream.url', 'upstream.header', 'upstream.breaker', 'upstream.bulkhead', 'upstream.auth', 'egress.denied', 'sandbox.none', 'step.config', 'expression.error',
   ],
   config: calloutSchema,
+  // Nodes that were made when five were followed unless they said otherwise go on as they did.
+  migrate: (config) => (config['redirects'] === undefined ? { ...config, redirects: 5 } : { ...config }),
   check: checkCallout,
   async compile(config, scope) {
     const expected: ReadonlySet<number> = parseStatuses(config.expectedStatus) ?? new Set<number>()

@@ -2,6 +2,7 @@ import type { Problem } from '../core/flow.ts'
 import type { AssembledFlow } from './assemble.ts'
 import { nameOf } from './check-document.ts'
 import { checkAnswers } from './check-answers.ts'
+import { checkBodies } from './check-bodies.ts'
 import { checkBranches } from './check-branches.ts'
 import { checkPolicies } from './check-policies.ts'
 import type { FlowNode } from './flow.ts'
@@ -9,7 +10,7 @@ import { checkSubFlows } from './check-sub-flows.ts'
 
 /** What only the drawing as a whole tells: links that lead nowhere, entries that can reach no reply, circles. */
 export function checkGraph(assembled: AssembledFlow, linkIns: ReadonlyMap<string, AssembledFlow>, publicRoutes: 'allow' | 'forbid' = 'allow'): Problem[] {
-  return [...checkLinks(assembled, linkIns), ...checkSubFlows(assembled, linkIns), ...checkReplies(assembled, linkIns), ...checkAnswers(assembled, linkIns), ...checkBranches(assembled, linkIns), ...checkPolicies(assembled, linkIns), ...checkLoops(assembled), ...checkProtection(assembled, publicRoutes)]
+  return [...checkLinks(assembled, linkIns), ...checkSubFlows(assembled, linkIns), ...checkReplies(assembled, linkIns), ...checkAnswers(assembled, linkIns), ...checkBranches(assembled, linkIns), ...checkBodies(assembled), ...checkPolicies(assembled, linkIns), ...checkLoops(assembled), ...checkProtection(assembled, publicRoutes)]
 }
 
 function checkLinks({ flow }: AssembledFlow, linkIns: ReadonlyMap<string, AssembledFlow>): Problem[] {

@@ -18,9 +18,9 @@ export interface FlowDocument {
   readonly nodes: readonly EditorNode[]
 }
 
-/** Something the compiler says about a flow. Errors refuse a deploy; warnings do not. */
+/** Something the compiler says about a flow. Errors refuse a deploy; warnings do not, and notes only tell what is so. */
 export interface Problem {
-  readonly severity: 'error' | 'warning'
+  readonly severity: 'error' | 'warning' | 'note'
   /** Dotted and stable, like a fault code: `wire.nowhere`, `route.duplicate`. */
   readonly code: string
   /** Tab or subflow id, when one is to blame. */

@@ -84,6 +84,8 @@ export interface NodeDefinition<Config = any, Port extends string = string> {
   opens?(config: Config): readonly { readonly port: Port; readonly mustReturn: boolean }[]
   /** True if it takes messages back from a branch to the node that opened it. */
   readonly ends?: boolean
+  /** Most bytes of a body that it holds in memory for one message; `gateway`: as the gateway's own limit says. Absent, or nothing: it holds none. */
+  holdsBytes?(config: Config): number | 'gateway' | undefined
   /** True if it sends a message by some of its outputs and not by others, as its config says. */
   readonly chooses?: boolean
   /** True if it lets pass only callers it knows: a route with such a node in front is not public. */
