@@ -73,7 +73,7 @@ function toRoute(api: string, z: string, { method, path, upstream, name, headers
     ...(mock ? [toMockNode(mock, { id: id('mock'), z, name }, at('respond'))] : [{
       id: id('callout'), type: 'service callout', z, name, method, url: upstream, query: [],
       headers: [...passedOn, ...headers.filter((header) => !passedOn.includes(header))].map((header) => ({ name: header, value: `req.headers["${header}"]`, valueType: 'msg' })),
-      bodyFrom: 'auto', passQuery: true, expectedStatus: '200-599', redirects: 5, ...at('service callout'), wires: [[id('reply')], []],
+      bodyFrom: 'auto', passQuery: true, expectedStatus: '200-599', ...at('service callout'), wires: [[id('reply')], []],
     }, { id: id('reply'), type: 'http response', z, name: '', statusCode: '', headers: {}, ...at('http response'), wires: [] }]),
   ]
 }

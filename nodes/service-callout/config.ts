@@ -84,7 +84,7 @@ export const calloutSchema: JsonSchema = {
       'x-form': { control: 'jsonata', ...zh('預期條件', '對回應（payload、statusCode、headers）求值的 JSONata，用於一律回 200 的服務：payload.success = true。留空：只看狀態碼。') },
     },
     responseLimitBytes: { type: 'integer', minimum: 0, default: 5_242_880, description: 'Largest answer taken, unpacked.' },
-    redirects: { type: 'integer', minimum: 0, maximum: 20, default: 0, description: 'Redirects followed; 0 gives the redirect back.' },
+    redirects: { type: 'integer', minimum: 0, maximum: 20, default: 0, description: 'Redirects followed; 0 gives the redirect back. A node that says no number, from before, follows 5.' },
     tls: { type: 'string', default: '', 'x-config': 'tls-config', title: 'TLS', description: 'Client certificate and trusted authorities.', 'x-form': { when: { upstream: [''] } } },
     auth: { type: 'string', default: '', 'x-config': 'callout auth', title: 'Credentials', description: 'What proves who calls. Empty: those of the upstream, if it has any.', 'x-form': zh('憑證', '證明呼叫者身分所用。留空：採用上游服務的憑證（若有）。') },
     tellBudget: {

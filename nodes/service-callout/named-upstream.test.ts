@@ -101,7 +101,7 @@ describe('a callout to a named upstream', () => {
     [{ query: [{ name: 'api_key', value: 'abc', valueType: 'str' }] }, 'callout.secret query error'],
   ])('takes no secret that is typed in clear: %j', (config, problem) => {
     expect(problems(config)).toEqual([problem])
-    const [[property, rows]] = Object.entries(config) as [[string, { name: string }[]]]
+    const [[property, rows]] = Object.entries(config) as unknown as [[string, { name: string }[]]]
     for (const value of ['Bearer ${TOKEN}', '{{payload.token}}']) expect(problems({ [property]: rows.map((row) => ({ ...row, value })) })).toEqual([])
   })
 })

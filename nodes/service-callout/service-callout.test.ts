@@ -19,7 +19,7 @@ async function call(config: object, message: unknown = {}, options: NodeTestOpti
 describe('service callout', () => {
   it('sends the answer to ok and keeps the rest of the message', async () => {
     const { asked, sent } = await call({}, { payload: 'in', topic: 't' })
-    expect(asked).toMatchObject({ method: 'GET', url, timeoutMs: 10_000, responseLimitBytes: 5_242_880, redirects: 0 })
+    expect(asked).toMatchObject({ method: 'GET', url, timeoutMs: 10_000, responseLimitBytes: 5_242_880, redirects: 5 })
     expect(asked?.body).toBeUndefined()
     expect(sent).toMatchObject({ port: 'ok', message: { topic: 't', statusCode: 200, responseUrl: url, headers: { 'content-type': 'application/json' } } })
     expect(sent?.message.payload).toBeInstanceOf(Body)
