@@ -112,6 +112,7 @@ describe('what passes through', () => {
         .httpIn('PUT', '/:id/*', { streamBody: true, bodyLimitBytes: 1000 }).node('pass through', through, 0)
         .httpIn('PATCH', '/:id/*').node('pass through', through, 0).nodes(),
       ...flow('chat').httpIn('GET', '/ws/*').node('pass through', { ...through, idleMs: 5000, webSockets: true }, 0).nodes(),
+      ...flow('kept').httpIn('GET', '/kept/*').node('response cache', { ttlSeconds: 60 }, 1).node('pass through', through, 0).nodes(),
       ...flow('nowhere').httpIn('POST', '/nowhere', { streamBody: true }).node('pass through', { ...through, url: 'http://127.0.0.1:1/' }, 0).nodes(),
       ...flow('back').httpIn('POST', '/back', { streamBody: true }).httpResponse().nodes(),
       ...flow('looks').httpIn('POST', '/looks', { streamBody: true }).fn('msg.payload = { saw: msg.payload }\nreturn msg').httpResponse().nodes(),
@@ -220,6 +221,11 @@ describe('what passes through', () => {
       expect(reply.statusCode).toBeGreaterThanOrEqual(400)
     }
     expect(upstream.asked.filter(({ url }) => !url?.startsWith('/files/'))).toEqual([])
+  })
+
+  test('is never kept by a cache in front of it: each caller has bytes of their own', async () => {
+    const sizes = await Promise.all(Array.from({ length: 4 }, async () => (await (await fetch(`${gateway.url}/kept/large?mb=1`)).arrayBuffer()).byteLength))
+    expect([sizes, upstream.asked.length]).toEqual([[mebibyte, mebibyte, mebibyte, mebibyte], 4])
   })
 
   test('is a WebSocket where that is switched on: both sides hear each other until one leaves', async () => {
