@@ -88,7 +88,7 @@ interface Kept {
 export function createTracing(options: TracingOptions): RunTracing {
   const { clock, sampleShare, payloads, protects, ended = [], random = Math.random } = options
   const limits = { ...standard, ...options.limits }
-  const ids = createIds(random)
+  const ids = createIds()
   /** By flow. */
   const watches = new Map<string, Watch[]>()
   /** Watched runs that have not ended, by watch. */

@@ -1,11 +1,22 @@
-/** Ids of traces and spans: random, no secret, made often. */
-export function createIds(random: () => number = Math.random): { traceId(): string; spanId(): string } {
-  const eight = () => Math.floor(random() * 0x1_0000_0000).toString(16).padStart(8, '0')
-  const sixteen = () => {
+import { randomFillSync } from 'node:crypto'
+
+const poolBytes = 8192
+
+/** Ids of traces and spans (W3C Trace Context §3.2.2): random, made by the thousand, never nothing but zeros. */
+export function createIds(): { traceId(): string; spanId(): string } {
+  const pool = Buffer.alloc(poolBytes)
+  let at = poolBytes
+
+  function take(bytes: number): string {
     for (;;) {
-      const id = eight() + eight()
-      if (id !== '0000000000000000') return id
+      if (at + bytes > poolBytes) {
+        randomFillSync(pool)
+        at = 0
+      }
+      const id = pool.toString('hex', at, at + bytes)
+      at += bytes
+      if (!/^0+$/.test(id)) return id
     }
   }
-  return { traceId: () => sixteen() + sixteen(), spanId: sixteen }
+  return { traceId: () => take(16), spanId: () => take(8) }
 }

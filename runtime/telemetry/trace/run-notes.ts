@@ -22,7 +22,8 @@ export interface RunFacts {
 
 export interface StepNote {
   readonly node: LinkedNode
-  readonly spanId: string
+  /** Made when somebody first needs it: see `spanOf`. */
+  spanId: string | undefined
   /** Kept when bodies are. */
   readonly message: Message | undefined
   readonly atMs: number
@@ -131,6 +132,11 @@ export class RunNotes implements RunTrace {
     }
   }
 
+  /** The span that a step is. */
+  spanOf(step: StepNote): string {
+    return (step.spanId ??= this.#newId())
+  }
+
   /** Forgets what the run itself would be held by. */
   letGo(): void {
     this.request = undefined
@@ -151,7 +157,7 @@ export class RunNotes implements RunTrace {
       return undefined
     }
     const note: StepNote = {
-      node, spanId: this.#newId(), message: this.bodies ? message : undefined, atMs: this.#now(), tookMs: undefined, sends: [], fault: undefined, attempts: 0, facts: undefined,
+      node, spanId: undefined, message: this.bodies ? message : undefined, atMs: this.#now(), tookMs: undefined, sends: [], fault: undefined, attempts: 0, facts: undefined,
     }
     this.steps.push(note)
     return note

@@ -4,7 +4,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace'
 import { shownUrl } from '../../core/shown-url.ts'
-import type { CalloutNote, RunNotes, StepNote } from './run-notes.ts'
+import type { CalloutNote, RunNotes } from './run-notes.ts'
 
 export interface SpanExportOptions {
   /** Of the collector, such as `http://collector:4318`; spans go to `/v1/traces` below it (OTLP/HTTP). */
@@ -36,11 +36,10 @@ export function openSpanExport({ url, headers = {}, service, version, gatherMs =
   const exporter = new OTLPTraceExporter({ url: `${url.replace(/\/+$/, '')}/v1/traces`, headers: { ...headers }, timeoutMillis: 10_000 })
   const processor = new BatchSpanProcessor({ exporter, maxQueueSize: mostWaiting, maxExportBatchSize: 512, scheduledDelayMillis: gatherMs })
   const resource = resourceFromAttributes({ 'service.name': service, ...(version === undefined ? {} : { 'service.version': version }) })
-  const scope = { name: 'sluice' }
 
   return {
     ended(notes) {
-      for (const span of toSpans(notes)) processor.onEnd({ ...span, resource, instrumentationScope: scope })
+      for (const span of toSpans(notes, resource)) processor.onEnd(span)
     },
     flush: () => processor.forceFlush(),
     // One that is away is tried again for longer than anybody wants to wait for an end.
@@ -48,92 +47,107 @@ export function openSpanExport({ url, headers = {}, service, version, gatherMs =
   }
 }
 
-type Span = Omit<ReadableSpan, 'resource' | 'instrumentationScope'>
+const scope = Object.freeze({ name: 'sluice' })
+const noLinks: ReadableSpan['links'] = []
+const noEvents: ReadableSpan['events'] = []
+const unset = Object.freeze({ code: SpanStatusCode.UNSET })
+
+interface SpanFacts {
+  readonly name: string
+  readonly kind: SpanKind
+  readonly own: SpanContext
+  readonly parent: SpanContext | undefined
+  /** Milliseconds since the epoch. */
+  readonly startMs: number
+  readonly tookMs: number
+  readonly attributes: Attributes
+  /** Code of what went wrong. */
+  readonly failed: string | undefined
+}
+
+/** A span that has ended, as exporters read it. */
+class EndedSpan implements ReadableSpan {
+  readonly name: string
+  readonly kind: SpanKind
+  readonly parentSpanContext?: SpanContext
+  readonly startTime: HrTime
+  readonly endTime: HrTime
+  readonly duration: HrTime
+  readonly status: ReadableSpan['status']
+  readonly attributes: Attributes
+  readonly resource: ReadableSpan['resource']
+  readonly links = noLinks
+  readonly events = noEvents
+  readonly instrumentationScope = scope
+  readonly ended = true
+  readonly droppedAttributesCount = 0
+  readonly droppedEventsCount = 0
+  readonly droppedLinksCount = 0
+  readonly #own: SpanContext
+
+  constructor({ name, kind, own, parent, startMs, tookMs, attributes, failed }: SpanFacts, resource: ReadableSpan['resource']) {
+    this.name = name
+    this.kind = kind
+    this.#own = own
+    if (parent) this.parentSpanContext = parent
+    this.startTime = toHrTime(startMs)
+    this.endTime = toHrTime(startMs + tookMs)
+    this.duration = toHrTime(tookMs)
+    this.status = failed === undefined ? unset : { code: SpanStatusCode.ERROR, message: failed }
+    this.attributes = attributes
+    if (failed !== undefined) attributes['error.type'] = failed
+    this.resource = resource
+  }
+
+  spanContext(): SpanContext {
+    return this.#own
+  }
+}
 
 /** The spans of a run: its own, and those of nodes and callouts below it. */
-export function toSpans(notes: RunNotes): Span[] {
-  const { run, traceId, spanId, parent } = notes
-  const at = (afterMs: number) => toHrTime(run.startedAt + afterMs)
-  const context = (id: string, isRemote = false): SpanContext => ({ traceId, spanId: id, traceFlags: TraceFlags.SAMPLED, ...(isRemote ? { isRemote } : {}) })
-
-  function span(given: { name: string; kind: SpanKind; id: string; parent: SpanContext | undefined; startMs: number; tookMs: number; attributes: Attributes; failed?: string | undefined }): Span {
-    const own = context(given.id)
-    return {
-      name: given.name,
-      kind: given.kind,
-      spanContext: () => own,
-      ...(given.parent ? { parentSpanContext: given.parent } : {}),
-      startTime: at(given.startMs),
-      endTime: at(given.startMs + given.tookMs),
-      duration: toHrTime(given.tookMs),
-      status: given.failed === undefined ? { code: SpanStatusCode.UNSET } : { code: SpanStatusCode.ERROR, message: given.failed },
-      attributes: given.failed === undefined ? given.attributes : { ...given.attributes, 'error.type': given.failed },
-      links: [],
-      events: [],
-      ended: true,
-      droppedAttributesCount: 0,
-      droppedEventsCount: 0,
-      droppedLinksCount: 0,
-    }
+export function toSpans(notes: RunNotes, resource: ReadableSpan['resource']): ReadableSpan[] {
+  const { run, traceId, parent, tookMs } = notes
+  const context = (spanId: string): SpanContext => ({ traceId, spanId, traceFlags: TraceFlags.SAMPLED })
+  const own = context(notes.spanId)
+  const came = parent?.parentId === undefined ? undefined : { ...context(parent.parentId), isRemote: true }
+  const spans: ReadableSpan[] = [new EndedSpan({ ...ofRun(notes), own, parent: came }, resource)]
+  for (const step of notes.steps) {
+    const { node, atMs, fault, facts } = step
+    const attributes: Attributes = { 'sluice.node': node.id, 'sluice.node.type': node.type, 'sluice.flow': node.flow }
+    for (const name in facts) attributes[`sluice.${name}`] = facts[name] as string
+    const given = { name: node.name ?? node.type, kind: SpanKind.INTERNAL, own: context(notes.spanOf(step)), parent: own, startMs: run.startedAt + atMs, tookMs: step.tookMs ?? Math.max(0, tookMs - atMs), attributes, failed: fault?.code }
+    spans.push(new EndedSpan(given, resource))
   }
+  for (const callout of notes.callouts) {
+    const given = { ...ofCallout(callout, run.startedAt, tookMs), own: context(callout.spanId), parent: callout.step ? context(notes.spanOf(callout.step)) : own }
+    spans.push(new EndedSpan(given, resource))
+  }
+  return spans
+}
 
-  const status = notes.end?.status
-  const root = span({
+function ofRun({ run, end, tookMs }: RunNotes): Omit<SpanFacts, 'own' | 'parent'> {
+  const status = end?.status
+  const attributes: Attributes = { 'sluice.flow': run.flow, 'sluice.revision': run.revision, 'sluice.run': run.id }
+  if (run.method !== undefined) attributes['http.request.method'] = run.method
+  if (run.route !== undefined) attributes['http.route'] = run.route
+  if (status !== undefined) attributes['http.response.status_code'] = status
+  return {
     name: run.method === undefined ? run.on : `${run.method} ${run.route ?? ''}`.trim(),
     kind: run.method === undefined ? SpanKind.INTERNAL : SpanKind.SERVER,
-    id: spanId,
-    parent: parent?.parentId === undefined ? undefined : context(parent.parentId, true),
-    startMs: 0,
-    tookMs: notes.tookMs,
-    attributes: {
-      'sluice.flow': run.flow,
-      'sluice.revision': run.revision,
-      'sluice.run': run.id,
-      ...(run.method === undefined ? {} : { 'http.request.method': run.method }),
-      ...(run.route === undefined ? {} : { 'http.route': run.route }),
-      ...(status === undefined ? {} : { 'http.response.status_code': status }),
-    },
+    startMs: run.startedAt,
+    tookMs,
+    attributes,
     // A caller's mistake is no failure of the server (semantic conventions for HTTP).
-    failed: notes.end?.fault && (status === undefined || status >= 500) ? notes.end.fault.code : undefined,
-  })
-  const below = context(spanId)
-  const steps = notes.steps.map((step) => span({ ...ofStep(step, notes.tookMs), parent: below }))
-  const callouts = notes.callouts.map((callout) => span({ ...ofCallout(callout, notes.tookMs), parent: callout.step ? context(callout.step.spanId) : below }))
-  return [root, ...steps, ...callouts]
-}
-
-function ofStep({ node, spanId, atMs, tookMs, fault, facts }: StepNote, endMs: number) {
-  return {
-    name: node.name ?? node.type,
-    kind: SpanKind.INTERNAL,
-    id: spanId,
-    startMs: atMs,
-    tookMs: tookMs ?? Math.max(0, endMs - atMs),
-    attributes: { 'sluice.node': node.id, 'sluice.node.type': node.type, 'sluice.flow': node.flow, ...prefixed(facts) },
-    failed: fault?.code,
+    failed: end?.fault && (status === undefined || status >= 500) ? end.fault.code : undefined,
   }
 }
 
-function ofCallout({ spanId, method, url, atMs, tookMs, status, fault, node }: CalloutNote, endMs: number) {
-  return {
-    name: method,
-    kind: SpanKind.CLIENT,
-    id: spanId,
-    startMs: atMs,
-    tookMs: tookMs ?? Math.max(0, endMs - atMs),
-    attributes: {
-      'http.request.method': method,
-      'url.full': shownUrl(url),
-      'sluice.node': node,
-      ...(URL.canParse(url) ? { 'server.address': new URL(url).hostname } : {}),
-      ...(status === undefined ? {} : { 'http.response.status_code': status }),
-    },
-    failed: fault ?? (status !== undefined && status >= 400 ? String(status) : undefined),
-  }
-}
-
-function prefixed(facts: StepNote['facts']): Attributes {
-  return Object.fromEntries(Object.entries(facts ?? {}).map(([name, value]) => [`sluice.${name}`, value]))
+function ofCallout({ method, url, atMs, tookMs, status, fault, node }: CalloutNote, startedAt: number, endMs: number): Omit<SpanFacts, 'own' | 'parent'> {
+  const attributes: Attributes = { 'http.request.method': method, 'url.full': shownUrl(url), 'sluice.node': node }
+  if (URL.canParse(url)) attributes['server.address'] = new URL(url).hostname
+  if (status !== undefined) attributes['http.response.status_code'] = status
+  const failed = fault ?? (status !== undefined && status >= 400 ? String(status) : undefined)
+  return { name: method, kind: SpanKind.CLIENT, startMs: startedAt + atMs, tookMs: tookMs ?? Math.max(0, endMs - atMs), attributes, failed }
 }
 
 /** Seconds and nanoseconds. */
