@@ -74,3 +74,10 @@ test('a deploy notes where bodies are held in memory, and how large they may get
   expect(notes([posted, callout('c', 'reply', { responseLimitBytes: 1_048_576 }), respond])[0]).toContain('The http in node in up to 2 KB, The service callout node c up to 1 MB; 1 MB together.')
   expect(notes([{ ...posted, streamBody: true }, respond])).toEqual([])
 })
+
+test('a circle without a way out is refused; one with a choice in it is warned of', () => {
+  expect(said([entry('a', 'reply'), change('a', 'b'), node('b', 'wait', [['a']]), respond])).toEqual(['error flow.endless a'])
+  expect(said([entry('a'), change('a', 'a', 'reply'), respond])).toEqual(['error flow.endless a'])
+  expect(said([entry('a'), change('a', 'c'), node('c', 'branch', [['a'], ['reply']], { ways: [{ name: 'again', condition: 'payload.more' }] }), respond])).toEqual(['warning flow.loop a'])
+  expect(said([entry('a'), change('a', 'f'), node('f', 'function', [['a', 'reply']], { func: 'return msg', outputs: 1 }), respond])).toEqual(['warning flow.loop a'])
+})

@@ -74,9 +74,46 @@ function reachesReply(start: FlowNode, home: AssembledFlow, linkIns: ReadonlyMap
   return false
 }
 
-/** Circles are allowed (deadline and hop limit bound them) but rarely meant: one warning per flow. */
-function checkLoops({ flow }: AssembledFlow): Problem[] {
-  const targetsOf = (node: FlowNode) => [...node.wires.flat(), ...(node.type === 'link out' ? node.links : [])]
+/** Nodes that send on every message that they take, whatever their settings. */
+const alwaysOn: ReadonlySet<string> = new Set(['junction', 'link in', 'link out', 'change', 'transform', 'template', 'map', 'merge', 'wait'])
+
+const targetsOf = (node: FlowNode): string[] => [...node.wires.flat(), ...(node.type === 'link out' && node.properties.mode !== 'return' ? node.links : [])]
+
+/** A circle of nodes that send on whatever they take has no end but the limit of steps: no run could come to its answer by itself. */
+function findEndless({ flow }: AssembledFlow): FlowNode | undefined {
+  const before = new Map<string, string[]>()
+  const left = new Map<string, number>()
+  for (const node of flow.nodes.values()) {
+    if (!alwaysOn.has(node.type)) continue
+    const targets = targetsOf(node).filter((id) => alwaysOn.has(flow.nodes.get(id)?.type ?? ''))
+    left.set(node.id, targets.length)
+    for (const id of targets) before.set(id, [...(before.get(id) ?? []), node.id])
+  }
+  // Whoever leads to none that goes on for ever does not either.
+  const ending = [...left].filter(([, count]) => count === 0).map(([id]) => id)
+  for (let id = ending.pop(); id !== undefined; id = ending.pop()) {
+    left.delete(id)
+    for (const one of before.get(id) ?? []) {
+      const count = (left.get(one) ?? 0) - 1
+      left.set(one, count)
+      if (count === 0) ending.push(one)
+    }
+  }
+  const [first] = left.keys()
+  return first === undefined ? undefined : flow.nodes.get(first)
+}
+
+/** Circles are allowed (deadline and hop limit bound them) but rarely meant: one warning per flow. One without a way out is refused. */
+function checkLoops(assembled: AssembledFlow): Problem[] {
+  const { flow } = assembled
+  const endless = findEndless(assembled)
+  if (endless) {
+    return [{
+      severity: 'error', code: 'flow.endless', ...endless.origin,
+      message: `What comes to ${nameOf(endless)} goes round in a circle for ever: no node of it can stop.`,
+      remedy: 'Take a wire out of the circle, put a switch into it, or do it with a while node, which has a bound.',
+    }]
+  }
   const done = new Set<string>()
   const open = new Set<string>()
   for (const start of flow.nodes.values()) {
