@@ -3,6 +3,10 @@ import type { Text } from './node.ts'
 
 /** What whoever calls, or the operator, can do about a refusal. Every code that `refuseCall` is given has one. */
 export const refusalRemedies = {
+  'request.invalid': { en: 'Mend the request where “errors” says; the reference of the API describes what it takes.', 'zh-TW': '請依 errors 所指之處修正請求；API 說明頁描述其接受的內容。' },
+  'body.unsupported': { en: 'Send the body as one of the content types that the API takes.', 'zh-TW': '請以 API 接受的內容類型送出本文。' },
+  'body.malformed': { en: 'Send a body that is what its content type says.', 'zh-TW': '請送出與內容類型相符的本文。' },
+  'schema.work': { en: 'Send less at once.', 'zh-TW': '請分次送出較少的內容。' },
   'ip.denied': { en: 'Call from an address that is allowed, or have the network added.', 'zh-TW': '由允許的位址呼叫，或請管理員加入網段。' },
   'auth.missing': { en: 'Send a credential of the kinds that are listed here.', 'zh-TW': '請附上此處所列種類的憑證。' },
   'auth.required': { en: 'Put an auth node into the flow, or make the API public in its record.', 'zh-TW': '在流程中加入 auth 節點，或於資料中將 API 設為公開。' },

@@ -3,6 +3,8 @@ import { isJsonObject, mapValues, type Json } from './json-object.ts'
 
 /** Values that only look like schemas. */
 const data: ReadonlySet<string> = new Set(['example', 'examples', 'default', 'enum', 'const'])
+/** Objects whose keys are names that people chose. */
+const names: ReadonlySet<string> = new Set(['properties', 'patternProperties', '$defs', 'dependentSchemas', 'schemas'])
 
 /**
  * A document in which properties that are `readOnly` (or `writeOnly`) are not required: of a request, or of an answer, they are not
@@ -18,10 +20,11 @@ export function relaxRequired(document: Json, mark: 'readOnly' | 'writeOnly'): J
     const target = readPointer(document, reference.slice(1))
     return isJsonObject(target) && target[mark] === true
   }
-  const walk = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(walk)
+  const walk = (value: unknown, ofNames: boolean): unknown => {
+    if (Array.isArray(value)) return value.map((one) => walk(one, false))
     if (!isJsonObject(value)) return value
-    const made = mapValues(value, (one, name) => (data.has(name) ? one : walk(one))) as Record<string, unknown>
+    const made = mapValues(value, (one, name) => (!ofNames && data.has(name) ? one : walk(one, !ofNames && names.has(name)))) as Record<string, unknown>
+    if (ofNames) return made
     const { required, properties } = value
     if (Array.isArray(required) && isJsonObject(properties)) {
       const left = required.filter((name) => typeof name !== 'string' || !Object.hasOwn(properties, name) || !isMarked(properties[name]))
@@ -29,5 +32,5 @@ export function relaxRequired(document: Json, mark: 'readOnly' | 'writeOnly'): J
     }
     return made
   }
-  return walk(document) as Json
+  return walk(document, false) as Json
 }
