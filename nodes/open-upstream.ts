@@ -53,7 +53,7 @@ export function openService(scope: Scope, key: string, spec: ServiceSpec): Upstr
     if (shared.text === text) return
     shared.text = text
     shared.service.configure(spec)
-  })
+  }, true)
   return shared.service
 }
 

@@ -186,8 +186,11 @@ export interface Scope {
   error(fault: Fault, message: Message, run: Run): void
   /** Sends from outside any run (timers, On Start): starts a new run behind this node's port. */
   emit(port: string, message: Message): void
-  /** Does something once the node is live: at once, or with the commit. Never when it retires before. */
-  whenLive(begin: () => void): void
+  /**
+   * Does something once the node is live: at once, or with the commit. Never when it retires before. `each`: with every commit that makes it live,
+   * also with a rollback to it.
+   */
+  whenLive(begin: () => void, each?: boolean): void
   /** Takes a message on in a run of its own whose end is told. `undefined`: the node is not live. */
   runWork(work: WorkRun): RunningWork | undefined
   /** Whether a debug node publishes: as its config says unless someone used its button since. Absent: as the config says. */

@@ -64,7 +64,7 @@ export function createFlowLinker({ catalogue, services, shared, early, deadlineM
           around,
           emit: (from, port, message) => whenLive((holder) => holder.startBehind(from, port, message)),
           wake: (listener, message) => whenLive((holder) => holder.start(listener, 'emit', message)),
-          whenLive: (begin) => whenLive(begin, true),
+          whenLive: (begin, each) => (each ? early.keepEach(key, begin) : whenLive(begin, true)),
           runWork: (from, work) => holderOf(id, key)?.startWork(from, work),
           debugSwitch,
           onRetire: (close) => retirement.add(close),

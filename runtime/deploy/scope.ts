@@ -23,7 +23,7 @@ export interface ScopeParts {
   /** Starts a run behind a port of a node, outside any caller's run. */
   emit(node: LinkedNode, port: string, message: Message): void
   /** Does something once the pipeline is part of the live deployment. */
-  whenLive(begin: () => void): void
+  whenLive(begin: () => void, each: boolean): void
   /** Starts a run whose end is told; `undefined` when no deployment holds the pipeline. */
   runWork(node: LinkedNode, work: WorkRun): RunningWork | undefined
   /** Starts a run at Status nodes when there is no run to do it in. */
@@ -103,7 +103,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
       from.home.startApart?.(from, linked, work)
     },
     emit: (port, message) => parts.emit(linked, port, message),
-    whenLive: (begin) => parts.whenLive(begin),
+    whenLive: (begin, each = false) => parts.whenLive(begin, each),
     runWork: (work) => parts.runWork(linked, work),
     debug: (entry) => services.publish({ kind: 'debug', flow: flow.document.id, entry }),
     isDebugActive: (configured) => parts.debugSwitch(node.id) ?? parts.debugSwitch(node.origin.node) ?? configured,

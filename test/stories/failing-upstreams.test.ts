@@ -54,6 +54,27 @@ describe('an API whose upstream fails', () => {
     }
   })
 
+  it('calls the servers of the release that is live, also after a rollback while the other one still drains', async () => {
+    const { servers, stop } = await started([['well'], ['slow headers']])
+    const [right, wrong] = servers as [FaultyUpstream, FaultyUpstream]
+    await using gateway = await startGateway({ nodes: flow([right.url]), settings })
+    try {
+      right.behave('slow headers', 'well')
+      const first = get(gateway)
+      await until(() => right.seen.length === 1)
+      await gateway.deploy(flow([wrong.url]))
+      const second = get(gateway)
+      await until(() => wrong.seen.length === 1)
+      await gateway.deploy(flow([right.url]))
+      expect((await get(gateway)).status).toBe(200)
+      expect([right.seen.length, wrong.seen.length]).toEqual([2, 1])
+      for (const server of servers) server.release()
+      expect((await Promise.all([first, second])).map(({ status }) => status)).toEqual([200, 200])
+    } finally {
+      await stop()
+    }
+  })
+
   it('tells timeouts from other faults by its ports; an old flow without that wire goes on as before', async () => {
     const { servers, stop } = await started([['slow headers', 'garbage', 'slow headers']])
     const { url } = servers[0] as FaultyUpstream

@@ -235,6 +235,10 @@ export class Service implements UpstreamService {
     const permit = this.#breaker?.enter()
     if (this.#breaker && !permit) return { thrown: this.#brokenFault(), sent: false }
     const instance = this.#pick(journey)
+    if (this.#instances && !instance) {
+      permit?.end('none', 0)
+      return { thrown: fault('upstream.connect', { host: this.#spec.name, reason: 'it has no server at the moment' }), sent: false }
+    }
     const lane = new Lane(instance && ((url) => instance.placeOf(url)))
     const startedAt = clock.now()
     const leftMs = journey.until - startedAt
