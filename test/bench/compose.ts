@@ -1,17 +1,17 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { EditorNode } from '../../runtime/core/flow.ts'
 import { flow } from '../kit/flow-builder.ts'
-import { freePort } from '../kit/free-port.ts'
 import { root } from '../kit/sources.ts'
 import { startChild } from './child.ts'
 import type { Contestant, Running } from './contestant.ts'
+import { fanOutContestants, fanOutPath } from './fan-out.ts'
 import { counties } from './hand/documents.mjs'
+import { startUpstream } from './hand.ts'
 import { loadCore, serverCore } from './machine.ts'
+import { hasLua, nginxLua, proxied } from './nginx.ts'
 import { ours } from './ours.ts'
 import { measure, type Measured } from './rounds.ts'
-import type { Row, Scenario } from './scenario.ts'
+import type { BenchOptions, Row, Scenario } from './scenario.ts'
 
 /** Requests of the check per second, beside the load. */
 const checkPauseMs = 40
@@ -62,7 +62,7 @@ export const compose: Scenario = {
           ours(composition(upstream.port), { SLUICE_EGRESS_ALLOW: `127.0.0.1:${upstream.port}` }),
           { name: 'hand', start: () => startApp('weather', [String(upstream.port), 'plain'], serverCore) },
           ...(mode === 'still' ? [{ name: 'tricks', start: () => startApp('weather', [String(upstream.port), 'tricks'], serverCore) }] : []),
-          ...(hasLua() ? [{ name: 'nginxLua', start: () => startNginx(upstream.port) }] : []),
+          ...(hasLua() ? [nginxLua(upstream.port, weatherInLua, `/weather?county=${encodeURIComponent(counties[0] as string)}`)] : []),
         ]
         const load = { paths: counties.map((county: string) => `/weather?county=${encodeURIComponent(county)}`), connections: 32 }
         const measured = await measure(
@@ -77,8 +77,30 @@ export const compose: Scenario = {
         await upstream.stop()
       }
     }
+    await measureFanOut(options, rows, facts)
     return { rows, facts }
   },
+}
+
+/** Row `fanOut`: three calls at once. */
+async function measureFanOut(options: BenchOptions, rows: Row[], facts: Record<string, unknown>): Promise<void> {
+  const upstream = await startUpstream()
+  try {
+    const contestants = fanOutContestants(upstream.port, hasLua()).filter((one) => options.only?.includes(one.name) ?? true)
+    const measured = await measure(contestants, { paths: [fanOutPath], connections: 32 }, { ...options, saturation: 0.95, mostConnections: 128 })
+    for (const [name, one] of Object.entries(measured)) options.say(`  fanOut ${name.padEnd(8)} ${Math.round(one.requestsPerSecond).toLocaleString('en').padStart(7)} req/s  p50 ${one.p50Ms.toFixed(1)} ms  core ${(one.busy * 100).toFixed(0)} %  ${one.cpuUs.toFixed(0)} µs CPU each${one.bad > 0 ? `  ${one.bad} BAD` : ''}`)
+    const own = measured['ours']
+    const least: Readonly<Record<string, number | undefined>> = { hand: 0.9, nodeRed: 8 }
+    for (const [name, other] of Object.entries(measured)) {
+      if (!own || name === 'ours') continue
+      const ratio = own.requestsPerSecond / other.requestsPerSecond
+      const target = least[name]
+      rows.push({ label: `compose three at once ÷ ${name}`, value: `${ratio.toFixed(2)}  (${Math.round(own.requestsPerSecond)} ÷ ${Math.round(other.requestsPerSecond)} req/s)`, target: target === undefined ? '' : `≥ ${target}`, ...(target === undefined ? {} : { pass: ratio >= target }) })
+    }
+    facts['fanOut'] = Object.fromEntries(['ours', 'hand', 'nodeRed', 'nginxLua'].map((name) => [name, measured[name] ? Math.round(measured[name].requestsPerSecond) : null]))
+  } finally {
+    await upstream.stop()
+  }
 }
 
 const algorithms: Readonly<Record<string, Readonly<Record<'still' | 'moving', string>>>> = {
@@ -144,62 +166,26 @@ async function startApp(app: string, args: readonly string[], core: number): Pro
   return { port, pid: child.pid, stop: () => child.stop() }
 }
 
-const luaModules = ['/usr/lib/nginx/modules/ndk_http_module.so', '/usr/lib/nginx/modules/ngx_http_lua_module.so']
-
-/** nginx with Lua, as Debian has it: `nginx libnginx-mod-http-lua lua-cjson`. */
-export function hasLua(): boolean {
-  return existsSync('/usr/sbin/nginx') && luaModules.every((file) => existsSync(file))
-}
-
-async function startNginx(upstream: number): Promise<Running> {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-nginx-'))
-  const port = await freePort()
-  writeFileSync(join(folder, 'nginx.conf'), `
-${luaModules.map((file) => `load_module ${file};`).join('\n')}
-daemon off; master_process off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/error.log crit;
-events { worker_connections 4096; }
-http {
-  access_log off; client_body_temp_path ${folder}/a; proxy_temp_path ${folder}/b; fastcgi_temp_path ${folder}/c; uwsgi_temp_path ${folder}/d; scgi_temp_path ${folder}/e;
-  keepalive_requests 10000000;
-  lua_package_path '/usr/share/lua/5.1/?.lua;;'; lua_package_cpath '/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/lib/aarch64-linux-gnu/lua/5.1/?.so;;';
-  upstream documents { server 127.0.0.1:${upstream}; keepalive 128; keepalive_requests 10000000; }
-  server {
-    listen 127.0.0.1:${port};
-    location /forecast { internal; proxy_pass http://documents; proxy_http_version 1.1; proxy_set_header Connection ''; proxy_buffers 64 8k; }
-    location /observation { internal; proxy_pass http://documents; proxy_http_version 1.1; proxy_set_header Connection ''; proxy_buffers 64 8k; }
-    location = /weather {
-      default_type application/json;
-      content_by_lua_block {
-        local cjson = require 'cjson'
-        local county = ngx.unescape_uri(ngx.var.arg_county)
-        local first, second = ngx.location.capture_multi { { '/forecast' }, { '/observation' } }
-        local forecast, observation = cjson.decode(first.body), cjson.decode(second.body)
-        local elements, stations = {}, {}
-        for _, place in ipairs(forecast.records.location) do
-          if place.locationName == county then
-            for _, one in ipairs(place.weatherElement) do elements[#elements + 1] = { name = one.elementName, value = one.time[1].parameter.parameterName } end
-          end
+/** The same composition in Lua. */
+const weatherInLua = `
+  location /forecast { internal; ${proxied} }
+  location /observation { internal; ${proxied} }
+  location = /weather {
+    default_type application/json;
+    content_by_lua_block {
+      local cjson = require 'cjson'
+      local county = ngx.unescape_uri(ngx.var.arg_county)
+      local first, second = ngx.location.capture_multi { { '/forecast' }, { '/observation' } }
+      local forecast, observation = cjson.decode(first.body), cjson.decode(second.body)
+      local elements, stations = {}, {}
+      for _, place in ipairs(forecast.records.location) do
+        if place.locationName == county then
+          for _, one in ipairs(place.weatherElement) do elements[#elements + 1] = { name = one.elementName, value = one.time[1].parameter.parameterName } end
         end
-        for _, one in ipairs(observation.records.location) do
-          if one.parameter[1].parameterValue == county then stations[#stations + 1] = { station = one.locationName, temp = one.weatherElement[1].elementValue } end
-        end
-        ngx.say(cjson.encode { county = county, asOf = { forecast = forecast.records.datasetDescription, observation = observation.records.datasetDescription }, forecast = elements, stations = stations })
-      }
+      end
+      for _, one in ipairs(observation.records.location) do
+        if one.parameter[1].parameterValue == county then stations[#stations + 1] = { station = one.locationName, temp = one.weatherElement[1].elementValue } end
+      end
+      ngx.say(cjson.encode { county = county, asOf = { forecast = forecast.records.datasetDescription, observation = observation.records.datasetDescription }, forecast = elements, stations = stations })
     }
-  }
-}`)
-  const child = startChild('/usr/sbin/nginx', ['-p', folder, '-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf')], { core: serverCore })
-  for (let tries = 0; ; tries++) {
-    if (await fetch(`http://127.0.0.1:${port}/weather?county=${encodeURIComponent(counties[0] as string)}`).then((answer) => answer.ok, () => false)) break
-    if (tries > 100) throw new Error('nginx did not start')
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  return {
-    port,
-    pid: child.pid,
-    async stop() {
-      await child.stop()
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
-}
+  }`
