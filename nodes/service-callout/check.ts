@@ -13,7 +13,7 @@ import { checkSecrets } from './secrets-in-clear.ts'
 const reserved = new Set(['host', 'content-length', 'connection', 'transfer-encoding', 'upgrade', 'te', 'trailer', 'keep-alive', 'expect', 'proxy-connection'])
 
 /** Where a path of an upstream stands for the rest of the URL. */
-export const upstreamOrigin = 'http://upstream'
+const upstreamOrigin = 'http://upstream'
 
 /** What the schema cannot say of a callout. */
 export function checkCallout(config: ServiceCalloutConfig, facts: Pick<CheckFacts, 'typeOf'>): NodeProblem[] {

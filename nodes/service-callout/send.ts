@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { fault } from '../../runtime/core/fault.ts'
 import { withJobKey } from '../../runtime/core/job-key.ts'
 import type { Message } from '../../runtime/core/message.ts'
@@ -6,12 +7,11 @@ import type { Scope } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { compileTypedValue, type TypedValue } from '../../runtime/core/typed-value.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
-import type { CallOptions, UpstreamService } from '../../runtime/core/upstream-service.ts'
+import type { CallOptions, ServiceSpec, UpstreamService } from '../../runtime/core/upstream-service.ts'
 import { type CalloutAuth, openAuth } from '../open-auth.ts'
 import { openService, toOwnSpec, toServiceSpec } from '../open-upstream.ts'
 import { toUpstreamConfig, type UpstreamConfig } from '../upstream-config.ts'
 import { toTries } from '../upstream-options.ts'
-import { upstreamOrigin } from './check.ts'
 import type { ServiceCalloutConfig } from './config.ts'
 
 /** Sends a request that is ready. */
@@ -32,12 +32,13 @@ export async function compileSend(config: ServiceCalloutConfig, scope: Scope): P
   const named = config.upstream === '' ? undefined : toNamed(config, scope)
   const auth = config.auth !== '' ? openAuth(config.auth, scope) : named !== undefined && named.auth !== '' ? openAuth(named.auth, scope) : undefined
   const tellBudget = config.tellBudget === 'auto' ? named?.tellBudget === true : config.tellBudget === 'yes'
-  const service = named ? await compileNamed(config, named, scope) : config.resilience === 'own' ? compileOwn(config, scope) : undefined
+  const place = named && toPlace(config.upstream, toServiceSpec(named, scope))
+  const service = named && place ? await compileNamed(config, named, place, scope) : config.resilience === 'own' ? compileOwn(config, scope) : undefined
   const plain: Send = (request, _message, run) => scope.upstream.request(withJobKey(request, run, scope.node.id), run)
   const send = service ?? plain
   return {
     send: auth ? withAuth(send, auth) : send,
-    url: named ? upstreamOrigin + config.url.trim() : config.url,
+    url: place ? place.origin + config.url.trim() : config.url,
     tellBudget,
     ownTls: named === undefined,
   }
@@ -49,15 +50,26 @@ function toNamed(config: ServiceCalloutConfig, scope: Scope): UpstreamConfig {
   return toUpstreamConfig(view)
 }
 
-async function compileNamed(config: ServiceCalloutConfig, named: UpstreamConfig, scope: Scope): Promise<Send> {
-  const spec = toServiceSpec(named, scope)
+/** A named upstream, and the origin that stands for its servers in the URLs of requests. */
+interface Place {
+  readonly spec: ServiceSpec
+  readonly origin: string
+}
+
+/** Other servers, another origin: what is remembered of answers by their URL is not taken for an answer of somebody else. */
+function toPlace(id: string, spec: ServiceSpec): Place {
+  const servers = createHash('sha256').update(JSON.stringify([id, spec.targets?.targets.map(({ url }) => url)])).digest('hex')
+  return { spec, origin: `http://${servers.slice(0, 16)}.upstream` }
+}
+
+async function compileNamed(config: ServiceCalloutConfig, named: UpstreamConfig, { spec, origin }: Place, scope: Scope): Promise<Send> {
   const targets = spec.targets?.targets ?? []
   // Tabs whose environment gives other targets have an upstream of their own.
   const fromEnv = named.targets.some(({ url }) => /\$\{/.test(url)) || named.name.includes('${')
   const service = openService(scope, `upstream:${config.upstream}${fromEnv ? `:${targets.map(({ url }) => url).join(' ')}` : ''}`, spec)
   const tries = config.resilience === 'own' ? toTries(config) : undefined
   // As whoever writes the run down, or plays the service, knows it: which server it was is nobody's matter there.
-  const shown = (url: string) => (targets[0]?.url ?? '').replace(/\/+$/, '') + url.slice(upstreamOrigin.length)
+  const shown = (url: string) => (targets[0]?.url ?? '').replace(/\/+$/, '') + url.slice(origin.length)
   if (!service) return (request, _message, run) => scope.upstream.request(withJobKey({ ...request, url: shown(request.url) }, run, scope.node.id), run)
   if (named.balance !== 'hash') {
     const options: CallOptions = tries ? { tries } : {}
