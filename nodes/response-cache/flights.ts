@@ -1,10 +1,11 @@
+import type { CacheMark } from '../../runtime/core/cache.ts'
 import type { Fault } from '../../runtime/core/fault.ts'
 import type { Prepared } from './kept-answer.ts'
 
 /** What became of an answer that others waited for. */
 export type Landing =
   /** It may be given to whoever asks in the same words. */
-  | { readonly kind: 'answer'; readonly answer: Prepared }
+  | { readonly kind: 'answer'; readonly answer: Prepared; /** Whether it can be found in the cache: false when it was purged while it was made. */ readonly kept?: boolean | Promise<boolean> | undefined }
   /** Nothing came; who waits would meet the same. */
   | { readonly kind: 'fault'; readonly fault: Fault }
   /** It is for one caller alone: everybody has to ask for themselves. */
@@ -14,6 +15,8 @@ export type Landing =
 
 /** An answer that is being made. */
 export interface Flight {
+  /** When its making began. */
+  readonly mark: CacheMark
   /** Resolves when it is there. Made when first asked for: most answers are made for one. */
   wait(): Promise<Landing>
   land(landing: Landing): void
@@ -27,15 +30,21 @@ export class Flights {
     return this.#open.get(key)
   }
 
-  begin(key: string): Flight {
+  begin(key: string, mark: CacheMark): Flight {
     let landed: Landing | undefined
     let waiting: ((landing: Landing) => void)[] | undefined
     const flight: Flight = {
+      mark,
       wait: () => (landed ? Promise.resolve(landed) : new Promise((resolve) => (waiting ??= []).push(resolve))),
       land: (landing) => {
         if (landed) return
         landed = landing
-        if (this.#open.get(key) === flight) this.#open.delete(key)
+        const forget = () => {
+          if (this.#open.get(key) === flight) this.#open.delete(key)
+        }
+        // Who looked into the cache before it was there finds it here.
+        if (landing.kind === 'answer' && landing.kept instanceof Promise) void landing.kept.then(forget, forget)
+        else forget()
         for (const resolve of waiting ?? []) resolve(landing)
         waiting = undefined
       },

@@ -210,12 +210,12 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
       if (run.request?.method === 'HEAD') return pass(message, run, 'MISS')
       const canWait = config.collapse && !wish.noCache && turn < mostTurns
       const flight = canWait ? flights.get(key) : undefined
-      if (flight) return flight.wait().then((landing) => join(message, run, asking, landing, stale))
-      const mine = canWait && !((own.get(key) ?? 0) > now()) ? flights.begin(key) : undefined
+      if (flight) return flight.wait().then((landing) => join(message, run, asking, flight, landing, stale))
+      const mine = canWait && !((own.get(key) ?? 0) > now()) ? flights.begin(key, asking.mark) : undefined
       return lead(message, run, asking, mine, stale)
     }
 
-    function join(message: Message, run: Run, asking: Asking, landing: Landing, stale: Prepared | undefined): Output<Port> | Promise<Output<Port>> {
+    function join(message: Message, run: Run, asking: Asking, flight: Flight, landing: Landing, stale: Prepared | undefined): Output<Port> | Promise<Output<Port>> {
       if (run.replied) return undefined // went away while waiting
       if (landing.kind === 'gone') return find(message, run, asking.asked, asking.wish, asking.turn + 1)
       if (landing.kind === 'fault') {
@@ -223,13 +223,21 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
         return give(message, run, stale, 'STALE')
       }
       if (landing.kind === 'own') return lead(message, run, asking, undefined, stale)
-      const { vary } = landing.answer.head
+      // Who came after a purge must not get what was begun before it.
+      if (asking.mark > flight.mark && landing.kept !== undefined) return after(landing.kept, (kept) => (kept ? share(message, run, asking, landing.answer) : find(message, run, asking.asked, asking.wish, asking.turn + 1)))
+      return share(message, run, asking, landing.answer)
+    }
+
+    /** Gives an answer that was made for another one who asked in the same words. */
+    function share(message: Message, run: Run, asking: Asking, answer: Prepared): Output<Port> | Promise<Output<Port>> {
+      if (run.replied) return undefined
+      const { vary } = answer.head
       if (vary.length > 0) {
         // It was made for other headers, perhaps: look again, now that they are known.
         const known = varied.get(asking.asked)
         if (known === undefined || asking.key !== asking.asked + variantOf(known, run.request?.headers ?? {})) return find(message, run, asking.asked, asking.wish, asking.turn + 1)
       }
-      return give(message, run, landing.answer, failures.has(landing.answer.head.status) ? 'MISS' : 'HIT')
+      return give(message, run, answer, failures.has(answer.head.status) ? 'MISS' : 'HIT')
     }
 
     function lead(message: Message, run: Run, asking: Asking, flight: Flight | undefined, stale: Prepared | undefined): Output<Port> | Promise<Output<Port>> {
@@ -272,7 +280,7 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
     /** Makes a new answer behind one that was given: once, however many ask meanwhile. */
     function renew(message: Message, run: Run, asking: Asking): void {
       if (flights.get(asking.key)) return
-      const flight = flights.begin(asking.key)
+      const flight = flights.begin(asking.key, asking.mark)
       const begin = (tags: readonly string[]) => {
         const work = scope.runWork({
           on: 'refresh', port: 'run', message, limitMs: Math.max(1, run.deadline - scope.clock.now()),
@@ -310,32 +318,35 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
         const { value, head } = toValue(message, 'keep' in keeping ? keeping.keep : nothing, nowMs)
         const answer = new Prepared(head, value)
         if (!('keep' in keeping)) return head.vary.length === 0 ? { kind: 'answer', answer } : { kind: 'own' }
-        keep(asked, answer, value, [...tags, ...toTags([headers['cache-tag']]).flatMap((text) => text.split(',').map((tag) => tag.trim()))], mark, run)
+        const kept = keep(asked, answer, value, [...tags, ...toTags([headers['cache-tag']]).flatMap((text) => text.split(',').map((tag) => tag.trim()))], mark, run)
         seen.set(value, answer)
-        return { kind: 'answer', answer }
+        return { kind: 'answer', answer, kept }
       } catch {
         return { kind: 'own' } // what cannot be written cannot be sent: the caller gets a fault
       }
     }
 
-    function keep(asked: string, { head }: Prepared, value: CacheValue, tags: readonly string[], mark: CacheMark, run: Run): void {
+    function keep(asked: string, { head }: Prepared, value: CacheValue, tags: readonly string[], mark: CacheMark, run: Run): boolean | Promise<boolean> | undefined {
       const size = value.head.length + (value.body?.length ?? 0)
-      if (size > limitBytes) return
+      if (size > limitBytes) return undefined
       const ttlMs = head.freshMs + Math.max(head.revalidateMs, head.errorMs)
       const request = run.request as NonNullable<Run['request']>
       const all = [wholeTag(place), tagOf(place, resourceTag(request.hostname, request.path)), ...tags.filter((tag) => tag !== '').map((tag) => tagOf(place, tag))]
       if (head.vary.length > 0) {
         varied.set(asked, head.vary)
-        settle(cache.set(asked, { head: JSON.stringify({ v: 1, choose: head.vary }) }, { ttlMs, tags: all, mark }))
-        settle(cache.set(asked + variantOf(head.vary, request.headers), value, { ttlMs, tags: all, mark }))
-      } else {
-        varied.delete(asked)
-        settle(cache.set(asked, value, { ttlMs, tags: all, mark }))
+        void settle(cache.set(asked, { head: JSON.stringify({ v: 1, choose: head.vary }) }, { ttlMs, tags: all, mark }))
+        return settle(cache.set(asked + variantOf(head.vary, request.headers), value, { ttlMs, tags: all, mark }))
       }
+      varied.delete(asked)
+      return settle(cache.set(asked, value, { ttlMs, tags: all, mark }))
     }
 
-    function settle(kept: boolean | Promise<boolean>): void {
-      if (kept instanceof Promise) kept.catch((error: unknown) => scope.log.error({ cause: String(error) }, 'an answer could not be kept'))
+    function settle(kept: boolean | Promise<boolean>): boolean | Promise<boolean> {
+      if (!(kept instanceof Promise)) return kept
+      return kept.catch((error: unknown) => {
+        scope.log.error({ cause: String(error) }, 'an answer could not be kept')
+        return false
+      })
     }
 
     /** A request that changes something makes what is kept of its place invalid, when it went well (RFC 9111 §4.4). */

@@ -10,6 +10,8 @@ import { toValidators, type Validators } from './validators.ts'
 export interface LastAnswer {
   readonly reply: UpstreamReply
   readonly validators: Validators | undefined
+  /** The request that asks whether it still holds, for callouts that send the same one each time. */
+  again?: { readonly of: UpstreamRequest; readonly request: UpstreamRequest }
 }
 
 export interface ReusedUpstreamParts {
@@ -50,10 +52,13 @@ export function createReusedUpstream(upstream: Upstream, parts: ReusedUpstreamPa
     const key = `${parts.place}/${identity}`
     const last = parts.answers.get(key)
     if (last?.validators === undefined || last.reply.body.raw().length > request.responseLimitBytes) return keep(key, last, await ask(request), run)
-    const reply = await ask({ ...request, headers: { ...request.headers, ...last.validators } })
+    const reply = await ask(toAgain(last, request))
     if (reply.status !== 304) return keep(key, last, reply, run)
     run.trace?.note(parts.node, { reused: 'answer' })
-    return keep(key, last, renewed(last.reply, reply), run)
+    const now = renewed(last.reply, reply)
+    // What goes with it may have changed, and forbid that it is held any longer; else it is held as it was.
+    if (reply.headers.etag !== last.reply.headers.etag || !isKeepable(now)) return keep(key, last, now, run)
+    return now
   }
 
   /** What the upstream says of itself now goes with the body that it says has not changed (RFC 9111 §4.3.4). */
@@ -97,6 +102,13 @@ export function createReusedUpstream(upstream: Upstream, parts: ReusedUpstreamPa
     request: (request: UpstreamRequest, run: Run) => call(request, run, (asked) => upstream.request(asked, run)),
     ...(upstream.open ? { open: openService } : {}),
   })
+}
+
+function toAgain(last: LastAnswer, request: UpstreamRequest): UpstreamRequest {
+  if (last.again?.of === request) return last.again.request
+  const again = Object.freeze({ ...request, headers: { ...request.headers, ...last.validators } })
+  if (Object.isFrozen(request)) last.again = { of: request, request: again }
+  return again
 }
 
 function isKeepable({ status, headers, redirects }: UpstreamReply): boolean {
