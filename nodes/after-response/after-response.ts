@@ -14,6 +14,7 @@ export const afterResponse = defineNode<AfterResponseConfig, 'out'>({
   icon: 'fa-share-square-o',
   color: '#C7E0D4',
   outputs: ['out'],
+  apart: true,
   config: {
     type: 'object',
     properties: {

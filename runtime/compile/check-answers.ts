@@ -72,6 +72,7 @@ function findUnanswered(steps: ReadonlyMap<FlowNode, Step>): ReadonlySet<FlowNod
 function isAnswered({ node, ports, links }: Step, unanswered: ReadonlySet<FlowNode>): boolean {
   const { definition } = node
   if (definition?.replies || definition?.ends) return true
+  if (definition?.apart) return false
   if (node.type === 'link call' && node.properties.linkType === 'dynamic') return true
   if (node.type === 'link out' && node.properties.mode === 'return') return true
   const leads = (targets: readonly FlowNode[]) => targets.some((next) => !unanswered.has(next))

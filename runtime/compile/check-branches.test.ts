@@ -53,6 +53,11 @@ test('an output of a choice that leads to no reply is warned of, with the choice
   expect(found?.message).toContain('output 2')
 })
 
+test('a reply behind “after response” answers nobody', () => {
+  expect(said([entry('later'), node('later', 'after response', [['reply']]), respond])).toEqual(['error reply.unreachable in'])
+  expect(said([entry('later', 'reply'), node('later', 'after response', [['d']]), node('d', 'debug', []), respond])).toEqual([])
+})
+
 test('fields of an answer keep a source when a branch fails that may', () => {
   const table = (rows: object[]) => node('m', 'map', [['reply']], { rows })
   const flow = (rows: object[], value: string) => [

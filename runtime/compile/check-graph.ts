@@ -61,7 +61,7 @@ function reachesReply(start: FlowNode, home: AssembledFlow, linkIns: ReadonlyMap
       seen.add(id)
       waiting.push({ node: next, assembled: where })
     }
-    for (const id of node.wires.flat()) visit(id, assembled)
+    if (!node.definition?.apart) for (const id of node.wires.flat()) visit(id, assembled)
     // What a global policy may answer is no answer of the API.
     if (!node.policyCall) for (const id of node.links) visit(id, linkIns.get(id))
     if (rescuers.has(assembled)) continue

@@ -82,6 +82,8 @@ export interface NodeDefinition<Config = any, Port extends string = string> {
    * it cannot do its work. Pure.
    */
   opens?(config: Config): readonly { readonly port: Port; readonly mustReturn: boolean }[]
+  /** True if what stands behind it goes on apart from the call: nothing there can answer the caller. */
+  readonly apart?: boolean
   /** True if it takes messages back from a branch to the node that opened it. */
   readonly ends?: boolean
   /** Most bytes of a body that it holds in memory for one message; `gateway`: as the gateway's own limit says. Absent, or nothing: it holds none. */

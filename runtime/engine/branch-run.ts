@@ -204,6 +204,10 @@ export class BranchRun implements Run {
     this.root.addReplyHeader(name, value, key)
   }
 
+  hasReplyHeader(name: string): boolean {
+    return this.root.hasReplyHeader(name)
+  }
+
   #tell(): boolean {
     if (this.#told || this.cancelled) return false
     this.#told = true
