@@ -126,6 +126,9 @@ describe('the document of a deployed API', () => {
     expect(Object.keys(document.paths)).toEqual(['/files', '/files/{name}', '/proxy/{rest}'])
     expect(document.paths['/files'].get).toMatchObject({ operationId: 'get_files', security: [], parameters: [{ name: 'q' }] })
     expect(Object.keys(document.paths['/files/{name}'].get.responses)).toEqual(['200', '422', '500', '504'])
+    const checked = drawn([{ id: 'in', type: 'http in', url: '/x', method: 'get', wires: [['check']] }, { id: 'check', type: 'validate', query: '{"required":["a"]}', wires: [['ok'], []] }, { id: 'ok', type: 'http response', statusCode: '' }])
+    expect(checked.paths['/x'].get.responses['400']['x-fault-codes']).toEqual(['request.invalid'])
+    expect(Object.keys(checked.paths['/x'].get.responses)).not.toEqual(expect.arrayContaining(['415', '502']))
   })
 
   test('says what is about to end', async () => {

@@ -34,10 +34,16 @@ export function toResponses({ reached, described, takesBody, hasTypes, deprecate
     const { status } = faults[code]
     codes.set(status, (codes.get(status) ?? new Set()).add(code))
   }
-  for (const { node, isWired } of reached) {
+  for (const { node, config, isWired } of reached) {
     // What the entry itself may say is said below, as far as it concerns this operation.
     if (node.type === 'http in' || refusing.some((port) => isWired(port))) continue
-    for (const code of node.definition?.faults ?? []) add(code)
+    const isAnswer = config['side'] === 'answer'
+    for (const code of node.definition?.faults ?? []) {
+      if (!takesBody && code.startsWith('body.')) continue
+      // The one node raises the one for requests, and the other for answers of upstreams.
+      if (node.type === 'validate' && (isAnswer ? code === 'request.invalid' : code === 'upstream.invalid')) continue
+      add(code)
+    }
   }
   if (takesBody) add('body.too_large')
   if (takesBody && hasTypes) add('body.unsupported')

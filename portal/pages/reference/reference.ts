@@ -44,7 +44,8 @@ function drawDocument(document: Json, { id, exchange, t }: { readonly id: string
     const operation = asObject(item)[method]
     return operation === undefined ? [] : [{ method: method.toUpperCase(), path, operation: asObject(operation), anchor: `op-${String(asObject(operation)['operationId'] ?? `${method}-${path}`).replace(/[^\w.-]+/g, '-')}` }]
   }))
-  const schemas = Object.entries(asObject(asObject(document['components'])['schemas']))
+  // What every API answers with when something is wrong stands behind its own.
+  const schemas = Object.entries(asObject(asObject(document['components'])['schemas'])).sort(([a], [b]) => Number(a === 'Fault') - Number(b === 'Fault'))
   const sunset = asText(info['x-sunset'])
   const description = asText(info['description'])
   const crumb = exchange.user ? html`<p class="crumb"><a href="/apis">${t('apis')}</a> › <a href="/apis/${encodeURIComponent(id)}">${String(info['title'])}</a></p>` : ''
