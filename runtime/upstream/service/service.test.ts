@@ -454,6 +454,13 @@ describe('TLS', () => {
     expect(outcomeOf(await open(spec({ targets: targets([right.url], { tls: { ca: files.ca, servername: 'localhost' } }) })).call(ask('http://upstream/')))).toBe(200)
   })
 
+  it('speaks HTTP/1.1 to a server that offers no other, although HTTP/2 is wanted', async () => {
+    const server = await secure('right')
+    const { call } = open(spec({ targets: targets([server.url], { http2: true, tls: { ca: files.ca, servername: 'localhost' } }) }))
+    const replies = await Promise.all(Array.from({ length: 5 }, () => call(ask('http://upstream/'))))
+    expect(replies.map(outcomeOf)).toEqual([200, 200, 200, 200, 200])
+  })
+
   it('is swapped without a call lost: what runs ends as it began', async () => {
     const server = await secure('right')
     server.behave('slow headers')

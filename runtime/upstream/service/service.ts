@@ -217,7 +217,7 @@ export class Service implements UpstreamService {
         void one.ended.then((outcome) => settle(one, outcome))
       }
       const stopTimer = this.#parts.clock.setTimer(() => {
-        if (open.size === 0 || !this.#budget.take()) return
+        if (open.size === 0 || this.#parts.clock.now() >= journey.until || !this.#budget.take()) return
         const second = this.#begin(journey)
         if (!('ended' in second)) return
         this.#parts.observer?.hedged(this.#spec.name)
@@ -232,6 +232,9 @@ export class Service implements UpstreamService {
   #begin(journey: Journey): Try | Outcome {
     const { clock, call, observer } = this.#parts
     const { request, run, policy, tried } = journey
+    const startedAt = clock.now()
+    const leftMs = journey.until - startedAt
+    if (leftMs <= 0) return { thrown: fault('upstream.timeout', { host: this.#spec.name, afterMs: Math.round(startedAt - journey.startedAt) }), sent: false }
     const permit = this.#breaker?.enter()
     if (this.#breaker && !permit) return { thrown: this.#brokenFault(), sent: false }
     const instance = this.#pick(journey)
@@ -240,8 +243,6 @@ export class Service implements UpstreamService {
       return { thrown: fault('upstream.connect', { host: this.#spec.name, reason: 'it has no server at the moment' }), sent: false }
     }
     const lane = new Lane(instance && ((url) => instance.placeOf(url)))
-    const startedAt = clock.now()
-    const leftMs = journey.until - startedAt
     const ownMs = policy.tryTimeoutMs > 0 ? policy.tryTimeoutMs : request.timeoutMs
     const begun = clock.elapsed()
     journey.attempts += 1
@@ -269,7 +270,7 @@ export class Service implements UpstreamService {
       }
       return outcome
     }
-    const ended = call(sent, run, startedAt, Math.max(0, Math.min(ownMs, leftMs)), lane).then(
+    const ended = call(sent, run, startedAt, Math.min(ownMs, leftMs), lane).then(
       (reply) => end({ reply, sent: true }),
       (thrown: unknown) => end({ thrown, sent: lane.sent }),
     )
