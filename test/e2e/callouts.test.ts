@@ -50,13 +50,10 @@ describe.skipIf(!needs('chromium'))('the dialogs of callouts', () => {
   async function open(page: Page, show: () => Promise<unknown>, selector: string, picture: string, chinese: boolean): Promise<readonly string[]> {
     await show()
     await page.waitForSelector(selector, { state: 'visible' })
-    await page.waitForTimeout(600)
+    await page.waitForTimeout(300)
     const { titles, faults } = await page.evaluate(lookAt, { selector, chinese })
     expect(faults, picture).toEqual([])
-    await page.setViewportSize({ width: 1280, height: 2200 })
-    await page.waitForTimeout(200)
     await page.screenshot({ path: `${artifacts}90-${picture}.png` })
-    await page.setViewportSize({ width: 1280, height: 1000 })
     return titles
   }
 
