@@ -105,6 +105,7 @@ function titleOf(code: string, language: 'en' | 'zh-TW'): string {
 }
 
 const titles: Readonly<Record<keyof typeof refusalRemedies, string>> = {
+  'request.invalid': '請求不符', 'body.unsupported': '不支援的內容類型', 'body.malformed': '本文格式錯誤', 'schema.work': '檢查量過大',
   'ip.denied': '位址不允許', 'auth.missing': '需要憑證', 'auth.required': '此 API 未公開', 'auth.invalid_key': 'API 金鑰無效', 'auth.invalid_login': '使用者名稱或密碼錯誤',
   'auth.invalid_token': '權杖無效', 'auth.expired': '憑證已到期', 'auth.revoked': '憑證已撤銷', 'auth.signature': '簽章無效', 'auth.replayed': '請求重複送出', 'auth.certificate': '不認得的用戶端憑證',
   'auth.unknown_client': '不認得的用戶端', 'auth.scope': '缺少權限範圍', 'auth.clearance': '缺少許可等級', 'auth.not_subscribed': '尚未訂閱', 'auth.subscription_inactive': '訂閱未生效',
