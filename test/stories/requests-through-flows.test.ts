@@ -123,7 +123,7 @@ describe('a flow', () => {
   })
 
   test('that goes round in a circle ends at the hop limit', async () => {
-    const circle = flow('circle').httpIn('GET', '/circle').change({ t: 'set', p: 'a', pt: 'msg', to: '1', tot: 'num' }).as('again').to('again').from('again').switch('never', { t: 'true' }).httpResponse()
+    const circle = flow('circle').httpIn('GET', '/circle').fn('return msg').as('again').to('again').from('again').switch('never', { t: 'true' }).httpResponse()
     const { status, body } = await one(circle.nodes(), '/circle')
     expect([status, JSON.parse(body).code]).toEqual([508, 'flow.hops'])
   })
