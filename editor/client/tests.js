@@ -6,14 +6,14 @@
       label: 'tests', name: 'Tests', none: 'Open a flow to see its cases.', noCases: 'This flow has no cases. Watch a request and save it as a case.',
       run: 'Run', runAll: 'Run all', running: 'Running…', edit: 'Edit', remove: 'Delete', removed: 'The case “{name}” was deleted.', undo: 'Undo', save: 'Save', cancel: 'Cancel', download: 'Download cases.json', upload: 'Upload cases.json',
       passed: '{n} passed', failed: '{n} failed', coverage: '{n} of {all} wires covered', show: 'Show coverage on the canvas', hide: 'Hide coverage',
-      gate: 'A deploy of this flow has to pass its cases', gateHint: 'Takes effect with the next deploy.', broken: 'The flow cannot be run as it is drawn:', notJson: 'This is no JSON: {reason}', leftOut: 'There was no time for {n} cases.',
+      gate: 'A deploy of this flow has to pass its cases', gateHint: 'Takes effect with the next deploy.', broken: 'The flow cannot be run as it is drawn:', notJson: 'This is no JSON: {reason}', leftOut: 'There was no time for {n} cases.', leaveOut: 'Do not compare what differs',
       took: '{ms} ms', ok: 'passed', bad: 'failed', notRun: 'not run', covered: 'covered', missed: 'not covered', caseJson: 'The case as JSON',
     },
     'zh-TW': {
       label: '測試', name: '測試', none: '請先開啟流程以查看其案例。', noCases: '此流程尚無案例。請觀察一個請求並存成案例。',
       run: '執行', runAll: '全部執行', running: '執行中…', edit: '編輯', remove: '刪除', removed: '已刪除案例「{name}」。', undo: '復原', save: '儲存', cancel: '取消', download: '下載 cases.json', upload: '上傳 cases.json',
       passed: '{n} 項通過', failed: '{n} 項失敗', coverage: '已涵蓋 {n} 條連線，共 {all} 條', show: '在畫布上顯示涵蓋範圍', hide: '隱藏涵蓋範圍',
-      gate: '部署此流程前必須通過其案例', gateHint: '自下次部署起生效。', broken: '目前繪製的流程無法執行：', notJson: '這不是 JSON：{reason}', leftOut: '{n} 個案例沒有時間執行。',
+      gate: '部署此流程前必須通過其案例', gateHint: '自下次部署起生效。', broken: '目前繪製的流程無法執行：', notJson: '這不是 JSON：{reason}', leftOut: '{n} 個案例沒有時間執行。', leaveOut: '不比對這些不同之處',
       took: '{ms} 毫秒', ok: '通過', bad: '失敗', notRun: '尚未執行', covered: '已涵蓋', missed: '未涵蓋', caseJson: '案例的 JSON',
     },
   })
@@ -206,10 +206,35 @@
     named(t('remove'), () => remove(one)).appendTo(acts)
     if (result && !result.ok) {
       const list = $('<ul class="sluice-lines"></ul>').appendTo(li)
-      for (const text of result.failures) $('<li></li>').text(text).appendTo(list)
+      for (const text of result.failures) $('<li></li>').text(sluice.sayFailure(text)).appendTo(list)
+      const less = withoutDiffering(one, result.failures)
+      if (less) button(t('leaveOut'), () => replace(one, less).then(() => run([one.name]), complain), 'sluice-leave-out').attr('aria-label', `${t('leaveOut')}: ${one.name}`).appendTo(li)
     }
     if (editing === one.name) drawEditor(one).appendTo(li)
     return li
+  }
+
+  /** The case without the places of its answer that differ, such as a clock; nothing when there is none to leave out. */
+  function withoutDiffering(one, failures) {
+    const json = structuredClone(one.expect.json)
+    let left = 0
+    for (const text of failures) {
+      const path = /^body((?:\.[^.[\]:]+|\[\d+\])+): expected/.exec(text)
+      if (!path) continue
+      const keys = [...path[1].matchAll(/\.([^.[\]]+)|\[(\d+)\]/g)].map(([, name, index]) => (name === undefined ? Number(index) : name))
+      const last = keys.pop()
+      const holder = keys.reduce((at, key) => (at === null || typeof at !== 'object' ? undefined : at[key]), json)
+      if (typeof last !== 'string' || holder === null || typeof holder !== 'object' || !Object.hasOwn(holder, last)) continue
+      delete holder[last]
+      left++
+    }
+    return left > 0 ? { ...one, expect: { ...one.expect, json } } : undefined
+  }
+
+  async function replace(one, next) {
+    await store(cases.map((other) => (other === one ? next : other)))
+    results.delete(one.name)
+    draw()
   }
 
   async function remove(one) {

@@ -47,6 +47,24 @@
     })
   }
 
+  const sentences = [
+    [/^called (.*), which the case does not play$/, '呼叫了 $1，但案例未提供其回應'],
+    [/^expected (.*) to be true, got (.*)$/, '預期 $1 為 true，實得 $2'],
+    [/^status: expected (\d+), got (.*)$/, '狀態碼：預期 $1，實得 $2'],
+    [/^(\S+): expected (.*), it is not there$/, '$1：預期 $2，但沒有此項'],
+    [/^(\S+): expected (.*) items, got (.*)$/, '$1：預期 $2 項，實得 $3 項'],
+    [/^(.*?): expected (.*), got (.*)$/, '$1：預期 $2，實得 $3'],
+    [/^status: (\d+) → (\d+)$/, '狀態碼：$1 → $2'],
+    [/^(\S+): (\d+) → (\d+) items$/, '$1：$2 → $3 項'],
+    [/^log: /, '記錄檔：'],
+  ]
+
+  /** What is not as promised, in the reader's language: gateways say it in English. */
+  sluice.sayFailure = function (text) {
+    const known = isChinese() && sentences.find(([pattern]) => pattern.test(text))
+    return known ? text.replace(known[0], known[1]) : text
+  }
+
   /** The flows as they are drawn at the moment, deployed or not, without secrets. */
   sluice.draft = () => RED.nodes.createCompleteNodeSet({ credentials: false })
 

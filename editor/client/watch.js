@@ -255,7 +255,7 @@
   function message(into, title, value) {
     $('<h5></h5>').text(title).appendTo(into)
     if (value === undefined) return void $('<p class="sluice-hint"></p>').text(open.record.payloads === 'none' ? t('nobody') : '—').appendTo(into)
-    RED.utils.createObjectElement(value, { hideKey: true, typeHint: undefined, tools: [], exposeApi: false }).addClass('sluice-message').appendTo(into)
+    RED.utils.createObjectElement(value, { path: '', rootPath: '', expandPaths: ['', 'payload'] }).addClass('sluice-message').appendTo(into)
   }
 
   function drawStep(step) {
@@ -348,7 +348,7 @@
       } else if (report.differences.length === 0) $('<p class="sluice-passed"></p>').text(`${t('same')} (${report.before.status})`).appendTo(into)
       else {
         $('<p class="sluice-failed"></p>').text(t('differs')).appendTo(into)
-        lines(into, report.differences)
+        lines(into, report.differences.map(sluice.sayFailure))
       }
     } catch (error) {
       into.empty()

@@ -84,6 +84,16 @@ describe.skipIf(!needs('chromium'))('somebody who watches a flow', () => {
     await page.waitForSelector('.sluice-case-ok, .sluice-case-bad')
     await shot('case')
     expect(await page.locator('.sluice-cases li').first().innerText()).toContain('Songshan today')
+    // Something in the answer that is different each time: here a city, beside the minutes that may have passed.
+    await page.getByRole('button', { name: 'Edit: Songshan today' }).click()
+    const area = page.locator('.sluice-case-editor textarea')
+    const edited = JSON.parse(await area.inputValue()) as { expect: { json: { city: string } } }
+    edited.expect.json.city = 'elsewhere'
+    await area.fill(JSON.stringify(edited))
+    await page.locator('.sluice-case-editor button', { hasText: 'Save' }).click()
+    await page.getByRole('button', { name: 'Run: Songshan today' }).click()
+    await page.click('.sluice-leave-out')
+    await page.waitForSelector('.sluice-case-ok')
     await page.click('.sluice-show-coverage')
     await page.waitForSelector('.sluice-wire-taken')
     await shot('coverage')
