@@ -3,6 +3,7 @@ import { fakeRun } from '../../test/kit/fake-run.ts'
 import { fakeUpstream } from '../../test/kit/fake-upstream.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
 import { agrees, sniffType } from './sniff-type.ts'
+import { createTurns } from './turns.ts'
 import { uploadOffload } from './upload-offload.ts'
 
 const configNodes = { s3: { type: 'object storage', config: { endpoint: 'https://s3.example', bucket: 'files', region: 'us-east-1', pathStyle: true }, credentials: { accessKeyId: 'a', secretAccessKey: '${KEY}' } } }
@@ -23,6 +24,18 @@ test('bytes of a message become the description of an object, whose key no calle
   await expect(node.send({ payload: 'x', req: up.request }, up)).rejects.toMatchObject({ code: 'step.config' })
   await expect(node.send({ payload: { a: 1 } })).rejects.toMatchObject({ code: 'step.config' })
   await expect(node.send({ payload: 'x' }, fakeRun({ request: {}, environment: 'sandbox' }))).rejects.toMatchObject({ code: 'sandbox.none' })
+})
+
+test('so many uploads go on at once; others wait unread, and who goes away while waiting is forgotten', async () => {
+  const turns = createTurns(1)
+  const first = await turns.enter(fakeRun())
+  const gone = fakeRun()
+  const [left, second] = [turns.enter(gone), turns.enter(fakeRun())]
+  gone.abort()
+  await expect(left).rejects.toThrow()
+  first()
+  ;(await second)()
+  ;(await turns.enter(fakeRun()))()
 })
 
 test.each([

@@ -11,6 +11,7 @@ import { whenAborted } from '../../runtime/core/when-aborted.ts'
 import { openStorage } from '../open-storage.ts'
 import { addTo, readMultipart } from './read-multipart.ts'
 import { type Offloaded, storeStream } from './store-stream.ts'
+import { createTurns } from './turns.ts'
 
 export interface UploadOffloadConfig {
   readonly storage: string
@@ -18,6 +19,7 @@ export interface UploadOffloadConfig {
   readonly aboveBytes: number
   readonly limitBytes: number
   readonly partBytes: number
+  readonly atOnce: number
   readonly types: readonly string[]
   readonly checkContent: boolean
   readonly timeoutMs: number
@@ -42,7 +44,8 @@ export const uploadOffload = defineNode<UploadOffloadConfig, 'out'>({
       prefix: { type: 'string', default: 'uploads/', title: 'Key begins with', description: 'Text that may hold {{req.params.id}}. A random name follows; callers never choose it.', 'x-form': { control: 'template', ...zh('鍵的開頭', '文字可含 {{req.params.id}}。其後接上隨機名稱，呼叫端無法指定。') } },
       aboveBytes: { type: 'integer', minimum: 0, maximum: 8 * mebibyte, default: 0, title: 'Larger than', description: 'Bytes. What is not larger stays in the message. 0: everything is stored.', 'x-form': zh('大於', '位元組。未超過者留在訊息中。0 表示全部轉存。') },
       limitBytes: { type: 'integer', minimum: 1, default: 1024 * mebibyte, title: 'Largest file', description: 'Bytes. What is larger is refused (413), and what was stored of it is taken away.', 'x-form': zh('檔案上限', '位元組。超過者拒絕（413），已存部分會移除。') },
-      partBytes: { type: 'integer', minimum: 5 * mebibyte, maximum: 64 * mebibyte, default: 8 * mebibyte, title: 'Part', description: 'Bytes that are held, and sent, at a time.', 'x-form': zh('分段大小', '一次保留並送出的位元組數。') },
+      partBytes: { type: 'integer', minimum: 5 * mebibyte, maximum: 64 * mebibyte, default: 5 * mebibyte, title: 'Part', description: 'Bytes that are held, and sent, at a time.', 'x-form': zh('分段大小', '一次保留並送出的位元組數。') },
+      atOnce: { type: 'integer', minimum: 1, maximum: 100, default: 16, title: 'At once', description: 'Uploads of this node that a gateway takes at a time; each holds a part or two in memory. Others wait, unread, until their deadline.', 'x-form': zh('同時上傳數', '閘道同時處理此節點的上傳數；每個上傳在記憶體中保留一至兩個分段。其他上傳等候（不讀取），直到其期限。') },
       types: { type: 'array', items: { type: 'string' }, default: [], title: 'Types taken', description: 'Such as image/*, application/pdf. Empty: all. Others get 415.', 'x-form': { control: 'list', ...zh('接受的類型', '例如 image/*、application/pdf。留空則全部接受；其他回應 415。') } },
       checkContent: { type: 'boolean', default: true, title: 'Look at the first bytes', description: 'A file that is not what it says to be is refused (415).', 'x-form': zh('檢查開頭位元組', '內容與宣告類型不符的檔案會被拒絕（415）。') },
       timeoutMs: { type: 'integer', minimum: 1, default: 60_000, title: 'Timeout (ms)', description: 'Of each call to the storage; the deadline of the run applies as well.', 'x-form': zh('逾時（毫秒）', '每次呼叫儲存空間的時限；執行期限同樣適用。') },
@@ -62,6 +65,7 @@ export const uploadOffload = defineNode<UploadOffloadConfig, 'out'>({
   compile(config, scope) {
     const storage = openStorage(scope, config.storage, { timeoutMs: config.timeoutMs, idleMs: config.timeoutMs })
     const prefix = parsePathTemplate(config.prefix)
+    const turns = createTurns(config.atOnce)
     const { limitBytes, aboveBytes, partBytes, types, checkContent } = config
     const limits = { limitBytes, aboveBytes, partBytes, types: types.map((type) => type.trim().toLowerCase()), checkContent }
 
@@ -88,6 +92,7 @@ export const uploadOffload = defineNode<UploadOffloadConfig, 'out'>({
       const type = (declared?.split(';', 1)[0] ?? '').trim().toLowerCase()
       const files = request?.files ?? []
       let stop = () => {}
+      const leave = await turns.enter(run)
       try {
         if (files.length > 0) {
           const fields: Record<string, unknown> = { ...(typeof payload === 'object' && payload !== null && !Buffer.isBuffer(payload) && !(payload instanceof Body) ? payload : {}) }
@@ -110,6 +115,7 @@ export const uploadOffload = defineNode<UploadOffloadConfig, 'out'>({
         throw error
       } finally {
         stop()
+        leave()
       }
     }
   },
