@@ -1,4 +1,6 @@
+import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
+import { ByteStream } from '../../runtime/core/byte-stream.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
@@ -30,6 +32,7 @@ describe('cache set', () => {
     const set = await testNode(cacheSet, { key, limitBytes: 1000 }, { clock, state })
     await expect(set.send({ topic: 'a', payload: { big: 1n } })).rejects.toMatchObject({ code: 'cache.value' })
     await expect(set.send({ topic: 'a', payload: 1n })).rejects.toMatchObject({ code: 'cache.value' })
+    await expect(set.send({ topic: 'a', payload: new ByteStream(Readable.from([]), undefined, undefined) })).rejects.toMatchObject({ code: 'cache.value' })
     expect(await set.send({ topic: 'a', payload: 'x'.repeat(2000) })).toMatchObject([{ port: 'out' }])
     expect(state.cache.get('a')).toMatchObject({ value: undefined })
   })
