@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Body, payloadOf } from '../../runtime/core/body.ts'
+import type { Message } from '../../runtime/core/message.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
 import { fakeRun } from '../../test/kit/fake-run.ts'
@@ -50,7 +51,7 @@ describe('cache get and cache set', () => {
     expect(one).not.toBe(other)
     await set.send({ topic: 'b', payload: Body.ofJsonBytes(Buffer.from('{"a":[1]}')) })
     const body = (await get.send({ topic: 'b' }))[0]?.message
-    expect((body?.payload as Body).parsed).toBe(false)
+    expect(((body as Message).payload as Body).parsed).toBe(false)
     expect(payloadOf(body ?? {})).toEqual({ a: [1] })
     expect(Object.isFrozen((payloadOf(body ?? {}) as { a: unknown }).a)).toBe(true)
     await set.send({ topic: 'c', payload: { a: [1] } })

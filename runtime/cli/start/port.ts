@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { execFile } from 'node:child_process'
 import { readFile, readdir, readlink } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -21,17 +22,22 @@ export async function isPortFree(host: string, port: number): Promise<boolean> {
   }
 }
 
-/** A free port of `host` that was just let go. */
+/**
+ * A port that nobody listens on. Not one that the system would give: it gives the same ones to connections that go out, and
+ * between this look and the listening somebody's call might have it.
+ * @throws Error when none was found, or as `isPortFree`
+ */
 export async function findFreePort(host: string): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((listening, failed) => {
-    server.once('error', failed)
-    server.listen({ host, port: 0 }, listening)
-  })
-  const address = server.address()
-  await new Promise<void>((closed) => server.close(() => closed()))
-  return typeof address === 'object' && address ? address.port : 0
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const port = randomInt(lowestPort, highestPort)
+    if (await isPortFree(host, port)) return port
+  }
+  throw new Error('no free port was found')
 }
+
+/** Above the registered ports in common use, below those that Linux, macOS and Windows give to outgoing connections. */
+const lowestPort = 20_000
+const highestPort = 32_000
 
 /** Which process listens on a port: `nginx (process 1234)`; `undefined` when that cannot be seen. */
 export async function findPortHolder(port: number): Promise<string | undefined> {
