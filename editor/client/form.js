@@ -190,7 +190,7 @@
     })
     rows.forEach((given, was) => list.editableList('addItem', { given, was }))
     // A row that is being made tells of its changes before all of it is there.
-    const items = () => list.editableList('items').toArray().map((element) => element.data('data')).filter((item) => item.values)
+    const items = () => list.editableList('items').toArray().filter((element) => element.closest('.red-ui-editableList-item-deleting').length === 0).map((element) => element.data('data')).filter((item) => item.values)
     const read = () => items().map((item) => (field.plainRows ? item.read[0]() : item.values()))
     return { read, places: () => items().map(({ was }) => was) }
   }
@@ -314,7 +314,8 @@
     /** Registers a type of a stock file, with fields below its form and choices in its selects. */
     registerStockType(additions, stock) {
       const inputs = new WeakMap()
-      const saved = (value) => (isEmpty(value) ? undefined : value)
+      // What is not said is not written: a node of stock Node-RED stays as it was.
+      const saved = (value) => (isEmpty(value) || value === false ? undefined : value)
 
       function open() {
         for (const [name, choices] of Object.entries(additions.choices)) {

@@ -6,6 +6,6 @@ const { values } = parseArgs({ options: { minutes: { type: 'string', default: '3
 const result = await soak({ seconds: Number(values.minutes) * 60, deployEveryMs: 60_000, say: (line) => console.log(line) })
 console.log(JSON.stringify(result))
 const { mixed, lost, early, late } = result
-process.exitCode = mixed > 0 || lost.length > 0 || late.residentMb > early.residentMb * 1.2 + 20 || late.files > early.files + 20 ? 1 : 0
+process.exitCode = mixed > 0 || lost.length > 0 || late.heldMb > early.heldMb * 1.2 + 20 || late.files > early.files + 20 ? 1 : 0
 // The channel to start.mjs would keep this process alive.
 if (process.connected) process.disconnect()

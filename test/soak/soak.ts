@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { residentMb } from '../bench/machine.ts'
 import { startEstateWith } from '../kit/estate.ts'
+import { fetchMetrics } from '../kit/fetch-metrics.ts'
 import { pacedLoad } from '../kit/paced-load.ts'
 import { RawConnection } from '../kit/raw-http.ts'
 import { composed, passed } from './flows.ts'
@@ -20,7 +20,7 @@ export interface SoakResult {
   /** How exchanges ended that had no answer, or another than expected. */
   readonly lost: readonly string[]
   readonly deploys: number
-  /** Medians of the second and of the last quarter of the time: the first is for warming up. */
+  /** Of the first and of the second half of the time, without the beginning, in which a gateway warms up. */
   readonly early: Sample
   readonly late: Sample
   /** Connections to the upstream after the load has ended and idle ones were let go. */
@@ -28,8 +28,9 @@ export interface SoakResult {
 }
 
 export interface Sample {
-  readonly residentMb: number
-  /** Open files and sockets of the gateway. */
+  /** What the gateway holds at the least: between two collections V8 lets garbage lie for as long as there is room. */
+  readonly heldMb: number
+  /** Open files and sockets of the gateway, as many as it had half of the time. */
   readonly files: number
 }
 
@@ -47,19 +48,19 @@ export async function soak({ seconds, deployEveryMs, say = () => {} }: SoakOptio
     const samples: Sample[] = []
     const end = performance.now() + seconds * 1000
     const going = () => performance.now() < end
-    const sampling = every(500, going, () => void samples.push({ residentMb: residentMb(gateway), files: readdirSync(`/proc/${gateway}/fd`).length }))
+    const sampling = every(500, going, async () => void samples.push({ heldMb: await heldMb(estate.opsPort), files: readdirSync(`/proc/${gateway}/fd`).length }))
     let deploys = 0
     const deploying = every(deployEveryMs, going, async () => {
       await estate.admin.deploy(nodes(++deploys))
-      say(`  ${deploys} deploys, ${counts.asked} asked, ${Math.round(samples.at(-1)?.residentMb ?? 0)} MB, ${samples.at(-1)?.files ?? 0} files`)
+      say(`  ${deploys} deploys, ${counts.asked} asked, ${Math.round(samples.at(-1)?.heldMb ?? 0)} MB, ${samples.at(-1)?.files ?? 0} files`)
     })
     const asking = Array.from({ length: callers }, (_, caller) => ask(estate.gatewayPort, `caller-${caller}`, going, counts))
     const passing = pacedLoad({ port: estate.gatewayPort, path: '/passed', perSecond: 10, seconds })
     const leaving = leave(estate.gatewayPort, going)
     await Promise.all([sampling, deploying, leaving, passing, ...asking])
     await pause(6000) // idle connections to upstreams are kept for four seconds
-    const quarter = Math.floor(samples.length / 4)
-    return { ...counts, deploys, early: middle(samples.slice(quarter, 2 * quarter)), late: middle(samples.slice(3 * quarter)), connectionsLeft: upstream.connections }
+    const [begin, middle] = [Math.floor(samples.length / 5), Math.floor(samples.length * 0.6)]
+    return { ...counts, deploys, early: toSample(samples.slice(begin, middle)), late: toSample(samples.slice(middle)), connectionsLeft: upstream.connections }
   } finally {
     await estate.stop()
     upstream.close()
@@ -106,7 +107,14 @@ async function every(ms: number, going: () => boolean, act: () => void | Promise
   }
 }
 
-function middle(samples: readonly Sample[]): Sample {
-  const of = (pick: (sample: Sample) => number) => samples.map(pick).toSorted((a, b) => a - b)[Math.floor(samples.length / 2)] ?? 0
-  return { residentMb: of((sample) => sample.residentMb), files: of((sample) => sample.files) }
+function toSample(samples: readonly Sample[]): Sample {
+  const files = samples.map((sample) => sample.files).toSorted((a, b) => a - b)
+  return { heldMb: Math.min(...samples.map((sample) => sample.heldMb)), files: files[Math.floor(files.length / 2)] ?? 0 }
+}
+
+/** Heap and memory outside of it that a gateway uses, MB. */
+async function heldMb(opsPort: number): Promise<number> {
+  const text = await fetchMetrics(`http://127.0.0.1:${opsPort}`)
+  const bytes = (name: string) => Number(new RegExp(`^${name}(?:\\{[^}]*\\})? ([0-9.e+]+)`, 'm').exec(text)?.[1] ?? Number.NaN)
+  return (bytes('nodejs_heap_size_used_bytes') + bytes('nodejs_external_memory_bytes')) / 1024 / 1024
 }

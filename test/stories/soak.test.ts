@@ -10,5 +10,5 @@ test('a gateway that is deployed to while its upstreams flap and its callers lea
   expect(asked).toBeGreaterThan(seconds * 10)
   expect(deploys).toBeGreaterThanOrEqual(Math.floor(seconds / 8))
   expect(late.files).toBeLessThanOrEqual(early.files + 20)
-  expect(late.residentMb).toBeLessThanOrEqual(early.residentMb * 1.2 + 20)
+  expect(late.heldMb).toBeLessThanOrEqual(early.heldMb * 1.2 + 20)
 }, (seconds + 100) * 1000)
