@@ -64,7 +64,11 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
     await page.click('#node-input-func-editor .view-lines')
     await page.keyboard.press('Control+A')
     await page.keyboard.insertText(text)
-    // Monaco checks it in a worker, and what it last found goes with Done: on a busy machine that is about the text before.
+    await untilChecked(faulty)
+  }
+
+  /** Monaco checks a text in a worker, and what it last found goes with Done: on a busy machine that is about the text before. */
+  async function untilChecked(faulty: boolean): Promise<void> {
     await page.waitForFunction((wanted) => monaco.editor.getModelMarkers({}).some((marker) => marker.severity === 8) === wanted, faulty)
   }
 
@@ -154,7 +158,10 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
     await page.locator('.red-ui-notification button').last().click()
     await page.waitForTimeout(500)
     await shot('05-painted')
-    await edit(script, () => typeCode("msg.payload = { version: 2 }\nreturn msg"))
+    await edit(script, async () => {
+      await untilChecked(true) // else what it finds in the old text may come after the new one
+      await typeCode("msg.payload = { version: 2 }\nreturn msg")
+    })
     expect(await deploy()).toMatchObject({ status: 200 })
     expect(await (await fetch(`${product.gateway}/story`)).json()).toEqual({ version: 2 })
     // The page learns of the answer a moment after the network does.
