@@ -62,7 +62,20 @@ describe('JSON Schema 2020-12', () => {
     fc.assert(fc.property(schema, fc.array(value, { minLength: 5, maxLength: 5 }), (given, values) => {
       const ajv = new Ajv2020({ strict: false, validateFormats: false, logger: false }).compile(given as object)
       const own = compileSchema(given)
-      for (const one of values) expect([one, own.check(one).length === 0]).toEqual([one, ajv(one)])
+      for (const one of values) {
+        const expected = answerOf(ajv, one)
+        if (expected !== undefined) expect([one, own.check(one).length === 0]).toEqual([one, expected])
+      }
     }), { numRuns: 150, interruptAfterTimeLimit: 3_000 })
   })
 })
+
+/** What Ajv says; undefined where its own code names what it did not declare, as it does for `prefixItems` in nested alternatives. */
+function answerOf(ajv: (value: unknown) => unknown, value: unknown): unknown {
+  try {
+    return ajv(value)
+  } catch (error) {
+    if (error instanceof ReferenceError) return undefined
+    throw error
+  }
+}
