@@ -1,6 +1,7 @@
 import type { Message } from './message.ts'
 import { parameterName } from './parameter-name.ts'
 import type { RequestFacts } from './request-facts.ts'
+import { RequestView } from './request-view.ts'
 
 /** What nobody behind a node is to see of a request. */
 export interface Mask {
@@ -9,11 +10,8 @@ export interface Mask {
   readonly query: readonly string[]
 }
 
-/**
- * A request without some headers and query parameters: the rest is the request's own, worked out when read.
- * Like the request it has no property of its own, so that nothing can be changed or looked behind.
- */
-class MaskedRequest implements RequestFacts {
+/** A request without some headers and query parameters. */
+class MaskedRequest extends RequestView {
   readonly #of: RequestFacts
   readonly #mask: Mask
   #headers: RequestFacts['headers'] | undefined
@@ -21,67 +19,23 @@ class MaskedRequest implements RequestFacts {
   #url: string | undefined
 
   constructor(of: RequestFacts, mask: Mask) {
+    super(of)
     this.#of = of
     this.#mask = mask
     Object.freeze(this)
   }
 
-  get method(): string {
-    return this.#of.method
-  }
-  get url(): string {
+  override get url(): string {
     return (this.#url ??= withoutParameters(this.#of.url, this.#mask.query))
   }
-  get originalUrl(): string {
+  override get originalUrl(): string {
     return this.url
   }
-  get path(): string {
-    return this.#of.path
-  }
-  get route(): string {
-    return this.#of.route
-  }
-  get params(): RequestFacts['params'] {
-    return this.#of.params
-  }
-  get query(): RequestFacts['query'] {
+  override get query(): RequestFacts['query'] {
     return (this.#query ??= without(this.#of.query, this.#mask.query))
   }
-  get headers(): RequestFacts['headers'] {
+  override get headers(): RequestFacts['headers'] {
     return (this.#headers ??= without(this.#of.headers, this.#mask.headers))
-  }
-  get cookies(): RequestFacts['cookies'] {
-    return this.#of.cookies
-  }
-  get hostname(): string {
-    return this.#of.hostname
-  }
-  get protocol(): 'http' | 'https' {
-    return this.#of.protocol
-  }
-  get secure(): boolean {
-    return this.#of.secure
-  }
-  get ip(): string {
-    return this.#of.ip
-  }
-  get files(): RequestFacts['files'] {
-    return this.#of.files
-  }
-  get clientCertificate(): RequestFacts['clientCertificate'] {
-    return this.#of.clientCertificate
-  }
-  get wireBody(): Buffer | undefined {
-    return this.#of.wireBody
-  }
-
-  /** Everything that may be seen, as a plain object. */
-  toJSON(): Record<string, unknown> {
-    const { method, url, originalUrl, path, route, query, params, headers, cookies, hostname, protocol, secure, ip, files, clientCertificate } = this
-    const plain: Record<string, unknown> = { method, url, originalUrl, path, route, query, params, headers, cookies, hostname, protocol, secure, ip }
-    if (files) plain['files'] = files
-    if (clientCertificate) plain['clientCertificate'] = clientCertificate
-    return plain
   }
 }
 

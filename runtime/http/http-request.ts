@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { parseCookie } from 'cookie'
 import type { RequestFacts, UploadedFile } from '../core/request-facts.ts'
+import { toPlainRequest } from '../core/request-view.ts'
 import { clientAddress, type Trusts } from './client-address.ts'
 import { hostnameOf } from './hostname.ts'
 import { noQuery, toQuery } from './query.ts'
@@ -106,10 +107,6 @@ export class HttpRequest implements RequestFacts {
 
   /** Everything, as a plain object: for a guest that needs the whole of it and for the debug sidebar. */
   toJSON(): Record<string, unknown> {
-    const { method, url, originalUrl, path, route, query, params, headers, cookies, hostname, protocol, secure, ip, files, clientCertificate } = this
-    const plain: Record<string, unknown> = { method, url, originalUrl, path, route, query, params, headers, cookies, hostname, protocol, secure, ip }
-    if (files) plain['files'] = files
-    if (clientCertificate) plain['clientCertificate'] = clientCertificate
-    return plain
+    return toPlainRequest(this)
   }
 }
