@@ -11,10 +11,7 @@ test('a message of data, bytes and dates is the same after it was written down, 
   const name = fc.oneof(fc.string(), fc.constantFrom('$sluice', 'value', '__proto__', 'toJSON', 'req2'))
   const { value } = fc.letrec((tie) => ({ value: fc.oneof({ depthSize: 'small', withCrossShrink: true }, leaf, fc.array(tie('value'), { maxLength: 3 }), fc.array(fc.tuple(name, tie('value')), { maxLength: 3 }).map((pairs) => Object.fromEntries(pairs))) }))
   fc.assert(fc.property(value, (payload) => {
-    // -0 is 0 in JSON.
-    expect(again({ payload, topic: 't' })).toEqual(fromKept(toKept({ payload, topic: 't' })))
-    const zero = (item: unknown): unknown => (Object.is(item, -0) ? 0 : item)
-    if (typeof payload !== 'object') expect(again({ payload }).payload).toEqual(zero(payload))
+    expect(again({ payload, topic: 't' })).toEqual({ payload, topic: 't' })
   }), { numRuns: 300 })
 })
 

@@ -35,6 +35,7 @@ function toKeptRequest(req: Readonly<Record<string, unknown>>): Record<string, u
 function keep(value: unknown, around: readonly object[]): unknown {
   if (value instanceof Body) return keep(value.value(), around)
   if (typeof value === 'bigint') return { [mark]: 'bigint', value: String(value) }
+  if (Object.is(value, -0)) return { [mark]: 'number', value: '-0' }
   if (typeof value === 'number' && !Number.isFinite(value)) return { [mark]: 'number', value: String(value) }
   if (typeof value !== 'object' || value === null) return typeof value === 'function' || typeof value === 'symbol' ? undefined : value
   if (value instanceof Uint8Array) return { [mark]: 'bytes', value: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') }
