@@ -2,7 +2,7 @@ import { Body, resolve } from '../runtime/core/body.ts'
 import type { CacheValue } from '../runtime/core/cache.ts'
 import { fault } from '../runtime/core/fault.ts'
 import { freezeDeep } from '../runtime/core/freeze.ts'
-import { passesOnce } from '../runtime/core/passes-once.ts'
+import { PassesOnce } from '../runtime/core/passes-once.ts'
 
 interface Head {
   readonly v: 1
@@ -19,7 +19,7 @@ export function toCacheValue(value: unknown): CacheValue {
     const raw = value.raw()
     return of({ v: 1, as: 'body', ...(value.contentType === undefined ? {} : { type: value.contentType }) }, typeof raw === 'string' ? raw : Buffer.from(raw))
   }
-  if (passesOnce(value)) throw fault('cache.value', { reason: 'a stream is not held, and has one reader' })
+  if (value instanceof PassesOnce) throw fault('cache.value', { reason: 'a stream is not held, and has one reader' })
   if (value instanceof Uint8Array) return of({ v: 1, as: 'bytes' }, Buffer.from(value))
   if (typeof value === 'string') return of({ v: 1, as: 'text' }, value)
   if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') throw fault('cache.value', { reason: `a ${typeof value} has no form that can be kept` })

@@ -1,6 +1,6 @@
 import { Body } from '../runtime/core/body.ts'
 import type { Message } from '../runtime/core/message.ts'
-import { passesOnce } from '../runtime/core/passes-once.ts'
+import { PassesOnce } from '../runtime/core/passes-once.ts'
 
 /** An answer as it lies in the store. */
 export interface StoredAnswer {
@@ -30,7 +30,7 @@ export function statusOf(message: Message): number {
  * @throws TypeError for a payload that cannot be written as JSON: it cannot be sent either
  */
 export function toStored(message: Message, rules: KeepRules): StoredAnswer | undefined {
-  if (passesOnce(message.payload)) return undefined
+  if (message.payload instanceof PassesOnce) return undefined
   const headers = keptHeaders(message.headers, rules)
   const { body, type } = toBody(message.payload)
   if (type !== undefined && !Object.keys(headers).some((name) => name.toLowerCase() === 'content-type')) headers['Content-Type'] = type

@@ -5,7 +5,7 @@ import type { Attempt, AttemptEnd, JobFacts } from '../../runtime/core/jobs.ts'
 import type { Line, Place } from '../../runtime/core/lines.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
-import { passesOnce } from '../../runtime/core/passes-once.ts'
+import { PassesOnce } from '../../runtime/core/passes-once.ts'
 import type { Priority } from '../../runtime/core/priority.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { isSandboxCall } from '../../runtime/core/sandbox-call.ts'
@@ -107,7 +107,7 @@ export const asyncNode = defineNode<AsyncConfig, 'work'>({
     })
 
     async function accept(message: Message, run: Run, priority: Priority): Promise<undefined> {
-      if (passesOnce(message.payload)) throw fault('step.config', { message: 'A body that passes as a stream cannot be kept for later. Switch “Body as a stream” off in the http in node.' })
+      if (message.payload instanceof PassesOnce) throw fault('step.config', { message: 'A body that passes as a stream cannot be kept for later. Switch “Body as a stream” off in the http in node.' })
       const wanted = callback && (await callback.evaluate(message, run))
       const given: Given = { message: toKept(message), priority, ...(isSandboxCall(run, message) ? { environment: 'sandbox' as const } : run.environment ? { environment: run.environment } : {}), ...(wanted === undefined || wanted === null || wanted === '' ? {} : { callback: toCallbackUrl(wanted) }) }
       const facts = await scope.jobs.accept({

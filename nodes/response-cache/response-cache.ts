@@ -11,7 +11,7 @@ import { compileFragments, type Fragment } from '../limit-level.ts'
 import { statusOf } from '../stored-answer.ts'
 import { Flights, type Flight, type Landing } from './flights.ts'
 import { noWish, toKeeping, toUse, toWish, type LifetimeRules, type Wish } from './freshness.ts'
-import { passesOnce } from '../../runtime/core/passes-once.ts'
+import { PassesOnce } from '../../runtime/core/passes-once.ts'
 import { lowerHeaders, parseHead, Prepared, setsCookies, toValue, type KeptHead } from './kept-answer.ts'
 import { createRequestKey, variantOf, type QueryRules } from './request-key.ts'
 
@@ -308,7 +308,7 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
       const nowMs = now()
       const facts = { status, headers, setsCookies: setsCookies(message), authorized: run.request?.headers.authorization !== undefined, nowMs }
       const keeping = toKeeping(facts, rules)
-      if (ofOne || headers['x-degraded'] !== undefined || passesOnce(message.payload)) return { kind: 'own' }
+      if (ofOne || headers['x-degraded'] !== undefined || message.payload instanceof PassesOnce) return { kind: 'own' }
       const nothing = { freshMs: 0, revalidateMs: 0, errorMs: 0 }
       if (!('keep' in keeping)) {
         // A failure is for all who waited for it, and for nobody after them.

@@ -1,7 +1,27 @@
-import { ByteStream } from './byte-stream.ts'
-import { Tunnel } from './tunnel.ts'
+import { fault } from './fault.ts'
 
-/** Whether a payload is there for one reader: nobody can keep it, or give it twice. */
-export function passesOnce(payload: unknown): payload is ByteStream | Tunnel {
-  return payload instanceof ByteStream || payload instanceof Tunnel
+/** Something that is there for one reader: nobody can keep it, or give it twice. Whoever is not interested leaves it alone. */
+export class PassesOnce<T extends { destroy(): unknown }> {
+  #source: T | undefined
+
+  constructor(source: T) {
+    this.#source = source
+  }
+
+  /**
+   * For the one who reads it. What goes wrong with it is told by what is given.
+   * @throws Fault `body.taken` the second time
+   */
+  take(): T {
+    const source = this.#source
+    if (source === undefined) throw fault('body.taken')
+    this.#source = undefined
+    return source
+  }
+
+  /** Nobody reads it. */
+  discard(): void {
+    this.#source?.destroy()
+    this.#source = undefined
+  }
 }

@@ -5,7 +5,7 @@ import type { Cors } from '../core/entry.ts'
 import { fault, toFault, type Fault } from '../core/fault.ts'
 import type { Log } from '../core/log.ts'
 import type { Message } from '../core/message.ts'
-import { passesOnce } from '../core/passes-once.ts'
+import { PassesOnce } from '../core/passes-once.ts'
 import type { RequestFacts } from '../core/request-facts.ts'
 import { Tunnel } from '../core/tunnel.ts'
 import { corsHeaders } from './cors.ts'
@@ -127,7 +127,7 @@ export class Exchange implements RunInput, Waits {
 
   reply(message: Message, headers?: readonly string[]): void {
     if (this.#done) {
-      if (passesOnce(message.payload)) message.payload.discard()
+      if (message.payload instanceof PassesOnce) message.payload.discard()
       return
     }
     let reply: Reply
@@ -179,7 +179,7 @@ export class Exchange implements RunInput, Waits {
 
   /** Writes the answer; gives the fault that was sent in its place when Node would not take it. */
   #write(reply: Reply): Fault | undefined {
-    const streams = passesOnce(reply.body)
+    const streams = reply.body instanceof PassesOnce
     // A drain waits for the end of what is passed on, and cuts it then.
     if (streams) {
       this.watch()
@@ -229,12 +229,12 @@ export class Exchange implements RunInput, Waits {
     if (asked === undefined && this.#host.etag === 'asked') return reply
     let etag = headerOf(reply.headers, 'etag')
     if (etag === undefined) {
-      if (reply.body === undefined || passesOnce(reply.body)) return reply
+      if (reply.body === undefined || reply.body instanceof PassesOnce) return reply
       etag = weakEtag(reply.body)
       reply.headers.push('ETag', etag)
     }
     if (asked === undefined || !matchesEtag(asked, etag)) return reply
-    if (passesOnce(reply.body)) reply.body.discard()
+    if (reply.body instanceof PassesOnce) reply.body.discard()
     return { status: 304, headers: reply.headers, body: undefined }
   }
 
