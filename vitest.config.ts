@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 import { nodeFlags } from './runtime/node-flags.mjs'
 
-const rooms = ['runtime', 'nodes', 'editor', 'control', 'portal', 'auth-server', 'flows', 'docs', 'test/kit', 'test/suites', 'test/golden', 'test/bench', 'test/simulate', 'test/verify']
+const rooms = ['runtime', 'nodes', 'editor', 'control', 'portal', 'auth-server', 'vault', 'ledger', 'flows', 'docs', 'test/kit', 'test/suites', 'test/golden', 'test/bench', 'test/simulate', 'test/verify']
 
 /**
  * Five suites, so that `npm run verify` can name and count them. What measures or floods a real process

@@ -13,7 +13,7 @@ import type { Control, ControlEvent, ManagedApi, PartnerFetch } from './contract
 import { createAcceptedWork } from './jobs/open-accepted-work.ts'
 import { createQueues } from './queues/open-queues.ts'
 import { openDecisions, type DecisionLimits, type OpenDecisions } from './decisions/open-decisions.ts'
-import { openVault } from './credentials/vault.ts'
+import { openKeptCredentials } from './credentials/kept-credentials.ts'
 import { openRegistry } from './gateways/registry.ts'
 import { loadCredentialsKey, loadReleaseSigner } from './keys/key-files.ts'
 import { createAccessTokens } from './oauth/access-tokens.ts'
@@ -103,8 +103,8 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
     const audit = createAudit(store, clock, { keys, anchor })
     anchor.follow() // what another process wrote meanwhile, or a store that had no anchor yet
     await ensureAdmin(store, keys.current, clock, options.adminPassword, passwordCost, audit)
-    const vault = await openVault(store, keys, log)
-    const { desk, ...consumers } = await openConsumers({ store, audit, flowOf: (id) => releases.flowOf(id), publicRouteOf: (flow) => releases.publicRouteOf(flow), clock, log, keys, cost: options.passwordCost, tokenIssuer: options.tokenIssuer, partnerFetch: options.partnerFetch, tlsOf: (id) => tlsProfileOf(id, releases.flows, vault) })
+    const kept = await openKeptCredentials(store, keys, log)
+    const { desk, ...consumers } = await openConsumers({ store, audit, flowOf: (id) => releases.flowOf(id), publicRouteOf: (flow) => releases.publicRouteOf(flow), clock, log, keys, cost: options.passwordCost, tokenIssuer: options.tokenIssuer, partnerFetch: options.partnerFetch, tlsOf: (id) => tlsProfileOf(id, releases.flows, kept) })
 
     const listeners = new Set<(event: ControlEvent) => void>()
     const emit = (event: ControlEvent) => {
@@ -123,7 +123,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       log,
       limits,
       current: () => releases.current(),
-      credentials: () => vault.live,
+      credentials: () => kept.live,
       changed: (id) => registry.tell(id),
       clients: () => clients.pointer(),
     })
@@ -142,7 +142,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
     }
     const releases = await openReleases({
       store,
-      vault,
+      kept,
       compile: options.compile ?? createCompile(definitions, options.notYet, options.publicRoutes ? { publicRoutes: options.publicRoutes } : {}),
       signer,
       rollout: hub.rollout,

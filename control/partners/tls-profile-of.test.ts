@@ -28,13 +28,13 @@ describe.skipIf(!needs('openssl'))('a TLS configuration of the flows', () => {
     try {
       const nodes = [{ id: 'mine', type: 'tls-config', certType: 'files', servername: 'localhost' }, { id: 'theirs', type: 'tls-config', certType: 'env' }]
       const flows = { current: async () => ({ nodes, rev: '1' }) }
-      const vault = { live: new Map([['mine', { certdata: read('control.crt'), keydata: read('control.key'), cadata: read('server.crt') }]]) }
-      const tls = await tlsProfileOf('mine', flows, vault)
+      const kept = { live: new Map([['mine', { certdata: read('control.crt'), keydata: read('control.key'), cadata: read('server.crt') }]]) }
+      const tls = await tlsProfileOf('mine', flows, kept)
       const asked = { url: `https://${host}/`, headers: {}, timeoutMs: 5000, limitBytes: 10_000 }
       expect(JSON.parse((await door.fetch({ ...asked, ...(tls ? { tls } : {}) })).body.toString())).toEqual({ name: 'control.example' })
       await expect(door.fetch(asked)).rejects.toThrow()
-      expect(await tlsProfileOf('nobody', flows, vault)).toBeUndefined()
-      await expect(tlsProfileOf('theirs', flows, vault)).rejects.toThrow(/environment of gateways/)
+      expect(await tlsProfileOf('nobody', flows, kept)).toBeUndefined()
+      await expect(tlsProfileOf('theirs', flows, kept)).rejects.toThrow(/environment of gateways/)
     } finally {
       await door.close()
       server.closeAllConnections()

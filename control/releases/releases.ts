@@ -7,7 +7,7 @@ import type { Audit } from '../audit.ts'
 import type { Access } from '../consumers/rights.ts'
 import { Refused, type Actor, type DeployResult, type Doer, type FlowRights, type Flows, type Releases } from '../contract.ts'
 import { extractCredentials, toEditorView, type CredentialKinds } from '../credentials/extract.ts'
-import type { CredentialMap, Vault } from '../credentials/vault.ts'
+import type { CredentialMap, KeptCredentials } from '../credentials/kept-credentials.ts'
 import type { ReleaseSigner } from '../keys/key-files.ts'
 import { createSerial } from '../serial.ts'
 import type { CasesGate } from '../watch/gate.ts'
@@ -33,7 +33,7 @@ import { visibleDocuments } from './visible-documents.ts'
 
 export interface ReleasesParts {
   readonly store: Store
-  readonly vault: Vault
+  readonly kept: KeptCredentials
   readonly compile: Compile
   readonly signer: ReleaseSigner
   readonly rollout: Rollout
@@ -72,7 +72,7 @@ interface Plan {
 
 /** The history of what ran, and the one way to change what runs. One deploy at a time. */
 export async function openReleases(parts: ReleasesParts) {
-  const { store, vault, compile, signer, rollout, audit, clock, log, kindsOf } = parts
+  const { store, kept, compile, signer, rollout, audit, clock, log, kindsOf } = parts
   const inTurn = createSerial()
   const newest = await store.releases.newest()
   let current: LoadedRelease | undefined = newest && (await loadRelease(store, newest))
@@ -193,15 +193,15 @@ export async function openReleases(parts: ReleasesParts) {
         const visible = seenBy(access)
         const read = compile.read(input.nodes)
         refuseErrors(read.problems)
-        const extracted = extractCredentials(whole(read.nodes, visible), vault.live, kindsOf)
-        const credentials = reuse(extracted.credentials, vault.live)
+        const extracted = extractCredentials(whole(read.nodes, visible), kept.live, kindsOf)
+        const credentials = reuse(extracted.credentials, kept.live)
         const { nodes, given } = access
           ? giveHomes(keepUnchanged(extracted.nodes, documentsNow().filter((document) => !access.may('flows.write', organisationOf(document)))), access, input.rev === undefined)
           : { nodes: extracted.nodes, given: {} }
         const documents = internDocuments(compile.split(nodes), known())
         const revisions = documents.map(({ revision }) => revision)
-        const secrets = new Set(access ? [...credentials].filter(([node, value]) => vault.live.get(node) !== value).map(([node]) => node) : [])
-        for (const node of access ? vault.live.keys() : []) if (!credentials.has(node)) secrets.add(node)
+        const secrets = new Set(access ? [...credentials].filter(([node, value]) => kept.live.get(node) !== value).map(([node]) => node) : [])
+        for (const node of access ? kept.live.keys() : []) if (!credentials.has(node)) secrets.add(node)
         const touches = toTouches(current?.revisions ?? [], revisions, secrets)
         await admit(touches, access, visible)
         const problems = compile.assemble(revisions)
@@ -239,7 +239,7 @@ export async function openReleases(parts: ReleasesParts) {
         // What is nobody's may be used by all; with which secrets it works is for those who read everywhere.
         if (!access.everywhere.has('flows.read') && !(home && access.may('flows.read', organisationOf(home)))) return {}
       }
-      return toEditorView(type, vault.live.get(id), kindsOf(type))
+      return toEditorView(type, kept.live.get(id), kindsOf(type))
     },
   }
 
@@ -288,10 +288,10 @@ export async function openReleases(parts: ReleasesParts) {
 
   /** What is kept now, and what was deleted together with nodes that come back. */
   function credentialsFor(nodes: readonly EditorNode[]): CredentialMap {
-    const next = new Map(vault.live)
+    const next = new Map(kept.live)
     const present = new Set(nodes.map(({ id }) => id))
     for (const id of next.keys()) if (!present.has(id)) next.delete(id)
-    for (const [id, value] of vault.removed) if (present.has(id) && !next.has(id)) next.set(id, value)
+    for (const [id, value] of kept.removed) if (present.has(id) && !next.has(id)) next.set(id, value)
     return next
   }
 
@@ -301,7 +301,7 @@ export async function openReleases(parts: ReleasesParts) {
       {
         id: (current?.manifest.id ?? 0) + 1,
         createdAt: new Date(clock.now()).toISOString(),
-        credentialsHash: vault.hashOf(plan.credentials),
+        credentialsHash: kept.hashOf(plan.credentials),
         nodes: plan.nodes,
         revisions: plan.documents.map(({ revision }) => revision),
       },
@@ -319,7 +319,7 @@ export async function openReleases(parts: ReleasesParts) {
       throw thrown
     }
     current = release
-    vault.adopt(plan.credentials)
+    kept.adopt(plan.credentials)
     const { live, behind } = await rollout.commit(attempt)
     parts.announce(release, nameOf(plan.user))
     log.info({ release: release.manifest.id, user: nameOf(plan.user), live: live.length, behind: behind.length, tookMs: Math.round(clock.elapsed() - started) }, 'a release is live')
@@ -359,7 +359,7 @@ export async function openReleases(parts: ReleasesParts) {
       )
       await tables.flows.put(moved.map(({ hash, document }) => toFlowRow(hash, document, manifest.createdAt)))
       await tables.flows.remove([...before.keys()].filter((id) => !present.has(id)))
-      await vault.save(tables, plan.credentials, clock.now())
+      await kept.save(tables, plan.credentials, clock.now())
       const rolledBack = plan.rollbackOf === undefined ? {} : { rollbackOf: plan.rollbackOf }
       const told = { release: manifest.id, ...rolledBack, flows: changed.slice(0, auditedFlows), changed: changed.length }
       await audit.add(plan.user, plan.rollbackOf === undefined ? 'release.deploy' : 'release.rollback', told, tables, {

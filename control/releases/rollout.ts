@@ -1,5 +1,5 @@
 import type { Problem } from '../../runtime/core/flow.ts'
-import type { CredentialMap } from '../credentials/vault.ts'
+import type { CredentialMap } from '../credentials/kept-credentials.ts'
 import type { LoadedRelease } from './current.ts'
 import type { Interned } from './intern.ts'
 

@@ -182,6 +182,23 @@ export const faults = {
   'api.sunset': { status: 410, title: 'API no longer served', text: (f) => `This version of the API is not served any more since ${f.sunset}.` },
   'api.retired': { status: 410, title: 'API retired', text: () => 'This API was retired.' },
 
+  // data protection; none of them says a value
+  'vault.unavailable': { status: 503, title: 'Vault unavailable', text: () => 'The vault does not answer at the moment.' },
+  'vault.too_large': { status: 413, title: 'Value too large for the vault', text: (f) => `A value of ${f.path ?? 'the message'} is larger than the vault takes${f.limitBytes === undefined ? '' : ` (${f.limitBytes} bytes)`}.` },
+  'domain.unknown': { status: 500, title: 'Unknown domain', text: (f) => `The vault has no domain ${f.domain}.` },
+  'domain.shredded': { status: 410, title: 'Domain shredded', text: (f) => `The values of domain ${f.domain} were shredded.` },
+  'token.unknown': { status: 404, title: 'Unknown token', text: (f) => `${f.path === undefined ? 'This' : `What stands at ${f.path}`} is no token of domain ${f.domain}.` },
+  'token.expired': { status: 410, title: 'Token expired', text: (f) => `${f.path === undefined ? 'The token' : `The token at ${f.path}`} is past its time, was used, or its value was shredded.` },
+  'detoken.denied': { status: 403, title: 'Reveal not allowed', text: (f) => `The client may not see values of domain ${f.domain} for the purpose ${f.purpose}.` },
+  'field.missing': { status: 422, title: 'Field missing', text: (f) => `Nothing is at ${f.path}.` },
+  'key.unknown': { status: 500, title: 'Unknown key', text: (f) => `The vault has no key ${f.key}.` },
+  'key.disabled': { status: 409, title: 'Key disabled', text: (f) => `The key ${f.key} is disabled.` },
+  'key.unfit': { status: 500, title: 'Key does not fit', text: (f) => `The key ${f.key} cannot do that: ${f.reason}.` },
+  'crypto.invalid': { status: 422, title: 'Cannot be decrypted or read', text: (f) => `${f.path === undefined ? 'The text' : `What stands at ${f.path}`} is not of the form asked for, was changed, or is of another key.` },
+  'crypto.signature': { status: 401, title: 'Signature invalid', text: (f) => `The signature ${f.path === undefined ? '' : `at ${f.path} `}does not fit.` },
+  'secret.unknown': { status: 500, title: 'Unknown secret', text: (f) => `The vault has no secret ${f.name}.` },
+  'ledger.unavailable': { status: 503, title: 'Ledger unavailable', text: () => 'The ledger does not take records at the moment.' },
+
   // store and configuration
   'store.unavailable': { status: 503, title: 'Store unavailable', text: (f) => `The store is not available: ${f.reason}.` },
   'config.invalid': { status: 500, title: 'Invalid configuration', text: (f) => String(f.message ?? 'The configuration is invalid.') },

@@ -22,6 +22,7 @@ import type { NodeStatus, Sandbox } from './sandbox.ts'
 import type { State } from './state.ts'
 import type { Step } from './step.ts'
 import type { Upstream } from './upstream.ts'
+import type { Vault } from './vault.ts'
 
 /** JSON Schema (2020-12 vocabulary that Ajv 8 knows). `title`, `description`, `default`, `enum` and `x-form` make the editor's form. */
 export type JsonSchema = { readonly [keyword: string]: unknown }
@@ -164,6 +165,8 @@ export interface Scope {
   readonly schedules: Schedules
   /** Why calls were refused; `refuseCall` writes there. */
   readonly decisions: Decisions
+  /** What tokens stand for, and keys. Absent: this process has no vault; whoever needs one refuses the deploy. */
+  readonly vault?: Vault
   /** The node's decrypted credentials. */
   readonly credentials: Readonly<Record<string, unknown>>
   /** Environment as Node-RED's chain gives it: group, tab, subflow instance, global, then the allow-listed process environment. */

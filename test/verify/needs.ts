@@ -19,6 +19,7 @@ const needed: readonly Need[] = [
   { package: 'openssl', why: 'certificates of the TLS tests are made with it', here: program('openssl') },
   { package: 'postgresql', why: 'the store suite runs on PostgreSQL as well', here: program('postgresql') },
   { package: 'redis-server', why: 'what gateways count together is tested on Redis as well', here: program('redis-server') },
+  { package: 'softhsm2', why: 'a master key in a PKCS#11 token is tested against it', here: () => existsSync('/usr/lib/softhsm/libsofthsm2.so') },
   { package: 'fonts-noto-cjk', why: 'screenshots of the Chinese pages need the characters', here: () => existsSync('/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc') },
 ]
 

@@ -14,7 +14,7 @@ const keepRemovedMs = 30 * 24 * 3600 * 1000
 export type CredentialMap = ReadonlyMap<string, NodeCredentials>
 
 /** Node credentials in memory, in clear; sealed, one by one, everywhere else. */
-export interface Vault {
+export interface KeptCredentials {
   readonly live: CredentialMap
   readonly hash: string
   /** Credentials of nodes that were deleted lately. */
@@ -25,7 +25,7 @@ export interface Vault {
   adopt(next: CredentialMap): void
 }
 
-export async function openVault(tables: Tables, keys: { current: SealingKey; older: readonly SealingKey[] }, log: Log): Promise<Vault> {
+export async function openKeptCredentials(tables: Tables, keys: { current: SealingKey; older: readonly SealingKey[] }, log: Log): Promise<KeptCredentials> {
   const live = new Map<string, NodeCredentials>()
   const removed = new Map<string, NodeCredentials>()
   const lost: string[] = []
@@ -57,27 +57,27 @@ export async function openVault(tables: Tables, keys: { current: SealingKey; old
   const hashOf = (credentials: CredentialMap) =>
     createHmac('sha256', hashKey).update(canonicalJson(toCredentials(credentials))).digest('hex')
 
-  const vault = {
+  const kept = {
     live: live as CredentialMap,
     removed,
     hash: hashOf(live),
     hashOf,
     async save(to: Tables, next: CredentialMap, nowMs: number) {
       const nowIso = new Date(nowMs).toISOString()
-      const changed = [...next].filter(([id, value]) => vault.live.get(id) !== value)
-      const gone = [...vault.live.keys()].filter((id) => !next.has(id))
+      const changed = [...next].filter(([id, value]) => kept.live.get(id) !== value)
+      const gone = [...kept.live.keys()].filter((id) => !next.has(id))
       await to.credentials.put(changed.map(([id, value]) => toRow(id, value, nowIso, null)))
       await to.credentials.setRemoved(gone, nowIso)
       await to.credentials.purge(new Date(nowMs - keepRemovedMs).toISOString())
     },
     adopt(next: CredentialMap) {
-      for (const [id, value] of vault.live) if (!next.has(id)) removed.set(id, value)
+      for (const [id, value] of kept.live) if (!next.has(id)) removed.set(id, value)
       for (const id of next.keys()) removed.delete(id)
-      vault.live = next
-      vault.hash = hashOf(next)
+      kept.live = next
+      kept.hash = hashOf(next)
     },
   }
-  return vault
+  return kept
 }
 
 /** As a release carries them. */

@@ -1,0 +1,114 @@
+import type { VaultAnswer, VaultAsk } from '../runtime/core/vault.ts'
+
+/**
+ * What a vault says to the outside. `/v1/ask`, `/v1/secrets` and `/v1/status` are for gateways, everything else for control;
+ * neither may do what is the other's: control sees no value, a gateway grants nothing.
+ */
+export interface AskRequest { readonly asks: readonly VaultAsk[] }
+export interface AskReply { readonly answers: readonly VaultAnswer[] }
+
+/** Where tokens are unique, and what one data key is for. */
+export interface Domain {
+  readonly name: string
+  readonly description?: string
+  /** Clearances of which a viewer must have one; empty: none is asked for. */
+  readonly clearances: readonly string[]
+  /** Purposes that grants may name. */
+  readonly purposes: readonly string[]
+  /** Seconds that tokens live when their node does not say; absent: for ever. */
+  readonly ttlS?: number
+  readonly state: 'active' | 'shredded'
+  /** Version of the data key that new rows are sealed under. */
+  readonly keyVersion: number
+  readonly createdAt: string
+}
+
+/** That a client may see values of a domain for a purpose. */
+export interface Grant {
+  readonly id: string
+  readonly domain: string
+  readonly client: string
+  readonly purpose: string
+  /** RFC 3339; absent: until it is taken back. */
+  readonly until?: string
+  readonly createdAt: string
+  readonly by: string
+}
+
+export type KeyKind = 'aes-256' | 'hmac-256' | 'rsa-2048' | 'rsa-3072' | 'rsa-4096' | 'ec-p256' | 'ec-p384' | 'ed25519' | 'x25519'
+
+/** A key by name; its material is in no answer. */
+export interface Key {
+  readonly name: string
+  readonly kind: KeyKind
+  /** Key set whose public halves are published together. */
+  readonly set?: string
+  readonly state: 'active' | 'disabled'
+  readonly current: number
+  readonly versions: readonly { readonly version: number; readonly createdAt: string; readonly state: 'active' | 'disabled' }[]
+}
+
+export interface CertificateFacts {
+  readonly name: string
+  readonly subject: string
+  readonly issuer: string
+  readonly serial: string
+  readonly fingerprint: string
+  readonly notBefore: string
+  readonly notAfter: string
+  readonly daysLeft: number
+}
+
+/** A secret by name; its value is given to gateways only. */
+export interface SecretFacts {
+  readonly name: string
+  readonly description?: string
+  readonly version: number
+  readonly updatedAt: string
+  readonly by: string
+}
+
+/** One line of the record of reveals, refused ones included. */
+export interface Reveal {
+  readonly number: number
+  readonly at: string
+  readonly domain: string
+  /** Hash of the token: enough to find it with the token in hand. */
+  readonly token: string
+  readonly client: string | null
+  readonly purpose: string
+  readonly run: string
+  readonly flow: string
+  readonly node: string
+  readonly outcome: 'revealed' | 'denied' | 'unknown' | 'expired'
+}
+
+export interface VaultStatus {
+  readonly ok: boolean
+  readonly masterKey: { readonly provider: 'file' | 'pkcs11'; readonly id: string; readonly since: string }
+  readonly store: 'sqlite' | 'postgresql'
+  readonly domains: number
+  readonly tokens: number
+  /** Rows still under an older data or master key, while a rotation goes on. */
+  readonly toReseal: number
+}
+
+/**
+ * What operators do, by HTTP: `GET|PUT /v1/domains/:name`, `POST /v1/domains/:name/rotate|shred`, `POST /v1/domains/:name/subjects/shred`
+ * ({ subject }), `GET|POST /v1/grants`, `DELETE /v1/grants/:id`, `GET|PUT /v1/keys/:name`, `POST /v1/keys/:name/rotate|disable|enable`,
+ * `GET /v1/key-sets/:name` (JWKS), `GET|PUT|DELETE /v1/certificates/:name`, `GET /v1/secrets-list`, `PUT|DELETE /v1/secrets/:name`,
+ * `GET /v1/reveals?after=&limit=&domain=&client=`, `GET /v1/reveals/verify`, `POST /v1/master-key/rotate`, `GET /v1/status`.
+ * Every change says who asked for it in `X-Sluice-User`. Lists are `{ items: [] }`, faults are problem documents.
+ */
+export interface VaultDesk {
+  domains: { list(): Promise<readonly Domain[]>; put(name: string, part: DomainPart, by: string): Promise<Domain>; rotate(name: string, by: string): Promise<Domain>; shred(name: string, by: string): Promise<Domain>; shredSubject(name: string, subject: string, by: string): Promise<{ shredded: number }> }
+  grants: { list(): Promise<readonly Grant[]>; add(grant: Pick<Grant, 'domain' | 'client' | 'purpose' | 'until'>, by: string): Promise<Grant>; remove(id: string, by: string): Promise<void> }
+  keys: { list(): Promise<readonly Key[]>; create(name: string, part: Pick<Key, 'kind' | 'set'>, by: string): Promise<Key>; rotate(name: string, by: string): Promise<Key>; setState(name: string, state: Key['state'], by: string, version?: number): Promise<Key>; publicSet(set: string): Promise<{ keys: readonly unknown[] }> }
+  certificates: { list(): Promise<readonly CertificateFacts[]>; put(name: string, pem: string, by: string): Promise<CertificateFacts>; remove(name: string, by: string): Promise<void> }
+  secrets: { list(): Promise<readonly SecretFacts[]>; put(name: string, value: string, description: string | undefined, by: string): Promise<SecretFacts>; remove(name: string, by: string): Promise<void> }
+  reveals: { list(query: { readonly after?: number; readonly limit?: number; readonly domain?: string; readonly client?: string }): Promise<readonly Reveal[]>; verify(): Promise<{ readonly ok: boolean; readonly entries: number; readonly number?: number; readonly reason?: string }> }
+  status(): Promise<VaultStatus>
+  rotateMasterKey(by: string): Promise<VaultStatus>
+}
+
+export type DomainPart = Partial<Pick<Domain, 'description' | 'clearances' | 'purposes' | 'ttlS'>>
