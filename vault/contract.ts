@@ -97,7 +97,7 @@ export interface VaultStatus {
  * What operators do, by HTTP: `GET|PUT /v1/domains/:name`, `POST /v1/domains/:name/rotate|shred`, `POST /v1/domains/:name/subjects/shred`
  * ({ subject }), `GET|POST /v1/grants`, `DELETE /v1/grants/:id`, `GET|PUT /v1/keys/:name`, `POST /v1/keys/:name/rotate|disable|enable`,
  * `GET /v1/key-sets/:name` (JWKS), `GET|PUT|DELETE /v1/certificates/:name`, `GET /v1/secrets-list`, `PUT|DELETE /v1/secrets/:name`,
- * `GET /v1/reveals?after=&limit=&domain=&client=`, `GET /v1/reveals/verify`, `POST /v1/master-key/rotate`, `GET /v1/status`.
+ * `GET /v1/reveals?after=&before=&limit=&domain=&client=`, `GET /v1/reveals/verify`, `POST /v1/master-key/rotate`, `GET /v1/status`.
  * Every change says who asked for it in `X-Sluice-User`. Lists are `{ items: [] }`, faults are problem documents.
  */
 export interface VaultDesk {
@@ -106,9 +106,19 @@ export interface VaultDesk {
   keys: { list(): Promise<readonly Key[]>; create(name: string, part: Pick<Key, 'kind' | 'set'>, by: string): Promise<Key>; rotate(name: string, by: string): Promise<Key>; setState(name: string, state: Key['state'], by: string, version?: number): Promise<Key>; publicSet(set: string): Promise<{ keys: readonly unknown[] }> }
   certificates: { list(): Promise<readonly CertificateFacts[]>; put(name: string, pem: string, by: string): Promise<CertificateFacts>; remove(name: string, by: string): Promise<void> }
   secrets: { list(): Promise<readonly SecretFacts[]>; put(name: string, value: string, description: string | undefined, by: string): Promise<SecretFacts>; remove(name: string, by: string): Promise<void> }
-  reveals: { list(query: { readonly after?: number; readonly limit?: number; readonly domain?: string; readonly client?: string }): Promise<readonly Reveal[]>; verify(): Promise<{ readonly ok: boolean; readonly entries: number; readonly number?: number; readonly reason?: string }> }
+  reveals: { list(query: RevealQuery): Promise<readonly Reveal[]>; verify(): Promise<{ readonly ok: boolean; readonly entries: number; readonly number?: number; readonly reason?: string }> }
   status(): Promise<VaultStatus>
   rotateMasterKey(by: string): Promise<VaultStatus>
 }
 
 export type DomainPart = Partial<Pick<Domain, 'description' | 'clearances' | 'purposes' | 'ttlS'>>
+
+/** With `before` (a number, or `newest`) those with a smaller one, the newest first; else those with a number above `after`, the oldest first. */
+export interface RevealQuery {
+  readonly after?: number
+  readonly before?: number | 'newest'
+  /** 1 … 1000; 100 when absent. */
+  readonly limit?: number
+  readonly domain?: string
+  readonly client?: string
+}
