@@ -7,6 +7,17 @@ import type { VaultAnswer, VaultAsk } from '../runtime/core/vault.ts'
 export interface AskRequest { readonly asks: readonly VaultAsk[] }
 export interface AskReply { readonly answers: readonly VaultAnswer[] }
 
+/**
+ * `POST /v1/secrets`: the newest values of secrets. Those of which the gateway has the newest version already, as `known` says, are left
+ * out, so that asking again is how a gateway hears of a rotation.
+ */
+export interface SecretsRequest { readonly names: readonly string[]; readonly known?: Readonly<Record<string, number>> }
+export interface SecretsReply {
+  readonly secrets: Readonly<Record<string, { readonly value: string; readonly version: number }>>
+  /** Names of no secret. */
+  readonly unknown: readonly string[]
+}
+
 /** Where tokens are unique, and what one data key is for. */
 export interface Domain {
   readonly name: string
@@ -37,10 +48,18 @@ export interface Grant {
 
 export type KeyKind = 'aes-256' | 'hmac-256' | 'rsa-2048' | 'rsa-3072' | 'rsa-4096' | 'ec-p256' | 'ec-p384' | 'ed25519' | 'x25519'
 
+/** As in JOSE (RFC 7518, RFC 8037). */
+export type KeyAlgorithm = 'A256GCM' | 'HS256' | 'RSA-OAEP-256' | 'PS256' | 'RS256' | 'ECDH-ES+A256KW' | 'ES256' | 'ES384' | 'EdDSA'
+
 /** A key by name; its material is in no answer. */
 export interface Key {
   readonly name: string
   readonly kind: KeyKind
+  /**
+   * The one thing it does (RFC 8725 §3.1; NIST SP 800-57 part 1 §5.2), chosen when it is made: rsa `PS256` (default), `RS256` or `RSA-OAEP-256`;
+   * ec-p256 `ES256`, ec-p384 `ES384`, or `ECDH-ES+A256KW`; x25519 `ECDH-ES+A256KW`; ed25519 `EdDSA`; hmac-256 `HS256`; aes-256 `A256GCM`.
+   */
+  readonly algorithm: KeyAlgorithm
   /** Key set whose public halves are published together. */
   readonly set?: string
   readonly state: 'active' | 'disabled'
@@ -103,7 +122,7 @@ export interface VaultStatus {
 export interface VaultDesk {
   domains: { list(): Promise<readonly Domain[]>; put(name: string, part: DomainPart, by: string): Promise<Domain>; rotate(name: string, by: string): Promise<Domain>; shred(name: string, by: string): Promise<Domain>; shredSubject(name: string, subject: string, by: string): Promise<{ shredded: number }> }
   grants: { list(): Promise<readonly Grant[]>; add(grant: Pick<Grant, 'domain' | 'client' | 'purpose' | 'until'>, by: string): Promise<Grant>; remove(id: string, by: string): Promise<void> }
-  keys: { list(): Promise<readonly Key[]>; create(name: string, part: Pick<Key, 'kind' | 'set'>, by: string): Promise<Key>; rotate(name: string, by: string): Promise<Key>; setState(name: string, state: Key['state'], by: string, version?: number): Promise<Key>; publicSet(set: string): Promise<{ keys: readonly unknown[] }> }
+  keys: { list(): Promise<readonly Key[]>; create(name: string, part: Pick<Key, 'kind' | 'set'> & Partial<Pick<Key, 'algorithm'>>, by: string): Promise<Key>; rotate(name: string, by: string): Promise<Key>; setState(name: string, state: Key['state'], by: string, version?: number): Promise<Key>; publicSet(set: string): Promise<{ keys: readonly unknown[] }> }
   certificates: { list(): Promise<readonly CertificateFacts[]>; put(name: string, pem: string, by: string): Promise<CertificateFacts>; remove(name: string, by: string): Promise<void> }
   secrets: { list(): Promise<readonly SecretFacts[]>; put(name: string, value: string, description: string | undefined, by: string): Promise<SecretFacts>; remove(name: string, by: string): Promise<void> }
   reveals: { list(query: RevealQuery): Promise<readonly Reveal[]>; verify(): Promise<{ readonly ok: boolean; readonly entries: number; readonly number?: number; readonly reason?: string }> }
