@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto'
+import { toCanonicalJson } from './canonical-json.ts'
+
+/**
+ * A hash chain: each link's hash covers the one before, so that no link can be changed, taken out, moved or put in without changing
+ * all that follow. The door for whoever keeps records in a table of his own: give each a number from 1 on, write
+ * `hashLink('reveals', hashBefore, number, content)` beside it (`noHash` before the first; content is plain JSON), in one
+ * transaction that locks the end of the chain; `checkChain('reveals', links)` names the first that is not as it was written. The end
+ * itself must be known from elsewhere (`head`), or links cut off at the end are not missed.
+ */
+
+/** What the first link hashes in place of one before it. */
+export const noHash = '0'.repeat(64)
+
+/** SHA-256 in hex, over name of the chain, hash before, number and content as canonical JSON. */
+export function hashLink(chain: string, before: string, number: number, content: unknown): string {
+  return createHash('sha256').update(toCanonicalJson(['sluice chain 1', chain, before, number, content]), 'utf8').digest('hex')
+}
+
+export interface Link {
+  readonly number: number
+  readonly hash: string
+  /** Plain JSON, as it was hashed. */
+  readonly content: unknown
+}
+
+/** A place in a chain: number and hash of the link there; 0 and `noHash` before the first. */
+export interface ChainPoint {
+  readonly number: number
+  readonly hash: string
+}
+
+export type FlawKind = 'altered' | 'missing' | 'reordered' | 'replayed' | 'inserted' | 'truncated'
+
+/** The first thing that is wrong. */
+export interface ChainFlaw {
+  readonly kind: FlawKind
+  /** Of the first link that is not as it was written, or is not there. */
+  readonly number: number
+  /** A sentence. */
+  readonly reason: string
+}
+
+export interface ChainCheck {
+  /** Where the chain was left; the last good one when there is a flaw. */
+  readonly end: ChainPoint
+  readonly flaw?: ChainFlaw
+}
+
+/**
+ * Reads links in the order given. `from` is the place before the first of them; `head` where the chain is known to end;
+ * `hash` makes the hash of a link where it is not `hashLink`.
+ */
+export function checkChain(
+  chain: string,
+  links: Iterable<Link>,
+  { from = { number: 0, hash: noHash }, head, hash = (before, link) => hashLink(chain, before, link.number, link.content) }: { from?: ChainPoint | undefined; head?: ChainPoint | undefined; hash?: (before: string, link: Link) => string } = {},
+): ChainCheck {
+  let end = from
+  const seen = new Map<number, string>()
+  const iterator = links[Symbol.iterator]()
+  for (let step = iterator.next(); !step.done; step = iterator.next()) {
+    const link = step.value
+    const flaw = link.number === end.number + 1 ? undefined : outOfTurn(link, end.number + 1, seen, iterator)
+    if (flaw) return { end, flaw }
+    if (!isHashOf(link, end.hash, hash)) return { end, flaw: { kind: 'altered', number: link.number, reason: `Record ${link.number}, or its hash, was changed after it was written.` } }
+    end = { number: link.number, hash: link.hash }
+    seen.set(link.number, link.hash)
+  }
+  if (head && end.number < head.number) return { end, flaw: { kind: 'truncated', number: end.number + 1, reason: `The end was cut off: record ${end.number + 1} and those after it are missing; there were ${head.number}.` } }
+  if (head && end.number === head.number && end.hash !== head.hash) return { end, flaw: { kind: 'altered', number: Math.max(1, end.number), reason: `Record ${end.number} is not the one that was written last.` } }
+  return { end }
+}
+
+function isHashOf(link: Link, before: string, hash: (before: string, link: Link) => string): boolean {
+  try {
+    return hash(before, link) === link.hash
+  } catch {
+    return false // what cannot be hashed was never written
+  }
+}
+
+/** Why a link has another number than the next one. */
+function outOfTurn(link: Link, expected: number, seen: ReadonlyMap<number, string>, rest: Iterator<Link>): ChainFlaw {
+  if (link.number < expected) {
+    const known = seen.get(link.number)
+    if (known === link.hash) return { kind: 'replayed', number: link.number, reason: `Record ${link.number} is there a second time, after record ${expected - 1}.` }
+    return { kind: 'inserted', number: link.number, reason: `After record ${expected - 1} stands another record with the number ${link.number}, which was not written there.` }
+  }
+  for (let step = rest.next(); !step.done; step = rest.next()) {
+    if (step.value.number === expected) return { kind: 'reordered', number: expected, reason: `Record ${expected} does not stand in its place: record ${link.number} stands there.` }
+  }
+  return { kind: 'missing', number: expected, reason: `Record ${expected} is missing.` }
+}
