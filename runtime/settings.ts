@@ -76,7 +76,7 @@ export function loadSettings({ env = process.env, cwd = process.cwd() }: LoadSet
  * The environment for a child process that is to have these settings, and nothing of this process's own:
  * what only another plane needs is left out.
  */
-export function environmentFor(plane: 'control' | 'gateway', settings: Settings): Record<string, string> {
+export function environmentFor(plane: 'control' | 'gateway' | 'vault', settings: Settings): Record<string, string> {
   const env: Record<string, string> = { [configVariable]: 'off' }
   for (const name of settingNames) {
     const value = settings[name]
@@ -102,8 +102,8 @@ export function commandEnvironment(env: Environment = process.env): { readonly t
   return { ...(token ? { token } : {}), noColor: Boolean(env['NO_COLOR']) }
 }
 
-function goesTo(plane: 'control' | 'gateway', owner: Plane): boolean {
-  return owner === 'both' || owner === plane
+function goesTo(plane: 'control' | 'gateway' | 'vault', owner: Plane): boolean {
+  return owner === 'both' || owner.split(' and ').includes(plane)
 }
 
 const otherVariables = [configVariable, 'SLUICE_TOKEN']
@@ -184,14 +184,24 @@ function withDefaults(given: Readonly<Record<string, unknown>>): Record<string, 
 /** Settings that are right alone and wrong together. */
 function contradictions(settings: Settings, refused: ReadonlySet<string>): string[] {
   const problems: string[] = []
-  const pair = (one: 'tlsCertFile' | 'controlTlsCertFile', other: 'tlsKeyFile' | 'controlTlsKeyFile') => {
+  const pair = (one: keyof typeof settingSchemas, other: keyof typeof settingSchemas) => {
     if (Boolean(settings[one]) === Boolean(settings[other])) return
     const [there, missing] = settings[one] ? [one, other] : [other, one]
     problems.push(`${variableOf(there)} is set and ${variableOf(missing)} is not; expected both, or neither.`)
   }
   pair('tlsCertFile', 'tlsKeyFile')
   pair('controlTlsCertFile', 'controlTlsKeyFile')
-  const ports = (['gatewayPort', 'opsPort', 'controlPort'] as const).filter((name) => !refused.has(name) && settings[name] > 0)
+  pair('vaultTlsCertFile', 'vaultTlsKeyFile')
+  pair('vaultClientCertFile', 'vaultClientKeyFile')
+  pair('vaultPkcs11Module', 'vaultPkcs11Token')
+  pair('vaultPkcs11Module', 'vaultPkcs11PinFile')
+  if (settings.vaultTlsClientCaFile && !settings.vaultTlsCertFile) {
+    problems.push(`${variableOf('vaultTlsClientCaFile')} is set and ${variableOf('vaultTlsCertFile')} is not; expected both: certificates of clients need TLS.`)
+  }
+  if (settings.vaultDatabaseUrl && settings.vaultDatabaseUrl === settings.databaseUrl) {
+    problems.push(`${variableOf('vaultDatabaseUrl')} is the database of control; expected one of its own.`)
+  }
+  const ports = (['gatewayPort', 'opsPort', 'controlPort', 'vaultPort'] as const).filter((name) => !refused.has(name) && settings[name] > 0)
   for (const [index, name] of ports.entries()) {
     const same = ports.slice(0, index).find((other) => settings[other] === settings[name])
     if (same) problems.push(`${variableOf(name)} is “${settings[name]}”, and so is ${variableOf(same)}; expected two different ports.`)
@@ -207,7 +217,7 @@ function contradictions(settings: Settings, refused: ReadonlySet<string>): strin
     if (wrong !== undefined) problems.push(`${variableOf('trustedProxies')} names “${wrong}”; expected ${settingSchemas.trustedProxies.expects}.`)
   }
   if (!refused.has('flowEnv')) {
-    const secret = settings.flowEnv.find((name) => name.startsWith('SLUICE_') || name === 'DATABASE_URL')
+    const secret = settings.flowEnv.find((name) => name.startsWith('SLUICE_') || name === 'DATABASE_URL' || name === 'VAULT_DATABASE_URL')
     if (secret) problems.push(`${variableOf('flowEnv')} names ${secret}, a setting of Sluice itself; expected variables that are meant for flows.`)
   }
   return problems

@@ -1,7 +1,7 @@
 import type { Settings } from './shape.ts'
 
 /** Which processes a setting is handed to. A gateway never sees what only control needs. */
-export type Plane = 'both' | 'control' | 'gateway' | 'supervisor'
+export type Plane = 'both' | 'control' | 'gateway' | 'supervisor' | 'vault' | 'control and vault' | 'gateway and vault'
 
 /** JSON Schema of one setting, with what the settings page and the environment need beside it. */
 export interface SettingSchema {
@@ -92,6 +92,26 @@ export const settingSchemas: Readonly<Record<keyof Omit<Settings, 'flowEnvironme
 
   jobKey: { type: 'string', pattern: '^(?:[0-9a-fA-F]{64}|[A-Za-z0-9+/]{43}=)$', secret: true, section: 'Work for later', plane: 'gateway', expects: '32 bytes in hex (64 digits) or base64', title: 'Key that accepted work is encrypted with', description: 'With Redis it is needed, the same on all gateways; without one no work is accepted. Without Redis one is made in the gateway’s folder.' },
   jobsWhenUnsafe: { type: 'string', enum: ['refuse', 'warn'], default: 'refuse', section: 'Work for later', plane: 'gateway', expects: 'refuse or warn', title: 'What becomes of new work while Redis would lose it', description: 'Redis has to have `maxmemory-policy noeviction` and `appendonly yes`. `warn` accepts all the same and says so in the log and in `sluice_jobs_unsafe`.' },
+
+  vault: { type: 'string', enum: ['auto', 'on', 'off'], default: 'auto', section: 'Vault', plane: 'supervisor', expects: 'auto, on or off', title: 'Whether `start` runs a vault', description: '`auto`: from when a flow, a page or a command first needs it. Not with SLUICE_VAULT_URL.' },
+  vaultPort: { ...port, default: 1882, section: 'Vault', plane: 'vault', title: 'Port of the vault' },
+  vaultUrl: { ...names, items: { type: 'string', pattern: '^https?://[^\\s/?#@]+/?$' }, default: [], section: 'Vault', plane: 'both', expects: 'http or https URLs without a path, separated by commas', title: 'Where gateways and control find a vault', description: 'Several, on one database, stand in for each other. `start` sets it by itself.' },
+  vaultDatabaseUrl: { type: 'string', pattern: '^postgres(ql)?://', env: 'VAULT_DATABASE_URL', secret: true, section: 'Vault', plane: 'vault', expects: 'a postgres:// URL', title: 'PostgreSQL of the vault instead of its embedded store', description: 'A database of its own, never that of control. Without it the vault keeps a file in `vault` below the data folder.' },
+  vaultGatewayToken: { ...names, items: { type: 'string', pattern: '^(?:sha256:[0-9a-f]{64}|[!-+\\--~]{32,256})$' }, default: [], secret: true, section: 'Vault', plane: 'gateway and vault', expects: 'tokens of at least 32 characters, separated by commas', title: 'What gateways show the vault', description: 'A gateway shows the first; a vault takes each, also written as `sha256:` and 64 digits of hex. `start` makes one by itself.' },
+  vaultGatewayTokenFile: { type: 'string', minLength: 1, section: 'Vault', plane: 'gateway and vault', expects: 'the path of a file', title: 'File with those tokens, one a line', description: 'In place of the variable.' },
+  vaultControlToken: { ...names, items: { type: 'string', pattern: '^(?:sha256:[0-9a-f]{64}|[!-+\\--~]{32,256})$' }, default: [], secret: true, section: 'Vault', plane: 'control and vault', expects: 'tokens of at least 32 characters, separated by commas', title: 'What control shows the vault', description: 'As the one of gateways, and another: who has it decides who may see what, and sees no value.' },
+  vaultControlTokenFile: { type: 'string', minLength: 1, section: 'Vault', plane: 'control and vault', expects: 'the path of a file', title: 'File with those tokens, one a line', description: 'In place of the variable.' },
+  vaultTimeoutMs: { ...ms(10), default: 2000, section: 'Vault', plane: 'gateway', title: 'How long a gateway waits for an answer of the vault', description: 'After that the next one is asked, if there is one; a vault that was silent is left alone until it answers again.' },
+  vaultTlsCertFile: { ...file, section: 'Vault', plane: 'vault', title: 'Certificate chain of the vault' },
+  vaultTlsKeyFile: { ...file, section: 'Vault', plane: 'vault', title: 'Private key of the vault' },
+  vaultTlsClientCaFile: { ...file, section: 'Vault', plane: 'vault', title: 'Authorities whose certificates prove gateways and control', description: 'The organisational unit, a DNS name or a URI of the certificate says which: `gateway`, `control`, `gateway.internal`, `sluice:control`. Beside tokens or in place of them.' },
+  vaultCaFile: { ...file, section: 'Vault', plane: 'both', title: 'Authority that signed the vault’s certificate', description: 'Public authorities are known.' },
+  vaultClientCertFile: { ...file, section: 'Vault', plane: 'both', title: 'Certificate that a gateway or control shows the vault', description: 'In place of a token. Each has its own.' },
+  vaultClientKeyFile: { ...file, section: 'Vault', plane: 'both', title: 'Its private key' },
+  vaultMasterKeyFile: { type: 'string', minLength: 1, section: 'Vault', plane: 'vault', expects: 'the path of a file', title: 'Master key of the vault as a file', description: 'Made on the first start. Default: `master.key` in the folder of the vault; on another disk, a copy of the database alone opens nothing.' },
+  vaultPkcs11Module: { type: 'string', minLength: 1, section: 'Vault', plane: 'vault', expects: 'the path of a PKCS#11 library', title: 'Master key in a PKCS#11 token (HSM) instead', description: 'Such as `/usr/lib/softhsm/libsofthsm2.so`.' },
+  vaultPkcs11Token: { type: 'string', minLength: 1, section: 'Vault', plane: 'vault', expects: 'the label of a token', title: 'Which of its tokens' },
+  vaultPkcs11PinFile: { type: 'string', minLength: 1, section: 'Vault', plane: 'vault', expects: 'the path of a file', title: 'File with the PIN of that token' },
 
   deadlineMs: { ...ms(1), default: 30_000, section: 'Requests', plane: 'gateway', title: 'Longest time a run may take', description: 'A flow can have its own: a variable of the same name in the environment of its tab; an http in node too.' },
   trustRequestDeadline: { type: 'boolean', default: false, section: 'Requests', plane: 'gateway', expects: 'on or off', title: 'Whether callers may say how long they wait',

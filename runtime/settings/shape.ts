@@ -52,6 +52,28 @@ export interface Settings {
   readonly reuseMb: number
   readonly jobKey?: string
   readonly jobsWhenUnsafe: 'refuse' | 'warn'
+  /** Whether `start` runs a vault: once somebody needs it, at once, never. */
+  readonly vault: 'auto' | 'on' | 'off'
+  readonly vaultPort: number
+  /** Origins, perhaps with a slash behind them. */
+  readonly vaultUrl: readonly string[]
+  readonly vaultDatabaseUrl?: string
+  /** In clear, or `sha256:` and hex where a vault is to know them. */
+  readonly vaultGatewayToken: readonly string[]
+  readonly vaultGatewayTokenFile?: string
+  readonly vaultControlToken: readonly string[]
+  readonly vaultControlTokenFile?: string
+  readonly vaultTimeoutMs: number
+  readonly vaultTlsCertFile?: string
+  readonly vaultTlsKeyFile?: string
+  readonly vaultTlsClientCaFile?: string
+  readonly vaultCaFile?: string
+  readonly vaultClientCertFile?: string
+  readonly vaultClientKeyFile?: string
+  readonly vaultMasterKeyFile?: string
+  readonly vaultPkcs11Module?: string
+  readonly vaultPkcs11Token?: string
+  readonly vaultPkcs11PinFile?: string
   readonly deadlineMs: number
   readonly trustRequestDeadline: boolean
   readonly bodyLimitBytes: number

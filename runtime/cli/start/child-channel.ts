@@ -11,6 +11,8 @@ export type FromChild =
   | { readonly say: 'failed'; readonly sentence: string; readonly busyPort?: number }
   /** A gateway that has no key of its own yet. */
   | { readonly say: 'needsToken' }
+  /** Something here needs the vault. It may be said again; `vaultReady` answers each time. */
+  | { readonly say: 'needVault' }
   /** Control's answer to `joinToken`. */
   | { readonly say: 'joinToken'; readonly forGateway: number; readonly token: string }
   /** Something worth a line, such as the release that went live. */
@@ -21,6 +23,8 @@ export type ToChild =
   | { readonly say: 'stop'; readonly limitMs: number }
   /** To control: make a one-time token for a gateway. */
   | { readonly say: 'joinToken'; readonly forGateway: number }
+  /** To whoever said `needVault`: it answers from now on, or nothing here runs one. */
+  | { readonly say: 'vaultReady' }
   /** To a gateway: the token it asked for. */
   | { readonly say: 'token'; readonly token: string }
 

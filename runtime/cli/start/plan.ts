@@ -52,6 +52,6 @@ export function gatewayCount(settings: Settings): number {
 }
 
 /** The environment of a child: the machine's time zone and the like, the settings of its plane, nothing else. */
-export function childEnvironment(plane: 'control' | 'gateway', settings: Settings, cacheDir: string): Record<string, string> {
+export function childEnvironment(plane: 'control' | 'gateway' | 'vault', settings: Settings, cacheDir: string): Record<string, string> {
   return { ...machineEnvironment(), NODE_COMPILE_CACHE: cacheDir, ...environmentFor(plane, settings) }
 }
