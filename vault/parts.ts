@@ -1,5 +1,5 @@
 import type { CryptoAsk, VaultAnswer, VaultAsk } from '../runtime/core/vault.ts'
-import type { SecretFacts, VaultDesk } from './contract.ts'
+import type { SecretFacts, SecretsReply, SecretsRequest, VaultDesk } from './contract.ts'
 
 /** The parts a vault is made of; `open-vault.ts` is where they meet. */
 
@@ -66,6 +66,8 @@ export interface Keyring {
 /** `createSecretKeep`. */
 export interface SecretKeep {
   values(names: readonly string[]): Promise<ReadonlyMap<string, { readonly value: string; readonly version: number }>>
+  /** What `POST /v1/secrets` answers. @throws Fault `request.malformed` when it is no such request */
+  answer(request: SecretsRequest): Promise<SecretsReply>
   list(): Promise<readonly SecretFacts[]>
   readonly desk: VaultDesk['secrets']
 }
