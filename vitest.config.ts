@@ -13,6 +13,7 @@ export default defineConfig({
     execArgv: nodeFlags,
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    setupFiles: ['test/kit/property-seed.ts'],
     projects: [
       suite('unit', rooms.map((room) => `${room}/**/*.test.ts`)),
       suite('properties', ['test/properties/**/*.test.ts']),
