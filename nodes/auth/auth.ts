@@ -81,6 +81,7 @@ export const auth = defineNode<AuthConfig, Port>({
         const { environment } = admission.client
         if (identities !== undefined && method.carries.header === 'authorization') identities.proved(call.request.headers.authorization as string, who.known?.application.id ?? '')
         call.run.noteEnvironment?.(environment)
+        call.run.noteCaller?.(admission.client)
         if (environment === 'sandbox') markSandboxAnswer(call.run)
         const shown = config.hideCredential ? maskMessage(message, call.request, mask) : message
         return new SentTo(0, { ...shown, client: admission.client })

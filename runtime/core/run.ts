@@ -1,4 +1,4 @@
-import type { ClientEnvironment } from './clients.ts'
+import type { ClientEnvironment, MessageClient } from './clients.ts'
 import type { Context } from './context.ts'
 import type { Fault } from './fault.ts'
 import type { JobProgress } from './jobs.ts'
@@ -35,6 +35,13 @@ export interface Run {
   readonly environment?: ClientEnvironment | undefined
   /** Notes it; `sandbox` stays. Absent: nobody calls. */
   noteEnvironment?(environment: ClientEnvironment): void
+  /**
+   * Who proved to call, as the last node that let it in knows it. It lies here and not on the message, so that nothing a flow
+   * computes passes for it. `undefined`: nobody has made sure who calls.
+   */
+  readonly caller?: MessageClient | undefined
+  /** Notes it. Absent: nobody calls. */
+  noteCaller?(caller: MessageClient): void
   /** Notes that a request of this run has left for a backend; `upstream` says so. */
   noteBackend?(): void
   /** Notes how long the run waited for a turn; the log says the sum. */

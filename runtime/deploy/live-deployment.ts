@@ -157,7 +157,7 @@ export class LiveDeployment implements Deployment, RunHome {
   /** Goes on behind a node for a run that may have ended. It keeps what is known of the caller, and answers nobody. */
   startApart(from: EngineRun, node: LinkedNode, { port, message, limitMs, asBranch }: ApartWork): void {
     const id = `${from.id}/${this.#host.nextRunId()}`
-    const { request, environment } = from
+    const { request, environment, caller } = from
     let wanted = true
     const stay = this.expect(() => (wanted = false))
     // Whatever is under way, such as the answer that it comes after, leaves first.
@@ -165,6 +165,7 @@ export class LiveDeployment implements Deployment, RunHome {
       if (wanted) {
         const run = new EngineRun({ id, on: 'after', entry: node, ...(request ? { request } : {}), limitMs, host: this.#host.runs, home: this, rescue })
         if (environment) run.noteEnvironment(environment)
+        if (caller) run.noteCaller(caller)
         const failed = (caught: Fault) => run.fail(caught)
         this.#launch(run, () => (asBranch ? void openBranches(run, node).open(port, message, { returned() {}, ended() {}, failed }) : walkOn(run, node, { [port]: message })))
       }

@@ -1,4 +1,4 @@
-import type { ClientEnvironment } from '../core/clients.ts'
+import type { ClientEnvironment, MessageClient } from '../core/clients.ts'
 import type { BranchOptions } from '../core/branches.ts'
 import type { Context } from '../core/context.ts'
 import type { Fault } from '../core/fault.ts'
@@ -136,6 +136,10 @@ export class BranchRun implements Run {
     return this.root.environment
   }
 
+  get caller(): MessageClient | undefined {
+    return this.root.caller
+  }
+
   get job(): RunJob | undefined {
     return this.root.job
   }
@@ -162,6 +166,10 @@ export class BranchRun implements Run {
 
   onEnd(listener: (end: RunEnd) => void): void {
     this.root.onEnd(listener)
+  }
+
+  noteCaller(caller: MessageClient): void {
+    this.root.noteCaller(caller)
   }
 
   noteEnvironment(environment: ClientEnvironment): void {

@@ -1,5 +1,5 @@
 import type { ApartWork } from '../core/branches.ts'
-import type { ClientEnvironment } from '../core/clients.ts'
+import type { ClientEnvironment, MessageClient } from '../core/clients.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Context } from '../core/context.ts'
 import { fault, type Fault } from '../core/fault.ts'
@@ -83,6 +83,7 @@ export class EngineRun implements Run, Timed {
   readonly home: RunHome
   readonly taken: LinkedNode[] = []
   environment: ClientEnvironment | undefined = undefined
+  caller: MessageClient | undefined = undefined
   /** How long it waited for turns at its nodes; undefined when it came to none. */
   waitedMs: number | undefined = undefined
   heldLines: string[] | undefined = undefined
@@ -178,6 +179,10 @@ export class EngineRun implements Run, Timed {
     if (this.ended) listener(this.#howItEnded())
     else if (this.#onEnd) this.#onEnd.push(listener)
     else this.#onEnd = [listener]
+  }
+
+  noteCaller(caller: MessageClient): void {
+    this.caller = caller
   }
 
   noteEnvironment(environment: ClientEnvironment): void {

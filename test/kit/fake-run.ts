@@ -1,4 +1,4 @@
-import type { ClientEnvironment } from '../../runtime/core/clients.ts'
+import type { ClientEnvironment, MessageClient } from '../../runtime/core/clients.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import type { Message } from '../../runtime/core/message.ts'
@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly request?: Partial<RequestFacts>
   /** As an auth node would have noted it. */
   readonly environment?: ClientEnvironment
+  /** Who proved to call, as an auth node would have noted it. */
+  readonly caller?: MessageClient
   /** Milliseconds since the epoch; default: never. */
   readonly deadline?: number
 }
@@ -44,6 +46,7 @@ export function fakeRun(options: RunOptions = {}): FakeRun {
   let held = 0
   let outlives = false
   let environment: ClientEnvironment | undefined = options.environment
+  let caller: MessageClient | undefined = options.caller
   return {
     id: options.id ?? 'run-1',
     flow: 'flow-1',
@@ -71,6 +74,10 @@ export function fakeRun(options: RunOptions = {}): FakeRun {
     noteEnvironment(noted) {
       if (environment !== 'sandbox') environment = noted
     },
+    get caller() {
+      return caller
+    },
+    noteCaller: (noted) => void (caller = noted),
     log: silentLog,
     context: memoryContext(),
     get replied() {
