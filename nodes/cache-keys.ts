@@ -1,7 +1,7 @@
 import type { Message } from '../runtime/core/message.ts'
 import type { NodeProblem, Scope } from '../runtime/core/node.ts'
 import type { Run } from '../runtime/core/run.ts'
-import { type Audience, audienceOf, type CachePlaceConfig, checkParts, placeOf, toKeyText } from './cache-place.ts'
+import { type Audience, audienceOf, type CachePlaceConfig, checkParts, openPlace, toKeyText, toName } from './cache-place.ts'
 import { after, createReader } from './limit-inputs.ts'
 import { compileFragments, type Fragment } from './limit-level.ts'
 
@@ -14,6 +14,8 @@ export interface CacheKey {
   readonly key: string
   /** Tags of everything whose key begins with the first parts of this one, the whole included; by these a branch is purged. */
   readonly branches: readonly string[]
+  /** What operators call it. */
+  name(): string
 }
 
 /** Longest part of a key, characters: what callers send is not endless. */
@@ -26,7 +28,7 @@ export function checkKey({ key }: CacheKeyConfig): (NodeProblem | undefined)[] {
 
 /** Reads the keys of values that flows keep by themselves. `undefined`: a part is missing, so that there is no key. */
 export async function compileKey(config: CacheKeyConfig, scope: Scope): Promise<(message: Message, run: Run) => CacheKey | undefined | Promise<CacheKey | undefined>> {
-  const place = placeOf(scope, config)
+  const place = openPlace(scope, config)
   const read = createReader(await compileFragments(config.key, scope))
   return (message, run) => {
     const beginning = `${place}/v/${audienceOf(config.keptFor, message, run)} `
@@ -35,7 +37,7 @@ export async function compileKey(config: CacheKeyConfig, scope: Scope): Promise<
       if (values.some((value) => value === undefined || value === null)) return undefined
       const text = toKeyText(values)
       if (text.length > longestKey) return undefined
-      return { key: beginning + text, branches: values.map((_, at) => `${beginning}>${toKeyText(values.slice(0, at + 1))}`) }
+      return { key: beginning + text, branches: values.map((_, at) => `${beginning}>${toKeyText(values.slice(0, at + 1))}`), name: () => toName(values) }
     })
   }
 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { resolve } from '../runtime/core/body.ts'
+import { toCachePlace, toCacheTag, toWholeTag } from '../runtime/core/cache.ts'
 import type { MessageClient } from '../runtime/core/clients.ts'
 import type { Message } from '../runtime/core/message.ts'
 import type { NodeProblem, Scope } from '../runtime/core/node.ts'
@@ -56,24 +57,27 @@ export function checkParts(parts: readonly Fragment[], property: string): (NodeP
   return parts.map(({ value, valueType }) => checkTypedValue(value, valueType, property))
 }
 
-/** The beginning of every key and tag of a cache. */
-export function placeOf({ node }: Pick<Scope, 'node'>, { cache, reach }: CachePlaceConfig): string {
-  return reach === 'flow' ? `f:${node.flow}/${cache}` : `o:${node.organisation ?? ''}/${cache}`
+/** The beginning of every key and tag of a cache. Operators find the cache as long as the node is deployed. */
+export function openPlace(scope: Pick<Scope, 'node' | 'state' | 'onRetire'>, { cache, reach }: CachePlaceConfig): string {
+  const name = { reach, owner: (reach === 'flow' ? scope.node.flow : scope.node.organisation) ?? '', cache }
+  scope.onRetire(scope.state.cache.open(name))
+  return toCachePlace(name)
 }
 
-export function tagOf(place: string, tag: string): string {
-  return `${place}#${tag}`
-}
-
-/** The tag that everything in a cache has. */
-export function wholeTag(place: string): string {
-  return `${place}*`
-}
+export { toCacheTag as tagOf, toWholeTag as wholeTag }
 
 /** A list of values as tags: what is missing or empty is none, a list is several. */
 export function toTags(values: readonly unknown[]): string[] {
   return values.flat().flatMap((value) => (value === undefined || value === null || value === '' ? [] : [typeof value === 'object' ? JSON.stringify(resolve(value)) : String(value)]))
 }
+
+/** What operators call a value: its parts one after the other. */
+export function toName(values: readonly unknown[]): string {
+  return values.map((value) => (typeof value === 'object' && value !== null ? JSON.stringify(resolve(value)) : String(value))).join('/').slice(0, longestName)
+}
+
+/** Longest name of a value or an answer, characters. */
+export const longestName = 2048
 
 /** The parts of a key as text: equal parts, equal text, and no two lists of parts alike. */
 export function toKeyText(values: readonly unknown[]): string {

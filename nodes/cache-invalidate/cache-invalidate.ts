@@ -1,6 +1,6 @@
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { type CacheKeyConfig, checkKey, compileKey } from '../cache-keys.ts'
-import { audienceSchema, cachePlaceSchema, checkParts, partsSchema, placeOf, tagOf, toTags, wholeTag } from '../cache-place.ts'
+import { audienceSchema, cachePlaceSchema, checkParts, partsSchema, openPlace, tagOf, toTags, wholeTag } from '../cache-place.ts'
 import { after, createReader } from '../limit-inputs.ts'
 import { compileFragments, type Fragment } from '../limit-level.ts'
 
@@ -38,7 +38,7 @@ export const cacheInvalidate = defineNode<CacheInvalidateConfig, 'out'>({
   },
   async compile(config, scope) {
     const { cache } = scope.state
-    const place = placeOf(scope, config)
+    const place = openPlace(scope, config)
     if (config.by === 'all') return (message) => after(cache.purge({ tags: [wholeTag(place)] }), () => ({ out: message }))
     if (config.by === 'tag') {
       const readTags = createReader(await compileFragments(config.tags, scope))

@@ -5,7 +5,7 @@ import { parseMessagePath } from '../../runtime/core/property.ts'
 import { checkTypedValue, compileTypedValue, type TypedValue } from '../../runtime/core/typed-value.ts'
 import { type CacheKeyConfig, checkKey, compileKey } from '../cache-keys.ts'
 import { lookMarks } from '../cache-marks.ts'
-import { audienceSchema, cachePlaceSchema, checkParts, partsSchema, placeOf, tagOf, toTags, wholeTag } from '../cache-place.ts'
+import { audienceSchema, cachePlaceSchema, checkParts, partsSchema, openPlace, tagOf, toTags, wholeTag } from '../cache-place.ts'
 import { isNothing, toCacheValue } from '../cache-value.ts'
 import { after, createReader, type NumberType, numberSchema, numberTypeSchema } from '../limit-inputs.ts'
 import { compileFragments, type Fragment } from '../limit-level.ts'
@@ -54,7 +54,7 @@ export const cacheSet = defineNode<CacheSetConfig, 'out'>({
   async compile(config, scope) {
     const { cache } = scope.state
     if (config.sealed && cache.inClear) throw fault('config.invalid', { message: 'The cache set node must not keep values in clear, and Redis would have them so. Set SLUICE_CACHE_KEY on all gateways.' })
-    const place = placeOf(scope, config)
+    const place = openPlace(scope, config)
     const keyOf = await compileKey(config, scope)
     const readTags = createReader(await compileFragments(config.tags, scope))
     const readRest = createReader([await compileValue(config, scope), await compileTypedValue(config.ttl, config.ttlType, scope)])
@@ -75,7 +75,7 @@ export const cacheSet = defineNode<CacheSetConfig, 'out'>({
           }
           const all = [wholeTag(place), ...found.branches, ...toTags(tags).map((tag) => tagOf(place, tag))]
           // Waits until it is there: what purges it next must not come before.
-          return after(cache.set(found.key, kept, { ttlMs, tags: all, mark: lookMarks(run).get(found.key) }), () => ({ out: message }))
+          return after(cache.set(found.key, kept, { ttlMs, tags: all, name: found.name(), mark: lookMarks(run).get(found.key) }), () => ({ out: message }))
         }))
       })
     }

@@ -5,7 +5,7 @@ import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run, RunOutcome } from '../../runtime/core/run.ts'
 import { type Output, SentTo } from '../../runtime/core/step.ts'
-import { type Audience, audienceOf, audienceSchema, type CachePlaceConfig, cachePlaceSchema, checkParts, credentialsOf, partsSchema, placeOf, tagOf, toKeyText, toTags, wholeTag } from '../cache-place.ts'
+import { type Audience, audienceOf, audienceSchema, type CachePlaceConfig, cachePlaceSchema, checkParts, credentialsOf, longestName, openPlace, partsSchema, tagOf, toKeyText, toTags, wholeTag } from '../cache-place.ts'
 import { after, createReader } from '../limit-inputs.ts'
 import { compileFragments, type Fragment } from '../limit-level.ts'
 import { statusOf } from '../stored-answer.ts'
@@ -92,7 +92,7 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
   async compile(config, scope) {
     const { cache } = scope.state
     if (config.sealed && cache.inClear) throw fault('config.invalid', { message: 'The response cache must not keep answers in clear, and Redis would have them so. Set SLUICE_CACHE_KEY on all gateways.' })
-    const place = placeOf(scope, config)
+    const place = openPlace(scope, config)
     const base = `${place}/r/${scope.node.path}/${scope.node.id}/${config.keepOverDeploys ? '' : scope.node.revision}/`
     const requestKey = createRequestKey(config)
     const parts = await compileFragments(config.key, scope)
@@ -332,13 +332,14 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
       const ttlMs = head.freshMs + Math.max(head.revalidateMs, head.errorMs)
       const request = run.request as NonNullable<Run['request']>
       const all = [wholeTag(place), tagOf(place, resourceTag(request.hostname, request.path)), ...tags.filter((tag) => tag !== '').map((tag) => tagOf(place, tag))]
+      const name = requestKey(request).slice(request.hostname.length, request.hostname.length + longestName)
       if (head.vary.length > 0) {
         varied.set(asked, head.vary)
         void settle(cache.set(asked, { head: JSON.stringify({ v: 1, choose: head.vary }) }, { ttlMs, tags: all, mark }))
-        return settle(cache.set(asked + variantOf(head.vary, request.headers), value, { ttlMs, tags: all, mark }))
+        return settle(cache.set(asked + variantOf(head.vary, request.headers), value, { ttlMs, tags: all, name, mark }))
       }
       varied.delete(asked)
-      return settle(cache.set(asked, value, { ttlMs, tags: all, mark }))
+      return settle(cache.set(asked, value, { ttlMs, tags: all, name, mark }))
     }
 
     function settle(kept: boolean | Promise<boolean>): boolean | Promise<boolean> {

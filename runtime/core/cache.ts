@@ -16,6 +16,16 @@ export interface StateCache {
    * @throws Fault `state.unavailable` when nobody can tell whether it is done
    */
   purge(what: { readonly keys?: readonly string[]; readonly tags?: readonly string[] }): void | Promise<void>
+  /**
+   * As `purge`, for operators: by what they know of values, in all of the named caches, and counted. May take as long as
+   * there is much kept.
+   * @throws Fault `state.unavailable`
+   */
+  sweep(caches: readonly CacheName[], what: CacheSweep): number | Promise<number>
+  /** Says that somebody uses the cache, until the result is called: so operators find it. */
+  open(cache: CacheName): () => void
+  /** The caches that somebody uses. */
+  list(): readonly KnownCache[]
   /** Largest value that is kept, bytes. */
   readonly limitBytes: number
   /** True when values lie outside this process in clear: a node may refuse to keep there. */
@@ -38,6 +48,8 @@ export interface CacheSetOptions {
   readonly ttlMs: number
   /** By these it can be purged. */
   readonly tags?: readonly string[]
+  /** What operators call it, for {@link CacheSweep}. */
+  readonly name?: string
   /** When the making of the value began; absent: now. */
   readonly mark?: CacheMark | undefined
 }
@@ -47,6 +59,35 @@ export interface CacheValue {
   readonly head: string
   /** A store may give bytes for a text. */
   readonly body?: Buffer | string | undefined
+}
+
+/** Whose cache it is, and what its nodes call it. `owner`: a flow, or an organisation; empty: flows of nobody. */
+export interface CacheName {
+  readonly reach: 'flow' | 'organisation'
+  readonly owner: string
+  readonly cache: string
+}
+
+/** `entries`: how many values are kept; absent where counting would cost. */
+export interface KnownCache extends CacheName {
+  readonly entries?: number
+}
+
+/** What operators forget: all, what has one of the tags, or what is called so; in a `key`, `*` stands for any text. */
+export type CacheSweep = { readonly all: true } | { readonly tags: readonly string[] } | { readonly key: string }
+
+/** The beginning of every key and tag of a cache. */
+export function toCachePlace({ reach, owner, cache }: CacheName): string {
+  return `${reach === 'flow' ? 'f' : 'o'}:${owner}/${cache}`
+}
+
+export function toCacheTag(place: string, tag: string): string {
+  return `${place}#${tag}`
+}
+
+/** The tag that everything in a cache has. */
+export function toWholeTag(place: string): string {
+  return `${place}*`
 }
 
 /** Longest life of a value: a year would be a store, not a cache. */

@@ -1,5 +1,6 @@
-import { cacheValueBytes, longestCacheMs, type CacheFind, type CacheMark, type CacheSetOptions, type CacheValue, type StateCache } from '../core/cache.ts'
+import { cacheValueBytes, longestCacheMs, toCachePlace, toCacheTag, toWholeTag, type CacheFind, type CacheMark, type CacheName, type CacheSetOptions, type CacheSweep, type CacheValue, type StateCache } from '../core/cache.ts'
 import type { Clock } from '../core/clock.ts'
+import { createOpenCaches, createPattern } from './open-caches.ts'
 
 export interface MemoryCacheOptions {
   readonly clock: Pick<Clock, 'now'>
@@ -15,16 +16,18 @@ class Entry implements CacheFind {
   readonly tags: readonly string[]
   readonly bytes: number
   readonly owner: Owner
+  readonly name: string | undefined
   newer: Entry | undefined = undefined
   older: Entry | undefined = undefined
 
-  constructor(key: string, value: CacheValue, endMs: number, tags: readonly string[], bytes: number, owner: Owner) {
+  constructor(key: string, value: CacheValue, endMs: number, tags: readonly string[], bytes: number, owner: Owner, name: string | undefined) {
     this.key = key
     this.value = value
     this.endMs = endMs
     this.tags = tags
     this.bytes = bytes
     this.owner = owner
+    this.name = name
   }
 
   /** Of the look, not of the making. */
@@ -73,6 +76,7 @@ export function createMemoryCache({ clock, limitBytes }: MemoryCacheOptions): Me
   let forgottenNext = 0
   let bytes = 0
   let walker = entries.values()
+  const { open, list } = createOpenCaches()
 
   function unlink(entry: Entry): void {
     const { owner, newer, older } = entry
@@ -142,7 +146,7 @@ export function createMemoryCache({ clock, limitBytes }: MemoryCacheOptions): Me
 
   function notePurge(name: string): void {
     if (purged.size >= purgesKept) {
-      forgotten = forgottenNext
+      forgotten = Math.max(forgotten, forgottenNext)
       forgottenNext = purges
       purgedBefore = purged
       purged = new Map()
@@ -164,14 +168,14 @@ export function createMemoryCache({ clock, limitBytes }: MemoryCacheOptions): Me
     return entry
   }
 
-  function set(name: string, key: string, value: CacheValue, { ttlMs, tags = [], mark = purges }: CacheSetOptions): boolean {
+  function set(name: string, key: string, value: CacheValue, { ttlMs, tags = [], name: shownAs, mark = purges }: CacheSetOptions): boolean {
     const own = cacheValueBytes(value)
     if (own > limitBytes / largestShare || !(ttlMs > 0) || wasPurgedSince(key, tags, mark)) return false
     const before = entries.get(key)
     if (before) drop(before)
-    const size = own + key.length * 2 + entryOverheadBytes + tags.reduce((sum, tag) => sum + tag.length * 2 + tagOverheadBytes, 0)
+    const size = own + (key.length + (shownAs?.length ?? 0)) * 2 + entryOverheadBytes + tags.reduce((sum, tag) => sum + tag.length * 2 + tagOverheadBytes, 0)
     const owner = ownerOf(name)
-    const entry = new Entry(key, value, clock.now() + Math.min(ttlMs, longestCacheMs), tags, size, owner)
+    const entry = new Entry(key, value, clock.now() + Math.min(ttlMs, longestCacheMs), tags, size, owner, shownAs)
     entries.set(key, entry)
     lead(entry)
     bytes += size
@@ -190,6 +194,50 @@ export function createMemoryCache({ clock, limitBytes }: MemoryCacheOptions): Me
     return true
   }
 
+  function purge({ keys = [], tags = [] }: { readonly keys?: readonly string[]; readonly tags?: readonly string[] }): number {
+    if (keys.length + tags.length === 0) return 0
+    const gone: Entry[] = []
+    purges += 1
+    for (const key of keys) {
+      notePurge(`k:${key}`)
+      const entry = entries.get(key)
+      if (entry) gone.push(entry)
+    }
+    for (const tag of tags) {
+      notePurge(`t:${tag}`)
+      for (const entry of tagged.get(tag) ?? []) gone.push(entry)
+    }
+    return dropAll(gone)
+  }
+
+  /** Gives how many of them could have been found, by a name. */
+  function dropAll(gone: readonly Entry[]): number {
+    const nowMs = clock.now()
+    let found = 0
+    for (const entry of new Set(gone)) {
+      drop(entry)
+      if (entry.name !== undefined && entry.endMs > nowMs) found += 1
+    }
+    return found
+  }
+
+  function countOf(known: CacheName): number {
+    let count = 0
+    for (const { name } of tagged.get(toWholeTag(toCachePlace(known))) ?? []) if (name !== undefined) count += 1
+    return count
+  }
+
+  function sweepAway(caches: readonly CacheName[], what: CacheSweep): number {
+    const places = caches.map(toCachePlace)
+    if ('all' in what) return purge({ tags: places.map(toWholeTag) })
+    if ('tags' in what) return purge({ tags: places.flatMap((place) => what.tags.map((tag) => toCacheTag(place, tag))) })
+    // Names of what is still in the making are not known: none of it is kept.
+    purges += 1
+    forgotten = purges
+    const isMeant = createPattern(what.key)
+    return dropAll(places.flatMap((place) => [...(tagged.get(toWholeTag(place)) ?? [])].filter(({ name }) => name !== undefined && isMeant(name))))
+  }
+
   return {
     get bytes() {
       return bytes
@@ -200,19 +248,12 @@ export function createMemoryCache({ clock, limitBytes }: MemoryCacheOptions): Me
     of: (name) => ({
       get,
       set: (key, value, options) => set(name, key, value, options),
-      purge({ keys = [], tags = [] }) {
-        if (keys.length + tags.length === 0) return
-        purges += 1
-        for (const key of keys) {
-          notePurge(`k:${key}`)
-          const entry = entries.get(key)
-          if (entry) drop(entry)
-        }
-        for (const tag of tags) {
-          notePurge(`t:${tag}`)
-          for (const entry of tagged.get(tag) ?? []) drop(entry)
-        }
+      purge(what) {
+        purge(what)
       },
+      sweep: sweepAway,
+      open,
+      list: () => list().map((known) => ({ ...known, entries: countOf(known) })),
       limitBytes: Math.floor(limitBytes / largestShare),
       inClear: false,
       atOnce: true,

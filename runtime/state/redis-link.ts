@@ -33,6 +33,8 @@ export interface RedisLink {
   readonly healthy: boolean
   /** Why it does not answer, as words for a person. */
   readonly reason: string
+  /** Before every key. */
+  readonly prefix: string
   now(): number
   /** Whether a time of the store lies in the last stretch in which it was away. */
   wasLostAt(ms: number): boolean
@@ -208,6 +210,7 @@ export function openRedisLink({ url, ca, prefix, timeoutMs, clock, log, metrics,
     get reason() {
       return reason
     },
+    prefix,
     now,
     wasLostAt: (ms) => ms >= lostAtMs && ms <= foundAtMs,
     heard,

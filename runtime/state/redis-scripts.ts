@@ -443,13 +443,13 @@ end
 return { mark, entry[3], entry[4] }
 `
 
-/** Entry, prefix of marks; since when it was made or nothing, life time, head, whether there is a body, body, its own mark, its tags. */
+/** Entry, prefix of marks; since when it was made or nothing, life time, head, whether there is a body, body, name, its own mark, its tags. */
 const cacheSetScript = (time: string) => `${cacheClock(time)}
 local since = ARGV[1] == '' and now or tonumber(ARGV[1])
-local marks, tags = {}, {}
-for at = 6, #ARGV do
+local marks, tags = { KEYS[2] .. 'n' }, {}
+for at = 7, #ARGV do
   marks[#marks + 1] = KEYS[2] .. ARGV[at]
-  if at > 6 then tags[#tags + 1] = ARGV[at] end
+  if at > 7 then tags[#tags + 1] = ARGV[at] end
 end
 for _, purged in ipairs(redis.call('MGET', unpack(marks))) do
   if purged and tonumber(purged) >= since then return 0 end
@@ -457,23 +457,58 @@ end
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 's', string.format('%.0f', since), 't', table.concat(tags, ' '), 'h', ARGV[3])
 if ARGV[4] == '1' then redis.call('HSET', KEYS[1], 'b', ARGV[5]) end
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'n', ARGV[6]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 `
 
-/** Entries, their marks, marks of tags; how many entries, life times of both kinds of marks. */
+/** Entries, their marks, marks of tags; how many entries, life times of both kinds of marks. Gives the marks there were, of tags as text or nothing. */
 const cachePurgeScript = (time: string) => `${cacheClock(time)}
 local count = tonumber(ARGV[1])
 local mark = string.format('%.0f', now)
+local before = {}
 for at = 1, #KEYS do
   if at <= count then redis.call('DEL', KEYS[at])
-  else redis.call('SET', KEYS[at], mark, 'PX', at <= 2 * count and ARGV[2] or ARGV[3]) end
+  else
+    if at > 2 * count then before[#before + 1] = redis.call('GET', KEYS[at]) or '' end
+    redis.call('SET', KEYS[at], mark, 'PX', at <= 2 * count and ARGV[2] or ARGV[3])
+  end
 end
-return now
+return before
+`
+
+/**
+ * Prefix of marks, entries; whether they go, how many tags, then each tag with the mark it had before it was purged, or nothing. Of those
+ * entries with one of the tags that could be found until then: how many went, or their names, each behind the place of its entry.
+ */
+const cacheSweepScript = `
+local before, count = {}, tonumber(ARGV[2])
+for at = 1, count do before[ARGV[2 * at + 1]] = ARGV[2 * at + 2] end
+local gone, names = 0, {}
+for place = 2, #KEYS do
+  local entry = redis.call('HMGET', KEYS[place], 's', 't', 'n')
+  if entry[1] and entry[2] ~= '' then
+    local since, meant, found = tonumber(entry[1]), false, true
+    for tag in string.gmatch(entry[2], '%S+') do
+      local purged = before[tag]
+      if purged then meant = true else purged = redis.call('GET', KEYS[1] .. tag) end
+      if purged and purged ~= '' and tonumber(purged) >= since then found = false end
+    end
+    if meant and ARGV[1] == '1' then
+      redis.call('DEL', KEYS[place])
+      if found and entry[3] then gone = gone + 1 end
+    elseif meant and found and entry[3] then
+      names[#names + 1] = tostring(place - 2)
+      names[#names + 1] = entry[3]
+    end
+  end
+end
+if ARGV[1] == '1' then return { tostring(gone) } end
+return names
 `
 
 /** All scripts by the name of their command. `time` is the Lua expression that gives seconds and microseconds. */
-export function redisScripts(time = "redis.call('TIME')"): Readonly<Record<`sluice${'Charge' | 'Plain' | 'Refund' | 'Adjust' | 'Replace' | 'Join' | 'Members' | 'CacheGet' | 'CacheSet' | 'CachePurge'}`, string>> {
+export function redisScripts(time = "redis.call('TIME')"): Readonly<Record<`sluice${'Charge' | 'Plain' | 'Refund' | 'Adjust' | 'Replace' | 'Join' | 'Members' | 'CacheGet' | 'CacheSet' | 'CachePurge' | 'CacheSweep'}`, string>> {
   return {
     sluiceCharge: chargeScript(time),
     sluicePlain: plainScript(time),
@@ -485,5 +520,6 @@ export function redisScripts(time = "redis.call('TIME')"): Readonly<Record<`slui
     sluiceCacheGet: cacheGetScript(time),
     sluiceCacheSet: cacheSetScript(time),
     sluiceCachePurge: cachePurgeScript(time),
+    sluiceCacheSweep: cacheSweepScript,
   }
 }

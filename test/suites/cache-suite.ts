@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { CacheValue, StateCache } from '../../runtime/core/cache.ts'
+import { toCachePlace, toCacheTag, toWholeTag, type CacheName, type CacheValue, type StateCache } from '../../runtime/core/cache.ts'
 
 /** A cache whose time the test holds. `begin` empties it. */
 export interface CachePlace {
@@ -90,6 +90,52 @@ export function cacheSuite(name: string, makePlace: () => Promise<CachePlace>): 
       await cache.set('a', value('small'), { ttlMs: minuteMs })
       expect(await cache.set('a', { head: '{}', body: Buffer.alloc(cache.limitBytes + 1) }, { ttlMs: minuteMs })).toBe(false)
       expect(textOf(await look('a'))).toBe('small')
+    })
+
+    test('operators sweep by tag, by name and all of a cache, of the caches they name, and get to know how many went', async () => {
+      const [one, two] = [{ reach: 'flow', owner: 'f1', cache: 'default' }, { reach: 'organisation', owner: 'shop', cache: 'a b' }] as const
+      const tagsOf = (name: CacheName, ...tags: string[]) => [toWholeTag(toCachePlace(name)), ...tags.map((tag) => toCacheTag(toCachePlace(name), tag))]
+      const fill = async () => {
+        await cache.set('index', { head: '{}' }, { ttlMs: minuteMs, tags: tagsOf(one, 'bikes') }) // has no name: it is no value of anybody
+        for (const name of ['bikes/1', 'bikes/2', '臺北/站']) await cache.set(`1 ${name}`, value(name), { ttlMs: minuteMs, tags: tagsOf(one, name.slice(0, 5)), name })
+        for (const name of ['bikes/1', 'bikes/2']) await cache.set(`2 ${name}`, value(name), { ttlMs: minuteMs, tags: tagsOf(two, 'bikes'), name })
+        await place.advance(1)
+      }
+      const left = async () => (await Promise.all(['1 bikes/1', '1 bikes/2', '1 臺北/站', '2 bikes/1', '2 bikes/2'].map(look))).map((found) => (found ? 1 : 0)).join('')
+      await fill()
+      expect([await cache.sweep([one], { tags: ['bikes'] }), await left()]).toEqual([2, '00111'])
+      expect(await cache.sweep([one], { tags: ['bikes'] })).toBe(0)
+      await place.advance(1)
+      await fill()
+      expect([await cache.sweep([one, two], { tags: ['bikes', 'none'] }), await left()]).toEqual([4, '00100'])
+      await place.advance(1)
+      await fill()
+      expect([await cache.sweep([one], { key: 'bikes/*' }), await left()]).toEqual([2, '00111'])
+      expect([await cache.sweep([one, two], { key: '*/1' }), await left()]).toEqual([1, '00101'])
+      expect([await cache.sweep([one], { key: '臺北/站' }), await cache.sweep([two], { key: 'bikes' }), await left()]).toEqual([1, 0, '00001'])
+      await place.advance(1)
+      await fill()
+      expect([await cache.sweep([one], { all: true }), await left()]).toEqual([3, '00011'])
+      expect([await cache.sweep([], { all: true }), await cache.sweep([], { key: '*' }), await left()]).toEqual([0, 0, '00011'])
+    })
+
+    test('what was read before an operator swept by name is not kept behind it', async () => {
+      const { mark } = await cache.get('a')
+      await place.advance(1)
+      await cache.sweep([{ reach: 'flow', owner: 'f', cache: 'c' }], { key: 'x*' })
+      await place.advance(1)
+      expect(await cache.set('a', value('before'), { ttlMs: minuteMs, name: 'xy', mark })).toBe(false)
+      expect(await cache.set('a', value('after'), { ttlMs: minuteMs, name: 'xy', mark: (await cache.get('a')).mark })).toBe(true)
+    })
+
+    test('caches are found as long as somebody uses them', () => {
+      const name = { reach: 'flow', owner: 'f', cache: 'c' } as const
+      const [first, second] = [cache.open(name), cache.open(name)]
+      first()
+      first()
+      expect(cache.list()).toEqual([expect.objectContaining(name)])
+      second()
+      expect(cache.list()).toEqual([])
     })
 
     test('a life time of nothing keeps nothing', async () => {
