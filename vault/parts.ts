@@ -66,7 +66,7 @@ export interface Keyring {
 /** `createSecretKeep`. */
 export interface SecretKeep {
   values(names: readonly string[]): Promise<ReadonlyMap<string, { readonly value: string; readonly version: number }>>
-  /** What `POST /v1/secrets` answers. @throws Fault `request.malformed` when it is no such request */
+  /** What `POST /v1/secrets` answers. @throws Refused `secret.invalid` when it is no such request */
   answer(request: SecretsRequest): Promise<SecretsReply>
   list(): Promise<readonly SecretFacts[]>
   readonly desk: VaultDesk['secrets']

@@ -2,6 +2,7 @@ import type { Clock } from '../../runtime/core/clock.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { secretLimitBytes, secretName } from '../../runtime/core/secret-reference.ts'
 import type { SecretFacts, SecretsReply } from '../contract.ts'
+import { Refused } from '../refused.ts'
 import type { Envelope, RecordStore, Sealed, SecretKeep, VaultRecord } from '../parts.ts'
 
 export interface SecretKeepParts {
@@ -127,7 +128,7 @@ export function createSecretKeep({ records, envelope, clock }: SecretKeepParts):
         if (!secretName.test(name)) throw invalid('name', 'a name is a small letter or digit, then up to 63 small letters, digits, dots, hyphens and underscores')
         if (typeof value !== 'string' || value === '') throw invalid('value', 'a secret has a value')
         if (!value.isWellFormed()) throw invalid('value', 'the value is no Unicode text')
-        if (Buffer.byteLength(value) > secretLimitBytes) throw fault('vault.too_large', { path: 'the secret', limitBytes: secretLimitBytes })
+        if (Buffer.byteLength(value) > secretLimitBytes) throw invalid('value', `a secret has at most ${secretLimitBytes} bytes`)
         if (description !== undefined && (typeof description !== 'string' || description.length > longestDescription)) throw invalid('description', `a description is a text of up to ${longestDescription} characters`)
         const record = await write(name, async (before, version) => {
           const said = description ?? (before && isThere(before) ? openFacts(before).description : undefined)
@@ -138,7 +139,7 @@ export function createSecretKeep({ records, envelope, clock }: SecretKeepParts):
       },
       async remove(name, by) {
         await write(name, (before, version) => {
-          if (!before || !isThere(before)) throw fault('secret.unknown', { name })
+          if (!before || !isThere(before)) throw new Refused('secret.unknown', 404, `There is no secret “${name.slice(0, 64)}”.`)
           return Promise.resolve({ facts: { version, updatedAt: new Date(clock.now()).toISOString(), by, removed: true } })
         })
       },
@@ -163,12 +164,12 @@ function toFacts(record: VaultRecord): SecretFacts {
 function readRequest(request: unknown): { names: readonly string[]; versions: Readonly<Record<string, unknown>> } {
   const { names, known = {} } = (request ?? {}) as Record<string, unknown>
   if (!Array.isArray(names) || names.length > mostNames || !names.every((name) => typeof name === 'string' && secretName.test(name))) {
-    throw fault('request.malformed', { reason: `“names” must be a list of up to ${mostNames} names of secrets` })
+    throw invalid('names', `it must be a list of up to ${mostNames} names of secrets`)
   }
-  if (typeof known !== 'object' || known === null) throw fault('request.malformed', { reason: '“known” must be an object of versions by name' })
+  if (typeof known !== 'object' || known === null) throw invalid('known', 'it must be an object of versions by name')
   return { names: [...new Set(names as string[])], versions: known as Readonly<Record<string, unknown>> }
 }
 
 function invalid(property: string, reason: string) {
-  return fault('request.malformed', { property, reason })
+  return new Refused('secret.invalid', 422, `“${property}” does not fit: ${reason}.`)
 }
