@@ -1,16 +1,17 @@
 import type { Clock } from '../core/clock.ts'
-import { fault, toFault } from '../core/fault.ts'
-import { type Holding, holdingHeader } from '../core/holding.ts'
+import { fault } from '../core/fault.ts'
+import type { Holding } from '../core/holding.ts'
 import type { Run } from '../core/run.ts'
 import { nextTraceparent, traceOf } from '../core/trace-context.ts'
 import type { UpstreamRequest, UpstreamSecret, UpstreamTls } from '../core/upstream.ts'
-import { whenAborted } from '../core/when-aborted.ts'
 import { Call, toHeaderList, type Answer } from './call.ts'
+import { CallBounds } from './call-bounds.ts'
 import { acceptedCodings } from './decompress.ts'
+import { findPlace } from './find-place.ts'
+import { markHolding } from './holding-mark.ts'
 import type { Lane } from './lane.ts'
-import type { Place, Pools } from './pools.ts'
+import type { Pools } from './pools.ts'
 import type { Hop } from './redirect.ts'
-import { toUpstreamFault } from './to-fault.ts'
 
 /** Methods that may be sent again when their connection broke before an answer began (RFC 9110 §9.2.1, §9.2.2). */
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -21,43 +22,29 @@ export type Exchange = (hop: Hop, request: UpstreamRequest, tls: UpstreamTls | u
 
 /** Makes what sends one hop: ended by the answer, the limit, the timer or the run, whichever comes first. */
 export function createExchange({ pools, clock, holding }: { readonly pools: Pools; readonly clock: Clock; readonly holding: Holding | undefined }): Exchange {
-  function place(url: string, request: UpstreamRequest, tls: UpstreamTls | undefined, lane: Lane | undefined): Place {
-    try {
-      return lane?.placeOf(url) ?? pools.find(url, tls, request.http2)
-    } catch (error) {
-      throw toUpstreamFault(error, URL.canParse(url) ? new URL(url).host : url, false)
-    }
-  }
-
   function exchange(hop: Hop, request: UpstreamRequest, tls: UpstreamTls | undefined, timeoutMs: number, startedAt: number, run: Run, lane: Lane | undefined, again: boolean): Promise<Answer> {
-    const { pool, host, path } = place(hop.url, request, tls, lane)
+    const { pool, host, path } = findPlace(pools, hop.url, tls, request.http2, lane)
     const leftMs = Math.min(startedAt + timeoutMs, run.deadline) - clock.now()
     if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: Math.round(Math.min(timeoutMs, run.deadline - startedAt)) }))
     return new Promise((resolve, reject) => {
-      let stopTimer = () => {}
-      let stopListening = () => {} // set below; an aborted run may call back before it is
-      const settle = () => {
-        stopTimer()
-        stopListening()
-      }
+      const bounds = new CallBounds(run, clock)
       const done = (answer: Answer) => {
-        settle()
+        bounds.lift()
         resolve(answer)
       }
       const failed = (error: Error) => {
-        settle()
+        bounds.lift()
         // A connection that was kept open may be closed by the server just as we write on it.
         if (again && !call.started && repeatable.has(hop.method) && (error as { code?: string }).code === 'upstream.eof') {
           resolve(exchange(hop, request, tls, timeoutMs, startedAt, run, lane, false))
         } else reject(error)
       }
       const call = new Call(host, request.responseLimitBytes, done, failed, run)
-      stopTimer = clock.setTimer(() => call.abort(fault('upstream.timeout', { host, afterMs: Math.round(clock.now() - startedAt) })), leftMs)
-      stopListening = whenAborted(run, (reason) => call.abort(toFault(reason)))
+      bounds.hold(leftMs, () => fault('upstream.timeout', { host, afterMs: Math.round(clock.now() - startedAt) }), (reason) => call.abort(reason))
       lane?.carry(call)
-      if (call.settled) return settle()
+      if (call.settled) return
       const headers = toHeaderList(hop.headers, codings)
-      if (holding !== undefined) mark(headers, run, holding)
+      markHolding(headers, run, holding)
       if (request.tellBudget === true && isAtHome(hop, request)) tellBudget(headers, leftMs, run)
       const { secret } = request
       if (secret !== undefined && isAtHome(hop, request)) {
@@ -99,11 +86,4 @@ function setHeader(headers: string[], name: string, value: string): void {
 
 function withParameter(path: string, { name, value }: UpstreamSecret): string {
   return `${path}${path.includes('?') ? '&' : '?'}${encodeURIComponent(name)}=${encodeURIComponent(value)}`
-}
-
-function mark(headers: string[], run: Run, holding: Holding): void {
-  const passed = run.request?.headers[holdingHeader]
-  if (passed === undefined && (run.heldLines === undefined || run.heldLines.length === 0)) return
-  const value = holding.toHeader(run.heldLines, passed)
-  if (value !== undefined) headers.push('Sluice-Holding', value)
 }

@@ -1,30 +1,32 @@
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../core/clock.ts'
-import { fault, toFault } from '../core/fault.ts'
+import { fault } from '../core/fault.ts'
+import type { Holding } from '../core/holding.ts'
 import type { Run } from '../core/run.ts'
 import { Tunnel } from '../core/tunnel.ts'
 import type { TunnelReply, TunnelRequest } from '../core/upstream.ts'
-import { whenAborted } from '../core/when-aborted.ts'
+import { CallBounds } from './call-bounds.ts'
 import { dropHopHeaders, toHeaderList } from './call.ts'
+import { findPlace } from './find-place.ts'
+import { markHolding } from './holding-mark.ts'
 import type { Pools } from './pools.ts'
 import { toUpstreamFault } from './to-fault.ts'
 
 /** Makes what asks an upstream to speak WebSocket (RFC 6455 §4) and gives the connection that it then speaks on. */
-export function createOpenTunnel({ pools, clock }: { readonly pools: Pools; readonly clock: Clock }): (request: TunnelRequest, run: Run) => Promise<TunnelReply> {
+export function createOpenTunnel({ pools, clock, holding }: { readonly pools: Pools; readonly clock: Clock; readonly holding: Holding | undefined }): (request: TunnelRequest, run: Run) => Promise<TunnelReply> {
   return function openTunnel(request, run) {
-    const { pool, host, path } = pools.find(request.url, request.tls)
+    const { pool, host, path } = findPlace(pools, request.url, request.tls)
     const leftMs = Math.min(request.timeoutMs, run.deadline - clock.now())
+    if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: 0 }))
     return new Promise((resolve, reject) => {
-      let stopTimer = () => {}
-      let stopListening = () => {} // set below; an aborted run may call back before it is
+      const bounds = new CallBounds(run, clock)
       let settled = false
       let controller: Dispatcher.DispatchController | undefined
       const settle = (done: () => void) => {
         if (settled) return
         settled = true
-        stopTimer()
-        stopListening()
+        bounds.lift()
         done()
       }
       const fail = (error: Error) => settle(() => {
@@ -47,9 +49,11 @@ export function createOpenTunnel({ pools, clock }: { readonly pools: Pools; read
         onResponseEnd: () => fail(refused(host)),
         onResponseError: (_controller, error) => fail((error as { message?: string }).message === 'bad upgrade' ? refused(host) : toUpstreamFault(error, host, false)),
       }
-      stopTimer = clock.setTimer(() => fail(fault('upstream.timeout', { host, afterMs: Math.round(leftMs) })), Math.max(0, leftMs))
-      stopListening = whenAborted(run, (reason) => fail(toFault(reason)))
-      if (!settled) pool.dispatch({ path, method: 'GET', headers: toHeaderList(request.headers, []), upgrade: 'websocket' }, handler)
+      bounds.hold(leftMs, () => fault('upstream.timeout', { host, afterMs: Math.round(leftMs) }), fail)
+      if (settled) return
+      const headers = toHeaderList(request.headers, [])
+      markHolding(headers, run, holding)
+      pool.dispatch({ path, method: 'GET', headers, upgrade: 'websocket' }, handler)
     })
   }
 }

@@ -126,7 +126,7 @@ export function createUpstream(options: UpstreamOptions): OpenUpstream {
   return {
     request: (request, run) => follow(request, run, clock.now(), request.timeoutMs),
     openStream,
-    openTunnel: createOpenTunnel({ pools, clock }),
+    openTunnel: createOpenTunnel({ pools, clock, holding: options.holding }),
     whyRefused(text) {
       const { protocol, hostname, port } = new URL(text)
       const host = hostname.replace(/^\[|\]$/g, '')
