@@ -204,9 +204,7 @@ export class ClusterLine implements Line {
     if (lost) {
       const holder = this.#held.get(id)
       if (place) {
-        this.#stopWaiting(place)
-        place.cancelTimer?.()
-        place.settled(this.#refuse(place, 'lost'))
+        this.#lose(place)
       } else if (holder?.slot) {
         holder.slot.lost = true
         this.#link.log.warn({ line: this.name }, 'A slot was taken back because this gateway did not renew it in time.')
@@ -276,10 +274,21 @@ export class ClusterLine implements Line {
     if (line.size === 0) this.#pace.emptied(place.priority)
   }
 
-  /** Takes somebody out who waits, here and in Redis. */
-  #withdraw(place: ClusterPlace): void {
+  /** Nobody waits there any more, nor is told that time is over. */
+  #endWait(place: ClusterPlace): void {
     this.#stopWaiting(place)
     place.cancelTimer?.()
+  }
+
+  /** What it waited with is gone. */
+  #lose(place: ClusterPlace): void {
+    this.#endWait(place)
+    place.settled(this.#refuse(place, 'lost'))
+  }
+
+  /** Takes somebody out who waits, here and in Redis. */
+  #withdraw(place: ClusterPlace): void {
+    this.#endWait(place)
     void this.#quietly(() => this.#tickets.remove(place.id))
   }
 
@@ -292,8 +301,7 @@ export class ClusterLine implements Line {
   /** The wait is over. */
   #begin(place: ClusterPlace, slot: HeldSlot): void {
     this.#pace.started(place.priority, this.#link.clock.elapsed())
-    this.#stopWaiting(place)
-    place.cancelTimer?.()
+    this.#endWait(place)
     place.settled(this.#start(place, slot))
   }
 
@@ -312,8 +320,7 @@ export class ClusterLine implements Line {
   }
 
   #moveToLocal(place: ClusterPlace): void {
-    this.#stopWaiting(place)
-    place.cancelTimer?.()
+    this.#endWait(place)
     this.#enterLocal(place, false)
   }
 
@@ -550,9 +557,7 @@ export class ClusterLine implements Line {
     const missing = await this.#tickets.missing(old.map(({ id }) => id))
     for (const place of old) {
       if (!missing.has(place.id) || !this.#waiting.has(place.id)) continue
-      this.#stopWaiting(place)
-      place.cancelTimer?.()
-      place.settled(this.#refuse(place, 'lost'))
+      this.#lose(place)
     }
   }
 
