@@ -70,6 +70,8 @@ export type Right =
   | 'audit.read' | 'decisions.read' | 'records.export' | 'records.apply'
   | 'flows.read' | 'flows.write'
   | 'queues.read' | 'queues.write'
+  | 'caches.purge'
+  | 'vault.read' | 'vault.write' | 'reveals.read'
 
 /** Of a record that a connector keeps: people do not change it here (Refused `record.managed` 409). */
 export interface Managed {

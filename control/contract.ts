@@ -2,12 +2,15 @@ import type { EditorNode, Problem } from '../runtime/core/flow.ts'
 import type { GatewayCommand, GatewayEvent } from '../runtime/core/deployer.ts'
 import type { RefusalDecisions } from './decisions-contract.ts'
 import type { Actor, Consumers } from './consumers-contract.ts'
+import type { Caches } from './caches-contract.ts'
 import type { AcceptedWork } from './jobs-contract.ts'
 import type { Queues } from './queues-contract.ts'
+import type { DataProtection } from './vault/contract.ts'
 import type { Descriptions } from './describe/contract.ts'
 import type { Publishing } from './publish/contract.ts'
 import type { Watching } from './watch-contract.ts'
 
+export type * from './caches-contract.ts'
 export type * from './consumers-contract.ts'
 export type * from './decisions-contract.ts'
 export type * from './describe/contract.ts'
@@ -15,6 +18,7 @@ export type * from './jobs-contract.ts'
 export type * from './partners/contract.ts'
 export type * from './publish/contract.ts'
 export type * from './queues-contract.ts'
+export type * from './vault/contract.ts'
 export type * from './watch-contract.ts'
 
 /**
@@ -32,6 +36,8 @@ export interface Control {
   readonly decisions: RefusalDecisions
   /** Where calls wait for their turn. */
   readonly queues: Queues
+  /** What flows keep for a while. */
+  readonly caches: Caches
   /** Work that was accepted and is done later. */
   readonly accepted: AcceptedWork
   /** What passes through flows, and their cases. */
@@ -40,6 +46,8 @@ export interface Control {
   readonly publishing: Publishing
   /** What callers read of APIs. */
   readonly descriptions: Descriptions
+  /** The vault: domains of tokens, grants, keys, certificates, secrets, and who saw what. */
+  readonly dataProtection: DataProtection
   /** Tokens of the authorization server, for the API. Absent: there is none. */
   readonly accessTokens?: AccessTokens
   /** Small documents of the editor itself (user settings, library entries), by key. */
@@ -51,9 +59,9 @@ export interface Control {
 /**
  * admin: everything. editor: draw, deploy, roll back. viewer: look. creator: as editor, and make APIs. publisher: as editor,
  * and publish them, approve subscriptions, keep consumers and plans. operator: look, block and suspend. auditor: look, and
- * read the audit log. subscriber: own applications, nothing of the flows. In an organisation a user can have a further role.
+ * read the audit log and the record of reveals. data-officer: look, and run the vault. subscriber: own applications, nothing of the flows. In an organisation a user can have a further role.
  */
-export type Role = 'admin' | 'editor' | 'viewer' | 'creator' | 'publisher' | 'operator' | 'auditor' | 'subscriber'
+export type Role = 'admin' | 'editor' | 'viewer' | 'creator' | 'publisher' | 'operator' | 'auditor' | 'data-officer' | 'subscriber'
 
 /** Who does something: a person, whose rights count and whose address the audit log keeps; or by name alone the process itself, which may everything. */
 export type Doer = string | Actor

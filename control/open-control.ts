@@ -11,6 +11,7 @@ import { bodyOf, toRecord } from './consumers/kind.ts'
 import { openConsumers } from './consumers/open-consumers.ts'
 import type { Control, ControlEvent, ManagedApi, PartnerFetch } from './contract.ts'
 import { createAcceptedWork } from './jobs/open-accepted-work.ts'
+import { createCaches } from './caches/open-caches.ts'
 import { createQueues } from './queues/open-queues.ts'
 import { openDecisions, type DecisionLimits, type OpenDecisions } from './decisions/open-decisions.ts'
 import { openKeptCredentials } from './credentials/kept-credentials.ts'
@@ -19,13 +20,15 @@ import { loadCredentialsKey, loadReleaseSigner } from './keys/key-files.ts'
 import { createAccessTokens } from './oauth/access-tokens.ts'
 import { createOauthClients } from './oauth/clients.ts'
 import { pagesClientId, toPagesSecret } from './oauth/pages-client.ts'
-import { createSealer } from './oauth/sealer.ts'
+import { createSealer, deriveKey } from './oauth/sealer.ts'
 import { createSigningKeyStore } from './oauth/signing-key-store.ts'
 import { tlsProfileOf } from './partners/tls-profile-of.ts'
 import { createDescriptions } from './describe/create-descriptions.ts'
 import { createPublishing } from './publish/create-publishing.ts'
 import { createCompile, type Compile } from './releases/compile.ts'
 import { openReleases } from './releases/releases.ts'
+import type { VaultDesk } from '../vault/contract.ts'
+import { createDataProtection } from './vault/create-data-protection.ts'
 import { openStore, protectFiles } from './store/store.ts'
 import { exportStore } from './store/transfer.ts'
 import { createSyncHandler } from './sync/handler.ts'
@@ -67,10 +70,17 @@ export interface ControlOptions {
   readonly tokenTtlMs?: number | undefined
   /** How partner services are asked; absent: connectors fetch nothing. */
   readonly partnerFetch?: PartnerFetch | undefined
+  /** The vault; absent: this installation has none. */
+  readonly vault?: VaultDesk | undefined
+  /** Whether it runs already: what only shows a part of it starts none. Absent: always. */
+  readonly isVaultAwake?: (() => boolean) | undefined
   /** SQLite only: how long a write waits for a lock, and how large the file may become. */
   readonly busyTimeoutMs?: number | undefined
   readonly storeLimitBytes?: number | undefined
 }
+
+/** How long a gateway may look through what it keeps. */
+const sweepMs = 20_000
 
 /** The control plane, running. `close` ends the gateways' streams and gives the data folder free. */
 export interface OpenControl extends Control {
@@ -229,6 +239,8 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       consumers,
       decisions,
       accepted: createAcceptedWork({ audit, access: desk.access, command: (command) => hub.command(command) }),
+      dataProtection: createDataProtection({ store, audit, clock, log, access: desk.access, desk: options.vault, isAwake: options.isVaultAwake, markKey: deriveKey(keys.current, 'sluice marks of data subjects') }),
+      caches: createCaches({ audit, access: desk.access, command: (command) => hub.command(command, { withinMs: sweepMs }), now: () => clock.now(), gateways: () => registry.list() }),
       queues: createQueues({ audit, access: desk.access, command: (command) => hub.command(command) }),
       watching,
       descriptions: createDescriptions({

@@ -308,7 +308,7 @@ export const consumerTexts = {
   roleCreator: { en: 'creator: as editor, and make APIs', 'zh-TW': '建立者：同編輯者，並可建立 API' },
   rolePublisher: { en: 'publisher: as editor, and publish APIs, keep consumers and plans', 'zh-TW': '發布者：同編輯者，並可發布 API、管理用戶端與方案' },
   roleOperator: { en: 'operator: look, block and suspend', 'zh-TW': '維運人員：檢視、封鎖與暫停' },
-  roleAuditor: { en: 'auditor: look, and read the audit log', 'zh-TW': '稽核人員：檢視，並可讀取稽核紀錄' },
+  roleAuditor: { en: 'auditor: look, and read the audit log and the record of reveals', 'zh-TW': '稽核人員：檢視，並可讀取稽核紀錄與檢視紀錄' },
   roleSubscriber: { en: 'subscriber: own applications only', 'zh-TW': '訂閱者：僅限自己的應用程式' },
 
   action: { en: 'Action', 'zh-TW': '動作' },

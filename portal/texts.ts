@@ -2,6 +2,7 @@ import type { Text } from '../runtime/core/node.ts'
 import { consumerTexts } from './consumer-texts.ts'
 import { referenceTexts } from './reference-texts.ts'
 import { refusalTexts } from './refusal-texts.ts'
+import { vaultTexts } from './vault-texts.ts'
 import type { Language } from './web/language.ts'
 
 /** Every sentence of the pages, in both languages. */
@@ -189,6 +190,7 @@ export const texts = {
   ...consumerTexts,
   ...referenceTexts,
   ...refusalTexts,
+  ...vaultTexts,
 } as const satisfies Record<string, Text>
 
 export type TextKey = keyof typeof texts

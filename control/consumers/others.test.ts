@@ -33,7 +33,7 @@ afterAll(async () => {
   rmSync(dataDir, { recursive: true, force: true })
 })
 
-async function member(name: string, organisation: string, role: Exclude<Role, 'editor'>): Promise<Actor> {
+async function member(name: string, organisation: string, role: Exclude<Role, 'editor' | 'data-officer'>): Promise<Actor> {
   await store.users.add({ name, role: 'subscriber', password: '', disabled: 0, created_at: '2026-01-01T00:00:00.000Z', last_sign_in_at: null })
   await consumers.members.create({ organisation, user: name, role }, admin)
   return actor(name)

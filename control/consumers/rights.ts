@@ -2,7 +2,7 @@ import type { Actor, Right, Role } from '../contract.ts'
 
 const reads: readonly Right[] = ['records.read', 'flows.read']
 const operates: readonly Right[] = [...reads, 'decisions.read', 'applications.suspend', 'credentials.revoke', 'apis.block', 'subscriptions.suspend']
-const queues: readonly Right[] = ['queues.read', 'queues.write']
+const queues: readonly Right[] = ['queues.read', 'queues.write', 'caches.purge']
 const creates: readonly Right[] = [...reads, 'apis.write', 'flows.write']
 const publishes: readonly Right[] = [
   ...new Set<Right>([
@@ -10,8 +10,8 @@ const publishes: readonly Right[] = [
     'subscriptions.write', 'subscriptions.approve',
   ]),
 ]
-const audits: readonly Right[] = [...reads, 'members.read', 'audit.read', 'decisions.read', 'records.export']
-const everything: readonly Right[] = [...new Set<Right>([...publishes, ...audits, 'connectors.write', 'organisations.write', 'members.write', 'records.apply', ...queues])]
+const audits: readonly Right[] = [...reads, 'members.read', 'audit.read', 'decisions.read', 'records.export', 'vault.read', 'reveals.read']
+const everything: readonly Right[] = [...new Set<Right>([...publishes, ...audits, 'connectors.write', 'organisations.write', 'members.write', 'records.apply', 'vault.write', ...queues])]
 
 /**
  * Which role has which rights. As a user's own role it holds everywhere, as a member's in that organisation. A subscriber has
@@ -23,8 +23,10 @@ export const rightsByRole: Readonly<Record<Role, readonly Right[]>> = {
   publisher: publishes,
   creator: creates,
   editor: creates,
-  operator: [...operates, ...queues],
+  operator: [...operates, ...queues, 'vault.read'],
   auditor: audits,
+  // Who lets others see does not judge who looked: that is the auditor's.
+  'data-officer': [...reads, 'vault.read', 'vault.write'],
   viewer: reads,
   subscriber: ['records.own'],
 }

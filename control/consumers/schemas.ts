@@ -1,6 +1,7 @@
 import { roles } from '../roles.ts'
 import { connectorAnswer, connectorInput, connectorSchemas } from '../partners/schemas.ts'
 import { registrationSchemas } from '../publish/schemas.ts'
+import { vaultSchemas } from '../vault/schemas.ts'
 import { apiVersion, attributeName, environment, id, lifecycle, line, object, text, time, type Schema } from './schema-parts.ts'
 
 const memberId = { type: 'string', maxLength: 200, description: '`<organisation>:<user>`.' }
@@ -73,7 +74,7 @@ const pins = {
 /** Fields of what is sent, per kind. */
 const inputs = {
   Organisation: object({ name, active: { type: 'boolean' }, fourEyes: { type: 'boolean' }, contact: line(200), description: text }, ['name']),
-  Member: object({ organisation: id, user, role: { enum: roles.filter((role) => role !== 'editor') } }, ['organisation', 'user', 'role']),
+  Member: object({ organisation: id, user, role: { enum: roles.filter((role) => role !== 'editor' && role !== 'data-officer') } }, ['organisation', 'user', 'role']),
   Application: object({ name, organisation: id, owner: user, active: { type: 'boolean' }, description: text, rules, oauth, pins }, ['name', 'organisation']),
   Plan: object(
     {
@@ -176,6 +177,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
   ...build(),
   ...registrationSchemas,
   ...connectorSchemas,
+  ...vaultSchemas,
   ApiMove: object({ to: lifecycle }, ['to']),
   ApiDecision: object({ agree: { type: 'boolean' } }, ['agree']),
   SubscriptionPlan: object({ plan: id }, ['plan']),
@@ -214,6 +216,31 @@ export const schemas: Readonly<Record<string, Schema>> = {
       gateways: { type: 'array', items: { type: 'object', properties: { gateway: { type: 'string' }, slots: { type: 'integer' }, paused: { type: 'boolean' }, waiting: { type: 'array', items: { type: 'integer' } }, active: { type: 'array', items: { type: 'integer' } }, longestWaitMs: { type: 'number' }, serviceMs: { type: 'number' }, expectedMs: { type: 'array', items: { type: 'number' } } }, required: ['gateway'] } },
     },
     ['name', 'scope', 'paused', 'waiting', 'underWay', 'longestWaitMs', 'expectedMs', 'gateways'],
+  ),
+  CachePurge: object(
+    {
+      flow: { type: 'string', maxLength: 200, description: 'Id or label: only caches of this flow.' }, organisation: { type: 'string', maxLength: 200, description: 'Only caches that flows of this organisation share.' },
+      cache: { type: 'string', maxLength: 100, description: 'Only caches of this name.' },
+      tags: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 1000 }, minItems: 1, maxItems: 1000, description: 'What has one of these.' },
+      key: { type: 'string', minLength: 1, maxLength: 2048, description: 'Parts of a key with `/` between them, or path and query of an answer; `*` stands for any text.' },
+      all: { const: true, description: 'All of it. Exactly one of `tags`, `key` and `all` is said.' },
+    },
+    [],
+  ),
+  CachePurged: object(
+    {
+      entries: { type: 'integer', description: 'Values and answers, all together.' }, complete: { type: 'boolean', description: 'Every gateway did it.' },
+      caches: { type: 'array', items: { type: 'object', properties: { reach: { enum: ['flow', 'organisation'] }, owner: { type: 'string' }, cache: { type: 'string' }, label: { type: 'string', description: 'Of the flow.' } }, required: ['reach', 'owner', 'cache'] } },
+      gateways: { type: 'array', items: { type: 'object', properties: { gateway: { type: 'string' }, name: { type: 'string' }, store: { enum: ['memory', 'redis'] }, entries: { type: 'integer', description: 'What this one took away; what several share is counted once.' }, error: { type: 'string' } }, required: ['gateway', 'name'] } },
+    },
+    ['entries', 'complete', 'caches', 'gateways'],
+  ),
+  FlowCache: object(
+    {
+      reach: { enum: ['flow', 'organisation'] }, owner: { type: 'string', description: 'Flow or organisation.' }, cache: { type: 'string' }, label: { type: 'string', description: 'Of the flow.' },
+      gateways: { type: 'array', items: { type: 'object', properties: { gateway: { type: 'string' }, store: { enum: ['memory', 'redis'] }, entries: { type: 'integer', description: 'Absent where counting would cost.' } }, required: ['gateway', 'store'] } },
+    },
+    ['reach', 'owner', 'cache', 'gateways'],
   ),
   AcceptedJob: object(
     {

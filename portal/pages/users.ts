@@ -16,6 +16,7 @@ const roles: readonly { role: Role; name: TextKey; long: TextKey }[] = [
   { role: 'publisher', name: 'publisher', long: 'rolePublisher' },
   { role: 'operator', name: 'operator', long: 'roleOperator' },
   { role: 'auditor', name: 'auditor', long: 'roleAuditor' },
+  { role: 'data-officer', name: 'dataOfficer', long: 'roleDataOfficer' },
   { role: 'subscriber', name: 'subscriber', long: 'roleSubscriber' },
   { role: 'admin', name: 'admin', long: 'roleAdmin' },
 ]

@@ -1,4 +1,4 @@
-import type { AcceptedWork, Actor, Consumers, PageQuery, Publishing, Queues, RefusalDecisions, Right } from '../../control/contract.ts'
+import type { AcceptedWork, Actor, Caches, Consumers, DataProtection, PageQuery, Publishing, Queues, RefusalDecisions, Right } from '../../control/contract.ts'
 
 /** One operation of the API of records: what it answers, who may, and how the document describes it. All from one value. */
 export interface Endpoint {
@@ -15,7 +15,9 @@ export interface Endpoint {
   readonly bodyLimitBytes?: number
   readonly status: 200 | 201
   /** Schema of the answer. `page`: a page of these. */
-  readonly answer: { readonly schema: string; readonly page?: boolean } | 'yaml' | 'any'
+  readonly answer: { readonly schema: string; readonly page?: boolean } | 'yaml' | 'csv' | 'any'
+  /** What is sent holds something that no answer may repeat, not even a part of it that could not be read. */
+  readonly confidential?: boolean
   /** The request names the version it started from (RFC 9110 §13.1.1). */
   readonly ifMatch?: boolean
   readonly query?: readonly QueryParameter[]
@@ -33,7 +35,9 @@ export interface Call {
   readonly decisions: RefusalDecisions
   readonly publishing: Publishing
   readonly queues: Queues
+  readonly caches: Caches
   readonly accepted: AcceptedWork
+  readonly dataProtection: DataProtection
   readonly by: Actor
   /** Of the path; empty when it has none. */
   readonly id: string

@@ -1,7 +1,9 @@
 import type { AuditQuery, Consumers, DecisionQuery, Lifecycle, RecordHead, Records, Right } from '../../control/contract.ts'
+import { cacheEndpoints } from './cache-endpoints.ts'
 import { jobEndpoints } from './job-endpoints.ts'
 import { queueEndpoints } from './queue-endpoints.ts'
 import { registerEndpoints } from './register-endpoints.ts'
+import { vaultEndpoints } from './vault-endpoints.ts'
 import type { Call, Endpoint, QueryParameter, Reply } from './endpoint.ts'
 
 const base = '/api/v1'
@@ -46,8 +48,10 @@ export const endpoints: readonly Endpoint[] = [
   ...credentialEndpoints(),
   ...connectorEndpoints(),
   ...otherEndpoints(),
+  ...cacheEndpoints,
   ...queueEndpoints,
   ...jobEndpoints,
+  ...vaultEndpoints,
 ]
 
 const recordReply = (record: RecordHead): Reply => ({ body: record, version: record.version })

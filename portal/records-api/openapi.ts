@@ -45,7 +45,7 @@ function toOperation({ operation, summary, tag, right, method, path, request, st
     ...query.map(({ name, description, schema }) => ({ name, in: 'query', description, schema })),
     ...(ifMatch ? [{ name: 'If-Match', in: 'header', required: true, description: 'ETag of the record as it was read, or *.', schema: { type: 'string' } }] : []),
   ]
-  const record = tag !== 'decisions' && tag !== 'queues' && tag !== 'jobs' && typeof answer === 'object' && !answer.page && (hasId || method === 'POST') && status !== undefined
+  const record = tag !== 'decisions' && tag !== 'queues' && tag !== 'caches' && tag !== 'jobs' && tag !== 'vault' && typeof answer === 'object' && !answer.page && (hasId || method === 'POST') && status !== undefined
   const names = [
     'Unauthorized', 'Forbidden', 'Invalid',
     ...(request ? ['BadRequest'] : []), ...(hasId ? ['NotFound'] : []), ...(method === 'GET' ? [] : ['Conflict']), ...(ifMatch ? ['Stale', 'NoPrecondition'] : []),
@@ -71,6 +71,7 @@ function toRequestContent(request: string, method: string): Json {
 
 function toContent(answer: Endpoint['answer']): Json {
   if (answer === 'yaml') return { 'application/yaml': { schema: { type: 'string' } } }
+  if (answer === 'csv') return { 'text/csv': { schema: { type: 'string' } } }
   if (answer === 'any') return { 'application/json': { schema: { type: 'object' } } }
   const page = { type: 'object', properties: { items: { type: 'array', items: ref(answer.schema) }, next: { type: 'string', description: 'Cursor of the next page; absent on the last.' } }, required: ['items'] }
   return { 'application/json': { schema: answer.page ? page : ref(answer.schema) } }

@@ -8,9 +8,13 @@ const bodyLimitBytes = 1024 * 1024
 const yamlLimitBytes = 32 * 1024 * 1024
 
 /** The body as the endpoint takes it. @throws Refused `body.malformed` 400, `body.too_large` 413 */
-export async function readCallBody({ request }: Exchange, { request: wanted, bodyLimitBytes: limitBytes = bodyLimitBytes }: Endpoint): Promise<unknown> {
+export async function readCallBody({ request }: Exchange, { request: wanted, bodyLimitBytes: limitBytes = bodyLimitBytes, confidential }: Endpoint): Promise<unknown> {
   if (wanted === undefined) return undefined
-  if (wanted !== 'yaml') return asRecord(await readJson(request, limitBytes))
+  if (wanted !== 'yaml') return asRecord(await readJson(request, limitBytes).catch((thrown: unknown) => {
+    // The parser says what it stumbled over.
+    if (confidential && thrown instanceof Refused && thrown.code === 'body.malformed') throw new Refused('body.malformed', 400, 'The body is not valid JSON.')
+    throw thrown
+  }))
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(await readBody(request, yamlLimitBytes))
   } catch (thrown) {

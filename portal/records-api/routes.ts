@@ -28,7 +28,7 @@ async function answer(control: Control, endpoint: Endpoint, exchange: Exchange, 
   const version = endpoint.ifMatch ? readVersion(exchange) : undefined
   const body = await readCallBody(exchange, endpoint)
   if (endpoint.request !== undefined && endpoint.request !== 'yaml') control.consumers.check(endpoint.request, body)
-  const reply = await endpoint.handle({ consumers: control.consumers, decisions: control.decisions, publishing: control.publishing, queues: control.queues, accepted: control.accepted, by: { name, role, from, ...(scopes ? { scopes } : {}) }, id, body, version, query })
+  const reply = await endpoint.handle({ consumers: control.consumers, decisions: control.decisions, publishing: control.publishing, queues: control.queues, caches: control.caches, accepted: control.accepted, dataProtection: control.dataProtection, by: { name, role, from, ...(scopes ? { scopes } : {}) }, id, body, version, query })
   if (reply.location !== undefined) response.setHeader('location', reply.location)
   if (reply.version !== undefined) {
     const etag = `"${reply.version}"`
@@ -39,5 +39,8 @@ async function answer(control: Control, endpoint: Endpoint, exchange: Exchange, 
     }
   }
   if (endpoint.answer === 'yaml') sendText(response, endpoint.status, 'application/yaml; charset=utf-8', reply.body as string)
-  else sendJson(response, endpoint.status, reply.body)
+  else if (endpoint.answer === 'csv') {
+    response.setHeader('content-disposition', `attachment; filename="${endpoint.path.slice(endpoint.path.lastIndexOf('/') + 1)}"`)
+    sendText(response, endpoint.status, 'text/csv; charset=utf-8', reply.body as string)
+  } else sendJson(response, endpoint.status, reply.body)
 }

@@ -74,7 +74,7 @@ export function isSameOrigin(request: IncomingMessage): boolean {
 }
 
 const rank: Readonly<Record<Role | Access, number>> = {
-  public: 0, 'signed-in': 1, subscriber: 1, viewer: 2, operator: 2, auditor: 2, editor: 3, creator: 3, publisher: 3, admin: 4,
+  public: 0, 'signed-in': 1, subscriber: 1, viewer: 2, operator: 2, auditor: 2, 'data-officer': 2, editor: 3, creator: 3, publisher: 3, admin: 4,
 }
 
 /** Whether a user may use what needs `access`. */

@@ -1,3 +1,7 @@
+import { toAccess } from '../../control/consumers/rights.ts'
+import { createDataProtection } from '../../control/vault/create-data-protection.ts'
+import { systemClock } from '../../runtime/core/clock.ts'
+import { silentLog } from '../../runtime/core/log.ts'
 import { createHash, randomBytes } from 'node:crypto'
 import { type RefusalDecisions, Refused, type Actor, type Consumers, type Publishing, type Watching, type Control, type ControlEvent, type DeployInput, type Doer, type FlowRights, type GatewayInfo, type ReleaseInfo, type Role, type User } from '../../control/contract.ts'
 import type { GatewayCommand } from '../../runtime/core/deployer.ts'
@@ -75,6 +79,7 @@ export function createFakeControl(): FakeControl {
   }
 
   const control: FakeControl = {
+    caches: { list: async () => [], purge: async () => ({ entries: 0, complete: true, caches: [], gateways: [] }) },
     deploys: [],
     commands: [],
     signInsFrom: [],
@@ -184,6 +189,7 @@ export function createFakeControl(): FakeControl {
     // Nobody keeps consumers here: what is about them is tested with a real control (openControl) in a temporary folder.
     consumers: {} as Consumers,
     accepted: { list: async () => [], get: noJob, act: noJob, flows: async () => [], actOnFlow: noJob },
+    dataProtection: createDataProtection({ store: undefined as never, audit: { add: async () => {} }, clock: systemClock, log: silentLog, access: async (by) => toAccess(by, []), markKey: Buffer.alloc(32) }),
     queues: {
       list: async () => [],
       get: async () => Promise.reject(new Refused('record.none', 404, 'No gateway that is connected has a queue of this name.')),

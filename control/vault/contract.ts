@@ -1,0 +1,105 @@
+import type { CertificateFacts, Domain, DomainPart, Grant, Key, KeyAlgorithm, KeyKind, Reveal, SecretFacts, VaultStatus } from '../../vault/contract.ts'
+import type { Actor, Page } from '../consumers-contract.ts'
+
+export type { CertificateFacts, Domain, DomainPart, Key, KeyAlgorithm, KeyKind, Reveal, SecretFacts, VaultStatus }
+
+/**
+ * The vault, as those who answer for data run it: where tokens are unique, who may see values, what keys and secrets there are, and
+ * who looked. Rights are checked here, behind the door; every change is in the audit log: who and what, never a value.
+ *
+ * Nothing of it belongs to an organisation, but grants do to that of their application. Every method throws Refused: `auth.role`
+ * 403, `vault.none` 503 when this installation has no vault, `vault.unavailable` 503 when it does not answer, `record.invalid` 422,
+ * and the codes named at the method.
+ */
+export interface DataProtection {
+  status(by: Actor): Promise<VaultStatus>
+  /** A new version of the master key; what older ones wrapped is wrapped anew in the background. */
+  rotateMasterKey(by: Actor): Promise<VaultStatus>
+  readonly domains: {
+    list(by: Actor): Promise<readonly Domain[]>
+    /** @throws Refused `domain.unknown` 404 */
+    get(name: string, by: Actor): Promise<Domain>
+    /** @throws Refused `domain.exists` 409 */
+    create(name: string, part: DomainPart, by: Actor): Promise<Domain>
+    /** Changes what `part` names. @throws Refused `domain.unknown` 404, `domain.shredded` 410 */
+    change(name: string, part: DomainPart, by: Actor): Promise<Domain>
+    /** A new data key for what is sealed from now on; older rows are sealed anew in the background. */
+    rotate(name: string, by: Actor): Promise<Domain>
+    /** Makes every value of the domain unreadable, for good. @throws Refused `vault.confirm` 422 unless `confirm` is its name */
+    shred(name: string, confirm: string, by: Actor): Promise<Domain>
+    /** The same for one data subject. The audit log names him by his mark only. */
+    shredSubject(name: string, subject: string, by: Actor): Promise<{ readonly shredded: number; readonly mark: string }>
+  }
+  readonly grants: {
+    /** Who may not read the vault sees those of applications of his organisations, and of his own. */
+    list(query: { readonly application?: string; readonly domain?: string }, by: Actor): Promise<readonly KnownGrant[]>
+    /** The same for a page that shows other things too; nothing when the vault is not there or does not answer, or there is none. */
+    peek(application: string, by: Actor): Promise<readonly KnownGrant[] | undefined>
+    /** Where the organisation of the application wants four eyes, this only asks for it. */
+    add(grant: GrantInput, by: Actor): Promise<KnownGrant>
+    /** Agrees to what somebody asked for, or turns it down. @throws Refused `grant.unknown` 404, `grant.four_eyes` 403 */
+    decide(id: string, agree: boolean, by: Actor): Promise<KnownGrant | undefined>
+    /** @throws Refused `grant.unknown` 404 */
+    remove(id: string, by: Actor): Promise<void>
+  }
+  readonly keys: {
+    list(by: Actor): Promise<readonly Key[]>
+    /** @throws Refused `key.exists` 409 */
+    create(name: string, part: { readonly kind: KeyKind; readonly algorithm?: KeyAlgorithm; readonly set?: string }, by: Actor): Promise<Key>
+    /** @throws Refused `key.unknown` 404 */
+    rotate(name: string, by: Actor): Promise<Key>
+    /** Of the whole key, or of one of its versions. */
+    setState(name: string, state: Key['state'], version: number | undefined, by: Actor): Promise<Key>
+    /** Public halves of a key set (RFC 7517). */
+    publicSet(set: string, by: Actor): Promise<{ readonly keys: readonly unknown[] }>
+  }
+  readonly certificates: {
+    /** The one that ends first comes first. */
+    list(by: Actor): Promise<readonly CertificateFacts[]>
+    put(name: string, pem: string, by: Actor): Promise<CertificateFacts>
+    remove(name: string, by: Actor): Promise<void>
+  }
+  /** Values go in and never come out. */
+  readonly secrets: {
+    list(by: Actor): Promise<readonly SecretFacts[]>
+    set(name: string, value: string, description: string | undefined, by: Actor): Promise<SecretFacts>
+    remove(name: string, by: Actor): Promise<void>
+  }
+  readonly reveals: {
+    /** Newest first. */
+    list(query: RevealPageQuery, by: Actor): Promise<Page<Reveal>>
+    /** Oldest first, as CSV (RFC 4180) with a line of heads. */
+    csv(query: Pick<RevealPageQuery, 'domain' | 'client'> & { readonly after?: number }, by: Actor): Promise<string>
+    verify(by: Actor): Promise<RevealVerdict>
+  }
+}
+
+/** A grant, or one that somebody asked for and a second person has to agree to. */
+export interface KnownGrant extends Grant {
+  readonly state: 'active' | 'expired' | 'requested'
+}
+
+export interface GrantInput {
+  readonly domain: string
+  /** Id of an application. */
+  readonly client: string
+  readonly purpose: string
+  /** RFC 3339, in the future; absent: until it is taken back. */
+  readonly until?: string
+}
+
+export interface RevealPageQuery {
+  readonly limit?: number
+  /** `next` of the page before. */
+  readonly cursor?: string
+  readonly domain?: string
+  readonly client?: string
+}
+
+export interface RevealVerdict {
+  readonly ok: boolean
+  readonly entries: number
+  /** The first bad one. */
+  readonly number?: number
+  readonly reason?: string
+}

@@ -1,0 +1,52 @@
+import { id, line, object, text, time } from '../consumers/schema-parts.ts'
+
+const clearances = { type: 'array', items: line(64), maxItems: 50, uniqueItems: true, description: 'Of which a viewer must have one; empty: none is asked for.' }
+const purposes = { type: 'array', items: line(64), maxItems: 200, uniqueItems: true, description: 'That grants may name.' }
+const ttlS = { type: 'integer', minimum: 1, maximum: 3_155_760_000, description: 'Seconds that tokens live when their node does not say; absent: for ever.' }
+const kind = { enum: ['aes-256', 'hmac-256', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ed25519', 'x25519'] }
+const algorithm = { enum: ['A256GCM', 'HS256', 'RSA-OAEP-256', 'PS256', 'RS256', 'ECDH-ES+A256KW', 'ES256', 'ES384', 'EdDSA'], description: 'The one thing it does (RFC 7518, RFC 8037).' }
+const state = { enum: ['active', 'disabled'] }
+const part = { description: text, clearances, purposes, ttlS }
+const integer = { type: 'integer' }
+const string = { type: 'string' }
+
+/** What is sent to the admin API of the vault, and what it answers. */
+export const vaultSchemas = {
+  VaultDomainCreate: object({ name: id, ...part }, ['name']),
+  VaultDomainPart: object(part, []),
+  VaultDomain: object({ name: id, ...part, state: { enum: ['active', 'shredded'] }, keyVersion: { ...integer, description: 'Of the data key that new rows are sealed under.' }, createdAt: time }, ['name', 'clearances', 'purposes', 'state', 'keyVersion', 'createdAt']),
+  VaultShred: object({ confirm: { ...string, maxLength: 64, description: 'The name of the domain again.' } }, ['confirm']),
+  VaultSubjectShred: object({ subject: { ...string, minLength: 1, maxLength: 1000, description: 'As `tokenize` was told it. In no log and no record.' } }, ['subject']),
+  VaultSubjectShredded: object({ shredded: { ...integer, description: 'Values that cannot be read any more.' }, mark: { ...string, description: 'Keyed hash that stands for the subject in the audit log.' } }, ['shredded', 'mark']),
+  VaultGrantCreate: object({ domain: id, client: { ...id, description: 'Id of an application.' }, purpose: line(64), until: { ...time, description: 'RFC 3339; absent: until it is taken back.' } }, ['domain', 'client', 'purpose']),
+  VaultGrantDecision: object({ agree: { type: 'boolean' } }, ['agree']),
+  VaultGrant: object({ id: string, domain: string, client: string, purpose: string, until: time, createdAt: time, by: string, state: { enum: ['active', 'expired', 'requested'], description: '`requested`: waits for a second person.' } }, ['id', 'domain', 'client', 'purpose', 'createdAt', 'by', 'state']),
+  VaultKeyCreate: object({ name: id, kind, algorithm, set: { ...id, description: 'Key set whose public halves are published together.' } }, ['name', 'kind']),
+  VaultKey: object(
+    { name: string, kind, algorithm, set: string, state, current: integer, versions: { type: 'array', items: object({ version: integer, createdAt: time, state }, ['version', 'createdAt', 'state']) } },
+    ['name', 'kind', 'algorithm', 'state', 'current', 'versions'],
+  ),
+  VaultKeySet: { type: 'object', properties: { keys: { type: 'array', items: { type: 'object' } } }, required: ['keys'] },
+  VaultCertificateInput: object({ pem: { ...string, minLength: 1, maxLength: 262_144, description: 'One certificate or a chain, its own first.' } }, ['pem']),
+  VaultCertificate: object(
+    { name: string, subject: string, issuer: string, serial: string, fingerprint: string, notBefore: time, notAfter: time, daysLeft: integer },
+    ['name', 'subject', 'issuer', 'serial', 'fingerprint', 'notBefore', 'notAfter', 'daysLeft'],
+  ),
+  VaultSecretInput: object({ value: { ...string, minLength: 1, maxLength: 65_536, description: 'Given to gateways, and to nobody else.' }, description: text }, ['value']),
+  VaultSecret: object({ name: string, description: string, version: integer, updatedAt: time, by: string }, ['name', 'version', 'updatedAt', 'by']),
+  VaultReveal: object(
+    {
+      number: integer, at: time, domain: string, token: { ...string, description: 'Hash of the token.' }, client: { type: ['string', 'null'] }, purpose: string, run: string, flow: string, node: string,
+      outcome: { enum: ['revealed', 'denied', 'unknown', 'expired'] },
+    },
+    ['number', 'at', 'domain', 'token', 'client', 'purpose', 'run', 'flow', 'node', 'outcome'],
+  ),
+  VaultRevealVerdict: object({ ok: { type: 'boolean' }, entries: integer, number: { ...integer, description: 'The first bad one.' }, reason: string }, ['ok', 'entries']),
+  VaultStatus: object(
+    {
+      ok: { type: 'boolean' }, masterKey: object({ provider: { enum: ['file', 'pkcs11'] }, id: string, since: time }, ['provider', 'id', 'since']), store: { enum: ['sqlite', 'postgresql'] },
+      domains: integer, tokens: integer, toReseal: { ...integer, description: 'Rows still under an older key while a rotation goes on.' },
+    },
+    ['ok', 'masterKey', 'store', 'domains', 'tokens', 'toReseal'],
+  ),
+}
