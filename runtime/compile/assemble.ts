@@ -1,6 +1,7 @@
 import type { Claim, Route } from '../core/deployment.ts'
 import type { Entry } from '../core/entry.ts'
 import type { FlowDocument, Problem } from '../core/flow.ts'
+import type { LabelMap } from '../core/labels/label-map.ts'
 import type { Revision } from '../core/release.ts'
 import type { Catalogue } from './catalogue.ts'
 import { checkBorders, toBorderEnds, type LinkEndsOf } from './check-borders.ts'
@@ -13,6 +14,7 @@ import { expand, maxCopies } from './expand.ts'
 import { createGuard, type IsGuarded } from './guard.ts'
 import type { EnvEntry, Estate, Flow } from './flow.ts'
 import { sha256 } from './hash.ts'
+import { createLabelCheck } from './labels/check-labels.ts'
 import { withLinkedClaims } from './linked-claims.ts'
 import { tabPriority } from './tab-priority.ts'
 import { subFlowInType, subFlowType } from './sub-flow-types.ts'
@@ -46,6 +48,8 @@ export interface AssembledFlow {
   readonly policies: readonly string[]
   /** Nodes that its subflow instances became. */
   readonly copies: number
+  /** Labels that messages may carry to its nodes, by expanded id. Absent: none come to any. */
+  readonly labels?: ReadonlyMap<string, LabelMap>
   readonly problems: readonly Problem[]
 }
 
@@ -76,6 +80,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
   const bordersSeen = new WeakMap<FlowDocument, LinkEndsOf>()
   /** The tabs of the policies with which a flow's routes were judged. */
   const judgedWith = new WeakMap<AssembledFlow, readonly AssembledFlow[]>()
+  const checkLabels = createLabelCheck()
 
   return function assemble(revisions: readonly Revision[], checked = false): Assembly {
     const documents = revisions.map((revision) => revision.document)
@@ -137,8 +142,9 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
       if (!seen && !assembled.linksOut) graphs.set(assembled, found)
       problems.push(...assembled.problems, ...found)
     }
-    problems.push(...checkRoutes(flows), ...checkBorders(documents, borderEndsOf))
-    return { estate, flows, problems: unique(problems), linkIns }
+    const labelled = checkLabels(flows, linkIns)
+    problems.push(...labelled.problems, ...checkRoutes(flows), ...checkBorders(documents, borderEndsOf))
+    return { estate, flows: labelled.flows, problems: unique(problems), linkIns }
   }
 
   function assembleFlow(key: string, revision: string, document: FlowDocument, estate: Estate, global: readonly EnvEntry[], room: number, around: readonly GlobalPolicy[]): AssembledFlow {

@@ -52,7 +52,8 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
       problems.push(compileProblem(node, thrown))
       continue
     }
-    linked.set(node.id, blank(node, flow.document.id, revision, definitions.get(node.id)))
+    const labels = assembled.labels?.get(node.id)
+    linked.set(node.id, { ...blank(node, flow.document.id, revision, definitions.get(node.id)), ...(labels ? { labels } : {}) })
   }
 
   if (problems.length > 0) return { problems }

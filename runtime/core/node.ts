@@ -11,6 +11,8 @@ import type { Problem } from './flow.ts'
 import type { Holding } from './holding.ts'
 import type { Identities } from './identities.ts'
 import type { Jobs } from './jobs.ts'
+import type { LabelMap } from './labels/label-map.ts'
+import type { LabelFacts, LabelsOut, Leak } from './labels/labels.ts'
 import type { Lines } from './lines.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
@@ -95,6 +97,15 @@ export interface NodeDefinition<Config = any, Port extends string = string> {
   readonly protects?: boolean
   /** Where in a request it looks for who calls, for a node that knows callers. Pure data. */
   claims?(config: Config): readonly Claim[]
+  /** Whether data gets a label here: only flows in which it does are followed. Pure. */
+  startsLabels?(config: Config): boolean
+  /**
+   * What is known of the messages that leave it when this is known of the one that comes; of a `sub-flow`, `call` is what its flow is
+   * given. Absent: whatever came may be anywhere in what leaves. Pure, and never less for more.
+   */
+  labels?(config: Config, input: LabelMap, facts: LabelFacts): LabelsOut
+  /** What of a message leaves the flow by it: in an answer, a callout, a log, a store. Absent: all of it by a callout or reply, else nothing. Pure. */
+  leaks?(config: Config, input: LabelMap): readonly Leak[]
   /** True if it computes from its input alone, so that equal inputs give equal results. */
   readonly pure?: boolean
   /** Brings a config of an earlier version, or of stock Node-RED, to the current shape. Pure. */
@@ -165,6 +176,8 @@ export interface Scope {
   readonly schedules: Schedules
   /** Why calls were refused; `refuseCall` writes there. */
   readonly decisions: Decisions
+  /** Labels that messages which come to this node may carry, and where. Absent: none. */
+  readonly labels?: LabelMap
   /** What tokens stand for, and keys. Absent: this process has no vault; whoever needs one refuses the deploy. */
   readonly vault?: Vault
   /** The node's decrypted credentials. */

@@ -1,4 +1,5 @@
 import type { Entry } from './entry.ts'
+import type { LabelMap } from './labels/label-map.ts'
 import type { Step } from './step.ts'
 
 /** How a fault or status names the node it came from. */
@@ -33,6 +34,8 @@ export interface LinkedNode {
   readonly rescue: { readonly catchers: readonly LinkedNode[]; readonly source: Source } | undefined
   readonly statuses: { readonly listeners: readonly LinkedNode[]; readonly source: Source } | undefined
   readonly completes: readonly LinkedNode[]
+  /** Labels that messages which come here may carry: for who writes them down. Absent: none. */
+  readonly labels?: LabelMap
 }
 
 /** A flow that can run. Immutable once linked; closed when the last deployment that holds it has retired. */

@@ -61,6 +61,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
       ...(organisation === undefined ? {} : { organisation }),
     },
     log,
+    ...(linked.labels ? { labels: linked.labels } : {}),
     clock: services.clock,
     sandbox,
     // Outermost: what is written down is what the node gets, whether it was fetched or still held.
