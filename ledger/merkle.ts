@@ -133,3 +133,22 @@ export function isConsistent({ from, fromSize, to, toSize, path }: { readonly fr
 
 const isHash = (text: unknown) => typeof text === 'string' && /^[0-9a-f]{64}$/.test(text)
 const isIndex = (value: number) => Number.isSafeInteger(value) && value >= 0
+
+/** A tree that grows by one leaf at a time and knows its root at any size; holds as many hashes as the tree is high. */
+export function createGrowingTree(): { add(leaf: string): void; root(): string; readonly size: number } {
+  /** Roots of the whole subtrees so far, the largest first; their sizes are the binary digits of `size`. */
+  const whole: string[] = []
+  let size = 0
+  return {
+    add(leaf) {
+      let hash = leaf
+      for (let rest = size; rest % 2 === 1; rest = Math.floor(rest / 2)) hash = hashNode(whole.pop() as string, hash)
+      whole.push(hash)
+      size++
+    },
+    root: () => (whole.length === 0 ? emptyRoot : whole.reduceRight((right, left) => hashNode(left, right))),
+    get size() {
+      return size
+    },
+  }
+}

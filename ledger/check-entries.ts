@@ -1,0 +1,116 @@
+import { checkChain, noHash, type ChainPoint, type FlawKind } from './chain.ts'
+import { hashEntry, toLeaf, type LedgerEntry } from './entry.ts'
+import { createGrowingTree } from './merkle.ts'
+import type { RootFlaw, SignedRoot } from './period-root.ts'
+
+/** The first thing that is wrong with a ledger. */
+export interface LedgerFlaw {
+  readonly kind: FlawKind | RootFlaw['kind']
+  /** Of the first entry that is not as it was written, or is not there. */
+  readonly number: number
+  /** Where the entry cannot be told more closely: it is between `number` and this one. */
+  readonly last?: number | undefined
+  readonly period?: number | undefined
+  readonly reason: string
+}
+
+export interface EntriesCheck {
+  /** Number of the entry to begin with: the first of the period that holds `from`. */
+  readonly first: number
+  /** Number of the entry to end with: the last of the period that holds `to`; Infinity when that is not closed. */
+  readonly stop: number
+  /** The next entries, in the order they lie in. */
+  take(entries: readonly LedgerEntry[]): LedgerFlaw | undefined
+  /** There are no more. `head`: what was written last, where that is known. */
+  finish(head?: ChainPoint): LedgerFlaw | undefined
+  /** Entries that were good, and periods that are whole. */
+  readonly entries: number
+  readonly periods: number
+  /** Where the last good one stands. */
+  readonly end: ChainPoint
+}
+
+/**
+ * Reads the entries of a ledger against roots that `checkRoots` found good. `from`: the number to begin with; the root before its
+ * period vouches for all before. Stops at `to`, or rather at the end of its period.
+ */
+export function checkEntries({ ledger, roots, from = 1, to = Infinity }: { readonly ledger: string; readonly roots: readonly SignedRoot[]; readonly from?: number | undefined; readonly to?: number | undefined }): EntriesCheck {
+  const found = roots.findIndex(({ last }) => last >= from)
+  let place = found === -1 ? roots.length : found
+  const previous = roots[place - 1]
+  const start: ChainPoint = previous ? { number: previous.last, hash: previous.head } : { number: 0, hash: noHash }
+  let end = start
+  let tree = createGrowingTree()
+  const stop = roots.find(({ last }) => last >= to)?.last ?? Infinity
+  let entries = 0
+  let periods = 0
+
+  function plant(entry: LedgerEntry): LedgerFlaw | undefined {
+    const root = roots[place]
+    if (!root) return undefined
+    tree.add(toLeaf(entry))
+    if (entry.number < root.last) return undefined
+    const same = tree.root() === root.root && entry.hash === root.head
+    const { first, last, period } = root
+    if (!same) return { kind: 'altered', number: first, last, period, reason: `Records ${first} to ${last} are not those that were signed as period ${period}: at least one was changed, and the chain of hashes made anew behind it.` }
+    place++
+    periods++
+    tree = createGrowingTree()
+    return undefined
+  }
+
+  return {
+    first: start.number + 1,
+    stop,
+    take(given) {
+      const byLink = new Map(given.map((entry) => [{ number: entry.number, hash: entry.hash, content: entry }, entry]))
+      const check = checkChain(ledger, byLink.keys(), {
+        from: end,
+        hash: (before, { content }) => {
+          const entry = content as LedgerEntry
+          if (entry.ledger !== ledger || entry.before !== before) return ''
+          return entry.sealedBy === undefined ? hashEntry(before, entry) : entry.hash
+        },
+      })
+      for (const entry of given) {
+        if (entry.number <= end.number) continue
+        if (entry.number > check.end.number) break
+        let flaw: LedgerFlaw | undefined
+        try {
+          flaw = plant(entry)
+        } catch {
+          flaw = { kind: 'altered', number: entry.number, reason: `Record ${entry.number} holds what JSON has no words for.` }
+        }
+        if (flaw) return flaw
+        end = { number: entry.number, hash: entry.hash }
+        entries++
+      }
+      return check.flaw
+    },
+    finish(head) {
+      const most = Math.min(stop, Math.max(head?.number ?? 0, roots.at(-1)?.last ?? 0))
+      if (end.number < most) {
+        const root = roots[place]
+        const rest = tree.size > 0 && root ? ` Without them, records ${root.first} to ${end.number} of period ${root.period} cannot be compared with what was signed.` : ''
+        return { kind: 'truncated', number: end.number + 1, reason: `The end was cut off: record ${end.number + 1} and those after it are missing; there were ${most}.${rest}` }
+      }
+      if (head && end.number === head.number && end.hash !== head.hash) return { kind: 'altered', number: Math.max(1, end.number), reason: `Record ${end.number} is not the one that was written last.` }
+      return undefined
+    },
+    get entries() {
+      return entries
+    },
+    get periods() {
+      return periods
+    },
+    get end() {
+      return end
+    },
+  }
+}
+
+/** The one that comes first in the ledger. */
+export function firstOf(entry: LedgerFlaw | undefined, root: LedgerFlaw | undefined): LedgerFlaw | undefined {
+  if (!entry || !root) return entry ?? root
+  return root.number < entry.number ? root : entry
+}

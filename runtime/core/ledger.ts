@@ -1,0 +1,61 @@
+/** Name of a ledger. */
+export const ledgerNamePattern = '^[a-z0-9][a-z0-9-]{0,63}$'
+
+/** What a record may be large, as JSON in UTF-8. */
+export const recordLimitBytes = 64 * 1024
+
+/** Where records go that cannot be altered: control keeps them, gateways hand them over. */
+export interface Ledger {
+  /**
+   * Resolves when control has given the record its place.
+   * @throws Fault `ledger.unavailable` when control does not say so by `deadline`: it may have the record, once, all the same;
+   * `ledger.refused`, `ledger.too_large`, `ledger.value`
+   */
+  append(record: LedgerRecord, options: { readonly deadline: number; readonly signal?: AbortSignal }): Promise<LedgerPlace>
+  /**
+   * Resolves when the record is on this gateway's disk, from where it is handed over in the order of these calls, exactly once,
+   * however often the gateway is killed meanwhile.
+   * @throws Fault `ledger.unavailable` when it cannot be written, or too much waits; `ledger.too_large`, `ledger.value`
+   */
+  appendSoon(record: LedgerRecord): Promise<{ readonly id: string }>
+}
+
+export interface LedgerRecord {
+  readonly ledger: string
+  /** JSON. */
+  readonly value: unknown
+  readonly flow: string
+  readonly node: string
+  readonly run: string
+  /** Whose flow it is; absent: nobody's. */
+  readonly organisation?: string | undefined
+}
+
+/** A record as it travels. `id` is the same however often it is sent. */
+export interface TravellingRecord extends LedgerRecord {
+  readonly id: string
+  /** When the gateway took it, ISO 8601. */
+  readonly takenAt: string
+}
+
+/** Where a record stands. */
+export interface LedgerPlace {
+  readonly ledger: string
+  /** From 1 on. */
+  readonly number: number
+  /** Of the entry, which covers all before it. */
+  readonly hash: string
+}
+
+/** What control says of one record that it was sent. */
+export type LedgerAnswer = LedgerPlace | { readonly refused: string }
+
+/** Records on their way to control, oldest first. */
+export interface LedgerQueue {
+  /** The oldest that wait, within a number and a size; nothing is taken out. */
+  peek(limit: number, limitBytes: number): readonly TravellingRecord[]
+  /** Control has answered what `peek` gave, in its order. */
+  answered(records: readonly TravellingRecord[], answers: readonly LedgerAnswer[]): void
+  /** Told when something waits; one listener. */
+  onWaiting(listener: () => void): void
+}
