@@ -1,0 +1,56 @@
+import type { Clock } from '../../runtime/core/clock.ts'
+import type { Log } from '../../runtime/core/log.ts'
+import type { RecordStore } from '../parts.ts'
+import { keptOf } from './certificate-facts.ts'
+import { type Alarm, dueAlarms } from './due-alarms.ts'
+
+const everyMs = 3_600_000
+
+export interface CertificateWatch {
+  /** Looks now. */
+  look(): Promise<readonly Alarm[]>
+  close(): void
+}
+
+/**
+ * Looks at the certificates at once and every hour, and writes one line for each threshold that one of them crosses. Of several vaults on
+ * one database one says it: what was said is in the record.
+ */
+export function watchCertificates({ records, clock, log }: { readonly records: RecordStore; readonly clock: Clock; readonly log: Log }): CertificateWatch {
+  let cancel: () => void = () => {}
+  let isClosed = false
+
+  async function look(): Promise<readonly Alarm[]> {
+    const found = await records.list('certificate')
+    const due = dueAlarms(found.map((record) => ({ name: record.name, kept: keptOf(record) })), clock.now())
+    const said: Alarm[] = []
+    for (const alarm of due) {
+      const record = found.find(({ name }) => name === alarm.name)
+      if (!record || !(await records.put({ ...record, version: record.version + 1, facts: { ...record.facts, saidDays: alarm.atDays } }))) continue
+      said.push(alarm)
+      const { subject, endsAt } = keptOf(record)
+      const facts = { certificate: alarm.name, subject, endsAt, daysLeft: alarm.daysLeft }
+      if (alarm.atDays === 0) log.error(facts, 'A certificate has expired.')
+      else log.warn(facts, `A certificate expires within ${alarm.atDays === 1 ? 'a day' : `${alarm.atDays} days`}.`)
+    }
+    return said
+  }
+
+  function again(): void {
+    if (isClosed) return
+    look()
+      .catch((error: unknown) => log.warn({ error: (error as Error).message }, 'Certificates cannot be looked at.'))
+      .finally(() => {
+        if (!isClosed) cancel = clock.setTimer(again, everyMs)
+      })
+  }
+  again()
+
+  return {
+    look,
+    close() {
+      isClosed = true
+      cancel()
+    },
+  }
+}

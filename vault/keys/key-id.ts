@@ -1,0 +1,13 @@
+/** Names of keys, key sets and certificates: no dot, so that `name.version` reads one way only. */
+export const namePattern = /^[A-Za-z][A-Za-z0-9_-]{0,62}$/
+
+/** The `kid` of a version, in headers and in key sets. */
+export function toKeyId(name: string, version: number): string {
+  return `${name}.${version}`
+}
+
+/** The version that a `kid` names; `undefined` when it is of another key. */
+export function versionOfKeyId(id: string, name: string): number | undefined {
+  const number = id.startsWith(`${name}.`) ? id.slice(name.length + 1) : ''
+  return /^[1-9]\d{0,8}$/.test(number) ? Number(number) : undefined
+}
