@@ -1,0 +1,119 @@
+import type { CertificateFacts, Domain, Grant, Key, KeyAlgorithm, Reveal, SecretFacts, VaultDesk, VaultStatus } from '../../vault/contract.ts'
+
+export interface FakeVaultDesk extends VaultDesk {
+  /** What it was told that it must not tell. */
+  readonly told: string[]
+  readonly record: Reveal[]
+  /** Thrown by everything, when set. */
+  failure?: Error | undefined
+  left: number
+}
+
+/** A vault's desk in memory that keeps what the contract says: for tests of what stands before it. */
+export function createFakeVaultDesk(): FakeVaultDesk {
+  const domains = new Map<string, Domain>()
+  const grants = new Map<string, Grant>()
+  const keys = new Map<string, Key>()
+  const certificates = new Map<string, CertificateFacts>()
+  const secrets = new Map<string, SecretFacts>()
+  const at = '2026-01-01T00:00:00.000Z'
+  let made = 0
+  let masterKey = 1
+  const need = <T>(from: ReadonlyMap<string, T>, name: string, code: string): T => {
+    const found = from.get(name)
+    if (found === undefined) throw Object.assign(new Error(`There is none of the name ${name}.`), { code, status: 404 })
+    return found
+  }
+  const keep = <T extends { readonly name: string }>(into: Map<string, T>, one: T): T => {
+    into.set(one.name, one)
+    return one
+  }
+  const usual: Readonly<Record<Key['kind'], KeyAlgorithm>> = { 'aes-256': 'A256GCM', 'hmac-256': 'HS256', 'rsa-2048': 'PS256', 'rsa-3072': 'PS256', 'rsa-4096': 'PS256', 'ec-p256': 'ES256', 'ec-p384': 'ES384', ed25519: 'EdDSA', x25519: 'ECDH-ES+A256KW' }
+  const status = (): VaultStatus => ({ ok: true, masterKey: { provider: 'file', id: `mk-${masterKey}`, since: at }, store: 'sqlite', domains: domains.size, tokens: 1200, toReseal: desk.left })
+
+  const desk: FakeVaultDesk = {
+    told: [], record: [], left: 0,
+    domains: {
+      list: async () => [...domains.values()],
+      put: async (name, part) => keep(domains, { clearances: [], purposes: [], state: 'active' as const, keyVersion: 1, createdAt: at, ...domains.get(name), ...part, name }),
+      rotate: async (name) => keep(domains, { ...need(domains, name, 'domain.unknown'), keyVersion: need(domains, name, 'domain.unknown').keyVersion + 1 }),
+      shred: async (name) => keep(domains, { ...need(domains, name, 'domain.unknown'), state: 'shredded' as const }),
+      shredSubject: async (name, subject) => {
+        need(domains, name, 'domain.unknown')
+        desk.told.push(subject)
+        return { shredded: 3 }
+      },
+    },
+    grants: {
+      list: async () => [...grants.values()],
+      add: async (grant, by) => {
+        const one = { ...grant, id: `g${++made}`, createdAt: at, by }
+        grants.set(one.id, one)
+        return one
+      },
+      remove: async (id) => void grants.delete(id),
+    },
+    keys: {
+      list: async () => [...keys.values()],
+      create: async (name, part) => keep(keys, { algorithm: usual[part.kind], ...part, name, state: 'active', current: 1, versions: [{ version: 1, createdAt: at, state: 'active' }] }),
+      rotate: async (name) => {
+        const { current, versions, ...key } = need(keys, name, 'key.unknown')
+        return keep(keys, { ...key, current: current + 1, versions: [...versions, { version: current + 1, createdAt: at, state: 'active' }] })
+      },
+      setState: async (name, state, _by, version) => {
+        const key = need(keys, name, 'key.unknown')
+        return keep(keys, version === undefined ? { ...key, state } : { ...key, versions: key.versions.map((one) => (one.version === version ? { ...one, state } : one)) })
+      },
+      publicSet: async () => ({ keys: [] }),
+    },
+    certificates: {
+      list: async () => [...certificates.values()],
+      put: async (name, pem) => {
+        desk.told.push(pem)
+        const daysLeft = Number(/days:(-?\d+)/.exec(pem)?.[1] ?? 90)
+        const notAfter = new Date(Date.now() + daysLeft * 86_400_000).toISOString()
+        return keep(certificates, { name, subject: `CN=${name}`, issuer: 'CN=Example CA', serial: '01', fingerprint: 'ab'.repeat(32), notBefore: at, notAfter, daysLeft })
+      },
+      remove: async (name) => void certificates.delete(name),
+    },
+    secrets: {
+      list: async () => [...secrets.values()],
+      put: async (name, value, description, by) => {
+        desk.told.push(value)
+        return keep(secrets, { name, version: (secrets.get(name)?.version ?? 0) + 1, updatedAt: at, by, ...(description === undefined ? {} : { description }) })
+      },
+      remove: async (name) => void secrets.delete(name),
+    },
+    reveals: {
+      list: async ({ after = 0, before, limit = 100, domain, client }) => {
+        const fits = desk.record.filter((one) => (domain === undefined || one.domain === domain) && (client === undefined || one.client === client))
+        if (before === undefined) return fits.filter(({ number }) => number > after).slice(0, limit)
+        return fits.filter(({ number }) => before === 'newest' || number < before).toReversed().slice(0, limit)
+      },
+      verify: async () => ({ ok: true, entries: desk.record.length }),
+    },
+    status: async () => status(),
+    rotateMasterKey: async () => {
+      masterKey++
+      desk.left = 40
+      return status()
+    },
+  }
+  return guarded(desk, desk)
+}
+
+/** Fails when it is told to. */
+function guarded<T extends object>(of: T, desk: FakeVaultDesk): T {
+  return new Proxy(of, {
+    get(target, name) {
+      const value = Reflect.get(target, name) as unknown
+      if (typeof value === 'function') {
+        return async (...given: unknown[]) => {
+          if (desk.failure) throw desk.failure
+          return await (value as (...given: unknown[]) => unknown)(...given)
+        }
+      }
+      return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Error) ? guarded(value, desk) : value
+    },
+  })
+}
