@@ -52,7 +52,11 @@ export type VaultAsk =
   | { readonly do: 'reveal'; readonly domain: string; readonly token: string; readonly viewer: Viewer }
   | CryptoAsk
 
-/** Bytes travel as base64url. `key` is a name; `version` picks one of its versions where the text itself does not say which. */
+/**
+ * Bytes travel as base64url: what is encrypted and signed, additional data, signatures by themselves. Texts of a form travel as they are: what
+ * is decrypted, and a JWS that is checked (`data` of a compact one, `signature` of a detached one). `key` is a name; `version` picks one of
+ * its versions where the text itself does not say which. `algorithm` may be left out: it follows from the key.
+ */
 export type CryptoAsk =
   | { readonly do: 'encrypt'; readonly key: string; readonly form: 'jwe' | 'aes-gcm'; readonly data: string; readonly aad?: string; readonly contentType?: string; readonly keyManagement?: string }
   | { readonly do: 'decrypt'; readonly key: string; readonly form: 'jwe' | 'aes-gcm'; readonly data: string; readonly aad?: string }
