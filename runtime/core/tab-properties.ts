@@ -13,6 +13,8 @@ export const tabProperties = {
   priority: 'SLUICE_PRIORITY',
   /** `gate`: a deploy that touches the flow is refused while one of its cases fails. */
   cases: 'SLUICE_CASES',
+  /** Places that hold no secret, whatever it looks like: `node/property`, separated by commas. */
+  notSecret: 'SLUICE_NOT_SECRET',
 } as const
 
 /** The value of such an entry of a tab's record; `undefined` when it has none, or an empty one, or one that is computed. */
