@@ -11,6 +11,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0004-audit-seals': { up: auditSeals },
   '0006-revocations': { up: revocations },
   '0007-connectors': { up: connectors },
+  '0008-ledger': { up: ledger },
 }
 
 async function firstTables(db: Kysely<any>): Promise<void> {
@@ -284,4 +285,64 @@ async function connectors(db: Kysely<any>): Promise<void> {
     .addColumn('lease_holder', 'text')
     .addColumn('lease_until', 'text')
     .execute()
+}
+
+/** Ledgers. Of their entries and signed periods, the database itself refuses to change or delete any. */
+async function ledger(db: Kysely<any>): Promise<void> {
+  const { schema } = db
+  await schema
+    .createTable('ledgers')
+    .addColumn('name', 'text', (c) => c.primaryKey())
+    .addColumn('organisation', 'text')
+    .addColumn('number', 'integer', (c) => c.notNull())
+    .addColumn('hash', 'text', (c) => c.notNull())
+    .addColumn('seal', 'text')
+    .addColumn('sealed_by', 'text')
+    .addColumn('created_at', 'text', (c) => c.notNull())
+    .execute()
+  await schema
+    .createTable('ledger_entries')
+    .addColumn('ledger', 'text', (c) => c.notNull())
+    .addColumn('number', 'integer', (c) => c.notNull())
+    .addColumn('at', 'text', (c) => c.notNull())
+    .addColumn('id', 'text', (c) => c.notNull())
+    .addColumn('source', 'text', (c) => c.notNull())
+    .addColumn('value', 'text', (c) => c.notNull())
+    .addColumn('hash', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('ledger_entries_key', ['ledger', 'number'])
+    .execute()
+  await schema.createIndex('ledger_entries_by_id').unique().on('ledger_entries').columns(['ledger', 'id']).execute()
+  await schema
+    .createTable('ledger_periods')
+    .addColumn('ledger', 'text', (c) => c.notNull())
+    .addColumn('period', 'integer', (c) => c.notNull())
+    .addColumn('last_number', 'integer', (c) => c.notNull())
+    .addColumn('hash', 'text', (c) => c.notNull())
+    .addColumn('root', 'text', (c) => c.notNull())
+    .addPrimaryKeyConstraint('ledger_periods_key', ['ledger', 'period'])
+    .execute()
+  await schema
+    .createTable('ledger_anchors')
+    .addColumn('ledger', 'text', (c) => c.notNull())
+    .addColumn('period', 'integer', (c) => c.notNull())
+    .addColumn('anchor', 'text', (c) => c.notNull())
+    .addColumn('state', 'text', (c) => c.notNull())
+    .addColumn('attempts', 'integer', (c) => c.notNull())
+    .addColumn('next_at', 'text', (c) => c.notNull())
+    .addColumn('done_at', 'text')
+    .addColumn('token', 'text')
+    .addColumn('problem', 'text')
+    .addPrimaryKeyConstraint('ledger_anchors_key', ['ledger', 'period', 'anchor'])
+    .execute()
+  await schema.createIndex('ledger_anchors_by_time').on('ledger_anchors').columns(['state', 'next_at']).execute()
+  const postgres = db.getExecutor().adapter instanceof PostgresAdapter
+  if (postgres) await sql`create function ledger_is_append_only() returns trigger language plpgsql as $$ begin raise exception 'a ledger is append-only'; end $$`.execute(db)
+  for (const table of ['ledger_entries', 'ledger_periods']) {
+    if (postgres) {
+      await sql.raw(`create trigger ${table}_no_change before update or delete on ${table} for each row execute function ledger_is_append_only()`).execute(db)
+      await sql.raw(`create trigger ${table}_no_truncate before truncate on ${table} for each statement execute function ledger_is_append_only()`).execute(db)
+    } else {
+      for (const act of ['update', 'delete']) await sql.raw(`create trigger ${table}_no_${act} before ${act} on ${table} begin select raise(abort, 'a ledger is append-only'); end`).execute(db)
+    }
+  }
 }

@@ -18,6 +18,10 @@ export interface Schema {
   oauth_artifacts: OauthArtifactRow
   token_revocations: RevocationRow
   connector_states: ConnectorStateRow
+  ledgers: LedgerRow
+  ledger_entries: LedgerEntryRow
+  ledger_periods: LedgerPeriodRow
+  ledger_anchors: LedgerAnchorRow
 }
 
 export interface UserRow {
@@ -248,8 +252,58 @@ export interface DecisionRow {
   body: string
 }
 
+/** A ledger, and where its end is. */
+export interface LedgerRow {
+  name: string
+  organisation: string | null
+  /** Number and hash of its last entry. */
+  number: number
+  hash: string
+  /** HMAC over name, number and hash, and the key it was made with; null while there is none. */
+  seal: string | null
+  sealed_by: string | null
+  created_at: string
+}
+
+/** Never changed and never removed: the database itself refuses to. */
+export interface LedgerEntryRow {
+  ledger: string
+  number: number
+  at: string
+  id: string
+  /** JSON. */
+  source: string
+  value: string
+  hash: string
+}
+
+/** As the entries. */
+export interface LedgerPeriodRow {
+  ledger: string
+  period: number
+  last_number: number
+  /** Of the root. */
+  hash: string
+  /** The signed root, JSON. */
+  root: string
+}
+
+/** How far a root is on its way to a witness outside. */
+export interface LedgerAnchorRow {
+  ledger: string
+  period: number
+  anchor: string
+  state: 'waiting' | 'done'
+  attempts: number
+  next_at: string
+  done_at: string | null
+  token: string | null
+  problem: string | null
+}
+
 /** In the order in which rows can be written back. */
 export const tables = [
   'users', 'tokens', 'flows', 'revisions', 'releases', 'release_flows', 'credentials',
   'gateways', 'join_tokens', 'acknowledgements', 'documents', 'meta', 'audit_log', 'consumer_records', 'decisions', 'oauth_artifacts', 'token_revocations', 'connector_states',
+  'ledgers', 'ledger_entries', 'ledger_periods', 'ledger_anchors',
 ] as const satisfies readonly (keyof Schema)[]

@@ -3,6 +3,7 @@ import { auditHead, auditHeadKey, hashAuditRow, noAuditHash, parseAuditHead, typ
 import { connectors } from './connector-table.ts'
 import { consumers } from './consumer-table.ts'
 import { decisions } from './decision-table.ts'
+import { ledgers } from './ledger-table.ts'
 import { oauth } from './oauth-table.ts'
 import { revocations } from './revocation-table.ts'
 import type { AcknowledgementRow, CredentialRow, FlowRow, GatewayRow, JoinTokenRow, ReleaseFlowRow, ReleaseRow, RevisionRow, Schema, TokenRow, UserRow } from './schema.ts'
@@ -27,6 +28,7 @@ export function createTables(db: Kysely<Schema>) {
     consumers: guarded(consumers(db)),
     decisions: guarded(decisions(db)),
     connectors: guarded(connectors(db)),
+    ledgers: guarded(ledgers(db)),
     oauth: guarded(oauth(db)),
     revocations: guarded(revocations(db)),
   }

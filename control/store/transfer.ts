@@ -70,6 +70,10 @@ const keysOf: { readonly [T in keyof Schema]: readonly (keyof Schema[T])[] } = {
   connector_states: ['id'],
   oauth_artifacts: ['kind', 'id'],
   token_revocations: ['id'],
+  ledgers: ['name'],
+  ledger_entries: ['ledger', 'number'],
+  ledger_periods: ['ledger', 'period'],
+  ledger_anchors: ['ledger', 'period', 'anchor'],
 }
 
 function parseLine(line: string): Record<string, unknown> {
