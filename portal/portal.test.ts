@@ -131,6 +131,15 @@ test('a gateway’s join token is shown once; revoking asks first', async () => 
   expect((await control.gateways.list()).map((one) => one.id)).toEqual(['g1'])
 })
 
+test('operators see what flows keep and purge it from the page of gateways; others see nothing of it', async () => {
+  const headers = await signIn('admin')
+  expect(await page('/gateways', headers)).toMatch(/id="caches"[^]*Bikes[^]*gateway-1: 12/)
+  const purged = await (await post('/gateways/caches/purge', headers, { of: 'flow:default:tab', by: 'tags', which: 'bikes, shops' })).text()
+  expect(purged).toMatch(/Entries that went: 7[^]*gateway-2: It is not connected/)
+  expect((await post('/gateways/caches/purge', headers, { of: '', by: 'key', which: ' ' })).status).toBe(400)
+  expect(await page('/gateways', await signIn('vera'))).not.toContain('id="caches"')
+})
+
 test('changing the password ends the session', async () => {
   control.addUser('carl', 'viewer', 'open sesame')
   const headers = await signIn('carl')

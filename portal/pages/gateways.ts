@@ -1,21 +1,34 @@
-import type { GatewayInfo } from '../../control/contract.ts'
+import type { CachePurged, GatewayInfo } from '../../control/contract.ts'
 import { html, type Html } from '../html.ts'
 import { layout } from '../layout.ts'
 import type { PortalOptions } from '../portal.ts'
 import { translator, type TextKey } from '../texts.ts'
 import { toTime } from '../time.ts'
 import { toActor, type Exchange } from '../web/exchange.ts'
+import { readForm } from '../web/body.ts'
 import { redirect, sendHtml } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
 import { mayUse } from '../web/session.ts'
+import { drawCaches, toPurge } from './caches.ts'
 
-/** Gateways: what each runs, letting one join, taking a key away. */
+const operates: readonly string[] = ['admin', 'operator']
+
+/** Gateways: what each runs, what flows keep there, letting one join, taking a key away. */
 export function gatewayRoutes({ control, secure, publicOrigin }: PortalOptions): PageRoute[] {
   return [
     { method: 'GET', path: '/gateways', access: 'viewer', handle: (exchange) => show(exchange) },
     {
       method: 'POST', path: '/gateways/join-token', access: 'admin',
       handle: async (exchange) => show(exchange, await control.gateways.createJoinToken(toActor(exchange))),
+    },
+    {
+      method: 'POST', path: '/gateways/caches/purge', access: 'signed-in',
+      async handle(exchange) {
+        const by = toActor(exchange)
+        const fields = await readForm(exchange.request)
+        const purged = await control.caches.purge(toPurge(fields, await control.caches.list(by)), by)
+        await show(exchange, undefined, purged)
+      },
     },
     { method: 'GET', path: '/gateways/:id/revoke', access: 'admin', handle: (exchange, { id }) => askRevoke(exchange, id!) },
     {
@@ -27,16 +40,18 @@ export function gatewayRoutes({ control, secure, publicOrigin }: PortalOptions):
     },
   ]
 
-  async function show(exchange: Exchange, fresh?: { token: string; expiresAt: string }): Promise<void> {
+  async function show(exchange: Exchange, fresh?: { token: string; expiresAt: string }, purged?: CachePurged): Promise<void> {
     const t = translator(exchange.language)
     const gateways = await control.gateways.list()
     const isAdmin = mayUse(exchange.user, 'admin')
+    const caches = operates.includes(exchange.user?.role ?? '') ? await control.caches.list(toActor(exchange)) : undefined
     const skewed = gateways.some((gateway) => gateway.connected && gateway.state !== 'live')
     const body = html`<h1>${t('gateways')}</h1>
 ${gateways.length === 0
   ? html`<p>${t('noGateways')}</p>`
   : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('gateway')}</th><th scope="col">${t('state')}</th><th scope="col">${t('release')}</th><th scope="col">${t('callers')}</th><th scope="col">${t('address')}</th>${isAdmin && html`<th scope="col">${t('actions')}</th>`}</tr></thead>
 <tbody>${gateways.map((gateway) => toRow(gateway, exchange, isAdmin, t))}</tbody></table></div>`}
+${caches && drawCaches(caches, gateways, t, purged)}
 ${isAdmin && html`<section class="card"><h2>${t('joinGateway')}</h2>
 ${fresh
   ? html`<div role="status"><pre class="secret"><code>SLUICE_CONTROL_URL=${publicOrigin ?? `${secure ? 'https' : 'http'}://${exchange.request.headers.host}`} SLUICE_GATEWAY_TOKEN=${fresh.token} npx sluice gateway</code></pre><p class="row"><button type="button" data-copy="${fresh.token}" data-copied="${t('copied')}">${t('copy')}</button> ${t('tokenOnce')} ${toTime(fresh.expiresAt, exchange.language)}</p></div>`

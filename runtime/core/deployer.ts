@@ -1,3 +1,4 @@
+import type { CacheName, CacheSweep, KnownCache } from './cache.ts'
 import type { Problem } from './flow.ts'
 import type { LineAct } from './line-desk.ts'
 import type { FlowWork, JobQuery } from './jobs.ts'
@@ -47,9 +48,26 @@ export type GatewayCommand =
   | { readonly do: 'jobs.flows' }
   /** Gives nothing. */
   | { readonly do: 'jobs.flow'; readonly flow: string; readonly act: 'pause' | 'resume' }
+  /** Gives CacheReport. */
+  | { readonly do: 'caches.list' }
+  /** Gives CachePurgeReport. */
+  | { readonly do: 'caches.purge'; readonly caches: readonly CacheName[]; readonly what: CacheSweep }
   /** Gives whether there is such a line. */
   | { readonly do: 'lines.act'; readonly line: string; readonly act: LineAct }
   | { readonly do: 'context.delete'; readonly scope: 'node' | 'flow' | 'global'; readonly id?: string; readonly key?: string }
+
+/** Caches that the live flows of one gateway use. `label`: of the flow. */
+export interface CacheReport {
+  /** Where it keeps: in its own memory, or with others in Redis. */
+  readonly store: 'memory' | 'redis'
+  readonly caches: readonly (KnownCache & { readonly label?: string })[]
+}
+
+/** How many values and answers went. */
+export interface CachePurgeReport {
+  readonly store: CacheReport['store']
+  readonly entries: number
+}
 
 /** Accepted work by flow, as one gateway knows it. */
 export interface FlowWorkReport {

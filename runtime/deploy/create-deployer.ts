@@ -71,7 +71,7 @@ export function createDeployer(options: DeployerOptions, { catalogue, assemble, 
     }
   }
 
-  const editorCommand = createEditorCommands({ jobs: services.jobs, contexts, debugSwitches, decisions: services.decisions, desk: services.desk, live: () => deployments.live })
+  const editorCommand = createEditorCommands({ cache: services.state.cache, jobs: services.jobs, contexts, debugSwitches, decisions: services.decisions, desk: services.desk, live: () => deployments.live })
 
   return {
     prepare: createPreparer({ assemble, buildRoutes, pipelines, linkFlow, host: runs.host, liveRoutes: () => deployments.live?.routes }),

@@ -1,9 +1,11 @@
-import type { FlowWorkReport, GatewayCommand } from '../core/deployer.ts'
+import type { StateCache } from '../core/cache.ts'
+import type { CachePurgeReport, CacheReport, FlowWorkReport, GatewayCommand } from '../core/deployer.ts'
 import type { Decisions } from '../core/decision.ts'
 import { fault } from '../core/fault.ts'
 import type { Jobs } from '../core/jobs.ts'
 import type { LineDesk } from '../core/line-desk.ts'
 import { isPriority } from '../core/priority.ts'
+import { isCacheName, isCacheSweep } from './cache-command.ts'
 import type { DebugSwitches } from './debug-switches.ts'
 import type { LiveDeployment } from './live-deployment.ts'
 import { messageId } from './message-id.ts'
@@ -17,6 +19,7 @@ export interface ContextDoor {
 }
 
 export interface EditorCommandsParts {
+  readonly cache: Pick<StateCache, 'list' | 'sweep' | 'atOnce'>
   readonly contexts: ContextDoor
   readonly debugSwitches: DebugSwitches
   readonly decisions: Pick<Decisions, 'get'>
@@ -29,7 +32,7 @@ export interface EditorCommandsParts {
 const mostJobs = 200
 
 /** Does what the editor's buttons ask of a gateway. @throws Fault `step.config` for what is not there */
-export function createEditorCommands({ contexts, debugSwitches, decisions, desk, jobs, live }: EditorCommandsParts) {
+export function createEditorCommands({ cache, contexts, debugSwitches, decisions, desk, jobs, live }: EditorCommandsParts) {
   function inject(node: string, props: readonly unknown[] | undefined): { started: true } {
     const deployment = live()
     const found = deployment?.find(node)
@@ -67,6 +70,11 @@ export function createEditorCommands({ contexts, debugSwitches, decisions, desk,
         if (asked.act !== 'pause' && asked.act !== 'resume') throw fault('step.config', { message: 'Work of a flow is paused, or resumed.' })
         await jobs[asked.act](String(asked.flow))
         return undefined
+      case 'caches.list':
+        return { store: storeOf(cache), caches: cache.list().map((known) => withLabel(known, live()?.pipelines.get(known.owner)?.label)) } satisfies CacheReport
+      case 'caches.purge':
+        if (!Array.isArray(asked.caches) || !asked.caches.every(isCacheName) || !isCacheSweep(asked.what)) throw fault('step.config', { message: 'Caches are purged by tag, by name, or whole.' })
+        return { store: storeOf(cache), entries: await cache.sweep(asked.caches, asked.what) } satisfies CachePurgeReport
       case 'lines.list':
         return desk?.list() ?? []
       case 'lines.act': {
@@ -79,4 +87,12 @@ export function createEditorCommands({ contexts, debugSwitches, decisions, desk,
         throw fault('step.config', { message: 'This command is not known.' })
     }
   }
+}
+
+function storeOf({ atOnce }: Pick<StateCache, 'atOnce'>): CacheReport['store'] {
+  return atOnce ? 'memory' : 'redis'
+}
+
+function withLabel<Known extends object>(known: Known, label: string | undefined): Known & { readonly label?: string } {
+  return label === undefined ? known : { ...known, label }
 }

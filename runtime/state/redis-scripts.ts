@@ -462,7 +462,10 @@ redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 `
 
-/** Entries, their marks, marks of tags; how many entries, life times of both kinds of marks. Gives the marks there were, of tags as text or nothing. */
+/**
+ * Entries, their marks, marks of tags; how many entries, life times of both kinds of marks. Gives the marks there were, of tags as text or nothing;
+ * those of the last half minute are of gateways that do the same.
+ */
 const cachePurgeScript = (time: string) => `${cacheClock(time)}
 local count = tonumber(ARGV[1])
 local mark = string.format('%.0f', now)
@@ -470,7 +473,10 @@ local before = {}
 for at = 1, #KEYS do
   if at <= count then redis.call('DEL', KEYS[at])
   else
-    if at > 2 * count then before[#before + 1] = redis.call('GET', KEYS[at]) or '' end
+    if at > 2 * count then
+      local old = redis.call('GET', KEYS[at])
+      before[#before + 1] = old and tonumber(old) < now - 30000000 and old or ''
+    end
     redis.call('SET', KEYS[at], mark, 'PX', at <= 2 * count and ARGV[2] or ARGV[3])
   end
 end

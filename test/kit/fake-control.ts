@@ -79,7 +79,10 @@ export function createFakeControl(): FakeControl {
   }
 
   const control: FakeControl = {
-    caches: { list: async () => [], purge: async () => ({ entries: 0, complete: true, caches: [], gateways: [] }) },
+    caches: {
+      list: async () => [{ reach: 'flow', owner: 'tab', cache: 'default', label: 'Bikes', gateways: [{ gateway: 'g1', store: 'memory', entries: 12 }, { gateway: 'g2', store: 'redis' }] }],
+      purge: async (what) => ({ entries: 'tags' in what ? 7 : 12, complete: false, caches: [], gateways: [{ gateway: 'g1', name: 'gateway-1', store: 'memory', entries: 7 }, { gateway: 'g2', name: 'gateway-2', error: 'It is not connected.' }] }),
+    },
     deploys: [],
     commands: [],
     signInsFrom: [],

@@ -1,7 +1,7 @@
 import type {
   ApiRegistration, ApiRegistrations, RegistrationResult, ApiGroup, ApiGroupInput, ApiProduct, ApiProductInput, ApplyResult, AuditRecord, AuditVerdict, ClientApplication, ClientApplicationInput, ClientPlan, ClientPlanInput, ClientSubscription,
   Credential, CredentialInput, IssuedCredential, KnownDecision, Lifecycle, ManagedApi, ManagedApiInput, Member, MemberInput, Organisation, OrganisationInput, Page, PageQuery, RecordHead, SubscriptionInput,
-  AcceptedFlow, AcceptedJob, JobAct, JobFlowAct, Connector, ConnectorInput, ConnectorStatus, FetchResult, LineAct, Queue,
+  AcceptedFlow, AcceptedJob, CachePurge, CachePurged, FlowCache, JobAct, JobFlowAct, Connector, ConnectorInput, ConnectorStatus, FetchResult, LineAct, Queue,
 } from '../../../control/contract.ts'
 import type { Problem } from '../../core/flow.ts'
 import { callControl, type Answer, type Target } from '../control-client.ts'
@@ -56,6 +56,8 @@ export interface RecordsClient {
   actOnJob(id: string, act: JobAct): Promise<AcceptedJob>
   jobFlows(): Promise<readonly AcceptedFlow[]>
   actOnJobFlow(flow: string, act: JobFlowAct): Promise<AcceptedFlow>
+  caches(): Promise<readonly FlowCache[]>
+  purgeCaches(what: CachePurge): Promise<CachePurged>
   queues(): Promise<readonly Queue[]>
   queue(name: string): Promise<Queue>
   actOnQueue(name: string, act: LineAct): Promise<Queue>
@@ -114,6 +116,8 @@ export function createRecordsClient(target: Target): RecordsClient {
     actOnJob: (id, act) => call('Nothing was changed', 'POST', at('jobs', id, act)),
     jobFlows: async () => (await call<Page<AcceptedFlow>>('The flows could not be read', 'GET', at('job-flows'))).items,
     actOnJobFlow: (flow, act) => call('Nothing was changed', 'POST', at('job-flows', flow, act)),
+    caches: async () => (await call<Page<FlowCache>>('The caches could not be read', 'GET', at('caches'))).items,
+    purgeCaches: (what) => call('Nothing was purged', 'POST', at('caches', 'purge'), what),
     queues: async () => (await call<Page<Queue>>('The queues could not be read', 'GET', at('queues'))).items,
     queue: (name) => call(`“${name}” could not be read`, 'GET', at('queues', name)),
     actOnQueue: (name, { act, ...body }) => call('Nothing was changed', 'POST', at('queues', name, act), act === 'move' ? body : undefined),

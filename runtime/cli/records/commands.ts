@@ -171,6 +171,12 @@ export function addRecordCommands(program: Command, { run, remote, targetOf }: C
   }
   ofFlow(leaf(jobs, 'replay', 'try all dead letters again')).action(run(async (output, options) => (await import('./jobs.ts')).runJobsReplay(client(options), options, output)))
 
+  const cache = program.command('cache').description('what flows keep for a while')
+  leaf(cache, 'list', 'which caches flows use, and how much is in them').action(run(async (output, options) => (await import('./caches.ts')).runCacheList(client(options), output)))
+  leaf(cache, 'purge', 'forget values and answers on all gateways').option('--tag <tag...>', 'what has one of these tags').option('--key <pattern>', 'parts of a key with / between them, or path and query of an answer; * stands for any text').option('--all', 'all of it')
+    .option('--flow <flow>', 'caches of this flow only: its id or label').option('--organisation <id>', 'caches that flows of this organisation share').option('--cache <name>', 'caches of this name only')
+    .action(run(async (output, options) => (await import('./caches.ts')).runCachePurge(client(options), options, output)))
+
   const queues = program.command('queues').description('where calls wait for their turn')
   leaf(queues, 'list', 'how many wait, by priority').action(run(async (output, options) => (await import('./queues.ts')).runQueuesList(client(options), output)))
   leaf(queues, 'show', 'on each gateway, and what a call of each priority would wait now').argument('<queue>', 'name of the resource; *gateway is the limit of each gateway')
