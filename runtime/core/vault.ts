@@ -75,11 +75,24 @@ export type VaultAnswer =
 
 /** Values of secrets by name, as a gateway holds them: in memory, and nowhere else. */
 export interface Secrets {
-  /**
-   * The newest versions.
-   * @throws Fault `secret.unknown` naming one that is not there, `vault.unavailable`
-   */
-  values(names: readonly string[]): Promise<ReadonlyMap<string, { readonly value: string; readonly version: number }>>
-  /** Is told when one of those that were asked for has a newer version; the result ends it. */
-  onRotated(listener: (names: readonly string[]) => void): () => void
+  /** The newest values as far as they can be had. Never rejects. */
+  find(names: Iterable<string>): Promise<FoundSecrets>
+  /** Is told which of those that were asked for have another value than before, or one at last; the result ends it. */
+  onChanged(listener: (names: readonly string[]) => void): () => void
+  /** Those that are in use: all others are forgotten and not asked for any more. */
+  keepOnly(names: Iterable<string>): void
+}
+
+export interface FoundSecrets {
+  /** What is held of a secret that is gone, or while no vault answers, is what it was. */
+  readonly values: ReadonlyMap<string, HeldSecret>
+  /** Names of no secret. */
+  readonly unknown: ReadonlySet<string>
+  /** No vault answers. */
+  readonly away: boolean
+}
+
+export interface HeldSecret {
+  readonly value: string
+  readonly version: number
 }
