@@ -6,6 +6,7 @@ import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findTool, needs } from '../kit/tools.ts'
 import { startProduct, type Product } from './product.ts'
+import { pressDeploy } from './editor.ts'
 
 const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
 
@@ -104,18 +105,7 @@ describe.skipIf(!needs('chromium'))('an officer who never wrote code', () => {
     await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
   }
 
-  async function deploy(): Promise<{ status: number; body: any }> {
-    const answered = page.waitForResponse((one) => one.url().endsWith('/editor/flows') && one.request().method() === 'POST')
-    await page.click('#red-ui-header-button-deploy')
-    const confirm = page.locator('#red-ui-deploy-dialog-confirm-deploy-deploy')
-    await Promise.race([answered, confirm.waitFor().catch(() => {})])
-    if (await confirm.isVisible()) await confirm.click()
-    const answer = await answered
-    const body: unknown = await answer.json()
-    await page.waitForTimeout(500)
-    await page.waitForSelector('.red-ui-deploy-button-spinner', { state: 'hidden' })
-    return { status: answer.status(), body }
-  }
+  const deploy = () => pressDeploy(page)
 
   /** A row by its place, as the form counts. */
   const row = (place: string) => page.locator(`.sm-row[data-place="${place}"]`)

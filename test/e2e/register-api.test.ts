@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../kit/tools.ts'
 import { artifacts, openBrowser, openPage, signIn } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
+import { addOrganisation } from './organisations.ts'
 
 /** A service as somebody has it already; says what it was asked. */
 async function startUpstream(): Promise<{ server: Server; url: string }> {
@@ -70,12 +71,7 @@ describe.skipIf(!needs('chromium'))('somebody who has a service, with a browser'
     browser = await openBrowser()
     page = await openPage(browser, { complaints, expected: /status of 4\d\d/, viewport: { width: 1280, height: 900 } })
     await signIn(page, product.control, product.password)
-    await page.getByRole('link', { name: 'Consumers' }).click()
-    await page.getByRole('link', { name: 'Organisations' }).click()
-    await page.getByRole('link', { name: 'Add an organisation' }).click()
-    await page.getByLabel('Name').fill('Town')
-    await page.keyboard.press('Enter')
-    await page.waitForSelector('.notice.good')
+    await addOrganisation(page, 'Town')
   })
   afterAll(async () => {
     await browser?.close()

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../kit/tools.ts'
 import { artifacts, openBrowser } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
+import { pressDeploy } from './editor.ts'
 
 // The editor's own global; the story uses what a hand would: palette, canvas, dialogs, buttons.
 declare const RED: any
@@ -72,19 +73,7 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
     await page.waitForFunction((wanted) => monaco.editor.getModelMarkers({}).some((marker) => marker.severity === 8) === wanted, faulty)
   }
 
-  async function deploy(): Promise<{ status: number; body: any }> {
-    const answered = page.waitForResponse((one) => one.url().endsWith('/editor/flows') && one.request().method() === 'POST')
-    await page.click('#red-ui-header-button-deploy')
-    // The stock editor asks first when it finds a node faulty itself; the answer is "deploy all the same".
-    const confirm = page.locator('#red-ui-deploy-dialog-confirm-deploy-deploy')
-    await Promise.race([answered, confirm.waitFor().catch(() => {})])
-    if (await confirm.isVisible()) await confirm.click()
-    const answer = await answered
-    const body: unknown = await answer.json()
-    await page.waitForTimeout(600)
-    await page.waitForSelector('.red-ui-deploy-button-spinner', { state: 'hidden' }) // until then another click does nothing
-    return { status: answer.status(), body }
-  }
+  const deploy = () => pressDeploy(page)
 
   let httpIn: string, script: string, response: string
 

@@ -5,6 +5,7 @@ import { AdminClient } from '../kit/admin-client.ts'
 import { needs } from '../kit/tools.ts'
 import { artifacts, openBrowser, signIn } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
+import { pressDeploy } from './editor.ts'
 
 declare const RED: any
 /** The page's own. */
@@ -80,19 +81,6 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
     await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
   }
 
-  async function deploy(page: Page): Promise<{ status: number; body: any }> {
-    const answered = page.waitForResponse((one) => one.url().endsWith('/editor/flows') && one.request().method() === 'POST')
-    await page.click('#red-ui-header-button-deploy')
-    const confirm = page.locator('#red-ui-deploy-dialog-confirm-deploy-deploy')
-    await Promise.race([answered, confirm.waitFor().catch(() => {})])
-    if (await confirm.isVisible()) await confirm.click()
-    const answer = await answered
-    const body: unknown = await answer.json()
-    await page.waitForTimeout(600)
-    await page.waitForSelector('.red-ui-deploy-button-spinner', { state: 'hidden' })
-    return { status: answer.status(), body }
-  }
-
   const tabsOf = (page: Page) => page.evaluate(() => [...document.querySelectorAll('#red-ui-workspace-tabs .red-ui-tab-label')].map((tab) => tab.textContent?.trim()))
 
   test('opens the editor from her pages, sees her flows and none of the others, and deploys a change; nothing of theirs is lost', async () => {
@@ -102,7 +90,7 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
     expect(tabs).not.toContain('Accounts')
     const before = (await admin.flows()).flows
     await rename(page, 'o1', 'orders of today')
-    expect(await deploy(page)).toMatchObject({ status: 200 })
+    expect(await pressDeploy(page)).toMatchObject({ status: 200 })
     const after = (await admin.flows()).flows
     const bank = (flows: readonly EditorNode[]) => flows.filter((node) => node.id === 'f6f2187d00000001' || node.z === 'f6f2187d00000001')
     expect(bank(after)).toEqual(bank(before))
@@ -112,10 +100,10 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
   test('a new tab of hers belongs to her organisation, and the next deploy knows it', async () => {
     const page = await editorOf('sue')
     const id = (await page.evaluate(() => (RED.actions.invoke('core:add-flow'), RED.workspaces.active()))) as string
-    expect(await deploy(page)).toMatchObject({ status: 200, body: { given: { [id]: 'shop' } } })
+    expect(await pressDeploy(page)).toMatchObject({ status: 200, body: { given: { [id]: 'shop' } } })
     expect(await page.evaluate((flow) => RED.nodes.workspace(flow).env as unknown, id)).toEqual(env('shop'))
     await rename(page, 'o1', 'orders of tomorrow')
-    expect(await deploy(page)).toMatchObject({ status: 200 })
+    expect(await pressDeploy(page)).toMatchObject({ status: 200 })
     expect((await admin.flows()).flows.find((node) => node.id === id)?.env).toEqual(env('shop'))
   })
 
@@ -124,7 +112,7 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
     expect(await tabsOf(page)).toContain('Accounts')
     const before = (await admin.flows()).flows
     await rename(page, 'o1', 'orders by vic')
-    const { status, body } = await deploy(page)
+    const { status, body } = await pressDeploy(page)
     expect([status, body.problems]).toEqual([200, undefined])
     expect((await admin.flows()).flows.filter((node) => node.z === 'f6f2187d00000001')).toEqual(before.filter((node) => node.z === 'f6f2187d00000001'))
   })
@@ -133,7 +121,7 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
     for (const [locale, language, sentence] of [['en-US', 'en', 'belongs to the organisation bank'], ['zh-TW', 'zh', '不屬於您的組織']] as const) {
       const page = await editorOf('vic', { locale })
       await rename(page, 'a2', 'balance of mine')
-      expect(await deploy(page)).toMatchObject({ status: 403, body: { code: 'deploy.not_yours' } })
+      expect(await pressDeploy(page)).toMatchObject({ status: 403, body: { code: 'deploy.not_yours' } })
       await expect.poll(() => page.locator('.sluice-notice').innerText()).toContain(sentence)
       expect(await page.locator('.sluice-tab-refused').innerText()).toContain('Accounts')
       expect(await page.locator('.sluice-notice .sluice-error a').innerText()).toContain('balance of mine')
@@ -142,7 +130,7 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
       // Taken back, it deploys, and the marks go.
       await rename(page, 'a2', 'balance')
       await rename(page, 'o1', `orders ${language}`)
-      expect(await deploy(page)).toMatchObject({ status: 200 })
+      expect(await pressDeploy(page)).toMatchObject({ status: 200 })
       expect(await page.locator('.sluice-tab-refused').count()).toBe(0)
       await page.context().close()
     }
