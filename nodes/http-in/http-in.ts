@@ -1,6 +1,8 @@
 import type { Cors, HttpEntry, Method } from '../../runtime/core/entry.ts'
 import { methods } from '../../runtime/core/methods.ts'
-import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
+import { checkLabelRows, labelRowsSchema, type LabelRow } from '../../runtime/core/labels/labels.ts'
+import { defineNode, type JsonSchema, type NodeProblem } from '../../runtime/core/node.ts'
+import { labelsOfRequest } from './labels-of-request.ts'
 
 const served: readonly Method[] = [...methods, 'ALL']
 
@@ -18,6 +20,8 @@ export interface HttpInConfig {
   readonly accepts?: readonly string[]
   /** Deadline of runs that enter here, ms. */
   readonly timeoutMs?: number
+  /** What comes in that is about people, or secret. */
+  readonly labels?: readonly LabelRow[]
 }
 
 /** The way in for HTTP requests. */
@@ -31,12 +35,14 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
   },
   icon: 'white-globe.svg',
   stockForm: 'network/21-httpin',
-  stockFormFields: ['host', 'accepts', 'streamBody', 'bodyLimitBytes', 'timeoutMs', 'cors'],
+  stockFormFields: ['host', 'accepts', 'streamBody', 'bodyLimitBytes', 'timeoutMs', 'cors', 'labels'],
   stockFormChoices: { method: [['head', 'HEAD'], ['options', 'OPTIONS'], ['all', 'ALL']] },
   inputs: 0,
   // A GET has no body by itself; whoever sends one has it held to the same limit.
   holdsBytes: ({ method, streamBody, bodyLimitBytes }) => (streamBody === true || method.toUpperCase() === 'GET' ? undefined : (bodyLimitBytes ?? 'gateway')),
   outputs: ['out'],
+  startsLabels: ({ labels }) => (labels?.length ?? 0) > 0,
+  labels: (config, _input, facts) => labelsOfRequest(config, facts),
   faults: ['body.malformed', 'body.too_large', 'body.unsupported', 'method.none', 'route.none'],
   config: {
     type: 'object',
@@ -72,6 +78,7 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
         title: 'CORS',
         description: 'Which web pages of other origins may call this API.',
       },
+      labels: withoutDefault(labelRowsSchema),
     },
   },
   migrate(config) {
@@ -80,7 +87,7 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
     migrated.method = typeof method === 'string' && method !== '' ? method.toUpperCase() : 'GET'
     migrated.upload = upload === true || upload === 'true'
     migrated.skipBodyParsing = skipBodyParsing === true || skipBodyParsing === 'true'
-    for (const name of ['host', 'cors', 'accepts', 'bodyLimitBytes', 'timeoutMs']) {
+    for (const name of ['host', 'cors', 'accepts', 'bodyLimitBytes', 'timeoutMs', 'labels']) {
       const value = migrated[name]
       if (value === '' || value === null || (Array.isArray(value) && value.length === 0)) delete migrated[name]
       else if (/Bytes$|Ms$/.test(name) && typeof value === 'string' && Number.isFinite(Number(value))) migrated[name] = Number(value)
@@ -90,7 +97,7 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
     return migrated
   },
   check(config) {
-    const problems: NodeProblem[] = []
+    const problems: NodeProblem[] = checkLabelRows(config.labels)
     const url = config.url.trim()
     if (url === '') {
       problems.push({ code: 'route.no_path', property: 'url', message: 'The http in node has no path.', remedy: 'Open the node and enter a path such as /hello.' })
@@ -141,6 +148,11 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
     }
   },
 })
+
+/** A flow of Node-RED's does not have the property, and stays as it is. */
+function withoutDefault({ default: _, ...schema }: JsonSchema): JsonSchema {
+  return schema
+}
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null

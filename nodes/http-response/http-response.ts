@@ -19,6 +19,7 @@ export const httpResponse = defineNode<HttpResponseConfig, never>({
   stockForm: 'network/21-httpin',
   outputs: [],
   replies: true,
+  leaks: (_config, input) => ['payload', 'headers', 'cookies', 'statusCode'].map((what) => ({ to: 'answer', what, labels: input.at([what]) })),
   faults: ['flow.already_replied'],
   config: {
     type: 'object',

@@ -1,6 +1,7 @@
 import jsonata from 'jsonata'
-import { type LabelEntry, LabelMap, unionOf } from '../../core/labels/label-map.ts'
-import { every, type LabelPart } from '../../core/labels/label-path.ts'
+import { LabelMap, unionOf } from '../../core/labels/label-map.ts'
+import { every } from '../../core/labels/label-path.ts'
+import { asValue, flat, itemsOf, nameBelow } from '../../core/labels/through-lists.ts'
 
 /** A node of the parser's tree. */
 interface Node {
@@ -107,10 +108,8 @@ function readPath(node: Node, around: Around): LabelMap {
   for (const [index, step] of (node.steps ?? []).entries()) {
     const before = { plain, listed }
     keepArray ||= step.keepArray === true
-    if (step.type === 'name') {
-      listed = itemsOf(plain).and(listed).and(itemsOf(listed)).at([String(step.value)])
-      plain = plain.filter(({ path }) => !isList(path[0])).at([String(step.value)])
-    } else if (index === 0 && step.type === 'variable') plain = readPlain(step, { ...around, names })
+    if (step.type === 'name') ({ plain, listed } = nameBelow(before, String(step.value)))
+    else if (index === 0 && step.type === 'variable') plain = readPlain(step, { ...around, names })
     else if (step.type === 'wildcard') {
       listed = unionOf([plain, listed, itemsOf(plain), itemsOf(listed)]).at([every])
       plain = LabelMap.none
@@ -134,8 +133,7 @@ function readPath(node: Node, around: Around): LabelMap {
       listed = before.listed.and(listed)
     }
   }
-  const list = listed.under([every])
-  return keepArray ? unionOf([plain, plain.under([every]), list]) : unionOf([plain, listed, list])
+  return keepArray ? unionOf([plain, plain.under([every]), listed.under([every])]) : asValue({ plain, listed })
 }
 
 function readVariable(name: string, { root, input, names }: Around): LabelMap {
@@ -199,22 +197,4 @@ function everything({ root, input, names }: Around): LabelMap {
 
 function withNames(around: Around, more: readonly (readonly [string, LabelMap])[]): Around {
   return { ...around, names: new Map([...around.names, ...more]) }
-}
-
-/** The value, and what it holds where it is a list. */
-function flat(value: LabelMap): LabelMap {
-  return value.and(itemsOf(value))
-}
-
-/** What lists, and lists in them, hold. */
-function itemsOf(value: LabelMap): LabelMap {
-  return LabelMap.of(value.entries.flatMap((entry): LabelEntry[] => {
-    let { path } = entry
-    while (isList(path[0])) path = path.slice(1)
-    return path === entry.path ? [] : [{ ...entry, path }]
-  }))
-}
-
-function isList(part: LabelPart | undefined): boolean {
-  return part === every || typeof part === 'number'
 }

@@ -78,7 +78,8 @@ export function parseLabelPath(text: string): readonly WrittenPath[] {
       const c = trimmed[from]
       if (c === '"' || c === "'") {
         const { text: key, end } = readQuoted(from)
-        parts.push({ part: toPart(key), whole: true })
+        // Digits in quotes are a member of an object, and nobody knows whether it is one.
+        parts.push(/^\d+$/.test(key) ? { part: every, whole: false } : { part: key, whole: true })
         from = end
       } else if (c === '*') {
         parts.push({ part: every, whole: true })
@@ -140,9 +141,9 @@ export function toLabelPath(path: PropertyPath): LabelPath {
   return path.map((part) => (typeof part === 'object' ? every : toPart(part)))
 }
 
-/** Digits are a place of a list however they are written. */
+/** Digits are a place of a list or a member of an object, whichever there is when it runs. */
 export function toPart(key: string | number): LabelPart {
-  return typeof key === 'string' && /^\d{1,10}$/.test(key) ? Number(key) : key
+  return typeof key === 'number' || /^\d+$/.test(key) ? every : key
 }
 
 /** As {@link parseLabelPath} reads it back: `payload.people[*].id`. Empty for the whole. */
