@@ -16,6 +16,7 @@ import { concurrencyLimit } from './concurrency-limit/concurrency-limit.ts'
 import { csv } from './csv/csv.ts'
 import { debug } from './debug/debug.ts'
 import { delay } from './delay/delay.ts'
+import { detokenize } from './detokenize/detokenize.ts'
 import { download } from './download/download.ts'
 import { end } from './end/end.ts'
 import { forEach } from './for-each/for-each.ts'
@@ -35,6 +36,7 @@ import { junction } from './junction/junction.ts'
 import { linkCall } from './link-call/link-call.ts'
 import { linkIn } from './link-in/link-in.ts'
 import { linkOut } from './link-out/link-out.ts'
+import { mask } from './mask/mask.ts'
 import { merge } from './merge/merge.ts'
 import { objectStorage } from './object-storage/object-storage.ts'
 import { parallel } from './parallel/parallel.ts'
@@ -60,11 +62,13 @@ import { subFlow } from './sub-flow/sub-flow.ts'
 import { switchNode } from './switch/switch.ts'
 import { template } from './template/template.ts'
 import { tlsConfig } from './tls-config/tls-config.ts'
+import { tokenize } from './tokenize/tokenize.ts'
 import { transform } from './transform/transform.ts'
 import { tryNode } from './try/try.ts'
 import { uploadOffload } from './upload-offload/upload-offload.ts'
 import { upstream } from './upstream/upstream.ts'
 import { validate } from './validate/validate.ts'
+import { verifyToken } from './verify-token/verify-token.ts'
 import { wait } from './wait/wait.ts'
 import { whileNode } from './while/while.ts'
 
@@ -96,6 +100,7 @@ export const definitions: readonly NodeDefinition[] = [
   csv,
   debug,
   delay,
+  detokenize,
   download,
   end,
   forEach,
@@ -116,6 +121,7 @@ export const definitions: readonly NodeDefinition[] = [
   linkIn,
   linkOut,
   map,
+  mask,
   merge,
   objectStorage,
   parallel,
@@ -140,11 +146,13 @@ export const definitions: readonly NodeDefinition[] = [
   switchNode,
   template,
   tlsConfig,
+  tokenize,
   transform,
   tryNode,
   uploadOffload,
   upstream,
   validate,
+  verifyToken,
   wait,
   whileNode,
 ]

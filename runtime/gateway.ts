@@ -16,6 +16,7 @@ import type { Message } from './core/message.ts'
 import type { NodeDefinition } from './core/node.ts'
 import type { State } from './core/state.ts'
 import type { Upstream } from './core/upstream.ts'
+import type { Vault } from './core/vault.ts'
 import { createDeployer, type GatewayDeployer } from './deploy/create-deployer.ts'
 import { createFront, type Front } from './http/front.ts'
 import { createOps, type Ops } from './http/ops.ts'
@@ -51,6 +52,8 @@ import { openSpanExport } from './telemetry/trace/span-export.ts'
 import { createTraceDesk } from './telemetry/trace/trace-desk.ts'
 import { parseEgressAllow } from './upstream/egress-policy.ts'
 import { createUpstream } from './upstream/upstream.ts'
+import { vaultTrust } from './vault-trust.ts'
+import { createVaultClient, type VaultClient } from './vault/vault-client.ts'
 
 /** What a gateway is composed of besides its settings. */
 export interface GatewayParts {
@@ -65,6 +68,10 @@ export interface GatewayParts {
   readonly publish?: (event: GatewayEvent) => void
   /** Answers callouts in place of the network: tests of flows do. */
   readonly upstream?: Upstream
+  /** Stands in for the vault of the settings: tests of flows do. */
+  readonly vault?: Vault
+  /** Gets a vault started, where one is started when it is needed; resolves when it may be asked. */
+  readonly wakeVault?: () => Promise<void>
   /** Time, when it is not the machine's: tests hold it. */
   readonly clock?: Clock
   /** Deep-freeze every message: tests do. */
@@ -176,6 +183,9 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     inputLimitBytes: settings.scriptInputLimitBytes,
     onQuarantine: () => metrics.count('scripts_quarantined'),
   })
+  let vaultClient: VaultClient | undefined
+  const openVault = () => (vaultClient ??= createVaultClient({ urls: settings.vaultUrl, timeoutMs: settings.vaultTimeoutMs, ...vaultTrust(settings, 'gateway'), clock, log, ...(parts.wakeVault ? { started: parts.wakeVault() } : {}) }))
+  const vault = parts.vault ? () => parts.vault as Vault : settings.vaultUrl.length > 0 ? openVault : undefined
   const reuse = settings.reuse ? createReuse({ limitBytes: settings.reuseMb * 1024 * 1024 }) : undefined
   const catalogue = createCatalogue(parts.definitions, parts.notYet)
   const spans = settings.otlpUrl === undefined ? undefined : openSpanExport({
@@ -212,6 +222,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         log,
         sandbox,
         upstream: parts.upstream ?? upstream,
+        ...(vault ? { vault } : {}),
         clients,
         ...(reuse ? { reuse } : {}),
         state,
@@ -241,6 +252,10 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   metrics.gauge('decisions_waiting', 'Refused calls that control is not told of yet.', () => decisions.waiting)
   metrics.gauge('decisions_left_out', 'Refused calls since the start that control is not told of one by one.', () => decisions.leftOut)
   metrics.gauge('state_available', '1 while what gateways count together answers; 0: limits are decided without it.', () => (state.healthy ? 1 : 0))
+  metrics.gauge('vault_available', '1 while a vault answers, or none was needed yet.', () => (vaultClient?.available === false ? 0 : 1))
+  metrics.gauge('vault_asks', 'What was asked of the vault since the start: values, tokens, signatures.', () => vaultClient?.counts.asks ?? 0)
+  metrics.gauge('vault_requests', 'Requests in which that travelled.', () => vaultClient?.counts.requests ?? 0)
+  metrics.gauge('vault_failures', 'Requests of those that no vault answered.', () => vaultClient?.counts.failed ?? 0)
   metrics.gauge('reuse_bytes', 'What is held to be used again, as far as known.', () => reuse?.bytes ?? 0)
   metrics.gauge('jobs_pending', 'Accepted jobs that wait for their turn or for their next attempt.', () => jobs.counts().pending)
   metrics.gauge('jobs_running', 'Accepted jobs of which an attempt is under way.', () => jobs.counts().running)
@@ -302,6 +317,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       await front.close()
       jobs.drain()
       await deployer.close()
+      vaultClient?.close()
       tracing.close()
       await spans?.close()
       await jobs.close()

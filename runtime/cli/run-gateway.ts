@@ -10,6 +10,7 @@ import { openLog } from '../telemetry/log.ts'
 import { createCaseRunner } from './case-runner.ts'
 import { CommandFailed, exitCodes } from './outcome.ts'
 import { projectVersion } from './project-version.ts'
+import { createAskForVault } from './start/ask-for-vault.ts'
 import { failToStart, openChildChannel, type ChildChannel } from './start/child-channel.ts'
 import { formatOf } from './start/log-format.ts'
 import { watchProcess } from './watch-process.ts'
@@ -50,6 +51,7 @@ export async function runGateway(settings: Settings, options: RunGateway): Promi
       folder,
       reusePort: sharedPort,
       publish: (event) => line.sync?.publish(event),
+      wakeVault: createAskForVault(channel),
       cases: createCaseRunner(settings, join(folder, 'cases')),
       version: projectVersion(),
     })

@@ -179,7 +179,7 @@ export interface Scope {
   /** Labels that messages which come to this node may carry, and where. Absent: none. */
   readonly labels?: LabelMap
   /** What tokens stand for, and keys. Absent: this process has no vault; whoever needs one refuses the deploy. */
-  readonly vault?: Vault
+  readonly vault?: Vault | undefined
   /** The node's decrypted credentials. */
   readonly credentials: Readonly<Record<string, unknown>>
   /** Environment as Node-RED's chain gives it: group, tab, subflow instance, global, then the allow-listed process environment. */

@@ -76,6 +76,9 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     ...(services.holding ? { holding: services.holding } : {}),
     ...(services.identities ? { identities: services.identities } : {}),
     decisions: services.decisions,
+    get vault() {
+      return services.vault?.()
+    },
     credentials: credentialsOf(node, around),
     env,
     configNode(id) {

@@ -16,6 +16,7 @@ import type { Schedules } from '../core/schedules.ts'
 import type { State } from '../core/state.ts'
 import type { Tracing } from '../core/trace.ts'
 import type { Upstream } from '../core/upstream.ts'
+import type { Vault } from '../core/vault.ts'
 
 /** What flows live on, given by whoever composes the gateway. */
 export interface Services {
@@ -37,6 +38,8 @@ export interface Services {
   readonly holding?: Holding
   /** Who proved to be whom; absent where nobody asks before the flow. */
   readonly identities?: Identities
+  /** Opens the vault when the first node needs it. Absent: this gateway knows of none. */
+  readonly vault?: (() => Vault) | undefined
   /** Why calls were refused. */
   readonly decisions: Decisions
   /** The environment that flows may read: allow-listed, empty unless set. */

@@ -18,6 +18,7 @@ import type { Schedules } from '../../runtime/core/schedules.ts'
 import type { State } from '../../runtime/core/state.ts'
 import { SentTo, type Output, type Result, type Step } from '../../runtime/core/step.ts'
 import type { Upstream } from '../../runtime/core/upstream.ts'
+import type { Vault } from '../../runtime/core/vault.ts'
 import { createDecisionLog } from '../../runtime/telemetry/decision-log.ts'
 import { createMemoryLines } from '../../runtime/schedule/memory-lines.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
@@ -42,6 +43,8 @@ export interface NodeTestOptions {
   /** Default: none, so that a test says when a node needs them. */
   readonly jobs?: Jobs
   readonly schedules?: Schedules
+  /** Default: there is none. */
+  readonly vault?: Vault
   /** What becomes of a run that the node begins; default: the node is not live. */
   readonly runWork?: Scope['runWork']
   /** What nodes share; give the same map to several nodes that are to share. */
@@ -129,6 +132,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
     jobs: options.jobs ?? refuse<Jobs>('jobs'),
     schedules: options.schedules ?? refuse<Schedules>('schedules'),
     decisions,
+    vault: options.vault,
     credentials: options.credentials ?? {},
     env: (name) => options.env?.[name],
     configNode(id) {

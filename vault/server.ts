@@ -1,0 +1,183 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { fault } from '../runtime/core/fault.ts'
+import { closeWithin, listen, toUrlHost } from '../runtime/core/listening.ts'
+import type { Log } from '../runtime/core/log.ts'
+import { http } from '../runtime/core/node-http.ts'
+import type { AskReply, SecretsRequest } from './contract.ts'
+import type { OpenVault } from './parts.ts'
+import { give, problem, toProblem, type Answer } from './server/answer.ts'
+import { createCallers, type CallerTokens, type Role } from './server/callers.ts'
+import { checkAsks } from './server/check-asks.ts'
+import { findDeskRoute } from './server/desk-routes.ts'
+import { readJson, type Held } from './server/read-body.ts'
+
+export interface VaultServerOptions {
+  readonly vault: OpenVault
+  readonly host: string
+  /** 0 picks a free one. */
+  readonly port: number
+  /** None of a role: nobody has it by token. */
+  readonly tokens: CallerTokens
+  readonly tls?: VaultTls
+  readonly log: Log
+}
+
+/** PEM. With `clientCa`, certificates of its making prove gateways and control too. */
+export interface VaultTls {
+  readonly cert: string | Buffer
+  readonly key: string | Buffer
+  readonly clientCa?: string | Buffer
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+}
+
+export interface VaultServer {
+  /** @throws PortBusy */
+  listen(): Promise<{ readonly url: string; readonly port: number }>
+  /** Takes no new connection; what is under way may finish within `graceMs`. */
+  close(graceMs: number): Promise<void>
+}
+
+const mebibyte = 1024 * 1024
+/** Batches of asks. */
+const asksLimits = { oneBytes: 64 * mebibyte, allBytes: 256 * mebibyte }
+const deskLimits = { oneBytes: mebibyte, allBytes: asksLimits.allBytes }
+/** Requests that are worked on at once, whoever sends them. Those beyond wait, and are refused beyond that. */
+const mostAtOnce = 64
+const mostWaiting = 1024
+
+/**
+ * The door of a vault. Nobody passes who proved nothing, and whoever passes does what is for his role alone: gateways ask and fetch
+ * secrets, control rules over domains, grants, keys and the rest and sees no value. Answers and log lines repeat nothing of a request.
+ */
+export function createVaultServer({ vault, host, port, tokens, tls, log }: VaultServerOptions): VaultServer {
+  const callersOf = createCallers(tokens)
+  const held: Held = { bytes: 0 }
+  const waiting: (() => void)[] = []
+  let atOnce = 0
+  let closing = false
+
+  async function answer(request: IncomingMessage): Promise<Answer> {
+    const url = new URL(request.url ?? '/', 'http://vault')
+    const { pathname: path } = url
+    const method = request.method ?? 'GET'
+    const roles = callersOf(request)
+    if (roles.length === 0) return problem(401, 'auth.required', 'The vault does not know who asks.', {}, { 'WWW-Authenticate': 'Bearer realm="vault"' })
+    const may = (role: Role) => roles.includes(role)
+    if (path === '/v1/ready' && method === 'GET') return { status: 204 }
+    if (path === '/v1/ask' || path === '/v1/secrets') {
+      if (!may('gateway')) return denied()
+      if (method !== 'POST') return wrongMethod(['POST'])
+      return path === '/v1/ask' ? await ask(request) : await secrets(request)
+    }
+    if (!may('control') && !(path === '/v1/status' && method === 'GET' && may('gateway'))) return denied()
+    const { route, names, allow } = findDeskRoute(method, path)
+    if (!route) return allow.length > 0 ? wrongMethod(allow) : problem(404, 'route.none', 'The vault has nothing there.')
+    const { value, done } = await readJson(request, held, deskLimits)
+    try {
+      if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) throw fault('request.malformed', { reason: 'the body must be an object' })
+      const by = readUser(request)
+      if (method !== 'GET' && by === undefined) throw fault('request.malformed', { reason: 'the header X-Sluice-User must say who asks for a change' })
+      const body = await route.answer(vault.desk, { names, query: url.searchParams, body: (value ?? {}) as Readonly<Record<string, unknown>>, by: by ?? '' })
+      if (method !== 'GET') log.info({ method, path: route.path, by }, 'the vault was changed')
+      return body === undefined ? { status: 204 } : { status: 200, body }
+    } finally {
+      done()
+    }
+  }
+
+  async function ask(request: IncomingMessage): Promise<Answer> {
+    const { value, done } = await readJson(request, held, asksLimits)
+    try {
+      const { asks, refused } = checkAsks(value)
+      const answers = refused.size === 0 ? await vault.ask(asks) : await askRest(asks, refused)
+      return { status: 200, body: { answers } satisfies AskReply }
+    } finally {
+      done()
+    }
+  }
+
+  async function askRest(asks: AskList, refused: ReadonlyMap<number, AskReply['answers'][number]>): Promise<AskReply['answers']> {
+    const given = await vault.ask(asks.filter((_, place) => !refused.has(place)))
+    let next = 0
+    return asks.map((_, place) => refused.get(place) ?? (given[next++] as AskReply['answers'][number]))
+  }
+
+  async function secrets(request: IncomingMessage): Promise<Answer> {
+    const { value, done } = await readJson(request, held, deskLimits)
+    try {
+      return { status: 200, body: await vault.secrets.answer(value as SecretsRequest) }
+    } finally {
+      done()
+    }
+  }
+
+  /** A place among those that are worked on; the result gives it back. */
+  async function takePlace(): Promise<() => void> {
+    if (atOnce < mostAtOnce) atOnce += 1
+    else if (waiting.length >= mostWaiting) throw fault('vault.unavailable')
+    else await new Promise<void>((turn) => waiting.push(turn)) // whoever leaves hands its place on
+    return () => {
+      const next = waiting.shift()
+      if (next) next()
+      else atOnce -= 1
+    }
+  }
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (closing) response.setHeader('Connection', 'close')
+    let leave: (() => void) | undefined
+    try {
+      leave = await takePlace()
+      give(response, await answer(request))
+    } catch (thrown) {
+      give(response, toProblem(thrown, log))
+    } finally {
+      leave?.()
+      // What was not read would be taken for the next request.
+      if (!request.complete) response.once('finish', () => request.destroy())
+    }
+  }
+
+  const options = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 75_000, maxHeaderSize: 16 * 1024, noDelay: true }
+  const listener = (request: IncomingMessage, response: ServerResponse) => void handle(request, response)
+  const server: Server = tls
+    ? process.getBuiltinModule('node:https').createServer({
+        ...options, cert: tls.cert, key: tls.key, minVersion: tls.minVersion ?? 'TLSv1.2',
+        // A certificate that proves nothing gets an answer that says so, and a token may prove it.
+        ...(tls.clientCa ? { ca: tls.clientCa, requestCert: true, rejectUnauthorized: false } : {}),
+      }, listener)
+    : http.createServer(options, listener)
+  server.setTimeout(60_000)
+
+  return {
+    async listen() {
+      const taken = await listen(server, { host, port })
+      return { url: `${tls ? 'https' : 'http'}://${toUrlHost(host)}:${taken}`, port: taken }
+    },
+    async close(graceMs) {
+      closing = true
+      await closeWithin(server, graceMs)
+    },
+  }
+}
+
+type AskList = ReturnType<typeof checkAsks>['asks']
+
+/** The user behind a change: UTF-8, percent-encoded. */
+function readUser({ headers }: IncomingMessage): string | undefined {
+  const given = headers['x-sluice-user']
+  if (typeof given !== 'string' || given === '') return undefined
+  try {
+    return decodeURIComponent(given).slice(0, 200)
+  } catch {
+    return given.slice(0, 200)
+  }
+}
+
+function denied(): Answer {
+  return problem(403, 'auth.denied', 'This is not for who asks: gateways ask, control decides.')
+}
+
+function wrongMethod(allow: readonly string[]): Answer {
+  return problem(405, 'method.none', `This takes ${allow.join(', ')}.`, {}, { Allow: allow.join(', ') })
+}
