@@ -8,6 +8,8 @@ export interface MasterKey {
   readonly provider: 'file' | 'pkcs11'
   /** Id of the version that wraps from now on. */
   readonly id: string
+  /** When that version was made; RFC 3339. */
+  readonly since?: string | undefined
   wrap(dataKey: Uint8Array): Promise<Uint8Array>
   /** @throws when this id is of no version that is here, or the bytes were changed */
   unwrap(id: string, wrapped: Uint8Array): Promise<Buffer>
