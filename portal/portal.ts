@@ -16,6 +16,7 @@ import { releaseRoutes } from './pages/releases.ts'
 import { signInRoutes } from './pages/sign-in.ts'
 import { startRoutes } from './pages/start.ts'
 import { userRoutes } from './pages/users.ts'
+import { vaultRoutes } from './pages/vault/vault.ts'
 import { sayWhy } from './refusals.ts'
 import type { SignInElsewhere } from './sign-in-elsewhere.ts'
 import { recordsApiRoutes } from './records-api/routes.ts'
@@ -74,7 +75,7 @@ export interface Portal {
 export function createPortal(options: PortalOptions): Portal {
   const routes: readonly PageRoute[] = [
     ...signInRoutes(options), ...startRoutes(options), ...accountRoutes(options), ...userRoutes(options),
-    ...releaseRoutes(options), ...gatewayRoutes(options), ...queueRoutes(options), ...acceptedWorkRoutes(options), ...consumerRoutes(options), ...referenceRoutes(options), ...docsRoutes(options), ...apiRoutes(options), ...recordsApiRoutes(options),
+    ...releaseRoutes(options), ...gatewayRoutes(options), ...queueRoutes(options), ...acceptedWorkRoutes(options), ...vaultRoutes(options), ...consumerRoutes(options), ...referenceRoutes(options), ...docsRoutes(options), ...apiRoutes(options), ...recordsApiRoutes(options),
   ]
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {

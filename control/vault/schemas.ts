@@ -9,6 +9,8 @@ const state = { enum: ['active', 'disabled'] }
 const part = { description: text, clearances, purposes, ttlS }
 const integer = { type: 'integer' }
 const string = { type: 'string' }
+const pem = { type: 'string', minLength: 1, maxLength: 262_144, description: 'One certificate or a chain, its own first.' }
+const value = { type: 'string', minLength: 1, maxLength: 65_536, description: 'Given to gateways, and to nobody else.' }
 
 /** What is sent to the admin API of the vault, and what it answers. */
 export const vaultSchemas = {
@@ -27,12 +29,14 @@ export const vaultSchemas = {
     ['name', 'kind', 'algorithm', 'state', 'current', 'versions'],
   ),
   VaultKeySet: { type: 'object', properties: { keys: { type: 'array', items: { type: 'object' } } }, required: ['keys'] },
-  VaultCertificateInput: object({ pem: { ...string, minLength: 1, maxLength: 262_144, description: 'One certificate or a chain, its own first.' } }, ['pem']),
+  VaultCertificatePut: object({ name: id, pem }, ['name', 'pem']),
+  VaultCertificateInput: object({ pem }, ['pem']),
   VaultCertificate: object(
     { name: string, subject: string, issuer: string, serial: string, fingerprint: string, notBefore: time, notAfter: time, daysLeft: integer },
     ['name', 'subject', 'issuer', 'serial', 'fingerprint', 'notBefore', 'notAfter', 'daysLeft'],
   ),
-  VaultSecretInput: object({ value: { ...string, minLength: 1, maxLength: 65_536, description: 'Given to gateways, and to nobody else.' }, description: text }, ['value']),
+  VaultSecretPut: object({ name: id, value, description: text }, ['name', 'value']),
+  VaultSecretInput: object({ value, description: text }, ['value']),
   VaultSecret: object({ name: string, description: string, version: integer, updatedAt: time, by: string }, ['name', 'version', 'updatedAt', 'by']),
   VaultReveal: object(
     {

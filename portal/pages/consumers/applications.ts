@@ -11,6 +11,7 @@ import { drawSubscriptionsOf, subscribeRoutes } from './subscribe.ts'
 import { actButton, mayUpon, recordPages, type RecordPages } from './record-pages.ts'
 import { addRules, describeRules, drawRules, tidyRules, toRules } from './rules-form.ts'
 import { choicesOf, toFacts, type View } from './view.ts'
+import { drawGrantsOf } from '../vault/grants.ts'
 
 const pages: RecordPages<ClientApplication, ClientApplicationInput> = {
   path: '/applications', tab: 'applications', intro: 'applicationsIntro', one: 'application', add: 'addApplication', edit: 'editApplication',
@@ -80,8 +81,11 @@ function toState({ active }: ClientApplication, t: View['t']) {
 
 /** Applications: who calls, what each proves itself with, what it subscribed to. */
 export function applicationRoutes({ control }: PortalOptions): PageRoute[] {
-  const { consumers } = control
-  const { routes, show, act } = recordPages(consumers, pages)
+  const { consumers, dataProtection } = control
+  const { routes, show, act } = recordPages(consumers, {
+    ...pages,
+    draw: async (record, view, fresh) => html`${await pages.draw(record, view, fresh)}${await drawGrantsOf(record, view, dataProtection)}`,
+  })
   return [
     ...routes,
     {
