@@ -13,8 +13,8 @@ export interface Audit {
   add(by: Doer, action: string, detail: Readonly<Record<string, unknown>>, tables?: Pick<Tables, 'audit'>, facts?: AuditFacts): Promise<void>
   /** Newest first. */
   list(filter: number | AuditFilter): Promise<readonly AuditRecord[]>
-  /** Reads the whole chain and names the first record that is not as it was written. */
-  verify(): Promise<AuditVerdict>
+  /** Reads the whole chain, or what stands behind a place in it that is known to be good, and names the first record that is not as it was written. */
+  verify(from?: { readonly number: number; readonly hash: string }): Promise<AuditVerdict>
 }
 
 /** What an act was about. `before` and `after` are records without secrets; `from` is that of the doer when it is left out. */
@@ -56,7 +56,7 @@ export function createAudit(store: Store, clock: Clock, { keys, anchor }: AuditP
       const rows = await store.audit.list(typeof filter === 'number' ? { limit: Math.min(filter, 1000) } : filter)
       return rows.map(toAuditRecord)
     },
-    verify: () => verifyAudit(store, sealers, anchor),
+    verify: (from) => verifyAudit(store, sealers, anchor, from),
   }
 }
 
@@ -66,14 +66,13 @@ const pageRows = 1000
  * Reads the whole log. Of entries from before there was a key only the chain is checked, and the first sealed one vouches for
  * all before it.
  */
-async function verifyAudit(store: Pick<Tables, 'audit'>, sealers: readonly AuditSealer[], anchor: AuditAnchor | undefined): Promise<AuditVerdict> {
+async function verifyAudit(store: Pick<Tables, 'audit'>, sealers: readonly AuditSealer[], anchor: AuditAnchor | undefined, from = { number: 0, hash: noAuditHash }): Promise<AuditVerdict> {
   const byId = new Map(sealers.map((sealer) => [sealer.id, sealer]))
   // The anchor before the head, the head before the rows: entries that come meanwhile are beyond it.
   const point = await anchor?.read()
   const head = await store.audit.head()
   const last = Number(head?.split(':')[0] ?? 0)
-  let number = 0
-  let hash = noAuditHash
+  let { number, hash } = from
   let sealed = false
   const bad = (at: number, reason: string): AuditVerdict => ({ ok: false, number: at, reason, entries: last })
   if (point === 'forged') return bad(Math.max(last, 1), 'The file audit-anchor in the data folder was not written by this control.')

@@ -4,6 +4,7 @@ import type { RefusalDecisions } from './decisions-contract.ts'
 import type { Actor, Consumers } from './consumers-contract.ts'
 import type { Caches } from './caches-contract.ts'
 import type { AcceptedWork } from './jobs-contract.ts'
+import type { Ledgers } from './ledger-contract.ts'
 import type { Queues } from './queues-contract.ts'
 import type { DataProtection } from './vault/contract.ts'
 import type { Descriptions } from './describe/contract.ts'
@@ -15,6 +16,7 @@ export type * from './consumers-contract.ts'
 export type * from './decisions-contract.ts'
 export type * from './describe/contract.ts'
 export type * from './jobs-contract.ts'
+export type * from './ledger-contract.ts'
 export type * from './partners/contract.ts'
 export type * from './publish/contract.ts'
 export type * from './queues-contract.ts'
@@ -34,6 +36,8 @@ export interface Control {
   readonly consumers: Consumers
   /** Why calls were refused. */
   readonly decisions: RefusalDecisions
+  /** Records that cannot be altered. */
+  readonly ledgers: Ledgers
   /** Where calls wait for their turn. */
   readonly queues: Queues
   /** What flows keep for a while. */
@@ -194,10 +198,21 @@ export interface ReleaseInfo {
   readonly changed: readonly { flow: string; label: string; change: 'added' | 'changed' | 'removed' }[]
 }
 
+/** A flow that begins with a sub-flow in node, and who calls it. `revision`: the deployed one; absent: it is gone, and kept for who is pinned to it. */
+export interface CalledFlow {
+  readonly flow: string
+  readonly label: string
+  /** Of the sub-flow in node. */
+  readonly name: string
+  readonly revision?: string
+  readonly calls: readonly { readonly flow: string; readonly label: string; readonly node: string; readonly name: string; readonly revision: string; readonly pinned: boolean }[]
+}
+
 export interface Releases {
   /** Newest first. */
   list(options?: { before?: number; limit?: number }): Promise<readonly ReleaseInfo[]>
-  get(id: number): Promise<{ info: ReleaseInfo; nodes: readonly EditorNode[] } | undefined>
+  /** `calls`: which flows are called by others, at which revision, and by whom. */
+  get(id: number): Promise<{ info: ReleaseInfo; nodes: readonly EditorNode[]; calls: readonly CalledFlow[] } | undefined>
   /** Puts an earlier release live again, as a new release, by the same two phases and with the same rights as a deploy. */
   rollback(id: number, user: Doer, comment?: string): Promise<DeployResult>
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { join } from 'node:path'
 import type { NotYet } from '../runtime/compile/catalogue.ts'
 import { toDocumentText } from '../runtime/compile/document-text.ts'
 import type { Clock } from '../runtime/core/clock.ts'
@@ -14,6 +15,9 @@ import { createAcceptedWork } from './jobs/open-accepted-work.ts'
 import { createCaches } from './caches/open-caches.ts'
 import { createQueues } from './queues/open-queues.ts'
 import { openDecisions, type DecisionLimits, type OpenDecisions } from './decisions/open-decisions.ts'
+import { toAnchor } from './ledgers/anchors.ts'
+import { openLedgers, type LedgerLimits, type OpenLedgers } from './ledgers/open-ledgers.ts'
+import type { WitnessPost } from './ledger-contract.ts'
 import { openKeptCredentials } from './credentials/kept-credentials.ts'
 import { openRegistry } from './gateways/registry.ts'
 import { loadCredentialsKey, loadReleaseSigner } from './keys/key-files.ts'
@@ -72,8 +76,13 @@ export interface ControlOptions {
   readonly partnerFetch?: PartnerFetch | undefined
   /** The vault; absent: this installation has none. */
   readonly vault?: VaultDesk | undefined
-  /** Whether it runs already: what only shows a part of it starts none. Absent: always. */
-  readonly isVaultAwake?: (() => boolean) | undefined
+  /** The same for pages that only show a part of it: it starts no vault and waits for none long. Absent: `vault`. */
+  readonly quietVault?: VaultDesk | undefined
+  /** Witnesses of ledgers besides the file in the data folder: `file:<path>`, `timestamp:<url>`, or a URL. */
+  readonly ledgerAnchors?: readonly string[] | undefined
+  readonly ledgerLimits?: Partial<LedgerLimits> | undefined
+  /** How they are called; absent: only files are written. */
+  readonly witnessPost?: WitnessPost | undefined
   /** SQLite only: how long a write waits for a lock, and how large the file may become. */
   readonly busyTimeoutMs?: number | undefined
   readonly storeLimitBytes?: number | undefined
@@ -88,6 +97,7 @@ export interface OpenControl extends Control {
   readonly syncHandler: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>
   readonly audit: Audit
   readonly decisions: OpenDecisions
+  readonly ledgers: OpenLedgers
   /** The pages as a client of the authorization server. */
   readonly pagesClient: { readonly id: string; readonly secret: string }
   /** The generated password of `admin`, until somebody signed in with it. */
@@ -110,7 +120,16 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
     protectFiles(dataDir)
     const first = createFirstPassword(store, keys.current)
     const anchor = createAuditAnchor({ dataDir, store, signer, clock, log })
-    const audit = createAudit(store, clock, { keys, anchor })
+    const chain = createAudit(store, clock, { keys, anchor })
+    const audit: Audit = {
+      ...chain,
+      async verify(from) {
+        const verdict = await chain.verify(from)
+        if (!verdict.ok || from) return verdict
+        const { flaw } = await ledgers.verifyAuditPeriods()
+        return flaw ? { ok: false, number: flaw.number, reason: flaw.reason, entries: verdict.entries } : verdict
+      },
+    }
     anchor.follow() // what another process wrote meanwhile, or a store that had no anchor yet
     await ensureAdmin(store, keys.current, clock, options.adminPassword, passwordCost, audit)
     const kept = await openKeptCredentials(store, keys, log)
@@ -180,7 +199,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
         for (const gateway of registry.list()) if (gateway.state !== 'live') emit({ kind: 'gateway', gateway })
       },
     })
-    const { watching, ...cases } = createWatching({ audit, clock, rights: (by) => releases.flows.rights(by), command: (command, asked) => hub.command(command, asked), documents })
+    const { watching, ...cases } = createWatching({ audit, clock, rights: (by) => releases.flows.rights(by), command: (command, asked) => hub.command(command, asked), documents, withPins: (nodes) => releases.nodesWithPins(nodes) })
     casesGate.gate = createCasesGate(cases)
     const registry = await openRegistry({
       store,
@@ -204,6 +223,12 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
     })
 
     const decisions = openDecisions({ store, clock, log, access: desk.access, ask: (command) => hub.ask(command), limits: options.decisionLimits })
+
+    const witnesses = { post: options.witnessPost, publicKey: signer.publicKey, now: () => clock.now() }
+    const ledgers = openLedgers({
+      store, audit: chain, signer, keys: [keys.current, ...keys.older], clock, log, access: desk.access, limits: options.ledgerLimits,
+      anchors: [...new Set([`file:${join(dataDir, 'ledger-anchors.jsonl')}`, ...(options.ledgerAnchors ?? [])])].map((text) => toAnchor(text, witnesses)),
+    })
 
     const revisions = async (hashes: readonly string[]): Promise<RevisionText[]> => {
       const known = new Map((hub.release('current')?.release.revisions ?? []).map((revision) => [revision.hash, revision.document]))
@@ -238,8 +263,9 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       },
       consumers,
       decisions,
+      ledgers,
       accepted: createAcceptedWork({ audit, access: desk.access, command: (command) => hub.command(command) }),
-      dataProtection: createDataProtection({ store, audit, clock, log, access: desk.access, desk: options.vault, isAwake: options.isVaultAwake, markKey: deriveKey(keys.current, 'sluice marks of data subjects') }),
+      dataProtection: createDataProtection({ store, audit, clock, log, access: desk.access, desk: options.vault, quiet: options.quietVault, markKey: deriveKey(keys.current, 'sluice marks of data subjects') }),
       caches: createCaches({ audit, access: desk.access, command: (command) => hub.command(command, { withinMs: sweepMs }), now: () => clock.now(), gateways: () => registry.list() }),
       queues: createQueues({ audit, access: desk.access, command: (command) => hub.command(command) }),
       watching,
@@ -263,10 +289,11 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       pagesClient: { id: pagesClientId, secret: toPagesSecret(keys.current) },
       firstPassword: () => first.get(),
       exportStore: () => exportStore(store),
-      syncHandler: createSyncHandler({ registry, hub, clients, clock, log, limits, revisions, decisions: (gateway, given) => decisions.take(gateway, given), event: (gateway, event) => emit({ ...event, gateway }) }),
+      syncHandler: createSyncHandler({ registry, hub, clients, clock, log, limits, revisions, decisions: (gateway, given) => decisions.take(gateway, given), records: (gateway, given) => ledgers.take(gateway, given), event: (gateway, event) => emit({ ...event, gateway }) }),
       async close() {
         clients.close()
         decisions.close()
+        await ledgers.close()
         consumers.close()
         hub.close()
         await anchor.close()

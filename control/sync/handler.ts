@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { GatewayEvent } from '../../runtime/core/deployer.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
+import type { LedgerAnswer } from '../../runtime/core/ledger.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Acknowledgement, ClientsAcknowledgement, JoinRequest, RevisionText } from '../../runtime/core/sync-wire.ts'
 import type { KnownGateway, Registry } from '../gateways/registry.ts'
@@ -22,6 +23,8 @@ export interface SyncHandlerParts {
   event(gateway: string, event: GatewayEvent): void
   /** Keeps why calls were refused; resolves when it is kept. */
   decisions(gateway: string, decisions: readonly unknown[]): Promise<void>
+  /** Gives records their places in their ledgers; resolves when they are kept. */
+  records(gateway: string, records: readonly unknown[]): Promise<readonly LedgerAnswer[]>
 }
 
 const joinBytes = 4096
@@ -31,6 +34,7 @@ const hashesAtOnce = 500
 const pagesAtOnce = 32
 const eventsAtOnce = 2000
 const decisionsAtOnce = 500
+const recordsAtOnce = 500
 
 type Handle = (gateway: KnownGateway, request: IncomingMessage, response: ServerResponse, url: URL) => Promise<void> | void
 
@@ -124,6 +128,17 @@ export function createSyncHandler(parts: SyncHandlerParts) {
       }
       answer(response, 204)
       if (typeof dropped === 'number' && dropped > 0) log.info({ gateway: gateway.id, dropped }, 'a gateway refused more calls than it tells of one by one')
+    }),
+    'POST records': withBody(bulkBytes, async (gateway, body, response) => {
+      const { records } = body
+      if (!Array.isArray(records) || records.length > recordsAtOnce) return answer(response, 400)
+      let answers: readonly LedgerAnswer[]
+      try {
+        answers = await parts.records(gateway.id, records)
+      } catch {
+        return answer(response, 503) // the gateway keeps them and comes again
+      }
+      answer(response, 200, { answers })
     }),
     'POST replies': withBody(bulkBytes, (gateway, body, response) => {
       answer(response, 204)

@@ -78,10 +78,21 @@ export function createFakeControl(): FakeControl {
     return user.name
   }
 
+  const calledIn = (id: number) => (id === 1 ? [{ flow: 'tab', label: 'Weather', name: 'by county', revision: 'a'.repeat(64), calls: [{ flow: 'tab', label: 'Old app', node: 'n', name: 'ask', revision: 'b'.repeat(64), pinned: true }] }] : [])
   const control: FakeControl = {
     caches: {
       list: async () => [{ reach: 'flow', owner: 'tab', cache: 'default', label: 'Bikes', gateways: [{ gateway: 'g1', store: 'memory', entries: 12 }, { gateway: 'g2', store: 'redis' }] }],
       purge: async (what) => ({ entries: 'tags' in what ? 7 : 12, complete: false, caches: [], gateways: [{ gateway: 'g1', name: 'gateway-1', store: 'memory', entries: 7 }, { gateway: 'g2', name: 'gateway-2', error: 'It is not connected.' }] }),
+    },
+    ledgers: {
+      list: async () => [],
+      get: noLedger,
+      entries: noLedger,
+      verify: noLedger,
+      prove: noLedger,
+      proveGrowth: noLedger,
+      export: noLedger,
+      publicKey: () => ({ publicKey: '', keyId: '' }),
     },
     deploys: [],
     commands: [],
@@ -161,7 +172,7 @@ export function createFakeControl(): FakeControl {
       },
       async get(id) {
         const found = stored[id - 1]
-        return found && { info: infoOf(found.info), nodes: found.nodes }
+        return found && { info: infoOf(found.info), nodes: found.nodes, calls: calledIn(id) }
       },
       async rollback(id, user, comment = '') {
         const found = stored[id - 1]
@@ -216,3 +227,5 @@ export function createFakeControl(): FakeControl {
 async function noJob(): Promise<never> {
   throw new Refused('record.none', 404, 'No gateway that is connected has a job of this id.')
 }
+
+const noLedger = () => Promise.reject(new Refused('record.none', 404, 'There is no ledger here.'))

@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto'
+import { open, readFile } from 'node:fs/promises'
+import { hashRoot, type AnchorReceipt, type SignedRoot } from '../../ledger/period-root.ts'
+import { readTimestamp, timestampQueryType, toTimestampQuery } from '../../ledger/timestamp.ts'
+import type { WitnessPost } from '../ledger-contract.ts'
+
+/** A witness outside of the database, that is given each signed root. */
+export interface Anchor {
+  /** As it is kept beside what it was given: without what may be secret. */
+  readonly name: string
+  readonly kind: AnchorReceipt['kind']
+  /** Resolves when the witness has it. @throws Error whose message may be shown */
+  put(root: SignedRoot): Promise<{ readonly at?: string; readonly token?: string }>
+  /** What it holds, where that can be asked. */
+  read?(ledger: string): Promise<readonly AnchorReceipt[]>
+}
+
+const timeoutMs = 15_000
+const replyLimitBytes = 64 * 1024
+
+/** `file:<path>`, `timestamp:<url>` or a URL, as the setting has them. */
+export function toAnchor(text: string, { post, publicKey, now }: { readonly post: WitnessPost | undefined; readonly publicKey: string; readonly now: () => number }): Anchor {
+  if (text.startsWith('file:')) return fileAnchor(text.slice('file:'.length), now)
+  const send: WitnessPost = post ?? (() => Promise.reject(new Error('This process calls nobody.')))
+  if (text.startsWith('timestamp:')) return timestampAnchor(text.slice('timestamp:'.length), send)
+  return httpAnchor(text, send, publicKey)
+}
+
+/** A file that only grows: a line per root. */
+function fileAnchor(path: string, now: () => number): Anchor {
+  const name = `file:${path}`
+  return {
+    name,
+    kind: 'file',
+    async put(root) {
+      try {
+        const handle = await open(path, 'a', 0o600)
+        try {
+          await handle.appendFile(`${JSON.stringify({ root, hash: hashRoot(root), at: new Date(now()).toISOString() })}\n`)
+          await handle.sync()
+        } finally {
+          await handle.close()
+        }
+      } catch (thrown) {
+        throw new Error(`The file cannot be written to (${(thrown as NodeJS.ErrnoException).code ?? 'unknown'}).`, { cause: thrown })
+      }
+      return {}
+    },
+    read: async (ledger) => (await readAnchorFile(path)).filter((receipt) => receipt.ledger === ledger),
+  }
+}
+
+/** What a file anchor holds; what is not there, or no line of one, is left out: a witness that is gone says nothing. */
+export async function readAnchorFile(path: string): Promise<readonly AnchorReceipt[]> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch {
+    return []
+  }
+  return text.split('\n').flatMap((line) => {
+    try {
+      const { root, hash, at } = JSON.parse(line) as { root: SignedRoot; hash: string; at: string }
+      return [{ ledger: root.ledger, period: root.period, hash, kind: 'file' as const, anchor: `file:${path}`, at }]
+    } catch {
+      return []
+    }
+  })
+}
+
+function httpAnchor(url: string, post: WitnessPost, publicKey: string): Anchor {
+  return {
+    name: shown(url),
+    kind: 'http',
+    async put(root) {
+      const hash = hashRoot(root)
+      const body = Buffer.from(JSON.stringify({ sluice: 'ledger root', version: 1, root, hash, publicKey }), 'utf8')
+      const { status } = await post({ url, headers: { 'content-type': 'application/json', 'idempotency-key': hash }, body, timeoutMs, limitBytes: replyLimitBytes })
+      if (status < 200 || status > 299) throw new Error(`It answered ${status}, expected 2xx.`)
+      return {}
+    },
+  }
+}
+
+/** RFC 3161 over HTTP (§3.4). */
+function timestampAnchor(url: string, post: WitnessPost): Anchor {
+  return {
+    name: `timestamp:${shown(url)}`,
+    kind: 'timestamp',
+    async put(root) {
+      const hash = hashRoot(root)
+      const nonce = randomBytes(8)
+      const { status, body } = await post({ url, headers: { 'content-type': timestampQueryType }, body: toTimestampQuery(hash, nonce), timeoutMs, limitBytes: replyLimitBytes })
+      if (status !== 200) throw new Error(`It answered ${status}, expected 200.`)
+      const { at } = readTimestamp(body, hash, nonce)
+      return { at, token: body.toString('base64') }
+    },
+  }
+}
+
+/** User, password and query of a URL may be secret. */
+function shown(text: string): string {
+  try {
+    const url = new URL(text)
+    return `${url.origin}${url.pathname}`
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,227 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PostgresAdapter, sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createAudit } from '../../control/audit.ts'
+import { toAccess } from '../../control/consumers/rights.ts'
+import type { Actor } from '../../control/contract.ts'
+import { loadReleaseSigner } from '../../control/keys/key-files.ts'
+import { toAnchor } from '../../control/ledgers/anchors.ts'
+import { openLedgers, type LedgerLimits, type OpenLedgers } from '../../control/ledgers/open-ledgers.ts'
+import type { LedgerEntryRow } from '../../control/store/schema.ts'
+import type { Store } from '../../control/store/store.ts'
+import { noHash } from '../../ledger/chain.ts'
+import { hashEntry } from '../../ledger/entry.ts'
+import { toPublicKeys } from '../../ledger/period-root.ts'
+import { checkProof } from '../../ledger/proof.ts'
+import { verifyExport } from '../../ledger/read-export.ts'
+import { silentLog } from '../../runtime/core/log.ts'
+import { fakeClock } from '../kit/fake-clock.ts'
+import type { StorePlace } from './store-suite.ts'
+
+const root: Actor = { name: 'root', role: 'admin', from: '192.0.2.1' }
+
+/** What ledgers keep to, whichever database is below them. Each test has ledgers of its own. */
+export function ledgerSuite(name: string, makePlace: () => Promise<StorePlace>): void {
+  describe(`ledgers on ${name}`, () => {
+    const key = { id: 'first', key: randomBytes(32) }
+    const dataDir = mkdtempSync(join(tmpdir(), 'sluice-ledger-'))
+    const anchorFile = join(dataDir, 'anchors.jsonl')
+    const clock = fakeClock()
+    let place: StorePlace
+    let store: Store
+    let ledgers: OpenLedgers
+
+    const open = (limits: Partial<LedgerLimits> = {}): OpenLedgers => {
+      const signer = loadReleaseSigner(dataDir)
+      return openLedgers({
+        store, signer, keys: [key], clock, log: silentLog, limits: { lookEveryMs: 1e12, ...limits },
+        audit: createAudit(store, clock, { keys: { current: key, older: [] } }),
+        anchors: [toAnchor(`file:${anchorFile}`, { post: undefined, publicKey: signer.publicKey, now: () => clock.now() })],
+        access: async (by) => toAccess(by, by.name === 'north' ? [{ organisation: 'north', role: 'auditor' }] : []),
+      })
+    }
+    const record = (ledger: string, value: unknown, organisation?: string) => ({ ledger, value, id: randomUUID(), flow: 'f', node: 'n', run: 'r', takenAt: '2026-01-01T00:00:00.000Z', ...(organisation ? { organisation } : {}) })
+    const fill = async (ledger: string, count: number, from = 0) => await ledgers.take('g1', Array.from({ length: count }, (_, place) => record(ledger, { place: from + place })))
+    const rowsOf = (ledger: string) => store.database.selectFrom('ledger_entries').selectAll().where('ledger', '=', ledger).orderBy('number').execute()
+    const dropGuards = async () => {
+      const postgres = store.database.getExecutor().adapter instanceof PostgresAdapter
+      for (const table of ['ledger_entries', 'ledger_periods']) {
+        const drops = postgres ? [`drop trigger if exists ${table}_no_change on ${table}`, `drop trigger if exists ${table}_no_truncate on ${table}`] : [`drop trigger if exists ${table}_no_update`, `drop trigger if exists ${table}_no_delete`]
+        for (const drop of drops) await sql.raw(drop).execute(store.database)
+      }
+    }
+    const putBack = async (ledger: string, rows: readonly LedgerEntryRow[]) => {
+      await store.database.deleteFrom('ledger_entries').where('ledger', '=', ledger).execute()
+      if (rows.length > 0) await store.database.insertInto('ledger_entries').values([...rows]).execute()
+    }
+
+    beforeAll(async () => {
+      place = await makePlace()
+      store = await place.open()
+      ledgers = open({ periodEntries: 7 })
+    })
+    afterAll(async () => {
+      await ledgers?.close()
+      await store?.close()
+      await place?.close()
+      rmSync(dataDir, { recursive: true, force: true })
+    })
+
+    test('records get numbers and hashes in their order, and a second delivery gets those of the first', async () => {
+      const sent = [record('deliveries', 1), record('deliveries', 2), record('deliveries', 3)]
+      const answers = await ledgers.take('g1', sent)
+      expect(answers).toMatchObject([{ number: 1 }, { number: 2 }, { number: 3 }])
+      expect(await ledgers.take('g1', [sent[1], record('deliveries', 4), sent[1]])).toEqual([answers[1], expect.objectContaining({ number: 4 }), answers[1]])
+      const { items } = await ledgers.entries('deliveries', {}, root)
+      expect(items.map(({ number, value }) => [number, value])).toEqual([[4, 4], [3, 3], [2, 2], [1, 1]])
+      expect(await ledgers.verify('deliveries', {}, root)).toMatchObject({ ok: true, to: 4, periods: 1, open: 0 })
+    })
+
+    test('records that come at once, from several processes, make one chain', async () => {
+      const other = open()
+      await Promise.all(Array.from({ length: 10 }, (_, turn) => (turn % 2 ? ledgers : other).take(`g${turn}`, [record('crowd', turn), record('crowd-two', turn), record('crowd', -turn)])))
+      expect(await ledgers.verify('crowd', {}, root)).toMatchObject({ ok: true, to: 20, periods: 3 })
+      expect(await other.verify('crowd-two', {}, root)).toMatchObject({ ok: true, to: 10 })
+      await other.close()
+    })
+
+    test('periods close by their count and by their age, and are witnessed outside', async () => {
+      await fill('periods', 15)
+      await ledgers.look()
+      expect(await ledgers.get('periods', root)).toMatchObject({ entries: 15, open: 1, lastPeriod: { period: 2, last: 14 }, anchors: [{ kind: 'file', period: 2, waiting: 0 }] })
+      await clock.advance(3_600_000)
+      await ledgers.look()
+      expect(await ledgers.get('periods', root)).toMatchObject({ entries: 15, open: 0, lastPeriod: { period: 3, last: 15 }, anchors: [{ period: 3 }] })
+      expect(await ledgers.verify('periods', {}, root)).toMatchObject({ ok: true, receipts: 3 })
+    })
+
+    test('the database itself refuses to change or delete an entry or a period', async () => {
+      const db = store.database
+      await expect(db.updateTable('ledger_entries').set({ value: '0' }).where('ledger', '=', 'periods').execute()).rejects.toThrow(/append-only/)
+      await expect(db.deleteFrom('ledger_entries').where('ledger', '=', 'periods').execute()).rejects.toThrow(/append-only/)
+      await expect(db.updateTable('ledger_periods').set({ last_number: 1 }).execute()).rejects.toThrow(/append-only/)
+      await expect(db.deleteFrom('ledger_periods').execute()).rejects.toThrow(/append-only/)
+      if (name === 'PostgreSQL') await expect(sql`truncate ledger_entries`.execute(db)).rejects.toThrow(/append-only/)
+      await dropGuards()
+    })
+
+    test('change, delete, reorder, truncate, replay or insert one record: it is named', async () => {
+      await fill('spoiled', 17)
+      expect(await ledgers.verify('spoiled', {}, root)).toMatchObject({ ok: true, to: 17 })
+      await fill('spoiled', 3, 17) // these three are in no period yet
+      const rows = await rowsOf('spoiled')
+      const row = (number: number) => rows[number - 1]!
+      const acts: Readonly<Record<string, readonly [rows: readonly LedgerEntryRow[], number: number]>> = {
+        change: [rows.with(8, { ...row(9), value: '{"place":99}' }), 9],
+        'change the sender': [rows.with(8, { ...row(9), source: '{}' }), 9],
+        'change in what is not signed yet': [rows.with(18, { ...row(19), value: '{"place":99}' }), 19],
+        delete: [rows.toSpliced(4, 1), 5],
+        reorder: [rows.with(4, { ...row(12), number: 5 }).with(11, { ...row(5), number: 12 }), 5],
+        truncate: [rows.slice(0, 10), 11],
+        'truncate what is not signed yet': [rows.slice(0, 18), 19],
+        replay: [[...rows, { ...row(3), number: 21, id: 'again' }], 21],
+        insert: [[...rows.slice(0, 6), { ...row(7), id: 'new', value: '0' }, ...rows.slice(6).map((one) => ({ ...one, number: one.number + 1 }))], 7],
+      }
+      for (const [act, [forged, number]] of Object.entries(acts)) {
+        await putBack('spoiled', forged)
+        expect(await ledgers.verify('spoiled', {}, root), act).toMatchObject({ ok: false, flaw: { number, reason: expect.stringMatching(/\.$/), remedy: expect.any(String) } })
+      }
+      await putBack('spoiled', rows)
+      expect(await ledgers.verify('spoiled', {}, root)).toMatchObject({ ok: true, to: 20 })
+    })
+
+    test('who has the database and makes the chain anew is found by the roots; who makes what is open anew, by the seal of its end', async () => {
+      await fill('forged', 7)
+      await ledgers.verify('forged', {}, root)
+      await fill('forged', 2, 7)
+      const rows = await rowsOf('forged')
+      const head = (await store.ledgers.get('forged'))!
+      const anew = (from: number) => {
+        let before = rows[from - 2]?.hash ?? noHash
+        return rows.map((row) => {
+          if (row.number < from) return row
+          const value = row.number === from ? '{"forged":true}' : row.value
+          before = hashEntry(before, { ...row, source: JSON.parse(row.source), value: JSON.parse(value) })
+          return { ...row, value, hash: before }
+        })
+      }
+      for (const [from, flaw] of [[3, { number: 1, last: 7, period: 1 }], [8, { number: 9, reason: expect.stringContaining('not written by control') }]] as const) {
+        const forged = anew(from)
+        await putBack('forged', forged)
+        await store.ledgers.moveHead('forged', { ...head, hash: forged.at(-1)!.hash })
+        expect(await ledgers.verify('forged', {}, root)).toMatchObject({ ok: false, flaw })
+        // Nothing of it is signed.
+        expect(await ledgers.get('forged', root)).toMatchObject({ open: 2, problem: expect.any(String) })
+      }
+      await putBack('forged', rows)
+      await store.ledgers.moveHead('forged', head)
+      expect(await ledgers.verify('forged', {}, root)).toMatchObject({ ok: true, to: 9, periods: 2 })
+    })
+
+    test('whole periods that were cut off are missed by the file outside', async () => {
+      await fill('cut', 14)
+      const earlier = (await store.ledgers.get('cut'))! // with its seal, out of a backup
+      await fill('cut', 7, 14)
+      await ledgers.look()
+      const good = readFileSync(anchorFile, 'utf8')
+      const rows = await rowsOf('cut')
+      const periods = await store.ledgers.periods('cut')
+      const head = (await store.ledgers.get('cut'))!
+      await putBack('cut', rows.slice(0, 14))
+      await store.database.deleteFrom('ledger_periods').where('ledger', '=', 'cut').where('period', '=', 3).execute()
+      await store.database.deleteFrom('ledger_anchors').where('ledger', '=', 'cut').where('period', '=', 3).execute()
+      await store.ledgers.moveHead('cut', earlier)
+      expect((await ledgers.verify('cut', {}, root)).flaw).toMatchObject({ kind: 'truncated', number: 15, period: 3 })
+      await putBack('cut', rows)
+      await store.ledgers.addPeriod(periods[2]!)
+      await store.ledgers.moveHead('cut', head)
+      expect(await ledgers.verify('cut', {}, root)).toMatchObject({ ok: true })
+      // The file says another root: somebody signed anew, or wrote in the file.
+      const line = good.split('\n').findIndex((text) => text.includes('"ledger":"cut"'))
+      writeFileSync(anchorFile, good.split('\n').map((text, at) => (at === line ? text.replace(/"hash":"[0-9a-f]{64}"/, `"hash":"${noHash}"`) : text)).join('\n'))
+      expect((await ledgers.verify('cut', {}, root)).flaw).toMatchObject({ kind: 'anchor', period: 1 })
+      writeFileSync(anchorFile, good)
+    })
+
+    test('an entry is proved, and an export verified, with the public key alone', async () => {
+      await fill('proved', 20)
+      const keys = toPublicKeys([ledgers.publicKey().publicKey])
+      for (const number of [1, 8, 14, 20]) expect(checkProof(JSON.parse(JSON.stringify(await ledgers.prove('proved', number, root))), keys)).toMatchObject({ ok: true })
+      expect(checkProof(await ledgers.proveGrowth('proved', 1, undefined, root), keys)).toMatchObject({ ok: true, kind: 'consistency' })
+      await expect(ledgers.prove('proved', 21, root)).rejects.toMatchObject({ code: 'record.none' })
+      const lines: string[] = []
+      for await (const line of await ledgers.export('proved', root)) lines.push(line)
+      expect(await verifyExport(lines, { keys })).toMatchObject({ ok: true, to: 20, periods: 3 })
+      expect(await verifyExport(lines.toSpliced(-3, 1), { keys })).toMatchObject({ ok: false, flaw: { number: 18 } })
+    })
+
+    test('a ledger is of the organisation that wrote first: no other writes there, and no other reads it', async () => {
+      expect(await ledgers.take('g1', [record('owned', 1, 'north'), record('owned', 2, 'south'), record('owned', 3), record('audit', 4)])).toMatchObject([{ number: 1 }, { refused: 'ledger.refused' }, { refused: 'ledger.refused' }, { refused: 'ledger.refused' }])
+      const north: Actor = { name: 'north', role: 'subscriber', from: '192.0.2.2' }
+      const south: Actor = { name: 'south', role: 'subscriber', from: '192.0.2.3' }
+      expect((await ledgers.list(north)).map((ledger) => ledger.name)).toEqual(['owned'])
+      expect(await ledgers.verify('owned', {}, north)).toMatchObject({ ok: true })
+      await expect(ledgers.get('periods', north)).rejects.toMatchObject({ code: 'record.none' })
+      await expect(ledgers.get('audit', north)).rejects.toMatchObject({ code: 'record.none' })
+      await expect(ledgers.list(south)).rejects.toMatchObject({ code: 'auth.role' })
+      await expect(ledgers.get('owned', south)).rejects.toMatchObject({ code: 'auth.role' })
+    })
+
+    test('what is too large, or no JSON of a record, is refused by itself; what came with it stays', async () => {
+      expect(await ledgers.take('g1', [record('odd', 'x'.repeat(65_535)), record('odd', '\0'), null, record('Odd Name', 1), record('odd', { ok: true })])).toMatchObject([
+        { refused: 'ledger.too_large' }, { refused: 'ledger.value' }, { refused: 'ledger.value' }, { refused: 'ledger.refused' }, { number: 1 },
+      ])
+    })
+
+    test('the audit log is a ledger like any other: signed, witnessed, proved', async () => {
+      const audit = createAudit(store, clock, { keys: { current: key, older: [] } })
+      for (let index = 0; index < 10; index++) await audit.add('ann', 'act', { index }, undefined, { subject: `s/${index}` })
+      expect(await ledgers.verify('audit', {}, root)).toMatchObject({ ok: true, to: 10, periods: 2 })
+      expect(checkProof(await ledgers.prove('audit', 4, root), toPublicKeys([ledgers.publicKey().publicKey]))).toMatchObject({ ok: true })
+      expect((await ledgers.entries('audit', { limit: 1 }, root)).items).toMatchObject([{ number: 10, source: { user: 'ann' }, value: { action: 'act', subject: 's/9' } }])
+    })
+  })
+}

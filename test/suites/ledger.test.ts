@@ -1,0 +1,4 @@
+import { onBothStores } from './both-stores.ts'
+import { ledgerSuite } from './ledger-suite.ts'
+
+onBothStores('ledger', ledgerSuite)
