@@ -13,6 +13,7 @@ import { change } from './change/change.ts'
 import { comment } from './comment/comment.ts'
 import { complete } from './complete/complete.ts'
 import { concurrencyLimit } from './concurrency-limit/concurrency-limit.ts'
+import { crypto } from './crypto/crypto.ts'
 import { csv } from './csv/csv.ts'
 import { debug } from './debug/debug.ts'
 import { delay } from './delay/delay.ts'
@@ -97,6 +98,7 @@ export const definitions: readonly NodeDefinition[] = [
   comment,
   complete,
   concurrencyLimit,
+  crypto,
   csv,
   debug,
   delay,
