@@ -117,7 +117,12 @@ export async function createTokens({ store, envelope, log, clock = systemClock, 
   }
 
   async function answerAll(asks: readonly TokenAsk[]): Promise<readonly VaultAnswer[]> {
-    const policy = await watch.look()
+    let policy = await watch.look()
+    if (asks.some(({ domain }) => !policy.domains.has(domain))) {
+      // Another vault may have made the domain just now.
+      envelope.watch.stale()
+      policy = await watch.look()
+    }
     const now = clock.now()
     const answers = Array.from<VaultAnswer>({ length: asks.length })
     const part = async <A extends TokenAsk>(kind: A['do'], answer: (policy: Policy, asks: readonly A[], now: number) => Promise<VaultAnswer[]>) => {

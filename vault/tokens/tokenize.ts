@@ -168,7 +168,7 @@ export function createTokenizer({ store, envelope, random, cacheEntries }: { rea
       refresh(policy)
       if (ask.mode !== 'deterministic' && !(ask.mode === 'shape' && ask.same)) return undefined
       const wish = toWish(policy, ask, now)
-      if (!('slots' in wish)) return wish
+      if (!('slots' in wish)) return undefined
       const token = inMemory(wish, now)
       return token === undefined ? undefined : { token }
     },
