@@ -19,8 +19,8 @@ export interface DataProtectionParts {
   access(by: Actor): Promise<Access>
   /** Absent: this installation has no vault. */
   readonly desk?: VaultDesk | undefined
-  /** Whether the vault is there without being started for it; absent: always. */
-  readonly isAwake?: (() => boolean) | undefined
+  /** The same, asked by what only shows a part of it: it starts no vault and waits for none long. Absent: `desk`. */
+  readonly quiet?: VaultDesk | undefined
   /** Makes marks of data subjects; 32 bytes. */
   readonly markKey: Uint8Array
 }
@@ -33,7 +33,7 @@ const csvLines = 100_000
 const markCharacters = 24
 
 /** What the admin API and the pages see of the vault. */
-export function createDataProtection({ store, audit, clock, log, access, desk, isAwake = () => true, markKey }: DataProtectionParts): DataProtection {
+export function createDataProtection({ store, audit, clock, log, access, desk, quiet = desk, markKey }: DataProtectionParts): DataProtection {
   function vault(): VaultDesk {
     if (!desk) throw new Refused('vault.none', 503, 'This installation has no vault. Start one with `sluice vault` and name it to control with SLUICE_VAULT_URL.')
     return desk
@@ -87,12 +87,12 @@ export function createDataProtection({ store, audit, clock, log, access, desk, i
     return new Map(rows.map((row) => [row.id, row]))
   }
 
-  async function listGrants({ application, domain }: { readonly application?: string; readonly domain?: string }, by: Actor): Promise<readonly KnownGrant[]> {
+  async function listGrants({ application, domain }: { readonly application?: string; readonly domain?: string }, by: Actor, of = desk): Promise<readonly KnownGrant[]> {
     const held = await access(by)
     const sees = (row: ConsumerRow | undefined) => row !== undefined && (held.organisations.get(row.organisation ?? '')?.has('records.read') === true || owns(held, row))
     const anything = held.everywhere.has('vault.read') || held.organisations.size > 0
     if (!anything) return []
-    const wanted = [...(await vault().grants.list()).map(known), ...(await requested())].filter((one) => (application === undefined || one.client === application) && (domain === undefined || one.domain === domain))
+    const wanted = [...(await (of ?? vault()).grants.list()).map(known), ...(await requested())].filter((one) => (application === undefined || one.client === application) && (domain === undefined || one.domain === domain))
     if (held.everywhere.has('vault.read')) return wanted
     const rows = await applicationsOf(wanted)
     return wanted.filter((one) => sees(rows.get(one.client)))
@@ -164,9 +164,9 @@ export function createDataProtection({ store, audit, clock, log, access, desk, i
     grants: {
       list: listGrants,
       async peek(application, by) {
-        if (!desk || !isAwake()) return undefined
+        if (!quiet) return undefined
         try {
-          return await listGrants({ application }, by)
+          return await listGrants({ application }, by, quiet)
         } catch (thrown) {
           if ((thrown as Partial<Refused>).code === 'vault.unavailable') return undefined
           throw thrown

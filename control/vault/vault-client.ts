@@ -1,5 +1,4 @@
-import { request as requestHttp } from 'node:http'
-import { request as requestHttps } from 'node:https'
+import { http } from '../../runtime/core/node-http.ts'
 import type { VaultDesk } from '../../vault/contract.ts'
 import { Refused } from '../contract.ts'
 
@@ -33,7 +32,7 @@ class Unknown extends Refused {
  */
 export function createVaultClient({ urls, token, ca, cert, key, wake, timeoutMs = 10_000 }: VaultClientOptions): VaultDesk {
   async function call<T>(method: string, path: string, { by, body }: { readonly by?: string; readonly body?: unknown } = {}): Promise<T> {
-    await wake?.()
+    if (wake) await within(wake(), timeoutMs) // one that cannot be started is said by asking it
     let last: unknown
     for (const url of urls) {
       try {
@@ -62,7 +61,7 @@ export function createVaultClient({ urls, token, ca, cert, key, wake, timeoutMs 
     const secure = target.protocol === 'https:'
     const options = { method, headers, agent: false, signal: AbortSignal.timeout(timeoutMs), ...(secure ? { ca, cert, key } : {}) } as const
     return new Promise((resolve, reject) => {
-      const asked = (secure ? requestHttps : requestHttp)(target, options, (answer) => {
+      const asked = (secure ? process.getBuiltinModule('node:https') : http).request(target, options, (answer) => {
         const chunks: Buffer[] = []
         let bytes = 0
         answer.on('data', (chunk: Buffer) => {
@@ -124,6 +123,16 @@ export function createVaultClient({ urls, token, ca, cert, key, wake, timeoutMs 
     status: () => call('GET', at('status')),
     rotateMasterKey: (by) => call('POST', at('master-key', 'rotate'), { by }),
   }
+}
+
+function within(work: Promise<void>, ms: number): Promise<void> {
+  return new Promise((settle) => {
+    const timer = setTimeout(settle, ms)
+    work.catch(() => {}).finally(() => {
+      clearTimeout(timer)
+      settle()
+    })
+  })
 }
 
 /** @throws Refused what the vault refused */

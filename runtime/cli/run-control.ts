@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { openControl, type OpenControl } from '../../control/open-control.ts'
+import { createVaultClient } from '../../control/vault/vault-client.ts'
+import type { VaultDesk } from '../../vault/contract.ts'
 import { createControlServer } from '../../editor/server.ts'
 import { definitions, notYet } from '../../nodes/index.ts'
 import type { SignInElsewhere } from '../../portal/sign-in-elsewhere.ts'
@@ -10,11 +12,13 @@ import { loadTls, watchTls } from '../http/tls-files.ts'
 import type { Settings } from '../settings.ts'
 import { createRelyingParty } from '../openid/relying-party.ts'
 import { openLog } from '../telemetry/log.ts'
+import { vaultTrust } from '../vault-trust.ts'
 import { exitCodes } from './outcome.ts'
 import { createPartnerFetch } from './partner-fetch.ts'
 import { pagesOrigins } from './pages-origins.ts'
 import { loadSamples, sampleApis } from './samples.ts'
 import { failToStart, openChildChannel, type ChildChannel } from './start/child-channel.ts'
+import { createAskForVault } from './start/ask-for-vault.ts'
 import { formatOf } from './start/log-format.ts'
 import { upstreamName } from './upstream-provider.ts'
 import { watchProcess } from './watch-process.ts'
@@ -46,6 +50,7 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
   const extraCa = settings.extraCaFiles.map((file) => readFileSync(file, 'utf8'))
   const partners = createPartnerFetch({ egressAllow: settings.egressAllow, extraCa, clock: systemClock, log })
   const control = await openControl({
+    ...createVaultDesks(settings, channel),
     partnerFetch: partners.fetch,
     dataDir: settings.dataDir,
     databaseUrl: settings.databaseUrl,
@@ -115,6 +120,15 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
       await server.close()
     },
   }
+}
+
+const quietMs = 1_500
+
+/** The vault, where there is one: for those who want something of it, and for pages that only show a part of it. */
+function createVaultDesks(settings: Settings, channel: ChildChannel): { readonly vault?: VaultDesk; readonly quietVault?: VaultDesk } {
+  if (settings.vaultUrl.length === 0) return {}
+  const reach = { ...vaultTrust(settings, 'control'), urls: settings.vaultUrl }
+  return { vault: createVaultClient({ ...reach, wake: createAskForVault(channel) }), quietVault: createVaultClient({ ...reach, timeoutMs: quietMs }) }
 }
 
 /** The pages as a client of the authorization server, where there is one. */
