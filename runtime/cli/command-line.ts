@@ -57,6 +57,9 @@ function describeProgram(exit: (code: number) => void): Command {
   command('auth', 'run the authorization server alone, on the records of the data folder or of PostgreSQL')
     .action(run(async () => (await import('./run-auth.ts')).runAuth(loadSettings())))
 
+  command('vault', 'run a vault alone: what tokens stand for, keys and secrets, for gateways and control')
+    .action(run(async () => (await import('./start/vault-alone.ts')).runVaultAlone(loadSettings())))
+
   command('check', 'compile flow files and say what is wrong, without running anything')
     .argument('<file...>', 'flow JSON as the editor exports it')
     .action(run(async (output, files: string[]) => (await import('./check.ts')).runCheck(files, output)))

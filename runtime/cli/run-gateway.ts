@@ -8,6 +8,7 @@ import type { Settings } from '../settings.ts'
 import { openSync, type Sync } from '../sync/open-sync.ts'
 import { openLog } from '../telemetry/log.ts'
 import { createCaseRunner } from './case-runner.ts'
+import { forbidDumps } from './forbid-dumps.ts'
 import { CommandFailed, exitCodes } from './outcome.ts'
 import { projectVersion } from './project-version.ts'
 import { createAskForVault } from './start/ask-for-vault.ts'
@@ -40,6 +41,7 @@ export async function runGateway(settings: Settings, options: RunGateway): Promi
   const log = openLog({ level: settings.logLevel, format: formatOf(settings), base: { role: 'gateway', ...(number > 1 ? { number } : {}) } })
   watchProcess(log)
   try {
+    forbidDumps(log)
     if (!settings.controlUrl) throw new CommandFailed('SLUICE_CONTROL_URL is not set; expected the address of control, such as http://control:1880.')
     const own = gatewayFolder(settings.dataDir)
     const folder = number === 1 ? own : join(own, String(number))

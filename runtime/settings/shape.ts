@@ -54,7 +54,7 @@ export interface Settings {
   readonly jobsWhenUnsafe: 'refuse' | 'warn'
   /** Whether `start` runs a vault: once somebody needs it, at once, never. */
   readonly vault: 'auto' | 'on' | 'off'
-  readonly vaultPort: number
+  readonly vaultPort?: number
   /** Origins, perhaps with a slash behind them. */
   readonly vaultUrl: readonly string[]
   readonly vaultDatabaseUrl?: string

@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import type { FromChild, ReadyFacts, ToChild } from './child-channel.ts'
 
 /** A process to keep running. */
@@ -10,6 +11,8 @@ export interface ChildPlan {
   readonly execArgv: readonly string[]
   /** Its whole environment; asked for at every start, so that a restart keeps the ports the first start found. */
   env(): Record<string, string>
+  /** It holds people's data or keys: no core dump of it is written. */
+  readonly forbidCores?: boolean
   /** `stderr` keeps stdout free for the supervisor's own lines. */
   readonly logsTo: 'stdout' | 'stderr'
 }
@@ -47,6 +50,8 @@ export class ChildFailed extends Error {
   }
 }
 
+/** Lowers the limit and then becomes the child: Node cannot set limits of processes. */
+const shell = '/bin/sh'
 const graceMs = 2_000
 const firstBackoffMs = 250
 const longestBackoffMs = 10_000
@@ -65,7 +70,7 @@ export function createChild(plan: ChildPlan, listener: ChildListener): Child {
   function launch(): Promise<ReadyFacts> {
     const startedAt = performance.now()
     const child = fork(plan.file, [...(plan.args ?? [])], {
-      execArgv: [...plan.execArgv],
+      ...(plan.forbidCores && existsSync(shell) ? { execPath: shell, execArgv: ['-c', 'ulimit -c 0; exec "$0" "$@"', process.execPath, ...plan.execArgv] } : { execArgv: [...plan.execArgv] }),
       env: plan.env(),
       stdio: ['ignore', plan.logsTo === 'stderr' ? 2 : 1, 2, 'ipc'],
     })

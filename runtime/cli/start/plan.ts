@@ -20,21 +20,49 @@ export const childFlags: readonly string[] = [...nodeFlags, ...quiet]
  */
 export function gatewayFlags(settings: Settings, controlCert?: string): string[] {
   const own = gatewayDir(settings)
-  const files = [settings.tlsCertFile, settings.tlsKeyFile, settings.tlsClientCaFile, settings.controlCaFile, ...settings.extraCaFiles,
+  const files = [settings.tlsCertFile, settings.tlsKeyFile, settings.tlsClientCaFile, settings.controlCaFile, settings.vaultCaFile, settings.vaultClientCertFile, settings.vaultClientKeyFile, settings.vaultGatewayTokenFile, ...settings.extraCaFiles,
     ...Object.values(settings.tlsHosts).flatMap((host) => [host.certFile, host.keyFile, host.clientCaFile])]
   // A certificate is swapped by replacing the file, so its folder is what may be read.
   const folders = new Set(files.filter((file) => file !== undefined).map((file) => dirname(resolve(file))))
   return [
     ...childFlags,
+    '--disable-sigusr1',
     '--permission',
     '--allow-addons',
     `--allow-fs-read=${realpathSync(projectDir)}${sep}`,
+    '--allow-fs-read=/proc/self/limits',
     `--allow-fs-read=${own}${sep}`,
     '--allow-fs-read=/etc/alpine-release', // node-gyp-build looks there for the C library
     ...[...folders].map((folder) => `--allow-fs-read=${folder}${sep}`),
     ...(controlCert === undefined ? [] : [`--allow-fs-read=${controlCert}`]),
     `--allow-fs-write=${own}${sep}`,
   ]
+}
+
+/**
+ * Flags of the vault: it reads the project, what its settings name, and its own folder, which is all it writes; it starts nothing, and
+ * nothing attaches to it.
+ */
+export function vaultFlags(settings: Settings): string[] {
+  const own = vaultDir(settings)
+  const { vaultTlsCertFile, vaultTlsKeyFile, vaultTlsClientCaFile, vaultGatewayTokenFile, vaultControlTokenFile, vaultMasterKeyFile, vaultPkcs11Module, vaultPkcs11PinFile } = settings
+  const read = [vaultTlsCertFile, vaultTlsKeyFile, vaultTlsClientCaFile, vaultGatewayTokenFile, vaultControlTokenFile, vaultPkcs11Module, vaultPkcs11PinFile].filter((file) => file !== undefined)
+  const keyFolder = vaultMasterKeyFile === undefined ? [] : [`${dirname(resolve(vaultMasterKeyFile))}${sep}`]
+  return [
+    ...childFlags,
+    '--disable-sigusr1',
+    '--permission',
+    '--allow-addons',
+    `--allow-fs-read=${realpathSync(projectDir)}${sep}`,
+    '--allow-fs-read=/proc/self/limits',
+    ...[...read.map((file) => resolve(file)), `${own}${sep}`, ...keyFolder].map((place) => `--allow-fs-read=${place}`),
+    ...[`${own}${sep}`, ...keyFolder].map((place) => `--allow-fs-write=${place}`),
+  ]
+}
+
+/** The only folder the vault writes, but for that of its master key where one is named. */
+export function vaultDir(settings: Settings): string {
+  return join(settings.dataDir, 'vault')
 }
 
 /** The only folder a gateway writes. */

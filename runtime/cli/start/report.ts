@@ -2,7 +2,7 @@
 export type StartEvent =
   | { readonly event: 'starting'; readonly version: string; readonly dataDir: string }
   | { readonly event: 'progress'; readonly process: string; readonly text: string; readonly tookMs?: number }
-  | { readonly event: 'ready'; readonly tookMs: number; readonly editor: string; readonly gateways: readonly GatewayPlace[]; readonly sample?: string; readonly auth?: string; readonly password?: string; readonly pids: Readonly<Record<string, number>> }
+  | { readonly event: 'ready'; readonly tookMs: number; readonly editor: string; readonly gateways: readonly GatewayPlace[]; readonly sample?: string; readonly auth?: string; readonly vault?: string; readonly password?: string; readonly pids: Readonly<Record<string, number>> }
   | { readonly event: 'restarting'; readonly process: string; readonly text: string; readonly againMs: number }
   | { readonly event: 'note'; readonly process: string; readonly text: string }
   | { readonly event: 'failed'; readonly text: string }
@@ -61,6 +61,7 @@ function banner(ready: Ready, bold: (text: string) => string, dim: (text: string
     `  Editor and pages   ${bold(`${ready.editor}/`)}`,
     ...ready.gateways.map((gateway, index) => `  ${index === 0 ? 'Your APIs         ' : '                  '} ${index === 0 || gateway.url !== api ? bold(`${gateway.url}/`) : ' '.repeat(api.length + 1)}   ${dim(`health and metrics ${gateway.opsUrl}`)}`),
     ...(ready.auth ? [`  Sign-in server     ${bold(ready.auth)}   ${dim('OAuth 2.0, OpenID Connect')}`] : []),
+    ...(ready.vault ? [`  Vault              ${ready.vault}   ${dim('tokens, keys and secrets; for gateways and control of this machine')}`] : []),
     ...(ready.sample ? [`  Sample upstream    ${ready.sample}   ${dim('plays three open-data services')}`] : []),
     '',
     ready.password

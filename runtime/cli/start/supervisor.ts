@@ -1,10 +1,11 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { chmod } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { makeFolder } from '../../core/make-folder.ts'
 import { machineEnvironment, variableOf, type Settings } from '../../settings.ts'
 import { ChildFailed, createChild, type Child, type ChildListener } from './child.ts'
 import type { FromChild, ReadyFacts } from './child-channel.ts'
-import { childEnvironment, childFlags, gatewayCount, gatewayDir, gatewayFlags, projectDir } from './plan.ts'
+import { childEnvironment, childFlags, gatewayCount, gatewayDir, gatewayFlags, projectDir, vaultDir, vaultFlags } from './plan.ts'
 import { busyPortSentence, findFreePort, isPortFree } from './port.ts'
 import type { GatewayPlace, Report } from './report.ts'
 
@@ -20,7 +21,7 @@ export interface Supervisor {
 }
 
 /** The parts that can be restarted alone. */
-export type Part = 'control' | 'gateways' | 'sample' | 'auth'
+export type Part = 'control' | 'gateways' | 'sample' | 'auth' | 'vault'
 
 export class StartFailed extends Error {
   override readonly name = 'StartFailed'
@@ -34,12 +35,17 @@ export interface SupervisorOptions {
   readonly json: boolean
 }
 
+/** Before a vault that could not start is started again. */
+const vaultAgainMs = 5_000
+
 /** Runs control, the gateways and the sample upstream as processes of one machine. */
 export function createSupervisor({ settings: given, version, report, json }: SupervisorOptions): Supervisor {
   let settings = given
   let control: Child | undefined
   let sample: Child | undefined
   let auth: Child | undefined
+  let vault: Child | undefined
+  let vaultStarted: Promise<ReadyFacts> | undefined
   let gateways: Child[] = []
   let stopping: Promise<void> | undefined
   let controlReady = false
@@ -56,8 +62,11 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
       // The authorization server needs the store and the keys that control makes on a first start.
       const controlStarted = startControl()
       const authStarted = settings.auth ? controlStarted.then(startAuth) : undefined
-      const [place, controlFacts, places, authPlace] = await Promise.all([settings.samples ? startSample() : undefined, controlStarted, startGateways(count), authStarted])
-      const running = [control, ...gateways, sample, auth].filter((child) => child?.pid !== undefined) as Child[]
+      const vaultAtOnce = runsVault(given) && settings.vault === 'on' ? startVault() : undefined
+      const [place, controlFacts, places, authPlace] = await Promise.all([settings.samples ? startSample() : undefined, controlStarted, startGateways(count), authStarted, vaultAtOnce])
+      // A flow that was deployed before may have asked for it.
+      const vaultPlace = await vaultStarted?.catch(() => undefined)
+      const running = [control, ...gateways, sample, auth, vault].filter((child) => child?.pid !== undefined) as Child[]
       report({
         event: 'ready',
         tookMs: Math.round(performance.now() - startedAt),
@@ -65,6 +74,7 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
         gateways: places,
         ...(place?.url ? { sample: place.url } : {}),
         ...(authPlace?.url ? { auth: settings.authIssuer ?? authPlace.url } : {}),
+        ...(vaultPlace?.url ? { vault: vaultPlace.url } : {}),
         ...(controlFacts.password ? { password: controlFacts.password } : {}),
         pids: Object.fromEntries(running.map((child) => [child.name, child.pid as number])),
       })
@@ -93,11 +103,44 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
       execArgv: childFlags,
       env: () => {
         const { adminPassword: _kept, ...rest } = settings
-        return childEnvironment('control', rest, join(settings.dataDir, 'cache'))
+        return childEnvironment('control', { ...rest, vaultControlToken: [] }, join(settings.dataDir, 'cache'))
       },
       logsTo,
     }, listenerFor('auth'))
     return auth.start()
+  }
+
+  /** Starts it, once. */
+  function startVault(): Promise<ReadyFacts> {
+    vault ??= createChild({
+      name: 'vault',
+      file: join(projectDir, 'runtime', 'cli', 'vault-process.ts'),
+      execArgv: vaultFlags(settings),
+      env: () => childEnvironment('vault', {
+        ...withoutVaultTls(settings),
+        // For this machine alone, whoever may reach the rest. Of the tokens it needs no more than the hashes.
+        host: '127.0.0.1',
+        vaultGatewayToken: settings.vaultGatewayToken.map(toHash),
+        vaultControlToken: settings.vaultControlToken.map(toHash),
+      }, join(vaultDir(settings), 'cache')),
+      forbidCores: true,
+      logsTo,
+    }, listenerFor('vault'))
+    vaultStarted ??= makeOwnFolder(settings, vaultDir(settings)).then(() => (vault as Child).start())
+    return vaultStarted
+  }
+
+  /** For a child that needs it: told at once when it runs, else as soon as it does. */
+  function needVault(child: Child | undefined): void {
+    if (!runsVault(given) || stopping) return child?.tell({ say: 'vaultReady' })
+    startVault().then(
+      () => child?.tell({ say: 'vaultReady' }),
+      (thrown: Error) => {
+        vaultStarted = undefined
+        report({ event: 'note', process: 'vault', text: `${thrown.message} It is tried again in ${vaultAgainMs / 1000} s.` })
+        setTimeout(needVault, vaultAgainMs, child).unref()
+      },
+    )
   }
 
   async function startControl(): Promise<ReadyFacts> {
@@ -116,6 +159,7 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
       },
       heard(message) {
         if (message.say === 'joinToken') gateways[message.forGateway]?.tell({ say: 'token', token: message.token })
+        if (message.say === 'needVault') needVault(control)
       },
       died() {
         controlReady = false
@@ -138,9 +182,11 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
           const opsPort = settings.opsPort + index
           return childEnvironment('gateway', { ...settings, opsPort, gatewayName: settings.gatewayName ?? `gateway-${index + 1}`, stateShares: settings.stateShares ?? count }, join(gatewayDir(settings), 'cache'))
         },
+        forbidCores: true,
         logsTo,
       }, listenerFor(name, {
         heard(message) {
+          if (message.say === 'needVault') needVault(gateways[index])
           if (message.say !== 'needsToken') return
           if (controlReady) control?.tell({ say: 'joinToken', forGateway: index })
           else waiting.add(index)
@@ -176,9 +222,10 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
       control?.letEnd()
       sample?.letEnd()
       auth?.letEnd()
+      vault?.letEnd()
       // Control and the sample upstream stay while requests in flight may need them.
       await Promise.all(gateways.map((gateway) => gateway.stop(limitMs)))
-      await Promise.all([control?.stop(Math.min(limitMs, 5_000)), auth?.stop(Math.min(limitMs, 5_000)), sample?.stop(0)])
+      await Promise.all([control?.stop(Math.min(limitMs, 5_000)), auth?.stop(Math.min(limitMs, 5_000)), vault?.stop(Math.min(limitMs, 5_000)), sample?.stop(0)])
     })()
     return stopping
   }
@@ -187,11 +234,11 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
     start,
     stop,
     kill() {
-      for (const child of [...gateways, control, sample, auth]) child?.kill()
+      for (const child of [...gateways, control, sample, auth, vault]) child?.kill()
     },
     async restart(part) {
       if (stopping) return
-      const children = part === 'gateways' ? gateways : [part === 'control' ? control : part === 'auth' ? auth : sample]
+      const children = part === 'gateways' ? gateways : [{ control, auth, sample, vault }[part]]
       await Promise.all(children.flatMap((child) => (child ? [child.restart(2_000)] : [])))
     },
   }
@@ -199,9 +246,13 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
 
 /** @throws StartFailed naming the folder when it cannot be written */
 export async function makeGatewayFolder(settings: Settings): Promise<void> {
+  await makeOwnFolder(settings, gatewayDir(settings))
+}
+
+async function makeOwnFolder(settings: Settings, folder: string): Promise<void> {
   try {
-    makeFolder(gatewayDir(settings), 0o700)
-    if (process.platform !== 'win32') await chmod(gatewayDir(settings), 0o700)
+    makeFolder(folder, 0o700)
+    if (process.platform !== 'win32') await chmod(folder, 0o700)
   } catch (thrown) {
     const code = (thrown as NodeJS.ErrnoException).code
     throw new StartFailed(`The data folder ${settings.dataDir} cannot be written (${code ?? String(thrown)}). Make it writable, or set ${variableOf('dataDir')} to another folder.`)
@@ -213,11 +264,11 @@ export async function makeGatewayFolder(settings: Settings): Promise<void> {
  * again and the others know it; one that is busy is named before any process starts.
  */
 async function withPlaces(settings: Settings, gateways: number): Promise<Settings> {
-  const chosen = { controlPort: 0, gatewayPort: 0, opsPort: 0, samplePort: 0, authPort: settings.authPort }
-  for (const name of ['controlPort', 'gatewayPort', 'opsPort', 'samplePort', 'authPort'] as const) {
-    const wanted = settings[name]
-    if ((name === 'samplePort' && !settings.samples) || (name === 'authPort' && !settings.auth)) continue
-    const host = name === 'samplePort' ? '127.0.0.1' : settings.host
+  const chosen = { controlPort: 0, gatewayPort: 0, opsPort: 0, samplePort: 0, authPort: settings.authPort, vaultPort: settings.vaultPort ?? 0 }
+  for (const name of ['controlPort', 'gatewayPort', 'opsPort', 'samplePort', 'authPort', 'vaultPort'] as const) {
+    const wanted = settings[name] ?? 0
+    if ((name === 'samplePort' && !settings.samples) || (name === 'authPort' && !settings.auth) || (name === 'vaultPort' && !runsVault(settings))) continue
+    const host = name === 'samplePort' || name === 'vaultPort' ? '127.0.0.1' : settings.host
     const length = name === 'opsPort' ? gateways : 1
     chosen[name] = wanted === 0 ? await findPortRow(host, length) : wanted
     for (let port = wanted; wanted > 0 && port < wanted + length; port++) {
@@ -228,7 +279,28 @@ async function withPlaces(settings: Settings, gateways: number): Promise<Setting
   // Control has to know whose tokens name its applications; auth nodes fetch the keys there.
   const authIssuer = settings.authIssuer ?? (settings.auth ? `http://${reachable(settings.host)}:${chosen.authPort}` : undefined)
   const placed = { ...settings, ...chosen, controlUrl, ...(authIssuer === undefined ? {} : { authIssuer }), ...(settings.auth ? { egressAllow: [...settings.egressAllow, new URL(authIssuer as string).host] } : {}) }
-  return settings.samples ? withSample(placed) : placed
+  const withVault = runsVault(settings) ? { ...withoutVaultTls(placed), vaultUrl: [`http://127.0.0.1:${chosen.vaultPort}`], vaultGatewayToken: [newToken()], vaultControlToken: [newToken()] } : placed
+  return settings.samples ? withSample(withVault) : withVault
+}
+
+/** Whether the vault is one of this machine's own, and not elsewhere. */
+function runsVault({ vault, vaultUrl }: Settings): boolean {
+  return vault !== 'off' && vaultUrl.length === 0
+}
+
+/** Between processes of one machine tokens of this start are enough; files are for vaults elsewhere. */
+function withoutVaultTls(settings: Settings): Settings {
+  const { vaultTlsCertFile: _cert, vaultTlsKeyFile: _key, vaultTlsClientCaFile: _clients, vaultCaFile: _ca, vaultClientCertFile: _own, vaultClientKeyFile: _ownKey, vaultGatewayTokenFile: _gateway, vaultControlTokenFile: _control, ...rest } = settings
+  return rest
+}
+
+/** 256 bits that live as long as this start, in the memory of those who need them. */
+function newToken(): string {
+  return randomBytes(32).toString('base64url')
+}
+
+function toHash(token: string): string {
+  return `sha256:${createHash('sha256').update(token).digest('hex')}`
 }
 
 /** An address of this machine for a host that may mean all of them. */
@@ -274,6 +346,6 @@ function withSample(settings: Settings): Settings {
 async function explain(thrown: unknown, settings: Settings): Promise<StartFailed> {
   if (!(thrown instanceof ChildFailed)) return thrown instanceof StartFailed ? thrown : new StartFailed((thrown as Error).message, { cause: thrown })
   if (thrown.busyPort === undefined) return new StartFailed(thrown.message)
-  const name = (['controlPort', 'gatewayPort', 'opsPort', 'samplePort', 'authPort'] as const).find((one) => settings[one] === thrown.busyPort) ?? 'opsPort'
+  const name = (['controlPort', 'gatewayPort', 'opsPort', 'samplePort', 'authPort', 'vaultPort'] as const).find((one) => settings[one] === thrown.busyPort) ?? 'opsPort'
   return new StartFailed(await busyPortSentence(variableOf(name), thrown.busyPort))
 }

@@ -1,0 +1,70 @@
+import { join } from 'node:path'
+import { openVault } from '../../vault/open-vault.ts'
+import { createVaultServer } from '../../vault/server.ts'
+import { systemClock } from '../core/clock.ts'
+import { loadTls } from '../http/tls-files.ts'
+import { variableOf, type Settings } from '../settings.ts'
+import { openLog } from '../telemetry/log.ts'
+import { vaultTokens } from '../vault-trust.ts'
+import { forbidDumps } from './forbid-dumps.ts'
+import { CommandFailed, exitCodes } from './outcome.ts'
+import { failToStart, openChildChannel } from './start/child-channel.ts'
+import { formatOf } from './start/log-format.ts'
+import { vaultDir } from './start/plan.ts'
+import { isLoopback } from './start/port.ts'
+import { watchProcess } from './watch-process.ts'
+
+/** The process of the vault: opens its database and its master key, and answers gateways and control until it is asked to stop. */
+export async function runVault(settings: Settings, { supervised = false } = {}): Promise<number> {
+  const channel = openChildChannel(settings.drainLimitMs, supervised)
+  const log = openLog({ level: settings.logLevel, format: formatOf(settings), base: { role: 'vault' } })
+  watchProcess(log)
+  try {
+    forbidDumps(log)
+    const tokens = { gateway: vaultTokens(settings, 'gateway'), control: vaultTokens(settings, 'control') }
+    checkDoor(settings, tokens)
+    const { vaultTlsCertFile: certFile, vaultTlsKeyFile: keyFile, vaultTlsClientCaFile: clientCaFile, tlsMinVersion } = settings
+    const files = certFile && keyFile ? loadTls({ certFile, keyFile, ...(clientCaFile === undefined ? {} : { clientCaFile }) }) : undefined
+    const folder = vaultDir(settings)
+    const vault = await openVault({
+      folder,
+      databaseUrl: settings.vaultDatabaseUrl,
+      masterKey: { file: settings.vaultMasterKeyFile ?? join(folder, 'master.key') },
+      clock: systemClock,
+      log,
+    })
+    const server = createVaultServer({
+      vault,
+      host: settings.host,
+      port: settings.vaultPort ?? 1882,
+      tokens,
+      ...(files ? { tls: { cert: files.cert as Buffer, key: files.key as Buffer, minVersion: tlsMinVersion, ...(files.clientCa === undefined ? {} : { clientCa: files.clientCa as Buffer }) } } : {}),
+      log,
+    })
+    const { url } = await server.listen()
+    log.info({ url }, 'the vault is ready')
+    channel.tell({ say: 'ready', facts: { url } })
+    const limitMs = await channel.stopAsked
+    await server.close(limitMs)
+    await vault.close()
+    log.flush()
+    process.exit(exitCodes.done)
+  } catch (thrown) {
+    log.flush()
+    return failToStart(channel, thrown)
+  }
+}
+
+/** A vault that nobody could ask, or that anybody could listen to, is not opened. */
+function checkDoor(settings: Settings, tokens: Readonly<Record<'gateway' | 'control', readonly string[]>>): void {
+  const { vaultTlsCertFile, vaultTlsClientCaFile, host } = settings
+  if (tokens.gateway.some((token) => tokens.control.includes(token))) {
+    throw new CommandFailed(`${variableOf('vaultGatewayToken')} and ${variableOf('vaultControlToken')} hold the same token; expected two: neither may do what is the other's.`)
+  }
+  if (vaultTlsClientCaFile === undefined && tokens.gateway.length === 0) {
+    throw new CommandFailed(`Nobody could ask this vault: set ${variableOf('vaultGatewayToken')} (and ${variableOf('vaultControlToken')} for control), or ${variableOf('vaultTlsClientCaFile')}.`)
+  }
+  if (!isLoopback(host) && vaultTlsCertFile === undefined) {
+    throw new CommandFailed(`${variableOf('host')} is “${host}”, where others can listen in; expected ${variableOf('vaultTlsCertFile')} and ${variableOf('vaultTlsKeyFile')} to be set too.`)
+  }
+}

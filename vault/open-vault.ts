@@ -1,0 +1,95 @@
+import type { Clock } from '../runtime/core/clock.ts'
+import type { Log } from '../runtime/core/log.ts'
+import type { CryptoAsk, VaultAnswer, VaultAsk } from '../runtime/core/vault.ts'
+import { watchCertificates } from './certificates/watch-certificates.ts'
+import type { VaultStatus } from './contract.ts'
+import { createEnvelope } from './envelope.ts'
+import { createKeyring } from './keys/keyring.ts'
+import { openFileMasterKey } from './master-key-file.ts'
+import type { MasterKey, OpenVault } from './parts.ts'
+import { createSecretKeep } from './secrets/secret-keep.ts'
+import { openVaultStore } from './store/open-vault-store.ts'
+import { createTokens } from './tokens/create-tokens.ts'
+
+export interface VaultOptions {
+  /** Folder of the embedded store; absolute. */
+  readonly folder: string
+  /** PostgreSQL in place of it. */
+  readonly databaseUrl?: string | undefined
+  readonly masterKey: { readonly file: string }
+  readonly clock: Clock
+  readonly log: Log
+}
+
+type TokenAsk = Exclude<VaultAsk, CryptoAsk>
+
+const crypto: ReadonlySet<VaultAsk['do']> = new Set(['encrypt', 'decrypt', 'sign', 'check'] satisfies CryptoAsk['do'][])
+
+/**
+ * Opens a vault: its database, its master key, and what it is made of on top of them.
+ * @throws Fault `config.invalid` when the master key cannot be used, or is not the one of this database
+ */
+export async function openVault({ folder, databaseUrl, masterKey: key, clock, log }: VaultOptions): Promise<OpenVault> {
+  const masterKey: MasterKey = await openFileMasterKey({ file: key.file, now: () => clock.now() })
+  const store = await openVaultStore({ url: databaseUrl, dataDir: folder, log }).catch(async (thrown: unknown) => {
+    await masterKey.close()
+    throw thrown
+  })
+  try {
+    const { records } = store
+    const envelope = await createEnvelope({ store, masterKey, log, clock })
+    const tokens = await createTokens({ store, envelope, log, clock })
+    const keyring = createKeyring({ records, envelope, clock, log })
+    const secrets = createSecretKeep({ records, envelope, clock })
+    const certificates = watchCertificates({ records, clock, log })
+
+    const status = async (): Promise<VaultStatus> => ({
+      ok: true,
+      masterKey: { provider: masterKey.provider, id: masterKey.id, since: masterKey.since ?? '' },
+      store: store.kind,
+      ...(await tokens.status()),
+    })
+    return {
+      async ask(asks) {
+        if (!asks.some(isCrypto)) return tokens.ask(asks as readonly TokenAsk[])
+        const [answers, made] = await Promise.all([
+          tokens.ask(asks.filter((ask): ask is TokenAsk => !isCrypto(ask))),
+          Promise.all(asks.filter(isCrypto).map((ask) => keyring.ask(ask))),
+        ])
+        return merge(asks, answers, made)
+      },
+      secrets,
+      desk: {
+        ...tokens.desk,
+        ...keyring.desk,
+        secrets: secrets.desk,
+        status,
+        async rotateMasterKey(by) {
+          await envelope.rotateMasterKey()
+          log.info({ by, masterKey: masterKey.id }, 'the master key of the vault was rotated')
+          return status()
+        },
+      },
+      async close() {
+        certificates.close()
+        await tokens.close()
+        await store.close()
+        await masterKey.close()
+      },
+    }
+  } catch (thrown) {
+    await store.close()
+    await masterKey.close()
+    throw thrown
+  }
+}
+
+function isCrypto(ask: VaultAsk): ask is CryptoAsk {
+  return crypto.has(ask.do)
+}
+
+function merge(asks: readonly VaultAsk[], tokens: readonly VaultAnswer[], made: readonly VaultAnswer[]): readonly VaultAnswer[] {
+  let token = 0
+  let key = 0
+  return asks.map((ask) => (isCrypto(ask) ? made[key++] : tokens[token++]) as VaultAnswer)
+}
