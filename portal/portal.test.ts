@@ -113,6 +113,12 @@ test('a release page draws both versions and tells the properties that differ; w
   expect(await page('/releases', headers)).toContain('&lt;b&gt;first&lt;/b&gt;')
 })
 
+test('a release page says who calls which flow, at which revision', async () => {
+  const text = await page('/releases/1', await signIn('vera'))
+  expect(text).toMatch(/id="calls"[^]*Weather · by county[^]*aaaaaaaaaaaa[^]*Old app · ask[^]*bbbbbbbbbbbb[^]*pinned/)
+  expect(await page('/releases/2', await signIn('vera'))).not.toContain('id="calls"')
+})
+
 test('rolling back asks first, then puts the release live', async () => {
   const headers = await signIn('eve')
   expect(await page('/releases/1/rollback', headers)).toContain('action="/releases/1/rollback"')

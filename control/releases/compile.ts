@@ -5,6 +5,7 @@ import { splitFlows } from '../../runtime/compile/split.ts'
 import type { EditorNode, FlowDocument, Problem } from '../../runtime/core/flow.ts'
 import type { NodeDefinition } from '../../runtime/core/node.ts'
 import type { Revision } from '../../runtime/core/release.ts'
+import { asDrawn } from './find-pins.ts'
 
 /** What control needs of the compiler. */
 export interface Compile {
@@ -17,5 +18,5 @@ export interface Compile {
 /** Compiles all flows as gateways will, and opens nothing. */
 export function createCompile(definitions: readonly NodeDefinition[], notYet: readonly NotYet[] = [], options: AssemblerOptions = {}): Compile {
   const assemble = createAssembler(createCatalogue(definitions, notYet), {}, options)
-  return { read: readNodes, split: splitFlows, assemble: (revisions) => assemble(revisions).problems }
+  return { read: readNodes, split: splitFlows, assemble: (revisions) => asDrawn(assemble(revisions).problems, revisions) }
 }

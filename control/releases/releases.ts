@@ -17,14 +17,19 @@ import type { Store } from '../store/store.ts'
 import { toReleaseInfo, toChanges } from './changes.ts'
 import type { Compile } from './compile.ts'
 import { emptyRev, loadRelease, makeRelease, type LoadedRelease } from './current.ts'
+import { parseDocumentText } from '../../runtime/compile/document-text.ts'
+import { drawnId, pinOf } from '../../runtime/compile/pinned-flow.ts'
+import { deepFreeze } from './deep-freeze.ts'
 import { findClaimed, type FlowClaim } from './find-claimed.ts'
 import { findForeign } from './find-foreign.ts'
+import { asDrawn, findPins, withPinnedCredentials } from './find-pins.ts'
 import { findUnknown } from './find-unknown.ts'
 import { internDocuments, type Interned } from './intern.ts'
 import { drawnFor, hasAnywhere, withOrganisation } from './ownership.ts'
 import { putBack } from './put-back.ts'
 import { nameNotPublic, type FlowVisibility } from './not-public.ts'
 import type { Rollout } from './rollout.ts'
+import { toCalls } from './sub-flow-calls.ts'
 import { toHomes } from './to-homes.ts'
 import { toTouches, type Touch } from './touches.ts'
 import { keepUnchanged } from './unchanged.ts'
@@ -79,12 +84,32 @@ export async function openReleases(parts: ReleasesParts) {
 
   const known = (release = current) => new Map(release?.revisions.map((revision) => [revision.document.id, revision]))
 
-  function compiled(nodes: readonly EditorNode[]) {
-    const documents = internDocuments(compile.split(nodes), known())
+  /** What somebody drew, without the revisions that are kept for who is pinned to them. */
+  const drawn = (revisions: readonly Revision[] = current?.revisions ?? []) => revisions.filter(({ document }) => pinOf(document) === undefined)
+
+  /** Revisions of a flow that were ever deployed, by the beginning of their hash. */
+  async function loadRevision(flow: string, beginning: string): Promise<Revision | undefined> {
+    const row = await store.revisions.begins(flow, beginning)
+    return row && { hash: row.hash, document: deepFreeze(parseDocumentText(row.document)) }
+  }
+
+  /** Documents as they are to be deployed: those that are drawn, and the earlier revisions that calls are pinned to. @throws Refused `deploy.refused` */
+  async function withPins(documents: readonly Interned[]): Promise<readonly Interned[]> {
+    const revisions = documents.map(({ revision }) => revision)
+    const reserved = revisions.find(({ document }) => document.nodes[0]?.pinOf !== undefined)
+    if (reserved) throw refused([{ severity: 'error', code: 'flow.reserved', flow: reserved.document.id, message: `“${reserved.document.label}” says of itself that it is a revision of another flow.`, remedy: 'Remove the property pinOf of the tab.' }])
+    const pins = await findPins(revisions, { live: current?.revisions ?? [], load: loadRevision })
+    refuseErrors(pins.problems)
+    return pins.documents.length === 0 ? documents : [...documents, ...internDocuments(pins.documents, known())]
+  }
+
+  async function compiled(nodes: readonly EditorNode[]) {
+    const documents = await withPins(internDocuments(compile.split(nodes), known()))
     return { documents, problems: compile.assemble(documents.map(({ revision }) => revision)) }
   }
 
-  const documentsNow = () => (current?.revisions ?? []).map(({ document }) => document)
+  const pinnedIn = (documents: readonly Interned[]) => documents.flatMap(({ revision: { document } }) => (pinOf(document) ? [document] : []))
+  const documentsNow = () => drawn().map(({ document }) => document)
   let homesOf: { readonly release: LoadedRelease | undefined; readonly homes: ReturnType<typeof toHomes> } | undefined
 
   /** Where the nodes of what is live lie; made when somebody is first asked about. */
@@ -95,7 +120,7 @@ export async function openReleases(parts: ReleasesParts) {
 
   /** The document of a node; of one within an instance of a subflow (`instance-node`) that where the instance lies. */
   function homeOf(id: string) {
-    const exact = homes().get(id)
+    const exact = homes().get(id) ?? homes().get(drawnId(id))
     if (exact) return exact
     // The longest name that is known: a shorter one may be somebody else's.
     for (let dash = id.lastIndexOf('-'); dash > 0; dash = id.lastIndexOf('-', dash - 1)) {
@@ -198,21 +223,22 @@ export async function openReleases(parts: ReleasesParts) {
         const { nodes, given } = access
           ? giveHomes(keepUnchanged(extracted.nodes, documentsNow().filter((document) => !access.may('flows.write', organisationOf(document)))), access, input.rev === undefined)
           : { nodes: extracted.nodes, given: {} }
-        const documents = internDocuments(compile.split(nodes), known())
-        const revisions = documents.map(({ revision }) => revision)
+        const own = internDocuments(compile.split(nodes), known())
+        const revisions = own.map(({ revision }) => revision)
         const secrets = new Set(access ? [...credentials].filter(([node, value]) => kept.live.get(node) !== value).map(([node]) => node) : [])
-        for (const node of access ? kept.live.keys() : []) if (!credentials.has(node)) secrets.add(node)
-        const touches = toTouches(current?.revisions ?? [], revisions, secrets)
+        for (const node of access ? kept.live.keys() : []) if (!credentials.has(node) && drawnId(node) === node) secrets.add(node)
+        const touches = toTouches(drawn(), revisions, secrets)
         await admit(touches, access, visible)
-        const problems = compile.assemble(revisions)
+        const documents = await withPins(own)
+        const problems = compile.assemble(documents.map(({ revision }) => revision))
         const told = visible && new Set([...visible, ...revisions.map(({ document }) => document.id).filter((id) => !known().has(id))])
         refuseErrors(problems, told)
-        const cases = await parts.casesGate(revisions.map(({ document }) => document), touches.flatMap(({ after }) => (after ? [after] : [])), nodes)
+        const cases = await parts.casesGate(revisions.map(({ document }) => document), touches.flatMap(({ after }) => (after ? [after] : [])), [...nodes, ...pinnedIn(documents).flatMap((one) => one.nodes)])
         refuseErrors(cases, told)
         return await putLive({
           nodes,
           documents,
-          credentials,
+          credentials: withPinnedCredentials(credentials, pinnedIn(documents), kept.live, kept.removed),
           warnings: [...read.problems, ...problems, ...cases, ...toGiven(given, revisions), ...(await findUnknown(touches, parts.organisationsOf))],
           user: input.user,
           comment: oneLine(input.comment),
@@ -225,7 +251,7 @@ export async function openReleases(parts: ReleasesParts) {
       const read = compile.read(nodes)
       try {
         const all = whole(read.nodes, visible)
-        const { problems } = compiled(extractCredentials(all, new Map(), kindsOf).nodes)
+        const { problems } = await compiled(extractCredentials(all, new Map(), kindsOf).nodes)
         return [...read.problems, ...problems].filter(toldTo(visible && new Set([...visible, ...compile.split(read.nodes).map(({ id }) => id)])))
       } catch (thrown) {
         if (thrown instanceof Refused) return [...read.problems, ...thrown.problems]
@@ -252,7 +278,7 @@ export async function openReleases(parts: ReleasesParts) {
       const row = await store.releases.get(id)
       if (!row) return undefined
       const release = row.id === current?.manifest.id ? current : await loadRelease(store, row, byHash())
-      return { info: toReleaseInfo(row, current?.manifest.id), nodes: release.nodes }
+      return { info: toReleaseInfo(row, current?.manifest.id), nodes: release.nodes, calls: toCalls(release.revisions) }
     },
     rollback: (id, user, comment) =>
       inTurn(async () => {
@@ -261,13 +287,13 @@ export async function openReleases(parts: ReleasesParts) {
         if (!row) throw new Refused('release.none', 404, `There is no release ${id}.`)
         const target = await loadRelease(store, row, byHash())
         const visible = seenBy(access)
-        await admit(toTouches(current?.revisions ?? [], target.revisions), access, visible)
+        await admit(toTouches(drawn(), drawn(target.revisions)), access, visible)
         const problems = compile.assemble(target.revisions)
         refuseErrors(problems, visible)
         return await putLive({
           nodes: target.nodes,
           documents: target.revisions.map((revision) => ({ revision })),
-          credentials: credentialsFor(target.nodes),
+          credentials: withPinnedCredentials(credentialsFor(target.nodes), pinnedIn(target.revisions.map((revision) => ({ revision }))), kept.live, kept.removed),
           warnings: problems,
           user,
           comment: oneLine(comment) || `Back to release ${id}`,
@@ -310,7 +336,7 @@ export async function openReleases(parts: ReleasesParts) {
     const attempt = await rollout.prepare(release, plan.documents, plan.credentials, current)
     if (attempt.problems.length > 0) {
       rollout.abort(attempt)
-      throw refused(tellOnly(unlikeProblems(attempt.problems), plan.visible))
+      throw refused(tellOnly(unlikeProblems(asDrawn(attempt.problems, release.revisions)), plan.visible))
     }
     try {
       await save(release, plan)
@@ -323,7 +349,7 @@ export async function openReleases(parts: ReleasesParts) {
     const { live, behind } = await rollout.commit(attempt)
     parts.announce(release, nameOf(plan.user))
     log.info({ release: release.manifest.id, user: nameOf(plan.user), live: live.length, behind: behind.length, tookMs: Math.round(clock.elapsed() - started) }, 'a release is live')
-    const found = [...plan.warnings, ...attempt.warnings].filter(({ severity }) => severity !== 'error').filter(toldTo(plan.visible))
+    const found = [...plan.warnings, ...asDrawn(attempt.warnings, release.revisions)].filter(({ severity }) => severity !== 'error').filter(toldTo(plan.visible))
     // It is live already: a store that is away now must not make it look refused.
     const warnings = unlikeProblems(await nameNotPublic(found, parts.visibilityOf).catch(() => found))
     return { rev: release.rev, release: release.manifest.id, warnings, live, behind, ...(plan.given ? { given: plan.given } : {}) }
@@ -337,10 +363,10 @@ export async function openReleases(parts: ReleasesParts) {
     const made = plan.documents.flatMap(({ revision, text }): RevisionRow[] =>
       text === undefined ? [] : [{ hash: revision.hash, flow_id: revision.document.id, document: text, ...stamp }],
     )
-    const moved = release.revisions.filter(({ hash, document }) => before.get(document.id)?.hash !== hash)
+    const moved = drawn(release.revisions).filter(({ hash, document }) => before.get(document.id)?.hash !== hash)
     const present = new Set(release.revisions.map(({ document }) => document.id))
-    const changed = toChanges(current?.revisions ?? [], release.revisions)
-    const owners = new Set(toTouches(current?.revisions ?? [], release.revisions).flatMap((touch) => [touch.before, touch.after].flatMap((one) => (one ? [organisationOf(one)] : []))))
+    const changed = toChanges(drawn(), drawn(release.revisions))
+    const owners = new Set(toTouches(drawn(), drawn(release.revisions)).flatMap((touch) => [touch.before, touch.after].flatMap((one) => (one ? [organisationOf(one)] : []))))
     await store.transaction(async (tables) => {
       await tables.revisions.add(made)
       await tables.releases.add(
@@ -392,7 +418,12 @@ export async function openReleases(parts: ReleasesParts) {
     return publicRoutes.byFlow.get(flow)
   }
 
-  return { flows, releases, flowOf, publicRouteOf, current: () => current }
+  /** Nodes of the editor, and behind them those of the earlier revisions that they are pinned to. */
+  async function nodesWithPins(nodes: readonly EditorNode[]): Promise<readonly EditorNode[]> {
+    return [...nodes, ...pinnedIn(await withPins(internDocuments(compile.split(nodes), known()))).flatMap((document) => document.nodes)]
+  }
+
+  return { flows, releases, flowOf, publicRouteOf, nodesWithPins, current: () => current }
 }
 
 /** Flows that an audit entry names at most. */

@@ -115,6 +115,9 @@ function revisions(db: Kysely<Schema>) {
     async add(rows: readonly RevisionRow[]): Promise<void> {
       for (const part of chunks(rows)) await db.insertInto('revisions').values(part).onConflict((c) => c.column('hash').doNothing()).execute()
     },
+    /** The newest of a flow whose hash begins so. */
+    begins: (flow: string, hash: string): Promise<RevisionRow | undefined> =>
+      db.selectFrom('revisions').selectAll().where('flow_id', '=', flow).where('hash', '>=', hash).where('hash', '<', `${hash}g`).orderBy('created_at', 'desc').limit(1).executeTakeFirst(),
     async list(hashes: readonly string[]): Promise<RevisionRow[]> {
       const found: RevisionRow[] = []
       for (const part of chunks(hashes)) found.push(...(await db.selectFrom('revisions').selectAll().where('hash', 'in', part).execute()))

@@ -19,6 +19,8 @@ export interface WatchingParts {
   rights(by: Actor): Promise<FlowRights>
   /** Asks every connected gateway; answers of those who replied in time. */
   command(command: GatewayCommand, options?: { readonly withinMs?: number; readonly any?: boolean }): Promise<readonly Answered[]>
+  /** Nodes with the earlier revisions that they are pinned to; absent: there are none. */
+  withPins?(nodes: readonly EditorNode[]): Promise<readonly EditorNode[]>
   readonly documents: { get(key: string): Promise<unknown>; set(key: string, value: unknown): Promise<void> }
 }
 
@@ -28,7 +30,7 @@ const casesBytes = 3 * 1024 * 1024
 const workMs = 30_000
 
 /** Keeps cases, and asks gateways about runs. */
-export function createWatching({ audit, clock, rights, command, documents }: WatchingParts) {
+export function createWatching({ audit, clock, rights, command, documents, withPins = async (nodes) => nodes }: WatchingParts) {
   async function need(flow: string, by: Actor): Promise<void> {
     if (!(await rights(by)).mayWrite(flow)) throw new Refused('auth.role', 403, 'Only who may change a flow may see what passes through it.')
   }
@@ -85,7 +87,7 @@ export function createWatching({ audit, clock, rights, command, documents }: Wat
     },
     async replay(id, nodes, by) {
       const { flow } = await recordOf(id, by)
-      return first<ReplayReport>(await command({ do: 'traces.replay', id, nodes: pickNodes(nodes, flow) }, { withinMs: workMs }), (value) => Array.isArray((value as ReplayReport | null)?.differences))
+      return first<ReplayReport>(await command({ do: 'traces.replay', id, nodes: pickNodes(await withPins(nodes), flow) }, { withinMs: workMs }), (value) => Array.isArray((value as ReplayReport | null)?.differences))
     },
     async cases(flow, by) {
       await need(flow, by)
@@ -108,7 +110,7 @@ export function createWatching({ audit, clock, rights, command, documents }: Wat
     },
     async runCases(flow, nodes, cases, by) {
       await need(flow, by)
-      return await runOn(nodes, flow, cases ?? (await stored(flow)))
+      return await runOn(await withPins(nodes), flow, cases ?? (await stored(flow)))
     },
   }
   return { watching, stored, runOn }

@@ -1,5 +1,8 @@
 import { resolve as read } from '../../runtime/core/body.ts'
 import { fault } from '../../runtime/core/fault.ts'
+import { unionOf } from '../../runtime/core/labels/label-map.ts'
+import { labelPathOf } from '../../runtime/core/labels/label-path.ts'
+import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -27,12 +30,18 @@ export const subFlow = defineNode<SubFlowConfig, 'out'>({
   summary: { en: 'Calls a flow that declares its inputs and outputs, maybe pinned to a revision.', 'zh-TW': '呼叫已宣告輸入與輸出的流程，並可固定其版次。' },
   icon: 'fa-external-link',
   outputs: ['out'],
+  labels({ inputs, inputsFrom, target }, input, { returned }) {
+    const payload = inputsFrom === 'payload' ? input.at(['payload']) : unionOf(inputs.map(({ name, value, valueType }) => labelsOfValue(value, valueType, input).under([name.trim()])))
+    const path = labelPathOf(target)
+    const back = returned('call').at(['payload'])
+    return { call: payload.under(['payload']), out: !path ? input.and(back).anywhere : path.length === 1 ? input.put(path, back) : input.and(back.under(path)) }
+  },
   faults: ['subflow.input', 'subflow.output', 'flow.target_missing', 'flow.nested', 'branch.no_result', 'branch.timeout'],
   config: {
     type: 'object',
     properties: {
       flow: { type: 'string', default: '', title: 'Flow', description: 'A sub-flow in node, on any tab.', 'x-node': 'sub-flow in', 'x-form': { 'zh-TW': { title: '流程', description: '任一分頁上的 sub-flow in 節點。' } } },
-      revision: { type: 'string', default: '', maxLength: 64, title: 'Revision', description: 'Beginning of the revision that it was tried with; another one refuses the deploy. Empty: whichever is deployed.', 'x-form': { 'zh-TW': { title: '版次', description: '測試過的版次（開頭即可）；不同時拒絕部署。留空：使用已部署者。' } } },
+      revision: { type: 'string', default: '', maxLength: 64, title: 'Revision', description: 'Beginning of the revision that it calls, also while a later one is deployed. Empty: whichever is deployed.', 'x-form': { 'zh-TW': { title: '版次', description: '所呼叫的版次（開頭即可），即使已部署較新者。留空：使用已部署者。' } } },
       inputsFrom: {
         enum: ['table', 'payload'], default: 'table', title: 'Inputs from', description: 'table: the rows below; payload: the payload as it is.',
         'x-form': { 'zh-TW': { title: '輸入來源', description: '表格：下列各列；payload：原樣使用。', choices: { table: '表格', payload: 'payload' } } },

@@ -1,4 +1,4 @@
-import { Refused, type DeployResult, type ReleaseInfo } from '../../control/contract.ts'
+import { Refused, type CalledFlow, type DeployResult, type ReleaseInfo } from '../../control/contract.ts'
 import { compareEstates, type FlowDifference } from '../diff/compare.ts'
 import { drawFlow } from '../diff/draw.ts'
 import { html, type Html } from '../html.ts'
@@ -55,7 +55,8 @@ ${!info.current && exchange.flows?.mayWrite() && html`<p><a class="button primar
 <h2>${t('details')}</h2>
 ${other ? html`<p class="soft">${t('compareWith')} <a href="/releases/${other.info.id}">${other.info.id}</a></p>` : html`<p class="soft">${t('nothingBefore')}</p>`}
 ${differences.length === 0 ? html`<p>${t('noChanges')}</p>` : html`<p aria-label="${t('legend')}">${(['added', 'changed', 'moved', 'removed'] as const).map((mark) => html`<span class="tag ${mark}">${t(mark)}</span> `)}</p>
-${differences.map((difference) => toDifference(difference, t))}`}`
+${differences.map((difference) => toDifference(difference, t))}`}
+${release.calls.length > 0 && drawCalls(release.calls, t)}`
     const page = { title: `${t('release')} ${id}`, section: 'releases', body } as const
     sendHtml(exchange.response, 200, layout(exchange, done ? { ...page, notice: { kind: 'good', text: t('rollbackDone') } } : page))
   }
@@ -96,6 +97,15 @@ function toId(text: string | undefined): number {
 
 function toChanges(release: ReleaseInfo, t: T): Html {
   return html`${release.changed.slice(0, 6).map((one) => html`<span class="tag ${one.change}">${one.label}<span class="soft"> ${t(one.change)}</span></span> `)}${release.changed.length > 6 && html`+${release.changed.length - 6}`}`
+}
+
+/** Which revision of a flow each of its callers calls. */
+function drawCalls(called: readonly CalledFlow[], t: T): Html {
+  const short = (revision: string) => html`<code title="${revision}">${revision.slice(0, 12)}</code>`
+  return html`<section class="card" id="calls"><h2>${t('subFlowCalls')}</h2><p class="soft">${t('subFlowCallsHint')}</p>
+<div class="scroll"><table><thead><tr><th scope="col">${t('calledFlow')}</th><th scope="col">${t('deployedRevision')}</th><th scope="col">${t('calledBy')}</th><th scope="col">${t('callsRevision')}</th></tr></thead>
+<tbody>${called.flatMap((one) => one.calls.map((call, at) => html`<tr>${at === 0 && html`<th scope="row" rowspan="${one.calls.length}">${one.label} · ${one.name}</th><td rowspan="${one.calls.length}">${one.revision === undefined ? t('goneFlow') : short(one.revision)}</td>`}
+<td>${call.label} · ${call.name}</td><td>${short(call.revision)}${call.pinned && html` <span class="tag ${call.revision === one.revision ? 'good' : 'warn'}">${t('pinnedTo')}</span>`}</td></tr>`))}</tbody></table></div></section>`
 }
 
 function toDifference(difference: FlowDifference, t: T): Html {

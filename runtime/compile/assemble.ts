@@ -16,7 +16,9 @@ import type { EnvEntry, Estate, Flow } from './flow.ts'
 import { sha256 } from './hash.ts'
 import { createLabelCheck } from './labels/check-labels.ts'
 import { withLinkedClaims } from './linked-claims.ts'
+import { withStandIns } from './secret-places.ts'
 import { tabPriority } from './tab-priority.ts'
+import { pinText } from './pinned-flow.ts'
 import { subFlowInType, subFlowType } from './sub-flow-types.ts'
 import { tabVersion } from './tab-version.ts'
 import { organisationOf } from './organisation-of.ts'
@@ -75,6 +77,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
   let flowsSeen = new Map<string, AssembledFlow>()
   const graphs = new WeakMap<AssembledFlow, readonly Problem[]>()
   const subflowIds = new WeakMap<FlowDocument, readonly string[]>()
+  const pinnedCalls = new WeakMap<FlowDocument, readonly (readonly [target: string, pin: string])[]>()
   const linkEnds = new WeakMap<FlowDocument, LinkEnds>()
   const policiesSeen = new WeakMap<FlowDocument, PoliciesOf>()
   const bordersSeen = new WeakMap<FlowDocument, LinkEndsOf>()
@@ -110,10 +113,12 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const bare = revisions
       .filter((revision) => revision.document.kind === 'tab')
       .map(({ hash, document }) => {
-        const subflows = subflowsOf(document, estate).map((id) => `${id}=${hashes.get(id) ?? ''}`)
+        const used = subflowsOf(document, estate)
+        const subflows = used.map((id) => `${id}=${hashes.get(id) ?? ''}`)
+        const pins = [document, ...used.flatMap((id) => estate.subflows.get(id) ?? [])].flatMap(pinnedCallsOf).map(([target, pin]) => `${pin}@${estate.called(target, pin)}`)
         const links = linkEndsOf(document).outs.map((id) => `${id}>${estate.claimedLinks(id).join()}`)
         const own = around.size === 0 ? noPolicies : policiesAround(document, around)
-        const key = sha256([hash, globalHash, ...subflows, ...links, ...own.map(policyText)].join(' '))
+        const key = sha256([hash, globalHash, ...subflows, ...links, ...pins, ...own.map(policyText)].join(' '))
         const assembled = flowsSeen.get(key) ?? assembleFlow(key, hash, document, estate, global, room, own)
         // One that found no room might find it beside other flows: it is looked at again next time.
         if (assembled.copies <= room) flowsNow.set(key, assembled)
@@ -163,7 +168,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
         return value
       }
       try {
-        const configured = catalogue.configure(definition, substituteProperties(node.properties, look) as Record<string, unknown>)
+        const configured = catalogue.configure(definition, substituteProperties(withStandIns(definition, node.properties), look) as Record<string, unknown>)
         const { config, errors } = configured
         configs.set(node.id, config)
         // What the editor wrote was judged by checkDocument; what the environment put in its place was not.
@@ -214,6 +219,16 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     let ends = bordersSeen.get(document)
     if (!ends) bordersSeen.set(document, (ends = toBorderEnds(document)))
     return ends
+  }
+
+  /** Calls of a document that are pinned to a revision: what they call depends on which are kept. */
+  function pinnedCallsOf(document: FlowDocument): readonly (readonly [target: string, pin: string])[] {
+    let calls = pinnedCalls.get(document)
+    if (!calls) {
+      calls = document.nodes.flatMap((node) => (node.type === subFlowType && typeof node.flow === 'string' && pinText(node) !== '' ? [[node.flow, pinText(node)] as const] : []))
+      pinnedCalls.set(document, calls)
+    }
+    return calls
   }
 
   function linkEndsOf(document: FlowDocument): LinkEnds {

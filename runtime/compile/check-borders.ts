@@ -1,7 +1,8 @@
-import type { FlowDocument, Problem } from '../core/flow.ts'
+import type { EditorNode, FlowDocument, Problem } from '../core/flow.ts'
 import { nameOf } from './check-document.ts'
 import { organisationOf } from './organisation-of.ts'
 import { policyType } from './policies.ts'
+import { pinnedId, pinOf, pinText, shortestPin } from './pinned-flow.ts'
 import { subFlowInType, subFlowType } from './sub-flow-types.ts'
 
 interface End {
@@ -23,9 +24,19 @@ export interface LinkEndsOf {
 export function toBorderEnds(document: FlowDocument): LinkEndsOf {
   const organisation = organisationOf(document)
   const ends = document.nodes.filter(({ d, type }) => d !== true && (type === 'link in' || type === 'link out' || type === 'link call' || type === policyType || type === subFlowType || type === subFlowInType))
-    .map(({ id, type, name, links, flow }): End => ({ id, type, name, flow: document.id, organisation, links: new Set((type === subFlowType ? [flow] : Array.isArray(links) ? (links as unknown[]) : []).filter((one): one is string => typeof one === 'string')) }))
+    .map((node): End => ({ id: node.id, type: node.type, name: node.name, flow: document.id, organisation, links: new Set(leadsOf(node).filter((one): one is string => typeof one === 'string')) }))
   const isEntry = ({ type }: End) => type === 'link in' || type === policyType || type === subFlowInType
-  return { entries: ends.filter(isEntry), exits: ends.filter((end) => !isEntry(end)) }
+  const entries = ends.filter(isEntry)
+  // Calls name no more of a revision than they have to.
+  const short = pinOf(document) ? entries.map((end): End => ({ ...end, id: end.id.replace(/@[0-9a-f]+$/, (at) => at.slice(0, shortestPin + 1)) })) : []
+  return { entries: [...entries, ...short], exits: ends.filter((end) => !isEntry(end)) }
+}
+
+/** Ids that a node names; of a call that is pinned also the short name of what it calls there. */
+function leadsOf(node: EditorNode): readonly unknown[] {
+  if (node.type !== subFlowType) return Array.isArray(node.links) ? (node.links as unknown[]) : []
+  const pin = pinText(node).slice(0, shortestPin)
+  return typeof node.flow !== 'string' || pin === '' ? [node.flow] : [node.flow, pinnedId(node.flow, pin)]
 }
 
 /**

@@ -2,10 +2,8 @@ import type { Problem } from '../core/flow.ts'
 import type { AssembledFlow } from './assemble.ts'
 import { nameOf } from './check-document.ts'
 import type { FlowNode } from './flow.ts'
+import { isPinnedTo, pinOf, pinText } from './pinned-flow.ts'
 import { subFlowInType, subFlowType } from './sub-flow-types.ts'
-
-/** So much of a revision names it. */
-const shortestPin = 8
 
 /** Calls of flows: what they call is there, is the revision that was pinned, and is given what it asks for. */
 export function checkSubFlows({ flow, configs }: AssembledFlow, linkIns: ReadonlyMap<string, AssembledFlow>): Problem[] {
@@ -25,11 +23,11 @@ export function checkSubFlows({ flow, configs }: AssembledFlow, linkIns: Readonl
     if (leadsTo(begin, home, node, linkIns)) {
       say('subflow_call.recursive', 'flow', `${nameOf(node)} calls a flow that calls it again.`, 'Take one of the calls out; use a for each or while node to do something several times.')
     }
-    const pin = typeof config.revision === 'string' ? config.revision.trim() : ''
-    if (pin !== '' && (pin.length < shortestPin || !home.revision.startsWith(pin))) {
+    const pin = pinText(config)
+    if (pin !== '' && !isPinnedTo(pin, pinOf(home.flow.document)?.revision ?? home.revision)) {
       say(
-        'subflow_call.pinned', 'revision', `${nameOf(node)} is pinned to revision ${pin} of “${home.flow.document.label}”, but this deploy has ${home.revision.slice(0, 12)}.`,
-        `Try it with the new revision and write ${home.revision.slice(0, 12)} into the node, or deploy the pinned revision of that flow again.`,
+        'subflow_call.pinned', 'revision', `${nameOf(node)} is pinned to revision ${pin} of “${home.flow.document.label}”, which was never deployed with that flow; this deploy has ${home.revision.slice(0, 12)}.`,
+        `Write at least 8 characters of a revision that was deployed into the node, such as ${home.revision.slice(0, 12)}, or leave it empty. The page of a release says who calls which.`,
       )
     }
     problems.push(...checkInputs(node, config, home.configs.get(target) ?? {}))

@@ -1,5 +1,6 @@
 import type { EditorNode, FlowDocument } from '../core/flow.ts'
 import type { Estate } from './flow.ts'
+import { isPinnedTo, pinnedId, pinOf, type Pin } from './pinned-flow.ts'
 
 /** The link nodes of a document, as far as other documents have to do with them. */
 export interface LinkEnds {
@@ -12,6 +13,10 @@ const none: readonly string[] = []
 /** Indexes the documents of a release. The index of all records is made only when somebody asks. */
 export function toEstate(documents: readonly FlowDocument[], linkEndsOf: (document: FlowDocument) => LinkEnds = toLinkEnds): Estate {
   let records: Map<string, EditorNode> | undefined
+  const pins = documents.flatMap((document) => {
+    const pin = pinOf(document)
+    return pin ? [{ pin, document }] : []
+  })
   const claimed = new Map<string, string[]>()
   for (const document of documents) {
     for (const { id, links } of linkEndsOf(document).ins) for (const out of links) claimed.set(out, [...(claimed.get(out) ?? []), id])
@@ -21,6 +26,7 @@ export function toEstate(documents: readonly FlowDocument[], linkEndsOf: (docume
     subflows: new Map(documents.filter((document) => document.kind === 'subflow').map((document) => [document.id, document])),
     global: documents.find((document) => document.kind === 'global'),
     claimedLinks: (linkOut) => claimed.get(linkOut) ?? none,
+    called: (target, pin) => (pin === '' ? target : calledAt(pins, target, pin)),
     records: {
       get(id) {
         records ??= new Map(documents.flatMap((document) => document.nodes.map((node) => [node.id, node] as const)))
@@ -28,6 +34,14 @@ export function toEstate(documents: readonly FlowDocument[], linkEndsOf: (docume
       },
     },
   }
+}
+
+function calledAt(pins: readonly { readonly pin: Pin; readonly document: FlowDocument }[], target: string, wanted: string): string {
+  for (const { pin, document } of pins) {
+    const id = pinnedId(target, pin.revision)
+    if (isPinnedTo(wanted, pin.revision) && document.nodes.some((node) => node.id === id)) return id
+  }
+  return target
 }
 
 /** Finds the link nodes of a document that are not disabled. */

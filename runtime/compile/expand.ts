@@ -2,6 +2,7 @@ import type { EditorNode, FlowDocument, Problem } from '../core/flow.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { Container, EnvEntry, Estate, Flow, FlowNode, Group } from './flow.ts'
 import { ownProperties } from './own-properties.ts'
+import { pinText } from './pinned-flow.ts'
 import { subFlowType } from './sub-flow-types.ts'
 
 /** Deeper nesting than this is a mistake, not a design. */
@@ -55,7 +56,7 @@ export function expand(document: FlowDocument, estate: Estate, catalogue: Catalo
     for (const node of members) {
       if (node.type === 'tab' || node.type === 'subflow' || node.type === 'group' || node.type === 'comment' || node.d === true) continue
       const origin = { node: node.id, flow: home }
-      const rewritten = rewrite(node, inside, prefix, estate.claimedLinks(node.id))
+      const rewritten = rewrite(node.type === subFlowType ? callOf(node, estate) : node, inside, prefix, estate.claimedLinks(node.id))
       const wires = rewritten.wires.map((targets, port) => [...targets, ...(outer?.get(`${node.id}:${port}`) ?? [])])
       // A port that only the subflow's output uses may lie beyond the wires the editor wrote.
       for (const [key, targets] of outer ?? []) {
@@ -147,6 +148,12 @@ export function expand(document: FlowDocument, estate: Estate, catalogue: Catalo
     }
     place({ members: template.nodes, container: inner, prefix, outer, trail: [...trail, id] })
   }
+}
+
+/** A sub-flow node as it calls: the revision that it is pinned to, when that is kept beside the deployed one. */
+function callOf(node: EditorNode, estate: Estate): EditorNode {
+  const flow = typeof node.flow === 'string' ? estate.called(node.flow, pinText(node)) : node.flow
+  return flow === node.flow ? node : { ...node, flow }
 }
 
 /** Id of the node that stands for the status output of a subflow instance. */

@@ -73,6 +73,8 @@ export interface Estate {
   readonly global: FlowDocument | undefined
   /** Link in nodes, wherever they lie, that name this link out node as one that leads to them. */
   claimedLinks(linkOut: string): readonly string[]
+  /** The node that a sub-flow node calls: where it is pinned to a revision that is kept beside the deployed one, the node there. */
+  called(target: string, pin: string): string
   /** Every record by its own id, wherever it lies. */
   readonly records: { get(id: string): EditorNode | undefined }
 }
