@@ -27,7 +27,7 @@ const called = (text: string) => flow('greet')
   .node('sub-flow in', { name: 'greeting' }).as('begin').node('change', { rules: [set('payload', text)] }).node('end', {}, 0)
   .line().httpIn('GET', '/own').node('change', { rules: [set('payload', `own ${text}`)] }).httpResponse()
 const caller = (id: string, revision = '') => flow(id).httpIn('GET', `/${id}`).node('sub-flow', { name: `call of ${id}`, flow: 'begin', revision, inputsFrom: 'payload' }).as(`${id}-call`).httpResponse()
-const deploy = async (...flows: Parameters<typeof estate>) => await planes.control.flows.deploy({ nodes: estate(...flows) as EditorNode[], user: 'admin' })
+const deploy = async (...flows: readonly ReturnType<typeof flow>[]) => await planes.control.flows.deploy({ nodes: estate(...flows) as EditorNode[], user: 'admin' })
 const errorsOf = (refused: unknown) => ({ code: (refused as Refused).code, status: (refused as Refused).status, problems: (refused as Refused).problems.filter(({ severity }) => severity === 'error') })
 const ask = async (gateway: TestGateway, path: string) => await (await fetch(`${gateway.url}${path}`)).text()
 const callsNow = async () => (await planes.control.releases.get((await planes.control.releases.list())[0]!.id))!.calls
@@ -36,7 +36,7 @@ test('two revisions of a flow run side by side: callers move one by one, over de
   planes = await openPlanes({ definitions })
   const one = await join()
   await deploy(called('first'), caller('a'), caller('b'))
-  const [{ revision: first }] = (await callsNow()) as [{ revision: string }]
+  const [{ revision: first }] = (await callsNow()) as readonly [{ revision: string }]
   expect([await ask(one, '/a'), await ask(one, '/b'), await ask(one, '/own')]).toEqual(['first', 'first', 'own first'])
 
   // b stays where it is while the flow and a move on.
@@ -83,7 +83,7 @@ test('an earlier revision that does not compile any more refuses the deploy, sai
   const asking = (text: string, upstream = 'up') => flow('greet').node('sub-flow in').as('begin').node('service callout', { upstream, url: `/${text}` }, 3).as('ask').node('end', {}, 0)
   const withShared = async (nodes: readonly EditorNode[], id: string) => await planes.control.flows.deploy({ nodes: [...nodes, shared(id)] as EditorNode[], user: 'admin' })
   await withShared(estate(asking('one'), caller('b')) as EditorNode[], 'up')
-  const [{ revision }] = (await callsNow()) as [{ revision: string }]
+  const [{ revision }] = (await callsNow()) as readonly [{ revision: string }]
   const refused = await withShared(estate(asking('two', 'other'), caller('b', revision)) as EditorNode[], 'other').catch((thrown: unknown) => thrown as Refused)
   expect(errorsOf(refused)).toMatchObject({ code: 'deploy.refused', problems: [{ flow: 'greet', node: 'ask', message: expect.stringMatching(/^“greet @[0-9a-f]{8}”, to which others are pinned/) }] })
 })
