@@ -75,6 +75,7 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
       senderr: { type: 'boolean', default: false, description: 'Send errors to Catch nodes only.' },
       headers: {
         type: 'array',
+        'x-secret': true,
         default: [],
         items: {
           type: 'object',

@@ -35,6 +35,7 @@ export interface ServiceCalloutConfig extends SandboxConfig, UpstreamOptions {
 
 const pairs = (what: string, chinese?: object) => ({
   type: 'array',
+  'x-secret': true,
   default: [],
   description: what,
   ...(chinese ? { 'x-form': { when: [{ sandbox: ['url', 'mock'] }, { mock: ['on', 'env'] }], 'zh-TW': chinese } } : {}),

@@ -3,9 +3,11 @@ import type { EditorNode, FlowDocument, Problem } from '../core/flow.ts'
 import type { NodeDefinition } from '../core/node.ts'
 import { structuralTypes, type Catalogue, type Configured } from './catalogue.ts'
 import { checkJsonata } from './check-expression.ts'
+import { checkSecretReferences } from './check-secret-references.ts'
 import { readEnv } from './expand.ts'
 import type { Estate } from './flow.ts'
 import { ownProperties } from './own-properties.ts'
+import { withStandIns } from './secret-places.ts'
 import { checkTabPriority } from './tab-priority.ts'
 import { checkTabVersion } from './tab-version.ts'
 
@@ -18,7 +20,7 @@ export function checkDocument(document: FlowDocument, estate: Estate, catalogue:
   const problems: Problem[] = []
   const members = new Map(document.nodes.map((node) => [node.id, node]))
   for (const node of document.nodes) {
-    if (node.d !== true) problems.push(...checkEnv(node, document), ...checkTabVersion(node, document), ...checkTabPriority(node, document))
+    if (node.d !== true) problems.push(...checkEnv(node, document), ...checkTabVersion(node, document), ...checkTabPriority(node, document), ...checkSecretReferences(node, catalogue.get(node.type), document))
     if (node.d === true || node.type === 'tab' || node.type === 'subflow' || node.type === 'group') continue
     const place = { flow: document.id, node: node.id }
     problems.push(...checkPlace(node, document, place), ...checkWires(node, members, place))
@@ -67,7 +69,7 @@ function checkWires(node: EditorNode, members: ReadonlyMap<string, EditorNode>, 
 
 function checkConfig(node: EditorNode, definition: NodeDefinition, document: FlowDocument, estate: Estate, catalogue: Catalogue, checked: boolean): Problem[] {
   const place = { flow: document.id, node: node.id }
-  const properties = ownProperties(node)
+  const properties = withStandIns(definition, ownProperties(node))
   let configured
   try {
     configured = catalogue.configure(definition, properties)

@@ -17,8 +17,11 @@ export type PrepareResult = { readonly ok: true; readonly prepared: Prepared } |
 
 /** What is live in a gateway. `prepare` changes nothing that callers can see; `commit` moves one pointer and cannot fail. */
 export interface Deployer {
-  /** `checked`: it was prepared before by this version, so what nodes say of texts that are compiled anyway is not asked again. */
-  prepare(release: Release, checked?: boolean): Promise<PrepareResult>
+  /**
+   * `checked`: it was prepared before by this version, so what nodes say of texts that are compiled anyway is not asked again.
+   * `patient`: it ran before; flows whose secrets cannot be had wait for them, and do not keep the others from being served.
+   */
+  prepare(release: Release, checked?: boolean, patient?: boolean): Promise<PrepareResult>
   commit(prepared: Prepared): void
   /** Closes what a prepared release opened, when it is not to go live. */
   discard(prepared: Prepared): Promise<void>

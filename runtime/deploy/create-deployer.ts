@@ -12,9 +12,11 @@ import { createHeldPipelines } from './held-pipelines.ts'
 import { createFlowLinker } from './link-flow.ts'
 import type { LiveDeployment } from './live-deployment.ts'
 import { createPreparer, type PreparedDeployment } from './prepare.ts'
+import { createRotation } from './rotation.ts'
 import { createRunHost, type RunHostOptions } from './run-host.ts'
 import type { Services } from './services.ts'
 import { createSharedThings } from './shared.ts'
+import { waitsFor } from './waiting-pipeline.ts'
 
 export interface DeployerOptions extends RunHostOptions {
   /** Limit of a run unless its flow sets SLUICE_DEADLINE_MS. */
@@ -36,6 +38,8 @@ export interface DeployerParts {
 export interface GatewayDeployer extends Deployer {
   current(): Deployment | undefined
   readonly inFlight: number
+  /** Flows that are live and wait for secrets. */
+  readonly waiting: readonly string[]
   /** Stops timers, lets runs finish within the limit, ends the rest. */
   drain(limitMs: number): Promise<{ readonly cut: number }>
   close(): Promise<void>
@@ -59,37 +63,65 @@ export function createDeployer(options: DeployerOptions, { catalogue, assemble, 
     holderOf: deployments.holderOf, debugSwitch: debugSwitches.of,
   })
 
-  /** Brings to life what only a live deployment has. */
-  function wake(deployment: LiveDeployment, old: LiveDeployment | undefined): void {
+  /** Brings to life what only a live deployment has. With newer secrets only, what a flow does once when it begins is not done again. */
+  function wake(deployment: LiveDeployment, old: LiveDeployment | undefined, rotation: boolean): void {
     const all = [...deployment.pipelines.values()]
     const changed = all.filter((pipeline) => old?.pipelines.get(pipeline.flow) !== pipeline)
     timers.keepOnly(all)
     debugSwitches.forget(changed, all)
     for (const pipeline of changed) {
-      timers.start(pipeline)
+      timers.start(pipeline, rotation && !waitsFor(old?.pipelines.get(pipeline.flow)))
       early.sendAll(pipeline.key)
     }
   }
 
   const editorCommand = createEditorCommands({ cache: services.state.cache, jobs: services.jobs, contexts, debugSwitches, decisions: services.decisions, desk: services.desk, live: () => deployments.live })
 
-  return {
-    prepare: createPreparer({ assemble, buildRoutes, pipelines, linkFlow, host: runs.host, liveRoutes: () => deployments.live?.routes }),
+  const prepare = createPreparer({
+    assemble, buildRoutes, pipelines, linkFlow, host: runs.host, secrets: services.secrets, log, deadlineMs: options.deadlineMs, live: () => deployments.live,
+  })
+  /** What is live, as it was prepared. */
+  let liveNow: PreparedDeployment | undefined
+
+  function put(fresh: PreparedDeployment, rotation: boolean): void {
+    if (fresh.settled) return
+    fresh.settled = true
+    const { deployment } = fresh
+    const old = deployments.live
+    liveNow = fresh
+    deployments.replace(deployment)
+    wake(deployment, old, rotation)
+    services.secrets?.keepOnly(new Set([...fresh.secrets.values()].flatMap((versions) => [...versions.keys()])))
+    const { waiting } = deployer
+    if (waiting.length > 0) log.warn({ release: deployment.release, flows: waiting }, 'flows wait for secrets; their routes answer 503 until these can be had')
+  }
+
+  async function discard(unwanted: PreparedDeployment): Promise<void> {
+    if (unwanted.settled) return
+    unwanted.settled = true
+    await pipelines.letGo(unwanted.deployment.pipelines.values())
+  }
+
+  const rotation = services.secrets && createRotation({
+    secrets: services.secrets, log, discard,
+    live: () => liveNow,
+    prepareAgain: ({ release }) => prepare(release, true, 'rotation'),
+    commit: (fresh) => put(fresh, true),
+  })
+
+  const deployer: GatewayDeployer = {
+    prepare: (release, checked, patient) => prepare(release, checked, patient === true ? 'start' : 'deploy'),
     commit(prepared) {
-      const fresh = prepared as PreparedDeployment
-      if (fresh.settled) return
-      fresh.settled = true
-      const { deployment } = fresh
-      const old = deployments.live
-      deployments.replace(deployment)
-      wake(deployment, old)
+      const { deployment, settled } = prepared as PreparedDeployment
+      if (settled) return
+      put(prepared as PreparedDeployment, false)
       log.info({ release: deployment.release, flows: deployment.pipelines.size, routes: deployment.routes.size }, 'release is live')
+      // A secret may have changed since it was prepared.
+      if ((prepared as PreparedDeployment).secrets.size > 0) rotation?.look()
     },
-    async discard(prepared) {
-      const unwanted = prepared as PreparedDeployment
-      if (unwanted.settled) return
-      unwanted.settled = true
-      await pipelines.letGo(unwanted.deployment.pipelines.values())
+    discard: (prepared) => discard(prepared as PreparedDeployment),
+    get waiting() {
+      return [...(deployments.live?.pipelines.values() ?? [])].filter((pipeline) => waitsFor(pipeline)).map(({ flow }) => flow)
     },
     live() {
       const { live } = deployments
@@ -106,9 +138,11 @@ export function createDeployer(options: DeployerOptions, { catalogue, assemble, 
     },
     async close() {
       timers.keepOnly([])
+      await rotation?.close()
       await deployments.close()
       await pipelines.close()
       runs.close()
     },
   }
+  return deployer
 }

@@ -4,15 +4,18 @@ import { propertyOf } from '../compile/check-document.ts'
 import { lookUpEnv, lookUpTabEnv, substituteProperties, type Surroundings } from '../compile/env.ts'
 import type { FlowNode } from '../compile/flow.ts'
 import { fault } from '../core/fault.ts'
+import { noSecrets, resolveProperties, type SecretValues } from './resolve-secrets.ts'
 
 /**
  * The config of a node with secrets and computed values filled in, which are known only now.
  * @throws Fault `config.invalid` when what the environment fills in does not fit the node
  */
-export function fillConfig(node: FlowNode, assembled: AssembledFlow, around: Surroundings, catalogue: Catalogue): Readonly<Record<string, unknown>> {
+export function fillConfig(node: FlowNode, assembled: AssembledFlow, around: Surroundings, catalogue: Catalogue, secrets: SecretValues = noSecrets): Readonly<Record<string, unknown>> {
   const known = assembled.configs.get(node.id) ?? {}
-  if (!node.definition || !/\$[{(]/.test(JSON.stringify(node.properties))) return known
-  const properties = substituteProperties(node.properties, (name) => lookUpEnv(node, name, around)) as Record<string, unknown>
+  if (!node.definition) return known
+  const resolved = resolveProperties(node.definition, node.properties, secrets)
+  if (resolved === node.properties && !/\$[{(]/.test(JSON.stringify(node.properties))) return known
+  const properties = substituteProperties(resolved, (name) => lookUpEnv(node, name, around)) as Record<string, unknown>
   const { config, errors } = catalogue.configure(node.definition, properties)
   const [error] = errors
   if (error) throw fault('config.invalid', { property: propertyOf(error), message: `“${propertyOf(error)}” ${error.message ?? 'is not valid'}, as the environment fills it in.` })

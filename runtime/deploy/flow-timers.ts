@@ -5,7 +5,8 @@ import { messageId } from './message-id.ts'
 
 /** What starts flows by itself: once per live pipeline, however many deployments hold it. */
 export interface FlowTimers {
-  start(pipeline: Pipeline): void
+  /** `again`: it ran until now, and what is done once at the start is not done again. */
+  start(pipeline: Pipeline, again?: boolean): void
   /** Stops the timers of pipelines that are not among these. */
   keepOnly(pipelines: readonly Pipeline[]): void
 }
@@ -14,9 +15,10 @@ export interface FlowTimers {
 export function createFlowTimers(startTimer: StartTimer, holderOf: (flow: string, key: string) => LiveDeployment | undefined): FlowTimers {
   const running = new Map<string, readonly (() => void)[]>()
   return {
-    start(pipeline) {
+    start(pipeline, again = false) {
       if (running.has(pipeline.key)) return
-      const stops = pipeline.entries.map(({ node, entry }) =>
+      const entries = again ? pipeline.entries.filter(({ entry }) => entry.on !== 'start') : pipeline.entries
+      const stops = entries.map(({ node, entry }) =>
         startTimer(entry, () => holderOf(pipeline.flow, pipeline.key)?.start(node, entry.on as Cause, { _msgid: messageId() }), { flow: pipeline.flow, node: node.id }),
       )
       running.set(pipeline.key, stops)

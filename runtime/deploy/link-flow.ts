@@ -3,11 +3,14 @@ import type { Catalogue } from '../compile/catalogue.ts'
 import { globalEnv, type Surroundings } from '../compile/env.ts'
 import type { EnvEntry } from '../compile/flow.ts'
 import { link, type LinkResult } from '../compile/link.ts'
+import type { Problem } from '../core/flow.ts'
 import type { Credentials } from '../core/release.ts'
 import { computeEnv } from './compute-env.ts'
 import type { EarlySends } from './early-sends.ts'
+import { createHideValues } from './hide-values.ts'
 import { fillConfig, flowDeadlineMs } from './fill-config.ts'
 import type { LiveDeployment } from './live-deployment.ts'
+import { noSecrets, type SecretValues } from './resolve-secrets.ts'
 import { createScope } from './scope.ts'
 import type { Services } from './services.ts'
 import type { SharedThings } from './shared.ts'
@@ -24,24 +27,33 @@ export interface FlowLinkerParts {
   debugSwitch(node: string): boolean | undefined
 }
 
-/** Makes a pipeline of an assembled flow: its environment computed, its configs filled in, its nodes given their scopes. */
-export type LinkFlow = (key: string, assembled: AssembledFlow, assembly: Assembly, credentials: Credentials) => Promise<LinkResult>
+/**
+ * Makes a pipeline of an assembled flow: its environment computed, its configs filled in, its nodes given their scopes. The credentials have the
+ * secrets put in; `secrets` are those that the flow refers to.
+ */
+export type LinkFlow = (key: string, assembled: AssembledFlow, assembly: Assembly, credentials: Credentials, secrets?: SecretValues) => Promise<LinkResult>
 
 /** Links checked flows to pipelines with what the gateway has. */
 export function createFlowLinker({ catalogue, services, shared, early, deadlineMs, holderOf, debugSwitch }: FlowLinkerParts): LinkFlow {
-  return async function linkFlow(key, assembled, { estate }, credentials) {
+  return async function linkFlow(key, assembled, { estate }, credentials, secrets = noSecrets) {
     const { flow } = assembled
     const id = flow.document.id
     const computed = new Map<EnvEntry, unknown>()
     const around: Surroundings = { credentials, process: services.env, global: globalEnv(estate), computed }
+    const hiding = createHideValues(secrets)
+    const hide = (problems: readonly Problem[]) => hiding?.problems(problems) ?? problems
     const problems = await computeEnv(flow, around, computed, services)
-    if (problems.length > 0) return { problems }
+    if (problems.length > 0) return { problems: hide(problems) }
     const retirement = createRetirement(id, services.log)
     if (services.tracing) {
       const { tracing } = services
-      tracing.keepSecrets(key, credentials)
+      // Also by themselves: in credentials they may stand inside a longer text.
+      tracing.keepSecrets(key, secrets.size === 0 ? credentials : { ...credentials, '': Object.fromEntries(secrets) })
       retirement.add(() => tracing.forgetSecrets(key))
     }
+
+    // What nodes tell people goes through here.
+    const own: Services = hiding ? { ...services, log: hiding.log(services.log), publish: (event) => services.publish(hiding.value(event)) } : services
 
     /** What On Start code sends waits for the commit: until then there is no deployment that it could run in. */
     function whenLive(begin: (holder: LiveDeployment) => void, always = false): void {
@@ -51,13 +63,13 @@ export function createFlowLinker({ catalogue, services, shared, early, deadlineM
       else early.keep(key, () => whenLive(begin, always), always)
     }
 
-    return link(assembled, {
+    const result = await link(assembled, {
       key,
       deadlineMs: flowDeadlineMs(assembled, around, deadlineMs),
-      configOf: (node) => fillConfig(node, assembled, around, catalogue),
+      configOf: (node) => fillConfig(node, assembled, around, catalogue, secrets),
       scopeOf: (node, linked) =>
         createScope(node, linked, {
-          services,
+          services: own,
           shared,
           flow,
           estate,
@@ -71,6 +83,7 @@ export function createFlowLinker({ catalogue, services, shared, early, deadlineM
         }),
       close: () => retirement.begin(),
     })
+    return 'problems' in result ? { problems: hide(result.problems) } : result
   }
 }
 

@@ -16,7 +16,7 @@ import type { Schedules } from '../core/schedules.ts'
 import type { State } from '../core/state.ts'
 import type { Tracing } from '../core/trace.ts'
 import type { Upstream } from '../core/upstream.ts'
-import type { Vault } from '../core/vault.ts'
+import type { Secrets, Vault } from '../core/vault.ts'
 
 /** What flows live on, given by whoever composes the gateway. */
 export interface Services {
@@ -45,6 +45,8 @@ export interface Services {
   /** The environment that flows may read: allow-listed, empty unless set. */
   readonly env: Readonly<Record<string, string>>
   readonly recorder: RunRecorder
+  /** Values of secrets that flows refer to. Absent: this process has no vault; a flow that refers to one is refused. */
+  readonly secrets?: Secrets
   /** Which runs are written down; absent: none. */
   readonly tracing?: Tracing | undefined
   /** Answers what the editor asks about them; `undefined`: the command is not one of these. */
