@@ -4,6 +4,7 @@ import type { NodeDefinition } from '../runtime/core/node.ts'
 import { apiRoutes } from './api.ts'
 import { sendAsset } from './assets.ts'
 import { html } from './html.ts'
+import { keySetRoutes } from './key-sets.ts'
 import { layout } from './layout.ts'
 import { accountRoutes } from './pages/account.ts'
 import { consumerRoutes } from './pages/consumers/consumers.ts'
@@ -75,7 +76,7 @@ export interface Portal {
 export function createPortal(options: PortalOptions): Portal {
   const routes: readonly PageRoute[] = [
     ...signInRoutes(options), ...startRoutes(options), ...accountRoutes(options), ...userRoutes(options),
-    ...releaseRoutes(options), ...gatewayRoutes(options), ...queueRoutes(options), ...acceptedWorkRoutes(options), ...vaultRoutes(options), ...consumerRoutes(options), ...referenceRoutes(options), ...docsRoutes(options), ...apiRoutes(options), ...recordsApiRoutes(options),
+    ...releaseRoutes(options), ...gatewayRoutes(options), ...queueRoutes(options), ...acceptedWorkRoutes(options), ...vaultRoutes(options), ...keySetRoutes(options), ...consumerRoutes(options), ...referenceRoutes(options), ...docsRoutes(options), ...apiRoutes(options), ...recordsApiRoutes(options),
   ]
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {

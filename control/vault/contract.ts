@@ -52,6 +52,8 @@ export interface DataProtection {
     setState(name: string, state: Key['state'], version: number | undefined, by: Actor): Promise<Key>
     /** Public halves of a key set (RFC 7517). */
     publicSet(set: string, by: Actor): Promise<{ readonly keys: readonly unknown[] }>
+    /** The same for everybody, as it was a few seconds ago. @throws Refused `key_set.unknown` 404 */
+    published(set: string): Promise<{ readonly keys: readonly unknown[] }>
   }
   readonly certificates: {
     /** The one that ends first comes first. */

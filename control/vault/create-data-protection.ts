@@ -9,6 +9,7 @@ import { owns } from '../consumers/sees.ts'
 import { Refused, type Actor, type DataProtection, type GrantInput, type KnownGrant, type Right } from '../contract.ts'
 import type { ConsumerRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
+import { createPublishedSets } from './published-sets.ts'
 import { csvHead, toCsvLine } from './to-csv.ts'
 
 export interface DataProtectionParts {
@@ -226,6 +227,7 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
         await allow('vault.read', by)
         return await vault().keys.publicSet(set)
       },
+      published: createPublishedSets({ desk: quiet, clock }),
     },
     certificates: {
       async list(by) {
