@@ -16,7 +16,7 @@ import type { Message } from './core/message.ts'
 import type { NodeDefinition } from './core/node.ts'
 import type { State } from './core/state.ts'
 import type { Upstream } from './core/upstream.ts'
-import type { Vault } from './core/vault.ts'
+import type { Secrets, Vault } from './core/vault.ts'
 import { createDeployer, type GatewayDeployer } from './deploy/create-deployer.ts'
 import { createFront, type Front } from './http/front.ts'
 import { createOps, type Ops } from './http/ops.ts'
@@ -53,6 +53,7 @@ import { createTraceDesk } from './telemetry/trace/trace-desk.ts'
 import { parseEgressAllow } from './upstream/egress-policy.ts'
 import { createUpstream } from './upstream/upstream.ts'
 import { vaultTrust } from './vault-trust.ts'
+import { createGatewaySecrets } from './vault/secrets.ts'
 import { createVaultClient, type VaultClient } from './vault/vault-client.ts'
 
 /** What a gateway is composed of besides its settings. */
@@ -70,6 +71,8 @@ export interface GatewayParts {
   readonly upstream?: Upstream
   /** Stands in for the vault of the settings: tests of flows do. */
   readonly vault?: Vault
+  /** Stands in for the secrets of the vault: cases prove nothing to anybody. */
+  readonly secrets?: Secrets
   /** Gets a vault started, where one is started when it is needed; resolves when it may be asked. */
   readonly wakeVault?: () => Promise<void>
   /** Time, when it is not the machine's: tests hold it. */
@@ -185,6 +188,8 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   })
   let vaultClient: VaultClient | undefined
   const openVault = () => (vaultClient ??= createVaultClient({ urls: settings.vaultUrl, timeoutMs: settings.vaultTimeoutMs, ...vaultTrust(settings, 'gateway'), clock, log, ...(parts.wakeVault ? { started: parts.wakeVault() } : {}) }))
+  const ownSecrets = parts.secrets || settings.vaultUrl.length === 0 ? undefined : createGatewaySecrets({ ask: (request) => openVault().secrets(request), clock, log })
+  const secrets = parts.secrets ?? ownSecrets
   const vault = parts.vault ? () => parts.vault as Vault : settings.vaultUrl.length > 0 ? openVault : undefined
   const reuse = settings.reuse ? createReuse({ limitBytes: settings.reuseMb * 1024 * 1024 }) : undefined
   const catalogue = createCatalogue(parts.definitions, parts.notYet)
@@ -223,6 +228,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         sandbox,
         upstream: parts.upstream ?? upstream,
         ...(vault ? { vault } : {}),
+        ...(secrets ? { secrets } : {}),
         clients,
         ...(reuse ? { reuse } : {}),
         state,
@@ -253,6 +259,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   metrics.gauge('decisions_left_out', 'Refused calls since the start that control is not told of one by one.', () => decisions.leftOut)
   metrics.gauge('state_available', '1 while what gateways count together answers; 0: limits are decided without it.', () => (state.healthy ? 1 : 0))
   metrics.gauge('vault_available', '1 while a vault answers, or none was needed yet.', () => (vaultClient?.available === false ? 0 : 1))
+  metrics.gauge('flows_waiting', 'Flows whose secrets cannot be had: their routes answer 503.', () => deployer.waiting.length)
   metrics.gauge('vault_asks', 'What was asked of the vault since the start: values, tokens, signatures.', () => vaultClient?.counts.asks ?? 0)
   metrics.gauge('vault_requests', 'Requests in which that travelled.', () => vaultClient?.counts.requests ?? 0)
   metrics.gauge('vault_failures', 'Requests of those that no vault answered.', () => vaultClient?.counts.failed ?? 0)
@@ -285,7 +292,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     metrics,
     ready: () => {
       const live = deployer.live()
-      return { ready: live !== undefined && !draining, detail: { release: live?.id, hash: live?.hash, draining, clients: { version: clients.version, stale: clients.stale, fresh: clients.fresh } } }
+      return { ready: live !== undefined && !draining, detail: { release: live?.id, hash: live?.hash, draining, waiting: deployer.waiting, clients: { version: clients.version, stale: clients.stale, fresh: clients.fresh } } }
     },
   })
 
@@ -317,6 +324,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       await front.close()
       jobs.drain()
       await deployer.close()
+      ownSecrets?.close()
       vaultClient?.close()
       tracing.close()
       await spans?.close()

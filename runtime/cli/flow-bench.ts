@@ -15,6 +15,7 @@ import { createGateway } from '../gateway.ts'
 import { createSandbox } from '../sandbox/sandbox.ts'
 import { environmentFor, loadSettings, type Settings } from '../settings.ts'
 import { openLog } from '../telemetry/log.ts'
+import { createPlayedSecrets } from '../vault/secrets.ts'
 import { differences, type FlowCase } from './flow-cases.ts'
 import { CommandFailed } from './outcome.ts'
 import { createPlayedUpstream } from './played-upstream.ts'
@@ -66,7 +67,7 @@ export async function openNodesBench(nodes: readonly EditorNode[], { settings, f
   const log = openLog({ level: 'warn', format: 'json', write: (text) => void failed.push(...text.split('\n').filter(Boolean)) })
   const called: { caller?: FlowCase['caller'] } = {}
   const gateway = createGateway({ ...alone, admission: 'off', traceSample: '100', tracePayloads: 'none' }, {
-    definitions: definitions.map((one) => letCallersIn(one, called)), notYet, log, folder: own, inner: true, ...(overNetwork ? {} : { upstream }),
+    definitions: definitions.map((one) => letCallersIn(one, called)), notYet, log, folder: own, inner: true, secrets: createPlayedSecrets(), ...(overNetwork ? {} : { upstream }),
   })
   const close = async () => {
     await gateway.close()

@@ -338,7 +338,8 @@ export function openSync(options: SyncOptions): Sync {
     try {
       const signed = (await call('GET', `releases/${pointer.id}`)) as SignedManifest
       const whole = await gather(signed, [], undefined)
-      const problems = await stage(whole)
+      // Others took it: flows whose secrets cannot be had at the moment do not keep the rest from being served.
+      const problems = await stage(whole, live === undefined)
       if (!problems.refused) return await goLive()
       tryAgain(pointer)
       await acknowledge({ release: pointer.id, hash: whole.manifest.hash, state: 'refused', problems: problems.list })
@@ -411,10 +412,10 @@ export function openSync(options: SyncOptions): Sync {
   }
 
   /** Compiles and writes at the same time; both have to work before a release may go live. */
-  async function stage(whole: Whole): Promise<{ refused: boolean; list: readonly Problem[] }> {
+  async function stage(whole: Whole, patient = false): Promise<{ refused: boolean; list: readonly Problem[] }> {
     const release: Release = { manifest: whole.manifest, revisions: whole.revisions, credentials: whole.credentials }
     const [prepared, written] = await Promise.all([
-      deployer.prepare(release).catch((thrown: unknown) => toProblems(thrown)),
+      deployer.prepare(release, false, patient).catch((thrown: unknown) => toProblems(thrown)),
       save(whole).then(
         () => undefined,
         (thrown: unknown) => thrown,
@@ -505,7 +506,7 @@ export function openSync(options: SyncOptions): Sync {
         revisions.push(verifyRevision(text))
       }
       const credentials = JSON.parse(unseal(await disk.sealKey(), stored.credentials, manifest.credentialsHash)) as Credentials
-      const result = await deployer.prepare({ manifest, revisions, credentials }, stored.version === options.version)
+      const result = await deployer.prepare({ manifest, revisions, credentials }, stored.version === options.version, true)
       if (!result.ok) throw new Error(result.problems[0]?.message ?? 'it cannot be prepared')
       deployer.commit(result.prepared)
       live = { signed: pick(stored), manifest, revisions, texts: [], credentials }
