@@ -3,6 +3,7 @@ import { commandEnvironment, describeSettings, loadSettings, settingNames, setti
 import { CommandFailed, createOutput, exitCodes, type Output } from './outcome.ts'
 import { projectVersion } from './project-version.ts'
 import { addRecordCommands } from './records/commands.ts'
+import { addVaultCommands } from './vault/commands.ts'
 
 /** Runs one command. Resolves with the exit code; modules of a command are loaded when it is called. */
 export async function runCommandLine(words: readonly string[]): Promise<number> {
@@ -57,7 +58,7 @@ function describeProgram(exit: (code: number) => void): Command {
   command('auth', 'run the authorization server alone, on the records of the data folder or of PostgreSQL')
     .action(run(async () => (await import('./run-auth.ts')).runAuth(loadSettings())))
 
-  command('vault', 'run a vault alone: what tokens stand for, keys and secrets, for gateways and control')
+  const vault = command('vault', 'run a vault alone: what tokens stand for, keys and secrets, for gateways and control; or look after one')
     .action(run(async () => (await import('./start/vault-alone.ts')).runVaultAlone(loadSettings())))
 
   command('check', 'compile flow files and say what is wrong, without running anything')
@@ -98,6 +99,7 @@ function describeProgram(exit: (code: number) => void): Command {
     .action(run(async (output, file: string) => (await import('./store.ts')).runImport(loadSettings(), file, output)))
 
   addRecordCommands(program, { run, remote, targetOf })
+  addVaultCommands(vault, { run, remote, targetOf })
 
   command('health', 'ask what runs on this machine whether it is well; for containers')
     .action(run(async (output) => (await import('./health.ts')).runHealth(loadSettings(), output)))

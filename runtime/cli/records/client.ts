@@ -126,13 +126,14 @@ export function createRecordsClient(target: Target): RecordsClient {
   return client
 }
 
-function toQuery(values: object): string {
+/** Values that say something, as a query. */
+export function toQuery(values: object): string {
   const query = new URLSearchParams(Object.entries(values).filter(([, value]) => value !== undefined && value !== false).map(([name, value]): [string, string] => [name, String(value)]))
   return query.size > 0 ? `?${query}` : ''
 }
 
 /** What control refused, place by place. */
-function toFailure(what: string, { status, body }: Answer): CommandFailed {
+export function toFailure(what: string, { status, body }: Answer): CommandFailed {
   const problems = (body?.problems ?? []) as readonly Problem[]
   const reason = body?.detail ?? body?.message ?? body?.title ?? `status ${status}`
   const stale = status === 412 ? ' Somebody was faster: look at it again, then repeat.' : ''

@@ -1,0 +1,85 @@
+import type { CertificateFacts, Domain, DomainPart, GrantInput, Key, KeyAlgorithm, KeyKind, KnownGrant, Page, Reveal, RevealVerdict, SecretFacts, VaultStatus } from '../../../control/contract.ts'
+import { callControl, type Target } from '../control-client.ts'
+import { toFailure, toQuery } from '../records/client.ts'
+
+/** The vault by the admin API under `/api/v1/vault`. Every method throws CommandFailed with what control said. */
+export interface VaultAdminClient {
+  status(): Promise<VaultStatus>
+  rotateMasterKey(): Promise<VaultStatus>
+  domains(): Promise<readonly Domain[]>
+  domain(name: string): Promise<Domain>
+  addDomain(name: string, part: DomainPart): Promise<Domain>
+  changeDomain(name: string, part: DomainPart): Promise<Domain>
+  rotateDomain(name: string): Promise<Domain>
+  shredDomain(name: string, confirm: string): Promise<Domain>
+  shredSubject(domain: string, subject: string): Promise<{ readonly shredded: number; readonly mark: string }>
+  grants(query: { readonly application?: string | undefined; readonly domain?: string | undefined }): Promise<readonly KnownGrant[]>
+  addGrant(grant: GrantInput): Promise<KnownGrant>
+  decideGrant(id: string, agree: boolean): Promise<Partial<KnownGrant>>
+  removeGrant(id: string): Promise<void>
+  keys(): Promise<readonly Key[]>
+  createKey(name: string, part: { readonly kind: KeyKind; readonly algorithm?: KeyAlgorithm | undefined; readonly set?: string | undefined }): Promise<Key>
+  rotateKey(name: string): Promise<Key>
+  switchKey(name: string, act: 'disable' | 'enable', version: number | undefined): Promise<Key>
+  keySet(name: string): Promise<{ readonly keys: readonly unknown[] }>
+  certificates(): Promise<readonly CertificateFacts[]>
+  importCertificate(name: string, pem: string): Promise<CertificateFacts>
+  removeCertificate(name: string): Promise<void>
+  secrets(): Promise<readonly SecretFacts[]>
+  setSecret(name: string, value: string, description: string | undefined): Promise<SecretFacts>
+  removeSecret(name: string): Promise<void>
+  reveals(query: RevealOptions & { readonly limit: number }): Promise<readonly Reveal[]>
+  revealsCsv(query: RevealOptions & { readonly after?: number | undefined }): Promise<string>
+  verifyReveals(): Promise<RevealVerdict>
+}
+
+export interface RevealOptions {
+  readonly domain?: string | undefined
+  readonly client?: string | undefined
+}
+
+export function createVaultAdminClient(target: Target): VaultAdminClient {
+  const at = (...parts: readonly string[]) => `/api/v1/vault/${parts.map(encodeURIComponent).join('/')}`
+
+  async function call<Result>(what: string, method: string, path: string, body?: unknown): Promise<Result> {
+    const answer = await callControl(target, method, path, body)
+    if (answer.status >= 300) throw toFailure(what, answer)
+    return answer.body as Result
+  }
+  const list = async <T>(what: string, path: string) => (await call<Page<T>>(`The ${what} could not be read`, 'GET', path)).items
+  const unchanged = 'Nothing was changed'
+
+  return {
+    status: () => call('The vault could not be asked', 'GET', at('status')),
+    rotateMasterKey: () => call(unchanged, 'POST', at('master-key', 'rotate')),
+    domains: () => list('domains', at('domains')),
+    domain: (name) => call(`“${name}” could not be read`, 'GET', at('domains', name)),
+    addDomain: (name, part) => call('Not added', 'POST', at('domains'), { name, ...part }),
+    changeDomain: (name, part) => call(unchanged, 'PUT', at('domains', name), part),
+    rotateDomain: (name) => call(unchanged, 'POST', at('domains', name, 'rotate')),
+    shredDomain: (name, confirm) => call('Nothing was shredded', 'POST', at('domains', name, 'shred'), { confirm }),
+    shredSubject: (domain, subject) => call('Nothing was shredded', 'POST', at('domains', domain, 'subjects', 'shred'), { subject }),
+    grants: (query) => list('grants', at('grants') + toQuery(query)),
+    addGrant: (grant) => call('Not granted', 'POST', at('grants'), grant),
+    decideGrant: (id, agree) => call('Nothing was decided', 'POST', at('grants', id, 'decide'), { agree }),
+    removeGrant: async (id) => void (await call(unchanged, 'DELETE', at('grants', id))),
+    keys: () => list('keys', at('keys')),
+    createKey: (name, part) => call('No key was made', 'POST', at('keys'), { name, ...part }),
+    rotateKey: (name) => call(unchanged, 'POST', at('keys', name, 'rotate')),
+    switchKey: (name, act, version) => call(unchanged, 'POST', at('keys', name, act) + toQuery({ version })),
+    keySet: (name) => call(`“${name}” could not be read`, 'GET', at('key-sets', name)),
+    certificates: () => list('certificates', at('certificates')),
+    importCertificate: (name, pem) => call('Not imported', 'PUT', at('certificates', name), { pem }),
+    removeCertificate: async (name) => void (await call(unchanged, 'DELETE', at('certificates', name))),
+    secrets: () => list('secrets', at('secrets')),
+    setSecret: (name, value, description) => call('The secret was not set', 'PUT', at('secrets', name), { value, ...(description === undefined ? {} : { description }) }),
+    removeSecret: async (name) => void (await call(unchanged, 'DELETE', at('secrets', name))),
+    reveals: (query) => list('reveals', at('reveals') + toQuery(query)),
+    async revealsCsv(query) {
+      const answer = await callControl(target, 'GET', at('reveals.csv') + toQuery(query), undefined, { accept: 'text/csv' }, 'text')
+      if (answer.status >= 300) throw toFailure('The reveals could not be read', answer)
+      return String(answer.body)
+    },
+    verifyReveals: () => call('The reveals could not be verified', 'GET', at('reveals', 'verify')),
+  }
+}

@@ -1,0 +1,40 @@
+import type { Key, KeyAlgorithm, KeyKind } from '../../../control/contract.ts'
+import type { Output } from '../outcome.ts'
+import { toColumns } from '../records/print.ts'
+import { parseNumber } from '../records/read-options.ts'
+import type { VaultAdminClient } from './client.ts'
+
+/** `sluice vault keys list` */
+export async function runVaultKeysList(client: VaultAdminClient, output: Output): Promise<void> {
+  const items = await client.keys()
+  output.result(items.length === 0 ? 'No keys.' : toText(items), { items })
+}
+
+/** `sluice vault keys create` */
+export async function runVaultKeysCreate(client: VaultAdminClient, name: string, { kind, algorithm, set }: { readonly kind: KeyKind; readonly algorithm?: KeyAlgorithm; readonly set?: string }, output: Output): Promise<void> {
+  const made = await client.createKey(name, { kind, algorithm, set })
+  output.result(toText([made]), { ...made })
+}
+
+/** `sluice vault keys rotate` */
+export async function runVaultKeysRotate(client: VaultAdminClient, name: string, output: Output): Promise<void> {
+  const key = await client.rotateKey(name)
+  output.result(`${name} is at version ${key.current}. Older ones go on decrypting and verifying.`, { ...key })
+}
+
+/** `sluice vault keys disable` and `enable` */
+export async function runVaultKeysSwitch(client: VaultAdminClient, name: string, act: 'disable' | 'enable', { keyVersion }: { readonly keyVersion?: string }, output: Output): Promise<void> {
+  const key = await client.switchKey(name, act, keyVersion === undefined ? undefined : parseNumber('--key-version', keyVersion))
+  output.result(toText([key]), { ...key })
+}
+
+/** `sluice vault keys public` */
+export async function runVaultKeysPublic(client: VaultAdminClient, set: string, output: Output): Promise<void> {
+  const found = await client.keySet(set)
+  output.result(JSON.stringify(found, undefined, 2), { ...found })
+}
+
+function toText(keys: readonly Key[]): string {
+  const off = ({ versions }: Key) => versions.filter(({ state }) => state === 'disabled').map(({ version }) => version)
+  return toColumns(['KEY', 'KIND', 'ALGORITHM', 'SET', 'STATE', 'CURRENT', 'VERSIONS'], keys.map((one) => [one.name, one.kind, one.algorithm, one.set ?? '-', one.state, String(one.current), `${one.versions.length}${off(one).length > 0 ? `, disabled: ${off(one).join(' ')}` : ''}`]))
+}

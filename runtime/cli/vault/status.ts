@@ -1,0 +1,25 @@
+import type { VaultStatus } from '../../../control/contract.ts'
+import { exitCodes, type Output } from '../outcome.ts'
+import { toLines } from '../records/print.ts'
+import type { VaultAdminClient } from './client.ts'
+
+/** `sluice vault status`: fails when the vault is in trouble. */
+export async function runVaultStatus(client: VaultAdminClient, output: Output): Promise<number> {
+  const status = await client.status()
+  output.result(toText(status), { ...status })
+  return status.ok ? exitCodes.done : exitCodes.failed
+}
+
+/** `sluice vault rotate-master-key` */
+export async function runRotateMasterKey(client: VaultAdminClient, output: Output): Promise<void> {
+  const status = await client.rotateMasterKey()
+  output.result(toText(status), { ...status })
+  output.note('Keep the older version until nothing is left to seal, and for as long as backups of that time are kept.')
+}
+
+function toText({ ok, masterKey, store, domains, tokens, toReseal }: VaultStatus): string {
+  return toLines([
+    ['state', ok ? 'well' : 'in trouble'], ['store', store], ['domains', domains], ['tokens', tokens], ['master key', `${masterKey.provider} ${masterKey.id}, since ${masterKey.since}`],
+    ['still under an older key', toReseal === 0 ? 'none' : `${toReseal}, going on in the background`],
+  ])
+}

@@ -1,0 +1,82 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { afterEach, expect, test } from 'vitest'
+import { useCommandLine } from '../../../test/kit/command-line.ts'
+import { createFakeVaultDesk } from '../../../test/kit/fake-vault-desk.ts'
+
+const root = { name: 'admin', role: 'admin', from: '' } as const
+const vault = createFakeVaultDesk()
+const canary = 'canary-93bd\nsecond line'
+const cli = useCommandLine({
+  vault,
+  async prepare({ users, consumers }) {
+    await users.create({ name: 'olive', role: 'data-officer' }, 'admin')
+    await users.create({ name: 'otto', role: 'data-officer' }, 'admin')
+    await users.create({ name: 'vera', role: 'viewer' }, 'admin')
+    await consumers.organisations.create({ id: 'north', name: 'North', fourEyes: true }, root)
+    await consumers.applications.create({ id: 'till', name: 'Till', organisation: 'north' }, root)
+  },
+})
+const sluice = (...words: string[]) => cli.run('olive', 'vault', ...words)
+const stdin = Object.getOwnPropertyDescriptor(process, 'stdin')!
+afterEach(() => Object.defineProperty(process, 'stdin', stdin))
+const pipe = (text: string) => Object.defineProperty(process, 'stdin', { configurable: true, value: Readable.from([Buffer.from(text)]) })
+
+test('domains are made, changed, rotated, and shredded with their name said again', async () => {
+  expect([await sluice('domains', 'add', 'customers', '--purpose', 'billing', 'care', '--clearance', 'high', '--ttl', '90d'), cli.out]).toEqual([0, expect.stringMatching(/purposes +billing, care[\s\S]*tokens live +7776000 s/)])
+  expect(await sluice('domains', 'change', 'customers', '--clearance', 'top')).toBe(0)
+  expect([await sluice('domains', 'list'), cli.out]).toEqual([0, expect.stringMatching(/customers +active +top +billing care +7776000 s +1/)])
+  expect([await sluice('domains', 'rotate', 'customers'), cli.out]).toEqual([0, expect.stringContaining('version 2')])
+  expect([await sluice('domains', 'shred', 'customers', '--confirm', 'custom') > 0, cli.err]).toEqual([true, expect.stringContaining('type the name')])
+  expect([await sluice('domains', 'change', 'customers') > 0, cli.err]).toEqual([true, expect.stringContaining('--purpose')])
+  pipe('A123456789\n')
+  expect([await sluice('domains', 'shred-subject', 'customers'), cli.out, vault.told.at(-1)]).toEqual([0, expect.stringContaining('3 values'), 'A123456789'])
+  expect(cli.out).not.toContain('A123456789')
+  await sluice('domains', 'add', 'old')
+  expect([await sluice('domains', 'shred', 'old', '--confirm', 'old'), (await vault.domains.list()).find(({ name }) => name === 'old')?.state]).toEqual([0, 'shredded'])
+})
+
+test('a grant is given by two where the organisation wants it, listed, and taken back', async () => {
+  expect([await sluice('grants', 'add', 'till', 'customers', '--purpose', 'billing'), cli.out]).toEqual([0, expect.stringContaining('wants a second person')])
+  const [, id] = /agree (\S+)/.exec(cli.out)!
+  expect([await sluice('grants', 'agree', id!) > 0, cli.err]).toEqual([true, expect.stringContaining('second person')])
+  expect([await cli.run('otto', 'vault', 'grants', 'agree', id!), cli.out]).toEqual([0, expect.stringMatching(/Granted\. Id g\d+/)])
+  const [, given] = /Id (g\d+)/.exec(cli.out)!
+  expect([await sluice('grants', 'list', '--application', 'till'), cli.out]).toEqual([0, expect.stringMatching(new RegExp(`${given} +till +customers +billing +active`))])
+  expect([await sluice('grants', 'add', 'nobody', 'customers', '--purpose', 'gossip') > 0, cli.err]).toEqual([true, expect.stringMatching(/\/client[\s\S]*\/purpose/)])
+  expect(await sluice('grants', 'remove', given!)).toBe(0)
+})
+
+test('keys are made, rotated and switched, also one version; certificates say how long they last', async () => {
+  expect([await sluice('keys', 'create', 'signing', '--kind', 'ed25519', '--set', 'public'), cli.out]).toEqual([0, expect.stringMatching(/signing +ed25519 +EdDSA +public +active +1/)])
+  expect([await sluice('keys', 'rotate', 'signing'), cli.out]).toEqual([0, expect.stringContaining('version 2')])
+  expect([await sluice('keys', 'disable', 'signing', '--key-version', '1'), cli.out]).toEqual([0, expect.stringContaining('2, disabled: 1')])
+  expect([await sluice('keys', 'public', 'public', '--json'), JSON.parse(cli.out)]).toEqual([0, { keys: [] }])
+  writeFileSync(join(cli.folder, 'web.pem'), 'days:12')
+  expect([await sluice('certificates', 'import', 'web', join(cli.folder, 'web.pem')), cli.out]).toEqual([0, expect.stringMatching(/web +12 /)])
+  expect(await sluice('certificates', 'remove', 'web')).toBe(0)
+})
+
+test('the value of a secret comes from stdin, whole, and is printed nowhere', async () => {
+  pipe(`${canary}\n`)
+  expect([await sluice('secrets', 'set', 'bank', '--description', 'Of the bank'), cli.out, vault.told.at(-1)]).toEqual([0, expect.stringContaining('{{secret:bank}}'), canary])
+  expect(await sluice('secrets', 'list', '--json')).toBe(0)
+  expect(cli.out + cli.err).not.toContain('canary')
+  pipe('')
+  expect([await sluice('secrets', 'set', 'bank'), cli.err]).toEqual([2, expect.stringContaining('No value came in')])
+  expect(await sluice('secrets', 'remove', 'bank')).toBe(0)
+})
+
+test('reveals are listed, exported and verified by those who may; how the vault is, and its master key', async () => {
+  vault.record.push({ number: 1, at: '2026-02-03T04:05:06.000Z', domain: 'customers', token: 'h', client: 'till', purpose: 'billing', run: 'run-1', flow: 'f', node: 'n', outcome: 'denied' })
+  expect([await cli.run('admin', 'vault', 'reveals', 'list', '--client', 'till'), cli.out]).toEqual([0, expect.stringMatching(/denied +till +customers +billing +run-1/)])
+  const out = join(cli.folder, 'reveals.csv')
+  expect([await cli.run('admin', 'vault', 'reveals', 'export', '--out', out), readFileSync(out, 'utf8').split('\r\n').length]).toEqual([0, 3])
+  expect([await cli.run('admin', 'vault', 'reveals', 'verify'), cli.out]).toEqual([0, expect.stringContaining('whole: 1')])
+  expect([await sluice('reveals', 'list') > 0, cli.err]).toEqual([true, expect.stringContaining('auditors')])
+  vault.left = 0
+  expect([await sluice('status'), cli.out]).toEqual([0, expect.stringMatching(/tokens +1200[\s\S]*none/)])
+  expect([await sluice('rotate-master-key'), cli.out]).toEqual([0, expect.stringContaining('40, going on')])
+  expect([await cli.run('vera', 'vault', 'status') > 0, cli.err]).toEqual([true, expect.stringContaining('data officers')])
+})
