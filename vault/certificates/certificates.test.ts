@@ -109,12 +109,12 @@ describe('alarms', () => {
       await clock.advance(3_600_000)
     }
     expect(lines).toEqual([
-      'warn bank A certificate expires within 60 days.',
-      'warn bank A certificate expires within 30 days.',
-      'warn bank A certificate expires within 14 days.',
-      'warn bank A certificate expires within 7 days.',
-      'warn bank A certificate expires within a day.',
-      'error bank A certificate has expired.',
+      'warn bank a certificate expires within 60 days',
+      'warn bank a certificate expires within 30 days',
+      'warn bank a certificate expires within 14 days',
+      'warn bank a certificate expires within 7 days',
+      'warn bank a certificate expires within a day',
+      'error bank a certificate has expired',
     ])
     await certificates.put('bank', read('bank.crt'), 'ann')
     await clock.advance(3_600_000)

@@ -30,8 +30,8 @@ export function watchCertificates({ records, clock, log }: { readonly records: R
       said.push(alarm)
       const { subject, endsAt } = keptOf(record)
       const facts = { certificate: alarm.name, subject, endsAt, daysLeft: alarm.daysLeft }
-      if (alarm.atDays === 0) log.error(facts, 'A certificate has expired.')
-      else log.warn(facts, `A certificate expires within ${alarm.atDays === 1 ? 'a day' : `${alarm.atDays} days`}.`)
+      if (alarm.atDays === 0) log.error(facts, 'a certificate has expired')
+      else log.warn(facts, `a certificate expires within ${alarm.atDays === 1 ? 'a day' : `${alarm.atDays} days`}`)
     }
     return said
   }
@@ -39,7 +39,7 @@ export function watchCertificates({ records, clock, log }: { readonly records: R
   function again(): void {
     if (isClosed) return
     look()
-      .catch((error: unknown) => log.warn({ error: (error as Error).message }, 'Certificates cannot be looked at.'))
+      .catch((error: unknown) => log.warn({ error: (error as Error).message }, 'certificates cannot be looked at'))
       .finally(() => {
         if (!isClosed) cancel = clock.setTimer(again, everyMs)
       })

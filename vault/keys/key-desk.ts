@@ -58,7 +58,7 @@ export function createKeyDesk({ records, envelope, clock, shelf, log }: KeyDeskO
       const sealed = await seal(name, { kind, algorithm, versions: new Map([[1, bytes]]) })
       bytes.fill(0)
       const facts: KeyFacts = { kind, algorithm, ...(set === undefined || set === '' ? {} : { set }), state: 'active', current: 1, versions: [{ version: 1, createdAt: now(), state: 'active' }], by }
-      return write({ kind: 'key', name, version: 1, facts: { ...facts }, sealed }, 'A key was created.')
+      return write({ kind: 'key', name, version: 1, facts: { ...facts }, sealed }, 'a key was created')
     },
 
     async rotate(name, by) {
@@ -73,7 +73,7 @@ export function createKeyDesk({ records, envelope, clock, shelf, log }: KeyDeskO
         if (material.kind !== facts.kind || material.algorithm !== facts.algorithm) throw new Error('the record of the key says another kind than its material')
         const sealed = await seal(name, { ...material, versions: new Map([...material.versions, [version, bytes]]) })
         const next: KeyFacts = { ...facts, current: version, versions: [...facts.versions, { version, createdAt: now(), state: 'active' }], by }
-        return await write({ ...record, version: record.version + 1, facts: { ...next }, sealed }, 'A key was rotated.')
+        return await write({ ...record, version: record.version + 1, facts: { ...next }, sealed }, 'a key was rotated')
       } finally {
         opened.fill(0)
         bytes.fill(0)
@@ -86,7 +86,7 @@ export function createKeyDesk({ records, envelope, clock, shelf, log }: KeyDeskO
       const facts = factsOf(record)
       if (version !== undefined && !facts.versions.some((one) => one.version === version)) throw new Refused('key.version', 404, `The key ${name} has no version ${version}.`)
       const next: KeyFacts = version === undefined ? { ...facts, state, by } : { ...facts, versions: facts.versions.map((one) => (one.version === version ? { ...one, state } : one)), by }
-      return write({ ...record, version: record.version + 1, facts: { ...next } }, state === 'active' ? 'A key was enabled.' : 'A key was disabled.')
+      return write({ ...record, version: record.version + 1, facts: { ...next } }, state === 'active' ? 'a key was enabled' : 'a key was disabled')
     },
 
     async publicSet(set) {

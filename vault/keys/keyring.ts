@@ -33,7 +33,7 @@ export function createKeyring({ records, envelope, clock, log = silentLog }: Key
       } catch (error) {
         if (error instanceof Fault) return { fault: error.code as FaultCode, facts: error.facts as Readonly<Record<string, string | number>> }
         // The library's words on a failed operation may hold parts of what it was given: they are not passed on.
-        log.error({ key: ask.key, do: ask.do, error: (error as Error).name }, 'A key cannot be used: its record or the master key cannot be read.')
+        log.error({ key: ask.key, do: ask.do, error: (error as Error).name }, 'a key cannot be used: its record or the master key cannot be read')
         return { fault: 'vault.unavailable' }
       }
     },
