@@ -46,7 +46,7 @@ export const cryptoSchema: JsonSchema = {
       enum: ['jws', 'jws-detached', 'raw'], default: 'jws', title: 'Form', description: 'jws: compact JWS with the content in it. jws-detached: the content stays as it is, the signature goes beside it (RFC 7797). raw: the bytes of the signature alone.',
       'x-form': { when: { operation: ['sign', 'verify'] }, ...zh('格式', 'jws：內容包含其中的精簡格式 JWS。jws-detached：內容不變，簽章另置（RFC 7797）。raw：僅簽章位元組。') },
     },
-    key: { type: 'string', default: '', title: 'Key', description: 'Its name in the vault. ${NAME} is taken from the environment.', 'x-form': zh('金鑰', '金鑰在保險庫中的名稱。${NAME} 取自環境變數。') },
+    key: { type: 'string', default: '', title: 'Key', description: 'Its name in the vault. ${NAME} is taken from the environment.', 'x-form': zh('金鑰', '金鑰在保管庫中的名稱。${NAME} 取自環境變數。') },
     what: { enum: ['body', 'fields'], default: 'body', title: 'Of', description: 'The whole value, or fields of it.', 'x-form': zh('對象', '整個值，或其中的欄位。', { body: '整體', fields: '欄位' }) },
     property: { type: 'string', default: 'payload', minLength: 1, title: 'In', description: 'Property of the message; “$” in a path is its value.', 'x-form': zh('位於', '訊息屬性；路徑中的「$」即為其值。') },
     fields: {
@@ -115,7 +115,7 @@ export function checkCrypto(config: CryptoConfig): readonly NodeProblem[] {
 
 /** Names of keys, as the vault takes them. */
 export function isKeyName(text: string): boolean {
-  return /^[A-Za-z][A-Za-z0-9_-]{0,62}$/.test(text)
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text)
 }
 
 /** A signature that is put into what it signs fits nothing any more. */

@@ -23,7 +23,7 @@ export const crypto = defineNode<CryptoConfig, 'ok' | 'invalid'>({
   type: 'crypto',
   category: 'protect',
   label: { en: 'crypto', 'zh-TW': '加解密' },
-  summary: { en: 'Encrypts, decrypts, signs and verifies a body or fields with keys that never leave the vault.', 'zh-TW': '以不離開保險庫的金鑰，對本文或欄位加密、解密、簽章與驗章。' },
+  summary: { en: 'Encrypts, decrypts, signs and verifies a body or fields with keys that never leave the vault.', 'zh-TW': '以不離開保管庫的金鑰，對本文或欄位加密、解密、簽章與驗章。' },
   icon: 'fa-key',
   color: '#C0DEED',
   outputs: ['ok', 'invalid'],

@@ -1,6 +1,6 @@
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { VaultDesk } from '../contract.ts'
-import { namePattern } from '../keys/key-id.ts'
+import { namePattern, nameRule } from '../keys/key-id.ts'
 import type { RecordStore } from '../parts.ts'
 import { Refused } from '../refused.ts'
 import { keptOf, toFacts, toKeptCertificate } from './certificate-facts.ts'
@@ -15,7 +15,7 @@ export function createCertificateDesk({ records, clock }: { readonly records: Re
     },
 
     async put(name, pem, by) {
-      if (!namePattern.test(name)) throw new Refused('certificate.name', 422, 'The name of a certificate begins with a letter; letters, digits, “-” and “_” may follow, 63 characters together.')
+      if (!namePattern.test(name)) throw new Refused('certificate.name', 422, `The name of a certificate ${nameRule}.`)
       const kept = toKeptCertificate(parseCertificates(pem), by)
       const before = await records.get('certificate', name)
       const isWritten = await records.put({ kind: 'certificate', name, version: (before?.version ?? 0) + 1, facts: { ...kept } })

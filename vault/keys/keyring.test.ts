@@ -179,6 +179,15 @@ test('what another vault on the same database changed is seen within a second', 
   expect(await sign()).toMatchObject({ fault: 'key.disabled' })
 })
 
+test('a name may have dots, and none of its versions is taken for that of another key', async () => {
+  const { ring } = open()
+  for (const name of ['a', 'a.1']) await ring.desk.keys.create(name, { kind: 'ed25519' }, 'ann')
+  const signed = data(await ring.ask({ do: 'sign', key: 'a.1', form: 'jws', data: b64('x') }))
+  expect(JSON.parse(text(signed.split('.')[0] as string))).toMatchObject({ kid: 'a.1.1' })
+  expect(await ring.ask({ do: 'check', key: 'a.1', form: 'jws', data: signed })).toMatchObject({ valid: true })
+  expect(await ring.ask({ do: 'check', key: 'a', form: 'jws', data: signed })).toEqual({ valid: false })
+})
+
 test('of two who rotate at the same time one is told so, and no version is lost', async () => {
   const { ring, another } = open()
   const other = another()
@@ -192,7 +201,7 @@ test('of two who rotate at the same time one is told so, and no version is lost'
 
 test('the desk says what is wrong with a key that cannot be made', async () => {
   const { keys } = shared.ring.desk
-  await expect(keys.create('a.b', { kind: 'aes-256' }, 'ann')).rejects.toMatchObject({ code: 'key.name', status: 422 })
+  await expect(keys.create('.b', { kind: 'aes-256' }, 'ann')).rejects.toMatchObject({ code: 'key.name', status: 422 })
   await expect(keys.create('a', { kind: 'des' as KeyKind }, 'ann')).rejects.toMatchObject({ code: 'key.kind' })
   await expect(keys.create('a', { kind: '__proto__' as KeyKind }, 'ann')).rejects.toMatchObject({ code: 'key.kind' })
   await expect(keys.create('a', { kind: 'ec-p256', algorithm: 'PS256' }, 'ann')).rejects.toMatchObject({ code: 'key.algorithm', message: 'A key of kind ec-p256 does ES256 or ECDH-ES+A256KW.' })
