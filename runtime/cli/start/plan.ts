@@ -1,7 +1,8 @@
 import { realpathSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, homedir } from 'node:os'
 import { dirname, join, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { makeFolder } from '../../core/make-folder.ts'
 import { nodeFlags } from '../../node-flags.mjs'
 import { environmentFor, machineEnvironment, SettingsError, type Settings } from '../../settings.ts'
 
@@ -46,7 +47,7 @@ export function gatewayFlags(settings: Settings, controlCert?: string): string[]
 export function vaultFlags(settings: Settings): string[] {
   const own = vaultDir(settings)
   const { vaultTlsCertFile, vaultTlsKeyFile, vaultTlsClientCaFile, vaultGatewayTokenFile, vaultControlTokenFile, vaultMasterKeyFile, vaultPkcs11Module, vaultPkcs11PinFile } = settings
-  const read = [vaultTlsCertFile, vaultTlsKeyFile, vaultTlsClientCaFile, vaultGatewayTokenFile, vaultControlTokenFile, vaultPkcs11Module, vaultPkcs11PinFile].filter((file) => file !== undefined)
+  const read = [vaultTlsCertFile, vaultTlsKeyFile, vaultTlsClientCaFile, vaultGatewayTokenFile, vaultControlTokenFile, vaultPkcs11Module, vaultPkcs11PinFile, ...databaseFiles(settings.vaultDatabaseUrl)].filter((file) => file !== undefined)
   const keyFolder = vaultMasterKeyFile === undefined ? [] : [`${dirname(resolve(vaultMasterKeyFile))}${sep}`]
   return [
     ...childFlags,
@@ -58,6 +59,19 @@ export function vaultFlags(settings: Settings): string[] {
     ...[...read.map((file) => resolve(file)), `${own}${sep}`, ...keyFolder].map((place) => `--allow-fs-read=${place}`),
     ...[`${own}${sep}`, ...keyFolder].map((place) => `--allow-fs-write=${place}`),
   ]
+}
+
+/** Files that a connection to PostgreSQL may look at: certificates that its URL names, and where passwords are kept. */
+function databaseFiles(url: string | undefined): readonly string[] {
+  if (url === undefined) return []
+  const { searchParams } = new URL(url)
+  return [join(homedir(), '.pgpass'), ...['sslcert', 'sslkey', 'sslrootcert'].flatMap((name) => searchParams.get(name) ?? [])]
+}
+
+/** Makes the folders that the vault itself may not make. @throws Error when they cannot be made */
+export function makeVaultFolders(settings: Settings): void {
+  makeFolder(vaultDir(settings), 0o700)
+  if (settings.vaultMasterKeyFile !== undefined) makeFolder(dirname(resolve(settings.vaultMasterKeyFile)), 0o700)
 }
 
 /** The only folder the vault writes, but for that of its master key where one is named. */

@@ -1,7 +1,7 @@
 /** Something that happened while starting, running or stopping. One JSON line each with `--json`. */
 export type StartEvent =
   | { readonly event: 'starting'; readonly version: string; readonly dataDir: string }
-  | { readonly event: 'progress'; readonly process: string; readonly text: string; readonly tookMs?: number }
+  | { readonly event: 'progress'; readonly process: string; readonly text: string; readonly tookMs?: number; readonly pid?: number }
   | { readonly event: 'ready'; readonly tookMs: number; readonly editor: string; readonly gateways: readonly GatewayPlace[]; readonly sample?: string; readonly auth?: string; readonly vault?: string; readonly password?: string; readonly pids: Readonly<Record<string, number>> }
   | { readonly event: 'restarting'; readonly process: string; readonly text: string; readonly againMs: number }
   | { readonly event: 'note'; readonly process: string; readonly text: string }

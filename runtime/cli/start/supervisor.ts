@@ -5,7 +5,7 @@ import { makeFolder } from '../../core/make-folder.ts'
 import { machineEnvironment, variableOf, type Settings } from '../../settings.ts'
 import { ChildFailed, createChild, type Child, type ChildListener } from './child.ts'
 import type { FromChild, ReadyFacts } from './child-channel.ts'
-import { childEnvironment, childFlags, gatewayCount, gatewayDir, gatewayFlags, projectDir, vaultDir, vaultFlags } from './plan.ts'
+import { childEnvironment, childFlags, gatewayCount, gatewayDir, gatewayFlags, makeVaultFolders, projectDir, vaultDir, vaultFlags } from './plan.ts'
 import { busyPortSentence, findFreePort, isPortFree } from './port.ts'
 import type { GatewayPlace, Report } from './report.ts'
 
@@ -126,7 +126,10 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
       forbidCores: true,
       logsTo,
     }, listenerFor('vault'))
-    vaultStarted ??= makeOwnFolder(settings, vaultDir(settings)).then(() => (vault as Child).start())
+    vaultStarted ??= makeOwnFolder(settings, vaultDir(settings)).then(() => {
+      makeVaultFolders(settings)
+      return (vault as Child).start()
+    })
     return vaultStarted
   }
 
@@ -202,7 +205,8 @@ export function createSupervisor({ settings: given, version, report, json }: Sup
   function listenerFor(name: string, more: { ready?(): void; heard?(message: FromChild): void; died?(): void } = {}): ChildListener {
     return {
       ready(facts, tookMs) {
-        report({ event: 'progress', process: name, text: facts.url ?? 'ready', tookMs: Math.round(tookMs) })
+        const pid = [...gateways, control, sample, auth, vault].find((child) => child?.name === name)?.pid
+        report({ event: 'progress', process: name, text: facts.url ?? 'ready', tookMs: Math.round(tookMs), ...(pid === undefined ? {} : { pid }) })
         more.ready?.()
       },
       heard(message) {

@@ -1,14 +1,13 @@
 import { join } from 'node:path'
-import { makeFolder } from '../../core/make-folder.ts'
 import { variableOf, type Settings } from '../../settings.ts'
 import { CommandFailed, exitCodes } from '../outcome.ts'
 import { ChildFailed, createChild } from './child.ts'
-import { childEnvironment, projectDir, vaultDir, vaultFlags } from './plan.ts'
+import { childEnvironment, makeVaultFolders, projectDir, vaultDir, vaultFlags } from './plan.ts'
 import { busyPortSentence } from './port.ts'
 
 /** `sluice vault`: one vault process under Node's permission model, started again when it dies. */
 export async function runVaultAlone(settings: Settings): Promise<number> {
-  makeFolder(vaultDir(settings), 0o700)
+  makeVaultFolders(settings)
   const child = createChild({
     name: 'vault',
     file: join(projectDir, 'runtime', 'cli', 'vault-process.ts'),
