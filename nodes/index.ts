@@ -47,6 +47,7 @@ import { priorityQueue } from './priority-queue/priority-queue.ts'
 import { quota } from './quota/quota.ts'
 import { raiseFault } from './raise-fault/raise-fault.ts'
 import { range } from './range/range.ts'
+import { record } from './record/record.ts'
 import { resetQuota } from './reset-quota/reset-quota.ts'
 import { resource } from './resource/resource.ts'
 import { respond } from './respond/respond.ts'
@@ -132,6 +133,7 @@ export const definitions: readonly NodeDefinition[] = [
   quota,
   raiseFault,
   range,
+  record,
   resetQuota,
   resource,
   respond,

@@ -39,6 +39,7 @@ import { observeLines } from './schedule/observe-lines.ts'
 import { createTimers } from './schedule/timers.ts'
 import type { Settings } from './settings.ts'
 import { createRunContext, openContextStore } from './state/context-store.ts'
+import { createLedger, createTrialLedger, type GatewayLedger } from './ledger/create-ledger.ts'
 import { createMemoryState } from './state/memory-state.ts'
 import { createPressureAlarm } from './state/pressure-alarm.ts'
 import { openRedisCache } from './state/redis-cache.ts'
@@ -94,6 +95,8 @@ export interface Gateway {
   readonly clients: ClientCopy
   /** Why calls were refused, lately. */
   readonly decisions: DecisionLog
+  /** Records for ledgers, on their way to control. */
+  readonly ledger: GatewayLedger
   readonly front: Front
   readonly metrics: Metrics
   /** Runs that were written down. */
@@ -124,6 +127,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   const metrics = createMetrics({ process: parts.inner !== true })
   const recorder = recordTo(log.runs, metrics.runs)
   const decisions = createDecisionLog({ clock })
+  const ledger = createLedger({ folder: parts.folder, clock, log, limitBytes: settings.ledgerJournalMb * 1024 * 1024 })
   const contexts = openContextStore({ folder: parts.folder, clock, log })
   const clients = createClients({
     clock,
@@ -239,6 +243,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
         holding,
         ...(identities ? { identities } : {}),
         decisions,
+        ledger: parts.inner === true ? createTrialLedger() : ledger,
         env: settings.flowEnvironment,
         recorder,
         tracing,
@@ -257,6 +262,8 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   metrics.gauge('clients_silent_seconds', 'Time since control was last in step with this gateway; -1 before the first time.', () => (clients.silentMs ?? -1000) / 1000)
   metrics.gauge('decisions_waiting', 'Refused calls that control is not told of yet.', () => decisions.waiting)
   metrics.gauge('decisions_left_out', 'Refused calls since the start that control is not told of one by one.', () => decisions.leftOut)
+  metrics.gauge('ledger_waiting', 'Records for ledgers that control does not have yet.', () => ledger.waiting)
+  metrics.gauge('ledger_refused', 'Records since the start that control did not take into their ledger.', () => ledger.refused)
   metrics.gauge('state_available', '1 while what gateways count together answers; 0: limits are decided without it.', () => (state.healthy ? 1 : 0))
   metrics.gauge('vault_available', '1 while a vault answers, or none was needed yet.', () => (vaultClient?.available === false ? 0 : 1))
   metrics.gauge('flows_waiting', 'Flows whose secrets cannot be had: their routes answer 503.', () => deployer.waiting.length)
@@ -300,6 +307,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     deployer,
     clients,
     decisions,
+    ledger,
     front,
     metrics,
     tracing,
@@ -308,6 +316,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       // Else the first requests would be decided as if it were away.
       await Promise.all([shared?.connected(stateWaitMs), sharedCache?.connected(stateWaitMs), sharedLines?.connected(stateWaitMs), sharedJobs?.connected(stateWaitMs)])
       await shareKey(state, holding)
+      await ledger.open()
       const [served, watched] = await Promise.all([front.listen(), ops.listen()])
       return { url: served.url, opsUrl: watched.url }
     },
@@ -329,6 +338,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       tracing.close()
       await spans?.close()
       await jobs.close()
+      await ledger.close()
       await Promise.all([ops.close(), upstream.close(), sandbox.close(), contexts.close(), state.close(), sharedCache?.close(), sharedLines?.close()])
       log.flush()
     },

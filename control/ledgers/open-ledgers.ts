@@ -199,7 +199,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
     const { roots } = await rootsOf(name)
     const kept = await receiptsOf(name, roots)
     // Files are asked themselves: what the database says of them is no witness.
-    const read = (await Promise.all(anchors.map((anchor) => anchor.read?.(name) ?? []))).flat()
+    const read = (await Promise.all(anchors.map(async (anchor) => (await anchor.read?.(name)) ?? []))).flat()
     const receipts = [...kept.filter(({ kind }) => kind !== 'file'), ...read]
     const { good, flaw: ofRoots } = checkRoots(name, roots, trusted, receipts)
     let rootFlaw: LedgerFlaw | undefined = ofRoots

@@ -62,6 +62,9 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
     credentialsKey: settings.credentialKey,
     tokenIssuer: settings.authIssuer,
     decisionLimits: { days: settings.decisionsDays },
+    ledgerAnchors: settings.ledgerAnchors,
+    ledgerLimits: { periodMs: settings.ledgerPeriodMs, periodEntries: settings.ledgerPeriodEntries },
+    witnessPost: partners.post,
     tokenTtlMs: settings.authTokenTtlMs,
     publicRoutes: settings.publicRoutes,
   })

@@ -71,6 +71,7 @@ export async function runGateway(settings: Settings, options: RunGateway): Promi
       deployer: gateway.deployer,
       clients: gateway.clients,
       decisions: gateway.decisions.queue,
+      records: gateway.ledger.queue,
       log,
       clock: systemClock,
     })

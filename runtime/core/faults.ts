@@ -198,6 +198,9 @@ export const faults = {
   'crypto.invalid': { status: 422, title: 'Cannot be decrypted or read', text: (f) => `${f.path === undefined ? 'The text' : `What stands at ${f.path}`} is not of the form asked for, was changed, or is of another key.` },
   'crypto.signature': { status: 401, title: 'Signature invalid', text: (f) => `The signature ${f.path === undefined ? '' : `at ${f.path} `}does not fit.` },
   'secret.unknown': { status: 500, title: 'Unknown secret', text: (f) => `The vault has no secret ${f.name}.` },
+  'ledger.refused': { status: 500, title: 'Ledger of another organisation', text: (f) => `The ledger ${f.ledger} belongs to another organisation, or is none that flows may write to.` },
+  'ledger.too_large': { status: 413, title: 'Record too large', text: (f) => `A record of the ledger ${f.ledger} is larger than ${f.limitBytes} bytes.` },
+  'ledger.value': { status: 422, title: 'Not a record', text: (f) => `What is to be recorded in the ledger ${f.ledger} is missing, or JSON cannot hold it.` },
   'ledger.unavailable': { status: 503, title: 'Ledger unavailable', text: () => 'The ledger does not take records at the moment.' },
 
   // store and configuration

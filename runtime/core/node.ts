@@ -13,6 +13,7 @@ import type { Identities } from './identities.ts'
 import type { Jobs } from './jobs.ts'
 import type { LabelMap } from './labels/label-map.ts'
 import type { LabelFacts, LabelsOut, Leak } from './labels/labels.ts'
+import type { Ledger } from './ledger.ts'
 import type { Lines } from './lines.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
@@ -178,6 +179,8 @@ export interface Scope {
   readonly decisions: Decisions
   /** Labels that messages which come to this node may carry, and where. Absent: none. */
   readonly labels?: LabelMap
+  /** Where records go that cannot be altered. Absent: this process hands none over; whoever needs it refuses the deploy. */
+  readonly ledger?: Ledger
   /** What tokens stand for, and keys. Absent: this process has no vault; whoever needs one refuses the deploy. */
   readonly vault?: Vault | undefined
   /** The node's decrypted credentials. */

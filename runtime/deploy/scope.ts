@@ -2,6 +2,7 @@ import { lookUpEnv, ownValue, pathOf, substituteProperties, type Surroundings } 
 import type { Estate, Flow, FlowNode } from '../compile/flow.ts'
 import { organisationOf } from '../compile/organisation-of.ts'
 import { ownProperties } from '../compile/own-properties.ts'
+import type { LabelMap } from '../core/labels/label-map.ts'
 import type { Scope } from '../core/node.ts'
 import type { LinkedNode } from '../core/pipeline.ts'
 import { announce, report } from '../engine/walk.ts'
@@ -31,6 +32,8 @@ export interface ScopeParts {
   /** Whether the editor switched this debug node on or off by hand. */
   debugSwitch(node: string): boolean | undefined
   onRetire(close: () => void | Promise<void>): void
+  /** Labels that messages may carry to the node. */
+  readonly labels?: LabelMap | undefined
 }
 
 /** The only door of a node to what lies outside its message. */
@@ -61,7 +64,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
       ...(organisation === undefined ? {} : { organisation }),
     },
     log,
-    ...(linked.labels ? { labels: linked.labels } : {}),
+    ...(parts.labels ? { labels: parts.labels } : {}),
     clock: services.clock,
     sandbox,
     // Outermost: what is written down is what the node gets, whether it was fetched or still held.
@@ -76,6 +79,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     ...(services.holding ? { holding: services.holding } : {}),
     ...(services.identities ? { identities: services.identities } : {}),
     decisions: services.decisions,
+    ...(services.ledger ? { ledger: services.ledger } : {}),
     get vault() {
       return services.vault?.()
     },

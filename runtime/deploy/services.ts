@@ -8,6 +8,7 @@ import type { Holding } from '../core/holding.ts'
 import type { Identities } from '../core/identities.ts'
 import type { Jobs } from '../core/jobs.ts'
 import type { LineDesk } from '../core/line-desk.ts'
+import type { Ledger } from '../core/ledger.ts'
 import type { Lines } from '../core/lines.ts'
 import type { Log } from '../core/log.ts'
 import type { Reuse } from '../core/reuse.ts'
@@ -40,6 +41,8 @@ export interface Services {
   readonly identities?: Identities
   /** Opens the vault when the first node needs it. Absent: this gateway knows of none. */
   readonly vault?: (() => Vault) | undefined
+  /** Where records go that cannot be altered. Absent: nowhere. */
+  readonly ledger?: Ledger | undefined
   /** Why calls were refused. */
   readonly decisions: Decisions
   /** The environment that flows may read: allow-listed, empty unless set. */

@@ -52,6 +52,11 @@ export interface Settings {
   readonly reuseMb: number
   readonly jobKey?: string
   readonly jobsWhenUnsafe: 'refuse' | 'warn'
+  readonly ledgerPeriodMs: number
+  readonly ledgerPeriodEntries: number
+  /** `file:<path>`, `timestamp:<url>` or a URL. */
+  readonly ledgerAnchors: readonly string[]
+  readonly ledgerJournalMb: number
   /** Whether `start` runs a vault: once somebody needs it, at once, never. */
   readonly vault: 'auto' | 'on' | 'off'
   readonly vaultPort?: number

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts'
 import type { DecisionQueue } from '../core/decision.ts'
 import type { Deployer, GatewayEvent, Prepared } from '../core/deployer.ts'
 import type { Problem } from '../core/flow.ts'
+import type { LedgerAnswer, LedgerQueue } from '../core/ledger.ts'
 import type { Log } from '../core/log.ts'
 import type { Credentials, Release, ReleaseManifest, Revision } from '../core/release.ts'
 import type { Acknowledgement, JoinReply, PollReply, ReleasePointer, RevisionText, SealedCredentials, SignedManifest, Standing, SyncMessage } from '../core/sync-wire.ts'
@@ -13,6 +14,7 @@ import { ControlError, createControlClient } from './control-client.ts'
 import { createDecisionLine } from './decision-line.ts'
 import { openDisk, type Identity } from './disk.ts'
 import { createOutbox } from './outbox.ts'
+import { createRecordLine } from './record-line.ts'
 import { deriveSealKey, seal, unseal } from '../core/seal.ts'
 import { Untrusted, verifyManifest, verifyRevision, verifyStanding } from './verify.ts'
 
@@ -36,6 +38,8 @@ export interface SyncOptions {
   readonly clients?: ClientCopy | undefined
   /** Why calls were refused, to be told to control. */
   readonly decisions?: DecisionQueue | undefined
+  /** Records for ledgers, to be handed over. */
+  readonly records?: LedgerQueue | undefined
   readonly log: Log
   readonly clock: Clock
   readonly limits?: Partial<SyncClientLimits> | undefined
@@ -155,6 +159,14 @@ export function openSync(options: SyncOptions): Sync {
     },
   })
 
+  const records = options.records && createRecordLine({
+    queue: options.records,
+    clock,
+    log,
+    connected: () => connection !== 'away',
+    post: async (batch) => (await call('POST', 'records', batch)) as { answers: LedgerAnswer[] },
+  })
+
   // --- joining ---------------------------------------------------------------------------------
 
   async function ensureJoined(): Promise<Identity> {
@@ -237,6 +249,7 @@ export function openSync(options: SyncOptions): Sync {
         lastError = undefined
         log.info({ mode }, 'connected to the control plane')
         decisions?.connected()
+        records?.connected()
       }
       handle(message)
     }
@@ -538,8 +551,9 @@ export function openSync(options: SyncOptions): Sync {
       wake()
       cancelRetry()
       const told = callers?.close()
-      await Promise.race([decisions?.flush(), new Promise<void>((resolve) => void clock.setTimer(resolve, lastWordMs))])
+      await Promise.race([Promise.all([decisions?.flush(), records?.flush()]), new Promise<void>((resolve) => void clock.setTimer(resolve, lastWordMs))])
       decisions?.close()
+      records?.close()
       client.close()
       // A prepare that hangs may not keep the process from ending.
       await Promise.race([running.then(() => Promise.all([line, told])), new Promise<void>((resolve) => void clock.setTimer(resolve, limits.closeMs))])

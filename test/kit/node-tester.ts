@@ -13,6 +13,7 @@ import type { DebugEntry, NodeDefinition, NodeProblem, Scope } from '../../runti
 import type { Run } from '../../runtime/core/run.ts'
 import type { NodeStatus, Sandbox } from '../../runtime/core/sandbox.ts'
 import type { Jobs } from '../../runtime/core/jobs.ts'
+import type { Ledger } from '../../runtime/core/ledger.ts'
 import type { Lines } from '../../runtime/core/lines.ts'
 import type { Schedules } from '../../runtime/core/schedules.ts'
 import type { State } from '../../runtime/core/state.ts'
@@ -45,6 +46,8 @@ export interface NodeTestOptions {
   readonly schedules?: Schedules
   /** Default: there is none. */
   readonly vault?: Vault
+  /** Default: there is none. */
+  readonly ledger?: Ledger
   /** What becomes of a run that the node begins; default: the node is not live. */
   readonly runWork?: Scope['runWork']
   /** What nodes share; give the same map to several nodes that are to share. */
@@ -133,6 +136,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
     schedules: options.schedules ?? refuse<Schedules>('schedules'),
     decisions,
     vault: options.vault,
+    ledger: options.ledger,
     credentials: options.credentials ?? {},
     env: (name) => options.env?.[name],
     configNode(id) {

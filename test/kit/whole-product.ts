@@ -53,7 +53,7 @@ export async function openWhole(options: Partial<ControlOptions> = {}, env: Read
   const { token } = await control!.gateways.createJoinToken('admin')
   const sync: Sync = openSync({
     controlUrl: `http://127.0.0.1:${port}`, token, folder: join(root, 'gateway'), name: 'one', version: '0.0.0', log: silentLog, clock: systemClock,
-    deployer: gateway.deployer, clients: gateway.clients, decisions: gateway.decisions.queue, limits: { firstRetryMs: 20, longestRetryMs: 100 },
+    deployer: gateway.deployer, clients: gateway.clients, decisions: gateway.decisions.queue, records: gateway.ledger.queue, limits: { firstRetryMs: 20, longestRetryMs: 100 },
   })
   await sync.start()
   await until(() => sync.state().connection !== 'away')
