@@ -148,6 +148,7 @@ export const vaultTexts = {
   'refused.domain.shredded': { en: '', 'zh-TW': '此領域已銷毀。' },
   'refused.grant.unknown': { en: '', 'zh-TW': '找不到此授權，可能已被收回或決定。' },
   'refused.grant.four_eyes': { en: '', 'zh-TW': '組織要求由第二人同意。' },
+  'refused.key_set.unknown': { en: '', 'zh-TW': '沒有這個名稱的金鑰組。' },
   'refused.key.exists': { en: '', 'zh-TW': '已有同名的金鑰。如需新版本請輪替。' },
   'refused.key.unknown': { en: '', 'zh-TW': '保管庫中沒有這把金鑰。' },
   'refused.secret.unknown': { en: '', 'zh-TW': '保管庫中沒有這個密鑰。' },

@@ -1,0 +1,94 @@
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { needs } from '../kit/tools.ts'
+import { artifacts, openBrowser, openPage, signIn } from './browser.ts'
+import { startProduct, type Product } from './product.ts'
+
+describe.skipIf(!needs('chromium'))('a data officer, with a browser', () => {
+  let product: Product
+  let browser: Browser
+  let page: Page
+  const complaints: string[] = []
+  const canary = 'canary-of-a-bank-41c7'
+  const tab = (name: string) => page.getByRole('navigation', { name: 'Parts of the vault' }).getByRole('link', { name }).click()
+
+  beforeAll(async () => {
+    product = await startProduct()
+    browser = await openBrowser()
+    page = await openPage(browser, { complaints, expected: /status of 4\d\d/ })
+    await signIn(page, product.control, product.password)
+    await page.getByRole('link', { name: 'Data protection' }).click()
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await product?.stop()
+  })
+
+  test('starts the vault by looking, makes a domain, grants a look, and takes it back', async () => {
+    await page.getByText('well', { exact: true }).waitFor()
+    await page.screenshot({ path: `${artifacts}90-vault.png`, fullPage: true })
+    await tab('Domains')
+    await page.getByLabel('Name').fill('Not a name')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('alert').waitFor()
+    await page.getByLabel('Name').fill('customers')
+    await page.getByLabel('Clearances').fill('high')
+    await page.getByLabel('Purposes').fill('billing\ncare')
+    await page.getByLabel('Purposes').press('Tab')
+    await page.keyboard.press('Enter') // the field after it sends the form
+    await page.getByRole('heading', { name: 'customers' }).waitFor()
+    await page.goto(new URL('organisations?new', product.control).href)
+    await page.getByLabel('Name').fill('North')
+    await page.getByRole('button', { name: 'Save' }).last().click()
+    await page.goto(new URL('applications?new', product.control).href)
+    await page.getByLabel('Name', { exact: true }).fill('Till')
+    await page.getByRole('button', { name: 'Save' }).last().click()
+    await page.getByRole('heading', { name: 'What it may see of protected data' }).waitFor()
+    await page.goto(new URL('vault/grants', product.control).href)
+    await page.getByLabel('Purpose').fill('billing')
+    await page.getByRole('button', { name: 'Add a grant' }).click()
+    await page.getByText('lacks the clearance').waitFor()
+    await page.screenshot({ path: `${artifacts}91-grants.png`, fullPage: true })
+    await page.getByRole('link', { name: 'Till' }).click()
+    await page.getByRole('cell', { name: 'billing', exact: true }).waitFor()
+    await page.screenshot({ path: `${artifacts}92-application.png`, fullPage: true })
+    await page.goto(new URL('vault/grants', product.control).href)
+    await page.getByRole('button', { name: 'Take back: till, customers, billing' }).click()
+    await page.getByText('Nobody may see values.').waitFor()
+  })
+
+  test('sets a secret that no page shows, makes a key, and shreds only what is named', async () => {
+    await tab('Secrets')
+    await page.getByLabel('Name').fill('bank')
+    await page.locator('#secret-value').fill(canary)
+    await page.getByRole('button', { name: 'Set a secret' }).click()
+    await page.getByText('{{secret:bank}}').waitFor()
+    expect(await page.content()).not.toContain(canary)
+    expect(await page.locator('#secret-value').inputValue()).toBe('')
+    await page.screenshot({ path: `${artifacts}93-secrets.png`, fullPage: true })
+    await tab('Keys')
+    await page.getByLabel('Name').fill('signing')
+    await page.getByLabel('Kind and use').selectOption('ed25519 EdDSA')
+    await page.getByRole('button', { name: 'Make a key' }).click()
+    await page.getByRole('button', { name: 'Rotate: signing' }).click()
+    await page.getByText('(current: 2)').waitFor()
+    await tab('Domains')
+    await page.getByRole('link', { name: 'customers' }).click()
+    await page.getByRole('link', { name: 'Shred the domain' }).click()
+    await page.getByLabel('Type the name').fill('custom')
+    await page.keyboard.press('Enter')
+    await page.getByText('This is not the name').waitFor()
+    await page.getByLabel('Type the name').fill('customers')
+    await page.keyboard.press('Enter')
+    await page.getByText('shredded').first().waitFor()
+    await page.getByRole('button', { name: '繁體中文' }).click()
+    await page.getByText('已銷毀').waitFor()
+    await page.screenshot({ path: `${artifacts}94-domain-zh.png`, fullPage: true })
+    for (const [path, heading, name] of [['vault', '資料保護', '95-vault-zh'], ['vault/secrets', '密鑰', '96-secrets-zh'], ['vault/reveals', '檢視紀錄', '97-reveals-zh']] as const) {
+      await page.goto(new URL(path, product.control).href)
+      await page.getByRole('heading', { name: heading, exact: true }).waitFor()
+      await page.screenshot({ path: `${artifacts}${name}.png`, fullPage: true })
+    }
+    expect([complaints, product.printed().includes(canary)]).toEqual([[], false])
+  })
+})
