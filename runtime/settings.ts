@@ -64,12 +64,8 @@ export function loadSettings({ env = process.env, cwd = process.cwd() }: LoadSet
   const settings = withDefaults(given) as unknown as Settings
   problems.push(...contradictions(settings, refused))
   if (problems.length > 0) throw new SettingsError(problems)
-  const flowEnvironment: Record<string, string> = {}
-  for (const name of settings.flowEnv) {
-    const value = env[name]
-    if (value !== undefined) flowEnvironment[name] = value
-  }
-  return deepFreeze({ ...settings, dataDir: resolve(cwd, settings.dataDir), flowEnvironment })
+  const named = (names: readonly string[]) => Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]))) as Record<string, string>
+  return deepFreeze({ ...settings, dataDir: resolve(cwd, settings.dataDir), flowEnvironment: named(settings.flowEnv), vaultPkcs11Environment: named(settings.vaultPkcs11Env) })
 }
 
 /**
@@ -83,7 +79,7 @@ export function environmentFor(plane: 'control' | 'gateway' | 'vault', settings:
     if (value === undefined || !goesTo(plane, settingSchemas[name].plane)) continue
     env[variableOf(name)] = textOfValue(value)
   }
-  return plane === 'gateway' ? { ...env, ...settings.flowEnvironment } : env
+  return { ...env, ...(plane === 'gateway' ? settings.flowEnvironment : plane === 'vault' ? settings.vaultPkcs11Environment : {}) }
 }
 
 /** What every child keeps of the machine's environment: no more than time, language and where programs are. */

@@ -6,6 +6,7 @@ import type { VaultStatus } from './contract.ts'
 import { createEnvelope } from './envelope.ts'
 import { createKeyring } from './keys/keyring.ts'
 import { openFileMasterKey } from './master-key-file.ts'
+import { openPkcs11MasterKey, type Pkcs11Options } from './master-key-pkcs11.ts'
 import type { MasterKey, OpenVault } from './parts.ts'
 import { createSecretKeep } from './secrets/secret-keep.ts'
 import { openVaultStore } from './store/open-vault-store.ts'
@@ -16,7 +17,8 @@ export interface VaultOptions {
   readonly folder: string
   /** PostgreSQL in place of it. */
   readonly databaseUrl?: string | undefined
-  readonly masterKey: { readonly file: string }
+  /** A file, or the keys in a PKCS#11 token. */
+  readonly masterKey: { readonly file: string } | Pick<Pkcs11Options, 'module' | 'tokenLabel' | 'pinFile'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -30,7 +32,8 @@ const crypto: ReadonlySet<VaultAsk['do']> = new Set(['encrypt', 'decrypt', 'sign
  * @throws Fault `config.invalid` when the master key cannot be used, or is not the one of this database
  */
 export async function openVault({ folder, databaseUrl, masterKey: key, clock, log }: VaultOptions): Promise<OpenVault> {
-  const masterKey: MasterKey = await openFileMasterKey({ file: key.file, now: () => clock.now() })
+  const now = () => clock.now()
+  const masterKey: MasterKey = 'file' in key ? await openFileMasterKey({ file: key.file, now }) : await openPkcs11MasterKey({ ...key, now })
   const store = await openVaultStore({ url: databaseUrl, dataDir: folder, log }).catch(async (thrown: unknown) => {
     await masterKey.close()
     throw thrown

@@ -1,3 +1,4 @@
+import { fieldBelow, protect } from '../../runtime/core/labels/protect.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -39,7 +40,8 @@ export const tokenize = defineNode<TokenizeConfig, 'out'>({
   icon: 'fa-user-secret',
   color: '#C0DEED',
   outputs: ['out'],
-  faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.shredded', 'body.malformed'],
+  labels: ({ property, fields }, input, { node }) => fields.reduce((known, { path, mode }) => protect(known, [fieldBelow(property, path)], { by: mode === 'mask' ? 'mask' : 'token', flow: node.flow, node: node.id }), input),
+  faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.shredded', 'token.no_room', 'body.malformed'],
   config: {
     type: 'object',
     properties: {

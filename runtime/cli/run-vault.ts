@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { openVault } from '../../vault/open-vault.ts'
+import { openVault, type VaultOptions } from '../../vault/open-vault.ts'
 import { createVaultServer } from '../../vault/server.ts'
 import { systemClock } from '../core/clock.ts'
 import { loadTls } from '../http/tls-files.ts'
@@ -25,11 +25,10 @@ export async function runVault(settings: Settings, { supervised = false } = {}):
     checkDoor(settings, tokens)
     const { vaultTlsCertFile: certFile, vaultTlsKeyFile: keyFile, vaultTlsClientCaFile: clientCaFile, tlsMinVersion } = settings
     const files = certFile && keyFile ? loadTls({ certFile, keyFile, ...(clientCaFile === undefined ? {} : { clientCaFile }) }) : undefined
-    const folder = vaultDir(settings)
     const vault = await openVault({
-      folder,
+      folder: vaultDir(settings),
       databaseUrl: settings.vaultDatabaseUrl,
-      masterKey: { file: settings.vaultMasterKeyFile ?? join(folder, 'master.key') },
+      masterKey: masterKeyOf(settings),
       clock: systemClock,
       log,
     })
@@ -53,6 +52,12 @@ export async function runVault(settings: Settings, { supervised = false } = {}):
     log.flush()
     return failToStart(channel, thrown)
   }
+}
+
+function masterKeyOf(settings: Settings): VaultOptions['masterKey'] {
+  const { vaultPkcs11Module: module, vaultPkcs11Token: tokenLabel, vaultPkcs11PinFile: pinFile } = settings
+  if (module !== undefined && tokenLabel !== undefined && pinFile !== undefined) return { module, tokenLabel, pinFile }
+  return { file: settings.vaultMasterKeyFile ?? join(vaultDir(settings), 'master.key') }
 }
 
 /** A vault that nobody could ask, or that anybody could listen to, is not opened. */

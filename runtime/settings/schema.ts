@@ -35,7 +35,7 @@ const tlsVersion = { type: 'string', enum: ['TLSv1.2', 'TLSv1.3'], expects: 'TLS
 const httpUrl = { type: 'string', pattern: '^https?://[^\\s/]+', expects: 'an http or https URL' } as const
 
 /** Every setting there is, in the order of the settings page. */
-export const settingSchemas: Readonly<Record<keyof Omit<Settings, 'flowEnvironment'>, SettingSchema>> = {
+export const settingSchemas: Readonly<Record<keyof Omit<Settings, 'flowEnvironment' | 'vaultPkcs11Environment'>, SettingSchema>> = {
   host: { type: 'string', minLength: 1, default: '127.0.0.1', section: 'Where it listens', plane: 'both',
     expects: 'an address or host name of this machine', title: 'Address all ports listen on', description: '`0.0.0.0` or `::` makes them reachable from other machines; give certificates then.' },
   gatewayPort: { ...port, default: 8080, section: 'Where it listens', plane: 'gateway', title: 'Port of the APIs' },
@@ -117,6 +117,7 @@ export const settingSchemas: Readonly<Record<keyof Omit<Settings, 'flowEnvironme
   vaultPkcs11Module: { type: 'string', minLength: 1, section: 'Vault', plane: 'vault', expects: 'the path of a PKCS#11 library', title: 'Master key in a PKCS#11 token (HSM) instead', description: 'Such as `/usr/lib/softhsm/libsofthsm2.so`.' },
   vaultPkcs11Token: { type: 'string', minLength: 1, section: 'Vault', plane: 'vault', expects: 'the label of a token', title: 'Which of its tokens' },
   vaultPkcs11PinFile: { type: 'string', minLength: 1, section: 'Vault', plane: 'vault', expects: 'the path of a file', title: 'File with the PIN of that token' },
+  vaultPkcs11Env: { ...names, default: [], section: 'Vault', plane: 'vault', expects: 'names of environment variables, separated by commas', title: 'Environment variables that the library reads', description: 'Such as `SOFTHSM2_CONF`. Nothing else of the environment reaches the vault.' },
 
   deadlineMs: { ...ms(1), default: 30_000, section: 'Requests', plane: 'gateway', title: 'Longest time a run may take', description: 'A flow can have its own: a variable of the same name in the environment of its tab; an http in node too.' },
   trustRequestDeadline: { type: 'boolean', default: false, section: 'Requests', plane: 'gateway', expects: 'on or off', title: 'Whether callers may say how long they wait',

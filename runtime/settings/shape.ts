@@ -79,6 +79,9 @@ export interface Settings {
   readonly vaultPkcs11Module?: string
   readonly vaultPkcs11Token?: string
   readonly vaultPkcs11PinFile?: string
+  readonly vaultPkcs11Env: readonly string[]
+  /** Values of the variables that `vaultPkcs11Env` names, as they were at the start. */
+  readonly vaultPkcs11Environment: Readonly<Record<string, string>>
   readonly deadlineMs: number
   readonly trustRequestDeadline: boolean
   readonly bodyLimitBytes: number
