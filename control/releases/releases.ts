@@ -1,6 +1,6 @@
 import { organisationOf } from '../../runtime/compile/organisation-of.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
-import type { EditorNode, Problem } from '../../runtime/core/flow.ts'
+import type { EditorNode, FlowDocument, Problem } from '../../runtime/core/flow.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Revision } from '../../runtime/core/release.ts'
 import type { Audit } from '../audit.ts'
@@ -18,6 +18,7 @@ import { toReleaseInfo, toChanges } from './changes.ts'
 import type { Compile } from './compile.ts'
 import { emptyRev, loadRelease, makeRelease, type LoadedRelease } from './current.ts'
 import { parseDocumentText } from '../../runtime/compile/document-text.ts'
+import { notSecretOf } from '../../runtime/compile/check-pasted-secrets.ts'
 import { drawnId, pinOf } from '../../runtime/compile/pinned-flow.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import { findClaimed, type FlowClaim } from './find-claimed.ts'
@@ -106,6 +107,11 @@ export async function openReleases(parts: ReleasesParts) {
   async function compiled(nodes: readonly EditorNode[]) {
     const documents = await withPins(internDocuments(compile.split(nodes), known()))
     return { documents, problems: compile.assemble(documents.map(({ revision }) => revision)) }
+  }
+
+  /** Secrets that were pasted into flows: an error in what is changed, a warning where they lie already. */
+  function pastedIn(revisions: readonly Revision[], changed: ReadonlySet<FlowDocument | undefined>): Problem[] {
+    return revisions.flatMap(({ document }) => (compile.pasted?.(document) ?? []).map((problem): Problem => (changed.has(document) ? problem : { ...problem, severity: 'warning' })))
   }
 
   const pinnedIn = (documents: readonly Interned[]) => documents.flatMap(({ revision: { document } }) => (pinOf(document) ? [document] : []))
@@ -233,13 +239,15 @@ export async function openReleases(parts: ReleasesParts) {
         const problems = compile.assemble(documents.map(({ revision }) => revision))
         const told = visible && new Set([...visible, ...revisions.map(({ document }) => document.id).filter((id) => !known().has(id))])
         refuseErrors(problems, told)
+        const pasted = pastedIn(revisions, new Set(touches.map(({ after }) => after)))
+        refuseErrors(pasted, told)
         const cases = await parts.casesGate(revisions.map(({ document }) => document), touches.flatMap(({ after }) => (after ? [after] : [])), [...nodes, ...pinnedIn(documents).flatMap((one) => one.nodes)])
         refuseErrors(cases, told)
         return await putLive({
           nodes,
           documents,
           credentials: withPinnedCredentials(credentials, pinnedIn(documents), kept.live, kept.removed),
-          warnings: [...read.problems, ...problems, ...cases, ...toGiven(given, revisions), ...(await findUnknown(touches, parts.organisationsOf))],
+          warnings: [...read.problems, ...problems, ...pasted, ...cases, ...toGiven(given, revisions), ...(await findUnknown(touches, parts.organisationsOf))],
           user: input.user,
           comment: oneLine(input.comment),
           ...(Object.keys(given).length > 0 ? { given } : {}),
@@ -251,8 +259,10 @@ export async function openReleases(parts: ReleasesParts) {
       const read = compile.read(nodes)
       try {
         const all = whole(read.nodes, visible)
-        const { problems } = await compiled(extractCredentials(all, new Map(), kindsOf).nodes)
-        return [...read.problems, ...problems].filter(toldTo(visible && new Set([...visible, ...compile.split(read.nodes).map(({ id }) => id)])))
+        const { documents, problems } = await compiled(extractCredentials(all, new Map(), kindsOf).nodes)
+        const revisions = drawn(documents.map(({ revision }) => revision))
+        const pasted = pastedIn(revisions, new Set(revisions.flatMap(({ hash, document }) => (known().get(document.id)?.hash === hash ? [] : [document]))))
+        return [...read.problems, ...problems, ...pasted].filter(toldTo(visible && new Set([...visible, ...compile.split(read.nodes).map(({ id }) => id)])))
       } catch (thrown) {
         if (thrown instanceof Refused) return [...read.problems, ...thrown.problems]
         throw thrown
@@ -387,7 +397,8 @@ export async function openReleases(parts: ReleasesParts) {
       await tables.flows.remove([...before.keys()].filter((id) => !present.has(id)))
       await kept.save(tables, plan.credentials, clock.now())
       const rolledBack = plan.rollbackOf === undefined ? {} : { rollbackOf: plan.rollbackOf }
-      const told = { release: manifest.id, ...rolledBack, flows: changed.slice(0, auditedFlows), changed: changed.length }
+      const notSecret = moved.flatMap(({ document }) => toldNotSecret(before.get(document.id)?.document, document))
+      const told = { release: manifest.id, ...rolledBack, flows: changed.slice(0, auditedFlows), changed: changed.length, ...(notSecret.length > 0 ? { notSecret: notSecret.slice(0, auditedFlows) } : {}) }
       await audit.add(plan.user, plan.rollbackOf === undefined ? 'release.deploy' : 'release.rollback', told, tables, {
         subject: `releases/${manifest.id}`,
         // Whose auditors read it: those of the one organisation that it concerns.
@@ -426,7 +437,13 @@ export async function openReleases(parts: ReleasesParts) {
   return { flows, releases, flowOf, publicRouteOf, nodesWithPins, current: () => current }
 }
 
-/** Flows that an audit entry names at most. */
+/** Places that somebody says from now on hold no secret, as `node/property`. */
+function toldNotSecret(before: FlowDocument | undefined, after: FlowDocument): string[] {
+  const known = before ? notSecretOf(before) : new Set()
+  return [...notSecretOf(after)].filter((place) => !known.has(place))
+}
+
+/** Flows, and places in them, that an audit entry names at most. */
 const auditedFlows = 100
 
 function nameOf(user: Doer): string {

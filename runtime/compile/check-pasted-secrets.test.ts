@@ -124,3 +124,7 @@ test('credentials are not looked at, and a text of a megabyte takes no noticeabl
   expect(check({ credentials: { password: random } })).toEqual([])
   for (const text of [randomBytes(750_000).toString('base64'), 'eyJ'.repeat(330_000), 'password'.repeat(125_000), `${'a'.repeat(500_000)}:${'/'.repeat(500_000)}`, 'https://a:'.repeat(100_000)]) expect(check({ template: text })).toEqual([])
 })
+
+test('a secret in the credentials of a flow that comes in as a file is none that was pasted', () => {
+  expect(check({ env: [{ name: 'PARTNER_TOKEN', type: 'cred', value: random }] }, { env: [{ name: 'KEY', type: 'cred', value: planted['Stripe key'] }] })).toEqual([])
+})

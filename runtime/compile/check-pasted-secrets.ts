@@ -20,7 +20,7 @@ const naming = [
   { name: 'p', value: 'v', type: 'vt' },
 ] as const
 /** Types of values that are written out. */
-const literal = new Set([undefined, 'str', 'other', 'json', 'cred', 'bin'])
+const literal = new Set([undefined, 'str', 'other', 'json', 'bin'])
 
 /**
  * Finds secrets that were pasted into a flow, where everybody who may read flows, every export and every release has them: by the formats of
@@ -59,6 +59,7 @@ function kindIn(value: unknown, name: string | undefined, depth: number): string
   if (value === null || typeof value !== 'object' || depth > deepest) return undefined
   if (!Array.isArray(value)) {
     const row = value as Readonly<Record<string, unknown>>
+    if (row['type'] === 'cred') return undefined // a variable that is kept with the credentials, in a file that was not deployed yet
     for (const { name: by, value: of, type } of naming) {
       const [own, text] = [row[by], row[of]]
       if (typeof own !== 'string' || typeof text !== 'string' || !literal.has(row[type] as string | undefined)) continue

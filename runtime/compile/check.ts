@@ -2,6 +2,7 @@ import type { EditorNode, Problem } from '../core/flow.ts'
 import type { NodeDefinition } from '../core/node.ts'
 import { createAssembler } from './assemble.ts'
 import { createCatalogue, type NotYet } from './catalogue.ts'
+import { checkPastedSecrets } from './check-pasted-secrets.ts'
 import { hashDocument } from './hash.ts'
 import { readNodes } from './read-nodes.ts'
 import { splitFlows } from './split.ts'
@@ -16,7 +17,8 @@ export function createCheck(definitions: readonly NodeDefinition[], notYet: read
   const assemble = createAssembler(createCatalogue(definitions, notYet))
   return (json) => {
     const { nodes, problems } = readNodes(json)
-    return [...problems, ...assemble(toRevisions(nodes)).problems]
+    const revisions = toRevisions(nodes)
+    return [...problems, ...assemble(revisions).problems, ...revisions.flatMap(({ document }) => checkPastedSecrets(document))]
   }
 }
 
