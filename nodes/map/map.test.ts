@@ -27,6 +27,13 @@ it('makes the payload by its rows, at once, and keeps the other fields', async (
   expect(await make({ rows }, { payload: Body.ofJsonText('{"station":"信義","temp":"-"}') })).toEqual({ payload: { name: '信義', weather: { temperatureC: null, source: 'CWA' } } })
 })
 
+it('puts a body that nobody has read under a field as it is', async () => {
+  const [weather, air] = [Body.ofJsonText('{"rain":1}'), Body.ofJsonText('{"pm25":9}')]
+  const made = await make({ rows: [{ to: 'weather', from: 'payload.weather' }, { to: 'data.air', from: 'air' }, { to: 'pm25', from: 'other.pm25' }] }, { payload: { weather }, air, other: Body.ofJsonText('{"pm25":9}') })
+  expect(made?.payload).toMatchObject({ weather, data: { air }, pm25: 9 })
+  expect([weather.parsed, air.parsed]).toEqual([false, false])
+})
+
 it('goes through lists, with the item, that around it, its position, and what rows above kept', async () => {
   const rows = [
     { to: '$factor', from: 'payload.factor' },

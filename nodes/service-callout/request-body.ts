@@ -1,5 +1,6 @@
 import { Body } from '../../runtime/core/body.ts'
 import { fault } from '../../runtime/core/fault.ts'
+import { toJsonText } from '../../runtime/core/json-text.ts'
 
 /** Bytes or text to send, and the content type to announce when the flow names none. */
 export interface RequestBody {
@@ -20,7 +21,7 @@ export function toRequestBody(value: unknown, contentType: string | undefined): 
   if (value instanceof Uint8Array) return { body: Buffer.from(value.buffer, value.byteOffset, value.byteLength), contentType: 'application/octet-stream' }
   if (contentType?.startsWith('application/x-www-form-urlencoded') && typeof value === 'object' && value !== null) return { body: toForm(value), contentType }
   try {
-    return { body: JSON.stringify(value), contentType: 'application/json' }
+    return { body: toJsonText(value), contentType: 'application/json' }
   } catch (error) {
     throw fault('step.config', { message: `The body cannot be written as JSON: ${(error as Error).message}.` }, error)
   }

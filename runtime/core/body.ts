@@ -1,5 +1,6 @@
 import { freezeDeep } from './freeze.ts'
-import { isTooDeep, tooDeep } from './json-depth.ts'
+import { isTooDeep, jsonDepthLimit, tooDeep } from './json-depth.ts'
+import { isPlainJson } from './plain-json.ts'
 
 /** How a body's bytes become a value. Given by whoever knows the content type (HTTP front, upstream). */
 export type ParseBody = (bytes: Buffer) => unknown
@@ -19,6 +20,8 @@ export class Body {
   #parsed = false
   /** True once a JSON text was found to be nested no deeper than the limit. */
   #shallow: boolean
+  /** Whether its bytes may stand in another JSON text; found out when first asked. */
+  #plain: boolean | undefined
   /** Several runs have it: its value is frozen, so that none can disturb another. */
   #shared = false
 
@@ -77,6 +80,21 @@ export class Body {
     return this.#parse === 'json' ? this.#shallowText() : undefined
   }
 
+  /** True for a JSON body whose value nobody has asked for. */
+  get isUnread(): boolean {
+    return this.#parse === 'json' && !this.#parsed
+  }
+
+  /**
+   * The bytes of a JSON body when they may stand in another JSON text as they are ({@link isPlainJson}). Looked through once, however many
+   * have the body. `undefined`: its value has to be written.
+   */
+  plainJson(): Buffer | undefined {
+    if (this.#parse !== 'json') return undefined
+    this.#plain ??= isPlainJson(this.bytes(), jsonDepthLimit - depthAround)
+    return this.#plain ? this.bytes() : undefined
+  }
+
   /** True when the value has been made already, so that reading it again costs nothing. */
   get parsed(): boolean {
     return this.#parsed
@@ -129,6 +147,9 @@ export class Body {
     return this.value()
   }
 }
+
+/** Levels that may stand around a body. */
+const depthAround = 8
 
 /** The value behind `value`: a body is parsed, anything else is returned as it is. */
 export function resolve(value: unknown): unknown {

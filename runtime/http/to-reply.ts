@@ -1,6 +1,7 @@
 import { Body } from '../core/body.ts'
 import { ByteStream } from '../core/byte-stream.ts'
 import { fault } from '../core/fault.ts'
+import { toJsonText } from '../core/json-text.ts'
 import type { Message } from '../core/message.ts'
 import { readyHeaders, type ReadyHeaders } from '../core/ready-headers.ts'
 import { Tunnel } from '../core/tunnel.ts'
@@ -112,9 +113,9 @@ function toBody(payload: unknown, type: number, headers: string[]): Reply['body'
   return toJson(payload)
 }
 
-function toJson(payload: unknown): string {
+function toJson(payload: unknown): string | Buffer {
   try {
-    return JSON.stringify(payload) ?? ''
+    return toJsonText(payload) ?? ''
   } catch (error) {
     throw fault('reply.invalid', { reason: `the payload cannot be written as JSON (${(error as Error).message})` }, error)
   }

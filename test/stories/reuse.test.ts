@@ -11,7 +11,7 @@ const server = createServer((req, res) => {
   const which = req.url?.startsWith('/b') ? 1 : 0
   const version = state.versions[which] as number
   const rows = Array.from({ length: 40 }, (_, i) => ({ name: ['Taipei', 'Tainan', 'Hualien', 'Penghu'][i % 4], n: i * (version + 1), who: req.headers['x-who'] ?? null }))
-  const body = JSON.stringify({ version, rows })
+  const body = req.url === '/bad' ? '{ "version": 1, }' : JSON.stringify({ version, rows }, null, req.url === '/spaced' ? 1 : 0)
   const etag = `"${which}-${version}-${String(req.headers['x-who'])}"`
   const headers = { 'content-type': 'application/json', ...(state.tags ? { etag } : {}) }
   if (state.tags && req.headers['if-none-match'] === etag) {
@@ -36,7 +36,8 @@ beforeAll(async () => {
     .node('transform', { expression: '{ "sum": $message.sum, "table": $message.table, "mine": rows[name = $message.req.query.county].{ "n": n, "who": who }, "versions": [$message.first.version, version] }' })
     .node('respond', {}, 0)
   const off = { env: [{ name: 'SLUICE_REUSE', value: 'off', type: 'str' }] }
-  gateway = await startGateway({ nodes: [...compose('on').nodes(), ...compose('off', off).nodes()], settings: { SLUICE_EGRESS_ALLOW: `127.0.0.1:${port}` } })
+  const whole = flow('whole').httpIn('GET', '/whole/:what').node('service callout', { method: 'GET', url: `http://127.0.0.1:${port}/{{req.params.what}}` }, 2).node('map', { rows: [{ to: 'weather', from: 'payload' }, { to: 'rain', value: 0.2 }] }).node('respond', {}, 0)
+  gateway = await startGateway({ nodes: [...compose('on').nodes(), ...compose('off', off).nodes(), ...whole.nodes()], settings: { SLUICE_EGRESS_ALLOW: `127.0.0.1:${port}` } })
 })
 afterAll(async () => {
   await gateway.close()
@@ -76,4 +77,13 @@ it('documents that do not change cross the network once', async () => {
   expect([state.sent - before.sent, state.unchanged - before.unchanged]).toEqual([0, 20])
   for (let i = 0; i < 10; i += 1) await ask('off', 'Taipei', 'c')
   expect(state.sent - before.sent).toBe(20)
+})
+
+it('a body that goes into an answer whole stands there as it came; one that is no JSON is no answer', async () => {
+  state.versions[0] = 0
+  const answer = await fetch(`${gateway.url}/whole/spaced`)
+  const text = await answer.text()
+  expect([answer.status, answer.headers.get('content-type'), text.slice(0, 26)]).toEqual([200, 'application/json; charset=utf-8', '{"weather":{\n "version": 0'])
+  expect(JSON.parse(text)).toMatchObject({ weather: { rows: { length: 40 } }, rain: 0.2 })
+  expect((await fetch(`${gateway.url}/whole/bad`)).status).toBe(500)
 })
