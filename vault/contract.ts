@@ -130,7 +130,8 @@ export interface VaultDesk {
   rotateMasterKey(by: string): Promise<VaultStatus>
 }
 
-export type DomainPart = Partial<Pick<Domain, 'description' | 'clearances' | 'purposes' | 'ttlS'>>
+/** `ttlS: null`: tokens live for ever from now on. */
+export type DomainPart = Partial<Pick<Domain, 'description' | 'clearances' | 'purposes'>> & { readonly ttlS?: number | null }
 
 /** With `before` (a number, or `newest`) those with a smaller one, the newest first; else those with a number above `after`, the oldest first. */
 export interface RevealQuery {

@@ -1,7 +1,10 @@
-import { id, line, object, text, time } from '../consumers/schema-parts.ts'
+import { line, object, time } from '../consumers/schema-parts.ts'
 
-const clearances = { type: 'array', items: line(64), maxItems: 50, uniqueItems: true, description: 'Of which a viewer must have one; empty: none is asked for.' }
-const purposes = { type: 'array', items: line(64), maxItems: 200, uniqueItems: true, description: 'That grants may name.' }
+/** As the vault takes names: flows name them as they are written. */
+const id = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', description: 'Letters, digits and . _ -, 1 to 64, a letter or digit first.' }
+const text = { type: 'string', maxLength: 1000, pattern: '^[^\\u0000]*$' }
+const clearances = { type: 'array', items: line(64), maxItems: 100, uniqueItems: true, description: 'Of which a viewer must have one; empty: none is asked for.' }
+const purposes = { type: 'array', items: line(64), maxItems: 100, uniqueItems: true, description: 'That grants may name.' }
 const ttlS = { type: 'integer', minimum: 1, maximum: 3_155_760_000, description: 'Seconds that tokens live when their node does not say; absent: for ever.' }
 const kind = { enum: ['aes-256', 'hmac-256', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ed25519', 'x25519'] }
 const algorithm = { enum: ['A256GCM', 'HS256', 'RSA-OAEP-256', 'PS256', 'RS256', 'ECDH-ES+A256KW', 'ES256', 'ES384', 'EdDSA'], description: 'The one thing it does (RFC 7518, RFC 8037).' }
@@ -15,7 +18,7 @@ const value = { type: 'string', minLength: 1, maxLength: 65_536, description: 'G
 /** What is sent to the admin API of the vault, and what it answers. */
 export const vaultSchemas = {
   VaultDomainCreate: object({ name: id, ...part }, ['name']),
-  VaultDomainPart: object(part, []),
+  VaultDomainPart: object({ ...part, ttlS: { ...ttlS, type: ['integer', 'null'] } }, []),
   VaultDomain: object({ name: id, ...part, state: { enum: ['active', 'shredded'] }, keyVersion: { ...integer, description: 'Of the data key that new rows are sealed under.' }, createdAt: time }, ['name', 'clearances', 'purposes', 'state', 'keyVersion', 'createdAt']),
   VaultShred: object({ confirm: { ...string, maxLength: 64, description: 'The name of the domain again.' } }, ['confirm']),
   VaultSubjectShred: object({ subject: { ...string, minLength: 1, maxLength: 1000, description: 'As `tokenize` was told it. In no log and no record.' } }, ['subject']),
@@ -35,7 +38,7 @@ export const vaultSchemas = {
     { name: string, subject: string, issuer: string, serial: string, fingerprint: string, notBefore: time, notAfter: time, daysLeft: integer },
     ['name', 'subject', 'issuer', 'serial', 'fingerprint', 'notBefore', 'notAfter', 'daysLeft'],
   ),
-  VaultSecretPut: object({ name: id, value, description: text }, ['name', 'value']),
+  VaultSecretPut: object({ name: { ...id, pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' }, value, description: text }, ['name', 'value']),
   VaultSecretInput: object({ value, description: text }, ['value']),
   VaultSecret: object({ name: string, description: string, version: integer, updatedAt: time, by: string }, ['name', 'version', 'updatedAt', 'by']),
   VaultReveal: object(

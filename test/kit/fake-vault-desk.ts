@@ -35,7 +35,10 @@ export function createFakeVaultDesk(): FakeVaultDesk {
     told: [], record: [], left: 0,
     domains: {
       list: async () => [...domains.values()],
-      put: async (name, part) => keep(domains, { clearances: [], purposes: [], state: 'active' as const, keyVersion: 1, createdAt: at, ...domains.get(name), ...part, name }),
+      put: async (name, part) => {
+        const { ttlS, ...rest }: typeof part = { ...domains.get(name), ...part }
+        return keep(domains, { clearances: [], purposes: [], state: 'active' as const, keyVersion: 1, createdAt: at, ...rest, ...(ttlS == null ? {} : { ttlS }), name })
+      },
       rotate: async (name) => keep(domains, { ...need(domains, name, 'domain.unknown'), keyVersion: need(domains, name, 'domain.unknown').keyVersion + 1 }),
       shred: async (name) => keep(domains, { ...need(domains, name, 'domain.unknown'), state: 'shredded' as const }),
       shredSubject: async (name, subject) => {

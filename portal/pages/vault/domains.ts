@@ -1,5 +1,5 @@
 import type { Domain, DomainPart } from '../../../control/contract.ts'
-import { defined, toLines, toNumber, toText } from '../../forms/form-values.ts'
+import { toLines, toNumber, toText } from '../../forms/form-values.ts'
 import { createFormView, type Fields, type FormProblem } from '../../forms/form-view.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
@@ -101,7 +101,8 @@ ${writes && html`<section class="card"><h2>${t('shredSubject')}</h2><p class="so
 
   /** Forms are held to what the API is held to. */
   function checked(name: string, part: DomainPart): string {
-    consumers.check('VaultDomainCreate', { name, ...part })
+    consumers.check('VaultDomainPart', part)
+    consumers.check('VaultDomainCreate', { name })
     return name
   }
 }
@@ -117,7 +118,7 @@ ${form.input('ttlS', t('ttlDays'), { type: 'number', min: 1, hint: t('ttlHint') 
 }
 
 function toPart(form: Fields): DomainPart {
-  return { clearances: toLines(form, 'clearances'), purposes: toLines(form, 'purposes'), description: toText(form, 'description') ?? '', ...defined({ ttlS: toNumber(form, 'ttlS') }) }
+  return { clearances: toLines(form, 'clearances'), purposes: toLines(form, 'purposes'), description: toText(form, 'description') ?? '', ttlS: toNumber(form, 'ttlS') ?? null }
 }
 
 function toState({ state }: Domain, { t }: View): Html {

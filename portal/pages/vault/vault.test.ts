@@ -67,6 +67,7 @@ test('a data officer makes a domain, grants, keys and secrets by forms; each is 
   expect((await get('olive', '/vault/domains')).text).toContain('patients')
   expect((await post('olive', '/vault/domains/patients', { clearances: 'top', purposes: 'care' })).status).toBe(303)
   expect(await newest()).toMatchObject({ action: 'vault.domains.change', before: { clearances: ['high', 'top'] }, after: { clearances: ['top'] } })
+  expect(await newest()).toMatchObject({ before: { ttlS: 3600 }, after: expect.not.objectContaining({ ttlS: 3600 }) }) // an empty field is for ever
   expect((await post('olive', '/vault/grants', { domain: 'patients', client: 'till', purpose: 'care' })).to).toBe('/vault/grants?said=grantAdded')
   expect(await newest()).toMatchObject({ action: 'vault.grants.add', organisation: 'north', after: { client: 'till', domain: 'patients', by: 'olive' } })
   // What the grant does not do for want of a clearance is said beside it.
