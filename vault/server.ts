@@ -124,17 +124,19 @@ export function createVaultServer({ vault, host, port, tokens, tls, log }: Vault
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (closing) response.setHeader('Connection', 'close')
     let leave: (() => void) | undefined
     try {
       leave = await takePlace()
-      give(response, await answer(request))
+      reply(await answer(request))
     } catch (thrown) {
-      give(response, toProblem(thrown, log))
+      reply(toProblem(thrown, log))
     } finally {
       leave?.()
-      // What was not read would be taken for the next request.
-      if (!request.complete) response.once('finish', () => request.destroy())
+    }
+    function reply(given: Answer): void {
+      // A body that was not read to its end is no beginning of another request.
+      if ((closing || !request.complete) && !response.headersSent) response.setHeader('Connection', 'close')
+      give(response, given)
     }
   }
 

@@ -26,13 +26,24 @@ export async function readJson(request: IncomingMessage, held: Held, limits: Bod
   if (said > limits.oneBytes) throw fault('body.too_large', { limitBytes: limits.oneBytes })
   const chunks: Buffer[] = []
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      size += chunk.length
-      held.bytes += chunk.length
-      if (size > limits.oneBytes) throw fault('body.too_large', { limitBytes: limits.oneBytes })
-      if (held.bytes > limits.allBytes) throw fault('vault.unavailable')
-      chunks.push(chunk)
-    }
+    // By hand: an iterator that is left early takes the connection down, and the answer with it.
+    await new Promise<void>((resolve, reject) => {
+      request.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        held.bytes += chunk.length
+        if (size > limits.oneBytes) leave(fault('body.too_large', { limitBytes: limits.oneBytes }))
+        else if (held.bytes > limits.allBytes) leave(fault('vault.unavailable'))
+        else chunks.push(chunk)
+      })
+      request.on('end', resolve)
+      request.on('error', reject)
+      request.on('close', () => reject(fault('request.malformed', { reason: 'it broke off' })))
+      function leave(reason: Error): void {
+        request.removeAllListeners('data')
+        request.pause()
+        reject(reason)
+      }
+    })
     return { value: parse(chunks), done }
   } catch (thrown) {
     done()

@@ -1,0 +1,142 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { request as requestHttps } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { systemClock } from '../runtime/core/clock.ts'
+import { silentLog, type Log } from '../runtime/core/log.ts'
+import { makeCertificate } from '../test/kit/certificates.ts'
+import { openVault } from './open-vault.ts'
+import type { OpenVault } from './parts.ts'
+import { createVaultServer, type VaultServer } from './server.ts'
+import { deskRoutes } from './server/desk-routes.ts'
+
+const tokens = { gateway: ['g'.repeat(40)], control: [`sha256:${'0'.repeat(64)}`, 'c'.repeat(40)] }
+const as = { gateway: `Bearer ${'g'.repeat(40)}`, control: `Bearer ${'c'.repeat(40)}`, nobody: `Bearer ${'x'.repeat(40)}` }
+let folder: string
+let vault: OpenVault
+let server: VaultServer
+let url: string
+const lines: string[] = []
+const write = (facts: object, text: string) => void lines.push(JSON.stringify(facts) + text)
+const log: Log = { debug: write, info: write, warn: write, error: write }
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'sluice-vault-'))
+  vault = await openVault({ folder: join(folder, 'vault'), masterKey: { file: join(folder, 'key', 'master.key') }, clock: systemClock, log: silentLog })
+  server = createVaultServer({ vault, host: '127.0.0.1', port: 0, tokens, log })
+  ;({ url } = await server.listen())
+})
+afterAll(async () => {
+  await server.close(1000)
+  await vault.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function call(who: keyof typeof as | undefined, method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+  const reply = await fetch(url + path, { method, headers: { ...(who ? { authorization: as[who] } : {}), 'x-sluice-user': encodeURIComponent('王'), ...headers }, ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }) })
+  const text = await reply.text()
+  return { status: reply.status, type: reply.headers.get('content-type'), body: (text === '' ? undefined : JSON.parse(text)) as any, text }
+}
+
+describe('the door of a vault', () => {
+  it('opens to nobody who has not proved to be a gateway or control', async () => {
+    for (const { method, path } of [...deskRoutes, { method: 'POST', path: '/v1/ask' }, { method: 'POST', path: '/v1/secrets' }, { method: 'GET', path: '/v1/ready' }, { method: 'GET', path: '/nowhere' }]) {
+      for (const who of [undefined, 'nobody'] as const) expect((await call(who, method, path.replaceAll(':', 'x'))).status).toBe(401)
+    }
+    expect((await call(undefined, 'GET', '/v1/status', undefined, { authorization: `Bearer ${'0'.repeat(64)}` })).status).toBe(401)
+  })
+
+  it('lets gateways ask and control decide, and neither what is the other’s', async () => {
+    for (const { method, path } of deskRoutes) expect((await call('gateway', method, path.replaceAll(':', 'x'))).status).toBe(path === '/v1/status' ? 200 : 403)
+    for (const path of ['/v1/ask', '/v1/secrets']) expect((await call('control', 'POST', path, { asks: [], names: [] })).status).toBe(403)
+  })
+
+  it('answers asks in their order, each by itself, and those that are wrong among them', async () => {
+    expect((await call('control', 'PUT', '/v1/domains/people', { purposes: ['test'] })).body).toMatchObject({ name: 'people', purposes: ['test'] })
+    await call('control', 'PUT', '/v1/keys/mac', { kind: 'hmac-256' })
+    const asks = [
+      { do: 'tokenize', domain: 'people', mode: 'deterministic', value: 'A123456789' },
+      { do: 'conjure' },
+      { do: 'sign', key: 'mac', form: 'raw', data: Buffer.from('x').toString('base64url') },
+      { do: 'tokenize', domain: 'people', mode: 'deterministic', value: 'A123456789' },
+      { do: 'tokenize', domain: 'people', mode: 'random', value: 7 },
+      { do: 'tokenize', domain: 'people', mode: 'random', value: '王'.repeat(1_500_000) },
+      { do: 'reveal', domain: 'people', token: 'x', viewer: {} },
+      { do: 'reveal', domain: 'nobody', token: 'x', viewer: { client: 'shop', purpose: 'test', run: 'r', flow: 'f', node: 'n' } },
+    ]
+    const { status, body } = await call('gateway', 'POST', '/v1/ask', { asks })
+    expect(status).toBe(200)
+    expect(body.answers).toMatchObject([
+      { token: expect.any(String) as string }, { fault: 'request.malformed' }, { data: expect.any(String) as string, version: 1 }, { token: body.answers[0].token }, { fault: 'request.malformed' },
+      { fault: 'vault.too_large', facts: { limitBytes: 4_194_304 } }, { fault: 'request.malformed' }, { fault: 'domain.unknown' },
+    ])
+  })
+
+  it('says what is wrong in problem documents, and repeats nothing of what it was sent', async () => {
+    const secret = 'A123456789 王小明'
+    const refused = [
+      await call('gateway', 'POST', '/v1/ask', `{"asks":[{"value":"${secret}`),
+      await call('gateway', 'POST', '/v1/ask', { asks: secret }),
+      await call('control', 'PUT', '/v1/domains/people', [secret]),
+      await call('control', 'PUT', '/v1/secrets/one', { value: [secret] }),
+      await call('control', 'POST', '/v1/grants', { domain: 'none', client: secret, purpose: secret }),
+      await call('control', 'GET', '/v1/nothing'),
+      await call('control', 'PATCH', '/v1/domains/people', {}),
+      await call('control', 'PUT', '/v1/domains/other', {}, { 'x-sluice-user': '' }),
+      await call('control', 'GET', '/v1/domains/none'),
+      await call('control', 'GET', '/v1/reveals?after=x'),
+    ]
+    expect(refused.map(({ status }) => status)).toEqual([400, 400, 400, 400, expect.any(Number), 404, 405, 400, 404, 400])
+    for (const { type, body, text } of refused) {
+      expect(type).toBe('application/problem+json')
+      expect(body).toMatchObject({ status: expect.any(Number) as number, code: expect.any(String) as string, detail: expect.any(String) as string })
+      expect(text).not.toContain('A123456789')
+    }
+    expect(lines.join('\n')).not.toContain('A123456789')
+  })
+
+  it('takes bodies up to a limit, whether they say how long they are or not', async () => {
+    expect((await call('control', 'PUT', '/v1/secrets/big', { value: 'x'.repeat(1_200_000) })).status).toBe(413)
+    const stream = new ReadableStream({ start: (controller) => (controller.enqueue(new TextEncoder().encode(`{"value":"${'x'.repeat(1_200_000)}`)), controller.close()) })
+    const reply = await fetch(`${url}/v1/secrets/big`, { method: 'PUT', headers: { authorization: as.control, 'x-sluice-user': 'me' }, body: stream, duplex: 'half' } as RequestInit).catch(() => undefined)
+    expect(reply?.status ?? 413).toBe(413) // it may have hung up while more was on its way
+  })
+
+  it('gives gateways secrets by name, and control their names only', async () => {
+    const value = 'hunter2-of-a-test'
+    expect((await call('control', 'PUT', '/v1/secrets/bank.api', { value, description: 'of the bank' })).body).toMatchObject({ name: 'bank.api', version: 1, by: '王' })
+    expect((await call('control', 'GET', '/v1/secrets-list')).text).not.toContain(value)
+    expect((await call('gateway', 'POST', '/v1/secrets', { names: ['bank.api', 'none'] })).body).toEqual({ secrets: { 'bank.api': { value, version: 1 } }, unknown: ['none'] })
+    expect((await call('gateway', 'POST', '/v1/secrets', { names: ['bank.api'], known: { 'bank.api': 1 } })).body).toEqual({ secrets: {}, unknown: [] })
+    expect(lines.join('\n')).not.toContain(value)
+  })
+
+  it('knows gateways and control by their certificates too, and others with a certificate not', async () => {
+    const issue = (name: string, host: string, signer?: string) => {
+      makeCertificate(folder, name, host, signer)
+      return { cert: readFileSync(join(folder, `${name}.crt`), 'utf8'), key: readFileSync(join(folder, `${name}.key`), 'utf8') }
+    }
+    const authority = issue('authority', 'Authority')
+    const own = issue('own', 'localhost', 'authority')
+    const secure = createVaultServer({ vault, host: '127.0.0.1', port: 0, tokens: { gateway: [], control: [] }, tls: { ...own, clientCa: authority.cert }, log })
+    const { port } = await secure.listen()
+    const ask = (shown: { cert: string; key: string } | undefined, path: string) => new Promise<number>((resolve, reject) => {
+      requestHttps({ host: '127.0.0.1', servername: 'localhost', port, path, ca: authority.cert, agent: false, ...shown }, (reply) => {
+        reply.resume()
+        resolve(reply.statusCode ?? 0)
+      }).on('error', reject).end()
+    })
+    const known = (host: string) => issue('known', host, 'authority')
+    try {
+      expect(await ask(known('gateway.internal'), '/v1/ready')).toBe(204)
+      expect(await ask(known('gateway'), '/v1/domains')).toBe(403)
+      expect(await ask(known('control'), '/v1/domains')).toBe(200)
+      expect(await ask(known('gateways.example'), '/v1/ready')).toBe(401)
+      expect(await ask(issue('other', 'gateway'), '/v1/ready')).toBe(401)
+      expect(await ask(undefined, '/v1/ready')).toBe(401)
+    } finally {
+      await secure.close(100)
+    }
+  })
+})
