@@ -29,8 +29,8 @@ export interface Ledgers {
   prove(name: string, number: number, by: Actor): Promise<InclusionProof>
   /** That the ledger has only grown between two periods; to the newest when `to` is absent. */
   proveGrowth(name: string, from: number, to: number | undefined, by: Actor): Promise<ConsistencyProof>
-  /** All of it, a JSON text per line: head, roots, receipts, entries. Asking is allowed before anything is read. */
-  export(name: string, by: Actor): Promise<AsyncIterable<string>>
+  /** All of it, a part at a time, as lines of JSON: head, roots and receipts, then entries. What is open is signed first. */
+  exportPage(name: string, cursor: string | undefined, by: Actor): Promise<{ readonly lines: readonly string[]; readonly next?: string }>
   /** What signs: Ed25519, PEM. */
   publicKey(): { readonly publicKey: string; readonly keyId: string }
 }

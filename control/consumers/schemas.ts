@@ -1,4 +1,5 @@
 import { roles } from '../roles.ts'
+import { ledgerSchemas } from '../ledgers/schemas.ts'
 import { connectorAnswer, connectorInput, connectorSchemas } from '../partners/schemas.ts'
 import { registrationSchemas } from '../publish/schemas.ts'
 import { vaultSchemas } from '../vault/schemas.ts'
@@ -178,6 +179,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
   ...registrationSchemas,
   ...connectorSchemas,
   ...vaultSchemas,
+  ...ledgerSchemas,
   ApiMove: object({ to: lifecycle }, ['to']),
   ApiDecision: object({ agree: { type: 'boolean' } }, ['agree']),
   SubscriptionPlan: object({ plan: id }, ['plan']),

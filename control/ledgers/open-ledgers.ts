@@ -264,22 +264,25 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
     return await rootsOf(name)
   }
 
-  async function* exportLines(source: EntrySource): AsyncIterable<string> {
+  /** `cursor`: number and hash of the last entry before, and the number of the last one wanted. */
+  async function exportPage(source: EntrySource, cursor: string | undefined): Promise<{ readonly lines: readonly string[]; readonly next?: string }> {
     const { name } = source
-    await closePeriods(name, true)
-    const { roots } = await rootsOf(name)
     const line = (value: ExportLine) => JSON.stringify(value)
-    yield line({ sluice: 'ledger', version: 1, ledger: name, publicKey: signer.publicKey })
-    for (const root of roots) yield line({ root })
-    for (const receipt of await receiptsOf(name, roots)) yield line({ receipt })
-    const end = (await openSource(store, name))?.head.number ?? 0
-    for (let point: ChainPoint = { number: 0, hash: noHash }; point.number < end; ) {
-      const page = await source.after(point, Math.min(pageRows, end - point.number))
-      const last = page.at(-1)
-      if (!last) return
-      for (const entry of page) yield line({ entry })
-      point = last
+    if (cursor === undefined) {
+      await closePeriods(name, true)
+      const { roots } = await rootsOf(name)
+      const receipts = await receiptsOf(name, roots)
+      const end = (await openSource(store, name))?.head.number ?? 0
+      return {
+        lines: [line({ sluice: 'ledger', version: 1, ledger: name, publicKey: signer.publicKey }), ...roots.map((root) => line({ root })), ...receipts.map((receipt) => line({ receipt }))],
+        ...(end > 0 ? { next: `0.${noHash}.${end}` } : {}),
+      }
     }
+    const [, number, hash, end] = /^(\d{1,10})\.([0-9a-f]{64})\.(\d{1,10})$/.exec(cursor) ?? []
+    if (number === undefined || hash === undefined || end === undefined) throw new Refused('query.invalid', 422, '“cursor” is not the `next` of a page.')
+    const page = await source.after({ number: Number(number), hash }, Math.min(pageRows, Math.max(0, Number(end) - Number(number))))
+    const last = page.at(-1)
+    return { lines: page.map((entry) => line({ entry })), ...(last && last.number < Number(end) ? { next: `${last.number}.${last.hash}.${end}` } : {}) }
   }
 
   const numberOf = (name: 'from' | 'to', value: number | undefined) => {
@@ -340,7 +343,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
       const receipts = (await receiptsOf(name, roots)).filter(({ period }) => period === first.period || period === second.period)
       return toConsistencyProof({ from: first, to: second, rootHashes: hashes, receipts, publicKey: signer.publicKey })
     },
-    export: async (name, by) => exportLines(await readable(name, by)),
+    exportPage: async (name, cursor, by) => await exportPage(await readable(name, by), cursor),
     publicKey: () => ({ publicKey: rootSigner.publicKey, keyId: rootSigner.keyId }),
     async verifyAuditPeriods() {
       const source = await openSource(store, auditLedger)

@@ -1,4 +1,4 @@
-import type { AcceptedWork, Actor, Caches, Consumers, DataProtection, PageQuery, Publishing, Queues, RefusalDecisions, Right } from '../../control/contract.ts'
+import type { AcceptedWork, Actor, Caches, Consumers, DataProtection, Ledgers, PageQuery, Publishing, Queues, RefusalDecisions, Right } from '../../control/contract.ts'
 
 /** One operation of the API of records: what it answers, who may, and how the document describes it. All from one value. */
 export interface Endpoint {
@@ -38,6 +38,7 @@ export interface Call {
   readonly caches: Caches
   readonly accepted: AcceptedWork
   readonly dataProtection: DataProtection
+  readonly ledgers: Ledgers
   readonly by: Actor
   /** Of the path; empty when it has none. */
   readonly id: string

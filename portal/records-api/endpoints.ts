@@ -1,6 +1,7 @@
 import type { AuditQuery, Consumers, DecisionQuery, Lifecycle, RecordHead, Records, Right } from '../../control/contract.ts'
 import { cacheEndpoints } from './cache-endpoints.ts'
 import { jobEndpoints } from './job-endpoints.ts'
+import { ledgerEndpoints } from './ledger-endpoints.ts'
 import { queueEndpoints } from './queue-endpoints.ts'
 import { registerEndpoints } from './register-endpoints.ts'
 import { vaultEndpoints } from './vault-endpoints.ts'
@@ -52,6 +53,7 @@ export const endpoints: readonly Endpoint[] = [
   ...queueEndpoints,
   ...jobEndpoints,
   ...vaultEndpoints,
+  ...ledgerEndpoints,
 ]
 
 const recordReply = (record: RecordHead): Reply => ({ body: record, version: record.version })

@@ -45,7 +45,7 @@ function toOperation({ operation, summary, tag, right, method, path, request, st
     ...query.map(({ name, description, schema }) => ({ name, in: 'query', description, schema })),
     ...(ifMatch ? [{ name: 'If-Match', in: 'header', required: true, description: 'ETag of the record as it was read, or *.', schema: { type: 'string' } }] : []),
   ]
-  const record = tag !== 'decisions' && tag !== 'queues' && tag !== 'caches' && tag !== 'jobs' && tag !== 'vault' && typeof answer === 'object' && !answer.page && (hasId || method === 'POST') && status !== undefined
+  const record = tag !== 'decisions' && tag !== 'queues' && tag !== 'caches' && tag !== 'jobs' && tag !== 'vault' && tag !== 'ledgers' && typeof answer === 'object' && !answer.page && (hasId || method === 'POST') && status !== undefined
   const names = [
     'Unauthorized', 'Forbidden', 'Invalid',
     ...(request ? ['BadRequest'] : []), ...(hasId ? ['NotFound'] : []), ...(method === 'GET' ? [] : ['Conflict']), ...(ifMatch ? ['Stale', 'NoPrecondition'] : []),

@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { commandEnvironment, describeSettings, loadSettings, settingNames, settingSchemas, SettingsError, variableOf, type Settings } from '../settings.ts'
 import { CommandFailed, createOutput, exitCodes, type Output } from './outcome.ts'
 import { projectVersion } from './project-version.ts'
+import { addLedgerCommands } from './ledger/commands.ts'
 import { addRecordCommands } from './records/commands.ts'
 import { addVaultCommands } from './vault/commands.ts'
 
@@ -99,6 +100,7 @@ function describeProgram(exit: (code: number) => void): Command {
     .action(run(async (output, file: string) => (await import('./store.ts')).runImport(loadSettings(), file, output)))
 
   addRecordCommands(program, { run, remote, targetOf })
+  addLedgerCommands(program, { run, remote, targetOf })
   addVaultCommands(vault, { run, remote, targetOf })
 
   command('health', 'ask what runs on this machine whether it is well; for containers')

@@ -91,7 +91,7 @@ export function createFakeControl(): FakeControl {
       verify: noLedger,
       prove: noLedger,
       proveGrowth: noLedger,
-      export: noLedger,
+      exportPage: noLedger,
       publicKey: () => ({ publicKey: '', keyId: '' }),
     },
     deploys: [],

@@ -193,7 +193,11 @@ export function ledgerSuite(name: string, makePlace: () => Promise<StorePlace>):
       expect(checkProof(await ledgers.proveGrowth('proved', 1, undefined, root), keys)).toMatchObject({ ok: true, kind: 'consistency' })
       await expect(ledgers.prove('proved', 21, root)).rejects.toMatchObject({ code: 'record.none' })
       const lines: string[] = []
-      for await (const line of await ledgers.export('proved', root)) lines.push(line)
+      for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
+        const page = await ledgers.exportPage('proved', cursor, root)
+        lines.push(...page.lines)
+        cursor = page.next
+      }
       expect(await verifyExport(lines, { keys })).toMatchObject({ ok: true, to: 20, periods: 3 })
       expect(await verifyExport(lines.toSpliced(-3, 1), { keys })).toMatchObject({ ok: false, flaw: { number: 18 } })
     })
