@@ -48,6 +48,7 @@ import { quota } from './quota/quota.ts'
 import { raiseFault } from './raise-fault/raise-fault.ts'
 import { range } from './range/range.ts'
 import { record } from './record/record.ts'
+import { releaseLabel } from './release-label/release-label.ts'
 import { resetQuota } from './reset-quota/reset-quota.ts'
 import { resource } from './resource/resource.ts'
 import { respond } from './respond/respond.ts'
@@ -134,6 +135,7 @@ export const definitions: readonly NodeDefinition[] = [
   raiseFault,
   range,
   record,
+  releaseLabel,
   resetQuota,
   resource,
   respond,

@@ -1,4 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import { parseNetworks } from '../../runtime/core/networks.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { createRefuse } from '../limit-refusal.ts'
@@ -18,6 +19,7 @@ export const accessControl = defineNode<AccessControlConfig, 'ok' | 'refused'>({
   summary: { en: 'Lets callers through, or not, by their IP address.', 'zh-TW': '依 IP 位址決定是否讓呼叫端通過。' },
   icon: 'fa-shield',
   outputs: ['ok', 'refused'],
+  labels: unchanged,
   faults: ['ip.denied'],
   config: {
     type: 'object',

@@ -1,3 +1,4 @@
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import type { RunOutcome } from '../../runtime/core/run.ts'
 
@@ -14,6 +15,7 @@ export const afterResponse = defineNode<AfterResponseConfig, 'out'>({
   icon: 'fa-share-square-o',
   color: '#C7E0D4',
   outputs: ['out'],
+  labels: unchanged,
   apart: true,
   config: {
     type: 'object',

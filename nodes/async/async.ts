@@ -2,6 +2,8 @@ import type { ClientEnvironment } from '../../runtime/core/clients.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { fromKept, toKept } from '../../runtime/core/job-message.ts'
 import type { Attempt, AttemptEnd, JobFacts } from '../../runtime/core/jobs.ts'
+import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import type { Line, Place } from '../../runtime/core/lines.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
@@ -55,6 +57,12 @@ export const asyncNode = defineNode<AsyncConfig, 'work'>({
   summary: { en: 'Answers 202 at once and does what stands behind it later, at least once.', 'zh-TW': '立即回應 202，稍後才執行其後的節點，至少執行一次。' },
   icon: 'fa-clock-o',
   outputs: ['work'],
+  leaks: ({ callback, callbackType }, input) => [
+    // What a job is given is kept encrypted; the answer says of the message its cookies alone.
+    { to: 'answer', what: 'cookies', labels: input.at(['cookies']) },
+    { to: 'callout', what: 'the callback', property: 'callback', labels: labelsOfValue(callback, callbackType, input) },
+  ],
+  labels: unchanged,
   replies: true,
   credentials: { callbackSecret: 'password' },
   faults: ['job.unavailable', 'job.unsafe', 'job.no_key', 'job.full', 'job.too_large', 'job.status', 'job.callback', 'job.cancelled', 'queue.priority', 'expression.error', 'step.config'],

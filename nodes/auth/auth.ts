@@ -2,6 +2,7 @@ import { type Check, createRulesDecider } from '../../runtime/core/client-rules.
 import { refuseCall } from '../../runtime/core/decision.ts'
 import type { Fault } from '../../runtime/core/fault.ts'
 import { type FaultCode, faults } from '../../runtime/core/faults.ts'
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import { type Mask, maskMessage } from '../../runtime/core/masked-request.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
@@ -48,6 +49,7 @@ export const auth = defineNode<AuthConfig, Port>({
   icon: 'fa-lock',
   color: '#C0DEED',
   outputs: ['ok', 'refused'],
+  labels: unchanged,
   protects: true,
   credentials: { introspectionClientId: 'text', introspectionClientSecret: 'password' },
   faults: [

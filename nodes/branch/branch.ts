@@ -1,3 +1,4 @@
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { SentTo } from '../../runtime/core/step.ts'
 import { checkTypedValue } from '../../runtime/core/typed-value.ts'
@@ -19,6 +20,7 @@ export const branch = defineNode<BranchConfig>({
   color: '#E2D96E',
   chooses: true,
   outputs: ({ ways }) => [...ways.map(({ name }) => name), otherwise],
+  labels: unchanged,
   faults: ['condition.type', 'expression.error'],
   config: {
     type: 'object',

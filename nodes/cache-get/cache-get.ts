@@ -1,3 +1,4 @@
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -20,6 +21,7 @@ export const cacheGet = defineNode<CacheGetConfig, 'hit' | 'miss'>({
   summary: { en: 'Looks for a value that a cache set node has kept.', 'zh-TW': '尋找由「寫入快取」節點保存的值。' },
   icon: 'fa-database',
   outputs: ['hit', 'miss'],
+  labels: unchanged,
   faults: ['expression.error'],
   config: {
     type: 'object',

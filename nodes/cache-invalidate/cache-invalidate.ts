@@ -1,3 +1,4 @@
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { type CacheKeyConfig, checkKey, compileKey } from '../cache-keys.ts'
 import { audienceSchema, cachePlaceSchema, checkParts, partsSchema, openPlace, tagOf, toTags, wholeTag } from '../cache-place.ts'
@@ -17,6 +18,7 @@ export const cacheInvalidate = defineNode<CacheInvalidateConfig, 'out'>({
   summary: { en: 'Forgets values and answers of a cache by key or tag, on all gateways.', 'zh-TW': '依鍵或標籤清除快取中的值與回應，對所有閘道生效。' },
   icon: 'fa-eraser',
   outputs: ['out'],
+  labels: unchanged,
   faults: ['state.unavailable', 'expression.error'],
   config: {
     type: 'object',

@@ -1,5 +1,7 @@
 import { cacheValueBytes, longestCacheMs } from '../../runtime/core/cache.ts'
 import { fault } from '../../runtime/core/fault.ts'
+import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parseMessagePath } from '../../runtime/core/property.ts'
 import { checkTypedValue, compileTypedValue, type TypedValue } from '../../runtime/core/typed-value.ts'
@@ -29,6 +31,8 @@ export const cacheSet = defineNode<CacheSetConfig, 'out'>({
   summary: { en: 'Keeps a value for a while, for cache get nodes.', 'zh-TW': '將值保存一段時間，供「讀取快取」節點使用。' },
   icon: 'fa-database',
   outputs: ['out'],
+  leaks: ({ value, valueType }, input) => [{ to: 'cache', what: 'the value', property: 'value', labels: labelsOfValue(value, valueType, input) }],
+  labels: unchanged,
   faults: ['cache.value', 'cache.ttl', 'config.invalid', 'expression.error'],
   config: {
     type: 'object',

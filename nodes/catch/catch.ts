@@ -1,3 +1,4 @@
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import { checkWatchedScope, toWatchedScope, watchedScopeSchema, type WatchedScope } from '../../runtime/core/watched-scope.ts'
 
@@ -16,6 +17,7 @@ export const catchNode = defineNode<CatchConfig, 'out'>({
   stockForm: 'common/25-catch',
   inputs: 0,
   outputs: ['out'],
+  labels: unchanged,
   config: {
     type: 'object',
     properties: {

@@ -4,6 +4,7 @@ import type { Run } from '../../runtime/core/run.ts'
 import type { Step } from '../../runtime/core/step.ts'
 import { checkTypedValue } from '../../runtime/core/typed-value.ts'
 import { compileRule } from './apply.ts'
+import { followRules } from './labels.ts'
 import { type ChangeRule, migrateRules } from './rules.ts'
 
 export interface ChangeConfig {
@@ -19,6 +20,8 @@ export const change = defineNode<ChangeConfig, 'out'>({
   icon: 'swap.svg',
   stockForm: 'function/15-change',
   outputs: ['out'],
+  labels: ({ rules }, input) => followRules(rules, input).message,
+  leaks: ({ rules }, input) => followRules(rules, input).leaks,
   faults: ['step.config', 'expression.error', 'script.timeout'],
   config: {
     type: 'object',

@@ -1,3 +1,4 @@
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import { checkWatchedScope } from '../../runtime/core/watched-scope.ts'
 
@@ -15,6 +16,7 @@ export const complete = defineNode<CompleteConfig, 'out'>({
   stockForm: 'common/24-complete',
   inputs: 0,
   outputs: ['out'],
+  labels: unchanged,
   config: {
     type: 'object',
     properties: {

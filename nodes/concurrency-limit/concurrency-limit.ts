@@ -1,3 +1,4 @@
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -28,6 +29,7 @@ export const concurrencyLimit = defineNode<ConcurrencyLimitConfig, LimitPort>({
   summary: { en: 'Lets only so many calls be under way at once.', 'zh-TW': '限制同時進行中的呼叫數量。' },
   icon: 'fa-clone',
   outputs: ['ok', 'refused'],
+  labels: unchanged,
   faults: ['concurrency.exceeded', 'limit.value', 'limit.no_client', 'state.unavailable', 'expression.error'],
   config: {
     type: 'object',

@@ -43,6 +43,7 @@ export const csv = defineNode<CsvConfig, 'out'>({
   stockForm: 'parsers/70-CSV',
   stockFormFields: ['encoding'],
   outputs: ['out'],
+  labels: (_config, input) => input.put(['payload'], input.at(['payload']).anywhere).and(input.at(['columns']).anywhere.under(['payload'])),
   faults: ['step.error', 'flow.sequence_too_large'],
   config: {
     type: 'object',

@@ -1,5 +1,7 @@
 import { inspect } from 'node:util'
 import { resolve } from '../../runtime/core/body.ts'
+import { hideInMessage } from '../../runtime/core/labels/hide.ts'
+import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { type DebugEntry, defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -34,6 +36,8 @@ export const debug = defineNode<DebugConfig, never>({
   icon: 'debug.svg',
   stockForm: 'common/21-debug',
   outputs: [],
+  // The sidebar and the status under the node hide what is labelled; a log keeps what it is told.
+  leaks: ({ console, targetType, complete }, input) => (console ? [{ to: 'log', what: 'what is shown', property: 'console', labels: targetType === 'full' ? input : labelsOfValue(complete, targetType, input) }] : []),
   config: {
     type: 'object',
     properties: {
@@ -107,7 +111,11 @@ export const debug = defineNode<DebugConfig, never>({
       return { put, count: () => put({ fill: 'blue', shape: 'ring', text: String((counted += 1)) }), stop: () => cancel?.() }
     }
 
-    return (message, run) => {
+    const labels = scope.labels?.clear
+    const isSeen = () => config.console || config.tostatus || (config.tosidebar && (scope.isDebugActive?.(config.active) ?? config.active))
+    return (given, run) => {
+      if (labels && !isSeen()) return undefined
+      const message = labels && !labels.isEmpty ? hideInMessage(given, labels) : given
       // A Status node that hears this node's own status must not go round in a circle.
       if (sourceOf(message) === scope.node.id) return undefined
       const value = target ? read(target, message, run) : plain(message)

@@ -1,3 +1,4 @@
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Port } from './held.ts'
 import { pauseStep } from './pause.ts'
@@ -32,6 +33,7 @@ export const delay = defineNode<DelayConfig, Port>({
   icon: 'timer.svg',
   stockForm: 'function/89-delay',
   outputs: (config) => (config.outputs === 2 ? ['out', 'dropped'] : ['out']),
+  labels: unchanged,
   faults: ['flow.sequence_too_large'],
   config: {
     type: 'object',

@@ -1,3 +1,5 @@
+import { checkName, labelsOfRows } from '../../runtime/core/labels/labels.ts'
+import { fieldBelow, reveal } from '../../runtime/core/labels/protect.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { VaultAnswer, VaultAsk, Viewer } from '../../runtime/core/vault.ts'
@@ -13,6 +15,8 @@ export interface DetokenizeConfig {
   readonly purpose: string
   readonly fields: readonly RevealRow[]
   readonly missing: 'ignore' | 'refuse'
+  /** Data label that the values carry from here on; empty: the one that they had before this flow tokenized them. */
+  readonly label: string
 }
 
 export interface RevealRow {
@@ -40,6 +44,12 @@ export const detokenize = defineNode<DetokenizeConfig, 'out'>({
   icon: 'fa-eye',
   color: '#C0DEED',
   outputs: ['out'],
+  startsLabels: ({ label }) => label !== '',
+  labels({ property, fields, label }, input, { node }) {
+    const rows = fields.map(({ path }) => fieldBelow(property, path))
+    const given = label === '' ? [] : rows.map(({ field }) => ({ path: field, label }))
+    return reveal(input, rows, 'token').and(labelsOfRows(given, { node }))
+  },
   faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.shredded', 'detoken.denied', 'token.unknown', 'token.expired', 'body.malformed'],
   config: {
     type: 'object',
@@ -63,11 +73,13 @@ export const detokenize = defineNode<DetokenizeConfig, 'out'>({
         },
       },
       missing: missingSchema,
+      label: { type: 'string', default: '', maxLength: 40, title: 'Data label', description: 'What the values carry from here on: pid. They may then leave only tokenized, masked, encrypted or released. Empty: the label that they had where this flow tokenized them.', 'x-form': zh('資料標籤', '還原後的值自此帶有的標籤，例如 pid；之後只有經代碼化、遮罩、加密或解除標籤才能離開。留空：沿用本流程代碼化前的標籤。') },
     },
   },
   check(config) {
     return [
       ...checkFields(config.property, config.fields),
+      ...(config.label === '' ? [] : checkName(config.label, 'label')),
       ...config.fields.flatMap((row, index) => checkDomain(row.domain || config.domain, row.domain ? 'fields' : 'domain', `Row ${index + 1}`) ?? []),
       ...(config.purpose.trim() === '' ? [{ code: 'vault.purpose', property: 'purpose', message: 'The node does not say what the values are for.', remedy: 'Give the purpose that the clients’ grants name.' }] : []),
     ]

@@ -1,4 +1,6 @@
 import { fault } from '../../runtime/core/fault.ts'
+import { setting } from '../../runtime/core/labels/labels.ts'
+import { labelsOfTemplate } from '../../runtime/core/labels/of-value.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
 import { isSandboxCall } from '../../runtime/core/sandbox-call.ts'
@@ -26,6 +28,8 @@ export const download = defineNode<DownloadConfig, 'out' | 'missing'>({
   summary: { en: 'Streams an object of an S3-compatible storage to the caller, whole or in part.', 'zh-TW': '將 S3 相容儲存空間的物件串流給呼叫端，可為整個或部分。' },
   icon: 'fa-cloud-download',
   outputs: ['out', 'missing'],
+  labels: setting('payload', 'headers', 'statusCode'),
+  leaks: ({ key, name }, input) => [{ to: 'callout', what: 'the key', property: 'key', labels: labelsOfTemplate(key, input) }, { to: 'answer', what: 'the name', property: 'name', labels: labelsOfTemplate(name, input) }],
   faults: ['sandbox.none', 'storage.missing', 'storage.refused', 'upstream.connect', 'upstream.timeout', 'egress.denied', 'step.config'],
   config: {
     type: 'object',

@@ -1,5 +1,7 @@
 import { fault } from '../../runtime/core/fault.ts'
 import { resolve } from '../../runtime/core/body.ts'
+import { every } from '../../runtime/core/labels/label-path.ts'
+import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { SentTo } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
@@ -26,6 +28,13 @@ export const forEach = defineNode<ForEachConfig, Port>({
   color: '#C7E0D4',
   outputs: ['item', 'done'],
   opens: () => [{ port: 'item', mustReturn: true }],
+  labels({ items, itemsType }, input, { returned, inside }) {
+    const list = labelsOfValue(items, itemsType, input)
+    return {
+      item: input.put(['payload'], list.at([every])).without(['item']),
+      done: input.put(['payload'], returned('item').at(['payload']).under([every])).put(['errors'], inside.anywhere),
+    }
+  },
   faults: ['each.input', 'each.too_many', 'branch.timeout', 'flow.nested', 'expression.error'],
   config: {
     type: 'object',

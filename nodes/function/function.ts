@@ -1,5 +1,6 @@
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { checkScript } from './check-script.ts'
+import { labelsOfScript, leaksOfScript } from './labels.ts'
 
 export interface FunctionConfig {
   readonly func: string
@@ -20,6 +21,8 @@ export const functionNode = defineNode<FunctionConfig>({
   icon: 'function.svg',
   stockForm: 'function/10-function',
   outputs: (config) => Array.from({ length: config.outputs }, (_, port) => String(port)),
+  labels: ({ func }, input) => labelsOfScript(func, input),
+  leaks: ({ func }, input) => leaksOfScript(func, input),
   faults: [
     'script.syntax', 'script.error', 'script.timeout', 'script.memory', 'script.quarantined', 'script.input_too_large', 'script.output', 'body.malformed',
   ],

@@ -1,8 +1,8 @@
 import type { Cors, HttpEntry, Method } from '../../runtime/core/entry.ts'
 import { methods } from '../../runtime/core/methods.ts'
-import { checkLabelRows, labelRowsSchema, type LabelRow } from '../../runtime/core/labels/labels.ts'
-import { defineNode, type JsonSchema, type NodeProblem } from '../../runtime/core/node.ts'
-import { labelsOfRequest } from './labels-of-request.ts'
+import { checkLabelRows, type LabelRow, labelsOfRows, stockLabelRowsSchema } from '../../runtime/core/labels/labels.ts'
+import { atAllPlaces } from '../../runtime/core/labels/of-request.ts'
+import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 
 const served: readonly Method[] = [...methods, 'ALL']
 
@@ -42,7 +42,11 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
   holdsBytes: ({ method, streamBody, bodyLimitBytes }) => (streamBody === true || method.toUpperCase() === 'GET' ? undefined : (bodyLimitBytes ?? 'gateway')),
   outputs: ['out'],
   startsLabels: ({ labels }) => (labels?.length ?? 0) > 0,
-  labels: (config, _input, facts) => labelsOfRequest(config, facts),
+  labels({ labels, method, skipBodyParsing }, _input, facts) {
+    const known = atAllPlaces(labelsOfRows(labels, facts), method)
+    // Bytes that nobody has looked into have no fields.
+    return skipBodyParsing ? known.and(known.at(['payload']).anywhere.under(['payload'])) : known
+  },
   faults: ['body.malformed', 'body.too_large', 'body.unsupported', 'method.none', 'route.none'],
   config: {
     type: 'object',
@@ -78,7 +82,7 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
         title: 'CORS',
         description: 'Which web pages of other origins may call this API.',
       },
-      labels: withoutDefault(labelRowsSchema),
+      labels: stockLabelRowsSchema,
     },
   },
   migrate(config) {
@@ -148,11 +152,6 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
     }
   },
 })
-
-/** A flow of Node-RED's does not have the property, and stays as it is. */
-function withoutDefault({ default: _, ...schema }: JsonSchema): JsonSchema {
-  return schema
-}
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null

@@ -5,6 +5,7 @@ import { Body, payloadOf } from '../../runtime/core/body.ts'
 import { type Fault, fault, toFault } from '../../runtime/core/fault.ts'
 import { parseJson } from '../../runtime/core/json-depth.ts'
 import { withJobKey } from '../../runtime/core/job-key.ts'
+import { checkLabelRows, type LabelRow, labelsOfRows, stockLabelRowsSchema } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
@@ -21,6 +22,7 @@ import { toCookieHeader, toResponseCookies } from './cookies.ts'
 import { answerDigest } from './digest.ts'
 import { toMultipart } from './multipart.ts'
 import { checkHeaders, compileHeaders, type HeaderRow, type RequestHeaders } from './request-headers.ts'
+import { leaksOfRequest } from './leaks.ts'
 import { addToQuery, toRequestUrl } from './request-url.ts'
 
 export interface HttpRequestConfig {
@@ -36,6 +38,8 @@ export interface HttpRequestConfig {
   readonly senderr: boolean
   readonly headers: readonly HeaderRow[]
   readonly responseLimitBytes: number
+  /** What comes in with the answer that is about people, or secret. */
+  readonly labels?: readonly LabelRow[]
 }
 
 /** Node-RED's: as long as a call may take when the message does not say. */
@@ -52,10 +56,19 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
   summary: { en: 'Sends an HTTP request and returns the response.', 'zh-TW': '送出 HTTP 請求並回傳回應。' },
   icon: 'white-globe.svg',
   stockForm: 'network/21-httprequest',
-  stockFormFields: ['responseLimitBytes'],
+  stockFormFields: ['responseLimitBytes', 'labels'],
   credentials: { user: 'text', password: 'password' },
   holdsBytes: ({ responseLimitBytes }) => responseLimitBytes,
   outputs: ['out'],
+  startsLabels: ({ labels }) => (labels?.length ?? 0) > 0,
+  labels({ labels, ret }, input, facts) {
+    const answered = labelsOfRows(labels, facts)
+    // Text and bytes have no fields yet.
+    const came = ret === 'obj' ? answered : answered.and(answered.at(['payload']).anywhere.under(['payload']))
+    // An error goes on with everything else of the message as it was.
+    return came.and(input.without(['payload']).without(['statusCode']))
+  },
+  leaks: (config, input) => leaksOfRequest(config, input),
   faults: [
     'upstream.connect', 'upstream.dns', 'upstream.tls', 'upstream.timeout', 'upstream.eof', 'upstream.too_large', 'upstream.body', 'upstream.redirects', 'upstream.url',
     'upstream.header', 'egress.denied', 'sandbox.none', 'step.config', 'template.error',
@@ -83,6 +96,7 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
         },
       },
       responseLimitBytes: { type: 'integer', minimum: 0, default: 52_428_800, title: 'Response limit (bytes)', description: 'Largest answer taken, unpacked.' },
+      labels: stockLabelRowsSchema,
     },
   },
   migrate(config) {
@@ -95,7 +109,7 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
     }
   },
   check(config, facts) {
-    const problems: NodeProblem[] = []
+    const problems: NodeProblem[] = checkLabelRows(config.labels)
     if (config.url.includes('://') && !/^\s*(?:https?:|\{\{|\$\{)/i.test(config.url)) {
       problems.push({ code: 'callout.url', property: 'url', message: `“${config.url}” is neither an http nor an https URL.`, remedy: 'Enter an address that begins with http:// or https://.' })
     }

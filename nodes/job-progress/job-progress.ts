@@ -1,4 +1,6 @@
 import type { JobProgress } from '../../runtime/core/jobs.ts'
+import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
 import { after, createReader } from '../limit-inputs.ts'
@@ -20,6 +22,8 @@ export const jobProgress = defineNode<JobProgressConfig, 'out'>({
   summary: { en: 'Says how far the job is that this run works on.', 'zh-TW': '說明本次執行所處理工作的進度。' },
   icon: 'fa-tasks',
   outputs: ['out'],
+  leaks: ({ text, textType }, input) => [{ to: 'answer', what: 'the progress of the job', property: 'text', labels: labelsOfValue(text, textType, input) }],
+  labels: unchanged,
   faults: ['expression.error'],
   config: {
     type: 'object',

@@ -18,6 +18,7 @@ export const jobStatus = defineNode<Record<string, never>, never>({
   summary: { en: 'Says what became of a job, gives its result, and cancels it.', 'zh-TW': '回應工作的狀態與結果，並可取消工作。' },
   icon: 'fa-hourglass-half',
   outputs: [],
+  leaks: (_config, input) => [{ to: 'answer', what: 'cookies', labels: input.at(['cookies']) }],
   replies: true,
   faults: ['job.unknown', 'job.not_ready', 'job.cancelled', 'job.expired', 'job.unavailable', 'method.none'],
   config: { type: 'object', properties: {} },

@@ -1,3 +1,5 @@
+import { every, labelPathOf } from '../../runtime/core/labels/label-path.ts'
+import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { checkTypedValue } from '../../runtime/core/typed-value.ts'
 import { collectStep } from './collect.ts'
@@ -16,6 +18,14 @@ export const join = defineNode<JoinConfig, 'out'>({
   icon: 'join.svg',
   stockForm: 'sequence/17-split',
   outputs: ['out'],
+  labels({ mode, build, property, propertyType, key }, input) {
+    const path = propertyType === 'full' ? ['payload'] : labelPathOf(property)
+    // Of an automatic join the parts say when it runs what it makes, and where.
+    if (mode !== 'custom' || !path) return input.anywhere
+    const value = propertyType === 'full' ? input : input.at(path)
+    const joined = build === 'array' ? value.under([every]) : build === 'object' ? value.under([every]).and(labelsOfValue(key, 'msg', input).anywhere) : build === 'merged' ? value : value.anywhere
+    return path.length === 1 ? input.put(path, joined) : input.and(joined.under(path))
+  },
   faults: ['flow.sequence_too_large', 'expression.error'],
   config: {
     type: 'object',

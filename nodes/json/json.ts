@@ -1,6 +1,7 @@
 import { Body } from '../../runtime/core/body.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { parseJson } from '../../runtime/core/json-depth.ts'
+import { labelPathOf } from '../../runtime/core/labels/label-path.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -24,6 +25,12 @@ export const json = defineNode<JsonConfig, 'out'>({
   icon: 'parser-json.svg',
   stockForm: 'parsers/70-JSON',
   outputs: ['out'],
+  labels({ property, action }, input) {
+    const path = labelPathOf(property)
+    if (!path) return input.anywhere
+    // Text may have come out of it: what a field carried is anywhere in that.
+    return action === 'obj' ? input : input.and(input.at(path).anywhere.under(path))
+  },
   faults: ['body.malformed', 'schema.invalid', 'step.config'],
   config: {
     type: 'object',

@@ -4,6 +4,7 @@ import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { parseMessagePath, setProperty } from '../../runtime/core/property.ts'
 import { checkTypedValue } from '../../runtime/core/typed-value.ts'
+import { followTable } from './labels.ts'
 import { checkExample } from './mapping/check-example.ts'
 import { checkRows } from './mapping/check.ts'
 import { compileRows, TooMuchWork, workLimit, type Given } from './mapping/evaluate.ts'
@@ -26,6 +27,7 @@ export const map = defineNode<MapConfig, 'out'>({
   icon: 'fa-table',
   color: '#E6E0F8',
   outputs: ['out'],
+  labels: followTable,
   pure: true,
   moreHelp: toFunctionTable,
   faults: ['map.limit', 'step.config', 'body.malformed'],

@@ -17,7 +17,7 @@ export interface MaskRule {
 /** Of a value that is no text nobody learns how long it was. */
 const otherwiseLength = 6
 /** Characters that may belong together with others, and halves of characters. */
-const composed = /[\u0300-\u036f\u200d\u20d0-\u20ff\ufe00-\ufe0f\ud800-\udfff\u0e31\u0e34-\u0e4e\u0900-\u0dff\u1100-\u11ff]/
+const composed = /\p{M}|\p{Cs}|[\u{10000}-\u{10ffff}\u1100-\u11ff]|\u200d/u
 
 /** Makes what masks a text: never shows half a character, and never all of a text. */
 export function compileMask({ how, first, last, pattern, character, length }: MaskRule): (value: unknown) => unknown {

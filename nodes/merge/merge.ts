@@ -1,3 +1,4 @@
+import { followMerge } from './labels.ts'
 import { Body, resolve } from '../../runtime/core/body.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
@@ -26,6 +27,7 @@ export const merge = defineNode<MergeConfig, 'out'>({
   icon: 'fa-compress',
   color: '#E2D96E',
   outputs: ['out'],
+  labels: followMerge,
   pure: true,
   faults: ['merge.conflict', 'merge.input', 'expression.error', 'body.malformed'],
   config: {

@@ -1,4 +1,6 @@
 import { fault, type Fault } from '../../runtime/core/fault.ts'
+import { unionOf } from '../../runtime/core/labels/label-map.ts'
+import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { SentTo } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue, type TypedValue } from '../../runtime/core/typed-value.ts'
@@ -44,6 +46,11 @@ export const parallel = defineNode<ParallelConfig>({
   color: '#C7E0D4',
   outputs: ({ branches }) => [...branches.map(({ name }) => name), donePort],
   opens: ({ branches }) => branches.map(({ name }) => ({ port: name, mustReturn: true })),
+  labels({ branches, join }, input, { returned }) {
+    const results = branches.map(({ name, value, valueType }) => ({ name, result: returned(name).at(['payload']).and(labelsOfValue(value, valueType, input)) }))
+    const payload = join === 'any' ? unionOf(results.map(({ result }) => result)) : unionOf(results.map(({ name, result }) => result.under([name])))
+    return { ...Object.fromEntries(branches.map(({ name }) => [name, input])), done: input.put(['payload'], payload) }
+  },
   faults: ['branch.timeout', 'branch.no_result', 'parallel.too_few', 'flow.nested', 'expression.error'],
   config: {
     type: 'object',

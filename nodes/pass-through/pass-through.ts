@@ -1,6 +1,7 @@
 import { ByteStream } from '../../runtime/core/byte-stream.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { isHeaderName } from '../../runtime/core/header-name.ts'
+import { labelsOfTemplate } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
@@ -44,6 +45,11 @@ export const passThrough = defineNode<PassThroughConfig, never>({
   },
   icon: 'fa-exchange',
   outputs: [],
+  leaks: ({ url, headers }, input) => [
+    { to: 'callout', what: 'the URL', property: 'url', labels: labelsOfTemplate(url, input) },
+    { to: 'callout', what: 'the request, as it came', labels: input.at(['payload']).and(input.at(['req']).anywhere) },
+    ...headers.map(({ value }) => ({ to: 'callout' as const, what: 'a header', property: 'headers', labels: labelsOfTemplate(value, input) })),
+  ],
   replies: true,
   faults: ['body.taken', 'egress.denied', 'flow.already_replied', 'sandbox.none', 'step.config', 'upstream.connect', 'upstream.eof', 'upstream.timeout', 'upstream.tls', 'upstream.upgrade', 'upstream.url'],
   config: {

@@ -1,4 +1,5 @@
 import { holdingHeader } from '../../runtime/core/holding.ts'
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Place } from '../../runtime/core/lines.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
@@ -38,6 +39,7 @@ export const priorityQueue = defineNode<PriorityQueueConfig, Port>({
   summary: { en: 'Holds calls until a scarce backend has room, the important ones first.', 'zh-TW': '後端忙碌時讓呼叫等候，重要的先通過。' },
   icon: 'fa-sort-amount-asc',
   outputs: ['admitted', 'refused'],
+  labels: unchanged,
   faults: ['queue.self', 'queue.full', 'queue.evicted', 'queue.hopeless', 'queue.expired', 'queue.closed', 'queue.unavailable', 'job.lost', 'queue.priority', 'expression.error'],
   config: {
     type: 'object',

@@ -1,4 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -67,6 +68,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
   summary: { en: 'Counts calls in one or more windows and refuses what is too much.', 'zh-TW': '在一個或多個時間窗內計數呼叫，超量者拒絕。' },
   icon: 'fa-tachometer',
   outputs: ['ok', 'refused'],
+  labels: unchanged,
   faults: ['quota.exceeded', 'spike.exceeded', 'concurrency.exceeded', 'limit.weight', 'limit.value', 'limit.no_client', 'limit.no_plan', 'state.unavailable', 'expression.error'],
   config: {
     type: 'object',

@@ -1,5 +1,6 @@
 import { customFault, fault } from '../../runtime/core/fault.ts'
 import { Body } from '../../runtime/core/body.ts'
+import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { checkTypedValue, compileTypedValue, type TypedValue } from '../../runtime/core/typed-value.ts'
 
@@ -25,6 +26,10 @@ export const raiseFault = defineNode<RaiseFaultConfig, never>({
   summary: { en: 'Ends the way of a message with a fault: to the try or parallel node around it, a Catch node, or the caller.', 'zh-TW': '以錯誤結束訊息的路徑：交給外層的 try 或 parallel 節點、Catch 節點，或呼叫端。' },
   icon: 'fa-exclamation-triangle',
   outputs: [],
+  leaks: ({ detail, detailType, facts }, input) => [
+    { to: 'answer', what: 'the detail', property: 'detail', labels: labelsOfValue(detail, detailType, input, { templates: true }) },
+    ...facts.map(({ name, value, valueType }) => ({ to: 'answer' as const, what: `the fact ${name}`, property: 'facts', labels: labelsOfValue(value, valueType, input) })),
+  ],
   // Uncaught, it is the answer.
   replies: true,
   faults: ['step.config', 'expression.error', 'template.error'],

@@ -1,3 +1,4 @@
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
 import type { Step } from '../../runtime/core/step.ts'
@@ -22,6 +23,7 @@ export const range = defineNode<RangeConfig, 'out'>({
   icon: 'range.svg',
   stockForm: 'function/16-range',
   outputs: ['out'],
+  labels: unchanged,
   pure: true,
   config: {
     type: 'object',

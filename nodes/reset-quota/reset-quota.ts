@@ -1,4 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -32,6 +33,7 @@ export const resetQuota = defineNode<ResetQuotaConfig, 'ok'>({
   summary: { en: 'Corrects what a quota has left: adds calls, sets them or counts anew.', 'zh-TW': '修正配額的剩餘量：增加、設定，或重新計數。' },
   icon: 'fa-undo',
   outputs: ['ok'],
+  labels: unchanged,
   faults: ['quota.unknown', 'limit.value', 'limit.no_client', 'limit.no_plan', 'state.unavailable', 'expression.error'],
   config: {
     type: 'object',

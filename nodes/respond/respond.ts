@@ -1,5 +1,6 @@
 import { fault } from '../../runtime/core/fault.ts'
 import { isHeaderName } from '../../runtime/core/header-name.ts'
+import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parseMessagePath } from '../../runtime/core/property.ts'
@@ -30,6 +31,11 @@ export const respond = defineNode<RespondConfig, never>({
   summary: { en: 'Answers the caller with a status, headers and a body made by expressions.', 'zh-TW': '以運算式產生的狀態碼、標頭與本文回應呼叫端。' },
   icon: 'fa-reply',
   outputs: [],
+  leaks: ({ body, bodyType, status, statusType, headers }, input) => [
+    { to: 'answer', what: 'the body', property: 'body', labels: labelsOfValue(body, bodyType, input, { templates: true }) },
+    { to: 'answer', what: 'the status', property: 'status', labels: labelsOfValue(status, statusType, input) },
+    ...headers.map(({ name, value, valueType }) => ({ to: 'answer' as const, what: `the header ${name}`, property: 'headers', labels: labelsOfValue(value, valueType, input, { templates: true }) })),
+  ],
   replies: true,
   faults: ['flow.already_replied', 'step.config', 'expression.error', 'template.error'],
   config: {

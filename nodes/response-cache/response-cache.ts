@@ -1,6 +1,7 @@
 import { BoundedMap } from '../../runtime/core/bounded-map.ts'
 import type { CacheFind, CacheMark, CacheValue } from '../../runtime/core/cache.ts'
 import { fault, type Fault } from '../../runtime/core/fault.ts'
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run, RunOutcome } from '../../runtime/core/run.ts'
@@ -55,6 +56,7 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
   summary: { en: 'Gives the answer of what stands behind it again while it is fresh.', 'zh-TW': '在有效期間內，直接重複提供其後流程的回應。' },
   icon: 'fa-database',
   outputs: ['run', 'hit'],
+  labels: unchanged,
   faults: ['cache.only', 'config.invalid', 'expression.error'],
   config: {
     type: 'object',

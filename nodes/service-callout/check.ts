@@ -1,3 +1,4 @@
+import { checkLabelRows } from '../../runtime/core/labels/labels.ts'
 import type { CheckFacts, NodeProblem } from '../../runtime/core/node.ts'
 import { TemplateError } from '../../runtime/core/path-template.ts'
 import { checkTypedValue } from '../../runtime/core/typed-value.ts'
@@ -19,7 +20,7 @@ const upstreamOrigin = 'http://upstream'
 export function checkCallout(config: ServiceCalloutConfig, facts: Pick<CheckFacts, 'typeOf'>): NodeProblem[] {
   const problems: (NodeProblem | undefined)[] = []
   problems.push(checkAddress(config))
-  problems.push(...checkSecrets(config))
+  problems.push(...checkSecrets(config), ...checkLabelRows(config.labels))
   for (const property of ['query', 'headers', 'sandboxHeaders'] as const) {
     for (const { name, value, valueType } of config[property]) {
       if (name.trim() === '') continue

@@ -1,3 +1,4 @@
+import { type LabelRow, labelRowsSchema } from '../../runtime/core/labels/labels.ts'
 import { methods } from '../../runtime/core/methods.ts'
 import type { JsonSchema } from '../../runtime/core/node.ts'
 import { optionFields, type UpstreamOptions } from '../upstream-options.ts'
@@ -31,6 +32,8 @@ export interface ServiceCalloutConfig extends SandboxConfig, UpstreamOptions {
   readonly responseLimitBytes: number
   readonly redirects: number
   readonly tls: string
+  /** What comes in with the answer that is about people, or secret. */
+  readonly labels: readonly LabelRow[]
 }
 
 const pairs = (what: string, chinese?: object) => ({
@@ -78,6 +81,7 @@ export const calloutSchema: JsonSchema = {
     bodyFrom: { enum: ['auto', 'none', 'payload', 'expression'], default: 'auto', description: 'auto: the payload for POST, PUT and PATCH, nothing for the others.' },
     body: { type: 'string', default: '', description: 'Used when the body comes from an expression.', 'x-form': { when: { bodyFrom: ['expression'] } } },
     bodyType: { enum: ['jsonata', 'msg', 'json', 'str'], default: 'jsonata' },
+    labels: labelRowsSchema,
     timeoutMs: { type: 'integer', minimum: 1, default: 10_000, description: 'For the whole call; the deadline of the run applies as well.' },
     expectedStatus: { type: 'string', default: '200-299', description: 'Statuses that go to “ok”: 200-299, 404.' },
     okWhen: {

@@ -12,6 +12,7 @@ import { parseStatuses } from '../statuses.ts'
 import { checkCallout } from './check.ts'
 import { calloutSchema, type ServiceCalloutConfig } from './config.ts'
 import { compileRequest } from './request.ts'
+import { labelsOfAnswer, leaksOfCallout } from './labels.ts'
 import { compileMock, noSandbox, toSandboxHeaders, toSandboxQuery } from './sandbox.ts'
 import { compileSend } from './send.ts'
 
@@ -33,6 +34,9 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
   color: '#E7E7AE',
   holdsBytes: ({ responseLimitBytes }) => responseLimitBytes,
   outputs: ['ok', 'error', 'timeout'],
+  startsLabels: ({ labels }) => labels.length > 0,
+  labels: labelsOfAnswer,
+  leaks: leaksOfCallout,
   faults: [
     'upstream.connect', 'upstream.dns', 'upstream.tls', 'upstream.status', 'upstream.unexpected', 'upstream.timeout', 'upstream.eof', 'upstream.too_large', 'upstream.body',
     'upstream.redirects', 'upstream.url', 'upstream.header', 'upstream.breaker', 'upstream.bulkhead', 'upstream.auth', 'egress.denied', 'sandbox.none', 'step.config', 'expression.error',

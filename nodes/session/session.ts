@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import type { MessageClient } from '../../runtime/core/clients.ts'
 import { Fault, fault } from '../../runtime/core/fault.ts'
 import { isHeaderName } from '../../runtime/core/header-name.ts'
+import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { TemplateError } from '../../runtime/core/path-template.ts'
@@ -46,6 +48,8 @@ export const session = defineNode<SessionConfig, Port>({
   summary: { en: 'Begins, checks, keeps alive and ends sessions of callers, whichever gateway they reach.', 'zh-TW': '建立、檢查、延續與結束呼叫端的工作階段，不論連到哪個閘道。' },
   icon: 'fa-id-card-o',
   outputs: ['ok', 'refused'],
+  leaks: ({ data, dataType, operation }, input) => (operation === 'create' || operation === 'touch' ? [{ to: 'store', what: 'the data of the session', property: 'data', labels: labelsOfValue(data, dataType, input) }] : []),
+  labels: unchanged,
   faults: ['session.none', 'session.expired', 'session.limit', 'session.data_too_large', 'state.unavailable', 'step.config', 'expression.error'],
   config: {
     type: 'object',

@@ -1,4 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
+import { labelPathOf } from '../../runtime/core/labels/label-path.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -30,6 +31,7 @@ export const sort = defineNode<SortConfig, 'out'>({
   icon: 'sort.svg',
   stockForm: 'sequence/18-sort',
   outputs: ['out'],
+  labels: ({ target, targetType }, input) => (targetType === 'msg' ? input.withMovedItems(labelPathOf(target) ?? []) : input),
   faults: ['expression.error', 'flow.sequence_too_large'],
   config: {
     type: 'object',

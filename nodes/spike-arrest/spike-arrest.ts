@@ -1,3 +1,4 @@
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -38,6 +39,7 @@ export const spikeArrest = defineNode<SpikeArrestConfig, LimitPort>({
   summary: { en: 'Smooths calls to a rate: refuses or delays what comes too fast.', 'zh-TW': '把呼叫平滑為固定速率：太快的拒絕或延後。' },
   icon: 'fa-area-chart',
   outputs: ['ok', 'refused'],
+  labels: unchanged,
   faults: ['spike.exceeded', 'limit.weight', 'limit.value', 'limit.no_client', 'state.unavailable', 'expression.error'],
   config: {
     type: 'object',

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { unionOf } from '../../runtime/core/labels/label-map.ts'
+import { every, labelPathOf } from '../../runtime/core/labels/label-path.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -31,6 +33,18 @@ export const split = defineNode<SplitConfig, 'out'>({
   icon: 'split.svg',
   stockForm: 'sequence/17-split',
   outputs: ['out'],
+  labels({ property, addname }, input) {
+    const path = labelPathOf(property)
+    if (!path) return input.anywhere
+    const whole = input.at(path)
+    // Text and bytes fall into pieces, lists into items or shorter lists, objects into their fields.
+    const piece = whole.at([every])
+    const pieces = unionOf([piece, piece.under([every]), whole.filter((entry) => entry.path.length === 0)])
+    const named = addname === '' ? undefined : labelPathOf(addname)
+    const parts = whole.filter((entry) => entry.path.length === 0).under(['parts'])
+    const out = input.put(path, pieces).and(parts)
+    return named ? out.and(whole.filter((entry) => entry.path.length === 0).anywhere.under(named)) : out
+  },
   pure: false,
   faults: ['flow.sequence_too_large'],
   config: {

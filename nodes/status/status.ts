@@ -1,3 +1,4 @@
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import { checkWatchedScope, toWatchedScope, watchedScopeSchema, type WatchedScope } from '../../runtime/core/watched-scope.ts'
 
@@ -15,6 +16,7 @@ export const status = defineNode<StatusConfig, 'out'>({
   stockForm: 'common/25-status',
   inputs: 0,
   outputs: ['out'],
+  labels: unchanged,
   config: {
     type: 'object',
     properties: {

@@ -3,6 +3,7 @@ import { fault } from '../../runtime/core/fault.ts'
 import type { FaultCode } from '../../runtime/core/faults.ts'
 import { compileSchema, type CompiledSchema } from '../../runtime/core/json-schema/compile-schema.ts'
 import { SchemaProblem } from '../../runtime/core/json-schema/schema-problem.ts'
+import { labelsOfSchema, mayHoldLabels } from '../../runtime/core/labels/of-schema.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 
 export interface SubFlowInConfig {
@@ -21,6 +22,8 @@ export const subFlowIn = defineNode<SubFlowInConfig, 'out'>({
   icon: 'fa-sign-in',
   inputs: 0,
   outputs: ['out'],
+  startsLabels: ({ inputs }) => inputs !== null && mayHoldLabels(JSON.stringify(inputs ?? null)),
+  labels: ({ inputs }, input, { node }) => input.and(labelsOfSchema(inputs, { flow: node.flow, node: node.id }).under(['payload'])),
   opens: () => [{ port: 'out', mustReturn: true }],
   faults: ['subflow.input', 'subflow.output', 'schema.work'],
   config: {

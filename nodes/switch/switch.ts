@@ -1,4 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -32,6 +33,7 @@ export const switchNode = defineNode<SwitchConfig>({
   stockForm: 'function/10-switch',
   chooses: true,
   outputs: (config) => Array.from({ length: config.rules.length }, (_, index) => String(index)),
+  labels: unchanged,
   faults: ['step.config', 'expression.error', 'flow.sequence_too_large'],
   config: {
     type: 'object',

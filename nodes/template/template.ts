@@ -1,5 +1,8 @@
 import { fault } from '../../runtime/core/fault.ts'
 import { parseJson } from '../../runtime/core/json-depth.ts'
+import { LabelMap } from '../../runtime/core/labels/label-map.ts'
+import { labelPathOf } from '../../runtime/core/labels/label-path.ts'
+import { labelsOfTemplate } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -28,6 +31,13 @@ export const template = defineNode<TemplateConfig, 'out'>({
   icon: 'template.svg',
   stockForm: 'function/80-template',
   outputs: ['out'],
+  labels(config, input) {
+    const path = labelPathOf(config.field)
+    if (config.fieldType !== 'msg') return input
+    if (!path) return input.anywhere
+    return path.length === 1 ? input.put(path, labelsOfText(config, input)) : input.and(labelsOfText(config, input).under(path))
+  },
+  leaks: (config, input) => (config.fieldType === 'msg' ? [] : [{ to: 'store', what: `${config.fieldType}.${config.field}`, property: 'field', labels: labelsOfText(config, input) }]),
   faults: ['template.error'],
   config: {
     type: 'object',
@@ -74,6 +84,12 @@ export const template = defineNode<TemplateConfig, 'out'>({
     }
   },
 })
+
+/** What the filled template carries; one that the message brings along may say anything. */
+function labelsOfText({ template, syntax }: TemplateConfig, input: LabelMap): LabelMap {
+  if (template === '') return input.anywhere
+  return syntax === 'plain' ? LabelMap.none : labelsOfTemplate(template, input)
+}
 
 function compileText(text: string, config: TemplateConfig, scope: Scope): Promise<Evaluate<string>> {
   const host = { owner: scope.node.owner, id: scope.node.id, env: (name: string) => scope.env(name), contexts: scope.contexts }

@@ -1,4 +1,5 @@
 import { fault, type Fault } from '../../runtime/core/fault.ts'
+import { unionOf } from '../../runtime/core/labels/label-map.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { SentTo } from '../../runtime/core/step.ts'
@@ -31,6 +32,10 @@ export const tryNode = defineNode<TryConfig, Port>({
   icon: 'fa-life-ring',
   outputs: ['body', 'caught', 'finally', 'done'],
   opens: () => [{ port: 'body', mustReturn: true }, { port: 'caught', mustReturn: false }, { port: 'finally', mustReturn: false }],
+  labels(_config, input, { returned, inside }) {
+    const failed = unionOf([input, inside, inside.anywhere.under(['error', 'message']), inside.anywhere.under(['error', 'facts'])])
+    return { body: input, caught: failed, finally: failed, done: unionOf([input, returned('body'), returned('caught'), inside]) }
+  },
   faults: ['flow.nested'],
   config: {
     type: 'object',

@@ -3,6 +3,8 @@ import { Readable } from 'node:stream'
 import { Body } from '../../runtime/core/body.ts'
 import { ByteStream } from '../../runtime/core/byte-stream.ts'
 import { fault, toFault } from '../../runtime/core/fault.ts'
+import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { labelsOfTemplate } from '../../runtime/core/labels/of-value.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
 import type { RequestFacts } from '../../runtime/core/request-facts.ts'
@@ -36,6 +38,11 @@ export const uploadOffload = defineNode<UploadOffloadConfig, 'out'>({
   summary: { en: 'Streams bodies and files of callers to an S3-compatible storage; the message gets their address, size and hash.', 'zh-TW': '將呼叫端的本文與檔案串流至 S3 相容儲存空間；訊息中改為位址、大小與雜湊值。' },
   icon: 'fa-cloud-upload',
   outputs: ['out'],
+  labels: unchanged,
+  leaks: ({ prefix }, input) => [
+    { to: 'store', what: 'what is uploaded', labels: input.at(['payload']).and(input.at(['req', 'files'])) },
+    { to: 'store', what: 'the key', property: 'prefix', labels: labelsOfTemplate(prefix, input) },
+  ],
   faults: ['body.too_large', 'body.unsupported', 'body.malformed', 'body.incomplete', 'body.taken', 'sandbox.none', 'storage.refused', 'upstream.connect', 'upstream.timeout', 'egress.denied', 'step.config'],
   config: {
     type: 'object',

@@ -1,6 +1,7 @@
 import { Body, resolve } from '../../runtime/core/body.ts'
 import { ByteStream } from '../../runtime/core/byte-stream.ts'
 import { fault, type Fault, toFault } from '../../runtime/core/fault.ts'
+import { mayHoldLabels } from '../../runtime/core/labels/of-schema.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import type { Checked, Given } from '../../runtime/core/openapi/checked-message.ts'
@@ -9,6 +10,7 @@ import type { RequestFacts } from '../../runtime/core/request-facts.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { SentTo } from '../../runtime/core/step.ts'
 import { checkTypedValue } from '../../runtime/core/typed-value.ts'
+import { labelsOfSchemas } from './labels.ts'
 import { readConfig } from './read-config.ts'
 import { TypedRequest, withTypes } from './typed-request.ts'
 import { validateSchema, type ValidateConfig } from './validate-config.ts'
@@ -25,6 +27,8 @@ export const validate = defineNode<ValidateConfig, Port>({
   summary: { en: 'Lets requests through that fit a JSON Schema or an OpenAPI operation, and says where others do not.', 'zh-TW': '只讓符合 JSON Schema 或 OpenAPI 操作的請求通過，並指出其他請求不符之處。' },
   icon: 'fa-check-square-o',
   outputs: ['ok', 'invalid'],
+  startsLabels: (config) => mayHoldLabels(config.operation + config.body + config.query + config.params + config.headers + config.cookies),
+  labels: (config, input, { node }) => input.and(labelsOfSchemas(config, { flow: node.flow, node: node.id })),
   faults: ['request.invalid', 'upstream.invalid', 'body.unsupported', 'body.malformed', 'schema.work', 'step.config'],
   config: validateSchema,
   migrate(config) {

@@ -1,4 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import { parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -31,6 +32,7 @@ export const verifyToken = defineNode<VerifyTokenConfig, Port>({
   icon: 'fa-check-square-o',
   color: '#C0DEED',
   outputs: ({ answer }) => (answer === 'property' ? ['out'] : ['same', 'different']),
+  labels: unchanged,
   chooses: true,
   faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.shredded', 'step.config'],
   config: {

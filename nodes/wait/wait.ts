@@ -1,5 +1,6 @@
 import { fault } from '../../runtime/core/fault.ts'
 import { resolve } from '../../runtime/core/body.ts'
+import { unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { SentTo } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
@@ -19,6 +20,7 @@ export const wait = defineNode<WaitConfig, 'out'>({
   summary: { en: 'Holds a message for so many milliseconds, or until a time.', 'zh-TW': '將訊息保留指定毫秒，或直到某個時間。' },
   icon: 'fa-hourglass-half',
   outputs: ['out'],
+  labels: unchanged,
   faults: ['wait.too_long', 'step.config', 'expression.error'],
   config: {
     type: 'object',

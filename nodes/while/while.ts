@@ -28,6 +28,10 @@ export const whileNode = defineNode<WhileConfig, Port>({
   color: '#C7E0D4',
   outputs: ['body', 'done'],
   opens: () => [{ port: 'body', mustReturn: true }],
+  labels(_config, input, { returned }) {
+    const again = input.and(returned('body'))
+    return { body: again, done: again }
+  },
   faults: ['while.limit', 'branch.no_result', 'condition.type', 'flow.nested', 'expression.error'],
   config: {
     type: 'object',

@@ -50,8 +50,8 @@ export interface AssembledFlow {
   readonly policies: readonly string[]
   /** Nodes that its subflow instances became. */
   readonly copies: number
-  /** Labels that messages may carry to its nodes, by expanded id. Absent: none come to any. */
-  readonly labels?: ReadonlyMap<string, LabelMap>
+  /** Labels that messages may carry to its nodes, and to or from them, by expanded id. Absent: none come to any. */
+  readonly labels?: ReadonlyMap<string, { readonly incoming: LabelMap; readonly around: LabelMap }>
   readonly problems: readonly Problem[]
 }
 

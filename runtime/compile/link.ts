@@ -53,7 +53,7 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
       continue
     }
     const labels = assembled.labels?.get(node.id)
-    linked.set(node.id, { ...blank(node, flow.document.id, revision, definitions.get(node.id)), ...(labels ? { labels } : {}) })
+    linked.set(node.id, { ...blank(node, flow.document.id, revision, definitions.get(node.id)), ...(labels ? { labels: labels.around } : {}) })
   }
 
   if (problems.length > 0) return { problems }

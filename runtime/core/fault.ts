@@ -17,6 +17,8 @@ export class Fault extends Error {
   at?: { readonly flow: string; readonly node: string; readonly type?: string; readonly name?: string }
   /** What Catch nodes are given in place of the message that entered the node, when that one holds what they must not see. */
   shown?: Readonly<Record<string, unknown>>
+  /** Its text may hold a piece of labelled data: logs, traces and callers are told its title. Filled in by the engine. */
+  quiet?: true
   /** Extra reply headers, such as Allow or Retry-After. */
   readonly headers?: Readonly<Record<string, string>>
 

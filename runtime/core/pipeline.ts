@@ -34,7 +34,7 @@ export interface LinkedNode {
   readonly rescue: { readonly catchers: readonly LinkedNode[]; readonly source: Source } | undefined
   readonly statuses: { readonly listeners: readonly LinkedNode[]; readonly source: Source } | undefined
   readonly completes: readonly LinkedNode[]
-  /** Labels that messages which come here may carry: for who writes them down. Absent: none. */
+  /** Labels that messages which come here, or leave, may carry: for who writes them down. Absent: none. */
   readonly labels?: LabelMap
 }
 

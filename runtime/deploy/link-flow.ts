@@ -80,6 +80,7 @@ export function createFlowLinker({ catalogue, services, shared, early, deadlineM
           runWork: (from, work) => holderOf(id, key)?.startWork(from, work),
           debugSwitch,
           onRetire: (close) => retirement.add(close),
+          labels: assembled.labels?.get(node.id)?.incoming,
         }),
       close: () => retirement.begin(),
     })

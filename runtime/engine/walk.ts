@@ -1,4 +1,5 @@
 import { fault, toFault, type Fault } from '../core/fault.ts'
+import { tellingFaults } from '../core/labels/telling-faults.ts'
 import type { Message } from '../core/message.ts'
 import type { LinkedNode, Source } from '../core/pipeline.ts'
 import { SentTo, type Output, type Result, type Sends, type Trail } from '../core/step.ts'
@@ -394,13 +395,14 @@ function timesFailed(message: Message, node: string): number {
 }
 
 function logFault(run: EngineRun, node: LinkedNode, caught: Fault): void {
-  run.log.error({ node: node.id, type: node.type, code: caught.code, ...(caught.cause instanceof Error ? { cause: caught.cause.message } : {}) }, caught.message)
+  run.log.error({ node: node.id, type: node.type, code: caught.code, ...(caught.cause instanceof Error && !caught.quiet ? { cause: caught.cause.message } : {}) }, caught.quiet ? caught.title : caught.message)
 }
 
 /** What was thrown, as a fault that says where. */
 function located(node: LinkedNode, thrown: unknown): Fault {
   const caught = toFault(thrown)
   caught.at ??= { flow: node.flow, node: node.id, type: node.type, ...(node.name === undefined ? {} : { name: node.name }) }
+  if (node.labels && tellingFaults.has(caught.code)) caught.quiet = true
   return caught
 }
 

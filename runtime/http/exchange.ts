@@ -274,9 +274,10 @@ export class Exchange implements RunInput, Waits {
   }
 
   #logFault(given: Fault): void {
-    const { code, status, at, facts, cause } = given
+    const { code, status, at, facts, cause, quiet } = given
     const where = { run: this.id, flow: at?.flow ?? this.#route?.flow, node: at?.node ?? this.#route?.node, revision: this.#route?.revision }
-    this.#host.log.error({ ...where, code, status, facts, ...(cause instanceof Error ? { cause: cause.stack } : {}) }, given.message)
+    if (quiet) this.#host.log.error({ ...where, code, status }, given.title)
+    else this.#host.log.error({ ...where, code, status, facts, ...(cause instanceof Error ? { cause: cause.stack } : {}) }, given.message)
   }
 }
 

@@ -11,12 +11,12 @@ export function faultReply(fault: Fault, run: string, instance: string): Reply {
   const { code, title } = fault
   const status = fault.status >= 400 && fault.status <= 599 ? fault.status : 500
   const problem: Record<string, unknown> = { type: `urn:sluice:fault:${code}`, title, status, code }
-  if (status < 500) problem['detail'] = fault.message
+  if (status < 500) problem['detail'] = fault.quiet ? title : fault.message
   problem['instance'] = instance
   problem['run'] = run
   const { decision } = fault.facts
   if (typeof decision === 'string') problem['decision'] = decision
-  if (status < 500) {
+  if (status < 500 && !fault.quiet) {
     for (const [name, value] of Object.entries(fault.facts)) if (!members.has(name)) problem[name] = value
   }
   const headers = ['Content-Type', 'application/problem+json; charset=utf-8', 'Cache-Control', 'no-store']

@@ -8,6 +8,7 @@ import type { Contexts } from '../../runtime/core/context.ts'
 import type { Decisions } from '../../runtime/core/decision.ts'
 import { type Fault, toFault } from '../../runtime/core/fault.ts'
 import { silentLog } from '../../runtime/core/log.ts'
+import type { LabelMap } from '../../runtime/core/labels/label-map.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import type { DebugEntry, NodeDefinition, NodeProblem, Scope } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -46,6 +47,8 @@ export interface NodeTestOptions {
   readonly schedules?: Schedules
   /** Default: there is none. */
   readonly vault?: Vault
+  /** What may come to the node; default: nothing labelled. */
+  readonly labels?: LabelMap
   /** Default: there is none. */
   readonly ledger?: Ledger
   /** What becomes of a run that the node begins; default: the node is not live. */
@@ -136,6 +139,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
     schedules: options.schedules ?? refuse<Schedules>('schedules'),
     decisions,
     vault: options.vault,
+    ...(options.labels ? { labels: options.labels } : {}),
     ledger: options.ledger,
     credentials: options.credentials ?? {},
     env: (name) => options.env?.[name],

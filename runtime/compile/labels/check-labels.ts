@@ -32,6 +32,7 @@ export function createLabelCheck(): (flows: readonly AssembledFlow[], linkIns: L
     if (!flows.some(starts)) return { problems: [], flows }
     const problems: Problem[] = []
     const incoming = new Map<string, LabelMap>()
+    const around = new Map<string, LabelMap>()
     for (const home of flows) {
       const homes = homesOf(home, linkIns)
       if (!homes.some(starts)) continue
@@ -40,8 +41,9 @@ export function createLabelCheck(): (flows: readonly AssembledFlow[], linkIns: L
       known.set(home.configs, found)
       problems.push(...found.problems)
       for (const [id, map] of found.followed.incoming) incoming.set(id, (incoming.get(id) ?? LabelMap.none).and(map))
+      for (const [id, map] of found.followed.around) around.set(id, (around.get(id) ?? LabelMap.none).and(map))
     }
-    return { problems, flows: flows.map((home) => withLabels(home, incoming)) }
+    return { problems, flows: flows.map((home) => withLabels(home, incoming, around)) }
   }
 
   function starts({ flow, configs }: AssembledFlow): boolean {
@@ -72,13 +74,13 @@ export function homesOf(home: AssembledFlow, linkIns: LinkIns): readonly Assembl
 }
 
 /** Its pipeline is another one when what may come to its nodes has changed, though nothing else of it has. */
-function withLabels(home: AssembledFlow, incoming: ReadonlyMap<string, LabelMap>): AssembledFlow {
+function withLabels(home: AssembledFlow, incoming: ReadonlyMap<string, LabelMap>, around: ReadonlyMap<string, LabelMap>): AssembledFlow {
   const labels = new Map([...home.flow.nodes.keys()].flatMap((id) => {
-    const map = incoming.get(id)
-    return map ? [[id, map] as const] : []
+    const map = around.get(id)
+    return map ? [[id, { incoming: incoming.get(id) ?? LabelMap.none, around: map }] as const] : []
   }))
   if (labels.size === 0) return home
-  return { ...home, labels, key: sha256([home.key, ...[...labels].map(([id, { key }]) => `${id} ${key}`)].join('\n')) }
+  return { ...home, labels, key: sha256([home.key, ...[...labels].map(([id, known]) => `${id} ${known.incoming.key}\n${known.around.key}`)].join('\n')) }
 }
 
 const places: Readonly<Record<LeakTo, string>> = {

@@ -1,5 +1,6 @@
 import { LabelMap, unionOf } from '../../core/labels/label-map.ts'
 import type { LabelFacts, LabelsOut, Leak } from '../../core/labels/labels.ts'
+import { tellingFaults } from '../../core/labels/telling-faults.ts'
 import type { AssembledFlow } from '../assemble.ts'
 import type { FlowNode } from '../flow.ts'
 import { toListeners, type Listeners } from '../listeners.ts'
@@ -9,8 +10,9 @@ export type LinkIns = ReadonlyMap<string, AssembledFlow>
 
 /** What labelled data does in one flow and in what it leads to. */
 export interface Followed {
-  /** What may come to a node, by its expanded id. */
+  /** What may come to a node, and what may come to it or leave it, by its expanded id. */
   readonly incoming: ReadonlyMap<string, LabelMap>
+  readonly around: ReadonlyMap<string, LabelMap>
   /** Every node that was come to, in the order of the way. */
   readonly visited: readonly Visited[]
   /** False: it was given up, because the ways are more than can be followed. */
@@ -21,6 +23,7 @@ export interface Visited {
   readonly node: FlowNode
   readonly home: AssembledFlow
   readonly input: LabelMap
+  readonly sent: LabelMap
   readonly leaks: readonly Leak[]
 }
 
@@ -42,6 +45,8 @@ interface State {
   readonly frame: Frame | undefined
   readonly frames: Map<string, Frame>
   input: LabelMap
+  /** What leaves it, by all its ports. */
+  sent: LabelMap
   waiting: boolean
 }
 
@@ -53,9 +58,6 @@ const mostFrames = 2000
 
 /** Nodes through which messages only pass; they say nothing themselves. */
 const passages: ReadonlySet<string> = new Set(['junction', 'link in', 'link out', 'global policy'])
-
-/** Faults whose text may hold a piece of the data. */
-const tellingFaults: ReadonlySet<string> = new Set(['body.malformed', 'csv.malformed', 'expression.error', 'schema.invalid', 'script.error', 'template.error', 'xml.malformed'])
 
 /**
  * Follows labels from every way into a flow along wires, links, calls and branches until nothing new is found (a fixed point: what is
@@ -77,10 +79,18 @@ export function followLabels(home: AssembledFlow, linkIns: LinkIns): Followed {
   }
 
   const incoming = new Map<string, LabelMap>()
-  for (const { node, input } of states.values()) if (!input.isEmpty) incoming.set(node.id, (incoming.get(node.id) ?? LabelMap.none).and(input))
+  const around = new Map<string, LabelMap>()
+  const note = (into: Map<string, LabelMap>, id: string, map: LabelMap) => {
+    if (!map.isEmpty) into.set(id, (into.get(id) ?? LabelMap.none).and(map))
+  }
+  for (const { node, input, sent } of states.values()) {
+    note(incoming, node.id, input)
+    note(around, node.id, input.and(sent))
+  }
   return {
     incoming,
-    visited: [...states.values()].map(({ node, home: where, input }) => ({ node, home: where, input, leaks: input.isEmpty ? [] : leaksOf(node, where, input) })),
+    around,
+    visited: [...states.values()].map(({ node, home: where, input, sent }) => ({ node, home: where, input, sent, leaks: input.isEmpty ? [] : leaksOf(node, where, input) })),
     complete: looks < mostLooks,
   }
 
@@ -89,7 +99,7 @@ export function followLabels(home: AssembledFlow, linkIns: LinkIns): Followed {
     if (!where || !node) return
     const key = `${frame?.id ?? ''} ${id}`
     let state = states.get(key)
-    if (!state) states.set(key, (state = { node, home: where, frame, frames: new Map(), input: map, waiting: false }))
+    if (!state) states.set(key, (state = { node, home: where, frame, frames: new Map(), input: map, sent: LabelMap.none, waiting: false }))
     else if (map.isWithin(state.input)) return
     else state.input = state.input.and(map)
     wake(state)
@@ -109,6 +119,7 @@ export function followLabels(home: AssembledFlow, linkIns: LinkIns): Followed {
       wake(around.opener)
     }
     const { sent, inside } = sendOn(state)
+    state.sent = unionOf(sent)
     const heard = unionOf([input, ...sent, inside])
     const { catchersOf, statusesOf, completesOf } = listenersOf(where)
     const catching = catchersOf(node)

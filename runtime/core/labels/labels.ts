@@ -50,6 +50,9 @@ export const labelRowsSchema: JsonSchema = {
   },
 }
 
+/** The same for nodes of Node-RED's: a flow that does not have the property stays as it is. */
+export const stockLabelRowsSchema: JsonSchema = Object.fromEntries(Object.entries(labelRowsSchema).filter(([keyword]) => keyword !== 'default'))
+
 /** What is wrong with rows of labels. */
 export function checkLabelRows(rows: readonly LabelRow[] | undefined, property = 'labels'): NodeProblem[] {
   return (rows ?? []).flatMap(({ path, label }) => [...checkPath(path, property), ...checkName(label, property)])

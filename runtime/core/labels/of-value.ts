@@ -23,6 +23,11 @@ export function labelsOfValue(value: unknown, type: string | undefined, message:
   }
 }
 
+/** What the result of a JSONata expression carries: `$` is `root`, and `$name` one of `names`. */
+export function labelsOfExpression(text: string, root: LabelMap, names: Readonly<Record<string, LabelMap>> = {}): LabelMap {
+  return labelsOfJsonata(text, root, names)
+}
+
 /** What a text with `{{payload.x}}` in it carries; sections and partials may read anything. */
 export function labelsOfTemplate(text: string, message: LabelMap): LabelMap {
   if (message.isEmpty || !text.includes('{{')) return LabelMap.none

@@ -1,4 +1,5 @@
 import { toFault } from '../../core/fault.ts'
+import { tellingFaults } from '../../core/labels/telling-faults.ts'
 import type { Message } from '../../core/message.ts'
 import type { LinkedNode } from '../../core/pipeline.ts'
 import type { RequestFacts } from '../../core/request-facts.ts'
@@ -216,8 +217,9 @@ export class RunNotes implements RunTrace {
   }
 
   #failed(note: StepNote, thrown: unknown): void {
-    const { code, status, message } = toFault(thrown)
-    note.fault = { code, status, message }
+    const caught = toFault(thrown)
+    const { code, status, title, message } = caught
+    note.fault = { code, status, message: note.node.labels && tellingFaults.has(code) ? title : message }
     this.#left(note)
   }
 

@@ -2,6 +2,8 @@ import { Body } from '../../core/body.ts'
 import type { Message } from '../../core/message.ts'
 import type { RequestFacts } from '../../core/request-facts.ts'
 import type { BodyRecord, CalloutRecord, RunRecord, RunRecordHead, StepRecord } from '../../core/trace.ts'
+import { hideInMessage, hideLabels } from '../../core/labels/hide.ts'
+import { LabelMap } from '../../core/labels/label-map.ts'
 import type { Hiding } from './hiding.ts'
 import { endOf, type CalloutNote, type RunNotes, type StepNote } from './run-notes.ts'
 import { show, showMessage, toBodyRecord } from './show.ts'
@@ -41,12 +43,13 @@ export function toRecord(notes: RunNotes, hiding: Hiding, payloads: RunRecordHea
   const messages: unknown[] = []
   let room = messagesLimit
   const { request } = notes
+  const labels = labelsOfMessages(notes)
 
   function place(message: Message | undefined): number | undefined {
     if (message === undefined || !notes.bodies) return undefined
     const known = places.get(message)
     if (known !== undefined) return known
-    const shown = room > 0 ? showMessage(message, request, hiding) : '[more]'
+    const shown = room > 0 ? showMessage(hideInMessage(message, labels.get(message)), request, hiding) : '[more]'
     room -= JSON.stringify(shown)?.length ?? 0
     messages.push(shown)
     places.set(message, messages.length - 1)
@@ -63,11 +66,11 @@ export function toRecord(notes: RunNotes, hiding: Hiding, payloads: RunRecordHea
     stepsLeftOut: notes.stepsLeftOut,
     messages,
     callouts: notes.callouts.map((note) => {
-      const callout = toCallout(note, stepAt, hiding)
+      const callout = toCallout(note, stepAt, hiding, labelsAround(notes, note.node))
       bodies -= callout.body?.text?.length ?? 0
       return bodies < 0 && callout.body?.text !== undefined ? { ...callout, body: { bytes: callout.body.bytes, cut: 'large' as const } } : callout
     }),
-    ...(request ? { request: toRequest(request, notes.steps[0]?.message, hiding) } : {}),
+    ...(request ? { request: toRequest(request, notes.steps[0]?.message, hiding, notes.steps[0]?.node.labels) } : {}),
     ...toAnswer(notes, hiding),
     ...(notes.bodies ? toCaller(notes.steps, protects, hiding) : {}),
   }
@@ -137,9 +140,9 @@ function addOpened(steps: StepRecord[], notes: readonly StepNote[]): void {
   }
 }
 
-function toCallout(note: CalloutNote, stepAt: ReadonlyMap<StepNote, number>, hiding: Hiding): CalloutRecord {
+function toCallout(note: CalloutNote, stepAt: ReadonlyMap<StepNote, number>, hiding: Hiding, labels: LabelMap | undefined): CalloutRecord {
   const step = note.step && stepAt.get(note.step)
-  const body = note.reply && toBodyRecord(note.reply.body, undefined, hiding)
+  const body = note.reply && toBodyRecord(withoutLabels(note.reply.body, labels?.at(['payload'])), undefined, hiding)
   return {
     ...(step === undefined ? {} : { step }),
     node: note.node,
@@ -149,16 +152,18 @@ function toCallout(note: CalloutNote, stepAt: ReadonlyMap<StepNote, number>, hid
     ...(note.tookMs === undefined ? {} : { tookMs: toMs(note.tookMs) }),
     ...(note.status === undefined ? {} : { status: note.status }),
     ...(note.fault === undefined ? {} : { fault: note.fault }),
-    ...(note.reply ? { headers: hiding.headers(note.reply.headers) } : {}),
+    ...(note.reply ? { headers: hiding.headers(hideLabels(note.reply.headers, labels?.at(['headers'])) as typeof note.reply.headers) } : {}),
     ...(body ? { body } : {}),
   }
 }
 
-function toRequest(request: RequestFacts, message: Message | undefined, hiding: Hiding): NonNullable<RunRecord['request']> {
+function toRequest(request: RequestFacts, message: Message | undefined, hiding: Hiding, labels: LabelMap | undefined): NonNullable<RunRecord['request']> {
   const type = request.headers['content-type']
   const hasBody = message !== undefined && request.method !== 'GET' && request.method !== 'HEAD'
-  const body = hasBody ? toBodyRecord(message.payload, typeof type === 'string' ? type : undefined, hiding) : undefined
-  return { method: request.method, url: hiding.url(request.url), headers: hiding.headers(request.headers), ...(body ? { body } : {}) }
+  const body = hasBody ? toBodyRecord(withoutLabels(message.payload, labels?.at(['payload'])), typeof type === 'string' ? type : undefined, hiding) : undefined
+  const isHidden = labels?.at(['req', 'url']).clear.isEmpty === false
+  const headers = hideLabels(request.headers, labels?.at(['req', 'headers'])) as typeof request.headers
+  return { method: request.method, url: isHidden ? request.route : hiding.url(request.url), headers: hiding.headers(headers), ...(body ? { body } : {}) }
 }
 
 function toAnswer(notes: RunNotes, hiding: Hiding): Pick<RunRecord, 'answer'> {
@@ -184,6 +189,29 @@ function toCaller(steps: readonly StepNote[], protects: (type: string) => boolea
     }
   }
   return Object.keys(caller).length > 0 ? { caller } : {}
+}
+
+/** What each message may carry, by the nodes that it came to or left. */
+function labelsOfMessages({ steps }: RunNotes): ReadonlyMap<Message, LabelMap> {
+  const labels = new Map<Message, LabelMap>()
+  const note = (message: Message | undefined, node: StepNote['node']) => {
+    if (message && node.labels) labels.set(message, (labels.get(message) ?? LabelMap.none).and(node.labels))
+  }
+  for (const { node, message, sends } of steps) {
+    note(message, node)
+    for (const sent of sends) note(sent.message, node)
+  }
+  return labels
+}
+
+/** What may come to a node or leave it. */
+function labelsAround({ steps }: RunNotes, id: string): LabelMap | undefined {
+  return steps.find(({ node }) => node.id === id)?.node.labels
+}
+
+/** A body without what is labelled in it; one that is not read stays as it is where nothing is. */
+function withoutLabels(body: unknown, labels: LabelMap | undefined): unknown {
+  return labels === undefined || labels.clear.isEmpty ? body : hideLabels(body, labels)
 }
 
 /** Milliseconds, to the microsecond. */
