@@ -36,7 +36,7 @@ export const tokenize = defineNode<TokenizeConfig, 'out'>({
   type: 'tokenize',
   category: 'protect',
   label: { en: 'tokenize', 'zh-TW': '代碼化' },
-  summary: { en: 'Puts tokens in place of sensitive values; the vault keeps what they stand for.', 'zh-TW': '以代碼取代敏感值；其所代表的值由保險庫保存。' },
+  summary: { en: 'Puts tokens in place of sensitive values; the vault keeps what they stand for.', 'zh-TW': '以代碼取代敏感值；其所代表的值由保管庫保存。' },
   icon: 'fa-user-secret',
   color: '#C0DEED',
   outputs: ['out'],
