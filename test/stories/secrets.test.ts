@@ -1,0 +1,131 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { startProduct } from '../e2e/product.ts'
+import { AdminClient, DeployRefused } from '../kit/admin-client.ts'
+import { ConsumerClient } from '../kit/consumer-client.ts'
+import { estate, flow } from '../kit/flow-builder.ts'
+import { freePort } from '../kit/free-port.ts'
+import { startGateway, toRelease } from '../kit/gateway.ts'
+import { startVault, vaultTokens } from '../kit/start-vault.ts'
+
+const closers: (() => Promise<void> | void)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+}, 60_000)
+
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-secrets-'))
+  closers.push(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+  return folder
+}
+
+/** A partner's service, which looks at each call and says whether it may pass. */
+async function startPartner(passes: (request: IncomingMessage) => boolean): Promise<string> {
+  const server = createServer((request, response) => response.writeHead(passes(request) ? 200 : 401, { 'content-type': 'application/json' }).end('{"from":"partner"}'))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  closers.push(() => void (server.closeAllConnections(), server.close()))
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** Everything that lies in a folder, as bytes are written. */
+function filesIn(folder: string): { readonly file: string; readonly text: string }[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)).filter((file) => statSync(file).isFile()).map((file) => ({ file, text: readFileSync(file, 'latin1') }))
+}
+
+const flows = (partner: string, note = '') => estate(
+  flow('orders').httpIn('GET', '/orders').node('service callout', { url: `http://${partner}/orders`, auth: 'auth', headers: [{ name: 'X-Partner', value: 'key {{secret:partner.header}}', valueType: 'str' }], info: note }, 3).httpResponse(),
+  flow('other').httpIn('GET', '/other').httpResponse(),
+).concat([{ id: 'auth', type: 'callout auth', name: 'partner', kind: 'bearer', credentials: { token: '{{secret:partner.token}}' } }])
+
+test('a secret is rotated while calls go on: the partner takes the old one until it has seen the new one, no call fails, nobody deploys, and nobody finds a value', async () => {
+  const [first, second, header] = ['canary-Vq8-first-1n7XkT', 'canary-Vq8-second-9hRwMz', 'canary-Vq8-header-3pLcYd']
+  let hasNew = false
+  const refused: string[] = []
+  const partner = await startPartner(({ headers }) => {
+    const token = headers.authorization
+    if (token === `Bearer ${second}`) hasNew = true
+    const passes = (hasNew ? token === `Bearer ${second}` : token === `Bearer ${first}`) && headers['x-partner'] === `key ${header}`
+    if (!passes) refused.push(String(token))
+    return passes
+  })
+  const dataDir = makeFolder()
+  const product = await startProduct({ SLUICE_DATA_DIR: dataDir, SLUICE_EGRESS_ALLOW: partner, SLUICE_LOG_LEVEL: 'debug' })
+  closers.push(product.stop)
+  const control = product.control.replace(/\/$/, '')
+  const admin = await AdminClient.signIn(control, 'admin', product.password)
+  const records = await ConsumerClient.signIn({ controlUrl: control, password: product.password })
+
+  const told = await admin.deploy(flows(partner)).catch((thrown: unknown) => thrown)
+  expect(told).toBeInstanceOf(DeployRefused)
+  expect(JSON.stringify((told as DeployRefused).body)).toMatch(/secret\.unknown.*partner\./)
+  await records.request('PUT', '/vault/secrets/partner.token', { value: first, description: 'of the partner' })
+  await records.request('PUT', '/vault/secrets/partner.header', { value: header })
+  await admin.deploy(flows(partner))
+
+  const statuses: number[] = []
+  let going = true
+  const caller = (async () => {
+    while (going) statuses.push((await fetch(`${product.gateway}/orders`)).status)
+  })()
+  await expect.poll(() => statuses.length, { timeout: 5000 }).toBeGreaterThan(20)
+  const releases = await records.request<unknown>('GET', '/releases')
+  await records.request('PUT', '/vault/secrets/partner.token', { value: second })
+  await expect.poll(() => hasNew, { timeout: 10_000, interval: 20 }).toBe(true)
+  const before = statuses.length
+  await expect.poll(() => statuses.length).toBeGreaterThan(before + 20)
+  going = false
+  await caller
+  expect({ failed: statuses.filter((status) => status !== 200), refused }).toEqual({ failed: [], refused: [] })
+  expect(await records.request<unknown>('GET', '/releases')).toEqual(releases)
+  expect(product.printed()).toContain('linked again with newer secrets')
+
+  const shown = [JSON.stringify(await admin.flows()), JSON.stringify(releases)]
+  for (const path of ['/vault/secrets', '/audit', '/vault', '/apis']) shown.push(JSON.stringify(await records.request('GET', path).catch((thrown: unknown) => String(thrown))))
+  expect(shown[0]).toContain('{{secret:partner.header}}')
+  for (const text of [...shown, product.printed()]) expect(text).not.toContain('canary-Vq8')
+  await product.stop()
+  closers.splice(closers.indexOf(product.stop), 1)
+  const coded = [first, second, header].flatMap((value) => [value, Buffer.from(value).toString('base64').slice(0, 20), Buffer.from(value).toString('hex')])
+  const found = filesIn(dataDir).filter(({ text }) => coded.some((value) => text.includes(value))).map(({ file }) => file)
+  expect(found).toEqual([])
+}, 60_000)
+
+test('a gateway that starts while the vault is away serves the flows that need no secret, says so, and serves the others as soon as it is there', async () => {
+  const partner = await startPartner(({ headers }) => headers.authorization === 'Bearer xyzzy-plover')
+  const port = await freePort()
+  const folder = makeFolder()
+  const gateway = await startGateway({ settings: { SLUICE_VAULT_URL: `http://127.0.0.1:${port}`, SLUICE_VAULT_GATEWAY_TOKEN: vaultTokens.gateway, SLUICE_EGRESS_ALLOW: partner } })
+  closers.push(gateway.close)
+  const nodes = [
+    ...estate(
+      flow('orders').httpIn('GET', '/orders').node('service callout', { url: `http://${partner}/`, auth: 'auth' }, 3).httpResponse(),
+      flow('other').httpIn('GET', '/other').httpResponse(),
+    ),
+    { id: 'auth', type: 'callout auth', name: 'partner', kind: 'bearer' },
+  ]
+  const credentials = { auth: { token: '{{secret:partner}}' } }
+  expect(await gateway.deploy(nodes, credentials)).toMatchObject({ ok: false, problems: [{ code: 'vault.unavailable', node: 'auth', property: 'token' }] })
+  const prepared = await gateway.gateway.deployer.prepare(toRelease(1, nodes, credentials), true, true)
+  if (prepared.ok) gateway.gateway.deployer.commit(prepared.prepared)
+  const call = async (path: string) => {
+    const reply = await fetch(gateway.url.replace(/\/$/, '') + path)
+    return `${reply.status} ${((await reply.json().catch(() => ({}))) as { code?: string }).code ?? ''}`.trim()
+  }
+  expect([await call('/orders'), await call('/other')]).toEqual(['503 vault.unavailable', '200'])
+  const ready = await fetch(`${gateway.opsUrl.replace(/\/$/, '')}/readyz`)
+  expect([ready.status, await ready.json()]).toMatchObject([200, { waiting: ['orders'] }])
+
+  const vault = await startVault(folder, { SLUICE_VAULT_PORT: String(port) })
+  closers.push(vault.stop)
+  const put = await fetch(`${vault.url}/v1/secrets/partner`, { method: 'PUT', headers: { authorization: `Bearer ${vaultTokens.control}`, 'x-sluice-user': 'ann', 'content-type': 'application/json' }, body: JSON.stringify({ value: 'xyzzy-plover' }) })
+  expect(put.status).toBe(200)
+  await expect.poll(() => call('/orders'), { timeout: 10_000, interval: 50 }).toBe('200')
+  await vault.kill()
+  closers.splice(closers.indexOf(vault.stop), 1)
+  expect(await call('/orders')).toBe('200')
+  expect(JSON.stringify(gateway.lines())).not.toContain('plover')
+}, 60_000)
