@@ -2,7 +2,7 @@ import type { Endpoint, QueryParameter } from './endpoint.ts'
 
 const base = '/api/v1/ledgers'
 const common = { tag: 'ledgers', right: 'audit.read', status: 200, method: 'GET' } as const
-const count = (name: string, description: string): QueryParameter => ({ name, description, schema: { type: 'integer', minimum: 1 } })
+const count = (name: string, description: string): QueryParameter => ({ name, description, schema: { type: 'integer', minimum: 1, maximum: 999_999_999 } })
 const cursor: QueryParameter = { name: 'cursor', description: '`next` of the page before.', schema: { type: 'string', maxLength: 200 } }
 
 /** Records that cannot be altered: looked at, verified, proved, exported. Nothing is written here. */
