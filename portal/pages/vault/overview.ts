@@ -18,7 +18,7 @@ export function overviewRoutes({ control }: PortalOptions): PageRoute[] {
     const body = html`<h1>${t('dataProtection')}</h1>
 <p class="soft">${t('vaultIntro')}</p>
 ${soon > 0 && html`<p class="notice warn"><a href="/vault/certificates">${fill(t('certSoon'), { count: soon })}</a></p>`}
-<section class="card"><div id="vault-status" data-refresh="2000">${toFacts([
+<section class="card"><div id="vault-status"${status.toReseal > 0 && html` data-refresh="3000"`}>${toFacts([
   [t('vaultStateIs'), html`<span class="tag ${status.ok ? 'good' : 'bad'}">${t(status.ok ? 'vaultWell' : 'vaultUnwell')}</span>`],
   [t('keptIn'), status.store === 'sqlite' ? 'SQLite' : 'PostgreSQL'],
   [t('domains'), number.format(status.domains)],
