@@ -104,7 +104,7 @@ export function checkCrypto(config: CryptoConfig): readonly NodeProblem[] {
   if (config.what === 'fields') problems.push(...checkFields(config.property, config.fields))
   else problems.push(checkTypedValue(config.property, 'msg', 'property'))
   if (config.operation === 'encrypt' || config.operation === 'decrypt') {
-    if (config.cipher === 'aes-gcm' && config.aad.trim() !== '') problems.push(checkTypedValue(config.aad, config.aadType, 'aad'))
+    if (config.aad.trim() !== '') problems.push(config.cipher === 'jwe' ? { code: 'crypto.aad', property: 'aad', message: 'A compact JWE cannot be bound to a value.', remedy: 'Choose aes-gcm, or leave the value out.' } : checkTypedValue(config.aad, config.aadType, 'aad'))
   } else if (isBeside(config)) {
     const inHeader = config.operation === 'sign' ? config.putInto === 'header' : config.lookIn !== 'field'
     if (!inHeader) problems.push(checkTypedValue(config.field, 'msg', 'field'), samePlace(config))

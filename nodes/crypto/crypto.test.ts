@@ -189,6 +189,7 @@ describe('what goes wrong', () => {
     expect(codes({ key: 'k', operation: 'sign', signature: 'raw', header: 'X Y' })).toEqual(['crypto.header'])
     expect(codes({ key: 'k', operation: 'sign', signature: 'raw', putInto: 'field', field: 'payload.mac' })).toEqual(['crypto.place'])
     expect(codes({ key: 'k', cipher: 'aes-gcm', aad: 'payload[' })).toEqual(['value.path'])
+    expect(codes({ key: 'k', cipher: 'jwe', aad: 'payload.order' })).toEqual(['crypto.aad'])
     expect(codes({ key: '${PARTNER_KEY}' })).toEqual([])
     await expect(testNode(crypto, { key: '${PARTNER_KEY}' }, { vault: nearVault().vault, env: { PARTNER_KEY: 'a/b' } })).rejects.toMatchObject({ code: 'config.invalid' })
     await expect(testNode(crypto, { key: 'seal' })).rejects.toMatchObject({ code: 'config.invalid', message: expect.stringContaining('SLUICE_VAULT') })
