@@ -31,7 +31,7 @@ const rows: Row[] = []
 const facts: Record<string, unknown> = {}
 say(`${describeMachine()}; server on one core, wrk on the other; ${values.rounds} interleaved rounds of ${values.seconds} s, medians`)
 for (const scenario of scenarios) {
-  if (positionals.length > 0 && !positionals.includes(scenario.name)) continue
+  if (positionals.length > 0 ? !positionals.includes(scenario.name) : scenario.whenNamed) continue
   say(scenario.name)
   const outcome = await scenario.run({ seconds: Number(values.seconds), rounds: Number(values.rounds), say, ...(only ? { only } : {}) })
   rows.push(...outcome.rows)

@@ -26,5 +26,7 @@ export interface BenchOptions {
 
 export interface Scenario {
   readonly name: string
+  /** Takes minutes and is run only when asked for by its name. */
+  readonly whenNamed?: boolean
   run(options: BenchOptions): Promise<Outcome>
 }

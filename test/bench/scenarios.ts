@@ -10,6 +10,7 @@ import { ours } from './ours.ts'
 import type { Scenario } from './scenario.ts'
 import { start } from './start.ts'
 import { throughput } from './throughput.ts'
+import { tokens } from './tokens.ts'
 import { trace } from './trace.ts'
 
 const fifty = Array.from({ length: 50 }, (_, index) => index)
@@ -103,4 +104,5 @@ export const scenarios: readonly Scenario[] = [
   neighbours,
   large,
   limits,
+  tokens,
 ]

@@ -177,6 +177,10 @@ export function tokensSuite(name: string, makePlace: () => Promise<TokensPlace>)
       vault.clock.shift(1000_000)
       await vault.tokens.settle()
       expect(faultOf((await vault.reveal('people', [short]))[0])).toBe('token.expired')
+      // For three months it is known that there was such a token.
+      vault.clock.shift(91 * 24 * 3600 * 1000)
+      await vault.tokens.settle()
+      expect(faultOf((await vault.reveal('people', [short]))[0])).toBe('token.unknown')
     })
 
     test('who may see is decided by client, clearance, grant and purpose together, and for nobody else', async () => {

@@ -28,7 +28,8 @@ create table tokens (
 ) strict;
 create unique index tokens_by_blind on tokens (blind) where blind is not null;
 create index tokens_by_key on tokens (key) where key is not null;
-create index tokens_by_end on tokens (expires_at) where expires_at is not null;
+create index tokens_to_bury on tokens (expires_at) where key is not null and expires_at is not null;
+create index tokens_to_forget on tokens (expires_at) where key is null and expires_at is not null and mode <> 'shape';
 create table token_copies (
   domain text not null, token text not null, key integer not null, sealed blob not null,
   primary key (domain, token, key)
@@ -62,7 +63,8 @@ create table tokens (
 );
 create unique index tokens_by_blind on tokens (blind) where blind is not null;
 create index tokens_by_key on tokens (key) where key is not null;
-create index tokens_by_end on tokens (expires_at) where expires_at is not null;
+create index tokens_to_bury on tokens (expires_at) where key is not null and expires_at is not null;
+create index tokens_to_forget on tokens (expires_at) where key is null and expires_at is not null and mode <> 'shape';
 create table token_copies (
   domain text collate "C" not null, token text collate "C" not null, key integer not null, sealed bytea not null,
   primary key (domain, token, key)

@@ -215,9 +215,9 @@ function createPostgresStore(pool: pg.Pool): VaultStore {
       },
       sweep(now, forgetBefore, limit) {
         return transaction(async (within) => {
-          const { rows: over } = await within('select domain, token from tokens where expires_at < $1 and key is not null limit $2 for update skip locked', [now, limit])
+          const { rows: over } = await within('select domain, token from tokens where expires_at < $1 and key is not null and expires_at is not null limit $2 for update skip locked', [now, limit])
           await bury(within, over as unknown as TokenCopy[])
-          const { count } = await within("delete from tokens where ctid = any (array (select ctid from tokens where expires_at < $1 and key is null and mode <> 'shape' limit $2 for update skip locked))", [forgetBefore, limit])
+          const { count } = await within("delete from tokens where ctid = any (array (select ctid from tokens where expires_at < $1 and key is null and expires_at is not null and mode <> 'shape' limit $2 for update skip locked))", [forgetBefore, limit])
           return over.length + count
         })
       },
@@ -327,7 +327,7 @@ function createPostgresStore(pool: pg.Pool): VaultStore {
 
 async function bury(within: Query, places: readonly { readonly domain: string; readonly token: string }[]): Promise<void> {
   if (places.length === 0) return
-  await within('update tokens t set blind = null, key = null, sealed = null from unnest($1::text[], $2::text[]) w (domain, token) where t.domain = w.domain and t.token = w.token', columns(places))
+  await within('update tokens t set blind = null, key = null, sealed = null, expires_at = least(coalesce(t.expires_at, $3), $3) from unnest($1::text[], $2::text[]) w (domain, token) where t.domain = w.domain and t.token = w.token', [...columns(places), Date.now()])
   await within('delete from token_copies c using unnest($1::text[], $2::text[]) w (domain, token) where c.domain = w.domain and c.token = w.token', columns(places))
 }
 

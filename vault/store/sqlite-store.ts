@@ -18,7 +18,7 @@ export function openSqliteStore(dataDir: string): VaultStore {
   closeSync(openSync(file, 'a', 0o600))
   const database = new DatabaseSync(file, { timeout: busyTimeoutMs })
   try {
-    database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = on; pragma temp_store = memory; pragma cache_size = -65536')
+    database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = on; pragma temp_store = memory; pragma cache_size = -65536; pragma wal_autocheckpoint = 4000')
     migrate(database)
   } catch (thrown) {
     database.close()
@@ -68,7 +68,7 @@ function createSqliteStore(database: DatabaseSync): VaultStore {
   }
   const bump = (kind: string) => run('insert into revisions (kind, revision) values (?, 1) on conflict (kind) do update set revision = revision + 1', kind)
   const bury = (domain: string, token: string) => {
-    run('update tokens set blind = null, key = null, sealed = null where domain = ? and token = ?', domain, token)
+    run('update tokens set blind = null, key = null, sealed = null, expires_at = min(coalesce(expires_at, ?1), ?1) where domain = ?2 and token = ?3', Date.now(), domain, token)
     run('delete from token_copies where domain = ? and token = ?', domain, token)
   }
   let tokens = Number(one('select count(*) as n from tokens')?.['n'])
@@ -201,9 +201,9 @@ function createSqliteStore(database: DatabaseSync): VaultStore {
       },
       async sweep(now, forgetBefore, limit) {
         return transaction(() => {
-          const over = all('select domain, token from tokens where expires_at < ? and key is not null limit ?', now, limit)
+          const over = all('select domain, token from tokens where expires_at < ? and key is not null and expires_at is not null limit ?', now, limit)
           for (const { domain, token } of over) bury(domain as string, token as string)
-          const forgotten = run("delete from tokens where rowid in (select rowid from tokens where expires_at < ? and key is null and mode <> 'shape' limit ?)", forgetBefore, limit)
+          const forgotten = run("delete from tokens where rowid in (select rowid from tokens where expires_at < ? and key is null and expires_at is not null and mode <> 'shape' limit ?)", forgetBefore, limit)
           tokens -= forgotten
           return over.length + forgotten
         })

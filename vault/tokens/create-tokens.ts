@@ -18,6 +18,8 @@ type TokenAsk = Exclude<VaultAsk, CryptoAsk>
 
 /** Asks that go to the store together, at most. */
 const groupLimit = 2000
+/** Characters of values that go together, unless one batch alone has more. */
+const groupLimitCharacters = 16 * 1024 * 1024
 /** Groups at the database at the same time; the embedded one answers in turn anyway. */
 const groupsAtOnce = { sqlite: 1, postgresql: 4 } as const
 /** Blind indexes whose tokens are remembered; about 250 bytes each. */
@@ -94,10 +96,12 @@ export async function createTokens({ store, envelope, log, clock = systemClock, 
 
   function takeGroup(): readonly Waiting[] {
     let asks = 0
+    let characters = 0
     let count = 0
     for (const { asks: own } of waiting) {
-      if (count > 0 && asks + own.length > groupLimit) break
       asks += own.length
+      for (const ask of own) characters += 'value' in ask ? ask.value.length : 0
+      if (count > 0 && (asks > groupLimit || characters > groupLimitCharacters)) break
       count++
     }
     const group = waiting.slice(0, count)

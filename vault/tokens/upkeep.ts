@@ -2,10 +2,11 @@ import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { DataKeys } from '../envelope.ts'
 import type { DataKeyRow, VaultStore } from '../store/vault-store.ts'
+import { scopeOf } from './policy.ts'
 import { aboutToken } from './tokenize.ts'
 
 const batchRows = 200
-const keysAtOnce = 50
+const keysAtOnce = 500
 /** Between two looks for something to do. */
 const pauseMs = 5000
 /** Between two batches: what is asked comes first. */
@@ -90,6 +91,8 @@ export function startUpkeep({ store, envelope, clock, log }: { readonly store: V
   async function round(): Promise<boolean> {
     let more = false
     while (!closed && (await envelope.rewrap()) > 0) await breathe()
+    // A vault that had not heard of the end of a domain may have made it a key.
+    for (const { name, facts } of await store.records.list('domain')) if (facts['state'] === 'shredded') await store.keys.shred(scopeOf(name), clock.now())
     for (const row of await store.keys.waiting('shredding', keysAtOnce)) {
       if (closed) return false
       await bury(row)
