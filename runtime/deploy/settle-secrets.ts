@@ -39,7 +39,7 @@ export function settleSecrets({ places, problems }: SecretUse, found: FoundSecre
       if (!held) reason ??= fault('secret.unknown', { name })
       list.push({
         severity: 'error', code: 'secret.unknown', ...place, message: `The vault has no secret “${name}”, to which “${place.property}” refers.`,
-        remedy: 'Make it on the page of the vault or with “sluice vault secret put”, or correct the name.',
+        remedy: 'Make it on the page of the vault or with “sluice vault secrets set”, or correct the name.',
       })
     } else if (found) {
       reason ??= fault('vault.unavailable')
