@@ -207,7 +207,9 @@ export function followLabels(home: AssembledFlow, linkIns: LinkIns): Followed {
 /** What leaves a node by what it says itself; of one that says nothing, anything may have come anywhere. */
 function labelsOut({ definition, type }: FlowNode, config: Readonly<Record<string, unknown>>, input: LabelMap, facts: LabelFacts): LabelsOut {
   if (!definition || passages.has(type)) return input
-  return definition.labels ? definition.labels(config, input, facts) : unionOf([input.anywhere, facts.inside.anywhere])
+  if (definition.labels) return definition.labels(config, input, facts)
+  const { outputs } = definition
+  return (typeof outputs === 'function' ? outputs(config) : outputs).length === 0 ? LabelMap.none : unionOf([input, facts.inside]).anywhere
 }
 
 /** What of a message leaves the flow by a node; of one that says nothing and calls or answers, all of it. */
