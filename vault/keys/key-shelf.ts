@@ -37,26 +37,28 @@ export function createKeyShelf({ records, envelope, clock }: { readonly records:
     const before = changes
     // The number first: what changes while the list is read is seen with the next look.
     const now = await records.revision('key')
-    if (now !== revision) {
-      const found = await records.list('key')
+    const found = now === revision ? undefined : await records.list('key')
+    if (changes !== before) return
+    lookedAt = at
+    if (found) {
       shelf = new Map(found.map((record) => {
         const known = shelf.get(record.name)
         return [record.name, known?.record.version === record.version ? known : shelve(record)]
       }))
       revision = now
     }
-    if (changes === before) lookedAt = at
   }
 
   async function fresh(): Promise<void> {
-    if (clock.elapsed() - lookedAt < freshMs) return
-    if (!looking) {
-      const mine: Promise<void> = look().finally(() => {
-        if (looking === mine) looking = undefined
-      })
-      looking = mine
+    while (clock.elapsed() - lookedAt >= freshMs) {
+      if (!looking) {
+        const mine: Promise<void> = look().finally(() => {
+          if (looking === mine) looking = undefined
+        })
+        looking = mine
+      }
+      await looking
     }
-    await looking
   }
 
   function shelve(record: VaultRecord): ShelvedKey {

@@ -199,6 +199,34 @@ test('of two who rotate at the same time one is told so, and no version is lost'
   expect(await another().ask({ do: 'decrypt', key: 'seal', form: 'aes-gcm', data: sealed })).toEqual({ data: '', version: 2 })
 })
 
+test('an RSA key keeps nobody waiting: what is asked after it is answered before it', async () => {
+  const order: string[] = []
+  const ask = (key: string) => shared.ring.ask({ do: 'sign', key, form: 'raw', data: b64('x') }).then(() => order.push(key))
+  await Promise.all(['rsa-pss', 'rsa-pss', 'rsa-v15', 'hmac'].map(ask))
+  expect(order[0]).toBe('hmac')
+})
+
+test('what this vault changed counts at once, whatever look at the records was under way', async () => {
+  const { ring, records, clock, envelope } = open()
+  await ring.desk.keys.create('sign', { kind: 'ed25519' }, 'ann')
+  let release: () => void = () => {}
+  const slow = { ...records, list: async (kind: 'key') => {
+    const found = await records.list(kind)
+    await new Promise<void>((resolve) => (release = resolve))
+    return found
+  } }
+  const slowRing = createKeyring({ records: slow, envelope, clock })
+  const early = slowRing.ask({ do: 'sign', key: 'sign', form: 'raw', data: '' })
+  await new Promise((resolve) => setImmediate(resolve))
+  const letGo = release
+  await slowRing.desk.keys.setState('sign', 'disabled', 'ann')
+  letGo()
+  const late = slowRing.ask({ do: 'sign', key: 'sign', form: 'raw', data: '' })
+  await new Promise((resolve) => setImmediate(resolve))
+  release()
+  expect([await early, await late]).toMatchObject([{ fault: 'key.disabled' }, { fault: 'key.disabled' }])
+})
+
 test('the desk says what is wrong with a key that cannot be made', async () => {
   const { keys } = shared.ring.desk
   await expect(keys.create('.b', { kind: 'aes-256' }, 'ann')).rejects.toMatchObject({ code: 'key.name', status: 422 })
