@@ -33,9 +33,9 @@ ${view.may('vault.write') && html`<section class="card"><h2>${t('addDomain')}</h
 <div class="head"><h1>${domain.name}</h1>${writes && html`<div class="row"><a class="button" href="${at(name)}/edit">${t('changeIt')}</a>${button(`${at(name)}/rotate`, t('rotateDataKey'), name)}<a class="button danger" href="${at(name)}/shred">${t('shredDomain')}</a></div>`}</div>
 <section class="card">${toFacts([
   [t('state'), toState(domain, view)], [t('description'), domain.description], [t('clearances'), toCodes(domain.clearances, t('anyClearance'))], [t('purposes'), toCodes(domain.purposes, t('none'))],
-  [t('ttlDays'), domain.ttlS === undefined ? t('forEver') : `${domain.ttlS} ${t('seconds')}`], [t('dataKeyVersion'), domain.keyVersion], [t('when'), toTime(domain.createdAt, exchange.language)],
+  [t('tokensLive'), toLife(domain, t)], [t('dataKeyVersion'), domain.keyVersion], [t('madeAt'), toTime(domain.createdAt, exchange.language)],
 ])}</section>
-<section class="card"><h2>${t('grants')}</h2>${await drawGrants(grants, view, { empty: t('noGrants'), domains: [domain], inside: true })}</section>
+<section class="card"><h2>${t('grants')}</h2>${await drawGrants(grants, view, { empty: t('noGrants'), domains: [domain], of: 'domain' })}</section>
 ${writes && html`<section class="card"><h2>${t('shredSubject')}</h2><p class="soft">${t('shredSubjectExplain')}</p>
 <form method="post" action="${at(name)}/subjects/shred" class="record"><div class="pair"><div class="field"><label for="subject">${t('subjectOfData')}</label><input id="subject" name="subject" required maxlength="1000" autocomplete="off" autocapitalize="none" spellcheck="false"></div>
 <div class="field"><label for="subject-confirm">${t('typeName')}: <code>${name}</code></label><input id="subject-confirm" name="confirm" required autocomplete="off" autocapitalize="none" spellcheck="false"></div></div><p><button class="danger">${t('shredSubject')}</button></p></form></section>`}`
@@ -113,12 +113,19 @@ function drawForm({ t }: View, action: string, again: Again | undefined, domain?
   const form = createFormView(fields, problems, t('optional'))
   const drawn = html`${!domain && form.input('name', t('name'), { required: true, hint: t('domainNameHint'), maxLength: 64 })}${form.area('description', t('description'))}
 <div class="pair">${form.area('clearances', t('clearances'), { hint: t('clearancesHint') })}${form.area('purposes', t('purposes'), { hint: t('purposesHint') })}</div>
-${form.input('ttlS', t('ttlDays'), { type: 'number', min: 1, hint: t('ttlHint') })}`
+${form.input('ttlS', t('ttlSeconds'), { type: 'number', min: 1, hint: t('ttlHint') })}`
   return html`<form method="post" action="${action}" class="record">${form.summary(t('checkFields'))}${drawn}<p class="row"><button class="primary">${t('save')}</button>${domain && html`<a class="button" href="${at(domain.name)}">${t('cancel')}</a>`}</p></form>`
 }
 
 function toPart(form: Fields): DomainPart {
   return { clearances: toLines(form, 'clearances'), purposes: toLines(form, 'purposes'), description: toText(form, 'description') ?? '', ttlS: toNumber(form, 'ttlS') ?? null }
+}
+
+const dayS = 86_400
+
+function toLife({ ttlS }: Domain, t: View['t']): string {
+  if (ttlS === undefined) return t('forEver')
+  return ttlS % dayS === 0 ? fill(t('someDays'), { days: ttlS / dayS }) : fill(t('someSeconds'), { seconds: ttlS })
 }
 
 function toState({ state }: Domain, { t }: View): Html {

@@ -71,14 +71,13 @@ export interface GrantTable {
   readonly empty: string
   /** Where they are known, a grant that does nothing for want of a clearance says so. */
   readonly domains?: readonly Domain[]
-  /** It stands in a card already. */
-  readonly inside?: boolean
-  /** All are of this application. */
+  /** On a page of one of them, in a card that is there already: which column says nothing. */
+  readonly of?: 'domain' | 'application'
   readonly application?: ClientApplication
 }
 
 /** Grants as a table. */
-export async function drawGrants(grants: readonly KnownGrant[], view: View, { empty, domains = [], inside, application }: GrantTable): Promise<Html> {
+export async function drawGrants(grants: readonly KnownGrant[], view: View, { empty, domains = [], of, application }: GrantTable): Promise<Html> {
   const { t, exchange, consumers, by } = view
   if (grants.length === 0) return html`<p>${empty}</p>`
   const writes = view.may('vault.write')
@@ -89,8 +88,8 @@ export async function drawGrants(grants: readonly KnownGrant[], view: View, { em
     return known.get(client) !== undefined && wanted.length > 0 && !wanted.includes(known.get(client)?.rules.clearance ?? '')
   }
   const label = ({ client, domain, purpose }: KnownGrant) => `${client}, ${domain}, ${purpose}`
-  return html`<div class="scroll${!inside && ' card'}"><table><thead><tr>${!application && html`<th scope="col">${t('application')}</th>`}<th scope="col">${t('domain')}</th><th scope="col">${t('purpose')}</th><th scope="col">${t('until')}</th><th scope="col">${t('state')}</th><th scope="col">${t('givenBy')}</th>${writes && html`<th scope="col">${t('actions')}</th>`}</tr></thead>
-<tbody>${grants.map((one) => html`<tr>${!application && html`<th scope="row"><a href="/applications/${encodeURIComponent(one.client)}">${known.get(one.client)?.name ?? one.client}</a></th>`}<td>${view.may('vault.read') ? html`<a href="/vault/domains/${encodeURIComponent(one.domain)}">${one.domain}</a>` : one.domain}</td><td><code>${one.purpose}</code></td>
+  return html`<div class="scroll${of === undefined && ' card'}"><table><thead><tr>${of !== 'application' && html`<th scope="col">${t('application')}</th>`}${of !== 'domain' && html`<th scope="col">${t('domain')}</th>`}<th scope="col">${t('purpose')}</th><th scope="col">${t('until')}</th><th scope="col">${t('state')}</th><th scope="col">${t('givenBy')}</th>${writes && html`<th scope="col">${t('actions')}</th>`}</tr></thead>
+<tbody>${grants.map((one) => html`<tr>${of !== 'application' && html`<th scope="row"><a href="/applications/${encodeURIComponent(one.client)}">${known.get(one.client)?.name ?? one.client}</a></th>`}${of !== 'domain' && html`<td>${view.may('vault.read') ? html`<a href="/vault/domains/${encodeURIComponent(one.domain)}">${one.domain}</a>` : one.domain}</td>`}<td><code>${one.purpose}</code></td>
 <td>${one.until === undefined ? t('untilTaken') : toTime(one.until, exchange.language)}</td><td><span class="tag ${states[one.state].kind}">${t(states[one.state].text)}</span>${lacks(one) && html`<br><span class="tag warn">${t('grantNoClearance')}</span>`}</td>
 <td>${one.by}<br><span class="soft">${toTime(one.createdAt, exchange.language)}</span></td>${writes && html`<td><div class="row">${one.state === 'requested'
     ? html`${one.by !== by.name && button(`/vault/grants/${encodeURIComponent(one.id)}/decide`, t('agree'), label(one), 'primary', { agree: 'true' })}${button(`/vault/grants/${encodeURIComponent(one.id)}/decide`, t('turnDown'), label(one), 'danger', { agree: 'false' })}`
@@ -104,6 +103,6 @@ export async function drawGrantsOf(application: ClientApplication, view: View, d
   if (grants === undefined) return html``
   return html`<section class="card" aria-labelledby="sees-values"><h2 id="sees-values">${t('seesValues')}</h2>
 ${toFacts([[t('clearanceOf'), application.rules.clearance === undefined ? t('none') : html`<code>${application.rules.clearance}</code>`]])}
-${await drawGrants(grants, view, { empty: t('noGrantsOf'), application, inside: true })}
+${await drawGrants(grants, view, { empty: t('noGrantsOf'), application, of: 'application' })}
 ${view.may('reveals.read') && html`<p><a href="/vault/reveals?client=${encodeURIComponent(application.id)}">${t('reveals')}</a></p>`}</section>`
 }

@@ -32,7 +32,7 @@ export function revealRoutes({ control }: PortalOptions): PageRoute[] {
     const body = html`<div class="head"><h1>${t('reveals')}</h1><div class="row"><a class="button" href="/vault/reveals.csv?${new URLSearchParams(filters).toString()}" download>${t('downloadCsv')}</a><form method="post" action="/vault/reveals/verify"><button class="primary">${t('verify')}</button></form></div></div>
 <p class="soft">${t('revealsIntro')}</p>
 <form method="get" action="/vault/reveals" role="search" class="row filters">${field('domain', t('domain'))}${field('client', t('application'))}<button>${t('show')}</button></form>
-${page.items.length === 0 ? html`<p>${t('noReveals')}</p>` : html`<div class="scroll card"><table class="log"><thead><tr><th scope="col">${t('number')}</th><th scope="col">${t('when')}</th><th scope="col">${t('outcome')}</th><th scope="col">${t('application')}</th><th scope="col">${t('domain')}</th><th scope="col">${t('purpose')}</th><th scope="col">${t('tokenHash')}</th><th scope="col">${t('flowAndNode')}</th><th scope="col">${t('runId')}</th></tr></thead><tbody>${page.items.map((one) => toRow(one, view))}</tbody></table></div>`}
+${page.items.length === 0 ? html`<p>${t('noReveals')}</p>` : html`<div class="scroll card"><table class="log"><thead><tr><th scope="col">${t('number')}</th><th scope="col">${t('when')}</th><th scope="col">${t('outcome')}</th><th scope="col">${t('application')}</th><th scope="col">${t('domain')}</th><th scope="col">${t('purpose')}</th><th scope="col">${t('tokenHash')}</th><th scope="col">${t('runId')}</th></tr></thead><tbody>${page.items.map((one) => toRow(one, view))}</tbody></table></div>`}
 ${toPager(exchange.url, page.next, t)}`
     return { title: t('reveals'), body, ...(verdict ? { notice: toNotice(verdict, view) } : {}) }
   }
@@ -55,7 +55,7 @@ function toRow(one: Reveal, { t, exchange }: View): Html {
   const { text, kind } = outcomes[one.outcome]
   return html`<tr><th scope="row">${one.number}</th><td>${toTime(one.at, exchange.language)}</td><td><span class="tag ${kind}">${t(text)}</span></td>
 <td>${one.client === null ? html`<span class="soft">${t('nobodyProven')}</span>` : html`<a href="/applications/${encodeURIComponent(one.client)}">${one.client}</a>`}</td><td><a href="/vault/reveals?domain=${encodeURIComponent(one.domain)}">${one.domain}</a></td><td><code>${one.purpose}</code></td>
-<td><code title="${one.token}">${one.token.slice(0, 12)}…</code></td><td>${one.flow} · ${one.node}</td><td><code>${one.run}</code></td></tr>`
+<td><code title="${one.token}">${one.token.slice(0, 10)}…</code></td><td><code>${one.run}</code><br><span class="soft">${one.flow} · ${one.node}</span></td></tr>`
 }
 
 function toNotice(verdict: RevealVerdict, { t }: View) {

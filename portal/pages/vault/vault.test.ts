@@ -208,4 +208,9 @@ test('a vault that is away is a sentence with what to do, on every page and in t
   expect((await get('admin', '/vault', { 'accept-language': 'zh-TW' })).text).toContain('保管庫沒有回應')
   expect((await post('admin', '/vault/secrets', { name: 'x', value: 'y' })).status).toBe(503)
   expect(JSON.parse((await get('admin', '/api/v1/vault/status')).text)).toMatchObject({ status: 503, code: 'vault.unavailable' })
+  expect(await newest()).not.toMatchObject({ action: 'vault.secrets.set' }) // nothing happened
+  // Away in the middle of a change: nobody knows, and the audit log says so.
+  vault.failure = Object.assign(new Refused('vault.unavailable', 503, 'The vault went away before it answered.'), { unknown: true })
+  await post('admin', '/vault/secrets', { name: 'x', value: 'y' })
+  expect(await newest()).toMatchObject({ user: 'admin', action: 'vault.secrets.set', subject: 'vault/secrets/x', detail: { outcome: 'unknown' } })
 })
