@@ -292,7 +292,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       showWait: settings.queueWaitHeader,
       ...(tls ? { tls: loadTls(tls) } : {}),
     },
-    { live: () => deployer.current(), log, recorder, metrics, versions: createVersionChoice({ header: settings.apiVersionHeader, clients, clock }), ...(admission ? { admission, holding, refuser: { clients, decisions, clock } } : {}) },
+    { live: () => deployer.current(), log: deployer.log, recorder, metrics, versions: createVersionChoice({ header: settings.apiVersionHeader, clients, clock }), ...(admission ? { admission, holding, refuser: { clients, decisions, clock } } : {}) },
   )
   const unwatch = tls ? watchTls(tls, (options) => front.setTls(options), log) : undefined
   const ops: Ops = createOps({ host: settings.host, port: settings.opsPort }, {

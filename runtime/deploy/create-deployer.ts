@@ -3,11 +3,13 @@ import type { Catalogue } from '../compile/catalogue.ts'
 import type { BuildRoutes, Deployment } from '../core/deployment.ts'
 import type { Deployer } from '../core/deployer.ts'
 import type { StartTimer } from '../core/entry.ts'
+import type { Log } from '../core/log.ts'
 import { createDebugSwitches } from './debug-switches.ts'
 import { createDeployments } from './deployments.ts'
 import { createEarlySends } from './early-sends.ts'
 import { createEditorCommands, type ContextDoor } from './editor-commands.ts'
 import { createFlowTimers } from './flow-timers.ts'
+import { createHidings } from './hide-values.ts'
 import { createHeldPipelines } from './held-pipelines.ts'
 import { createFlowLinker } from './link-flow.ts'
 import type { LiveDeployment } from './live-deployment.ts'
@@ -40,6 +42,8 @@ export interface GatewayDeployer extends Deployer {
   readonly inFlight: number
   /** Flows that are live and wait for secrets. */
   readonly waiting: readonly string[]
+  /** The gateway's log for whoever says what became of runs: the values of secrets that flows use are taken out. */
+  readonly log: Log
   /** Stops timers, lets runs finish within the limit, ends the rest. */
   drain(limitMs: number): Promise<{ readonly cut: number }>
   close(): Promise<void>
@@ -50,8 +54,11 @@ export interface GatewayDeployer extends Deployer {
  * pipeline that did not change; `commit` moves one pointer; the old deployment drains and lets go of the
  * pipelines that nobody else holds.
  */
-export function createDeployer(options: DeployerOptions, { catalogue, assemble, buildRoutes, startTimer, services, contexts }: DeployerParts): GatewayDeployer {
-  const { clock, log } = services
+export function createDeployer(options: DeployerOptions, { catalogue, assemble, buildRoutes, startTimer, services: given, contexts }: DeployerParts): GatewayDeployer {
+  const hidings = createHidings()
+  const log = hidings.log(given.log)
+  const services: Services = { ...given, log }
+  const { clock } = services
   const early = createEarlySends()
   const pipelines = createHeldPipelines((key) => early.forget(key))
   const runs = createRunHost(options, services)
@@ -59,7 +66,7 @@ export function createDeployer(options: DeployerOptions, { catalogue, assemble, 
   const timers = createFlowTimers(startTimer, deployments.holderOf)
   const debugSwitches = createDebugSwitches()
   const linkFlow = createFlowLinker({
-    catalogue, services, early, shared: createSharedThings(), deadlineMs: options.deadlineMs,
+    catalogue, services, early, hidings, shared: createSharedThings(), deadlineMs: options.deadlineMs,
     holderOf: deployments.holderOf, debugSwitch: debugSwitches.of,
   })
 
@@ -120,6 +127,7 @@ export function createDeployer(options: DeployerOptions, { catalogue, assemble, 
       if ((prepared as PreparedDeployment).secrets.size > 0) rotation?.look()
     },
     discard: (prepared) => discard(prepared as PreparedDeployment),
+    log,
     get waiting() {
       return [...(deployments.live?.pipelines.values() ?? [])].filter((pipeline) => waitsFor(pipeline)).map(({ flow }) => flow)
     },

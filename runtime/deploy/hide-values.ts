@@ -13,7 +13,6 @@ export interface HideValues {
   text(text: string): string
   /** A copy without them; plain objects, lists and texts are looked through, up to a depth. The same value when there was none. */
   value<T>(value: T): T
-  log(log: Log): Log
   problems(problems: readonly Problem[]): readonly Problem[]
 }
 
@@ -48,11 +47,9 @@ export function createHideValues(values: SecretValues): HideValues | undefined {
   }
 
   const value = <T>(given: T): T => change(given, new Map(), 0) as T
-  const line = (write: Log['info']): Log['info'] => (facts, said) => write(value(facts), text(said))
   return {
     text,
     value,
-    log: (log) => ({ debug: line((facts, said) => log.debug(facts, said)), info: line((facts, said) => log.info(facts, said)), warn: line((facts, said) => log.warn(facts, said)), error: line((facts, said) => log.error(facts, said)) }),
     problems: (problems) => problems.map((problem) => value(problem)),
   }
 }
@@ -60,4 +57,29 @@ export function createHideValues(values: SecretValues): HideValues | undefined {
 /** As it is, and as JSON and URLs write it. */
 function formsOf(value: string): string[] {
   return [value, value.trim(), JSON.stringify(value).slice(1, -1), encodeURIComponent(value)]
+}
+
+/** What is to be hidden of all pipelines that are linked. */
+export interface Hidings {
+  /** Until {@link Hidings.forget}; `key` is the pipeline's. */
+  keep(key: string, hiding: HideValues): void
+  forget(key: string): void
+  /** A log that says none of it, whoever writes: a fault of a flow is logged far from the flow. */
+  log(log: Log): Log
+}
+
+export function createHidings(): Hidings {
+  const all = new Map<string, HideValues>()
+  const line = (write: Log['info']): Log['info'] => (facts, text) => {
+    for (const hiding of all.values()) {
+      facts = hiding.value(facts)
+      text = hiding.text(text)
+    }
+    write(facts, text)
+  }
+  return {
+    keep: (key, hiding) => void all.set(key, hiding),
+    forget: (key) => void all.delete(key),
+    log: (log) => ({ debug: line((facts, text) => log.debug(facts, text)), info: line((facts, text) => log.info(facts, text)), warn: line((facts, text) => log.warn(facts, text)), error: line((facts, text) => log.error(facts, text)) }),
+  }
 }

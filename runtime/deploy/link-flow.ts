@@ -7,7 +7,7 @@ import type { Problem } from '../core/flow.ts'
 import type { Credentials } from '../core/release.ts'
 import { computeEnv } from './compute-env.ts'
 import type { EarlySends } from './early-sends.ts'
-import { createHideValues } from './hide-values.ts'
+import { createHideValues, type Hidings } from './hide-values.ts'
 import { fillConfig, flowDeadlineMs } from './fill-config.ts'
 import type { LiveDeployment } from './live-deployment.ts'
 import { noSecrets, type SecretValues } from './resolve-secrets.ts'
@@ -20,6 +20,7 @@ export interface FlowLinkerParts {
   readonly services: Services
   readonly shared: SharedThings
   readonly early: EarlySends
+  readonly hidings: Hidings
   /** Limit of a run unless its flow sets its own. */
   readonly deadlineMs: number
   /** The deployment that a run of this pipeline begins in, once it is part of one. */
@@ -34,7 +35,7 @@ export interface FlowLinkerParts {
 export type LinkFlow = (key: string, assembled: AssembledFlow, assembly: Assembly, credentials: Credentials, secrets?: SecretValues) => Promise<LinkResult>
 
 /** Links checked flows to pipelines with what the gateway has. */
-export function createFlowLinker({ catalogue, services, shared, early, deadlineMs, holderOf, debugSwitch }: FlowLinkerParts): LinkFlow {
+export function createFlowLinker({ catalogue, services, shared, early, hidings, deadlineMs, holderOf, debugSwitch }: FlowLinkerParts): LinkFlow {
   return async function linkFlow(key, assembled, { estate }, credentials, secrets = noSecrets) {
     const { flow } = assembled
     const id = flow.document.id
@@ -52,8 +53,12 @@ export function createFlowLinker({ catalogue, services, shared, early, deadlineM
       retirement.add(() => tracing.forgetSecrets(key))
     }
 
-    // What nodes tell people goes through here.
-    const own: Services = hiding ? { ...services, log: hiding.log(services.log), publish: (event) => services.publish(hiding.value(event)) } : services
+    if (hiding) {
+      hidings.keep(key, hiding)
+      retirement.add(() => hidings.forget(key))
+    }
+    // What nodes show to people goes through here.
+    const own: Services = hiding ? { ...services, publish: (event) => services.publish(hiding.value(event)) } : services
 
     /** What On Start code sends waits for the commit: until then there is no deployment that it could run in. */
     function whenLive(begin: (holder: LiveDeployment) => void, always = false): void {

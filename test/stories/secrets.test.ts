@@ -104,11 +104,12 @@ test('a gateway that starts while the vault is away serves the flows that need n
     ...estate(
       flow('orders').httpIn('GET', '/orders').node('service callout', { url: `http://${partner}/`, auth: 'auth' }, 3).httpResponse(),
       flow('other').httpIn('GET', '/other').httpResponse(),
+      flow('tells', { env: [{ name: 'KEY', type: 'cred' }] }).httpIn('GET', '/tells').fn('const key = env.get("KEY"); node.warn({ key }); node.error("a " + key, msg); node.status({ text: key }); if (key.length > 9) throw new Error("no " + key); return msg').httpResponse(),
     ),
     { id: 'auth', type: 'callout auth', name: 'partner', kind: 'bearer' },
   ]
-  const credentials = { auth: { token: '{{secret:partner}}' } }
-  expect(await gateway.deploy(nodes, credentials)).toMatchObject({ ok: false, problems: [{ code: 'vault.unavailable', node: 'auth', property: 'token' }] })
+  const credentials = { auth: { token: '{{secret:partner}}' }, tells: { KEY: '{{secret:partner}}' } }
+  expect(await gateway.deploy(nodes, credentials)).toMatchObject({ ok: false, problems: [{ code: 'vault.unavailable', node: 'auth', property: 'token' }, { code: 'vault.unavailable', flow: 'tells', property: 'KEY' }] })
   const prepared = await gateway.gateway.deployer.prepare(toRelease(1, nodes, credentials), true, true)
   if (prepared.ok) gateway.gateway.deployer.commit(prepared.prepared)
   const call = async (path: string) => {
@@ -117,7 +118,7 @@ test('a gateway that starts while the vault is away serves the flows that need n
   }
   expect([await call('/orders'), await call('/other')]).toEqual(['503 vault.unavailable', '200'])
   const ready = await fetch(`${gateway.opsUrl.replace(/\/$/, '')}/readyz`)
-  expect([ready.status, await ready.json()]).toMatchObject([200, { waiting: ['orders'] }])
+  expect([ready.status, await ready.json()]).toMatchObject([200, { waiting: ['orders', 'tells'] }])
 
   const vault = await startVault(folder, { SLUICE_VAULT_PORT: String(port) })
   closers.push(vault.stop)
@@ -127,5 +128,8 @@ test('a gateway that starts while the vault is away serves the flows that need n
   await vault.kill()
   closers.splice(closers.indexOf(vault.stop), 1)
   expect(await call('/orders')).toBe('200')
-  expect(JSON.stringify(gateway.lines())).not.toContain('plover')
+  // Not even a flow that tells what it knows says the value to people.
+  expect(await call('/tells')).toBe('500 script.error')
+  expect(gateway.events.length).toBeGreaterThan(0)
+  expect(JSON.stringify([gateway.lines(), gateway.events])).not.toContain('plover')
 }, 60_000)
