@@ -17,7 +17,7 @@ export interface CalloutAuthConfig {
 const zh = (title: string, description: string, choices?: Readonly<Record<string, string>>) => ({ 'zh-TW': { title, description, ...(choices ? { choices } : {}) } })
 const oauth = { when: { kind: ['oauth'] } }
 const key = { when: { kind: ['key'] } }
-const secretHint = { en: 'Kept apart from the flow; or a variable of the environment: ${NAME}.', 'zh-TW': '與流程分開保存；或環境變數：${NAME}。' }
+const secretHint = { en: 'Kept apart from the flow; or a secret of the vault: {{secret:name}}; or a variable of the environment: ${NAME}.', 'zh-TW': '與流程分開保存；或保管庫的密鑰：{{secret:name}}；或環境變數：${NAME}。' }
 
 export const calloutAuthSchema: JsonSchema = {
   type: 'object',

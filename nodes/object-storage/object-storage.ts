@@ -21,7 +21,7 @@ export const objectStorage = defineNode<ObjectStorageConfig, never>({
     type: 'object',
     'x-credentials': {
       accessKeyId: { label: { en: 'Access key id', 'zh-TW': '存取金鑰代號' } },
-      secretAccessKey: { label: { en: 'Secret access key, or ${NAME} of the environment', 'zh-TW': '存取金鑰密碼，或環境變數 ${NAME}' } },
+      secretAccessKey: { label: { en: 'Secret access key, or {{secret:name}} of the vault, or ${NAME} of the environment', 'zh-TW': '存取金鑰密碼，或保管庫的 {{secret:name}}，或環境變數 ${NAME}' } },
     },
     properties: {
       endpoint: { type: 'string', default: '', title: 'Endpoint', description: 'https://s3.example.org, or ${NAME} of the environment.', 'x-form': { 'zh-TW': { title: '端點', description: 'https://s3.example.org，或環境變數 ${NAME}。' } } },

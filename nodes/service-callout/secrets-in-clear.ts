@@ -12,7 +12,7 @@ export function checkSecrets(config: Pick<ServiceCalloutConfig, 'headers' | 'que
   const look = (pairs: readonly Pair[], property: 'headers' | 'query', names: ReadonlySet<string>) => {
     for (const { name, value, valueType } of pairs) {
       if (!names.has(name.trim().toLowerCase()) || valueType !== 'str' || value.trim() === '' || /\$\{[^}]+\}|\{\{/.test(value)) continue
-      problems.push({ code: 'callout.secret', property, message: `The value of “${name}” is a secret that is typed in clear.`, remedy: 'Keep it in callout credentials and choose them in this node, or take it from the environment: ${NAME}.' })
+      problems.push({ code: 'callout.secret', property, message: `The value of “${name}” is a secret that is typed in clear.`, remedy: 'Keep it in callout credentials and choose them in this node, or take it from the vault, {{secret:name}}, or the environment, ${NAME}.' })
     }
   }
   look(config.headers, 'headers', secretHeaders)
