@@ -33,6 +33,7 @@ import type { Rollout } from './rollout.ts'
 import { toCalls } from './sub-flow-calls.ts'
 import { toHomes } from './to-homes.ts'
 import { toTouches, type Touch } from './touches.ts'
+import { toLabelReleases } from './label-releases.ts'
 import { keepUnchanged } from './unchanged.ts'
 import { unlikeProblems } from './unlike-problems.ts'
 import { visibleDocuments } from './visible-documents.ts'
@@ -398,7 +399,8 @@ export async function openReleases(parts: ReleasesParts) {
       await kept.save(tables, plan.credentials, clock.now())
       const rolledBack = plan.rollbackOf === undefined ? {} : { rollbackOf: plan.rollbackOf }
       const notSecret = moved.flatMap(({ document }) => toldNotSecret(before.get(document.id)?.document, document))
-      const told = { release: manifest.id, ...rolledBack, flows: changed.slice(0, auditedFlows), changed: changed.length, ...(notSecret.length > 0 ? { notSecret: notSecret.slice(0, auditedFlows) } : {}) }
+      const labels = toLabelReleases([...before.values()].map(({ document }) => document), drawn(release.revisions).map(({ document }) => document))
+      const told = { release: manifest.id, ...rolledBack, flows: changed.slice(0, auditedFlows), changed: changed.length, ...(notSecret.length > 0 ? { notSecret: notSecret.slice(0, auditedFlows) } : {}), ...(labels.length > 0 ? { labelReleases: labels.slice(0, auditedFlows) } : {}) }
       await audit.add(plan.user, plan.rollbackOf === undefined ? 'release.deploy' : 'release.rollback', told, tables, {
         subject: `releases/${manifest.id}`,
         // Whose auditors read it: those of the one organisation that it concerns.
