@@ -1,19 +1,29 @@
-import { payloadOf, resolve } from '../runtime/core/body.ts'
 import { fault } from '../runtime/core/fault.ts'
+import type { LabelMap } from '../runtime/core/labels/label-map.ts'
+import { checkName } from '../runtime/core/labels/labels.ts'
+import { fieldBelow, type ProtectedField } from '../runtime/core/labels/protect.ts'
 import type { Message } from '../runtime/core/message.ts'
 import type { JsonSchema, NodeProblem } from '../runtime/core/node.ts'
-import { getProperty, parseMessagePath, setProperty } from '../runtime/core/property.ts'
 import { checkTypedValue } from '../runtime/core/typed-value.ts'
-import { checkFieldPath, compileFieldPath, replaceFields, type FieldPath, type Location } from './field-paths.ts'
+import { checkFieldPath, replaceFields, type Location } from './field-paths.ts'
+import { compileMessageField, toQuery } from './protected-fields.ts'
+
+/** Names fields: by a path from the node's property down, or by a data label. */
+export interface FieldRow {
+  /** Default: path. */
+  readonly by?: 'path' | 'label'
+  readonly path: string
+}
 
 /** A field that a row of a table found in a message. */
 export interface FoundField<Row> {
   readonly row: Row
-  readonly path: FieldPath
+  /** The path or label as it is written: faults name the field by it. */
+  readonly text: string
   readonly location: Location
 }
 
-/** Fields of one property of messages, by rows that each hold a path. */
+/** Fields of messages by the rows of a table. */
 export interface MessageFields<Row> {
   /** Each place once: the first row that finds it has it. @throws Fault `field.missing` where a row finds nothing and must */
   find(message: Message): FoundField<Row>[]
@@ -35,50 +45,53 @@ export const propertySchema: JsonSchema = {
 
 export const pathSchema: JsonSchema = { type: 'string', default: '$.id', title: 'Path', 'x-form': { 'zh-TW': { title: '路徑' } } }
 
-export function compileFields<Row extends { readonly path: string }>(property: string, rows: readonly Row[], missing: 'ignore' | 'refuse'): MessageFields<Row> {
-  const compiled = rows.map((row) => ({ row, path: compileFieldPath(row.path) }))
-  const at = parseMessagePath(property)
-  const isPayload = at.length === 1 && at[0] === 'payload'
+/** @throws FieldPathError */
+export function compileFields<Row extends FieldRow>(property: string, rows: readonly Row[], missing: 'ignore' | 'refuse', labels?: LabelMap): MessageFields<Row> {
+  const compiled = rows.map((row) => ({ row, field: compileMessageField(toField(property, row), labels), text: row.path.trim() }))
   return {
     find(message) {
-      const root = isPayload ? payloadOf(message) : resolve(getProperty(message, at))
       const found: FoundField<Row>[] = []
       const seen = compiled.length > 1 ? new Set<string>() : undefined
-      for (const { row, path } of compiled) {
-        const locations = path.locate(root)
-        if (locations.length === 0 && missing === 'refuse') throw fault('field.missing', { path: path.text })
-        if (found.length + locations.length > mostFields) throw fault('vault.too_large', { path: path.text })
+      for (const { row, field, text } of compiled) {
+        const locations = field.locate(message)
+        if (locations.length === 0 && missing === 'refuse') throw fault('field.missing', { path: text })
+        if (found.length + locations.length > mostFields) throw fault('vault.too_large', { path: text })
         for (const location of locations) {
           if (seen) {
             const name = location.keys.join('\u0000')
             if (seen.has(name)) continue
             seen.add(name)
           }
-          found.push({ row, path, location })
+          found.push({ row, text, location })
         }
       }
       return found
     },
-    replace(message, changes) {
-      if (changes.length === 0) return message
-      const root = isPayload ? payloadOf(message) : resolve(getProperty(message, at))
-      const value = replaceFields(root, changes)
-      if (isPayload) return { ...message, payload: value }
-      return setProperty(message, at, value) ?? message
-    },
+    replace: (message, changes) => replaceFields(message, changes) as Message,
   }
 }
 
+/** The row as the compiler and the search understand it: from the message down. */
+export function toField(property: string, { by = 'path', path }: FieldRow): ProtectedField {
+  return by === 'label' ? { by, field: path.trim() } : fieldBelow(property, path)
+}
+
 /** Problems of rows of fields: none there, or paths that cannot be used. */
-export function checkFields(property: string, rows: readonly { readonly path: string }[]): NodeProblem[] {
-  const problems: (NodeProblem | undefined)[] = [checkTypedValue(property, 'msg', 'property')]
+export function checkFields(property: string, rows: readonly FieldRow[]): NodeProblem[] {
+  const problems: (NodeProblem | undefined)[] = [checkTypedValue(property, 'msg', 'property') ?? checkProperty(property)]
   if (rows.length === 0) problems.push({ code: 'field.none', severity: 'warning', property: 'fields', message: 'The node does nothing: it names no field.', remedy: 'Add a row with the path of a field.' })
-  for (const [index, { path }] of rows.entries()) {
-    problems.push(path.trim() === ''
-      ? { code: 'field.path', property: 'fields', message: `Row ${index + 1} has no path.`, remedy: 'Write where the field stands, such as $.person.id.' }
-      : checkFieldPath(path, 'fields'))
+  for (const [index, { by, path }] of rows.entries()) {
+    if (by === 'label') problems.push(...checkName(path.trim(), 'fields'))
+    else if (path.trim() === '') problems.push({ code: 'field.path', property: 'fields', message: `Row ${index + 1} has no path.`, remedy: 'Write where the field stands, such as $.person.id.' })
+    else problems.push(checkFieldPath(path.trim(), 'fields'))
   }
   return problems.filter((problem) => problem !== undefined)
+}
+
+/** Paths go on from the property: it has to be one itself. */
+function checkProperty(property: string): NodeProblem | undefined {
+  if (!property.trim().startsWith('$') && checkFieldPath(toQuery(property.trim()), 'property') === undefined) return undefined
+  return { code: 'field.property', property: 'property', message: `Fields cannot be looked for in “${property}”.`, remedy: 'Name a property of the message: payload, or another such as person.card.' }
 }
 
 /** Whether a name can be that of a domain. */

@@ -96,11 +96,11 @@ export const crypto = defineNode<CryptoConfig, 'ok' | 'invalid'>({
       if (found.length === 0) return message
       const bound = await boundTo(message, run)
       const makes = operation === 'encrypt' || operation === 'sign'
-      const asks = found.map(({ location, path }) => (makes ? toMake(toContent(location.value), bound) : toOpen(location.value, bound, path.text)))
+      const asks = found.map(({ location, text }) => (makes ? toMake(toContent(location.value), bound) : toOpen(location.value, bound, text)))
       const answers = await ask(asks, run)
-      return (fields as NonNullable<typeof fields>).replace(message, found.map(({ location, path }, index) => [
+      return (fields as NonNullable<typeof fields>).replace(message, found.map(({ location, text }, index) => [
         location,
-        makes ? answered(answers[index], path.text).data : openedValue(asks[index] as CryptoAsk, answers[index], path.text),
+        makes ? answered(answers[index], text).data : openedValue(asks[index] as CryptoAsk, answers[index], text),
       ] as const))
     }
 

@@ -1,10 +1,10 @@
 import { checkName, labelsOfRows } from '../../runtime/core/labels/labels.ts'
-import { fieldBelow, reveal } from '../../runtime/core/labels/protect.ts'
+import { reveal } from '../../runtime/core/labels/protect.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { VaultAnswer, VaultAsk, Viewer } from '../../runtime/core/vault.ts'
 import type { FoundField } from '../vault-fields.ts'
-import { checkDomain, checkFields, compileFields, missingSchema, pathSchema, propertySchema } from '../vault-fields.ts'
+import { checkDomain, checkFields, compileFields, missingSchema, pathSchema, propertySchema, toField } from '../vault-fields.ts'
 import { refusalOf, vaultOf } from '../vault-of.ts'
 
 const instead = ['refuse', 'token', 'mask'] as const
@@ -46,7 +46,7 @@ export const detokenize = defineNode<DetokenizeConfig, 'out'>({
   outputs: ['out'],
   startsLabels: ({ label }) => label !== '',
   labels({ property, fields, label }, input, { node }) {
-    const rows = fields.map(({ path }) => fieldBelow(property, path))
+    const rows = fields.map((row) => toField(property, row))
     const given = label === '' ? [] : rows.map(({ field }) => ({ path: field, label }))
     return reveal(input, rows, 'token').and(labelsOfRows(given, { node }))
   },
@@ -111,10 +111,10 @@ export const detokenize = defineNode<DetokenizeConfig, 'out'>({
       let next = 0
       return {
         out: fields.replace(message, found.flatMap((field) => {
-          const { location, row, path } = field
+          const { location, row, text } = field
           if (location.value === null || location.value === undefined) return []
           const answer = isToken(location.value) ? (answers[next++] as VaultAnswer) : ({ fault: 'token.unknown', facts: { domain: row.domain || config.domain } } as const)
-          const value = valueOf(field, answer, path.text)
+          const value = valueOf(field, answer, text)
           return value === location.value ? [] : [[location, value] as const]
         })),
       }

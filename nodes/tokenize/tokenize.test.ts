@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { LabelMap } from '../../runtime/core/labels/label-map.ts'
+import { every } from '../../runtime/core/labels/label-path.ts'
 import { fakeVault } from '../../test/kit/fake-vault.ts'
 import { fakeRun } from '../../test/kit/fake-run.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
@@ -49,6 +51,16 @@ describe('tokenize', () => {
     expect(JSON.stringify(sent?.message)).not.toContain('secret')
   })
 
+  it('finds fields by a data label: wherever the compiler knows that it may be', async () => {
+    const labels = LabelMap.of([{ label: 'pid', path: ['payload', 'people', every, 'id'], from: { flow: 'f', node: 'n', path: '' } }, { label: 'pan', path: ['payload', 'pan'], from: { flow: 'f', node: 'n', path: '' } }])
+    const vault = fakeVault()
+    const node = await testNode(tokenize, { domain: 'people', fields: [{ by: 'label', path: 'pid' }] }, { vault, labels })
+    const [sent] = await node.send({ payload: { ...people, pan: '4111' } })
+    expect(vault.calls[0]?.map((ask) => ask.do === 'tokenize' && ask.value)).toEqual(['A123456789', 'B223456781'])
+    expect(sent?.message.payload).toMatchObject({ pan: '4111', people: [{ name: '王小明' }, { name: '李小華' }] })
+    expect(checkNode(tokenize, { domain: 'd', fields: [{ by: 'label', path: 'Not a label' }] }).map((problem) => problem.code)).toContain('label.name')
+  })
+
   it('ignores a path that finds nothing, or refuses the message by it', async () => {
     expect((await (await start({ fields: [{ path: '$.none' }] })).node.send({ payload: { a: 1 } }))[0]?.message.payload).toEqual({ a: 1 })
     await expect((await start({ missing: 'refuse', fields: [{ path: '$.none' }] })).node.send({ payload: { a: 'secret' } })).rejects.toMatchObject({ code: 'field.missing', status: 422, facts: { path: '$.none' } })
@@ -76,7 +88,7 @@ describe('tokenize', () => {
 
   it.each([
     [{ fields: [] }, 'field.none'], [{ domain: 'd', fields: [{ path: 'id' }] }, 'field.path'], [{ domain: 'd', fields: [{ path: ' ' }] }, 'field.path'], [{ fields: [{ path: '$.id' }] }, 'vault.domain'],
-    [{ domain: 'd', fields: [{ path: '$.id', keepLast: 5 }] }, 'config.invalid'], [{ domain: 'd', fields: [{ path: '$.id' }], subject: 'a[' }, 'value.path'],
+    [{ domain: 'd', fields: [{ path: '$.id', keepLast: 5 }] }, 'config.invalid'], [{ domain: 'd', fields: [{ path: '$.id' }], subject: 'a[' }, 'value.path'], [{ domain: 'd', fields: [{ path: '$.id' }], property: '$.x' }, 'field.property'],
   ])('is refused in the editor when it is drawn wrong (%j)', (config, code) => {
     expect(checkNode(tokenize, config).map((problem) => problem.code)).toContain(code)
   })

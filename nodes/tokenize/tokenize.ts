@@ -1,11 +1,11 @@
-import { fieldBelow, protect } from '../../runtime/core/labels/protect.ts'
+import { protect } from '../../runtime/core/labels/protect.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { checkTypedValue, compileTypedValue, type ValueType } from '../../runtime/core/typed-value.ts'
 import type { VaultAsk } from '../../runtime/core/vault.ts'
 import type { FoundField } from '../vault-fields.ts'
-import { checkDomain, checkFields, compileFields, missingSchema, pathSchema, propertySchema, toVaultValue } from '../vault-fields.ts'
+import { checkDomain, checkFields, compileFields, missingSchema, pathSchema, propertySchema, toField, toVaultValue } from '../vault-fields.ts'
 import { refusalOf, vaultOf } from '../vault-of.ts'
 
 export const modes = ['random', 'deterministic', 'shape', 'shape same', 'once', 'mask'] as const
@@ -20,6 +20,7 @@ export interface TokenizeConfig {
 }
 
 export interface TokenRow {
+  readonly by: 'path' | 'label'
   readonly path: string
   readonly mode: (typeof modes)[number]
   /** Empty: the node's. */
@@ -40,7 +41,7 @@ export const tokenize = defineNode<TokenizeConfig, 'out'>({
   icon: 'fa-user-secret',
   color: '#C0DEED',
   outputs: ['out'],
-  labels: ({ property, fields }, input, { node }) => fields.reduce((known, { path, mode }) => protect(known, [fieldBelow(property, path)], { by: mode === 'mask' ? 'mask' : 'token', flow: node.flow, node: node.id }), input),
+  labels: ({ property, fields }, input, { node }) => fields.reduce((known, row) => protect(known, [toField(property, row)], { by: row.mode === 'mask' ? 'mask' : 'token', flow: node.flow, node: node.id }), input),
   faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.shredded', 'token.no_room', 'body.malformed'],
   config: {
     type: 'object',
@@ -49,12 +50,13 @@ export const tokenize = defineNode<TokenizeConfig, 'out'>({
       domain: { type: 'string', default: '', title: 'Domain', description: 'Where tokens are unique, and what decides who may see the values: customers. Rows may name another.', 'x-form': zh('網域', '代碼在其中唯一，並決定誰可看到原值，例如 customers。各列可另行指定。') },
       fields: {
         type: 'array', default: [], title: 'Fields',
-        description: 'Path: JSONPath (RFC 9535) such as $.people[*].id. shape: length and kinds of characters stay, and no token passes for a card number; keep last: characters shown at the end. once: gone with the first look. mask: stars, and nothing is kept. Seconds: how long the token lives; 0: as the domain says.',
-        'x-form': zh('欄位', '路徑：JSONPath（RFC 9535），例如 $.people[*].id。保留格式：長度與字元種類不變，且代碼絕不會是有效卡號；保留末碼：尾端顯示的字元數。一次性：首次查看後即失效。遮罩：以星號取代，不保存原值。秒數：代碼的有效期限，0 表示依網域設定。'),
+        description: 'By path: JSONPath (RFC 9535) such as $.people[*].id. By label: all places where data with this label (pid) may be. shape: length and kinds of characters stay, and no token passes for a card number; keep last: characters shown at the end. once: gone with the first look. mask: stars, and nothing is kept. Seconds: how long the token lives; 0: as the domain says.',
+        'x-form': zh('欄位', '依路徑：JSONPath（RFC 9535），例如 $.people[*].id。依資料標籤：所有可能帶有該標籤（例如 pid）之處。保留格式：長度與字元種類不變，且代碼絕不會是有效卡號；保留末碼：尾端顯示的字元數。一次性：首次查看後即失效。遮罩：以星號取代，不保存原值。秒數：代碼的有效期限，0 表示依網域設定。'),
         items: {
           type: 'object',
           required: ['path'],
           properties: {
+            by: { enum: ['path', 'label'], default: 'path', title: 'By', 'x-form': zh('依據', '', { path: '路徑', label: '資料標籤' }) },
             path: pathSchema,
             mode: { enum: modes, default: 'deterministic', title: 'Token', 'x-form': zh('代碼', '', { random: '隨機', deterministic: '同值同碼', shape: '保留格式', 'shape same': '保留格式、同值同碼', once: '一次性', mask: '僅遮罩' }) },
             keepLast: { type: 'integer', minimum: 0, maximum: 4, default: 0, title: 'Keep last', 'x-form': { when: { mode: ['shape', 'shape same', 'mask'] }, ...zh('保留末碼', '') } },
@@ -80,7 +82,7 @@ export const tokenize = defineNode<TokenizeConfig, 'out'>({
     return problems.filter((problem) => problem !== undefined)
   },
   async compile(config, scope) {
-    const fields = compileFields(config.property, config.fields, config.missing)
+    const fields = compileFields(config.property, config.fields, config.missing, scope.labels)
     const vault = config.fields.some((row) => row.mode !== 'mask') ? vaultOf(scope) : undefined
     const subject = config.subject.trim() === '' ? undefined : await compileTypedValue(config.subject, config.subjectType, scope)
 
@@ -91,7 +93,7 @@ export const tokenize = defineNode<TokenizeConfig, 'out'>({
       const answers = await vault.ask(toAsk.map(({ row, location }) => toAsked(row, row.domain || config.domain, location.value, about)), { deadline: run.deadline })
       return new Map(toAsk.map((field, place) => {
         const answer = answers[place]
-        const refused = answer && refusalOf(answer, field.path.text)
+        const refused = answer && refusalOf(answer, field.text)
         if (refused) throw refused
         return [field, (answer as { readonly token: string }).token]
       }))
