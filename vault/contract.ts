@@ -110,6 +110,8 @@ export interface VaultStatus {
   readonly tokens: number
   /** Rows still under an older data or master key, while a rotation goes on. */
   readonly toReseal: number
+  /** `leastDaysLeft`: of the one that ends first, below 0 when it has; absent when there is none. */
+  readonly certificates?: { readonly imported: number; readonly expired: number; readonly leastDaysLeft?: number }
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Clock } from '../runtime/core/clock.ts'
 import type { Log } from '../runtime/core/log.ts'
 import type { CryptoAsk, VaultAnswer, VaultAsk } from '../runtime/core/vault.ts'
+import { loadCertificateStatus } from './certificates/certificate-status.ts'
 import { watchCertificates } from './certificates/watch-certificates.ts'
 import type { VaultStatus } from './contract.ts'
 import { createEnvelope } from './envelope.ts'
@@ -51,6 +52,7 @@ export async function openVault({ folder, databaseUrl, masterKey: key, clock, lo
       masterKey: { provider: masterKey.provider, id: masterKey.id, since: masterKey.since ?? '' },
       store: store.kind,
       ...(await tokens.status()),
+      certificates: await loadCertificateStatus({ records, clock }),
     })
     return {
       async ask(asks) {

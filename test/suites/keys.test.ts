@@ -78,6 +78,7 @@ function keysSuite(name: string, begin: () => Promise<Place>) {
       expect(await again.desk.keys.list()).toEqual(before)
       expect(before.map(({ name, state, current }) => [name, state, current])).toEqual([['raced', 'active', 1], ['seal', 'disabled', 1], ['sign', 'active', 2]])
       expect(await sign(again)).toMatchObject({ version: 2 })
+      expect((await again.desk.status()).certificates).toMatchObject({ imported: 1, expired: 0 })
       expect(await again.desk.certificates.list()).toMatchObject([{ name: 'bank', subject: 'CN=bank.example' }])
     })
   })

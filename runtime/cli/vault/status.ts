@@ -17,9 +17,10 @@ export async function runRotateMasterKey(client: VaultAdminClient, output: Outpu
   output.note('Keep the older version until nothing is left to seal, and for as long as backups of that time are kept.')
 }
 
-function toText({ ok, masterKey, store, domains, tokens, toReseal }: VaultStatus): string {
+function toText({ ok, masterKey, store, domains, tokens, toReseal, certificates }: VaultStatus): string {
   return toLines([
     ['state', ok ? 'well' : 'in trouble'], ['store', store], ['domains', domains], ['tokens', tokens], ['master key', `${masterKey.provider} ${masterKey.id}, since ${masterKey.since}`],
     ['still under an older key', toReseal === 0 ? 'none' : `${toReseal}, going on in the background`],
+    ...(certificates && certificates.imported > 0 ? [['certificates', `${certificates.imported}, ${certificates.expired === 0 ? `the first ends in ${certificates.leastDaysLeft} days` : `${certificates.expired} expired`}`] as const] : []),
   ])
 }
