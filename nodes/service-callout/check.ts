@@ -35,6 +35,7 @@ export function checkCallout(config: ServiceCalloutConfig, facts: Pick<CheckFact
   if (config.okWhen !== '') problems.push(checkTypedValue(config.okWhen, 'jsonata', 'okWhen'))
   if (config.upstream !== '' && facts.typeOf(config.upstream) !== 'upstream') problems.push({ code: 'config.missing', property: 'upstream', message: 'The upstream that the service callout names does not exist.', remedy: 'Choose another one, or make it.' })
   if (config.auth !== '' && facts.typeOf(config.auth) !== 'callout auth') problems.push({ code: 'config.missing', property: 'auth', message: 'The credentials that the service callout refers to do not exist.', remedy: 'Choose others, or none.' })
+  if (config.answerAs === 'stream' && (config.upstream !== '' || config.transparent || config.resilience === 'own')) problems.push({ code: 'callout.stream', property: 'answerAs', message: 'An answer that comes as a stream is asked for once, at a URL: it cannot be tried again, and passes nothing through.', remedy: 'Write the whole URL into the node, leave “Transparent” off and “When it fails” as it is, or take the answer as a body.' })
   if (config.resilience === 'own') problems.push(...checkOptions(config), checkRepeats(config))
   problems.push(...checkSandbox(config, checkUrl, (id) => facts.typeOf(id)))
   if (config.tls !== '' && facts.typeOf(config.tls) !== 'tls-config') problems.push({ code: 'config.missing', property: 'tls', message: 'The TLS configuration that the service callout refers to does not exist.', remedy: 'Choose another one, or none.' })

@@ -16,6 +16,9 @@ export interface ServiceCalloutConfig extends SandboxConfig, UpstreamOptions {
   readonly auth: string
   readonly tellBudget: 'auto' | 'yes' | 'no'
   readonly http2: boolean
+  /** `stream`: the payload is a stream of bytes. */
+  readonly answerAs: 'body' | 'stream'
+  readonly idleMs: number
   readonly resilience: 'upstream' | 'own'
   readonly okWhen: string
   readonly mock: 'off' | 'on' | 'env'
@@ -89,6 +92,14 @@ export const calloutSchema: JsonSchema = {
       'x-form': { control: 'jsonata', ...zh('預期條件', '對回應（payload、statusCode、headers）求值的 JSONata，用於一律回 200 的服務：payload.success = true。留空：只看狀態碼。') },
     },
     responseLimitBytes: { type: 'integer', minimum: 0, default: 5_242_880, description: 'Largest answer taken, unpacked.' },
+    answerAs: {
+      enum: ['body', 'stream'], default: 'body', title: 'Answer as', description: 'stream: the payload passes while it comes, of any size, for a for each node that reads it item by item (NDJSON) or for the answer. For a URL, tried once; redirects are not followed.',
+      'x-form': { when: { upstream: [''], transparent: [false] }, ...zh('回應方式', '串流：payload 邊收邊傳、不限大小，供 for each 逐項讀取（NDJSON）或直接回應。僅限網址，不重試，也不跟隨轉址。', { body: '完整本文', stream: '串流' }) },
+    },
+    idleMs: {
+      type: 'integer', minimum: 100, default: 60_000, title: 'Longest silence (ms)', description: 'Within an answer that comes as a stream.',
+      'x-form': { when: { answerAs: ['stream'] }, ...zh('最長靜默（毫秒）', '以串流接收的回應中，可靜默的最長時間。') },
+    },
     redirects: { type: 'integer', minimum: 0, maximum: 20, default: 0, description: 'Redirects followed; 0 gives the redirect back. A node that says no number, from before, follows 5.' },
     tls: { type: 'string', default: '', 'x-config': 'tls-config', title: 'TLS', description: 'Client certificate and trusted authorities.', 'x-form': { when: { upstream: [''] } } },
     auth: { type: 'string', default: '', 'x-config': 'callout auth', title: 'Credentials', description: 'What proves who calls. Empty: those of the upstream, if it has any.', 'x-form': zh('憑證', '證明呼叫者身分所用。留空：採用上游服務的憑證（若有）。') },

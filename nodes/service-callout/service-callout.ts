@@ -6,6 +6,8 @@ import { withJobKey } from '../../runtime/core/job-key.ts'
 import { isSandboxCall, markSandboxAnswer } from '../../runtime/core/sandbox-call.ts'
 import type { Sends } from '../../runtime/core/step.ts'
 import { compileTypedValue } from '../../runtime/core/typed-value.ts'
+import { ByteStream } from '../../runtime/core/byte-stream.ts'
+import { compileStream, type StreamedReply } from './stream.ts'
 import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
 import { parseStatuses } from '../statuses.ts'
@@ -51,17 +53,17 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
     const mocked = isMocked(config, scope) ? await compileMock(config, scope) : undefined
     const callSandbox = mocked ?? (await compileSandbox(config, scope))
     const wired = { error: scope.isWired?.('error') ?? false, timeout: scope.isWired?.('timeout') ?? false }
-    const call = mocked ?? (await compileCall(config, scope))
+    const call = mocked ?? (config.answerAs === 'stream' ? await compileStream(config, scope) : await compileCall(config, scope))
 
-    function receive(message: Message, reply: UpstreamReply, run: Run): Sends<Port> | Promise<Sends<Port>> {
+    function receive(message: Message, reply: UpstreamReply | StreamedReply, run: Run): Sends<Port> | Promise<Sends<Port>> {
       // A transparent answer is meant for the caller, headers and all.
       const answered = { ...message, payload: reply.body, statusCode: reply.status, headers: config.transparent ? { ...reply.headers } : markUpstreamHeaders(reply.headers), responseUrl: reply.url }
       if (config.transparent) return { ok: answered }
-      if (!expected.has(reply.status)) return fail(answered, fault('upstream.status', { host: new URL(reply.url).host, status: reply.status, expected: config.expectedStatus }))
+      if (!expected.has(reply.status)) return fail(withoutStream(answered), fault('upstream.status', { host: new URL(reply.url).host, status: reply.status, expected: config.expectedStatus }))
       if (okWhen === undefined) return { ok: answered }
-      const judge = (value: unknown): Sends<Port> => (value === true ? { ok: answered } : fail(answered, fault('upstream.unexpected', { host: new URL(reply.url).host })))
+      const judge = (value: unknown): Sends<Port> => (value === true ? { ok: answered } : fail(withoutStream(answered), fault('upstream.unexpected', { host: new URL(reply.url).host })))
       const value = okWhen.evaluate(answered, run)
-      return value instanceof Promise ? value.then(judge, (error: unknown) => fail(answered, toFault(error))) : judge(value)
+      return value instanceof Promise ? value.then(judge, (error: unknown) => fail(withoutStream(answered), toFault(error))) : judge(value)
     }
 
     function fail(message: Message, reason: Fault): Sends<Port> {
@@ -73,7 +75,7 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
     }
 
     return function serviceCallout(message, run) {
-      let answer: Promise<UpstreamReply>
+      let answer: Promise<UpstreamReply | StreamedReply>
       try {
         if (isSandboxCall(run, message)) {
           // Nothing of a sandbox caller gets to production, by whatever way it fails.
@@ -90,6 +92,13 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
     }
   },
 })
+
+/** What failed goes on without its stream: nobody reads it. */
+function withoutStream(message: Message): Message {
+  if (!(message.payload instanceof ByteStream)) return message
+  message.payload.discard()
+  return { ...message, payload: null }
+}
 
 type Call = (message: Message, run: Run) => Promise<UpstreamReply>
 

@@ -52,6 +52,8 @@ export const faults = {
   'merge.conflict': { status: 500, title: 'Values conflict', text: (f) => `Two sources of the merge say something different of “${f.at}”.` },
   'merge.input': { status: 500, title: 'Cannot be merged', text: (f) => `The source ${f.source} of the merge is ${f.is}, but must be ${f.expected}.` },
   'each.input': { status: 500, title: 'Nothing to go through', text: (f) => `The for each node goes through a list, but found ${f.is}.` },
+  'each.line': { status: 502, title: 'Line that is no JSON', text: (f) => `Line ${f.line} of the stream is no JSON: ${f.reason}.` },
+  'each.line_too_long': { status: 502, title: 'Line too long', text: (f) => `Line ${f.line} of the stream is longer than ${f.limitBytes} bytes.` },
   'each.too_many': { status: 422, title: 'Too many items', text: (f) => `The list has ${f.count} items; at most ${f.limit} are taken.` },
   'while.limit': { status: 508, title: 'Loop does not end', text: (f) => `The condition of the loop still holds after ${f.times} times${f.afterMs === undefined ? '' : ` and ${f.afterMs} ms`}.` },
   'wait.too_long': { status: 504, title: 'Wait beyond the deadline', text: (f) => `The wait of ${f.waitMs} ms would end after the deadline, which is in ${f.leftMs} ms.` },
