@@ -32,7 +32,7 @@ export interface Ledgers {
   /** All of it, a part at a time, as lines of JSON: head, roots and receipts, then entries. What is open is signed first. */
   exportPage(name: string, cursor: string | undefined, by: Actor): Promise<{ readonly lines: readonly string[]; readonly next?: string }>
   /** What signs: Ed25519, PEM. */
-  publicKey(): { readonly publicKey: string; readonly keyId: string }
+  key(by: Actor): Promise<{ readonly publicKey: string; readonly keyId: string }>
 }
 
 export interface LedgerInfo {

@@ -51,6 +51,8 @@ export interface OpenLedgers extends Ledgers {
   take(gateway: string, records: readonly unknown[]): Promise<readonly LedgerAnswer[]>
   /** Reads the signed periods of the audit log; for whoever has checked its chain. */
   verifyAuditPeriods(): Promise<LedgerVerdict>
+  /** What signs: Ed25519, PEM. */
+  readonly publicKey: string
   /** Closes what is due and takes to the anchors what waits; done by a timer too. */
   look(): Promise<void>
   close(): Promise<void>
@@ -83,7 +85,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
     const held = await access(by)
     const source = await openSource(store, name)
     if (!source || !held.may('audit.read', source.organisation)) {
-      if (!held.everywhere.has('audit.read') && ![...held.organisations.values()].some((rights) => rights.has('audit.read'))) throw notAllowed('read ledgers')
+      mayReadSome(held)
       throw new Refused('record.none', 404, `There is no ledger ${name} that you may read.`)
     }
     return source
@@ -300,7 +302,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
       const held = await access(by)
       const rows = await store.ledgers.list()
       const names = [...(held.everywhere.has('audit.read') ? [auditLedger] : []), ...rows.filter((row) => held.may('audit.read', row.organisation)).map((row) => row.name)]
-      if (names.length === 0 && !held.everywhere.has('audit.read') && ![...held.organisations.values()].some((rights) => rights.has('audit.read'))) throw notAllowed('read ledgers')
+      mayReadSome(held)
       const sources = await Promise.all(names.map((name) => openSource(store, name)))
       return await Promise.all(sources.flatMap((source) => (source ? [info(source)] : [])))
     },
@@ -344,7 +346,11 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
       return toConsistencyProof({ from: first, to: second, rootHashes: hashes, receipts, publicKey: signer.publicKey })
     },
     exportPage: async (name, cursor, by) => await exportPage(await readable(name, by), cursor),
-    publicKey: () => ({ publicKey: rootSigner.publicKey, keyId: rootSigner.keyId }),
+    publicKey: signer.publicKey,
+    async key(by) {
+      mayReadSome(await access(by))
+      return { publicKey: rootSigner.publicKey, keyId: rootSigner.keyId }
+    },
     async verifyAuditPeriods() {
       const source = await openSource(store, auditLedger)
       return await verifySource(source as EntrySource, {}, false)
@@ -356,4 +362,9 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
       await looking
     },
   }
+}
+
+/** @throws Refused `auth.role` 403 */
+function mayReadSome({ everywhere, organisations }: Access): void {
+  if (!everywhere.has('audit.read') && ![...organisations.values()].some((rights) => rights.has('audit.read'))) throw notAllowed('read ledgers')
 }

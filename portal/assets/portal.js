@@ -43,3 +43,39 @@ for (const part of document.querySelectorAll('[data-refresh]')) {
     if (fresh && !part.contains(document.activeElement)) part.replaceChildren(...fresh.childNodes)
   }, Number(part.dataset.refresh))
 }
+
+// A ledger is read part by part, so that whoever waits sees how far it is. The last part is open: it holds the end against what control knows of it.
+for (const form of document.querySelectorAll('form[data-verify]')) {
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault()
+    delete form.dataset.sent
+    const { verify, good, bad, going, failed } = form.dataset
+    const [button, output] = [form.querySelector('button'), form.querySelector('output')]
+    const [all, step] = [Number(form.dataset.entries), Number(form.dataset.step)]
+    const fill = (text, blanks) => text.replace(/\{(\w+)\}/g, (whole, name) => blanks[name] ?? whole)
+    const say = (kind, text) => {
+      output.className = kind
+      output.textContent = text
+    }
+    button.disabled = true
+    try {
+      const sum = { from: all > 0 ? 1 : 0, to: 0, periods: 0, receipts: 0 }
+      for (let first = 1; ; first = sum.to + 1) {
+        const last = first + step - 1
+        say('', fill(going, { done: sum.to, all }))
+        const query = all <= step ? '' : last < all ? `?from=${first}&to=${last}` : `?from=${first}`
+        const answer = await fetch(verify + query, { headers: { accept: 'application/json' } })
+        if (!answer.ok) throw new Error(String(answer.status))
+        const { to, periods, receipts, flaw } = await answer.json()
+        if (flaw) return say('bad', fill(bad, { ...flaw, number: flaw.last > flaw.number ? `${flaw.number}–${flaw.last}` : flaw.number }))
+        Object.assign(sum, { to: Math.max(sum.to, to), periods: sum.periods + periods, receipts })
+        if (!query.includes('to=')) break
+      }
+      say('good', fill(good, sum))
+    } catch {
+      say('bad', failed)
+    } finally {
+      button.disabled = false
+    }
+  })
+}

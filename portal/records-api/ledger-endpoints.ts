@@ -13,7 +13,7 @@ export const ledgerEndpoints: readonly Endpoint[] = [
   },
   {
     ...common, path: '/api/v1/ledger-key', operation: 'getLedgerKey', summary: 'The public key that signs the periods of ledgers.', answer: { schema: 'LedgerKey' },
-    handle: async ({ ledgers }) => ({ body: ledgers.publicKey() }),
+    handle: async ({ ledgers, by }) => ({ body: await ledgers.key(by) }),
   },
   {
     ...common, path: `${base}/:id`, operation: 'getLedger', summary: 'Gives one ledger.', answer: { schema: 'Ledger' },
@@ -31,13 +31,13 @@ export const ledgerEndpoints: readonly Endpoint[] = [
   },
   {
     ...common, path: `${base}/:id/proof`, operation: 'proveLedgerEntry', summary: 'A proof that one entry stands there, which needs only the public key to be checked.', answer: 'any',
-    query: [count('number', 'Of the entry.')],
-    handle: async ({ ledgers, id, query, by }) => ({ body: await ledgers.prove(id, Number(query.number ?? 0), by) }),
+    query: [count('number', 'Of the entry; the newest when absent.')],
+    handle: async ({ ledgers, id, query, by }) => ({ body: await ledgers.prove(id, Number(query.number ?? (await ledgers.get(id, by)).entries), by) }),
   },
   {
     ...common, path: `${base}/:id/growth`, operation: 'proveLedgerGrowth', summary: 'A proof that the ledger has only grown between two periods.', answer: 'any',
-    query: [count('from', 'The earlier period.'), count('to', 'The later one; the newest when absent.')],
-    handle: async ({ ledgers, id, query, by }) => ({ body: await ledgers.proveGrowth(id, Number(query.from ?? 0), query.to === undefined ? undefined : Number(query.to), by) }),
+    query: [count('from', 'The earlier period; the first when absent.'), count('to', 'The later one; the newest when absent.')],
+    handle: async ({ ledgers, id, query, by }) => ({ body: await ledgers.proveGrowth(id, Number(query.from ?? 1), query.to === undefined ? undefined : Number(query.to), by) }),
   },
   {
     ...common, path: `${base}/:id/export`, operation: 'exportLedger', summary: 'Lines of its export, a part at a time: written into a file, they can be verified without control.', answer: { schema: 'LedgerLines' },

@@ -152,6 +152,16 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
     }
     case 'putVaultCertificate': return { id, body: { pem: 'a certificate' } }
     case 'setVaultSecret': return { id, body: { value: 'a-canary-value' } }
+    case 'getLedger':
+    case 'listLedgerEntries':
+    case 'verifyLedger':
+    case 'proveLedgerEntry':
+    case 'proveLedgerGrowth':
+    case 'exportLedger': {
+      await control.ledgers.take('gateway-1', [{ ledger: id, id, takenAt: '2026-01-01T00:00:00Z', flow: 'f', node: 'n', run: 'r', value: 1, organisation: 'shop' }])
+      await control.ledgers.prove(id, 1, admin)
+      return { id, body: undefined }
+    }
     case 'getQueue':
     case 'pauseQueue':
     case 'resumeQueue':
@@ -219,7 +229,7 @@ test('every role is answered by every endpoint what the table of rights says, an
 test('a member may in the own organisation what the role says, and nothing in others', async () => {
   // These concern all organisations at once; plans are made for all of them here.
   const everywhere = new Set(['createOrganisation', 'createPlan', 'replacePlan', 'patchPlan', 'retirePlan', 'verifyAudit', 'applyRecords', 'confirmCredential', 'listJobs', 'getJob', 'cancelJob', 'retryJob', 'listJobFlows', 'pauseJobFlow', 'resumeJobFlow', 'listQueues', 'getQueue', 'pauseQueue', 'resumeQueue', 'drainQueue', 'moveQueue', 'listCaches', 'purgeCaches', ...endpoints.filter(({ tag }) => tag === 'vault').map(({ operation }) => operation)])
-  const ownPart = new Set(['listAudit', 'exportRecords'])
+  const ownPart = new Set(['listAudit', 'exportRecords', 'listLedgers', 'getLedgerKey'])
   await control.consumers.organisations.create({ id: 'bank', name: 'Bank' }, admin)
   const unexpected: string[] = []
   for (const role of roles.filter((one) => one !== 'editor' && one !== 'data-officer')) {

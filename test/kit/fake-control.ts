@@ -92,7 +92,7 @@ export function createFakeControl(): FakeControl {
       prove: noLedger,
       proveGrowth: noLedger,
       exportPage: noLedger,
-      publicKey: () => ({ publicKey: '', keyId: '' }),
+      key: noLedger,
     },
     deploys: [],
     commands: [],

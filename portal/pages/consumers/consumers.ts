@@ -3,6 +3,7 @@ import type { PageRoute } from '../../web/router.ts'
 import { apiPageRoutes } from './apis.ts'
 import { applicationRoutes } from './applications.ts'
 import { auditRoutes } from './audit.ts'
+import { ledgerRoutes } from './ledgers.ts'
 import { connectorRoutes } from './connectors.ts'
 import { decisionRoutes } from './decisions.ts'
 import { organisationRoutes } from './organisations.ts'
@@ -13,5 +14,5 @@ import { subscriptionRoutes } from './subscriptions.ts'
 
 /** The pages of who may call what, how much. What one sees and may do there is decided by the records, per organisation. */
 export function consumerRoutes(options: PortalOptions): PageRoute[] {
-  return [applicationRoutes, subscriptionRoutes, planRoutes, apiPageRoutes, registerRoutes, setRoutes, organisationRoutes, connectorRoutes, decisionRoutes, auditRoutes].flatMap((routes) => routes(options))
+  return [applicationRoutes, subscriptionRoutes, planRoutes, apiPageRoutes, registerRoutes, setRoutes, organisationRoutes, connectorRoutes, decisionRoutes, auditRoutes, ledgerRoutes].flatMap((routes) => routes(options))
 }

@@ -44,6 +44,7 @@ const tabs: readonly { key: TextKey; href: string; right?: Right }[] = [
   { key: 'connectors', href: '/connectors', right: 'records.read' },
   { key: 'refusedCalls', href: '/decisions' },
   { key: 'audit', href: '/audit', right: 'audit.read' },
+  { key: 'ledgers', href: '/ledgers', right: 'audit.read' },
 ]
 
 /** Sends a page below the row of tabs that all of them share. */

@@ -1,0 +1,33 @@
+import type { Text } from '../runtime/core/node.ts'
+
+/** Sentences of the pages about ledgers. */
+export const ledgerTexts = {
+  ledgers: { en: 'Ledgers', 'zh-TW': '帳本' },
+  ledger: { en: 'Ledger', 'zh-TW': '帳本' },
+  ledgersIntro: { en: 'Records that nobody can change, take out or add to later without it being found. Each period is signed and witnessed outside; the audit log is one of them.', 'zh-TW': '任何人事後更改、抽換或插入紀錄都會被查出。每個期間均經簽章並由外部見證；稽核紀錄也是其中之一。' },
+  ledgerNone: { en: 'There are no ledgers that you may read. A “record” node makes one with its first record.', 'zh-TW': '沒有您可閱讀的帳本。「存證」節點寫入第一筆紀錄時建立帳本。' },
+  ledgerEntries: { en: 'Records', 'zh-TW': '紀錄數' },
+  ledgerPeriods: { en: 'Signed periods', 'zh-TW': '已簽章期間' },
+  ledgerOpen: { en: 'Not signed yet', 'zh-TW': '尚未簽章' },
+  ledgerSignedAt: { en: 'Signed last', 'zh-TW': '最近簽章' },
+  ledgerWitnesses: { en: 'Witnesses', 'zh-TW': '見證' },
+  ledgerWitness: { en: 'Witness', 'zh-TW': '見證者' },
+  ledgerWitnessed: { en: 'Newest period it holds', 'zh-TW': '持有的最新期間' },
+  ledgerWaiting: { en: 'Waiting', 'zh-TW': '等待中' },
+  ledgerWell: { en: 'well', 'zh-TW': '正常' },
+  ledgerTroubled: { en: 'in trouble', 'zh-TW': '異常' },
+  ledgerUnsigned: { en: 'What is open cannot be signed:', 'zh-TW': '尚未簽章的部分無法簽章：' },
+  ledgerVerify: { en: 'Verify', 'zh-TW': '驗證' },
+  ledgerGood: { en: 'The ledger is whole: records {from} to {to} in {periods} signed periods; {receipts} receipts of witnesses fit.', 'zh-TW': '帳本完整：紀錄 {from} 至 {to}，共 {periods} 個已簽章期間；{receipts} 份見證相符。' },
+  ledgerBad: { en: 'The ledger was altered. First place: record {number}. {reason} {remedy}', 'zh-TW': '帳本曾遭更改。首處：第 {number} 筆。{reason} {remedy}' },
+  ledgerVerifying: { en: 'Record {done} of {all}', 'zh-TW': '第 {done} 筆，共 {all} 筆' },
+  ledgerFailed: { en: 'It could not be verified. Try again.', 'zh-TW': '無法完成驗證，請再試一次。' },
+  ledgerProof: { en: 'Proof', 'zh-TW': '證明' },
+  ledgerProofHint: { en: 'A file that proves this record to whoever has the public key', 'zh-TW': '持有公鑰者即可查核此紀錄的檔案' },
+  ledgerExport: { en: 'Download all', 'zh-TW': '下載全部' },
+  ledgerKey: { en: 'Public key', 'zh-TW': '公鑰' },
+  ledgerKeyHint: { en: 'Keep it where nobody here can change it: all that these pages prove rests on it.', 'zh-TW': '請存放於此處人員無法更改之處：本頁所有證明皆以它為憑。' },
+  ledgerSource: { en: 'From', 'zh-TW': '來源' },
+  ledgerValue: { en: 'Recorded', 'zh-TW': '內容' },
+  'refused.ledger.flawed': { en: '', 'zh-TW': '帳本與當初寫入的內容不符，尚未簽章的部分不予簽章。請先驗證帳本。' },
+} as const satisfies Record<string, Text>
