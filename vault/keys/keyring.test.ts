@@ -96,6 +96,21 @@ test('a text that was changed in any one character opens nowhere', async () => {
   )
 })
 
+test('a text that nobody made is refused as such, whatever it is', async () => {
+  const part = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom('A', 'e', 'y', '_', '=', '1') }), fc.jsonValue().map((value) => b64(JSON.stringify(value) ?? '')), fc.constantFrom('gcm1', '1', b64('{"alg":"dir","enc":"A256GCM"}'), b64('{"alg":"HS256","kid":"hmac.1"}'), b64('{"alg":"EdDSA","kid":"ed.9"}')))
+  await fc.assert(
+    fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 6 }).map((parts) => parts.join('.')), async (whole) => {
+      for (const form of ['jwe', 'aes-gcm'] as const) expect(await shared.ring.ask({ do: 'decrypt', key: 'aes', form, data: whole })).toEqual({ fault: 'crypto.invalid', facts: {} })
+      for (const key of ['hmac', 'ed']) {
+        expect(await shared.ring.ask({ do: 'check', key, form: 'jws', data: whole })).toEqual({ valid: false })
+        expect(await shared.ring.ask({ do: 'check', key, form: 'jws-detached', data: b64('x'), signature: whole })).toEqual({ valid: false })
+        expect(await shared.ring.ask({ do: 'check', key, form: 'raw', data: b64('x'), signature: whole })).toEqual({ valid: false })
+      }
+    }),
+    { numRuns: 100 },
+  )
+})
+
 test('additional data is part of what is sealed', async () => {
   const sealed = data(await shared.ring.ask({ do: 'encrypt', key: 'aes', form: 'aes-gcm', data: b64('x'), aad: b64('order 7') }))
   expect(sealed).toMatch(/^gcm1\.1\.\.[\w-]+$/)
