@@ -45,7 +45,7 @@ export async function* goInOrder({ items, rule, branches, clock, toMessage }: In
       const came: Next | undefined = coming && (head === undefined ? await coming : await Promise.race([coming, head.then(() => undefined)]))
       if (came === undefined) {
         if (head === undefined) break
-        waiting.shift()
+        void waiting.shift()
         yield await head
         if (coming === undefined && last === undefined) coming = ask()
       } else if (came === 'end' || 'broke' in came) {
