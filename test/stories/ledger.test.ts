@@ -1,0 +1,88 @@
+import { fork } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TravellingRecord } from '../../runtime/core/ledger.ts'
+import { systemClock } from '../../runtime/core/clock.ts'
+import { silentLog } from '../../runtime/core/log.ts'
+import { createLedger } from '../../runtime/ledger/create-ledger.ts'
+import { createRecordLine } from '../../runtime/sync/record-line.ts'
+import { estate, flow } from '../kit/flow-builder.ts'
+import { until } from '../kit/planes.ts'
+import { root } from '../kit/sources.ts'
+import { admin, openWhole, type Whole } from '../kit/whole-product.ts'
+
+describe('records of flows', () => {
+  let whole: Whole
+  const get = async (path: string) => {
+    const answer = await fetch(`${whole.url}${path}`)
+    return { status: answer.status, body: (await answer.json()) as any }
+  }
+  const numbered = 'msg.payload = msg.record\nreturn msg'
+
+  beforeAll(async () => {
+    whole = await openWhole()
+    await whole.deploy(
+      estate(
+        flow('waits').httpIn('GET', '/waits/:id').node('record', { ledger: 'claims', purpose: 'benefits', timeoutMs: 1000 }).fn(numbered).httpResponse(),
+        flow('soon').httpIn('GET', '/soon').node('record', { ledger: 'visits', what: 'value', value: '{"seen":true}', valueType: 'json', mode: 'soon' }).fn(numbered).httpResponse(),
+      ),
+    )
+    await whole.inStep()
+  }, 30_000)
+  afterAll(async () => await whole?.close())
+
+  test('a call is answered with the number of its record, which says who, when and what for, and nothing the caller wrote', async () => {
+    const answers = await Promise.all([1, 2, 3].map(() => get('/waits/A123456789')))
+    expect(answers.map(({ body }) => body.number).sort()).toEqual([1, 2, 3])
+    const { items } = await whole.control.ledgers.entries('claims', {}, admin)
+    expect(items[0]).toMatchObject({ number: 3, source: { flow: 'waits' }, value: { method: 'GET', route: '/waits/:id', client: null, purpose: 'benefits' } })
+    expect(JSON.stringify(items)).not.toContain('A123456789')
+    expect(answers.map(({ body }) => body.hash)).toContain(items[0]!.hash)
+    expect(await whole.control.ledgers.verify('claims', {}, admin)).toMatchObject({ ok: true, to: 3 })
+  })
+
+  test('while control is away a call that needs its number is refused, others go on; afterwards each record is there once', async () => {
+    await whole.stop()
+    expect(await get('/waits/1')).toMatchObject({ status: 503, body: { code: 'ledger.unavailable' } })
+    const answers = await Promise.all([1, 2, 3, 4].map(() => get('/soon')))
+    expect(answers.map(({ status, body }) => [status, typeof body.id])).toEqual(Array.from({ length: 4 }, () => [200, 'string']))
+    expect(whole.gateway.ledger.waiting).toBe(4)
+    await whole.start()
+    await until(() => whole.gateway.ledger.waiting === 0)
+    const { items } = await whole.control.ledgers.entries('visits', {}, admin)
+    expect(items.map(({ id }) => id).sort()).toEqual(answers.map(({ body }) => body.id as string).sort())
+    expect(await get('/waits/1')).toMatchObject({ status: 200 })
+  })
+
+  test('a gateway that is killed while it writes has promised nothing that is lost, and nothing arrives twice', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-killed-'))
+    for (let round = 0, promised = -1; round < 2; round++) {
+      const child = fork(join(root, 'test/kit/record-child.ts'), [folder], { execArgv: ['--disable-warning=ExperimentalWarning'] })
+      let told = 0
+      await new Promise<void>((resolve) => child.on('message', () => ++told === 20 && resolve()))
+      child.kill('SIGKILL')
+      await new Promise((resolve) => child.once('exit', resolve))
+      const ledger = createLedger({ folder: folder, clock: systemClock, log: silentLog, limitBytes: 64 * 1024 * 1024 })
+      await ledger.open()
+      let lost = 0
+      const post = async ({ records }: { readonly records: readonly TravellingRecord[] }) => {
+        const answers = await whole.control.ledgers.take('killed-gateway', records)
+        if (lost++ === 0) throw new Error('the answer was lost')
+        return { answers }
+      }
+      const line = createRecordLine({ queue: ledger.queue, clock: systemClock, log: silentLog, connected: () => true, post })
+      await until(() => ledger.waiting === 0)
+      line.close()
+      await ledger.close()
+      const { items } = await whole.control.ledgers.entries('killed', { limit: 200 }, admin)
+      const values = items.map(({ value }) => value as number).reverse().slice(promised + 1)
+      expect(values.length).toBeGreaterThanOrEqual(told)
+      expect(values).toEqual(values.map((_, place) => place))
+      promised += values.length
+    }
+    rmSync(folder, { recursive: true, force: true })
+    expect(await whole.control.ledgers.verify('killed', {}, admin)).toMatchObject({ ok: true })
+  })
+})
