@@ -1,10 +1,11 @@
 import type { AssembledFlow } from '../compile/assemble.ts'
 import { malformedReference } from '../compile/check-secret-references.ts'
 import type { Estate } from '../compile/flow.ts'
+import { organisationOf } from '../compile/organisation-of.ts'
 import { mapSecretTexts } from '../compile/secret-places.ts'
 import type { Problem } from '../core/flow.ts'
 import type { Credentials } from '../core/release.ts'
-import { hasMalformedReference, mentionsSecret, secretsIn, textsOf } from '../core/secret-reference.ts'
+import { hasMalformedReference, maySeeSecret, mentionsSecret, secretsIn, textsOf } from '../core/secret-reference.ts'
 import { credentialIds } from './pipeline-key.ts'
 
 /** Which secrets a flow refers to, and where. */
@@ -44,16 +45,23 @@ function secretUseOf(assembled: AssembledFlow, estate: Estate, credentials: Cred
   if (Object.values(credentials).some(mentions)) {
     for (const id of credentialIds(assembled, estate)) {
       if (!Object.hasOwn(credentials, id) || !mentions(credentials[id])) continue
-      const { flow, type } = ownerOf(id, assembled, estate)
+      const { flow, type, organisation } = ownerOf(id, assembled, estate)
       for (const [property, text] of textsOf(credentials[id])) {
         if (!mentionsSecret(text)) continue
         if (hasMalformedReference(text)) problems.push(malformedReference(flow, { id, type }, property))
         const place = { flow, ...(type === 'tab' || type === 'subflow' ? {} : { node: id }), property }
-        for (const name of secretsIn(text)) if (!places.has(name)) places.set(name, place)
+        for (const name of secretsIn(text)) {
+          if (!maySeeSecret(organisation, name)) problems.push(foreignSecret(name, organisation as string, place))
+          if (!places.has(name)) places.set(name, place)
+        }
       }
     }
   }
-  for (const [name, place] of own) if (!places.has(name)) places.set(name, place)
+  for (const [name, place] of own) {
+    const organisation = organisationAt(place.flow, estate)
+    if (!maySeeSecret(organisation, name)) problems.push(foreignSecret(name, organisation as string, place))
+    if (!places.has(name)) places.set(name, place)
+  }
   if (places.size === 0 && problems.length === 0) return none
   return { places: new Map([...places].toSorted(([a], [b]) => (a < b ? -1 : 1))), problems }
 }
@@ -75,9 +83,21 @@ function drawnUse(assembled: AssembledFlow): DrawnUse {
   return places
 }
 
-function ownerOf(id: string, { flow }: AssembledFlow, { records, global, subflows }: Estate): { flow: string; type: string } {
+/** Where a node lies, and whose that is. */
+function ownerOf(id: string, { flow }: AssembledFlow, { records, global, subflows }: Estate): { flow: string; type: string; organisation: string | undefined } {
   const type = records.get(id)?.type ?? 'node'
-  if (global?.nodes.some((node) => node.id === id)) return { flow: global.id, type }
-  for (const [template, document] of subflows) if (document.nodes.some((node) => node.id === id)) return { flow: template, type }
-  return { flow: flow.document.id, type }
+  const found = [global, ...subflows.values()].find((document) => document?.nodes.some((node) => node.id === id)) ?? flow.document
+  return { flow: found.id, type, organisation: organisationOf(found) }
+}
+
+function organisationAt(flow: string, { documents }: Estate): string | undefined {
+  const document = documents.find(({ id }) => id === flow)
+  return document && organisationOf(document)
+}
+
+function foreignSecret(name: string, organisation: string, place: SecretPlace): Problem {
+  return {
+    severity: 'error', code: 'secret.foreign', ...place, message: `The flow is of the organisation “${organisation}”, and the secret “${name}”, to which “${place.property}” refers, is not.`,
+    remedy: `Secrets of this organisation are called ${organisation}.name, with no other dot: have it put into the vault under such a name.`,
+  }
 }

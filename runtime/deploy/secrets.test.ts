@@ -182,3 +182,15 @@ test('a gateway without a vault refuses a flow that refers to a secret, and one 
     expect(JSON.stringify(refused)).not.toContain('plugh')
   }
 })
+
+test('what an organisation draws refers to its own secrets only; a shared config node to any', async () => {
+  const one = open({ 'shop.partner': 'plugh', 'shop.eu.partner': 'of another', partner: 'nobody’s' })
+  const of = (id: string) => flow(id).map((node) => (node.type === 'tab' ? { ...node, env: [{ name: 'SLUICE_ORGANISATION', type: 'str', value: 'shop' }, { name: 'KEY', type: 'env', value: 'SHARED' }] } : node))
+  const shared = { id: 'g', type: 'global-config', env: [{ name: 'SHARED', type: 'cred', value: '' }] }
+  for (const name of ['partner', 'shop.eu.partner', 'shopping.partner']) {
+    expect(await one.deploy([...of('a'), shared], { 'a-s': { token: `{{secret:${name}}}` } })).toMatchObject({ ok: false, problems: [{ code: 'secret.foreign', flow: 'a', node: 'a-s', property: 'token' }] })
+    expect(await one.deploy(of('a').map((node) => (node.id === 'a-s' ? { ...node, headers: [{ name: 'X', value: `{{secret:${name}}}` }] } : node)))).toMatchObject({ ok: false, problems: [{ code: 'secret.foreign', node: 'a-s', property: 'headers' }] })
+  }
+  expect(await one.deploy([...of('a'), shared], { 'a-s': { token: '{{secret:shop.partner}}' }, g: { map: { SHARED: '{{secret:partner}}' } } })).toMatchObject({ ok: true })
+  expect((await one.call('/a')).reply?.payload).toEqual(['plugh', undefined, 'nobody’s'])
+})

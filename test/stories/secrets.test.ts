@@ -129,7 +129,10 @@ test('a gateway that starts while the vault is away serves the flows that need n
   closers.splice(closers.indexOf(vault.stop), 1)
   expect(await call('/orders')).toBe('200')
   // Not even a flow that tells what it knows says the value to people.
+  gateway.gateway.tracing.arm({ id: 'w', flow: 'tells', next: 1, forMs: 60_000 })
   expect(await call('/tells')).toBe('500 script.error')
+  const [seen] = gateway.gateway.tracing.list({ watch: 'w', limit: 1 })
+  expect(gateway.gateway.tracing.whole(seen?.id ?? '')?.steps.length).toBeGreaterThan(1)
   expect(gateway.events.length).toBeGreaterThan(0)
-  expect(JSON.stringify([gateway.lines(), gateway.events])).not.toContain('plover')
+  expect(JSON.stringify([gateway.lines(), gateway.events, gateway.gateway.tracing.whole(seen?.id ?? '')])).not.toContain('plover')
 }, 60_000)
