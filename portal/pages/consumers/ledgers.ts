@@ -36,7 +36,7 @@ ${all.length === 0
     const verdict = verify ? await ledgers.verify(name, {}, by) : undefined
     const one = await ledgers.get(name, by)
     const page = await ledgers.entries(name, { limit: 50, ...(cursor === null ? {} : { cursor }) }, by)
-    const body = html`<div class="head"><h1>${t('ledger')} ${name}</h1>${toVerify(one, view)}<a class="button" href="/ledgers/${name}/export">${t('ledgerExport')}</a></div>
+    const body = html`<div class="head"><h1>${t('ledger')} ${name}</h1><div class="row">${toVerify(one, view)}<a class="button" href="/ledgers/${name}/export">${t('ledgerExport')}</a></div></div>
 ${one.problem !== undefined && html`<p class="notice bad" role="alert">${t('ledgerUnsigned')} ${one.problem}</p>`}
 ${toFacts([
   [t('organisation'), one.organisation ?? ''], [t('ledgerEntries'), one.entries], [t('ledgerOpen'), one.open], [t('ledgerPeriods'), one.lastPeriod?.period ?? 0],
@@ -46,7 +46,7 @@ ${toFacts([
 <tbody>${one.anchors.map((anchor) => html`<tr><th scope="row"><code>${anchor.anchor}</code>${anchor.problem && html`<br><span class="tag bad">${t('ledgerTroubled')}</span> ${anchor.problem}`}</th><td class="number">${anchor.period ?? '—'}</td><td>${anchor.at ? toTime(anchor.at, exchange.language) : '—'}</td><td class="number">${anchor.waiting}</td></tr>`)}</tbody></table></div>
 ${page.items.length === 0
   ? html`<p>${t('nothingFound')}</p>`
-  : html`<div class="scroll card"><table class="log"><thead><tr><th scope="col">${t('number')}</th><th scope="col">${t('when')}</th><th scope="col">${t('ledgerValue')}</th><th scope="col">${t('ledgerSource')}</th><th scope="col">${t('ledgerProof')}</th></tr></thead>
+  : html`<div class="scroll card"><table class="log"><thead><tr><th scope="col">${t('number')}</th><th scope="col">${t('when')}</th><th scope="col">${t('ledgerProof')}</th><th scope="col">${t('ledgerValue')}</th><th scope="col">${t('ledgerSource')}</th></tr></thead>
 <tbody>${page.items.map((entry) => toRow(entry, view))}</tbody></table></div>`}
 ${toPager(exchange.url, page.next, t)}`
     sendPage(view, 'ledgers', { title: `${t('ledger')} ${name}`, body, ...(verdict ? { notice: { kind: verdict.ok ? 'good' : 'bad', text: toSentence(verdict, view) } } : {}) })
@@ -106,8 +106,8 @@ function toSentence(verdict: LedgerVerdict, { t }: View): string {
 }
 
 function toRow({ ledger, number, at, value, source, hash }: LedgerEntry, { t, exchange }: View): Html {
-  return html`<tr><th scope="row">${number}<br><code class="soft" title="${hash}">${hash.slice(0, 8)}</code></th><td>${toTime(at, exchange.language)}</td><td><code class="wrap">${toText(value)}</code></td><td><code class="wrap soft">${toText(source)}</code></td>
-<td><a href="/ledgers/${ledger}/proof/${number}" download title="${t('ledgerProofHint')}">${t('ledgerProof')}</a></td></tr>`
+  return html`<tr><th scope="row">${number}<br><code class="soft" title="${hash}">${hash.slice(0, 8)}</code></th><td>${toTime(at, exchange.language)}</td><td><a href="/ledgers/${ledger}/proof/${number}" download title="${t('ledgerProofHint')}">${t('ledgerProof')}</a></td>
+<td><code class="wrap">${toText(value)}</code></td><td><code class="wrap soft">${toText(source)}</code></td></tr>`
 }
 
 const shownCharacters = 500
