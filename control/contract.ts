@@ -1,3 +1,4 @@
+import type { DataFlow } from '../runtime/compile/labels/data-flow.ts'
 import type { EditorNode, Problem } from '../runtime/core/flow.ts'
 import type { GatewayCommand, GatewayEvent } from '../runtime/core/deployer.ts'
 import type { RefusalDecisions } from './decisions-contract.ts'
@@ -52,12 +53,20 @@ export interface Control {
   readonly descriptions: Descriptions
   /** The vault: domains of tokens, grants, keys, certificates, secrets, and who saw what. */
   readonly dataProtection: DataProtection
+  /** Where labelled data goes. */
+  readonly dataFlows: DataFlows
   /** Tokens of the authorization server, for the API. Absent: there is none. */
   readonly accessTokens?: AccessTokens
   /** Small documents of the editor itself (user settings, library entries), by key. */
   readonly documents: { get(key: string): Promise<unknown>; set(key: string, value: unknown): Promise<void>; list(prefix: string): Promise<string[]> }
   /** Subscribes to what happens; the result unsubscribes. */
   on(listener: (event: ControlEvent) => void): () => void
+}
+
+/** Labelled data of the live flows: where it comes in, goes and leaves, and how it is protected. No value is known here. */
+export interface DataFlows {
+  /** Of the flows that he may see. */
+  list(by: Actor): Promise<readonly DataFlow[]>
 }
 
 /**

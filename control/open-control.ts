@@ -30,6 +30,7 @@ import { tlsProfileOf } from './partners/tls-profile-of.ts'
 import { createDescriptions } from './describe/create-descriptions.ts'
 import { createPublishing } from './publish/create-publishing.ts'
 import { createCompile, type Compile } from './releases/compile.ts'
+import { createDataFlows } from './releases/data-flows.ts'
 import { openReleases } from './releases/releases.ts'
 import type { VaultDesk } from '../vault/contract.ts'
 import { createDataProtection } from './vault/create-data-protection.ts'
@@ -267,6 +268,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       accepted: createAcceptedWork({ audit, access: desk.access, command: (command) => hub.command(command) }),
       dataProtection: createDataProtection({ store, audit, clock, log, access: desk.access, desk: options.vault, quiet: options.quietVault, markKey: deriveKey(keys.current, 'sluice marks of data subjects') }),
       caches: createCaches({ audit, access: desk.access, command: (command) => hub.command(command, { withinMs: sweepMs }), now: () => clock.now(), gateways: () => registry.list() }),
+      dataFlows: createDataFlows({ definitions, notYet: options.notYet, current: () => releases.current(), rights: (by) => releases.flows.rights(by) }),
       queues: createQueues({ audit, access: desk.access, command: (command) => hub.command(command) }),
       watching,
       descriptions: createDescriptions({

@@ -8,6 +8,7 @@ import { keySetRoutes } from './key-sets.ts'
 import { layout } from './layout.ts'
 import { accountRoutes } from './pages/account.ts'
 import { consumerRoutes } from './pages/consumers/consumers.ts'
+import { dataFlowRoutes } from './pages/data-flows.ts'
 import { docsRoutes } from './pages/docs.ts'
 import { gatewayRoutes } from './pages/gateways.ts'
 import { acceptedWorkRoutes } from './pages/accepted-work.ts'
@@ -76,7 +77,7 @@ export interface Portal {
 export function createPortal(options: PortalOptions): Portal {
   const routes: readonly PageRoute[] = [
     ...signInRoutes(options), ...startRoutes(options), ...accountRoutes(options), ...userRoutes(options),
-    ...releaseRoutes(options), ...gatewayRoutes(options), ...queueRoutes(options), ...acceptedWorkRoutes(options), ...vaultRoutes(options), ...keySetRoutes(options), ...consumerRoutes(options), ...referenceRoutes(options), ...docsRoutes(options), ...apiRoutes(options), ...recordsApiRoutes(options),
+    ...releaseRoutes(options), ...gatewayRoutes(options), ...queueRoutes(options), ...acceptedWorkRoutes(options), ...vaultRoutes(options), ...dataFlowRoutes(options), ...keySetRoutes(options), ...consumerRoutes(options), ...referenceRoutes(options), ...docsRoutes(options), ...apiRoutes(options), ...recordsApiRoutes(options),
   ]
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -2,6 +2,7 @@ import type { Text } from '../runtime/core/node.ts'
 import { consumerTexts } from './consumer-texts.ts'
 import { referenceTexts } from './reference-texts.ts'
 import { refusalTexts } from './refusal-texts.ts'
+import { dataFlowTexts } from './data-flow-texts.ts'
 import { ledgerTexts } from './ledger-texts.ts'
 import { vaultTexts } from './vault-texts.ts'
 import type { Language } from './web/language.ts'
@@ -217,6 +218,7 @@ export const texts = {
   ...refusalTexts,
   ...vaultTexts,
   ...ledgerTexts,
+  ...dataFlowTexts,
 } as const satisfies Record<string, Text>
 
 export type TextKey = keyof typeof texts

@@ -84,6 +84,17 @@ export function createFakeControl(): FakeControl {
       list: async () => [{ reach: 'flow', owner: 'tab', cache: 'default', label: 'Bikes', gateways: [{ gateway: 'g1', store: 'memory', entries: 12 }, { gateway: 'g2', store: 'redis' }] }],
       purge: async (what) => ({ entries: 'tags' in what ? 7 : 12, complete: false, caches: [], gateways: [{ gateway: 'g1', name: 'gateway-1', store: 'memory', entries: 7 }, { gateway: 'g2', name: 'gateway-2', error: 'It is not connected.' }] }),
     },
+    dataFlows: {
+      list: async () => [{
+        flow: 'tab', label: 'People', routes: ['POST /people'],
+        data: [{
+          label: 'pid', from: { flow: 'tab', node: 'in', type: 'http in', name: 'entry', path: 'payload.pid' },
+          passes: [{ flow: 'tab', node: 'm', type: 'mask', at: ['payload.pid'], inClear: true }],
+          protected: [{ flow: 'tab', node: 'm', type: 'mask', by: 'mask' }, { flow: 'tab', node: 'r', type: 'release label', by: 'released', reason: 'Own <record>.' }],
+          leaves: [{ flow: 'tab', node: 'out', type: 'http response', to: 'answer', what: 'payload', as: 'mask' }],
+        }],
+      }],
+    },
     ledgers: {
       list: async () => [],
       get: noLedger,
