@@ -1,54 +1,14 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
-import type { Envelope, RecordStore, VaultRecord } from '../parts.ts'
+import { memoryEnvelope, memoryRecords } from '../../test/kit/vault-memory.ts'
 import { createSecretKeep } from './secret-keep.ts'
-
-/** Records in memory, as several vaults on one database see them. */
-function memoryRecords() {
-  const rows = new Map<string, VaultRecord>()
-  let revision = 0
-  const store: RecordStore = {
-    list: async () => [...rows.values()],
-    get: async (_kind, name) => rows.get(name),
-    async put(record) {
-      if ((rows.get(record.name)?.version ?? 0) !== record.version - 1) return false
-      rows.set(record.name, record)
-      revision++
-      return true
-    },
-    async remove(_kind, name) {
-      revision++
-      return rows.delete(name)
-    },
-    revision: async () => revision,
-  }
-  return { store, rows }
-}
-
-function memoryEnvelope(): Envelope {
-  const key = randomBytes(32)
-  return {
-    async seal(scope, about, plain) {
-      const iv = randomBytes(12)
-      const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(`${scope} ${about}`))
-      const bytes = Buffer.concat([cipher.update(plain), cipher.final()])
-      return { keyId: scope, bytes: Buffer.concat([iv, cipher.getAuthTag(), bytes]) }
-    },
-    async open(scope, about, { bytes }) {
-      const all = Buffer.from(bytes)
-      const decipher = createDecipheriv('aes-256-gcm', key, all.subarray(0, 12)).setAAD(Buffer.from(`${scope} ${about}`)).setAuthTag(all.subarray(12, 28))
-      return Buffer.concat([decipher.update(all.subarray(28)), decipher.final()])
-    },
-  }
-}
 
 function open() {
   const clock = fakeClock()
-  const { store, rows } = memoryRecords()
+  const { records, rows } = memoryRecords()
   const envelope = memoryEnvelope()
-  const another = () => createSecretKeep({ records: store, envelope, clock })
+  const another = () => createSecretKeep({ records, envelope, clock })
   return { clock, rows, another, keep: another() }
 }
 
@@ -92,7 +52,7 @@ test('a secret that was removed is unknown, and one of the same name later is no
   await keep.desk.put('a', 'one', undefined, 'ann')
   await keep.desk.remove('a', 'bob')
   expect(await keep.list()).toEqual([])
-  expect(rows.get('a')?.sealed).toBeUndefined()
+  expect([...rows.values()][0]?.sealed).toBeUndefined()
   await expect(keep.values(['a'])).rejects.toMatchObject({ code: 'secret.unknown', facts: { name: 'a' } })
   await expect(keep.desk.remove('a', 'bob')).rejects.toMatchObject({ code: 'secret.unknown' })
   expect((await keep.desk.put('a', 'one', undefined, 'ann')).version).toBe(3)
