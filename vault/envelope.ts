@@ -217,7 +217,13 @@ export async function createEnvelope({ store, masterKey, log, clock = systemCloc
       const rows = await store.keys.wrappedByOthers(masterKey.id, rewrapBatch)
       let done = 0
       for (const { number, wrapped, masterKey: from } of rows) {
-        const bytes = await masterKey.unwrap(from, wrapped as Uint8Array)
+        let bytes: Buffer
+        try {
+          bytes = await masterKey.unwrap(from, wrapped as Uint8Array)
+        } catch {
+          log.error({ masterKey: from, dataKey: number }, 'A data key cannot be unwrapped: this vault’s master key lacks the version that wraps it.')
+          continue
+        }
         const anew = await wrap(bytes)
         bytes.fill(0)
         // Another vault made a newer version, and this one has just heard of it.

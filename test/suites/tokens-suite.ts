@@ -87,6 +87,13 @@ export function tokensSuite(name: string, makePlace: () => Promise<TokensPlace>)
       expect(refused).toEqual([{ fault: 'vault.too_large', facts: { limitBytes: 1024 * 1024 } }, { fault: 'vault.too_large', facts: { limitBytes: 1024 } }])
     })
 
+    test('an ask that cannot be is refused by itself, and those beside it are answered', async () => {
+      const ask = { do: 'tokenize', domain: 'people', mode: 'random', value: 'v' } as const
+      const odd = [{ ...ask, mode: 'other' }, { ...ask, mode: 'shape', keepLast: 2.5 }, { ...ask, mode: 'shape', keepLast: 5 }, { ...ask, ttlS: 1e300 }, { ...ask, ttlS: 0 }] as unknown as (typeof ask)[]
+      const answers = await vault.tokens.ask([ask, ...odd, { ...ask, domain: 'absent' }])
+      expect(answers.map((answer) => ('token' in answer ? 'token' : faultOf(answer)))).toEqual(['token', ...odd.map(() => 'request.malformed'), 'domain.unknown'])
+    })
+
     test('a value has one deterministic token in a domain, another in the next, and by rotation none changes', async () => {
       await openDomain(vault, 'pets')
       const values = Array.from({ length: 60 }, (_, index) => `value ${index}`)

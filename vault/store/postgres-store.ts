@@ -15,7 +15,7 @@ const migrationLock = 7_310_579_246
 
 /** @throws the driver's error when the database cannot be reached, or is older than PostgreSQL 15 */
 export async function openPostgresStore(url: string): Promise<VaultStore> {
-  const pool = new pg.Pool({ connectionString: url, max: 8, connectionTimeoutMillis: 5000 })
+  const pool = new pg.Pool({ connectionString: url, max: 8, connectionTimeoutMillis: 5000, keepAlive: true })
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => {})
   try {

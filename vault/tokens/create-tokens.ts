@@ -12,6 +12,7 @@ import { createRevealer, type RevealAsk, type VerifyAsk } from './reveal.ts'
 import { revealChain } from './reveal-chain.ts'
 import { createTokenizer, type TokenizeAsk } from './tokenize.ts'
 import { createTokensDesk } from './tokens-desk.ts'
+import { reasonOf } from './reason-of.ts'
 import { startUpkeep } from './upkeep.ts'
 
 type TokenAsk = Exclude<VaultAsk, CryptoAsk>
@@ -163,9 +164,4 @@ export async function createTokens({ store, envelope, log, clock = systemClock, 
       await upkeep.close()
     },
   }
-}
-
-/** Of errors of a database the code: their texts may hold what was written. */
-function reasonOf(thrown: unknown): string {
-  return (thrown as { code?: string }).code ?? (thrown as Error).name
 }

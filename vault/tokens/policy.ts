@@ -62,7 +62,8 @@ export function createPolicyWatch({ records, envelope, log }: { readonly records
       grantMap.set(grantKey(grant.domain, grant.client, grant.purpose), grant)
     }
     const policy = { domains: domainMap, grants: grantMap, indexes, keys }
-    last = { policy, marks }
+    // One that was slow does not take the place of a newer one.
+    if (loading?.marks === marks) last = { policy, marks }
     return policy
   }
 

@@ -129,7 +129,7 @@ function toWords({ domain, token, viewer }: RevealAsk): Omit<NewReveal, 'at' | '
   return {
     domain: toWord(domain),
     token: hashToken(token),
-    client: viewer.client === undefined ? null : toWord(viewer.client),
+    client: (viewer.client ?? null) === null ? null : toWord(viewer.client),
     purpose: toWord(viewer.purpose),
     run: toWord(viewer.run),
     flow: toWord(viewer.flow),

@@ -20,6 +20,10 @@ const roundsLimit = 24
 /** 128 bits of a keyed hash (RFC 2104 §5): two values that share one are not to be met. */
 const blindBytes = 16
 
+/** Seconds that a token may live. */
+export const ttlLimitS = 100 * 366 * 24 * 3600
+const modes: ReadonlySet<string> = new Set(['random', 'deterministic', 'shape', 'once'] satisfies TokenizeAsk['mode'][])
+
 const blindOfValue = 1
 const blindOfSubject = 2
 const blindOfShape = 16
@@ -40,6 +44,7 @@ interface Wish {
   readonly slots: number[]
 }
 
+type Memory = BoundedMap<{ readonly token: string; readonly expiresAt: number | null }>
 type Life = TokenPlace & { readonly expiresAt: number | null }
 
 export interface Tokenizer {
@@ -52,7 +57,7 @@ export interface Tokenizer {
 export function createTokenizer({ store, envelope, random, cacheEntries }: { readonly store: VaultStore; readonly envelope: DataKeys; readonly random: RandomPool; readonly cacheEntries: number }): Tokenizer {
   const shapes = createShapeMaker(random)
   /** From blind index and subject to token; no value is in it. */
-  let recent = new BoundedMap<{ readonly token: string; readonly expiresAt: number | null }>(cacheEntries)
+  let recent: Memory = new BoundedMap(cacheEntries)
   let recentKeys: number | undefined
 
   /** What was shredded must not be handed out again. */
@@ -67,14 +72,16 @@ export function createTokenizer({ store, envelope, random, cacheEntries }: { rea
     if (!domain) return { fault: 'domain.unknown', facts: { domain: ask.domain } }
     const index = policy.indexes.get(ask.domain)
     if (domain.state === 'shredded' || !index) return { fault: 'domain.shredded', facts: { domain: ask.domain } }
+    const wrong = whyWrong(ask)
+    if (wrong) return { fault: 'request.malformed', facts: { reason: wrong } }
     const limitBytes = ask.mode === 'shape' ? shapeLimitBytes : valueLimitBytes
     // A character is at most three bytes, so most need no count.
     if (ask.value.length * 3 > limitBytes && Buffer.byteLength(ask.value) > limitBytes) return { fault: 'vault.too_large', facts: { limitBytes } }
     const bytes = toValueBytes(ask.value, ask.json)
-    const keepLast = ask.mode === 'shape' ? Math.min(4, Math.max(0, ask.keepLast ?? 0)) : 0
+    const keepLast = ask.mode === 'shape' ? ask.keepLast ?? 0 : 0
     const same = ask.mode === 'deterministic' || (ask.mode === 'shape' && ask.same === true)
     const blind = same ? toBlind(index, ask.mode === 'shape' ? blindOfShape + keepLast : blindOfValue, bytes) : null
-    const scope = ask.subject === undefined ? scopeOf(ask.domain) : subjectScope(ask.domain, index, ask.subject)
+    const scope = ask.subject === undefined || ask.subject === '' ? scopeOf(ask.domain) : subjectScope(ask.domain, index, ask.subject)
     const ttlS = ask.ttlS ?? domain.ttlS
     return {
       domain: ask.domain,
@@ -96,12 +103,13 @@ export function createTokenizer({ store, envelope, random, cacheEntries }: { rea
     return entry.token
   }
 
-  function remember({ key }: Wish, token: string, expiresAt: number | null): void {
-    if (key !== undefined) recent.set(key, { token, expiresAt })
+  /** In the memory that there was when it was looked up: what was shredded meanwhile must not come into the one after. */
+  function remember(memory: Memory, { key }: Wish, token: string, expiresAt: number | null): void {
+    if (key !== undefined) memory.set(key, { token, expiresAt })
   }
 
   /** Of wishes whose value has a token already: those tokens. What is dead is buried, so that the value can get a new one. */
-  async function findKnown(wishes: readonly Wish[], now: number): Promise<ReadonlyMap<Wish, string>> {
+  async function findKnown(memory: Memory, wishes: readonly Wish[], now: number): Promise<ReadonlyMap<Wish, string>> {
     const found = new Map<Wish, string>()
     const rows = await store.tokens.find(wishes.map(({ blind }) => blind as Buffer))
     const keys = await envelope.load(rows.flatMap((row) => (row?.key === null || row === undefined ? [] : [row.key])))
@@ -122,7 +130,7 @@ export function createTokenizer({ store, envelope, random, cacheEntries }: { rea
     for (const { wish, row } of alive) {
       if (lost.has(wish)) continue
       found.set(wish, row.token)
-      remember(wish, row.token, reaches(row.expiresAt, wish.expiresAt) ? row.expiresAt : wish.expiresAt)
+      remember(memory, wish, row.token, reaches(row.expiresAt, wish.expiresAt) ? row.expiresAt : wish.expiresAt)
     }
     return found
   }
@@ -144,7 +152,7 @@ export function createTokenizer({ store, envelope, random, cacheEntries }: { rea
   }
 
   /** Rows of new tokens, those that were free. */
-  async function make(wishes: readonly Wish[]): Promise<{ readonly made: ReadonlyMap<Wish, string>; readonly hopeless: readonly Wish[] }> {
+  async function make(memory: Memory, wishes: readonly Wish[]): Promise<{ readonly made: ReadonlyMap<Wish, string>; readonly hopeless: readonly Wish[] }> {
     const drawn = wishes.map((wish) => ({ wish, token: wish.mode === 'shape' ? shapes.draw(wish.value, wish.keepLast) : toRandomToken(random) }))
     const hopeless = drawn.filter(({ token }) => token === undefined).map(({ wish }) => wish)
     const possible = drawn.filter((pair): pair is { readonly wish: Wish; readonly token: string } => pair.token !== undefined)
@@ -158,7 +166,7 @@ export function createTokenizer({ store, envelope, random, cacheEntries }: { rea
     possible.forEach(({ wish, token }, index) => {
       if (!added[index]) return
       made.set(wish, token)
-      remember(wish, token, wish.expiresAt)
+      remember(memory, wish, token, wish.expiresAt)
     })
     return { made, hopeless }
   }
@@ -174,6 +182,7 @@ export function createTokenizer({ store, envelope, random, cacheEntries }: { rea
     },
     async answer(policy, asks, now) {
       refresh(policy)
+      const memory = recent
       const answers = Array.from<VaultAnswer>({ length: asks.length })
       const settle = ({ slots }: Wish, answer: VaultAnswer) => slots.forEach((slot) => void (answers[slot] = answer))
       const wishes = new Map<string | number, Wish>()
@@ -192,8 +201,8 @@ export function createTokenizer({ store, envelope, random, cacheEntries }: { rea
       let open = [...wishes.values()]
       for (let round = 0; open.length > 0 && round < roundsLimit; round++) {
         const blind = open.filter((wish) => wish.blind)
-        const found = blind.length > 0 ? await findKnown(blind, now) : new Map<Wish, string>()
-        const { made, hopeless } = await make(open.filter((wish) => !found.has(wish)))
+        const found = blind.length > 0 ? await findKnown(memory, blind, now) : new Map<Wish, string>()
+        const { made, hopeless } = await make(memory, open.filter((wish) => !found.has(wish)))
         for (const wish of open) {
           const token = found.get(wish) ?? made.get(wish)
           if (token !== undefined) settle(wish, { token })
@@ -205,6 +214,14 @@ export function createTokenizer({ store, envelope, random, cacheEntries }: { rea
       return answers
     },
   }
+}
+
+/** One ask that a database cannot take would spoil it for all that travel with it. */
+function whyWrong({ mode, keepLast, ttlS }: TokenizeAsk): string | undefined {
+  if (!modes.has(mode)) return 'a token cannot be made in this mode'
+  if (keepLast !== undefined && !(Number.isInteger(keepLast) && keepLast >= 0 && keepLast <= 4)) return 'a token shows 0 to 4 characters of its value'
+  if (ttlS !== undefined && !(ttlS > 0 && ttlS <= ttlLimitS)) return 'a token lives for more than no time, and for a hundred years at most'
+  return undefined
 }
 
 /** What is authenticated with a token's value besides its scope. */

@@ -9,13 +9,12 @@ import { Refused } from '../refused.ts'
 import type { RevealRow, VaultStore } from '../store/vault-store.ts'
 import { scopeOf, sealPolicy, type DomainFacts } from './policy.ts'
 import { hashReveal, revealChain } from './reveal-chain.ts'
-import { subjectScope } from './tokenize.ts'
+import { subjectScope, ttlLimitS } from './tokenize.ts'
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 const wordLimit = 200
 const listLimit = 100
 const descriptionLimit = 1000
-const ttlLimitS = 100 * 366 * 24 * 3600
 const triesLimit = 5
 const verifyPage = 1000
 

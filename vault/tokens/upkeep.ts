@@ -3,6 +3,7 @@ import type { Log } from '../../runtime/core/log.ts'
 import type { DataKeys } from '../envelope.ts'
 import type { DataKeyRow, VaultStore } from '../store/vault-store.ts'
 import { scopeOf } from './policy.ts'
+import { reasonOf } from './reason-of.ts'
 import { aboutToken } from './tokenize.ts'
 
 const batchRows = 200
@@ -118,7 +119,7 @@ export function startUpkeep({ store, envelope, clock, log }: { readonly store: V
     cancel = clock.setTimer(() => {
       void once()
         .catch((thrown: unknown) => {
-          if (!closed) log.warn({ reason: (thrown as Error).message }, 'The upkeep of the vault failed and is tried again.')
+          if (!closed) log.warn({ reason: reasonOf(thrown) }, 'The upkeep of the vault failed and is tried again.')
         })
         .then(() => closed || schedule())
     }, pauseMs)
