@@ -119,7 +119,7 @@ export const vaultTexts = {
   noSecrets: { en: 'There is no secret yet.', 'zh-TW': '尚無密鑰。' },
   setSecret: { en: 'Set a secret', 'zh-TW': '設定密鑰' },
   newSecretValue: { en: 'Set a new value', 'zh-TW': '設定新值' },
-  secretNameHint: { en: 'Lower case letters, digits and . _ -', 'zh-TW': '小寫英文字母、數字與 . _ -' },
+  secretNameHint: { en: 'Lower case letters, digits and . _ -. One that flows of an organisation may use begins with its id and a dot: shop.bank', 'zh-TW': '小寫英文字母、數字與 . _ -。組織的流程可用的密鑰以組織代號與點開頭：shop.bank' },
   secretValue: { en: 'Value', 'zh-TW': '值' },
   secretValueHint: { en: 'Shown to nobody, not even to you, once it is saved.', 'zh-TW': '儲存後任何人都看不到，包括您自己。' },
   secretSaved: { en: 'Saved. Gateways use the new value within seconds.', 'zh-TW': '已儲存，閘道會在數秒內採用新值。' },
