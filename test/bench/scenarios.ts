@@ -11,6 +11,7 @@ import type { Scenario } from './scenario.ts'
 import { start } from './start.ts'
 import { throughput } from './throughput.ts'
 import { tokens } from './tokens.ts'
+import { tokenizeScenario } from './tokenize.ts'
 import { trace } from './trace.ts'
 
 const fifty = Array.from({ length: 50 }, (_, index) => index)
@@ -104,5 +105,6 @@ export const scenarios: readonly Scenario[] = [
   neighbours,
   large,
   limits,
+  tokenizeScenario,
   tokens,
 ]

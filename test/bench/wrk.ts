@@ -12,6 +12,8 @@ export interface Load {
   readonly headers?: Readonly<Record<string, string>>
   /** Values of `Authorization`, one per request in turn, on the first path. */
   readonly authorizations?: readonly string[]
+  /** Makes each body anew: a Lua expression, with `n` counting the requests. In place of `body`. */
+  readonly bodyOf?: string
   readonly connections: number
 }
 
@@ -45,10 +47,9 @@ function toLua(load: Load): string {
   return `
 local paths = { ${load.paths.map(quote).join(', ')} }
 local requests = {}
-local next = 0
+local headers = {}
 function init(args)
-  local headers = {}
-  ${load.body === undefined ? '' : "headers['Content-Type'] = 'application/json'"}
+  ${load.body === undefined && load.bodyOf === undefined ? '' : "headers['Content-Type'] = 'application/json'"}
   ${Object.entries(load.headers ?? {}).map(([name, value]) => `headers[ ${quote(name)} ] = ${quote(value)}`).join('\n  ')}
   local authorizations = { ${(load.authorizations ?? []).map(quote).join(', ')} }
   for index, authorization in ipairs(authorizations) do
@@ -60,9 +61,10 @@ function init(args)
     requests[index] = wrk.format('${load.method ?? 'GET'}', path, headers, ${load.body === undefined ? 'nil' : quote(load.body)})
   end
 end
+local n = 0
 function request()
-  next = next % #requests + 1
-  return requests[next]
+  n = n + 1
+  ${load.bodyOf === undefined ? 'return requests[(n - 1) % #requests + 1]' : `return wrk.format('${load.method ?? 'GET'}', paths[1], headers, ${load.bodyOf})`}
 end
 `
 }
