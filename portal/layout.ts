@@ -23,7 +23,6 @@ const menu: readonly { key: TextKey; href: string; access: Access; /** Only thes
   { key: 'queues', href: '/queues', access: 'signed-in', roles: ['admin', 'operator'] },
   { key: 'jobs', href: '/jobs', access: 'signed-in', roles: ['admin', 'operator'] },
   { key: 'dataProtection', href: '/vault', access: 'signed-in', roles: ['admin', 'data-officer', 'operator', 'auditor'] },
-  { key: 'dataFlows', href: '/data-flows', access: 'viewer' },
   { key: 'users', href: '/users', access: 'admin' },
   { key: 'docs', href: '/docs', access: 'viewer' },
 ]

@@ -23,7 +23,7 @@ export function dataFlowRoutes({ control, editorPath }: PortalOptions): PageRout
     const body = html`<h1>${t('dataFlows')}</h1>
 <p class="soft">${t('dataFlowsIntro')}</p>
 ${flows.length === 0 ? html`<p>${t('noDataFlows')}</p>` : flows.map((flow) => drawFlow(flow, editorPath, t))}`
-    sendHtml(exchange.response, 200, layout(exchange, { title: t('dataFlows'), section: 'dataFlows', body }))
+    sendHtml(exchange.response, 200, layout(exchange, { title: t('dataFlows'), section: 'dataProtection', body }))
   }
   return [{ method: 'GET', path: '/data-flows', access: 'viewer', handle: show }]
 }

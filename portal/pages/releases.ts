@@ -29,6 +29,7 @@ export function releaseRoutes({ control }: PortalOptions): PageRoute[] {
     const releases = await control.releases.list({ limit: pageSize, ...(before ? { before } : {}) })
     const mayRollback = exchange.flows?.mayWrite() === true
     const body = html`<h1>${t('releases')}</h1>
+<p><a href="/data-flows">${t('dataFlows')}</a></p>
 ${releases.length === 0
   ? html`<p>${t('noRelease')}</p>`
   : html`<div class="scroll"><table><thead><tr><th scope="col">${t('release')}</th><th scope="col">${t('when')}</th><th scope="col">${t('who')}</th><th scope="col">${t('changes')}</th><th scope="col">${t('comment')}</th><th scope="col">${t('actions')}</th></tr></thead>

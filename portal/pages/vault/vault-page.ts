@@ -17,6 +17,7 @@ const tabs: readonly { readonly key: TextKey; readonly href: string; readonly ri
   { key: 'certificates', href: '/vault/certificates', right: 'vault.read' },
   { key: 'secrets', href: '/vault/secrets', right: 'vault.read' },
   { key: 'reveals', href: '/vault/reveals', right: 'reveals.read' },
+  { key: 'dataFlows', href: '/data-flows', right: 'vault.read' },
 ]
 
 const said: ReadonlySet<string> = new Set<TextKey>(['vaultChanged', 'grantAdded', 'grantAsked', 'grantGone', 'keyMade', 'secretSaved'])
