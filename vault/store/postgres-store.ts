@@ -13,7 +13,7 @@ const triesLimit = 5
 /** Number of the advisory lock under which the schema is brought up to date. */
 const migrationLock = 7_310_579_246
 
-/** @throws the driver's error when the database cannot be reached, or is older than PostgreSQL 15 */
+/** @throws the driver's error when the database cannot be reached */
 export async function openPostgresStore(url: string): Promise<VaultStore> {
   const pool = new pg.Pool({ connectionString: url, max: 8, connectionTimeoutMillis: 5000, keepAlive: true })
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
