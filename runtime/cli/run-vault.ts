@@ -56,6 +56,8 @@ export async function runVault(settings: Settings, { supervised = false } = {}):
 
 function masterKeyOf(settings: Settings): VaultOptions['masterKey'] {
   const { vaultPkcs11Module: module, vaultPkcs11Token: tokenLabel, vaultPkcs11PinFile: pinFile } = settings
+  const unset = settings.vaultPkcs11Env.find((name) => settings.vaultPkcs11Environment[name] === undefined)
+  if (unset !== undefined) throw new CommandFailed(`${variableOf('vaultPkcs11Env')} names ${unset}, which is not set.`)
   if (module !== undefined && tokenLabel !== undefined && pinFile !== undefined) return { module, tokenLabel, pinFile }
   return { file: settings.vaultMasterKeyFile ?? join(vaultDir(settings), 'master.key') }
 }
