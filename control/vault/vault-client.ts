@@ -83,7 +83,11 @@ export function createVaultClient({ urls, token, ca, cert, key, wake, timeoutMs 
     })
   }
 
-  const at = (...parts: readonly string[]) => `/v1/${parts.map(encodeURIComponent).join('/')}`
+  const at = (...parts: readonly string[]) => {
+    // A URL without them would be another one.
+    if (parts.some((part) => part === '.' || part === '..')) throw new Refused('record.none', 404, 'The vault has nothing of this name.')
+    return `/v1/${parts.map(encodeURIComponent).join('/')}`
+  }
   const list = async <T>(path: string) => (await call<{ readonly items: readonly T[] }>('GET', path)).items
   const gone = async (path: string, by: string) => void (await call('DELETE', path, { by }))
   return {
