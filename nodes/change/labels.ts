@@ -9,43 +9,47 @@ export function followRules(rules: readonly ChangeRule[], input: LabelMap): { re
   const leaks: Leak[] = []
   let message = input
   for (const rule of rules) {
-    const keep = (place: unknown, kind: string, value: LabelMap, certain: boolean) => {
+    /** `before`: the message as it is where the rule is left out. */
+    const keep = (place: unknown, kind: string, value: LabelMap, before: LabelMap) => {
       if (kind !== 'msg') leaks.push({ to: 'store', what: `${kind}.${String(place)}`, property: 'rules', labels: value })
-      else message = put(message, String(place), value, certain)
+      else message = put(message, String(place), value).and(before)
     }
     const value = rule.t === 'delete' || rule.t === 'move' ? LabelMap.none : labelsOfValue(rule.to, rule.tot, message)
-    if (rule.t === 'set') keep(rule.p, rule.pt, value, isCertain(rule.tot, rule.to))
+    if (rule.t === 'set') keep(rule.p, rule.pt, value, leftOut(message, rule.tot, rule.to))
     else if (rule.t === 'change') {
       const old = rule.pt === 'msg' ? labelsOfValue(rule.p, 'msg', message) : LabelMap.none
-      keep(rule.p, rule.pt, old.and(value).and(value.anywhere), false)
+      keep(rule.p, rule.pt, old.and(value).and(value.anywhere), message)
     } else if (rule.t === 'delete') {
       if (rule.pt === 'msg') message = remove(message, rule.p)
     } else {
       const moved = rule.pt === 'msg' ? labelsOfValue(rule.p, 'msg', message) : LabelMap.none
       const without = rule.pt === 'msg' ? remove(message, rule.p) : message
-      if (rule.tot === 'msg') {
-        // Where the source may not be reached nothing happens; where the target cannot be set the value is gone.
-        const target = put(without, String(rule.to ?? ''), moved, isCertain(rule.pt, rule.p))
-        message = isCertain(rule.pt, rule.p) ? target : target.and(message)
-      } else {
-        message = without
-        keep(rule.to, rule.tot, moved, true)
-      }
+      const before = leftOut(message, rule.pt, rule.p)
+      message = without
+      keep(rule.to, rule.tot, moved, before)
     }
   }
   return { message, leaks }
 }
 
-/** A rule whose source has no parent is left out: then what was there before is there still. */
-function isCertain(type: string, place: unknown): boolean {
-  if (type === 'flow' || type === 'global') return false
-  return type !== 'msg' || labelPathOf(String(place))?.length === 1
+/**
+ * The message as it is when a rule is left out because the parent of its source is not there: then nothing lies below that parent.
+ * Nothing, when it cannot be left out.
+ */
+function leftOut(message: LabelMap, type: string, place: unknown): LabelMap {
+  const text = String(place ?? '')
+  if (type === 'flow' || type === 'global') return text.includes('[msg') ? message : LabelMap.none
+  if (type !== 'msg') return LabelMap.none
+  const path = labelPathOf(text)
+  if (!path) return message
+  const parent = path.slice(0, -1)
+  if (parent.length === 0) return LabelMap.none
+  return isOnePlace(parent) ? message.without(parent) : message
 }
 
-function put(message: LabelMap, place: string, value: LabelMap, certain: boolean): LabelMap {
+function put(message: LabelMap, place: string, value: LabelMap): LabelMap {
   const path = labelPathOf(place)
-  if (!path) return message.and(value.anywhere)
-  return certain ? message.put(path, value) : message.and(value.under(path))
+  return path ? message.put(path, value) : message.and(value.anywhere)
 }
 
 /** Behind an item that is taken out of a list the others move up. */

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { definitions } from '../../nodes/index.ts'
-import { checkFlows } from '../../runtime/compile/check.ts'
+import { createAssembler } from '../../runtime/compile/assemble.ts'
+import { createCatalogue } from '../../runtime/compile/catalogue.ts'
+import { checkFlows, toRevisions } from '../../runtime/compile/check.ts'
 
 const tab = { id: 't', type: 'tab', label: 'People' }
 const labels = [{ path: 'payload.pid', label: 'pid' }]
@@ -36,5 +38,77 @@ describe('data labels', () => {
     expect(leaks({ type: 'mask', fields: [{ by: 'label', field: 'pid' }] })).toEqual([])
     expect(leaks({ type: 'mask', fields: [{ by: 'path', field: '$.name' }] })).toEqual(['out pid'])
     expect(leaks({ type: 'mask', fields: [{ by: 'label', field: 'pan' }] })).toEqual(['out pid'])
+  })
+
+  const set = (p: string, to: string, tot = 'msg') => ({ t: 'set', p, pt: 'msg', to, tot })
+  const change = (...rules: readonly object[]) => ({ type: 'change', rules })
+
+  test.each<[string, readonly Record<string, unknown>[]]>([
+    ['change: overwritten, deleted', [change(set('payload.pid', 'x', 'str'), { t: 'delete', p: 'payload.pid', pt: 'msg' })]],
+    ['change: moved out of what is answered', [change({ t: 'move', p: 'payload.pid', pt: 'msg', to: 'kept', tot: 'msg' })]],
+    ['change: an expression that reads other fields', [change(set('payload', '{ "name": payload.name }', 'jsonata'))]],
+    ['map: other fields', [{ type: 'map', rows: [{ to: 'name', from: 'payload.name' }, { to: 'many', from: 'payload.people', each: [{ to: 'n', from: 'item.n' }] }] }]],
+    ['transform: other fields, comparisons, counts', [{ type: 'transform', expression: '{ "name": name, "same": pid = "x", "long": $length(pid), "n": $map(people, function($v) { $v.n }) }' }]],
+    ['template: other fields', [{ type: 'template', template: 'Hello {{payload.name}}' }]],
+    ['function: a new payload of fields that carry nothing', [{ type: 'function', func: 'const topic = msg.topic; msg.note = topic; return msg' }, change(set('payload', 'note'))]],
+    ['json: text of a part that carries nothing', [change(set('payload', 'payload.name')), { type: 'json', property: 'payload', action: 'str' }]],
+    ['switch and delay do nothing to it, mask does', [{ type: 'switch', property: 'payload.pid', propertyType: 'msg', rules: [{ t: 'nnull' }], outputs: 1 }, { type: 'delay' }, { type: 'mask', fields: [{ by: 'path', field: '$..pid', how: 'whole' }] }]],
+    ['tokenize', [{ type: 'tokenize', domain: 'people', fields: [{ path: '$.pid', mode: 'random' }] }]],
+    ['tokenize in another property, and back', [change({ t: 'move', p: 'payload', pt: 'msg', to: 'person', tot: 'msg' }), { type: 'tokenize', property: 'person', domain: 'people', fields: [{ path: '$..pid' }] }, change({ t: 'move', p: 'person', pt: 'msg', to: 'payload', tot: 'msg' })]],
+    ['crypto', [{ type: 'crypto', operation: 'encrypt', key: 'k', what: 'fields', fields: [{ path: '$.pid' }] }]],
+    ['a release', [{ type: 'release label', fields: [{ by: 'label', field: 'pid' }], reason: 'It is his own.' }]],
+    ['a callout whose answer takes its place', [{ type: 'http request', method: 'GET', url: 'https://example.org/', ret: 'obj' }]],
+  ])('lets pass what carries no label any more: %s', (_what, between) => {
+    expect(leaks(...between)).toEqual([])
+  })
+
+  test.each<[string, readonly Record<string, unknown>[], readonly string[]]>([
+    ['change: copied, replaced in, by an index that only runs know', [change(set('payload.list[0]', 'payload.pid'), { t: 'change', p: 'payload.name', pt: 'msg', from: 'a', fromt: 'str', to: 'payload.pid', tot: 'msg' }, { t: 'delete', p: 'payload.pid', pt: 'msg' })], ['out pid']],
+    ['change: overwritten by what may not be there', [change(set('payload.pid', 'other.deep'))], ['out pid']],
+    ['change: into a context', [change({ t: 'set', p: 'last', pt: 'flow', to: 'payload.pid', tot: 'msg' }, set('payload', 'ok', 'str'))], ['n0 pid']],
+    ['map: by a function, from a list, of the whole', [{ type: 'map', rows: [{ to: 'a', from: 'payload.name', do: [{ function: 'append', with: [{ from: 'payload.pid' }] }] }] }], ['out pid']],
+    ['transform: computed', [{ type: 'transform', expression: '$uppercase(pid) & "!"' }], ['out pid']],
+    ['template: a section', [{ type: 'template', template: '{{#payload}}{{pid}}{{/payload}}' }], ['out pid']],
+    ['function: in a field that it names', [{ type: 'function', func: 'msg.payload = msg.payload.pid.slice(1); return msg' }], ['out pid']],
+    ['function: hands the message on as a whole', [{ type: 'function', func: 'return Object.assign({}, msg)' }, change(set('payload', 'topic'))], ['out pid', 'out pid', 'out pid', 'out pid']],
+    ['function: says it in the log, keeps it', [{ type: 'function', func: 'node.warn(msg.payload.pid); flow.set("x", msg.payload); return null' }], ['n0 pid', 'n0 pid', 'out pid']],
+    ['json: text of it, which no path finds any more', [{ type: 'json', action: 'str' }, { type: 'mask', fields: [{ field: '$.pid', how: 'whole' }] }], ['out pid']],
+    ['a callout: URL, header, body', [{ type: 'service callout', url: 'https://example.org/{{payload.pid}}', method: 'POST', headers: [{ name: 'x', value: 'payload.pid', valueType: 'msg' }] }], ['n0 pid', 'n0 pid', 'n0 pid']],
+    ['a debug node to the log', [{ type: 'debug', console: true, complete: 'payload', targetType: 'msg' }], ['n0 pid']],
+    ['a cache', [{ type: 'cache set', key: [{ value: 'k', valueType: 'str' }], value: 'payload.pid' }, change(set('payload', 'x', 'str'))], ['n0 pid']],
+    ['a mask that finds some of it only', [{ type: 'mask', fields: [{ field: "$[?@ != 'x']", how: 'whole' }] }], ['out pid']],
+    ['tokens that are revealed again', [{ type: 'tokenize', domain: 'people', fields: [{ path: '$.pid' }] }, { type: 'detokenize', domain: 'people', purpose: 'p', fields: [{ path: '$.pid' }] }], ['out pid']],
+  ])('refuses: %s', (_what, between, expected) => {
+    expect(leaks(...between)).toEqual(expected)
+  })
+
+  test('labels of a query are known in the payload of a GET and in the URL; those of x-label behind validate', () => {
+    const get = { ...entry, method: 'get', labels: [{ path: 'req.query.pid', label: 'pid' }], wires: [['out']] }
+    expect(problemsOf([tab, get, answer])).toEqual(['out pid'])
+    const map = (from: string) => ({ id: 'm', type: 'map', z: 't', rows: [{ to: 'x', from }], wires: [['out']] })
+    expect(problemsOf([tab, { ...get, wires: [['m']] }, map('req.originalUrl'), answer])).toEqual(['out pid'])
+    expect(problemsOf([tab, { ...get, wires: [['m']] }, map('req.query.page'), answer])).toEqual([])
+    const schema = { type: 'object', properties: { who: { $ref: '#/$defs/person' } }, $defs: { person: { type: 'object', properties: { id: { type: 'string', 'x-label': 'pid' } } } } }
+    const validated = (from: string) => problemsOf([tab, { ...entry, labels: [], wires: [['v']] }, { id: 'v', type: 'validate', z: 't', body: JSON.stringify(schema), wires: [['m'], []] }, map(from), answer])
+    expect([validated('payload.who.id'), validated('payload.who.name')]).toEqual([['out pid'], []])
+  })
+
+  test('two callers of one flow do not get each other’s labels, and what a called flow leaks is found', () => {
+    const called = [{ id: 's', type: 'tab', label: 'Shared' }, { id: 'li', type: 'link in', z: 's', links: [], wires: [['lo']] }, { id: 'lo', type: 'link out', z: 's', mode: 'return', links: [], wires: [] }]
+    const caller = (id: string, given: readonly object[]) => [
+      { id, type: 'tab', label: id }, { id: `${id}-in`, type: 'http in', z: id, method: 'post', url: `/${id}`, labels: given, wires: [[`${id}-c`]] },
+      { id: `${id}-c`, type: 'link call', z: id, links: ['li'], wires: [[`${id}-out`]] }, { id: `${id}-out`, type: 'http response', z: id, wires: [] },
+    ]
+    expect(problemsOf([...caller('a', labels), ...caller('b', []), ...called])).toEqual(['a-out pid'])
+    const loud = called.map((node) => (node.id === 'li' ? { ...node, wires: [['lo', 'd']] } : node))
+    expect(problemsOf([...caller('a', []), ...caller('b', labels), ...loud, { id: 'd', type: 'debug', z: 's', console: true, wires: [] }])).toEqual(['b-out pid', 'd pid'])
+  })
+
+  test('a flow without labels is the same as before, and is not followed', () => {
+    const assemble = createAssembler(createCatalogue(definitions))
+    const plain = assemble(toRevisions([tab, { ...entry, labels: [], wires: [['out']] }, answer] as never))
+    expect(plain.flows[0]?.labels).toBeUndefined()
+    const labelled = assemble(toRevisions([tab, { ...entry, wires: [['m']] }, { id: 'm', type: 'mask', z: 't', fields: [{ by: 'label', field: 'pid' }], wires: [['out']] }, answer] as never))
+    expect([...(labelled.flows[0]?.labels?.keys() ?? [])].sort()).toEqual(['in', 'm', 'out'])
   })
 })
