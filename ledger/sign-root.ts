@@ -1,6 +1,5 @@
 import { noHash } from './chain.ts'
 import type { LedgerEntry } from './entry.ts'
-import { toLeaf } from './entry.ts'
 import { createGrowingTree, hashLeaf } from './merkle.ts'
 import { hashRoot, toSigned, type PeriodRoot, type SignedRoot } from './period-root.ts'
 
@@ -13,13 +12,19 @@ export interface RootSigner {
   sign(text: string): string
 }
 
-/** The root of the next period over these entries, which `checkEntries` found good. `rootHashes`: of all roots before. */
-export function signRoot(signer: RootSigner, { entries, rootHashes, closedAt }: { readonly entries: readonly LedgerEntry[]; readonly rootHashes: readonly string[]; readonly closedAt: string }): SignedRoot {
-  const first = entries[0]
-  const last = entries.at(-1)
-  if (!first || !last) throw new Error('A period has at least one entry.')
-  const tree = createGrowingTree()
-  for (const entry of entries) tree.add(toLeaf(entry))
+export interface ClosedPeriod {
+  /** Its first and its last entry, which `checkEntries` found good as all between. */
+  readonly first: Pick<LedgerEntry, 'ledger' | 'number'>
+  readonly last: Pick<LedgerEntry, 'number' | 'hash'>
+  /** Of the tree of the leaves of its entries. */
+  readonly root: string
+  /** Hashes of all roots before. */
+  readonly rootHashes: readonly string[]
+  readonly closedAt: string
+}
+
+/** The root of the next period. */
+export function signRoot(signer: RootSigner, { first, last, root: ofEntries, rootHashes, closedAt }: ClosedPeriod): SignedRoot {
   const history = createGrowingTree()
   for (const hash of rootHashes) history.add(hashLeaf(Buffer.from(hash, 'hex')))
   const root: PeriodRoot = {
@@ -28,7 +33,7 @@ export function signRoot(signer: RootSigner, { entries, rootHashes, closedAt }: 
     first: first.number,
     last: last.number,
     closedAt,
-    root: tree.root(),
+    root: ofEntries,
     head: last.hash,
     before: rootHashes.at(-1) ?? noHash,
     history: history.root(),

@@ -1,11 +1,12 @@
 import { checkEntries, firstOf, type LedgerFlaw } from '../../ledger/check-entries.ts'
 import { noHash, type ChainPoint } from '../../ledger/chain.ts'
-import type { LedgerEntry } from '../../ledger/entry.ts'
+import { toLeaf, type LedgerEntry } from '../../ledger/entry.ts'
+import { createGrowingTree } from '../../ledger/merkle.ts'
 import { checkRoots, hashRoot, keyIdOf, toPublicKeys, type AnchorReceipt, type SignedRoot } from '../../ledger/period-root.ts'
 import { toConsistencyProof, toInclusionProof } from '../../ledger/proof.ts'
 import { toVerdict, type ExportLine } from '../../ledger/read-export.ts'
 import { receiptFlaw } from '../../ledger/receipt.ts'
-import { signRoot } from '../../ledger/sign-root.ts'
+import { signRoot, type ClosedPeriod } from '../../ledger/sign-root.ts'
 import type { LedgerVerdict } from '../../ledger/verdict.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { LedgerAnswer } from '../../runtime/core/ledger.ts'
@@ -111,11 +112,11 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
           const [first] = await source.after(start, 1)
           if (first && clock.now() - Date.parse(first.at) < periodMs) return undefined
         }
-        const { entries, flaw } = await readOpen(source, before, start)
-        if (flaw) return note(name, flaw)
+        const read = await readOpen(source, before, start)
+        if ('flaw' in read) return note(name, read.flaw)
         const rootHashes = await store.ledgers.periodHashes(name)
         if (rootHashes.length !== (before?.period ?? 0)) continue // another process was here meanwhile
-        const root = signRoot(rootSigner, { entries, rootHashes, closedAt: nowIso() })
+        const root = signRoot(rootSigner, { ...read, rootHashes, closedAt: nowIso() })
         await store.transaction(async (tables) => {
           const added = await tables.ledgers.addPeriod({ ledger: name, period: root.period, last_number: root.last, hash: hashRoot(root), root: JSON.stringify(root) })
           if (added) await tables.ledgers.addAnchors(anchors.map((anchor) => toWaiting(name, root.period, anchor, nowIso())))
@@ -132,19 +133,26 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
   }
 
   /** The next entries to sign, read against the root before them. */
-  async function readOpen(source: EntrySource, before: SignedRoot | undefined, start: ChainPoint): Promise<{ readonly entries: readonly LedgerEntry[]; readonly flaw?: LedgerFlaw }> {
+  async function readOpen(source: EntrySource, before: SignedRoot | undefined, start: ChainPoint): Promise<Pick<ClosedPeriod, 'first' | 'last' | 'root'> | { readonly flaw: LedgerFlaw }> {
     const check = checkEntries({ ledger: source.name, roots: before ? [before] : [], from: start.number + 1 })
-    const entries: LedgerEntry[] = []
+    const tree = createGrowingTree()
+    let first: LedgerEntry | undefined
+    let last: LedgerEntry | undefined
     const wanted = Math.min(periodEntries, source.head.number - start.number)
-    while (entries.length < wanted) {
-      const page = await source.after(check.end, Math.min(pageRows, wanted - entries.length))
+    // A page at a time: nothing else of control waits for ten thousand hashes.
+    while (tree.size < wanted) {
+      const page = await source.after(check.end, Math.min(pageRows, wanted - tree.size))
       const flaw = page.length === 0 ? check.finish(source.head) : check.take(page)
-      if (flaw) return { entries, flaw }
-      entries.push(...page)
+      if (flaw) return { flaw }
       if (page.length === 0) break
+      for (const entry of page) tree.add(toLeaf(entry))
+      first ??= page[0]
+      last = page.at(-1)
     }
     const flaw = (wanted === source.head.number - start.number ? check.finish(source.head) : undefined) ?? (await headFlaw(source, start))
-    return { entries, ...(flaw ? { flaw } : {}) }
+    if (flaw) return { flaw }
+    if (!first || !last) return { flaw: { kind: 'missing', number: start.number + 1, reason: `Record ${start.number + 1} is missing.` } }
+    return { first, last, root: tree.root() }
   }
 
   /** What only control can check: its own seal. */
