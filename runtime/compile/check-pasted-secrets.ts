@@ -81,9 +81,10 @@ function shown(name: string): string {
 
 function toProblem(document: FlowDocument, node: EditorNode, property: string, kind: string, severity: Problem['severity']): Problem {
   const isTab = node.type === 'tab' || node.type === 'subflow'
+  const home = { tab: 'the environment of the tab', subflow: 'the environment of the subflow', global: 'the global environment' }[document.kind]
   return {
     severity, code: 'secret.pasted', flow: document.id, ...(isTab ? {} : { node: node.id }), property,
     message: `${isTab ? `The tab “${document.label}”` : nameOf(node)} holds ${kind} in “${property}”, where everybody who reads the flow and every export has it.`,
-    remedy: `Keep it in credentials or in the vault, as {{secret:name}}, and have a new one made: this one is known. If it is none, add ${node.id}/${property} to ${tabProperties.notSecret} in the environment of the tab.`,
+    remedy: `Keep it in credentials or in the vault, as {{secret:name}}, and have a new one made: this one is known. If it is none, add ${node.id}/${property} to ${tabProperties.notSecret} in ${home}.`,
   }
 }
