@@ -1,11 +1,12 @@
 import type { DataFlow, LabelledData, NamedNode } from '../../runtime/compile/labels/data-flow.ts'
 import { html, type Html } from '../html.ts'
-import { layout } from '../layout.ts'
 import type { PortalOptions } from '../portal.ts'
 import { translator, type TextKey } from '../texts.ts'
 import { toActor, type Exchange } from '../web/exchange.ts'
-import { sendHtml, sendJson } from '../web/reply.ts'
+import { sendJson } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
+import { openView } from './consumers/view.ts'
+import { sendVaultPage } from './vault/vault-page.ts'
 
 type T = (key: TextKey) => string
 
@@ -23,7 +24,7 @@ export function dataFlowRoutes({ control, editorPath }: PortalOptions): PageRout
     const body = html`<h1>${t('dataFlows')}</h1>
 <p class="soft">${t('dataFlowsIntro')}</p>
 ${flows.length === 0 ? html`<p>${t('noDataFlows')}</p>` : flows.map((flow) => drawFlow(flow, editorPath, t))}`
-    sendHtml(exchange.response, 200, layout(exchange, { title: t('dataFlows'), section: 'dataProtection', body }))
+    sendVaultPage(await openView(exchange, control.consumers), 'dataFlows', { title: t('dataFlows'), body })
   }
   return [{ method: 'GET', path: '/data-flows', access: 'viewer', handle: show }]
 }
