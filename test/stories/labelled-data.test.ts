@@ -1,0 +1,67 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { EditorNode } from '../../runtime/core/flow.ts'
+import type { RunRecord } from '../../runtime/core/trace.ts'
+import { startGateway, type TestGateway } from '../kit/gateway.ts'
+
+/** Planted in everything that is labelled: nowhere but in the request and in the service's answer may it be read. */
+const canary = 'A123456789-canary'
+let service: Server
+let gateway: TestGateway
+
+beforeAll(async () => {
+  service = createServer((_request, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify({ person: { id: canary, city: '臺北' } })))
+  await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve))
+  gateway = await startGateway({ settings: { SLUICE_EGRESS_ALLOW: '127.0.0.1' }, nodes: flow(`http://127.0.0.1:${(service.address() as AddressInfo).port}/person`) })
+})
+afterAll(async () => {
+  await gateway?.close()
+  service?.close()
+})
+
+function flow(url: string): EditorNode[] {
+  return [
+    { id: 't', type: 'tab', label: 'People' },
+    { id: 'in', type: 'http in', method: 'post', url: '/people', labels: [{ path: 'payload.pid', label: 'pid' }, { path: 'req.query.pid', label: 'pid' }], wires: [['keep', 'seen', 'all']] },
+    { id: 'seen', type: 'debug', complete: 'payload.pid', targetType: 'msg', tostatus: true, statusType: 'auto', wires: [] },
+    { id: 'all', type: 'debug', complete: 'true', targetType: 'full', wires: [] },
+    { id: 'keep', type: 'change', rules: [{ t: 'move', p: 'payload', pt: 'msg', to: 'asked', tot: 'msg' }], wires: [['call']] },
+    { id: 'call', type: 'service callout', url, method: 'GET', labels: [{ path: '$.person.id', label: 'pid' }], wires: [['which'], [], []] },
+    { id: 'which', type: 'switch', property: 'asked.fail', propertyType: 'msg', rules: [{ t: 'true' }, { t: 'else' }], outputs: 2, wires: [['fail'], ['hide']] },
+    { id: 'fail', type: 'function', func: 'throw new Error("not good: " + msg.payload.person.id)', wires: [[]] },
+    { id: 'hide', type: 'mask', fields: [{ by: 'label', field: 'pid', how: 'keep', first: 1, last: 0 }], wires: [['out']] },
+    { id: 'out', type: 'http response', wires: [] },
+  ].map((node) => (node.type === 'tab' ? node : { z: 't', ...node })) as unknown as EditorNode[]
+}
+
+const call = (fail: boolean) => fetch(`${gateway.url}/people?pid=${canary}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ pid: canary, name: '王', fail }) })
+
+test('what is labelled is read by nobody: not in the answer, the sidebar, the status, the log, or the run that somebody watches', async () => {
+  const { deployer } = gateway.gateway
+  await deployer.command({ do: 'traces.watch', id: 'w', flow: 't', next: 2, forMs: 60_000 })
+  const answer = await call(false)
+  expect(await answer.json()).toEqual({ person: { id: `A${'*'.repeat(canary.length - 1)}`, city: '臺北' } })
+  const failed = await call(true)
+  expect([failed.status, JSON.stringify(await failed.json()).includes('A1234')]).toEqual([500, false])
+
+  const shown = gateway.events.filter(({ kind }) => kind === 'debug' || kind === 'status')
+  expect(shown.length).toBeGreaterThanOrEqual(4)
+  expect(JSON.stringify(shown)).toContain('[pid]')
+  expect(JSON.stringify(shown)).toContain('王')
+  expect(JSON.stringify(shown)).not.toContain(canary)
+
+  const { runs } = (await deployer.command({ do: 'traces.list', flow: 't', limit: 10 })) as { runs: readonly { id: string }[] }
+  expect(runs).toHaveLength(2)
+  for (const { id } of runs) {
+    const record = (await deployer.command({ do: 'traces.get', id })) as RunRecord
+    expect(record.messages.length).toBeGreaterThan(2)
+    expect(JSON.stringify(record)).not.toContain(canary)
+    expect(record.request?.url).toBe('/people')
+    expect(JSON.stringify(record.callouts)).toContain('臺北')
+  }
+  expect(gateway.lines().length).toBeGreaterThan(1)
+  expect(JSON.stringify(gateway.lines())).not.toContain(canary)
+  // What failed is found all the same: by its code and its node.
+  expect(gateway.lines()).toContainEqual(expect.objectContaining({ code: 'script.error', node: 'fail' }))
+})
