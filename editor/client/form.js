@@ -304,6 +304,22 @@
     return JSON.stringify(a) === JSON.stringify(b)
   }
 
+  /** A picker of a config node. The stock editor fills and reads it by itself. */
+  function addPicker(node, container, prefix, field) {
+    const row = addRow(container, prefix, field)
+    $('<input type="text">').attr('id', row.id).appendTo(row.holder)
+    RED.editor.prepareConfigNodeSelect(node, field.name, field.configType, prefix)
+    return row
+  }
+
+  /** The stock dialog would take a picker of nothing for an empty choice, where the node has none to make. */
+  function leaveUnsaid(node, prefix, fields) {
+    for (const field of fields) {
+      const picker = $(`#${prefix}-${field.name}`)
+      if (field.kind === 'config' && node[field.name] === undefined && (isEmpty(picker.val()) || picker.val() === '_ADD_')) picker.removeAttr('id')
+    }
+  }
+
   window.Sluice = {
     /** Controls that need a script of their own, by name. */
     controls: {},
@@ -328,7 +344,8 @@
         const isSet = additions.fields.some((field) => saved(this[field.name]) !== undefined && !same(this[field.name], field.default))
         const more = $('<details class="sluice-more"></details>').prop('open', isSet).appendTo('#dialog-form')
         $('<summary></summary>').text(w().more).appendTo(more)
-        inputs.set(this, additions.fields.map((field) => [field, makeInput(this, more, 'node-input-sluice', field, this[field.name] ?? field.default)]))
+        inputs.set(this, additions.fields.filter(({ kind }) => kind !== 'config').map((field) => [field, makeInput(this, more, 'node-input-sluice', field, this[field.name] ?? field.default)]))
+        for (const field of additions.fields.filter(({ kind }) => kind === 'config')) addPicker(this, more, 'node-input', field)
       }
 
       function save() {
@@ -339,6 +356,7 @@
           this[field.name] = value
           changed = true
         }
+        leaveUnsaid(this, 'node-input', additions.fields)
         close.call(this)
         return changed
       }
@@ -348,7 +366,7 @@
         inputs.delete(this)
       }
 
-      const own = Object.fromEntries(additions.fields.map((field) => [field.name, { value: undefined, validate: (value) => validate(field, value) }]))
+      const own = Object.fromEntries(additions.fields.map((field) => [field.name, { value: undefined, ...(field.kind === 'config' ? { type: field.configType } : {}), validate: (value) => validate(field, value) }]))
       RED.nodes.registerType(additions.type, {
         ...stock,
         defaults: { ...stock.defaults, ...own },
@@ -379,11 +397,7 @@
         for (const field of form.fields) {
           if (field === name) continue
           if (field.kind === 'config') {
-            // The stock editor fills and reads pickers of config nodes by itself.
-            const row = addRow(container, prefix, field)
-            $('<input type="text">').attr('id', row.id).appendTo(row.holder)
-            RED.editor.prepareConfigNodeSelect(node, field.name, field.configType, prefix)
-            pickers.push([field, row])
+            pickers.push([field, addPicker(node, container, prefix, field)])
           } else {
             own.set(field, makeInput(node, container, `${prefix}-sluice`, field, shown(node, field)))
           }
@@ -444,11 +458,7 @@
           const input = $(`#${prefix}-${name}`)
           if (input.val() === '' && !this.credentials?.[name] && !this.credentials?.[`has_${name}`]) input.removeAttr('id')
         }
-        // And a picker of nothing for an empty choice, where the node has none to make.
-        for (const field of form.fields) {
-          const picker = $(`#${prefix}-${field.name}`)
-          if (field.kind === 'config' && this[field.name] === undefined && (isEmpty(picker.val()) || picker.val() === '_ADD_')) picker.removeAttr('id')
-        }
+        leaveUnsaid(this, prefix, form.fields)
         close.call(this)
         return changed
       }

@@ -18,6 +18,7 @@ import { tabProperties } from '../../runtime/core/tab-properties.ts'
 import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
 import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
+import { compileSend, type Sender } from '../callout-send.ts'
 import { toCookieHeader, toResponseCookies } from './cookies.ts'
 import { answerDigest } from './digest.ts'
 import { toMultipart } from './multipart.ts'
@@ -38,6 +39,8 @@ export interface HttpRequestConfig {
   readonly senderr: boolean
   readonly headers: readonly HeaderRow[]
   readonly responseLimitBytes: number
+  /** Id of an upstream; the URL is then a path. Flows of Node-RED have none. */
+  readonly upstream: string
   /** What comes in with the answer that is about people, or secret. */
   readonly labels?: readonly LabelRow[]
 }
@@ -56,7 +59,7 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
   summary: { en: 'Sends an HTTP request and returns the response.', 'zh-TW': '送出 HTTP 請求並回傳回應。' },
   icon: 'white-globe.svg',
   stockForm: 'network/21-httprequest',
-  stockFormFields: ['responseLimitBytes', 'labels'],
+  stockFormFields: ['upstream', 'responseLimitBytes', 'labels'],
   credentials: { user: 'text', password: 'password' },
   holdsBytes: ({ responseLimitBytes }) => responseLimitBytes,
   outputs: ['out'],
@@ -95,6 +98,10 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
           properties: { keyType: { type: 'string', default: 'other' }, keyValue: { type: 'string', default: '' }, valueType: { type: 'string', default: 'other' }, valueValue: { type: 'string', default: '' } },
         },
       },
+      upstream: {
+        type: 'string', default: '', 'x-config': 'upstream', title: 'Upstream', description: 'A service by name, with its servers and how calls stand up when they fail. The URL is then a path: /items/{{payload.id}}.',
+        'x-form': { 'zh-TW': { title: '上游服務', description: '具名的服務，含其伺服器與故障處理。此時 URL 只寫路徑：/items/{{payload.id}}。' } },
+      },
       responseLimitBytes: { type: 'integer', minimum: 0, default: 52_428_800, title: 'Response limit (bytes)', description: 'Largest answer taken, unpacked.' },
       labels: stockLabelRowsSchema,
     },
@@ -105,12 +112,14 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
       ...rest,
       paytoqs: paytoqs === true || paytoqs === 'query' ? 'query' : paytoqs === 'body' ? 'body' : 'ignore',
       ...(Array.isArray(headers) ? { headers } : {}),
-      ...Object.fromEntries(['tls', 'proxy'].filter((name) => config[name] === null).map((name) => [name, ''])),
+      ...Object.fromEntries(['tls', 'proxy', 'upstream'].filter((name) => config[name] === null).map((name) => [name, ''])),
     }
   },
   check(config, facts) {
     const problems: NodeProblem[] = checkLabelRows(config.labels)
-    if (config.url.includes('://') && !/^\s*(?:https?:|\{\{|\$\{)/i.test(config.url)) {
+    if (config.upstream !== '' && facts.typeOf(config.upstream) !== 'upstream') problems.push({ code: 'config.missing', property: 'upstream', message: 'The upstream that the http request names does not exist.', remedy: 'Choose another one, or none.' })
+    if (config.upstream !== '' && config.url.trim() !== '' && !/^\s*(?:\/|\{\{|\$\{)/.test(config.url)) problems.push({ code: 'callout.path', property: 'url', message: 'The http request has an upstream and a whole URL.', remedy: 'Write the path only, such as /items/{{payload.id}}; the host is one of the upstream’s targets.' })
+    if (config.upstream === '' && config.url.includes('://') && !/^\s*(?:https?:|\{\{|\$\{)/i.test(config.url)) {
       problems.push({ code: 'callout.url', property: 'url', message: `“${config.url}” is neither an http nor an https URL.`, remedy: 'Enter an address that begins with http:// or https://.' })
     }
     const template = checkTemplate(config.url)
@@ -129,6 +138,8 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
     const headersOf = compileHeaders(config.headers)
     const tlsNode = config.tls === '' ? undefined : scope.configNode(config.tls)
     const tls = tlsNode && toUpstreamTls(tlsNode, (name) => scope.env(name))
+    const place = config.upstream === '' ? undefined : await compilePlace(config, scope)
+    const send = place?.send ?? ((request: UpstreamRequest, _message: Message, run: Run) => scope.upstream.request(withJobKey(request, run, scope.node.id), run))
     const credentials = { user: textOf(scope.credentials.user), password: textOf(scope.credentials.password) }
     // Node-RED's node knows no second address: it calls nothing for sandbox callers unless the flow says that it may.
     const passesSandbox = scope.env(tabProperties.sandbox) === 'pass'
@@ -137,7 +148,7 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
     /** The request, and the credentials that a Digest challenge is answered with. */
     function build(urlText: unknown, message: Message): { request: UpstreamRequest; url: URL; user: string; password: string } {
       if (typeof urlText !== 'string' || urlText.trim() === '') throw fault('step.config', { message: 'No URL is given: set it in the node or in msg.url.' })
-      const { url, ...inUrl } = toRequestUrl(urlText, tlsNode !== undefined)
+      const { url, ...inUrl } = place ? { url: placeUrl(place.url, urlText), user: '', password: '' } : toRequestUrl(urlText, tlsNode !== undefined)
       const user = credentials.user === '' ? inUrl.user : credentials.user
       const password = credentials.password === '' ? inUrl.password : credentials.password
       const method = config.method === 'use' ? (typeof message.method === 'string' && token.test(message.method) ? message.method.toUpperCase() : 'GET') : config.method.toUpperCase()
@@ -156,7 +167,8 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
           timeoutMs: timeoutOf(message.requestTimeout),
           responseLimitBytes: config.responseLimitBytes,
           redirects: message.followRedirects === undefined || Boolean(message.followRedirects) ? redirectLimit : 0,
-          ...(tls ? { tls } : {}),
+          ...(tls && !place ? { tls } : {}),
+          ...(place?.tellBudget ? { tellBudget: true } : {}),
         },
         url,
         user,
@@ -173,12 +185,11 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
       try {
         const urlText = await urlOf(message, run)
         if (typeof urlText === 'string') shown = shownUrl(urlText)
-        const { request: built, url, user, password } = build(urlText, message)
-        const request = withJobKey(built, run, scope.node.id)
-        let reply = await scope.upstream.request(request, run)
+        const { request, url, user, password } = build(urlText, message)
+        let reply = await send(request, message, run)
         if (reply.status === 401 && config.authType === 'digest') {
           const authorization = answerDigest(reply.headers['www-authenticate'], request.method, url.pathname + url.search, { user, password }, randomUUID().replaceAll('-', ''))
-          if (authorization !== undefined) reply = await scope.upstream.request({ ...request, headers: { ...request.headers, Authorization: authorization } }, run)
+          if (authorization !== undefined) reply = await send({ ...request, headers: { ...request.headers, Authorization: authorization } }, message, run)
         }
         if (failing) scope.status({})
         failing = false
@@ -201,6 +212,19 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
     return call
   },
 })
+
+/** How requests go to the servers of an upstream. What the node proves itself by goes before what the upstream would. */
+async function compilePlace({ upstream, authType }: HttpRequestConfig, scope: Scope): Promise<Sender> {
+  const own = authType !== '' && (textOf(scope.credentials.user) !== '' || textOf(scope.credentials.password) !== '')
+  return await compileSend({ upstream, url: '', auth: own ? undefined : '', tellBudget: 'auto', resilience: 'upstream' }, scope)
+}
+
+/** @throws Fault `step.config` when it is a whole URL: the flow must not choose another host */
+function placeUrl(origin: string, text: string): URL {
+  const path = text.trim()
+  if (path.startsWith('/') && !path.startsWith('//') && URL.canParse(origin + path)) return new URL(origin + path)
+  throw fault('step.config', { message: 'With an upstream, the URL of the request is a path that begins with a slash.' })
+}
 
 /** Node-RED merges in that order: the answer's fields over the message's. */
 function toMessage(message: Message, reply: UpstreamReply, ret: HttpRequestConfig['ret'], run: Run): Message {

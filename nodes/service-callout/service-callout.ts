@@ -10,13 +10,13 @@ import { ByteStream } from '../../runtime/core/byte-stream.ts'
 import { compileStream, type StreamedReply } from './stream.ts'
 import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
+import { compileSend } from '../callout-send.ts'
 import { parseStatuses } from '../statuses.ts'
 import { checkCallout } from './check.ts'
 import { calloutSchema, type ServiceCalloutConfig } from './config.ts'
 import { compileRequest } from './request.ts'
 import { labelsOfAnswer, leaksOfCallout } from './labels.ts'
 import { compileMock, noSandbox, toSandboxHeaders, toSandboxQuery } from './sandbox.ts'
-import { compileSend } from './send.ts'
 
 type Port = 'ok' | 'error' | 'timeout'
 
@@ -103,7 +103,7 @@ function withoutStream(message: Message): Message {
 type Call = (message: Message, run: Run) => Promise<UpstreamReply>
 
 async function compileCall(config: ServiceCalloutConfig, scope: Scope): Promise<Call> {
-  const { send, url, tellBudget, ownTls } = await compileSend(config, scope)
+  const { send, url, tellBudget, ownTls } = await compileSend(config, scope, config)
   const prepare = await compileRequest({ ...config, url, ...(ownTls ? {} : { tls: '', http2: false }) }, scope, tellBudget)
   return (message, run) => {
     const request: UpstreamRequest | Promise<UpstreamRequest> = prepare(message, run)

@@ -16,6 +16,7 @@ const nodes = [
   { id: 'bare', type: 'service callout', z: 'looks', x: 300, y: 80, url: 'https://api.example/x', wires: [[], []] },
   { id: 'named', type: 'service callout', z: 'looks', x: 300, y: 160, upstream: 'ups', url: '/v1/{{payload.id}}', wires: [[], [], []] },
   { id: 'own', type: 'service callout', z: 'looks', x: 300, y: 240, url: 'https://api.example/x', resilience: 'own', retries: 2, breaker: true, maxConcurrent: 5, mock: 'on', transparent: true, wires: [[], [], []] },
+  { id: 'stock', type: 'http request', z: 'looks', x: 300, y: 320, method: 'GET', ret: 'obj', url: '/x', wires: [[]] },
 ]
 
 /** What a dialog shows: titles of its rows, and what somebody would stumble over. Runs in the page. */
@@ -73,6 +74,19 @@ describe.skipIf(!needs('chromium'))('the dialogs of callouts', () => {
       shown[type] = await open(page, () => page.evaluate(([kind, node]) => RED.editor.editConfig('', kind, node), [type, id]), '#node-config-dialog-edit-form', `${type.replace(' ', '-')}-${locale}`, chinese)
       await page.click('#node-config-dialog-cancel')
       await page.waitForSelector('#node-config-dialog-cancel', { state: 'detached' })
+    }
+    // A stock node says nothing of an upstream until one is chosen, and keeps the one that was.
+    const upstreamOf = () => page.evaluate(() => RED.nodes.node('stock').upstream)
+    for (const [choice, expected] of [[undefined, undefined], ['ups', 'ups'], [undefined, 'ups']] as const) {
+      await page.evaluate(() => RED.editor.edit(RED.nodes.node('stock')))
+      await page.waitForSelector('#dialog-form', { state: 'visible' })
+      await page.waitForTimeout(300)
+      await page.evaluate(() => void (document.querySelector('.sluice-more').open = true))
+      if (choice !== undefined) await page.selectOption('#node-input-upstream', choice)
+      await page.screenshot({ path: `${artifacts}90-http-request-${locale}.png` })
+      await page.click('#node-dialog-ok')
+      await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+      expect(await upstreamOf()).toBe(expected)
     }
     const [retries, breaker, window, tls, mock] = chinese ? ['重試次數', '斷路器', '觀察期間（毫秒）', 'TLS', '模擬本文'] : ['Retries', 'Circuit breaker', 'Window', 'TLS', 'Mock body']
     expect(shown['bare']).not.toEqual(expect.arrayContaining([retries]))

@@ -1,21 +1,32 @@
 import { createHash } from 'node:crypto'
-import { fault } from '../../runtime/core/fault.ts'
-import { withJobKey } from '../../runtime/core/job-key.ts'
-import type { Message } from '../../runtime/core/message.ts'
-import { toText } from '../../runtime/core/path-template.ts'
-import type { Scope } from '../../runtime/core/node.ts'
-import type { Run } from '../../runtime/core/run.ts'
-import { compileTypedValue, type TypedValue } from '../../runtime/core/typed-value.ts'
-import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
-import type { CallOptions, ServiceSpec, UpstreamService } from '../../runtime/core/upstream-service.ts'
-import { type CalloutAuth, openAuth } from '../open-auth.ts'
-import { openService, toOwnSpec, toServiceSpec } from '../open-upstream.ts'
-import { toUpstreamConfig, type UpstreamConfig } from '../upstream-config.ts'
-import { toTries } from '../upstream-options.ts'
-import type { ServiceCalloutConfig } from './config.ts'
+import { fault } from '../runtime/core/fault.ts'
+import { withJobKey } from '../runtime/core/job-key.ts'
+import type { Message } from '../runtime/core/message.ts'
+import { toText } from '../runtime/core/path-template.ts'
+import type { Scope } from '../runtime/core/node.ts'
+import type { Run } from '../runtime/core/run.ts'
+import { compileTypedValue, type TypedValue } from '../runtime/core/typed-value.ts'
+import type { UpstreamReply, UpstreamRequest } from '../runtime/core/upstream.ts'
+import type { CallOptions, ServiceSpec, UpstreamService } from '../runtime/core/upstream-service.ts'
+import { type CalloutAuth, openAuth } from './open-auth.ts'
+import { openService, toOwnSpec, toServiceSpec } from './open-upstream.ts'
+import { toUpstreamConfig, type UpstreamConfig } from './upstream-config.ts'
+import { toTries, type UpstreamOptions } from './upstream-options.ts'
 
 /** Sends a request that is ready. */
 export type Send = (request: UpstreamRequest, message: Message, run: Run) => Promise<UpstreamReply>
+
+/** What of a callout's config says how its requests go out. */
+export interface SendConfig {
+  /** Id of an upstream; empty: none. */
+  readonly upstream: string
+  readonly url: string
+  /** Id of what proves who calls; empty: the upstream's, if it has any; undefined: it proves it itself. */
+  readonly auth: string | undefined
+  readonly tellBudget: 'auto' | 'yes' | 'no'
+  /** `own`: as `options` say. */
+  readonly resilience: 'upstream' | 'own'
+}
 
 /** How a callout's requests go out, and what of its config its upstream decides. */
 export interface Sender {
@@ -28,12 +39,12 @@ export interface Sender {
 }
 
 /** @throws Fault `config.invalid` when something that it refers to is missing */
-export async function compileSend(config: ServiceCalloutConfig, scope: Scope): Promise<Sender> {
+export async function compileSend(config: SendConfig, scope: Scope, options?: UpstreamOptions): Promise<Sender> {
   const named = config.upstream === '' ? undefined : toNamed(config, scope)
-  const auth = config.auth !== '' ? openAuth(config.auth, scope) : named !== undefined && named.auth !== '' ? openAuth(named.auth, scope) : undefined
+  const auth = config.auth === undefined ? undefined : config.auth !== '' ? openAuth(config.auth, scope) : named !== undefined && named.auth !== '' ? openAuth(named.auth, scope) : undefined
   const tellBudget = config.tellBudget === 'auto' ? named?.tellBudget === true : config.tellBudget === 'yes'
   const place = named && toPlace(config.upstream, toServiceSpec(named, scope))
-  const service = named && place ? await compileNamed(config, named, place, scope) : config.resilience === 'own' ? compileOwn(config, scope) : undefined
+  const service = named && place ? await compileNamed(config, options, named, place, scope) : config.resilience === 'own' && options ? compileOwn(config, options, scope) : undefined
   const plain: Send = (request, _message, run) => scope.upstream.request(withJobKey(request, run, scope.node.id), run)
   const send = service ?? plain
   return {
@@ -44,7 +55,7 @@ export async function compileSend(config: ServiceCalloutConfig, scope: Scope): P
   }
 }
 
-function toNamed(config: ServiceCalloutConfig, scope: Scope): UpstreamConfig {
+function toNamed(config: SendConfig, scope: Scope): UpstreamConfig {
   const view = scope.configNode(config.upstream)
   if (view?.type !== 'upstream') throw fault('config.invalid', { message: 'The upstream that the callout names does not exist.' })
   return toUpstreamConfig(view)
@@ -62,12 +73,12 @@ function toPlace(id: string, spec: ServiceSpec): Place {
   return { spec, origin: `http://${servers.slice(0, 16)}.upstream` }
 }
 
-async function compileNamed(config: ServiceCalloutConfig, named: UpstreamConfig, { spec, origin }: Place, scope: Scope): Promise<Send> {
+async function compileNamed(config: SendConfig, own: UpstreamOptions | undefined, named: UpstreamConfig, { spec, origin }: Place, scope: Scope): Promise<Send> {
   const targets = spec.targets?.targets ?? []
   // Tabs whose environment gives other targets have an upstream of their own.
   const fromEnv = named.targets.some(({ url }) => /\$\{/.test(url)) || named.name.includes('${')
   const service = openService(scope, `upstream:${config.upstream}${fromEnv ? `:${targets.map(({ url }) => url).join(' ')}` : ''}`, spec)
-  const tries = config.resilience === 'own' ? toTries(config) : undefined
+  const tries = config.resilience === 'own' && own ? toTries(own) : undefined
   // As whoever writes the run down, or plays the service, knows it: which server it was is nobody's matter there.
   const shown = (url: string) => (targets[0]?.url ?? '').replace(/\/+$/, '') + url.slice(origin.length)
   if (!service) return (request, _message, run) => scope.upstream.request(withJobKey({ ...request, url: shown(request.url) }, run, scope.node.id), run)
@@ -84,8 +95,8 @@ async function compileNamed(config: ServiceCalloutConfig, named: UpstreamConfig,
 }
 
 /** A memory of its own, for a callout that calls a URL. */
-function compileOwn(config: ServiceCalloutConfig, scope: Scope): Send {
-  const service = openService(scope, `callout:${scope.node.path}/${scope.node.id}`, toOwnSpec(scope.node.name ?? hostOf(config.url), config))
+function compileOwn(config: SendConfig, options: UpstreamOptions, scope: Scope): Send {
+  const service = openService(scope, `callout:${scope.node.path}/${scope.node.id}`, toOwnSpec(scope.node.name ?? hostOf(config.url), options))
   if (!service) return (request, _message, run) => scope.upstream.request(withJobKey(request, run, scope.node.id), run)
   return (request, _message, run) => call(service, request, run, scope, {})
 }
