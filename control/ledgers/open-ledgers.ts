@@ -74,6 +74,8 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
   const closing = createSerial(1, writesWaiting)
   /** Why what is open in a ledger cannot be signed. */
   const problems = new Map<string, string>()
+  /** Ledgers whose newest root each anchor was offered since the start; later ones are as they are made. */
+  const offered = new Set<string>()
   let closed = false
   let cancel = () => {}
   let looking: Promise<void> = Promise.resolve()
@@ -170,8 +172,10 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
     for (const name of [auditLedger, ...(await store.ledgers.list()).map((row) => row.name)]) {
       if (closed) return
       await closePeriods(name, false)
+      if (offered.has(name)) continue
       // An anchor that is new is given the newest root: that one covers all before it.
       const last = await lastRoot(name)
+      offered.add(name)
       if (last) await store.ledgers.addAnchors(anchors.map((anchor) => toWaiting(name, last.period, anchor, nowIso())))
     }
     await deliverRoots({ store, anchors, clock, log })
