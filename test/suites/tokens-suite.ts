@@ -165,6 +165,17 @@ export function tokensSuite(name: string, makePlace: () => Promise<TokensPlace>)
       expect(await vault.tokenize('people', 'shape', ['4111 1111 1111 1111'], { keepLast: 4 })).not.toEqual([a])
     })
 
+    test('of rows that want the same token one has it, and it is that one that is told so', async () => {
+      const row = (token: string, blind: string | null) => ({ domain: 'people', token, blind: blind === null ? null : Buffer.from(blind), key: 1, sealed: Buffer.from(`${token} ${blind}`), expiresAt: null, mode: 'shape' })
+      const rows = [row('wanted', 'z'), row('wanted', 'a'), row('wanted', null), row('other', 'a'), row('third', 'a')]
+      const added = await vault.store.tokens.add(rows)
+      expect(added.slice(0, 3)).toEqual([true, false, false])
+      expect(added.slice(3).filter(Boolean)).toHaveLength(1)
+      const [wanted, a] = [(await vault.store.tokens.get([{ domain: 'people', token: 'wanted' }]))[0], (await vault.store.tokens.find([Buffer.from('a')]))[0]]
+      expect(Buffer.from(wanted?.sealed as Uint8Array).toString()).toBe('wanted z')
+      expect(a?.token).toBe(added[3] ? 'other' : 'third')
+    })
+
     test('a one-time token is gone with its first reveal, however many look at once', async () => {
       const [token] = (await vault.tokenize('people', 'once', ['secret'])) as [string]
       const looks = await Promise.all([vault, other, vault, other].map((one) => one.reveal('people', [token, token])))

@@ -6,6 +6,8 @@ import type { DataKeyRow, RevealRow, TokenCopy, TokenRow, VaultStore } from './v
 
 type Row = Record<string, unknown>
 
+const noBytes = Buffer.alloc(0)
+
 /** Errors after which the same statement may well succeed: deadlock, and a serialization failure. */
 const worthAnotherTry = new Set(['40P01', '40001'])
 const triesLimit = 5
@@ -167,8 +169,14 @@ function createPostgresStore(pool: pg.Pool): VaultStore {
         return inOrder(rows, blinds.length, toToken)
       },
       async add(rows) {
+        // Which row a token was written for must be beyond doubt: of those of one call with the same token only the first is.
+        const first = new Map<string, TokenRow>()
+        for (const row of rows) {
+          const key = placeKey(row.domain, row.token)
+          if (!first.has(key)) first.set(key, row)
+        }
         // Vaults that write the same values at once take the places of the index in the same order, so neither waits for the other for ever.
-        const sorted = rows.toSorted((a, b) => (a.blind && b.blind ? Buffer.compare(a.blind, b.blind) : 0))
+        const sorted = [...first.values()].toSorted((a, b) => Buffer.compare(a.blind ?? noBytes, b.blind ?? noBytes))
         const { rows: added } = await query(
           `insert into tokens (domain, token, blind, key, sealed, expires_at, mode)
            select * from unnest($1::text[], $2::text[], $3::bytea[], $4::int[], $5::bytea[], $6::bigint[], $7::text[]) on conflict do nothing returning domain, token`,
@@ -177,9 +185,11 @@ function createPostgresStore(pool: pg.Pool): VaultStore {
             sorted.map(({ expiresAt }) => expiresAt), sorted.map(({ mode }) => mode),
           ],
         )
-        const left = new Set(added.map(({ domain, token }) => placeKey(domain as string, token as string)))
-        // Of rows of one call with the same token the first was written.
-        return rows.map(({ domain, token }) => left.delete(placeKey(domain, token)))
+        const written = new Set(added.map(({ domain, token }) => placeKey(domain as string, token as string)))
+        return rows.map((row) => {
+          const key = placeKey(row.domain, row.token)
+          return first.get(key) === row && written.has(key)
+        })
       },
       async copies(places) {
         const { rows } = await query('select w.n, c.* from unnest($1::text[], $2::text[]) with ordinality w (domain, token, n) join token_copies c on c.domain = w.domain and c.token = w.token', columns(places))
