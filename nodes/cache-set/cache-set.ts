@@ -31,7 +31,11 @@ export const cacheSet = defineNode<CacheSetConfig, 'out'>({
   summary: { en: 'Keeps a value for a while, for cache get nodes.', 'zh-TW': '將值保存一段時間，供「讀取快取」節點使用。' },
   icon: 'fa-database',
   outputs: ['out'],
-  leaks: ({ value, valueType }, input) => [{ to: 'cache', what: 'the value', property: 'value', labels: labelsOfValue(value, valueType, input) }],
+  leaks: ({ key, tags, value, valueType }, input) => [
+    { to: 'cache', what: 'the value', property: 'value', labels: labelsOfValue(value, valueType, input) },
+    // Operators see what values are called.
+    ...[...key, ...tags].map((part) => ({ to: 'cache' as const, what: 'the key', property: 'key', labels: labelsOfValue(part.value, part.valueType, input) })),
+  ],
   labels: unchanged,
   faults: ['cache.value', 'cache.ttl', 'config.invalid', 'expression.error'],
   config: {

@@ -16,8 +16,14 @@ export interface MaskRule {
 
 /** Of a value that is no text nobody learns how long it was. */
 const otherwiseLength = 6
+/** Letters of one unit that stand for themselves: Latin, Han, kana and Hangul syllables. What nearly every text is made of. */
+const simple = /^[\u0020-\u02ff\u3000-\u3029\u3030-\u3098\u309b-\u9fff\uac00-\ud7a3\uff00-\uffef]*$/
 /** Characters that may belong together with others, and halves of characters. */
 const composed = /\p{M}|\p{Cs}|[\u{10000}-\u{10ffff}\u1100-\u11ff]|\u200d/u
+
+function isComposed(text: string): boolean {
+  return !simple.test(text) && composed.test(text)
+}
 
 /** Makes what masks a text: never shows half a character, and never all of a text. */
 export function compileMask({ how, first, last, pattern, character, length }: MaskRule): (value: unknown) => unknown {
@@ -32,9 +38,9 @@ export function compileMask({ how, first, last, pattern, character, length }: Ma
     if (regex) {
       // A value that does not look as it should is not one to show.
       const masked = regex.replaceAll(text, hide(otherwiseLength).replaceAll('$', '$$$$'))
-      return masked === text ? hide(composed.test(text) ? countOf(text) : text.length) : masked
+      return masked === text ? hide(isComposed(text) ? countOf(text) : text.length) : masked
     }
-    if (!composed.test(text)) {
+    if (!isComposed(text)) {
       const { length: count } = text
       if (how === 'whole' || first + last >= count) return hide(count)
       return text.slice(0, first) + hide(count - first - last) + text.slice(count - last)
