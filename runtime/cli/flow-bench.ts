@@ -5,6 +5,7 @@ import { definitions, notYet } from '../../nodes/index.ts'
 import { toRevisions } from '../compile/check.ts'
 import { sha256 } from '../compile/hash.ts'
 import type { CaseResult } from '../core/cases.ts'
+import type { MessageClient } from '../core/clients.ts'
 import { systemClock } from '../core/clock.ts'
 import type { EditorNode, Problem } from '../core/flow.ts'
 import { silentLog } from '../core/log.ts'
@@ -19,6 +20,7 @@ import { createPlayedSecrets } from '../vault/secrets.ts'
 import { differences, type FlowCase } from './flow-cases.ts'
 import { CommandFailed } from './outcome.ts'
 import { createPlayedUpstream } from './played-upstream.ts'
+import { createPlayedVault } from './played-vault.ts'
 import { printProblems } from './print-problems.ts'
 import { readFlowFile } from './read-flows.ts'
 
@@ -67,7 +69,7 @@ export async function openNodesBench(nodes: readonly EditorNode[], { settings, f
   const log = openLog({ level: 'warn', format: 'json', write: (text) => void failed.push(...text.split('\n').filter(Boolean)) })
   const called: { caller?: FlowCase['caller'] } = {}
   const gateway = createGateway({ ...alone, admission: 'off', traceSample: '100', tracePayloads: 'none' }, {
-    definitions: definitions.map((one) => letCallersIn(one, called)), notYet, log, folder: own, inner: true, secrets: createPlayedSecrets(), ...(overNetwork ? {} : { upstream }),
+    definitions: definitions.map((one) => letCallersIn(one, called)), notYet, log, folder: own, inner: true, secrets: createPlayedSecrets(), vault: createPlayedVault(), ...(overNetwork ? {} : { upstream }),
   })
   const close = async () => {
     await gateway.close()
@@ -126,7 +128,11 @@ function letCallersIn(definition: NodeDefinition, called: { readonly caller?: Fl
     ...definition,
     async compile(config, scope) {
       const step = await compile(config, scope)
-      return (message, run) => (called.caller === undefined ? step(message, run) : new SentTo(0, { ...message, ...called.caller }))
+      return (message, run) => {
+        if (called.caller === undefined) return step(message, run)
+        if (called.caller.client) run.noteCaller?.(called.caller.client as MessageClient)
+        return new SentTo(0, { ...message, ...called.caller })
+      }
     },
   }
 }
