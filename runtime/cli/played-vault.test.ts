@@ -20,7 +20,7 @@ test('cases of flows with tokens run without a vault: tokens are the same every 
   const post = (url: string, body: object) => ({ method: 'POST', url, body })
   const shop = { client: { id: 'shop', application: 'shop', organisation: 'o', environment: 'production', priority: 5, scopes: [], attributes: {} } }
   const results = [
-    await bench.runWhole({ name: 'hides', request: post('/hide', { id: 'A123456789', pan: '4111 1111 1111 1111' }), expect: { status: 200, json: { id: '78bnTMgsIegydE8IxdeAgF' }, jsonata: '$match(body.pan, /^\\d{4} \\d{4} \\d{4} 1111$/)' } }),
+    await bench.runWhole({ name: 'hides', request: post('/hide', { id: 'A123456789', pan: '4111 1111 1111 1111' }), expect: { status: 200, json: { id: '78bnTMgsIegydE8IxdeAgF' }, jsonata: '$contains(body.pan, /^[0-9]{4} [0-9]{4} [0-9]{4} 1111$/)' } }),
     await bench.runWhole({ name: 'shows', caller: shop, request: post('/show', { id: 'played:A123456789' }), expect: { status: 200, json: { id: 'A123456789' } } }),
     await bench.runWhole({ name: 'knows nobody', caller: { client: { ...shop.client, application: '' } }, request: post('/show', { id: 'played:A123456789' }), expect: { status: 200, json: { id: '********' } } }),
     await bench.runWhole({ name: 'unknown', caller: shop, request: post('/show', { id: 'nonsense' }), expect: { status: 404, json: { code: 'token.unknown' } } }),
