@@ -70,7 +70,7 @@ export const compose: Scenario = {
           load,
           { ...options, saturation: 0.95, mostConnections: 64 },
         )
-        for (const [name, one] of Object.entries(measured)) options.say(`  ${row} ${name.padEnd(8)} ${Math.round(one.requestsPerSecond).toLocaleString('en').padStart(7)} req/s  p50 ${one.p50Ms.toFixed(1)} ms  core ${(one.busy * 100).toFixed(0)} %  ${one.cpuUs.toFixed(0)} µs CPU each  ${checked[name]?.checks} fresh looks, ${checked[name]?.stale} stale${one.bad > 0 ? `  ${one.bad} BAD` : ''}  (${algorithms[name]?.[mode] ?? ''})`)
+        for (const [name, one] of Object.entries(measured)) options.say(`  ${row} ${name.padEnd(8)} ${Math.round(one.requestsPerSecond).toLocaleString('en').padStart(7)} req/s  p50 ${one.p50Ms.toFixed(1)} ms  core ${(one.busy * 100).toFixed(0)} %  ${one.cpuUs.toFixed(0)} µs CPU each  ${checked[name]?.checks} fresh looks, ${checked[name]?.stale} stale${one.bad > 0 ? `  ${one.bad} BAD: ${one.why}` : ''}  (${algorithms[name]?.[mode] ?? ''})`)
         rows.push(...compare(row, mode, measured, checked))
         facts[row] = Object.fromEntries(['ours', 'hand', 'tricks', 'nginxLua'].map((name) => [name, measured[name] ? Math.round(measured[name].requestsPerSecond) : null]))
       } finally {
@@ -88,7 +88,7 @@ async function measureFanOut(options: BenchOptions, rows: Row[], facts: Record<s
   try {
     const contestants = fanOutContestants(upstream.port, hasLua()).filter((one) => options.only?.includes(one.name) ?? true)
     const measured = await measure(contestants, { paths: [fanOutPath], connections: 32 }, { ...options, saturation: 0.95, mostConnections: 128 })
-    for (const [name, one] of Object.entries(measured)) options.say(`  fanOut ${name.padEnd(8)} ${Math.round(one.requestsPerSecond).toLocaleString('en').padStart(7)} req/s  p50 ${one.p50Ms.toFixed(1)} ms  core ${(one.busy * 100).toFixed(0)} %  ${one.cpuUs.toFixed(0)} µs CPU each${one.bad > 0 ? `  ${one.bad} BAD` : ''}`)
+    for (const [name, one] of Object.entries(measured)) options.say(`  fanOut ${name.padEnd(8)} ${Math.round(one.requestsPerSecond).toLocaleString('en').padStart(7)} req/s  p50 ${one.p50Ms.toFixed(1)} ms  core ${(one.busy * 100).toFixed(0)} %  ${one.cpuUs.toFixed(0)} µs CPU each${one.bad > 0 ? `  ${one.bad} BAD: ${one.why}` : ''}`)
     const own = measured['ours']
     const least: Readonly<Record<string, number | undefined>> = { hand: 0.9, nodeRed: 8 }
     for (const [name, other] of Object.entries(measured)) {
@@ -115,7 +115,7 @@ function compare(row: string, mode: 'still' | 'moving', measured: Readonly<Recor
   if (!own) return []
   const stale = checked.ours?.stale ?? 0
   const least: Record<string, number> = mode === 'still' ? { hand: 3, tricks: 0.9, nginxLua: 3 } : { hand: 0.9 }
-  const doubt = Object.entries(measured).filter(([, one]) => one.bad > 0).map(([name, one]) => `${name}: ${one.bad} bad answers`).join('; ')
+  const doubt = Object.entries(measured).filter(([, one]) => one.bad > 0).map(([name, one]) => `${name}: ${one.bad} bad answers (${one.why})`).join('; ')
   return [
     ...Object.entries(measured).filter(([name]) => name !== 'ours').map(([name, other]): Row => {
       const ratio = own.requestsPerSecond / other.requestsPerSecond

@@ -7,6 +7,8 @@ export interface Running {
   readonly pid: number
   /** What of the load only this server can say, such as a key that it gave out. */
   readonly load?: Partial<Load>
+  /** Faults that it has answered with, counted by code, as far as it writes them down. */
+  faults?(): readonly string[]
   stop(): Promise<void>
 }
 

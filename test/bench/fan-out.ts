@@ -11,7 +11,7 @@ export const fanOutPath = '/fan-out'
 /** Three upstream calls at once, joined into one JSON document, by everybody who can. */
 export function fanOutContestants(upstream: number, withLua: boolean): readonly Contestant[] {
   return [
-    ours(composed(upstream), { SLUICE_EGRESS_ALLOW: `127.0.0.1:${upstream}` }),
+    ours(fanOutNodes(upstream), { SLUICE_EGRESS_ALLOW: `127.0.0.1:${upstream}` }),
     hand('fan-out', String(upstream)),
     nodeRed(chained(upstream)),
     ...(withLua ? [nginxLua(upstream, inLua, fanOutPath)] : []),
@@ -20,7 +20,8 @@ export function fanOutContestants(upstream: number, withLua: boolean): readonly 
 
 const names = ['a', 'b', 'c'] as const
 
-function composed(upstream: number): EditorNode[] {
+/** Three callouts at once, by a parallel node. */
+export function fanOutNodes(upstream: number): EditorNode[] {
   const branches = names.map((name) => ({ name, ifFails: 'fail', value: 'null', valueType: 'json', timeoutMs: 0, unread: false }))
   const built = flow('fan').httpIn('GET', fanOutPath).node('parallel', { branches }, names.length + 1).as('all')
   for (const [port, name] of names.entries()) built.from('all', port).node('service callout', { method: 'GET', url: `http://127.0.0.1:${upstream}/${name}` }, 3).node('end', {}, 0)

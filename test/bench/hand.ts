@@ -14,6 +14,16 @@ export function startUpstream(): Promise<Running> {
   return startApp('upstream', [], loadCore)
 }
 
+/** An upstream that takes its time. */
+export function startLateUpstream(afterMs: number): Promise<Running> {
+  return startApp('late-upstream', [String(afterMs)], loadCore)
+}
+
+/** The two large documents of the weather, other ones with every request. */
+export function startWeatherUpstream(): Promise<Running> {
+  return startApp('weather-upstream', ['moving'], loadCore)
+}
+
 async function startApp(app: string, args: readonly string[], core: number): Promise<Running> {
   const child = startChild(process.execPath, [join(root, 'test', 'bench', 'hand', `${app}.mjs`), ...args], { core })
   const port = await child.line((line) => (line.startsWith('{') ? (JSON.parse(line) as { port: number }).port : undefined))

@@ -16,12 +16,20 @@ export function ours(nodes: readonly EditorNode[], env: Readonly<Record<string, 
       return {
         port: estate.gatewayPort,
         pid: gateway,
+        faults: () => countFaults(estate.output()),
         async stop() {
           await estate.stop()
         },
       }
     },
   }
+}
+
+/** The lines of the log that name a fault, by code. */
+function countFaults(printed: string): string[] {
+  const counts = new Map<string, number>()
+  for (const [, code = ''] of printed.matchAll(/,"fault":"([^"]+)"/g)) counts.set(code, (counts.get(code) ?? 0) + 1)
+  return [...counts].map(([code, count]) => `${count} ${code}`)
 }
 
 /** Moves a running process with all its threads; threads it starts later stay with it. */

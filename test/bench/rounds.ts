@@ -14,6 +14,8 @@ export interface Measured {
   /** Connections of the load generator. */
   readonly connections: number
   readonly bad: number
+  /** What the bad answers were, as far as anybody knows. */
+  readonly why?: string
 }
 
 interface Round extends WrkResult {
@@ -45,7 +47,7 @@ export async function measure(contestants: readonly Contestant[], load: Load, op
     for (let round = 0; round < options.rounds; round++) {
       for (const one of running) one.rounds.push(await loadOnce(one.server, one.load, options.seconds))
     }
-    return Object.fromEntries(running.map((one) => [one.name, { ...medianRound(one.rounds), connections: one.load.connections }]))
+    return Object.fromEntries(running.map((one) => [one.name, { ...medianRound(one.rounds), connections: one.load.connections, ...whyBad(one.rounds, one.server) }]))
   } finally {
     for (const one of running) await one.server.stop()
   }
@@ -86,6 +88,14 @@ function medianRound(rounds: readonly Round[]): Round {
   const middle = sorted[Math.floor((sorted.length - 1) / 2)] as Round
   const bad = rounds.reduce((sum, round) => sum + round.bad, 0)
   return { ...middle, busy: median(rounds.map((round) => round.busy)), cpuUs: median(rounds.map((round) => round.cpuUs)), p50Ms: median(rounds.map((round) => round.p50Ms)), p99Ms: median(rounds.map((round) => round.p99Ms)), bad }
+}
+
+/** Statuses or sockets, and the faults that the server itself has written down since it started. */
+function whyBad(rounds: readonly Round[], server: Running): { readonly why?: string } {
+  const bad = rounds.reduce((sum, round) => sum + round.bad, 0)
+  if (bad === 0) return {}
+  const sockets = rounds.reduce((sum, round) => sum + round.sockets, 0)
+  return { why: [`${bad - sockets} with a status`, `${sockets} at the socket or too late`, ...(server.faults?.() ?? [])].join(', ') }
 }
 
 export function median(values: readonly number[]): number {

@@ -1,10 +1,12 @@
 import { compose } from './compose.ts'
 import { deployScenario } from './deploy.ts'
 import { bare, cached, chain, document20k, json20k, nodesOf, proxyWithCallout, proxyWithHttpRequest, routesOfTab } from './flows.ts'
-import { hand, startUpstream } from './hand.ts'
+import { hand, startUpstream, startWeatherUpstream } from './hand.ts'
 import { large } from './large.ts'
+import { late } from './late.ts'
 import { limits } from './limits.ts'
 import { neighbours } from './neighbours.ts'
+import { hasLua, nginxLua, proxied } from './nginx.ts'
 import { nodeRed } from './node-red.ts'
 import { ours } from './ours.ts'
 import type { Scenario } from './scenario.ts'
@@ -13,6 +15,7 @@ import { throughput } from './throughput.ts'
 import { tokens } from './tokens.ts'
 import { tokenizeScenario } from './tokenize.ts'
 import { trace } from './trace.ts'
+import { untouchedNodes, untouchedPath } from './untouched.ts'
 
 const fifty = Array.from({ length: 50 }, (_, index) => index)
 const routeCount = 10_000
@@ -58,7 +61,7 @@ export const scenarios: readonly Scenario[] = [
   throughput({
     name: 'proxy',
     load: { paths: ['/proxy'], connections: 32 },
-    atLeast: { hand: 0.85, nodeRed: 8 },
+    atLeast: { hand: 0.9, nodeRed: 9 },
     async prepare() {
       const upstream = await startUpstream()
       return {
@@ -66,6 +69,8 @@ export const scenarios: readonly Scenario[] = [
           ours(proxyWithCallout(upstream.port).nodes(), { SLUICE_EGRESS_ALLOW: `127.0.0.1:${upstream.port}` }),
           hand('proxy', String(upstream.port)),
           nodeRed(proxyWithHttpRequest(upstream.port).nodes()),
+          // nginx as a gateway: something is looked at in Lua before the request is passed on.
+          ...(hasLua() ? [nginxLua(upstream.port, `location /proxy { access_by_lua_block { if ngx.req.get_headers()['x-blocked'] then return ngx.exit(403) end } ${proxied} }`, '/proxy')] : []),
         ],
         close: () => upstream.stop(),
       }
@@ -97,6 +102,19 @@ export const scenarios: readonly Scenario[] = [
       return { contestants: [ours(cached().nodes()), { ...ours(bare().nodes()), name: 'hello', paths: ['/hello'] }] }
     },
   }),
+  throughput({
+    name: 'untouched',
+    load: { paths: [untouchedPath], connections: 32 },
+    atLeast: { hand: 1 },
+    async prepare() {
+      const upstream = await startWeatherUpstream()
+      return {
+        contestants: [ours(untouchedNodes(upstream.port), { SLUICE_EGRESS_ALLOW: `127.0.0.1:${upstream.port}` }), hand('untouched', String(upstream.port))],
+        close: () => upstream.stop(),
+      }
+    },
+  }),
+  late,
   compose,
   trace,
   deployScenario('deploy', 'deployMs', 'deploy among 200 flows', () => nodesOf(Array.from({ length: 199 }, (_, index) => chain(`/chain/${index}`, `chain${index}`)))),

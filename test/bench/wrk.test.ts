@@ -13,5 +13,5 @@ test('rates, latencies in any unit, bad answers and broken sockets are read from
 Requests/sec:  10000.50
 Transfer/sec:      2.00MB
 `
-  expect(parseWrk(output)).toEqual({ requestsPerSecond: 10_000.5, p50Ms: 0.375, p99Ms: 1250, bad: 13 })
+  expect(parseWrk(output)).toEqual({ requestsPerSecond: 10_000.5, p50Ms: 0.375, p99Ms: 1250, bad: 13, sockets: 6 })
 })

@@ -23,6 +23,8 @@ export interface WrkResult {
   readonly p99Ms: number
   /** Answers that were not 2xx or 3xx, and sockets that broke. A row with any of them does not count. */
   readonly bad: number
+  /** Of those, what broke at the socket or took longer than wrk waits (2 s); the others had a status. */
+  readonly sockets: number
 }
 
 /** Loads a server for a while with wrk: one thread, on the core the server does not have. */
@@ -73,11 +75,13 @@ end
 export function parseWrk(output: string): WrkResult {
   const bad = Number(/Non-2xx or 3xx responses: (\d+)/.exec(output)?.[1] ?? 0)
   const sockets = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output)?.slice(1).map(Number) ?? []
+  const broken = sockets.reduce((sum, count) => sum + count, 0)
   return {
     requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1] ?? 0),
     p50Ms: toMs(/50%\s+([\d.]+)(us|ms|s)/.exec(output)),
     p99Ms: toMs(/99%\s+([\d.]+)(us|ms|s)/.exec(output)),
-    bad: bad + sockets.reduce((sum, count) => sum + count, 0),
+    bad: bad + broken,
+    sockets: broken,
   }
 }
 
