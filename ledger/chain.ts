@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash as digest } from 'node:crypto'
 import { toCanonicalJson } from './canonical-json.ts'
 
 /**
@@ -14,7 +14,7 @@ export const noHash = '0'.repeat(64)
 
 /** SHA-256 in hex, over name of the chain, hash before, number and content as canonical JSON. */
 export function hashLink(chain: string, before: string, number: number, content: unknown): string {
-  return createHash('sha256').update(toCanonicalJson(['sluice chain 1', chain, before, number, content]), 'utf8').digest('hex')
+  return digest('sha256', toCanonicalJson(['sluice chain 1', chain, before, number, content]), 'hex')
 }
 
 export interface Link {

@@ -17,22 +17,28 @@ describe('Merkle trees', () => {
   })
 
   test('every record of every tree up to 300 is proved, and no other record by its proof', () => {
-    const all = leavesOf(300)
+    const leavesOfAll = leavesOf(300)
+    const other = hashLeaf('another')
+    const wrong: string[] = []
     for (let size = 1; size <= 300; size++) {
-      const leaves = all.slice(0, size)
+      const leaves = leavesOfAll.slice(0, size)
       const root = merkleRoot(leaves)
-      // All places of small trees; of large ones the ends, the middle and two that wander.
-      const places = size <= 24 ? leaves.keys() : new Set([0, 1, size >> 1, size - 2, size - 1, (size * 7) % size, (size * 31 + 11) % size])
+      // All places of small trees; of large ones the ends, the middle and one that wanders.
+      const places = size <= 24 ? leaves.keys() : new Set([0, size >> 1, size - 1, (size * 31 + 11) % size])
       for (const index of places) {
         const path = inclusionPath(leaves, index)
         const leaf = leaves[index] as string
-        expect(isIncluded({ leaf, index, size, path, root }), `${index} of ${size}`).toBe(true)
-        expect(isIncluded({ leaf: hashLeaf('another'), index, size, path, root })).toBe(false)
-        if (size > 1) expect(isIncluded({ leaf, index: (index + 1) % size, size, path, root })).toBe(false)
-        expect(isIncluded({ leaf, index, size, path: path.slice(1), root })).toBe(size === 1)
-        expect(isIncluded({ leaf, index, size, path: [...path, root], root })).toBe(false)
+        const all = [
+          isIncluded({ leaf, index, size, path, root }),
+          !isIncluded({ leaf: other, index, size, path, root }),
+          size === 1 || !isIncluded({ leaf, index: (index + 1) % size, size, path, root }),
+          isIncluded({ leaf, index, size, path: path.slice(1), root }) === (size === 1),
+          !isIncluded({ leaf, index, size, path: [...path, root], root }),
+        ]
+        if (all.includes(false)) wrong.push(`${index} of ${size}: ${all}`)
       }
     }
+    expect(wrong).toEqual([])
   })
 
   test('any altered bit of a proof makes it worthless', () => {
@@ -53,19 +59,22 @@ describe('Merkle trees', () => {
   })
 
   test('a tree that grew is proved to begin with what it was, and one that was rewritten is not', () => {
+    const wrong: string[] = []
     for (let size = 0; size <= 40; size++) {
       const leaves = leavesOf(size)
       const to = merkleRoot(leaves)
       for (let before = 0; before <= size; before++) {
         const from = merkleRoot(leaves.slice(0, before))
         const path = consistencyPath(leaves, before)
-        expect(isConsistent({ from, fromSize: before, to, toSize: size, path }), `${before} of ${size}`).toBe(true)
-        if (before > 0) {
-          const other = merkleRoot(leaves.slice(0, before).with(0, hashLeaf('another')))
-          expect(isConsistent({ from: other, fromSize: before, to, toSize: size, path })).toBe(false)
-        }
-        if (before > 0 && before < size) expect(isConsistent({ from, fromSize: before, to, toSize: size, path: path.slice(0, -1) })).toBe(false)
+        const other = before === 0 ? from : merkleRoot(leaves.slice(0, before).with(0, hashLeaf('another')))
+        const all = [
+          isConsistent({ from, fromSize: before, to, toSize: size, path }),
+          before === 0 || !isConsistent({ from: other, fromSize: before, to, toSize: size, path }),
+          before === 0 || before === size || !isConsistent({ from, fromSize: before, to, toSize: size, path: path.slice(0, -1) }),
+        ]
+        if (all.includes(false)) wrong.push(`${before} of ${size}: ${all}`)
       }
     }
+    expect(wrong).toEqual([])
   })
 })

@@ -1,19 +1,18 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** Merkle trees and their proofs, as RFC 9162 §2.1 has them (and RFC 6962 before it): SHA-256, a leaf hashed behind 0x00, a node behind 0x01. Hashes are hex. */
 
 const leafMark = Buffer.from([0])
-const nodeMark = Buffer.from([1])
 
 /** Root of a tree without leaves. */
-export const emptyRoot = createHash('sha256').digest('hex')
+export const emptyRoot = hash('sha256', '', 'hex')
 
 export function hashLeaf(data: string | Uint8Array): string {
-  return createHash('sha256').update(leafMark).update(data).digest('hex')
+  return hash('sha256', Buffer.concat([leafMark, typeof data === 'string' ? Buffer.from(data, 'utf8') : data]), 'hex')
 }
 
 function hashNode(left: string, right: string): string {
-  return createHash('sha256').update(nodeMark).update(Buffer.from(left, 'hex')).update(Buffer.from(right, 'hex')).digest('hex')
+  return hash('sha256', Buffer.from(`01${left}${right}`, 'hex'), 'hex')
 }
 
 /** The largest power of two below `size`; `size` is at least 2. */
@@ -54,22 +53,22 @@ export function isIncluded({ leaf, index, size, path, root }: { readonly leaf: s
   if (!isIndex(index) || !isIndex(size) || index >= size || !path.every(isHash) || !isHash(leaf)) return false
   let node = index
   let last = size - 1
-  let hash = leaf
+  let reached = leaf
   for (const beside of path) {
     if (last === 0) return false
     if (node % 2 === 1 || node === last) {
-      hash = hashNode(beside, hash)
+      reached = hashNode(beside, reached)
       while (node % 2 === 0 && node !== 0) {
         node = Math.floor(node / 2)
         last = Math.floor(last / 2)
       }
     } else {
-      hash = hashNode(hash, beside)
+      reached = hashNode(reached, beside)
     }
     node = Math.floor(node / 2)
     last = Math.floor(last / 2)
   }
-  return last === 0 && hash === root
+  return last === 0 && reached === root
 }
 
 /** PROOF of §2.1.4.1: that the tree of all `leaves` begins with its first `size` ones. Empty for 0 and for all. */
@@ -141,9 +140,9 @@ export function createGrowingTree(): { add(leaf: string): void; root(): string; 
   let size = 0
   return {
     add(leaf) {
-      let hash = leaf
-      for (let rest = size; rest % 2 === 1; rest = Math.floor(rest / 2)) hash = hashNode(whole.pop() as string, hash)
-      whole.push(hash)
+      let subtree = leaf
+      for (let rest = size; rest % 2 === 1; rest = Math.floor(rest / 2)) subtree = hashNode(whole.pop() as string, subtree)
+      whole.push(subtree)
       size++
     },
     root: () => (whole.length === 0 ? emptyRoot : whole.reduceRight((right, left) => hashNode(left, right))),

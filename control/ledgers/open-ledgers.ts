@@ -63,6 +63,7 @@ const standard: LedgerLimits = { periodMs: 3_600_000, periodEntries: 10_000, loo
 const pageRows = 1000
 const pageLimit = 200
 const writesWaiting = 200
+const lastWaitMs = 2000
 
 /** Records that cannot be altered: takes them, signs their periods, has them witnessed, and proves them. */
 export function openLedgers({ store, audit, signer, keys, anchors, clock, log, access, limits }: LedgersParts): OpenLedgers {
@@ -371,7 +372,10 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
     async close() {
       closed = true
       cancel()
-      await looking
+      // A witness that hangs does not keep control from ending: what waits for it is asked for again.
+      let cancelWait = () => {}
+      await Promise.race([looking, new Promise<void>((resolve) => (cancelWait = clock.setTimer(resolve, lastWaitMs)))])
+      cancelWait()
     },
   }
 }

@@ -35,7 +35,7 @@ describe('records of flows', () => {
 
   test('a call is answered with the number of its record, which says who, when and what for, and nothing the caller wrote', async () => {
     const answers = await Promise.all([1, 2, 3].map(() => get('/waits/A123456789')))
-    expect(answers.map(({ body }) => body.number).sort()).toEqual([1, 2, 3])
+    expect(new Set(answers.map(({ body }) => body.number))).toEqual(new Set([1, 2, 3]))
     const { items } = await whole.control.ledgers.entries('claims', {}, admin)
     expect(items[0]).toMatchObject({ number: 3, source: { flow: 'waits' }, value: { method: 'GET', route: '/waits/:id', client: null, purpose: 'benefits' } })
     expect(JSON.stringify(items)).not.toContain('A123456789')
