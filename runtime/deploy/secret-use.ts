@@ -30,21 +30,25 @@ export type SecretUseOf = (assembled: AssembledFlow, estate: Estate, credentials
 export function createSecretUses(): SecretUseOf {
   // What is drawn says the same for as long as its flow is the same.
   const drawn = new WeakMap<AssembledFlow, DrawnUse>()
+  const mentioned = new WeakMap<Credentials, ReadonlySet<string>>()
   return (assembled, estate, credentials) => {
     let own = drawn.get(assembled)
     if (!own) drawn.set(assembled, (own = drawnUse(assembled)))
-    return secretUseOf(assembled, estate, credentials, own)
+    let ids = mentioned.get(credentials)
+    if (!ids) mentioned.set(credentials, (ids = new Set(Object.keys(credentials).filter((id) => mentions(credentials[id])))))
+    return secretUseOf(assembled, estate, credentials, own, ids)
   }
 }
 
 type DrawnUse = readonly (readonly [name: string, place: SecretPlace])[]
 
-function secretUseOf(assembled: AssembledFlow, estate: Estate, credentials: Credentials, own: DrawnUse): SecretUse {
+/** @param ids whose credentials refer to secrets, in any flow */
+function secretUseOf(assembled: AssembledFlow, estate: Estate, credentials: Credentials, own: DrawnUse, ids: ReadonlySet<string>): SecretUse {
   const places = new Map<string, SecretPlace>()
   const problems: Problem[] = []
-  if (Object.values(credentials).some(mentions)) {
+  if (ids.size > 0) {
     for (const id of credentialIds(assembled, estate)) {
-      if (!Object.hasOwn(credentials, id) || !mentions(credentials[id])) continue
+      if (!ids.has(id)) continue
       const { flow, type, organisation } = ownerOf(id, assembled, estate)
       for (const [property, text] of textsOf(credentials[id])) {
         if (!mentionsSecret(text)) continue
