@@ -7,6 +7,8 @@ import type { Leak, LeakTo } from '../../runtime/core/labels/labels.ts'
 interface Seen {
   /** Fields of the message that it names; undefined: it may touch any. */
   readonly fields: ReadonlySet<string> | undefined
+  /** Fields of messages that it makes itself and sends; undefined: what it sends is made where nobody looks. */
+  readonly made: ReadonlySet<string> | undefined
   readonly leaks: readonly { readonly to: LeakTo; readonly what: string }[]
 }
 
@@ -20,11 +22,11 @@ const contexts: ReadonlySet<string> = new Set(['context', 'flow', 'global'])
  */
 export function labelsOfScript(code: string, input: LabelMap): LabelMap {
   if (input.isEmpty) return input
-  const { fields } = look(code)
+  const { fields, made } = look(code)
   if (!fields) return input.anywhere
   const mixed = unionOf([...fields].map((name) => input.at([name]))).anywhere
   if (mixed.isEmpty) return input
-  return unionOf([input, ...[...fields].map((name) => mixed.under([name]))])
+  return made ? unionOf([input, ...[...fields, ...made].map((name) => mixed.under([name]))]) : input.and(mixed)
 }
 
 /** What of a message a function may write down: in a log, in a context. */
@@ -38,12 +40,14 @@ export function leaksOfScript(code: string, input: LabelMap): readonly Leak[] {
 function look(code: string): Seen {
   const fields = new Set<string>()
   const leaks: { to: LeakTo; what: string }[] = []
+  const made = new Set<string>()
   let escapes = false
+  let unseen = false
   let tree: AnyNode
   try {
     tree = parse(code, { ecmaVersion: 'latest', allowReturnOutsideFunction: true, allowAwaitOutsideFunction: true }) as AnyNode
   } catch {
-    return { fields: undefined, leaks: [] }
+    return { fields: undefined, made: undefined, leaks: [] }
   }
   const visitors = {
     Identifier(node: AnyNode, _state: unknown, ancestors: readonly AnyNode[]) {
@@ -62,9 +66,16 @@ function look(code: string): Seen {
       } else if (name === 'node' || name === 'console') {
         const method = parent?.type === 'MemberExpression' && parent.object === node ? fieldOf(parent) : undefined
         if (method === undefined) leaks.push({ to: 'log', what: name })
+        else if (method === 'send') {
+          if (around?.type === 'CallExpression' && around.callee === parent) for (const sent of around.arguments as unknown as readonly Expression[]) send(sent)
+          else unseen = true
+        }
         else if (method === 'status' && !isFixed(around, parent)) leaks.push({ to: 'log', what: 'the status under the node' })
         else if (loud.has(`${name}.${method}`) && !isFixed(around, parent)) leaks.push({ to: 'log', what: `${name}.${method}` })
       }
+    },
+    ReturnStatement(node: AnyNode, _state: unknown, ancestors: readonly AnyNode[]) {
+      if (!ancestors.some(({ type }) => type.includes('Function'))) send((node as unknown as { argument: Expression }).argument)
     },
     // Another thing takes the name, or the message is another one from here on.
     VariablePattern(node: AnyNode) {
@@ -73,8 +84,38 @@ function look(code: string): Seen {
   }
   // The walker knows places where a name is given; its types do not.
   ancestor(tree, visitors as unknown as Parameters<typeof ancestor>[1])
-  return { fields: escapes ? undefined : fields, leaks }
+  return { fields: escapes ? undefined : fields, made: unseen ? undefined : made, leaks }
+
+  /** What is sent beside the message that came: fields of an object that is written out. */
+  function send(given: Expression): void {
+    switch (given?.type) {
+      case undefined:
+      case 'Literal':
+        return
+      case 'Identifier':
+        if (given['name'] !== 'msg' && given['name'] !== 'undefined') unseen = true
+        return
+      case 'ArrayExpression':
+        for (const one of given['elements'] as readonly Expression[]) send(one)
+        return
+      case 'ConditionalExpression':
+        send(given['consequent'] as Expression)
+        send(given['alternate'] as Expression)
+        return
+      case 'ObjectExpression':
+        for (const one of given['properties'] as readonly Readonly<Record<string, unknown>>[]) {
+          const field = one['type'] === 'Property' ? fieldOf({ property: one['key'], computed: one['computed'] }) : undefined
+          if (field === undefined) unseen = true
+          else made.add(field)
+        }
+        return
+      default:
+        unseen = true
+    }
+  }
 }
+
+type Expression = Readonly<Record<string, unknown>> | null | undefined
 
 function fieldOf({ property, computed }: Readonly<Record<string, unknown>>): string | undefined {
   const { name, value } = property as { readonly name?: string; readonly value?: unknown }

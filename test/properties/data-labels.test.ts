@@ -111,4 +111,26 @@ describe('data labels', () => {
     const labelled = assemble(toRevisions([tab, { ...entry, wires: [['m']] }, { id: 'm', type: 'mask', z: 't', fields: [{ by: 'label', field: 'pid' }], wires: [['out']] }, answer] as never))
     expect([...(labelled.flows[0]?.labels?.keys() ?? [])].sort()).toEqual(['in', 'm', 'out'])
   })
+
+  test('a function that sends a message of its own is held to every field that it puts in', () => {
+    const toAnswer = { type: 'change', rules: [{ t: 'set', p: 'payload', pt: 'msg', to: 'topic', tot: 'msg' }] }
+    for (const func of [
+      'return { topic: msg.payload.pid, res: msg.res, payload: 1 }',
+      'return [null, { topic: msg.payload.pid, res: msg.res }]',
+      'return msg.ok ? msg : { topic: msg.payload.pid }',
+      'node.send({ topic: msg.payload.pid, res: msg.res })',
+      'const made = { topic: msg.payload.pid, res: msg.res }; return made',
+    ]) expect(leaks({ type: 'function', func }, toAnswer), func).toContain('out pid')
+    expect(leaks({ type: 'function', func: 'delete msg.payload; return msg' }, { type: 'mask', fields: [{ by: 'label', field: 'pid' }] })).toEqual([])
+  })
+
+  test('an expression is held to what it computes from where it stands, and from names that it gives on the way', () => {
+    const set = (to: string) => ({ type: 'change', rules: [{ t: 'set', p: 'payload', pt: 'msg', to, tot: 'jsonata' }] })
+    for (const expression of ['payload.pid.$uppercase()', 'payload.pid.$substring(0, 5)', 'payload.$lookup("pid")', 'payload.$each(function($v) { $v })', 'payload.$string()', '($f := $uppercase; payload.pid.$f())', '($a := $b := payload.pid; $b)']) {
+      expect(leaks(set(expression)), expression).toEqual(['out pid'])
+    }
+    for (const expression of ['payload.{ "name": $uppercase(name) }', '$substring(payload.name, 1)', '$map(payload.list, function($v) { $substring($v, 3) })', '$string(payload.name)', '$lookup(payload, "name")', '($f := function($x) { $x & "." }; payload.people.{ "name": $f(name) })']) {
+      expect(leaks(set(expression)), expression).toEqual([])
+    }
+  })
 })

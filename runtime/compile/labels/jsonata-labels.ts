@@ -32,10 +32,24 @@ interface Around {
   /** The value that names are looked up in. */
   readonly input: LabelMap
   readonly names: ReadonlyMap<string, LabelMap>
+  /** Every name that the expression gives, wherever it does. */
+  readonly given: ReadonlySet<string>
 }
 
 /** Functions whose result says of their arguments how many, whether, or of what kind. */
 const telling: ReadonlySet<unknown> = new Set(['boolean', 'contains', 'count', 'env', 'exists', 'flowContext', 'globalContext', 'length', 'millis', 'not', 'now', 'random', 'type'])
+/**
+ * Functions that take what stands around the call in place of an argument that is left out (`payload.id.$uppercase()`), by their signatures:
+ * how many arguments they must have with it, and how many they may have.
+ */
+const onContext: ReadonlyMap<unknown, readonly [must: number, may: number]> = new Map<unknown, readonly [number, number]>([
+  ...['abs', 'base64decode', 'base64encode', 'ceil', 'clone', 'decodeUrl', 'decodeUrlComponent', 'encodeUrl', 'encodeUrlComponent', 'floor', 'keys', 'lowercase', 'number', 'spread', 'sqrt', 'trim', 'uppercase'].map((name) => [name, [1, 1]] as const),
+  // Of two that could be either, the first is taken: one is enough.
+  ...['formatBase', 'round', 'string', 'toMillis'].map((name) => [name, [1, 1]] as const),
+  ...['each', 'formatInteger', 'lookup', 'parseInteger', 'power', 'substringAfter', 'substringBefore'].map((name) => [name, [2, 2]] as const),
+  ...['formatNumber', 'match', 'pad', 'split', 'substring'].map((name) => [name, [2, 3]] as const),
+  ['fromMillis', [1, 3]], ['replace', [3, 4]], ['sift', [1, 2]],
+])
 const comparing: ReadonlySet<unknown> = new Set(['=', '!=', '<', '<=', '>', '>=', 'in', 'and', 'or'])
 
 /**
@@ -51,7 +65,7 @@ export function labelsOfJsonata(text: string, root: LabelMap, names: Readonly<Re
   } catch {
     return unionOf([root, ...known.values()]).anywhere
   }
-  return read(tree, { root, input: root, names: known })
+  return read(tree, { root, input: root, names: known, given: namesGivenIn(tree) })
 }
 
 function read(node: Node, around: Around): LabelMap {
@@ -136,10 +150,11 @@ function readPath(node: Node, around: Around): LabelMap {
   return keepArray ? unionOf([plain, plain.under([every]), listed.under([every])]) : asValue({ plain, listed })
 }
 
-function readVariable(name: string, { root, input, names }: Around): LabelMap {
-  if (name === '') return input
-  if (name === '$') return root
-  return names.get(name) ?? LabelMap.none
+function readVariable(name: string, around: Around): LabelMap {
+  if (name === '') return around.input
+  if (name === '$') return around.root
+  // One that was given somewhere within another expression.
+  return around.names.get(name) ?? (around.given.has(name) ? everything(around) : LabelMap.none)
 }
 
 function readObject(pairs: readonly (readonly [Node, Node])[], around: Around): LabelMap {
@@ -166,6 +181,7 @@ function readCall({ procedure, arguments: given = [] }: Node, args: readonly Lab
   const first = args[0] ?? LabelMap.none
   const own = typeof name === 'string' && around.names.has(name)
   if (!own && telling.has(name)) return LabelMap.none
+  if (takesContext(name, given, own, around)) return unionOf([...args, around.input, procedure ? read(procedure, around) : LabelMap.none]).anywhere
   const [, second] = given
   if (!own && (name === 'map' || name === 'filter') && second?.type === 'lambda') {
     if (name === 'filter') return first.and(itemsOf(first))
@@ -182,6 +198,27 @@ function readCall({ procedure, arguments: given = [] }: Node, args: readonly Lab
   // A text may hold an expression that reads what stands around it.
   if (!own && name === 'eval') return everything(around)
   return unionOf([...args, procedure ? read(procedure, around) : LabelMap.none]).anywhere
+}
+
+/** Whether a call may take what stands around it as an argument. */
+function takesContext(name: unknown, given: readonly Node[], own: boolean, { input, root }: Around): boolean {
+  // Nobody looks into the signature of a function that the expression gives a name itself.
+  if (own) return given.every(({ type }) => literals.has(type))
+  const [must, may] = onContext.get(name) ?? [0, 0]
+  if (given.length < must) return true
+  // Then a value that is no text and no number decides: around the whole expression stands the message, which is neither.
+  return given.length < may && (input !== root || name === 'sift') && given[0] !== undefined && given[0].type !== 'path'
+}
+
+const literals: ReadonlySet<string> = new Set(['string', 'number', 'value', 'regex'])
+
+function namesGivenIn(tree: unknown, found = new Set<string>(), seen = new Set<unknown>()): ReadonlySet<string> {
+  if (typeof tree !== 'object' || tree === null || seen.has(tree)) return found
+  seen.add(tree)
+  const { type, lhs } = tree as Partial<Node>
+  if (type === 'bind') found.add(String((lhs as Node).value))
+  for (const part of Object.values(tree)) namesGivenIn(part, found, seen)
+  return found
 }
 
 function readApply({ lhs, rhs }: Node, around: Around): LabelMap {
