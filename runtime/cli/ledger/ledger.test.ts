@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { useCommandLine } from '../../../test/kit/command-line.ts'
 import { runCommandLine } from '../command-line.ts'
+import type { LedgerClient } from './client.ts'
+import { runLedgerVerify } from './run-ledger.ts'
 
 const cli = useCommandLine({
   ledgerLimits: { periodEntries: 10 },
@@ -59,4 +61,25 @@ test('an export is verified without control, and names the record that was alter
   expect(await verify('cut.jsonl', '--json')).toBe(1)
   expect(JSON.parse(cli.out.trim().split('\n').at(-1)!)).toMatchObject({ ok: false, verdicts: [{ flaw: { kind: 'truncated', number: 21 } }] })
   expect(await verify('none.jsonl')).toBe(1)
+})
+
+test('a large ledger is verified part by part, to its end, and no further than the first flaw', async () => {
+  const asked: unknown[] = []
+  const entries = 250_000
+  const client = (bad: number) => ({
+    get: async () => ({ entries }),
+    // Parts end with the period that holds the last record asked for.
+    async verify(ledger: string, { from = 1, to }: { readonly from?: number; readonly to?: number }) {
+      asked.push([from, to])
+      const end = to === undefined ? entries : Math.min(entries, Math.ceil(to / 7000) * 7000)
+      const flaw = bad >= from && bad <= end ? { flaw: { kind: 'altered', number: bad, reason: 'It was changed.', remedy: '' } } : {}
+      return { ok: !('flaw' in flaw), ledger, from: Math.min(from, end), to: end, periods: 1, open: 0, receipts: 0, head: 'ab', ...flaw }
+    },
+  }) as unknown as LedgerClient
+  const output = { json: false, note: () => {}, result: (text: string) => void asked.push(text) }
+  await runLedgerVerify(client(0), 'big', {}, output)
+  expect(asked).toEqual([[1, 100_000], [105_001, 205_000], [210_001, undefined], expect.stringContaining('records 1 to 250000 in 3 signed periods')])
+  asked.length = 0
+  await expect(runLedgerVerify(client(150_000), 'big', {}, output)).rejects.toThrow(/first place is record 150000/)
+  expect(asked).toHaveLength(2)
 })
