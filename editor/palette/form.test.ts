@@ -62,7 +62,7 @@ test('types that are not offered leave a stock form file with template and regis
 test('a stock form gets the fields it lacks, and its registration goes through the page', () => {
   const httpIn = definitions.find((one) => one.type === 'http in')!
   const additions = toAdditions(httpIn, chineseFields['http in'])!
-  expect(additions.fields.map((field) => [field.name, field.kind])).toEqual([['host', 'text'], ['accepts', 'list'], ['bodyLimitBytes', 'number'], ['streamBody', 'boolean'], ['timeoutMs', 'number'], ['cors', 'group']])
+  expect(additions.fields.map((field) => [field.name, field.kind])).toEqual([['host', 'text'], ['accepts', 'list'], ['bodyLimitBytes', 'number'], ['streamBody', 'boolean'], ['timeoutMs', 'number'], ['cors', 'group'], ['labels', 'table']])
   const html = addFields(`<script>RED.nodes.registerType('http in',{a:1});RED.nodes.registerType('http response',{})</script>`, additions)
   expect(html).toMatch(/Sluice\.registerStockType\(\{"type":"http in".*\},\{a:1\}\);RED\.nodes\.registerType\('http response'/)
 })
