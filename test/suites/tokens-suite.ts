@@ -340,6 +340,31 @@ export function tokensSuite(name: string, makePlace: () => Promise<TokensPlace>)
       expect(await count()).toBe(had)
     })
 
+    test.runIf(name === 'PostgreSQL')('connections that break in the middle of anything fail what was asked, and nothing after it', async () => {
+      await openDomain(vault, 'broken')
+      const kept: [string, string][] = []
+      const codes = new Set<unknown>()
+      const work = async (from: number) => {
+        for (let round = 0; round < 12; round++) {
+          try {
+            const values = Array.from({ length: 10 }, (_, index) => `${from} ${round} ${index}`)
+            const tokens = await vault.tokenize('broken', 'deterministic', values)
+            await vault.reveal('broken', tokens)
+            tokens.forEach((token, index) => kept.push([token, values[index] as string]))
+          } catch (thrown) {
+            codes.add((thrown as { code?: unknown }).code)
+          }
+        }
+      }
+      const breaking = (async () => {
+        for (let round = 0; round < 6; round++) await onDatabase('select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()')
+      })()
+      await Promise.all([work(1), work(2), work(3), breaking])
+      expect([...codes].filter((code) => code !== 'vault.unavailable')).toEqual([])
+      // The last connections to break may not have said so yet.
+      await expect.poll(async () => (await vault.reveal('broken', kept.map(([token]) => token))).map(valueOf), { timeout: 10_000 }).toEqual(kept.map(([, value]) => value))
+    })
+
     test('no value is anywhere in the database or its files', async () => {
       const canary = 'canary-7391-王大明'
       await openDomain(vault, 'canaries')
