@@ -15,6 +15,8 @@ import type { Hop } from './redirect.ts'
 
 /** Methods that may be sent again when their connection broke before an answer began (RFC 9110 §9.2.1, §9.2.2). */
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS'])
+/** A request that meets closed connections is sent again so often at most. */
+const mostRepeats = 16
 const codings = ['accept-encoding', acceptedCodings] as const
 
 /** One hop of a request. Its time is over `timeoutMs` after `startedAt`, and with the run. */
@@ -22,10 +24,12 @@ export type Exchange = (hop: Hop, request: UpstreamRequest, tls: UpstreamTls | u
 
 /** Makes what sends one hop: ended by the answer, the limit, the timer or the run, whichever comes first. */
 export function createExchange({ pools, clock, holding }: { readonly pools: Pools; readonly clock: Clock; readonly holding: Holding | undefined }): Exchange {
-  function exchange(hop: Hop, request: UpstreamRequest, tls: UpstreamTls | undefined, timeoutMs: number, startedAt: number, run: Run, lane: Lane | undefined, again: boolean): Promise<Answer> {
+  function exchange(hop: Hop, request: UpstreamRequest, tls: UpstreamTls | undefined, timeoutMs: number, startedAt: number, run: Run, lane: Lane | undefined, repeats: number): Promise<Answer> {
     const { pool, host, path } = findPlace(pools, hop.url, tls, request.http2, lane)
     const leftMs = Math.min(startedAt + timeoutMs, run.deadline) - clock.now()
     if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: Math.round(Math.min(timeoutMs, run.deadline - startedAt)) }))
+    // Those that were kept open beside the broken one may all have been closed: after a pause a server closes them together.
+    const again = repeats === 0 || (repeats < mostRepeats && keptBy(pool) > 0)
     return new Promise((resolve, reject) => {
       const bounds = new CallBounds(run, clock)
       const done = (answer: Answer) => {
@@ -36,7 +40,7 @@ export function createExchange({ pools, clock, holding }: { readonly pools: Pool
         bounds.lift()
         // A connection that was kept open may be closed by the server just as we write on it.
         if (again && !call.started && repeatable.has(hop.method) && (error as { code?: string }).code === 'upstream.eof') {
-          resolve(exchange(hop, request, tls, timeoutMs, startedAt, run, lane, false))
+          resolve(exchange(hop, request, tls, timeoutMs, startedAt, run, lane, repeats + 1))
         } else reject(error)
       }
       const call = new Call(host, request.responseLimitBytes, done, failed, run)
@@ -55,7 +59,12 @@ export function createExchange({ pools, clock, holding }: { readonly pools: Pool
     })
   }
 
-  return (hop, request, tls, timeoutMs, startedAt, run, lane) => exchange(hop, request, tls, timeoutMs, startedAt, run, lane, true)
+  return (hop, request, tls, timeoutMs, startedAt, run, lane) => exchange(hop, request, tls, timeoutMs, startedAt, run, lane, 0)
+}
+
+/** Connections that were kept open and carry nothing now: the next request may go out on one of them. */
+function keptBy(pool: object): number {
+  return (pool as { readonly stats?: { readonly free?: number } }).stats?.free ?? 0
 }
 
 /** Whether a hop goes where the request itself was meant to go: what is told there is told to no other origin. */

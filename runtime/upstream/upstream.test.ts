@@ -129,6 +129,29 @@ describe('a call', () => {
     expect(seen).toEqual(['GET', 'GET', 'GET', 'POST'])
   })
 
+  it('sends a GET again until it meets a connection that is open, when a server has closed several together', async () => {
+    const held: (() => void)[] = []
+    let opened = 0
+    const origin = await serveRaw((socket) => {
+      opened += 1
+      let requests = 0
+      const isOld = opened <= 4
+      socket.on('data', () => {
+        requests += 1
+        if (isOld && requests === 2) socket.destroy()
+        else if (isOld && requests === 1) {
+          held.push(() => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'))
+          // All at once, so that each is asked on a connection of its own.
+          if (held.length === 4) for (const answer of held) answer()
+        } else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok')
+      })
+    })
+    const upstream = open(undefined, { connectionsPerOrigin: 4 })
+    await Promise.all(Array.from({ length: 4 }, () => upstream.request(ask(origin), fakeRun())))
+    expect((await upstream.request(ask(origin), fakeRun())).status).toBe(200)
+    expect(opened).toBeGreaterThan(4)
+  })
+
   it('keeps set-cookie a list, drops headers of the connection, and cannot be given a prototype', async () => {
     const origin = await serveRaw((socket) =>
       socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nset-cookie: a=1\r\nset-cookie: b=2\r\nconnection: keep-alive, x-hop\r\nx-hop: 1\r\nkeep-alive: timeout=5\r\n__proto__: x\r\ncontent-length: 0\r\n\r\n')),
