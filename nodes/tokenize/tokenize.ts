@@ -57,7 +57,7 @@ export const tokenize = defineNode<TokenizeConfig, 'out'>({
           required: ['path'],
           properties: {
             by: { enum: ['path', 'label'], default: 'path', title: 'By', 'x-form': zh('依據', '', { path: '路徑', label: '資料標籤' }) },
-            path: pathSchema,
+            path: { ...pathSchema, title: 'Path or label', 'x-form': zh('路徑或標籤', '') },
             mode: { enum: modes, default: 'deterministic', title: 'Token', 'x-form': zh('代碼', '', { random: '隨機', deterministic: '同值同碼', shape: '保留格式', 'shape same': '保留格式、同值同碼', once: '一次性', mask: '僅遮罩' }) },
             keepLast: { type: 'integer', minimum: 0, maximum: 4, default: 0, title: 'Keep last', 'x-form': { when: { mode: ['shape', 'shape same', 'mask'] }, ...zh('保留末碼', '') } },
             domain: { type: 'string', default: '', title: 'Domain', 'x-form': zh('網域', '') },

@@ -10,7 +10,7 @@ declare const RED: any
 declare const document: any
 declare const getComputedStyle: any
 
-const types = ['auth', 'quota', 'spike arrest', 'concurrency limit', 'reset quota', 'access control', 'session', 'idempotency'] as const
+const types = ['auth', 'quota', 'spike arrest', 'concurrency limit', 'reset quota', 'access control', 'session', 'idempotency', 'tokenize'] as const
 /** Properties that bring up what is hidden as long as it means nothing. */
 const full: Readonly<Record<(typeof types)[number], object>> = {
   auth: {
@@ -25,6 +25,7 @@ const full: Readonly<Record<(typeof types)[number], object>> = {
   'access control': { allow: ['10.0.0.0/8', '2001:db8::/32'], deny: ['10.9.0.0/16'] },
   session: { operation: 'create', carrier: 'cookie', closeUrl: 'https://bank.example/{{session.data.id}}', cap: 3 },
   idempotency: { keyFrom: 'fields', fields: ['payload.account', 'payload.orderId'], inFlight: 'wait' },
+  tokenize: { domain: 'citizens', fields: [{ by: 'path', path: '$.people[*].id', mode: 'shape same', keepLast: 4, domain: 'cards', ttlS: 3600 }, { by: 'label', path: 'pid', mode: 'deterministic' }], subject: 'payload.customerId' },
 }
 
 /** What a dialog shows that somebody would stumble over. Runs in the page. */
@@ -64,7 +65,7 @@ describe.skipIf(!needs('chromium'))('the dialogs of the nodes that protect', () 
     const admin = await AdminClient.signIn(product.control, 'admin', product.password)
     const { flows, rev } = await admin.flows()
     const make = (name: string, given: (type: (typeof types)[number]) => object) => types.map((type, i) => ({
-      id: `${name}${i}`, type, z: 'looks', x: name === 'bare' ? 300 : 600, y: 80 + i * 60, wires: type === 'reset quota' ? [[]] : [[], []], ...given(type),
+      id: `${name}${i}`, type, z: 'looks', x: name === 'bare' ? 300 : 600, y: 80 + i * 60, wires: type === 'reset quota' || type === 'tokenize' ? [[]] : [[], []], ...given(type),
     }))
     // One of each kind that says nothing but what it must, and one that says much.
     const nodes = [...make('bare', (type) => (type === 'reset quota' ? { quota: 'q' } : {})), ...make('full', (type) => full[type])]
@@ -116,7 +117,7 @@ describe.skipIf(!needs('chromium'))('the dialogs of the nodes that protect', () 
     expect(await page.evaluate(() => RED.nodes.dirty())).toBe(false)
     // What means nothing is not asked for; what means something is.
     const count = (id: string) => rows[id]?.length ?? 0
-    for (const [i, type] of types.entries()) if (type !== 'access control') expect(count(`full${i}`), type).toBeGreaterThan(count(`bare${i}`))
+    for (const [i, type] of types.entries()) if (type !== 'tokenize' && type !== 'access control') expect(count(`full${i}`), type).toBeGreaterThan(count(`bare${i}`))
     await page.context().close()
   }, 180_000)
 
