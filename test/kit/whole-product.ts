@@ -63,6 +63,8 @@ export async function openWhole(options: Partial<ControlOptions> = {}, env: Read
       return control
     },
     gateway, sync, start, stop,
+    /** Where all of it keeps its data. */
+    root,
     /** Of the APIs, without a slash at its end. */
     url: url.replace(/\/$/, ''),
     get controlUrl() {

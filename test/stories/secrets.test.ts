@@ -4,13 +4,12 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { startProduct } from '../e2e/product.ts'
-import { AdminClient, DeployRefused } from '../kit/admin-client.ts'
 import { ConsumerClient } from '../kit/consumer-client.ts'
 import { estate, flow } from '../kit/flow-builder.ts'
 import { freePort } from '../kit/free-port.ts'
 import { startGateway, toRelease } from '../kit/gateway.ts'
 import { startVault, vaultTokens } from '../kit/start-vault.ts'
+import { openWhole } from '../kit/whole-product.ts'
 
 const closers: (() => Promise<void> | void)[] = []
 afterEach(async () => {
@@ -31,13 +30,18 @@ async function startPartner(passes: (request: IncomingMessage) => boolean): Prom
   return `127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
+async function putSecret(vault: string, name: string, value: string): Promise<void> {
+  const reply = await fetch(`${vault}/v1/secrets/${name}`, { method: 'PUT', headers: { authorization: `Bearer ${vaultTokens.control}`, 'x-sluice-user': 'ann', 'content-type': 'application/json' }, body: JSON.stringify({ value }) })
+  expect(reply.status).toBe(200)
+}
+
 /** Everything that lies in a folder, as bytes are written. */
 function filesIn(folder: string): { readonly file: string; readonly text: string }[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)).filter((file) => statSync(file).isFile()).map((file) => ({ file, text: readFileSync(file, 'latin1') }))
 }
 
-const flows = (partner: string, note = '') => estate(
-  flow('orders').httpIn('GET', '/orders').node('service callout', { url: `http://${partner}/orders`, auth: 'auth', headers: [{ name: 'X-Partner', value: 'key {{secret:partner.header}}', valueType: 'str' }], info: note }, 3).httpResponse(),
+const flows = (partner: string) => estate(
+  flow('orders').httpIn('GET', '/orders').node('service callout', { url: `http://${partner}/orders`, auth: 'auth', headers: [{ name: 'X-Partner', value: 'key {{secret:partner.header}}', valueType: 'str' }] }, 3).httpResponse(),
   flow('other').httpIn('GET', '/other').httpResponse(),
 ).concat([{ id: 'auth', type: 'callout auth', name: 'partner', kind: 'bearer', credentials: { token: '{{secret:partner.token}}' } }])
 
@@ -52,46 +56,45 @@ test('a secret is rotated while calls go on: the partner takes the old one until
     if (!passes) refused.push(String(token))
     return passes
   })
-  const dataDir = makeFolder()
-  const product = await startProduct({ SLUICE_DATA_DIR: dataDir, SLUICE_EGRESS_ALLOW: partner, SLUICE_LOG_LEVEL: 'debug' })
-  closers.push(product.stop)
-  const control = product.control.replace(/\/$/, '')
-  const admin = await AdminClient.signIn(control, 'admin', product.password)
-  const records = await ConsumerClient.signIn({ controlUrl: control, password: product.password })
+  const vault = await startVault(makeFolder())
+  closers.push(vault.stop)
+  const lines: string[] = []
+  const write = (facts: object, text: string) => void lines.push(JSON.stringify(facts) + text)
+  const whole = await openWhole({ log: { debug: write, info: write, warn: write, error: write } }, { SLUICE_EGRESS_ALLOW: partner, SLUICE_LOG_LEVEL: 'debug', SLUICE_VAULT_URL: vault.url, SLUICE_VAULT_GATEWAY_TOKEN: vaultTokens.gateway })
+  closers.push(whole.close)
 
-  const told = await admin.deploy(flows(partner)).catch((thrown: unknown) => thrown)
-  expect(told).toBeInstanceOf(DeployRefused)
-  expect(JSON.stringify((told as DeployRefused).body)).toMatch(/secret\.unknown.*partner\./)
-  await records.request('PUT', '/vault/secrets/partner.token', { value: first, description: 'of the partner' })
-  await records.request('PUT', '/vault/secrets/partner.header', { value: header })
-  await admin.deploy(flows(partner))
+  await expect(whole.deploy(flows(partner))).rejects.toMatchObject({ code: 'deploy.refused', problems: [{ code: 'secret.unknown', node: 'orders.2', property: 'headers' }, { code: 'secret.unknown', node: 'auth', property: 'token' }] })
+  await putSecret(vault.url, 'partner.token', first)
+  await putSecret(vault.url, 'partner.header', header)
+  await whole.deploy(flows(partner))
 
   const statuses: number[] = []
   let going = true
   const caller = (async () => {
-    while (going) statuses.push((await fetch(`${product.gateway}/orders`)).status)
+    while (going) statuses.push((await fetch(`${whole.url}/orders`)).status)
   })()
   await expect.poll(() => statuses.length, { timeout: 5000 }).toBeGreaterThan(20)
-  const releases = await records.request<unknown>('GET', '/releases')
-  await records.request('PUT', '/vault/secrets/partner.token', { value: second })
+  const releases = await whole.control.releases.list()
+  await putSecret(vault.url, 'partner.token', second)
   await expect.poll(() => hasNew, { timeout: 10_000, interval: 20 }).toBe(true)
   const before = statuses.length
   await expect.poll(() => statuses.length).toBeGreaterThan(before + 20)
   going = false
   await caller
   expect({ failed: statuses.filter((status) => status !== 200), refused }).toEqual({ failed: [], refused: [] })
-  expect(await records.request<unknown>('GET', '/releases')).toEqual(releases)
-  expect(product.printed()).toContain('linked again with newer secrets')
+  expect(await whole.control.releases.list()).toEqual(releases)
+  expect(whole.printed()).toContain('linked again with newer secrets')
 
-  const shown = [JSON.stringify(await admin.flows()), JSON.stringify(releases)]
-  for (const path of ['/vault/secrets', '/audit', '/vault', '/apis']) shown.push(JSON.stringify(await records.request('GET', path).catch((thrown: unknown) => String(thrown))))
-  expect(shown[0]).toContain('{{secret:partner.header}}')
-  for (const text of [...shown, product.printed()]) expect(text).not.toContain('canary-Vq8')
-  await product.stop()
-  closers.splice(closers.indexOf(product.stop), 1)
+  const records = await ConsumerClient.signIn({ controlUrl: whole.controlUrl, password: 'open sesame' })
+  const drawn = JSON.stringify(await whole.control.flows.current())
+  expect(drawn).toContain('{{secret:partner.header}}')
+  const shown = [drawn, JSON.stringify(await whole.control.flows.credentials('callout auth', 'auth')), JSON.stringify(await whole.control.audit.list(100)), whole.printed(), vault.printed(), ...lines]
+  for (const path of ['/releases', '/audit', '/apis']) shown.push(JSON.stringify(await records.request('GET', path)))
+  for await (const line of whole.control.exportStore()) shown.push(line)
+  for (const text of shown) expect(text).not.toContain('canary-Vq8')
   const coded = [first, second, header].flatMap((value) => [value, Buffer.from(value).toString('base64').slice(0, 20), Buffer.from(value).toString('hex')])
-  const found = filesIn(dataDir).filter(({ text }) => coded.some((value) => text.includes(value))).map(({ file }) => file)
-  expect(found).toEqual([])
+  expect(filesIn(whole.root).length).toBeGreaterThan(3)
+  expect(filesIn(whole.root).filter(({ text }) => coded.some((value) => text.includes(value))).map(({ file }) => file)).toEqual([])
 }, 60_000)
 
 test('a gateway that starts while the vault is away serves the flows that need no secret, says so, and serves the others as soon as it is there', async () => {
@@ -122,8 +125,7 @@ test('a gateway that starts while the vault is away serves the flows that need n
 
   const vault = await startVault(folder, { SLUICE_VAULT_PORT: String(port) })
   closers.push(vault.stop)
-  const put = await fetch(`${vault.url}/v1/secrets/partner`, { method: 'PUT', headers: { authorization: `Bearer ${vaultTokens.control}`, 'x-sluice-user': 'ann', 'content-type': 'application/json' }, body: JSON.stringify({ value: 'xyzzy-plover' }) })
-  expect(put.status).toBe(200)
+  await putSecret(vault.url, 'partner', 'xyzzy-plover')
   await expect.poll(() => call('/orders'), { timeout: 10_000, interval: 50 }).toBe('200')
   await vault.kill()
   closers.splice(closers.indexOf(vault.stop), 1)
