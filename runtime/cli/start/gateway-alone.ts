@@ -16,6 +16,7 @@ export async function runGatewayAlone(settings: Settings): Promise<number> {
     args: ['--alone'],
     execArgv: gatewayFlags(settings),
     env: () => childEnvironment('gateway', settings, join(gatewayDir(settings), 'cache')),
+    forbidCores: true,
     logsTo: 'stdout',
   }, {
     ready() {},
