@@ -1,3 +1,4 @@
+import { labelsOfValue } from '../runtime/core/labels/of-value.ts'
 import type { Message } from '../runtime/core/message.ts'
 import type { NodeProblem, Scope } from '../runtime/core/node.ts'
 import type { Run } from '../runtime/core/run.ts'
@@ -30,6 +31,9 @@ export function checkKey({ key }: CacheKeyConfig): (NodeProblem | undefined)[] {
 export async function compileKey(config: CacheKeyConfig, scope: Scope): Promise<(message: Message, run: Run) => CacheKey | undefined | Promise<CacheKey | undefined>> {
   const place = openPlace(scope, config)
   const read = createReader(await compileFragments(config.key, scope))
+  // The key itself is kept as a hash; the name is for people to read, and must not say what is labelled.
+  const hidden = config.key.map(({ value, valueType }) => (scope.labels ? labelsOfValue(value, valueType, scope.labels).clear.labels : []))
+  const shown = (values: readonly unknown[]) => values.map((value, at) => (hidden[at]?.length ? `[${hidden[at].join(', ')}]` : value))
   return (message, run) => {
     const beginning = `${place}/v/${audienceOf(config.keptFor, message, run)} `
     return after(read(message, run), (values) => {
@@ -37,7 +41,7 @@ export async function compileKey(config: CacheKeyConfig, scope: Scope): Promise<
       if (values.some((value) => value === undefined || value === null)) return undefined
       const text = toKeyText(values)
       if (text.length > longestKey) return undefined
-      return { key: beginning + text, branches: values.map((_, at) => `${beginning}>${toKeyText(values.slice(0, at + 1))}`), name: () => toName(values) }
+      return { key: beginning + text, branches: values.map((_, at) => `${beginning}>${toKeyText(values.slice(0, at + 1))}`), name: () => toName(shown(values)) }
     })
   }
 }

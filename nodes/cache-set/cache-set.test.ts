@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { ByteStream } from '../../runtime/core/byte-stream.ts'
+import { LabelMap } from '../../runtime/core/labels/label-map.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
@@ -35,6 +36,19 @@ describe('cache set', () => {
     await expect(set.send({ topic: 'a', payload: new ByteStream(Readable.from([]), undefined, undefined) })).rejects.toMatchObject({ code: 'cache.value' })
     expect(await set.send({ topic: 'a', payload: 'x'.repeat(2000) })).toMatchObject([{ port: 'out' }])
     expect(state.cache.get('a')).toMatchObject({ value: undefined })
+  })
+
+  it('is called by what operators may read: labelled parts of a key are said by their label', async () => {
+    const names: unknown[] = []
+    const memory = createMemoryState({ clock })
+    const state = { ...memory, cache: { ...memory.cache, set: (...given: Parameters<typeof memory.cache.set>) => (names.push(given[2].name), memory.cache.set(...given)) } }
+    const labels = LabelMap.of([{ path: ['payload', 'pid'], label: 'pid', from: { flow: 't', node: 'in', path: 'payload.pid' } }])
+    const parts = [{ value: 'person', valueType: 'str' }, { value: 'payload.pid', valueType: 'msg' }]
+    const set = await testNode(cacheSet, { key: parts, value: 'topic' }, { clock, state, labels })
+    await set.send({ topic: 'a', payload: { pid: 'A123456789' } })
+    expect(names).toEqual(['person/[pid]'])
+    const get = await testNode(cacheGet, { key: parts }, { clock, state })
+    expect(await get.send({ payload: { pid: 'A123456789' } })).toMatchObject([{ port: 'hit' }])
   })
 
   it('refuses the deploy where values would lie in clear and must not', async () => {

@@ -24,11 +24,18 @@ describe('record', () => {
   test('the call is recorded without what the caller wrote, and the run goes on with the number', async () => {
     const { ledger, taken } = fakeLedger()
     const node = await testNode(record, { ledger: 'claims', purpose: 'benefits' }, { ledger, node: { organisation: 'north' } })
-    const run = node.run({ request: { method: 'GET', route: '/people/:id', path: '/people/A123456789' } as never })
-    const [sent] = await node.send({ payload: 'secret', statusCode: 200, client: { id: 'shop', name: 'Shop' } }, run)
+    const run = node.run({ request: { method: 'GET', route: '/people/:id', path: '/people/A123456789' }, caller: { id: 'shop' } } as never)
+    const [sent] = await node.send({ payload: 'secret', statusCode: 200, client: { id: 'bank', name: 'written by the flow' } }, run)
     expect(sent?.message).toMatchObject({ payload: 'secret', record: { ledger: 'claims', number: 1, hash: 'ab' } })
     expect(taken[0]?.record).toMatchObject({ ledger: 'claims', flow: 'flow-1', node: 'node-1', organisation: 'north', value: { method: 'GET', route: '/people/:id', status: 200, client: 'shop', purpose: 'benefits' } })
     expect(JSON.stringify(taken)).not.toMatch(/A123456789|secret/)
+  })
+
+  test('nobody is a client of a call because a flow says so', async () => {
+    const { ledger, taken } = fakeLedger()
+    const node = await testNode(record, { ledger: 'claims' }, { ledger })
+    await node.send({ client: { id: 'bank' } }, node.run({ request: { method: 'GET', route: '/people' } } as never))
+    expect(taken[0]?.record.value).toMatchObject({ client: null })
   })
 
   test('a value of choice is recorded, soon', async () => {

@@ -29,7 +29,7 @@ export const record = defineNode<RecordConfig, 'out'>({
   summary: { en: 'Appends to a ledger whose records cannot be altered without anybody noticing.', 'zh-TW': '寫入帳本；帳本中的紀錄一經更改必被察覺。' },
   icon: 'fa-book',
   outputs: ['out'],
-  leaks: ({ what, value, valueType }, input) => (what === 'value' ? [{ to: 'log', what: 'the record', property: 'value', labels: labelsOfValue(value, valueType, input) }] : []),
+  leaks: ({ what, value, valueType }, input) => [{ to: 'log', what: 'the record', property: 'value', labels: what === 'value' ? labelsOfValue(value, valueType, input) : input.at(['statusCode']).and(input.at(['client', 'id'])) }],
   labels: unchanged,
   faults: ['ledger.unavailable', 'ledger.refused', 'ledger.too_large', 'ledger.value', 'expression.error'],
   config: {
@@ -84,7 +84,8 @@ export const record = defineNode<RecordConfig, 'out'>({
 
 /** What may be said of a call without saying anything that the caller wrote: the pattern of the route, never the path. */
 function toCall(message: Message, run: Run, purpose: string): Readonly<Record<string, unknown>> {
-  const client = message.client as Partial<MessageClient> | undefined
+  // Who proved to call lies on the run, which a flow cannot write on; work that was accepted for later has it on its message alone.
+  const client = (run.caller ?? (run.job ? message.client : undefined)) as Partial<MessageClient> | undefined
   const status = message.statusCode
   return {
     ...(run.request ? { method: run.request.method, route: run.request.route } : {}),

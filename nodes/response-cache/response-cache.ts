@@ -119,6 +119,8 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
     const varied = new BoundedMap<readonly string[]>(rememberedKeys)
     const seen = new WeakMap<CacheValue, Prepared>()
     const now = () => scope.state.now()
+    /** What an answer is called is for people to read, and must not say what is labelled. */
+    const isHidden = scope.labels?.at(['req', 'url']).clear.isEmpty === false
 
     return function responseCache(message, run) {
       const { request } = run
@@ -334,7 +336,7 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
       const ttlMs = head.freshMs + Math.max(head.revalidateMs, head.errorMs)
       const request = run.request as NonNullable<Run['request']>
       const all = [wholeTag(place), tagOf(place, resourceTag(request.hostname, request.path)), ...tags.filter((tag) => tag !== '').map((tag) => tagOf(place, tag))]
-      const name = requestKey(request).slice(request.hostname.length, request.hostname.length + longestName)
+      const name = isHidden ? request.route : requestKey(request).slice(request.hostname.length, request.hostname.length + longestName)
       if (head.vary.length > 0) {
         varied.set(asked, head.vary)
         void settle(cache.set(asked, { head: JSON.stringify({ v: 1, choose: head.vary }) }, { ttlMs, tags: all, mark }))
