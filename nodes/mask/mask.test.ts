@@ -48,10 +48,10 @@ describe('mask', () => {
       { numRuns: 150 },
     ))
 
-  it('finds fields by paths into lists, into the request, and by label wherever the compiler knows it', async () => {
-    const node = await testNode(mask, { fields: [{ by: 'path', field: '$.people[*].id', how: 'whole' }, { by: 'path', field: 'req.query.id', how: 'whole' }] })
-    expect(node.sendNow({ payload: Body.ofJsonText('{"people":[{"id":"a","n":1},{"id":"bc"}]}'), req: { query: { id: 'x', page: '1' } } })[0]?.message).toMatchObject({
-      payload: { people: [{ id: '*', n: 1 }, { id: '**' }] }, req: { query: { id: '*', page: '1' } },
+  it('finds fields by paths into lists, into other properties, and by label wherever the compiler knows it', async () => {
+    const node = await testNode(mask, { fields: [{ by: 'path', field: '$.people[*].id', how: 'whole' }, { by: 'path', field: 'who.query.id', how: 'whole' }] })
+    expect(node.sendNow({ payload: Body.ofJsonText('{"people":[{"id":"a","n":1},{"id":"bc"}]}'), who: { query: { id: 'x', page: '1' } } })[0]?.message).toMatchObject({
+      payload: { people: [{ id: '*', n: 1 }, { id: '**' }] }, who: { query: { id: '*', page: '1' } },
     })
     const labels = LabelMap.of([{ path: ['payload', 'pid'], label: 'pid', from }, { path: ['who', 'name'], label: 'name', from }])
     const byLabel = await testNode(mask, { fields: [{ by: 'label', field: 'pid', how: 'keep', last: 2 }] }, { labels })
@@ -70,7 +70,7 @@ describe('mask', () => {
   })
 
   it.each([
-    [{ fields: [] }, 'mask.nothing'], [{ fields: [{ field: '$.' }] }, 'label.path'], [{ fields: [{ field: '' }] }, 'label.path'], [{ fields: [{ by: 'label', field: 'Not A Label' }] }, 'label.name'],
+    [{ fields: [] }, 'mask.nothing'], [{ fields: [{ field: '$.' }] }, 'label.path'], [{ fields: [{ field: '' }] }, 'label.path'], [{ fields: [{ field: 'req.query.id' }] }, 'mask.request'], [{ fields: [{ by: 'label', field: 'Not A Label' }] }, 'label.name'],
     [{ fields: [{ field: '$.a', how: 'pattern' }] }, 'mask.pattern'], [{ fields: [{ field: '$.a', how: 'pattern', pattern: '(a+)+\\1' }] }, 'value.regex'], [{ fields: [{ field: '$.a' }], character: 'ab' }, 'mask.character'],
   ])('is refused in the editor when it is drawn wrong (%j)', (config, code) => {
     const [problem] = checkNode(mask, config)

@@ -39,8 +39,8 @@ export const mask = defineNode<MaskConfig, 'out'>({
     properties: {
       fields: {
         type: 'array', default: [{ by: 'path', field: '$.id', how: 'keep', first: 1, last: 2, pattern: '' }], maxItems: 100, title: 'Fields',
-        description: 'By path: $.person.id and $.people[*].id are of the payload (RFC 9535), req.query.id of the message. By label: all places where data with this label may be. A list or an object is hidden as a whole.',
-        'x-form': zh('欄位', '依路徑：$.person.id、$.people[*].id 指 payload（RFC 9535），req.query.id 指訊息。依標籤：所有可能帶有該標籤之處。清單與物件整個遮蔽。'),
+        description: 'By path: $.person.id and $.people[*].id are of the payload (RFC 9535), person.id of the message. By label: all places where data with this label may be. A list or an object is hidden as a whole.',
+        'x-form': zh('欄位', '依路徑：$.person.id、$.people[*].id 指 payload（RFC 9535），person.id 指訊息。依標籤：所有可能帶有該標籤之處。清單與物件整個遮蔽。'),
         items: {
           type: 'object',
           properties: {
@@ -68,6 +68,7 @@ export const mask = defineNode<MaskConfig, 'out'>({
     if (!isOneCharacter(character)) problems.push({ code: 'mask.character', property: 'character', message: `“${character}” is not one character.`, remedy: 'Enter one character such as *, X or ●.' })
     for (const { by, field, how, pattern } of fields) {
       if (by === 'label') problems.push(...checkName(field.trim(), 'fields'))
+      else if (/^(?:msg\.)?req\b/.test(field.trim())) problems.push({ code: 'mask.request', property: 'fields', message: `“${field}” is of the request, which stays as it came.`, remedy: 'Copy the value to a property of the message by a change node, and mask it there.' })
       else problems.push(...checkPath(field, 'fields'), field.trim() === '' ? undefined : checkFieldPath(toQuery(field.trim()), 'fields'))
       if (how === 'pattern') problems.push(pattern === '' ? { code: 'mask.pattern', property: 'fields', message: `The field “${field}” is masked by a pattern, but has none.`, remedy: 'Enter a regular expression, or choose another way.' } : checkLinear(pattern, '', 'fields'))
     }

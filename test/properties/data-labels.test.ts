@@ -88,6 +88,8 @@ describe('data labels', () => {
     const map = (from: string) => ({ id: 'm', type: 'map', z: 't', rows: [{ to: 'x', from }], wires: [['out']] })
     expect(problemsOf([tab, { ...get, wires: [['m']] }, map('req.originalUrl'), answer])).toEqual(['out pid'])
     expect(problemsOf([tab, { ...get, wires: [['m']] }, map('req.query.page'), answer])).toEqual([])
+    const inRequest = [{ id: 'k', type: 'mask', z: 't', fields: [{ by: 'label', field: 'pid' }], wires: [['m']] }, map('req.query.pid')]
+    expect(problemsOf([tab, { ...get, wires: [['k']] }, ...inRequest, answer])).toEqual(['out pid'])
     const schema = { type: 'object', properties: { who: { $ref: '#/$defs/person' } }, $defs: { person: { type: 'object', properties: { id: { type: 'string', 'x-label': 'pid' } } } } }
     const validated = (from: string) => problemsOf([tab, { ...entry, labels: [], wires: [['v']] }, { id: 'v', type: 'validate', z: 't', body: JSON.stringify(schema), wires: [['m'], []] }, map(from), answer])
     expect([validated('payload.who.id'), validated('payload.who.name')]).toEqual([['out pid'], []])

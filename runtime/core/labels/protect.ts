@@ -19,7 +19,7 @@ export function protect(map: LabelMap, fields: readonly ProtectedField[], protec
 
 function protectPath(map: LabelMap, text: string, protection: Protection): LabelMap {
   const written = readPath(text).filter(({ whole }) => whole)
-  return map.map((entry) => (!entry.protection && written.some(({ path }) => covers(path, entry.path)) ? { ...entry, protection } : entry))
+  return map.map((entry) => (!entry.protection && (protection.by === 'released' || !isOfRequest(entry)) && written.some(({ path }) => covers(path, entry.path)) ? { ...entry, protection } : entry))
 }
 
 /** Of a label that may be anywhere in a message everything is protected, but for the request that came, which stays as it is. */
@@ -27,8 +27,13 @@ function protectLabel(map: LabelMap, label: string, protection: Protection): Lab
   return LabelMap.of(map.entries.flatMap((entry): LabelEntry[] => {
     if (entry.protection || entry.label !== label) return [entry]
     if (protection.by !== 'released' && entry.path.length === 0) return [{ ...entry, protection }, { ...entry, path: ['req'] }]
-    return entry.path[0] === 'req' && protection.by !== 'released' && entry.path.length === 1 ? [entry] : [{ ...entry, protection }]
+    return isOfRequest(entry) && protection.by !== 'released' ? [entry] : [{ ...entry, protection }]
   }))
+}
+
+/** The request as it came is nobody's to change: what it holds can be released, and copied elsewhere to be protected there. */
+function isOfRequest({ path }: LabelEntry): boolean {
+  return path[0] === 'req'
 }
 
 /** What is in clear again, as whoever protected it undoes it. */
