@@ -102,6 +102,12 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
   },
   check(config) {
     const problems: NodeProblem[] = checkLabelRows(config.labels)
+    if (config.accepts === undefined && config.method !== 'GET' && config.method !== 'HEAD' && (config.labels ?? []).some(({ path }) => /^\s*(?:\$|(?:msg\.)?payload)[.[]/.test(path))) {
+      problems.push({
+        code: 'label.any_type', severity: 'warning', property: 'accepts', message: 'Bodies of every type are taken, and labelled fields are found in JSON and in forms only: in a text nobody looks for them.',
+        remedy: 'Enter the content types of this API, such as application/json, and put a validate node behind the entry.',
+      })
+    }
     const url = config.url.trim()
     if (url === '') {
       problems.push({ code: 'route.no_path', property: 'url', message: 'The http in node has no path.', remedy: 'Open the node and enter a path such as /hello.' })

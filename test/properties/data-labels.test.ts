@@ -95,6 +95,13 @@ describe('data labels', () => {
     expect([validated('payload.who.id'), validated('payload.who.name')]).toEqual([['out pid'], []])
   })
 
+  test('an entry that takes bodies of any type is told that fields are not looked for in text', () => {
+    const codes = (more: object) => checkFlows([tab, { ...entry, wires: [['out']], ...more }, answer], definitions).map(({ code }) => code)
+    expect(codes({})).toContain('label.any_type')
+    expect(codes({ accepts: ['application/json'] })).not.toContain('label.any_type')
+    expect(codes({ labels: [] })).not.toContain('label.any_type')
+  })
+
   test('two callers of one flow do not get each other’s labels, and what a called flow leaks is found', () => {
     const called = [{ id: 's', type: 'tab', label: 'Shared' }, { id: 'li', type: 'link in', z: 's', links: [], wires: [['lo']] }, { id: 'lo', type: 'link out', z: 's', mode: 'return', links: [], wires: [] }]
     const caller = (id: string, given: readonly object[]) => [
