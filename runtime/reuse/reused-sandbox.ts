@@ -3,6 +3,7 @@ import type { Memo } from '../core/reuse.ts'
 import type { Run } from '../core/run.ts'
 import type { Sandbox } from '../core/sandbox.ts'
 import { inputsOf } from './expression-inputs.ts'
+import { inputsOfTemplate } from './template-inputs.ts'
 
 export interface ReusedSandboxParts {
   readonly node: string
@@ -14,8 +15,8 @@ export interface ReusedSandboxParts {
 const onlyNames = /^[\w\s."'`-]*$/
 
 /**
- * A sandbox whose JSONata is not evaluated again on what it was evaluated on before, where its text proves that nothing else
- * has a part in its result. Functions and templates go through as they are.
+ * A sandbox whose JSONata is not evaluated again on what it was evaluated on before, and whose templates are not filled again, where
+ * the text proves that nothing else has a part in the result. Functions go through as they are.
  */
 export function createReusedSandbox(sandbox: Sandbox, parts: ReusedSandboxParts): Sandbox {
   const note = (run: Run) => () => run.trace?.note(parts.node, { reused: 'step' })
@@ -46,7 +47,14 @@ export function createReusedSandbox(sandbox: Sandbox, parts: ReusedSandboxParts)
         return memo.of({ roots: { input, message: bindings?.message }, paths }, () => evaluate(input, run, bindings), run.trace ? note(run) : undefined)
       }
     },
-  } satisfies Pick<Sandbox, 'jsonata' | 'jsonataOf'>)
+    async template(text, host, escape) {
+      const render = await sandbox.template(text, host, escape)
+      const paths = inputsOfTemplate(text)
+      if (paths === undefined) return render
+      const memo = parts.createMemo()
+      return (message, run) => (parts.isOff(run.flow) ? render(message, run) : memo.of({ roots: message, paths }, () => render(message, run), run.trace ? note(run) : undefined))
+    },
+  } satisfies Pick<Sandbox, 'jsonata' | 'jsonataOf' | 'template'>)
 }
 
 function isPlain(value: unknown): boolean {
