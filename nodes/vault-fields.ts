@@ -96,8 +96,8 @@ function checkProperty(property: string): NodeProblem | undefined {
 
 /** Whether a name can be that of a domain. */
 export function checkDomain(name: string, property: string, where: string): NodeProblem | undefined {
-  if (/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,63}$/u.test(name) || name.includes('${')) return undefined
-  return { code: 'vault.domain', property, message: `${where} says no domain.`, remedy: 'Give the name of a domain of the vault.' }
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) || name.includes('${')) return undefined
+  return { code: 'vault.domain', property, message: `${where} says no domain.`, remedy: 'Give the name of a domain of the vault: letters, digits, dots, dashes and underscores.' }
 }
 
 /** A value as it travels to the vault: text as it is, all else as JSON. */
