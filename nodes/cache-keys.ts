@@ -32,7 +32,7 @@ export async function compileKey(config: CacheKeyConfig, scope: Scope): Promise<
   const place = openPlace(scope, config)
   const read = createReader(await compileFragments(config.key, scope))
   // The key itself is kept as a hash; the name is for people to read, and must not say what is labelled.
-  const hidden = config.key.map(({ value, valueType }) => (scope.labels ? labelsOfValue(value, valueType, scope.labels).clear.labels : []))
+  const hidden = config.key.map(({ value, valueType }) => (scope.labels ? labelsOfValue(value, valueType, scope.labels).unseen.labels : []))
   const shown = (values: readonly unknown[]) => values.map((value, at) => (hidden[at]?.length ? `[${hidden[at].join(', ')}]` : value))
   return (message, run) => {
     const beginning = `${place}/v/${audienceOf(config.keptFor, message, run)} `

@@ -111,7 +111,7 @@ export const debug = defineNode<DebugConfig, never>({
       return { put, count: () => put({ fill: 'blue', shape: 'ring', text: String((counted += 1)) }), stop: () => cancel?.() }
     }
 
-    const labels = scope.labels?.clear
+    const labels = scope.labels?.unseen
     const isSeen = () => config.console || config.tostatus || (config.tosidebar && (scope.isDebugActive?.(config.active) ?? config.active))
     return (given, run) => {
       if (labels && !isSeen()) return undefined

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { MessageClient } from '../../runtime/core/clients.ts'
+import { hideLabels } from '../../runtime/core/labels/hide.ts'
+import { LabelMap } from '../../runtime/core/labels/label-map.ts'
 import { fakeVault } from '../../test/kit/fake-vault.ts'
 import { fakeRun } from '../../test/kit/fake-run.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
@@ -40,6 +42,15 @@ describe('detokenize', () => {
     const payload = await tokenOf('x')
     await expect(node.send({ payload }, fakeRun({ caller, environment: 'sandbox' }))).rejects.toMatchObject({ code: 'detoken.denied' })
     await expect(node.send({ payload }, fakeRun({ caller: { ...caller, id: 'issuer shop', application: '' } }))).rejects.toMatchObject({ code: 'detoken.denied' })
+  })
+
+  it('values without a label may leave, and are kept from whoever looks on', () => {
+    const facts = { node: { flow: 't', id: 'n' }, returned: () => LabelMap.none, inside: LabelMap.none }
+    const labels = (label: string) => detokenize.labels?.({ property: 'payload', purpose: 'delivery', label, fields: [{ path: '$.id' }] } as never, LabelMap.none, facts) as LabelMap
+    expect(hideLabels({ id: 'A123456789', n: 1 }, labels('').at(['payload']))).toEqual({ id: '[revealed]', n: 1 })
+    expect(labels('').clear.isEmpty).toBe(true)
+    expect(hideLabels({ id: 'A123456789', n: 1 }, labels('pid').at(['payload']))).toEqual({ id: '[pid]', n: 1 })
+    expect(labels('pid').clear.isEmpty).toBe(false)
   })
 
   it.each([['refuse', undefined], ['token', 'token'], ['mask', '********']] as const)('does what the field says when the client may not see it (%s)', async (denied, expected) => {

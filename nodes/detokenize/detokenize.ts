@@ -44,11 +44,13 @@ export const detokenize = defineNode<DetokenizeConfig, 'out'>({
   icon: 'fa-eye',
   color: '#C0DEED',
   outputs: ['out'],
-  startsLabels: ({ label }) => label !== '',
-  labels({ property, fields, label }, input, { node }) {
+  startsLabels: () => true,
+  labels({ property, fields, label, purpose }, input, { node }) {
     const rows = fields.map((row) => toField(property, row))
-    const given = label === '' ? [] : rows.map(({ field }) => ({ path: field, label }))
-    return reveal(input, rows, 'token').and(labelsOfRows(given, { node }))
+    const given = labelsOfRows(rows.map(({ field }) => ({ path: field, label: label || 'revealed' })), { node })
+    // Without a label they may leave: they were revealed to the client, and to nobody who looks on.
+    const shown = given.map((entry) => ({ ...entry, protection: { by: 'released', flow: node.flow, node: node.id, reason: purpose.trim() } }))
+    return reveal(input, rows, 'token').and(label === '' ? shown : given)
   },
   faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.shredded', 'detoken.denied', 'token.unknown', 'token.expired', 'body.malformed'],
   config: {

@@ -120,7 +120,7 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
     const seen = new WeakMap<CacheValue, Prepared>()
     const now = () => scope.state.now()
     /** What an answer is called is for people to read, and must not say what is labelled. */
-    const isHidden = scope.labels?.at(['req', 'url']).clear.isEmpty === false
+    const isHidden = scope.labels?.at(['req', 'url']).unseen.isEmpty === false
 
     return function responseCache(message, run) {
       const { request } = run

@@ -65,3 +65,34 @@ test('what is labelled is read by nobody: not in the answer, the sidebar, the st
   // What failed is found all the same: by its code and its node.
   expect(gateway.lines()).toContainEqual(expect.objectContaining({ code: 'script.error', node: 'fail' }))
 })
+
+test('what is released leaves to whom it was released, and is read by nobody who looks on', async () => {
+  const release = { type: 'release label', fields: [{ by: 'label', field: 'pid' }], reason: 'People see their own number.' }
+  const released = (path: string, answer: object): EditorNode[] => [
+    { id: `t${path}`, type: 'tab', label: path },
+    ...[
+      { id: `in${path}`, type: 'http in', method: 'post', url: `/${path}`, labels: [{ path: 'payload.pid', label: 'pid' }], wires: [[`free${path}`]] },
+      { id: `free${path}`, ...release, wires: [[`seen${path}`, `out${path}`]] },
+      { id: `seen${path}`, type: 'debug', complete: 'true', targetType: 'full', console: true, wires: [] },
+      { id: `out${path}`, ...answer, wires: [] },
+    ].map((node) => ({ z: `t${path}`, ...node })),
+  ] as unknown as EditorNode[]
+  const other = await startGateway({ nodes: [...released('plain', { type: 'http response' }), ...released('made', { type: 'respond', body: 'payload', bodyType: 'msg', headers: [{ name: 'x-pid', value: 'payload.pid', valueType: 'msg' }] })] })
+  try {
+    const { deployer } = other.gateway
+    for (const path of ['plain', 'made']) {
+      await deployer.command({ do: 'traces.watch', id: path, flow: `t${path}`, next: 1, forMs: 60_000 })
+      const answer = await fetch(`${other.url}/${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ pid: canary }) })
+      expect(await answer.json()).toEqual({ pid: canary })
+      const { runs: [run] } = (await deployer.command({ do: 'traces.list', flow: `t${path}`, limit: 10 })) as { runs: readonly { id: string }[] }
+      const record = (await deployer.command({ do: 'traces.get', id: run?.id ?? '' })) as RunRecord
+      expect(record.answer?.status).toBe(200)
+      expect(JSON.stringify(record), path).not.toContain(canary)
+    }
+    expect(JSON.stringify(other.events)).toContain('[pid]')
+    expect(JSON.stringify(other.events)).not.toContain(canary)
+    expect(JSON.stringify(other.lines())).not.toContain(canary)
+  } finally {
+    await other.close()
+  }
+})

@@ -11,17 +11,17 @@ interface Hidden {
 const deepest = 40
 
 /**
- * A copy of a value for people to look at, in which whatever may carry a label in clear is said by the label alone: `[pid]`. Only
+ * A copy of a value for people to look at, in which whatever may carry a label in clear, released or not, is said by the label alone: `[pid]`. Only
  * what lies above it is copied. Text and bytes in which labelled fields would lie are hidden as a whole.
  */
 export function hideLabels(value: unknown, labels: LabelMap | undefined): unknown {
-  const { entries } = labels?.clear ?? { entries: [] as readonly LabelEntry[] }
+  const { entries } = labels?.unseen ?? { entries: [] as readonly LabelEntry[] }
   return entries.length === 0 ? value : hide(value, entries, 1)
 }
 
 /** The same of a message, which stays one: of data that may be anywhere in it every field is hidden. */
 export function hideInMessage(message: Message, labels: LabelMap | undefined): Message {
-  const { entries } = labels?.clear ?? { entries: [] as readonly LabelEntry[] }
+  const { entries } = labels?.unseen ?? { entries: [] as readonly LabelEntry[] }
   return entries.length === 0 ? message : (hide(message, entries, 0) as Message)
 }
 

@@ -53,6 +53,11 @@ export class LabelMap {
     return this.entries.some(({ protection }) => protection) ? this.filter(({ protection }) => !protection) : this
   }
 
+  /** What is not for people who look on: what is in clear, and what was released, to those it was released to. */
+  get unseen(): LabelMap {
+    return this.filter(({ protection }) => !protection || protection.by === 'released')
+  }
+
   /** Names of labels, sorted. */
   get labels(): readonly string[] {
     return [...new Set(this.entries.map(({ label }) => label))].sort()

@@ -3,7 +3,7 @@ import type { Message } from '../../core/message.ts'
 import type { RequestFacts } from '../../core/request-facts.ts'
 import type { BodyRecord, CalloutRecord, RunRecord, RunRecordHead, StepRecord } from '../../core/trace.ts'
 import { hideInMessage, hideLabels } from '../../core/labels/hide.ts'
-import { LabelMap } from '../../core/labels/label-map.ts'
+import { LabelMap, unionOf } from '../../core/labels/label-map.ts'
 import type { Hiding } from './hiding.ts'
 import { endOf, type CalloutNote, type RunNotes, type StepNote } from './run-notes.ts'
 import { show, showMessage, toBodyRecord } from './show.ts'
@@ -71,7 +71,7 @@ export function toRecord(notes: RunNotes, hiding: Hiding, payloads: RunRecordHea
       return bodies < 0 && callout.body?.text !== undefined ? { ...callout, body: { bytes: callout.body.bytes, cut: 'large' as const } } : callout
     }),
     ...(request ? { request: toRequest(request, notes.steps[0]?.message, hiding, notes.steps[0]?.node.labels) } : {}),
-    ...toAnswer(notes, hiding),
+    ...toAnswer(notes, hiding, labels),
     ...(notes.bodies ? toCaller(notes.steps, protects, hiding) : {}),
   }
 }
@@ -161,19 +161,22 @@ function toRequest(request: RequestFacts, message: Message | undefined, hiding: 
   const type = request.headers['content-type']
   const hasBody = message !== undefined && request.method !== 'GET' && request.method !== 'HEAD'
   const body = hasBody ? toBodyRecord(withoutLabels(message.payload, labels?.at(['payload'])), typeof type === 'string' ? type : undefined, hiding) : undefined
-  const isHidden = labels?.at(['req', 'url']).clear.isEmpty === false
+  const isHidden = labels?.at(['req', 'url']).unseen.isEmpty === false
   const headers = hideLabels(request.headers, labels?.at(['req', 'headers'])) as typeof request.headers
   return { method: request.method, url: isHidden ? request.route : hiding.url(request.url), headers: hiding.headers(headers), ...(body ? { body } : {}) }
 }
 
-function toAnswer(notes: RunNotes, hiding: Hiding): Pick<RunRecord, 'answer'> {
+function toAnswer(notes: RunNotes, hiding: Hiding, known: ReadonlyMap<Message, LabelMap>): Pick<RunRecord, 'answer'> {
   const { outcome } = notes
   if (outcome?.kind === 'fault') return { answer: { status: outcome.fault.status, headers: {}, fault: outcome.fault.code } }
   if (outcome?.kind !== 'reply') return {}
   const { message } = outcome
-  const headers = hiding.headers((message['headers'] ?? {}) as Record<string, unknown>)
+  // An answer that a node made of the message may hold anything of what came to where a way ended.
+  const labels = known.get(message) ?? unionOf(notes.steps.flatMap(({ node, sends }) => (sends.length === 0 && node.labels ? [node.labels] : []))).anywhere
+  const shown = hideLabels(message['headers'] ?? {}, labels.at(['headers']))
+  const headers = hiding.headers(typeof shown === 'object' ? (shown as Record<string, unknown>) : {})
   const type = Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? (message.payload instanceof Body ? message.payload.contentType : undefined)
-  const body = toBodyRecord(message.payload, type, hiding)
+  const body = toBodyRecord(withoutLabels(message.payload, labels.at(['payload'])), type, hiding)
   return { answer: { status: notes.end?.status ?? 200, headers, ...(body ? { body } : {}) } }
 }
 
@@ -211,7 +214,7 @@ function labelsAround({ steps }: RunNotes, id: string): LabelMap | undefined {
 
 /** A body without what is labelled in it; one that is not read stays as it is where nothing is. */
 function withoutLabels(body: unknown, labels: LabelMap | undefined): unknown {
-  return labels === undefined || labels.clear.isEmpty ? body : hideLabels(body, labels)
+  return labels === undefined || labels.unseen.isEmpty ? body : hideLabels(body, labels)
 }
 
 /** Milliseconds, to the microsecond. */
