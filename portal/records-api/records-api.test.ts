@@ -25,6 +25,9 @@ let control: OpenControl
 let server: Server
 let base: string
 let made = 0
+/** Flows that stand ready, each to be served by one API: whoever registers an API deploys all of them. */
+const flowsReady = 600
+let flowsTaken = 0
 
 beforeAll(async () => {
   control = await openControl({ dataDir: root, definitions, log: silentLog, clock: systemClock, adminPassword: 'open sesame', passwordCost: { n: 1024 }, vault, partnerFetch: async () => ({ status: 200, headers: {}, body: Buffer.from('[]') }) })
@@ -54,9 +57,9 @@ beforeAll(async () => {
   }
   await control.consumers.organisations.create({ id: 'shop', name: 'Shop' }, admin)
   await control.consumers.plans.create({ id: 'free', name: 'Free' }, admin)
-  // A flow of the organisation for each try: whom else it belongs to is tried elsewhere.
+  // Flows of the organisation: whom else one may belong to is tried elsewhere.
   const env = [{ name: 'SLUICE_ORGANISATION', value: 'shop', type: 'str' }]
-  await control.flows.deploy({ nodes: Array.from({ length: 3000 }, (_, index) => ({ id: `try-${index + 1}`, type: 'tab', label: `Try ${index + 1}`, env })), user: 'test' })
+  await control.flows.deploy({ nodes: Array.from({ length: flowsReady }, (_, index) => ({ id: `flow-${index + 1}`, type: 'tab', label: `Flow ${index + 1}`, env })), user: 'test' })
 })
 afterAll(async () => {
   server?.close()
@@ -81,6 +84,11 @@ async function call(method: string, path: string, { role = 'admin', body, header
   return { status: answer.status, headers: answer.headers, text, json }
 }
 
+function takeFlow(): string {
+  if (++flowsTaken > flowsReady) throw new Error('More flows have to be ready.')
+  return `flow-${flowsTaken}`
+}
+
 /** A record of its own for one try, and what to send about it, so that nothing but the right can be missing. */
 async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown }> {
   const { consumers } = control
@@ -88,8 +96,8 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
   const own = { name: id, organisation: 'shop' }
   const connector = { ...own, url: 'https://partners.example/', active: false, auth: { kind: 'bearer' }, map: { list: '', id: '/id' } } as const
   const application = async () => (await consumers.applications.create({ id, ...own }, admin)).id
-  const published = async (flow = id) => {
-    const api = await consumers.apis.create({ id, ...own, flow }, admin)
+  const published = async () => {
+    const api = await consumers.apis.create({ id, ...own, flow: takeFlow() }, admin)
     return (await consumers.apis.move(api.id, 'PUBLISHED', undefined, admin)).id
   }
   const credential = async () => (await consumers.credentials.create({ application: await application(), kind: 'key' }, admin)).credential.id
@@ -104,7 +112,7 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
     members: async () => ({ organisation: 'shop', user: await user(), role: 'viewer' }),
     applications: async () => own,
     plans: async () => ({ name: id }),
-    apis: async () => ({ ...own, flow: id }),
+    apis: async () => ({ ...own, flow: takeFlow() }),
     groups: async () => own,
     products: async () => own,
     subscriptions: async () => ({ application: await application(), api: await published(), plan: 'free' }),
@@ -170,9 +178,9 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
     case 'purgeCaches': return { id, body: { tags: ['bikes'] } }
     case 'setConnectorSecret': return { id: (await consumers.connectors.create({ id, ...connector }, admin)).id, body: { secret: 'a-secret' } }
     case 'applyRecords': return { id, body: 'sluice: records\n' }
-    case 'moveApi': return { id: (await consumers.apis.create({ id, ...own, flow: id }, admin)).id, body: { to: 'PROTOTYPED' } }
+    case 'moveApi': return { id: (await consumers.apis.create({ id, ...own, flow: takeFlow() }, admin)).id, body: { to: 'PROTOTYPED' } }
     case 'decideApiMove': {
-      await consumers.apis.create({ id, ...own, flow: id }, admin)
+      await consumers.apis.create({ id, ...own, flow: takeFlow() }, admin)
       await consumers.apis.move(id, 'PUBLISHED', undefined, { name: 'cleo', role: 'creator', from: 'test' })
       return { id, body: { agree: true } }
     }
