@@ -3,7 +3,7 @@ import { noHash } from '../../ledger/chain.ts'
 import type { LedgerAnswer, TravellingRecord } from '../../runtime/core/ledger.ts'
 import { auditLedger } from '../ledger-contract.ts'
 import type { LedgerEntryRow } from '../store/schema.ts'
-import type { Store, } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { HeadSealer } from './head-seal.ts'
 import { toRecord } from './to-record.ts'
 

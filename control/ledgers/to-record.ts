@@ -1,4 +1,4 @@
-import { ledgerNamePattern, recordLimitBytes, type TravellingRecord } from '../../runtime/core/ledger.ts'
+import { holdsUnkeepable, ledgerNamePattern, recordLimitBytes, type TravellingRecord } from '../../runtime/core/ledger.ts'
 import { toCanonicalJson } from '../../ledger/canonical-json.ts'
 
 const name = new RegExp(ledgerNamePattern)
@@ -13,8 +13,7 @@ export function toRecord(value: unknown): { readonly record: TravellingRecord; r
   if (!name.test(given.ledger as string)) return { refused: 'ledger.refused' }
   try {
     const text = toCanonicalJson(given.value)
-    // No NUL: PostgreSQL takes none.
-    if (text.includes('\\u0000')) return { refused: 'ledger.value' }
+    if (holdsUnkeepable(text)) return { refused: 'ledger.value' }
     return Buffer.byteLength(text) > recordLimitBytes ? { refused: 'ledger.too_large' } : { record: given as unknown as TravellingRecord, text }
   } catch {
     return { refused: 'ledger.value' }

@@ -4,6 +4,12 @@ export const ledgerNamePattern = '^[a-z0-9][a-z0-9-]{0,63}$'
 /** What a record may be large, as JSON in UTF-8. */
 export const recordLimitBytes = 64 * 1024
 
+/** Whether JSON holds what no ledger keeps: NUL, which PostgreSQL does not take, or half a character (a lone surrogate). */
+export function holdsUnkeepable(json: string): boolean {
+  // After an even number of backslashes; after an odd one the backslash itself is escaped, as in a path of Windows.
+  return /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/.test(json)
+}
+
 /** Where records go that cannot be altered: control keeps them, gateways hand them over. */
 export interface Ledger {
   /**

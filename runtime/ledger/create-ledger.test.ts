@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -117,6 +117,29 @@ describe('the records of a gateway', () => {
     await expect(ledger.appendSoon(record('x'.repeat(1500)))).rejects.toMatchObject({ code: 'ledger.unavailable' })
     await expect(ledger.append(record('x'.repeat(65_536)), soonFrom())).rejects.toMatchObject({ code: 'ledger.too_large' })
     for (const value of [undefined, 'a\0b', '\ud800', 1n]) await expect(ledger.appendSoon(record(value)), String(value)).rejects.toMatchObject({ code: 'ledger.value' })
+  })
+
+  test('backslashes before what looks like an escape are taken as they are', async () => {
+    connect()
+    const values = ['C:\\udata', 'C:\\u0000', '\\\\ud800', { 'D:\\UDATA': 1 }]
+    for (const value of values) await ledger.append(record(value), soonFrom())
+    expect(control.taken.map(({ value }) => value)).toEqual(values)
+  })
+
+  test('a new file that cannot be begun costs no record that lies in the file before', async () => {
+    await ledger.close()
+    await open(1e8)
+    for (let place = 0; place < 18; place++) await ledger.appendSoon(record('x'.repeat(60_000)))
+    const taken = ledger.queue.peek(17, 1e8)
+    ledger.queue.answered(taken, (await control.post({ records: taken })).answers)
+    const inTheWay = join(folder, 'ledger', '000000000002.jsonl')
+    mkdirSync(inTheWay)
+    await expect(ledger.appendSoon(record('next'))).rejects.toMatchObject({ code: 'ledger.unavailable' })
+    await ledger.appendSoon(record('next'))
+    rmSync(inTheWay, { recursive: true })
+    // Killed: what is read again is all of the first file, and the record after it.
+    await open(1e8)
+    expect(ledger.waiting).toBe(19)
   })
 
   test('a limit holds however late control answers', async () => {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { fault, type Fault } from '../core/fault.ts'
-import { recordLimitBytes, type Ledger, type LedgerAnswer, type LedgerPlace, type LedgerQueue, type LedgerRecord, type TravellingRecord } from '../core/ledger.ts'
+import { holdsUnkeepable, recordLimitBytes, type Ledger, type LedgerAnswer, type LedgerPlace, type LedgerQueue, type LedgerRecord, type TravellingRecord } from '../core/ledger.ts'
 import type { Log } from '../core/log.ts'
 import { openJournal, type Journal } from './journal.ts'
 
@@ -30,8 +30,6 @@ export interface GatewayLedgerParts {
 interface Item {
   readonly record: TravellingRecord
   readonly bytes: number
-  /** Nobody waits for it any more, and it lies on no disk. */
-  withdrawn: boolean
   settle(answer: LedgerAnswer): void
 }
 
@@ -40,7 +38,8 @@ interface Item {
  * folder is made with the first record.
  */
 export function createLedger({ folder, clock, log, limitBytes }: GatewayLedgerParts): GatewayLedger {
-  let line: Item[] = []
+  /** A set: whoever waits in vain leaves its middle at no cost, however many wait. */
+  const line = new Set<Item>()
   let lineBytes = 0
   let refused = 0
   let closed = false
@@ -53,14 +52,24 @@ export function createLedger({ folder, clock, log, limitBytes }: GatewayLedgerPa
   }))
 
   function add(item: Item): void {
-    line.push(item)
+    line.add(item)
     lineBytes += item.bytes
     tell()
   }
 
-  function leave(items: ReadonlySet<Item>): void {
-    line = line.filter((item) => !items.has(item))
-    for (const { bytes } of items) lineBytes -= bytes
+  function leave(item: Item): void {
+    if (line.delete(item)) lineBytes -= item.bytes
+  }
+
+  /** Adds what lies on the disk, where `done` lets go of it. */
+  function addWritten(record: TravellingRecord, bytes: number, done: () => void): void {
+    add({
+      record, bytes,
+      settle(answer) {
+        if ('refused' in answer) noteRefused(record, answer.refused)
+        done()
+      },
+    })
   }
 
   function toTravelling(record: LedgerRecord): { readonly record: TravellingRecord; readonly text: string; readonly bytes: number } {
@@ -71,7 +80,7 @@ export function createLedger({ folder, clock, log, limitBytes }: GatewayLedgerPa
     } catch (cause) {
       throw fault('ledger.value', { ledger: record.ledger }, cause)
     }
-    if (value === undefined || !value.isWellFormed() || value.includes('\\u0000') || /\\ud[89a-f]/.test(value)) throw fault('ledger.value', { ledger: record.ledger })
+    if (value === undefined || holdsUnkeepable(value)) throw fault('ledger.value', { ledger: record.ledger })
     if (Buffer.byteLength(value) > recordLimitBytes) throw fault('ledger.too_large', { ledger: record.ledger, limitBytes: recordLimitBytes })
     const text = JSON.stringify(travelling)
     const bytes = Buffer.byteLength(text)
@@ -84,9 +93,9 @@ export function createLedger({ folder, clock, log, limitBytes }: GatewayLedgerPa
     return fault(code === 'ledger.value' ? 'ledger.value' : 'ledger.refused', { ledger })
   }
 
-  function noteRefused({ record }: Item, code: string): void {
+  function noteRefused({ ledger, flow, node }: TravellingRecord, code: string): void {
     refused++
-    log.error({ ledger: record.ledger, flow: record.flow, node: record.node, code }, 'a record that was handed over later was not taken into its ledger')
+    log.error({ ledger, flow, node, code }, 'a record that was handed over later was not taken into its ledger')
   }
 
   return {
@@ -99,12 +108,11 @@ export function createLedger({ folder, clock, log, limitBytes }: GatewayLedgerPa
           done()
         }
         const item: Item = {
-          record, bytes, withdrawn: false,
+          record, bytes,
           settle: (answer) => end(() => ('refused' in answer ? reject(toRefusal(record.ledger, answer.refused)) : resolve(answer))),
         }
         const withdraw = () => {
-          item.withdrawn = true
-          leave(new Set([item]))
+          leave(item)
           end(() => reject(fault('ledger.unavailable')))
         }
         const cancel = clock.setTimer(withdraw, Math.max(0, deadline - clock.now()))
@@ -118,14 +126,7 @@ export function createLedger({ folder, clock, log, limitBytes }: GatewayLedgerPa
       lineBytes += bytes // what is being written counts already
       try {
         const written = await (await openedJournal()).write(text)
-        const item: Item = {
-          record, bytes, withdrawn: false,
-          settle(answer) {
-            if ('refused' in answer) noteRefused(item, answer.refused)
-            written.done()
-          },
-        }
-        add(item)
+        addWritten(record, bytes, written.done)
         return { id: record.id }
       } catch (thrown) {
         log.error({ reason: (thrown as NodeJS.ErrnoException).code ?? 'unknown' }, 'the journal of records cannot be written to')
@@ -146,24 +147,27 @@ export function createLedger({ folder, clock, log, limitBytes }: GatewayLedgerPa
         return records
       },
       answered(records, answers) {
-        const byId = new Map(line.slice(0, records.length * 2 + 100).map((item) => [item.record.id, item]))
-        const settled = new Set<Item>()
+        // What was looked at stands at the front still, but for what was withdrawn meanwhile.
+        const byId = new Map<string, Item>()
+        for (const item of line) {
+          if (byId.size >= records.length) break
+          byId.set(item.record.id, item)
+        }
         for (const [place, { id }] of records.entries()) {
           const item = byId.get(id)
           const answer = answers[place]
-          if (!item || !answer || item.withdrawn) continue
-          settled.add(item)
+          if (!item || !answer) continue
+          leave(item)
           item.settle(answer)
         }
-        leave(settled)
       },
       onWaiting(listener) {
         tell = listener
-        if (line.length > 0) listener()
+        if (line.size > 0) listener()
       },
     },
     get waiting() {
-      return line.length
+      return line.size
     },
     get refused() {
       return refused
@@ -172,23 +176,14 @@ export function createLedger({ folder, clock, log, limitBytes }: GatewayLedgerPa
       if (!existsSync(join(folder, 'ledger'))) return // nothing was ever written down here
       try {
         const { left } = await openedJournal()
-        for (const { record, bytes, done } of left) {
-          const item: Item = {
-            record, bytes, withdrawn: false,
-            settle(answer) {
-              if ('refused' in answer) noteRefused(item, answer.refused)
-              done()
-            },
-          }
-          add(item)
-        }
+        for (const { record, bytes, done } of left) addWritten(record, bytes, done)
       } catch (thrown) {
         log.error({ reason: (thrown as NodeJS.ErrnoException).code ?? 'unknown' }, 'the journal of records cannot be read')
       }
     },
     async close() {
       closed = true
-      for (const item of line.splice(0)) if (!item.withdrawn) lineBytes -= item.bytes
+      for (const item of line) leave(item)
       await (await journal?.catch(() => undefined))?.close()
     },
   }

@@ -75,8 +75,9 @@ export async function openJournal(folder: string): Promise<Journal> {
     while (waiting.length > 0) {
       const batch = waiting
       waiting = []
+      let segment: Segment | undefined
       try {
-        const segment = await segmentFor()
+        segment = await segmentFor()
         const text = batch.map((one) => `${one.text}\n`).join('')
         segment.pending += batch.length
         segment.sizeBytes += Buffer.byteLength(text)
@@ -85,8 +86,8 @@ export async function openJournal(folder: string): Promise<Journal> {
         for (const one of batch) one.resolve(segment)
       } catch (thrown) {
         // Half of a line may be there: the next one begins in another file. What was not acknowledged is not pending either.
-        if (current) {
-          current.pending -= batch.length
+        if (segment) {
+          segment.pending -= batch.length
           leave()
         }
         for (const one of batch) one.reject(thrown)
