@@ -63,8 +63,8 @@ export function checkEntries({ ledger, roots, from = 1, to = Infinity }: { reado
     first: start.number + 1,
     stop,
     take(given) {
-      const byLink = new Map(given.map((entry) => [{ number: entry.number, hash: entry.hash, content: entry }, entry]))
-      const check = checkChain(ledger, byLink.keys(), {
+      const links = given.map((entry) => ({ number: entry.number, hash: entry.hash, content: entry }))
+      const check = checkChain(ledger, links, {
         from: end,
         hash: (before, { content }) => {
           const entry = content as LedgerEntry

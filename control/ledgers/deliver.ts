@@ -1,9 +1,9 @@
 import type { Log } from '../../runtime/core/log.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
-import type { SignedRoot } from '../../ledger/period-root.ts'
 import type { LedgerAnchorRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import type { Anchor } from './anchors.ts'
+import { toRoot } from './to-root.ts'
 
 const atOnce = 50
 const heldMs = 120_000
@@ -17,20 +17,14 @@ export function toWaiting(ledger: string, period: number, anchor: Anchor, nowIso
 
 /** Takes to each anchor what waits for it and is due. Whoever fails waits longer each time, and is said to once. */
 export async function deliverRoots({ store, anchors, clock, log }: { readonly store: Pick<Store, 'ledgers'>; readonly anchors: readonly Anchor[]; readonly clock: Clock; readonly log: Log }): Promise<void> {
-  const byName = new Map(anchors.map((anchor) => [anchor.name, anchor]))
   const iso = (ms: number) => new Date(ms).toISOString()
-  const due = await store.ledgers.anchorsDue(iso(clock.now()), [...byName.keys()], atOnce)
-  const roots = new Map<string, SignedRoot>()
-  for (const name of new Set(due.map(({ ledger }) => ledger))) {
-    for (const { period, root } of await store.ledgers.periods(name)) roots.set(`${name} ${period}`, JSON.parse(root) as SignedRoot)
-  }
-  // One anchor that hangs keeps no other waiting.
-  await Promise.all([...byName.values()].map(async (anchor) => {
-    for (const row of due.filter((one) => one.anchor === anchor.name)) {
-      const root = roots.get(`${row.ledger} ${row.period}`)
-      if (!root || !(await store.ledgers.claimAnchor(row, iso(clock.now() + heldMs)))) continue
+  // One anchor that hangs, or has much waiting for it, keeps no other waiting.
+  await Promise.all(anchors.map(async (anchor) => {
+    for (const row of await store.ledgers.anchorDue(iso(clock.now()), anchor.name, atOnce)) {
+      const period = await store.ledgers.period(row.ledger, row.period)
+      if (!period || !(await store.ledgers.claimAnchor(row, iso(clock.now() + heldMs)))) continue
       try {
-        const { at, token } = await anchor.put(root)
+        const { at, token } = await anchor.put(toRoot(period))
         await store.ledgers.changeAnchor(row, { state: 'done', attempts: row.attempts + 1, done_at: at ?? iso(clock.now()), token: token ?? null, problem: null })
       } catch (thrown) {
         const problem = thrown instanceof Error ? thrown.message.slice(0, 500) : 'unknown'

@@ -24,6 +24,7 @@ import { appendRecords } from './append.ts'
 import { deliverRoots, toWaiting } from './deliver.ts'
 import { createHeadSealer } from './head-seal.ts'
 import { openSource, type EntrySource } from './sources.ts'
+import { toRoot } from './to-root.ts'
 
 export interface LedgersParts {
   readonly store: Pick<Store, 'ledgers' | 'audit' | 'transaction'>
@@ -99,7 +100,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
 
   async function lastRoot(name: string): Promise<SignedRoot | undefined> {
     const row = await store.ledgers.lastPeriod(name)
-    return row && (JSON.parse(row.root) as SignedRoot)
+    return row && toRoot(row)
   }
 
   /** Closes what is due, or with `all` whatever is open. What is not as it was written is not signed: the result says why. */
@@ -170,16 +171,23 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
   }
 
   async function look(): Promise<void> {
+    let failed: unknown
     for (const name of [auditLedger, ...(await store.ledgers.list()).map((row) => row.name)]) {
       if (closed) return
-      await closePeriods(name, false)
-      if (offered.has(name)) continue
-      // An anchor that is new is given the newest root: that one covers all before it.
-      const last = await lastRoot(name)
-      offered.add(name)
-      if (last) await store.ledgers.addAnchors(anchors.map((anchor) => toWaiting(name, last.period, anchor, nowIso())))
+      // What goes wrong with one ledger keeps no other from being signed and witnessed.
+      await lookAt(name).catch((thrown: unknown) => (failed ??= thrown))
     }
     await deliverRoots({ store, anchors, clock, log })
+    if (failed !== undefined) throw failed
+  }
+
+  async function lookAt(name: string): Promise<void> {
+    await closePeriods(name, false)
+    if (offered.has(name)) return
+    // An anchor that is new is given the newest root: that one covers all before it.
+    const last = await lastRoot(name)
+    if (last) await store.ledgers.addAnchors(anchors.map((anchor) => toWaiting(name, last.period, anchor, nowIso())))
+    offered.add(name)
   }
 
   function planLooking(): void {
@@ -195,7 +203,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
 
   async function rootsOf(name: string): Promise<{ readonly roots: readonly SignedRoot[]; readonly hashes: readonly string[] }> {
     const rows = await store.ledgers.periods(name)
-    return { roots: rows.map(({ root }) => JSON.parse(root) as SignedRoot), hashes: rows.map(({ hash }) => hash) }
+    return { roots: rows.map(toRoot), hashes: rows.map(({ hash }) => hash) }
   }
 
   /** What anchors have answered, as far as it is kept here. */

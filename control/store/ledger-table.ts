@@ -38,6 +38,7 @@ export function ledgers(db: Kysely<Schema>) {
       return Number(done.numInsertedOrUpdatedRows ?? 0) > 0
     },
     periods: (ledger: string) => db.selectFrom('ledger_periods').selectAll().where('ledger', '=', ledger).orderBy('period').execute(),
+    period: (ledger: string, period: number) => db.selectFrom('ledger_periods').selectAll().where('ledger', '=', ledger).where('period', '=', period).executeTakeFirst(),
     lastPeriod: (ledger: string) => db.selectFrom('ledger_periods').selectAll().where('ledger', '=', ledger).orderBy('period', 'desc').limit(1).executeTakeFirst(),
     async periodHashes(ledger: string): Promise<string[]> {
       return (await db.selectFrom('ledger_periods').select('hash').where('ledger', '=', ledger).orderBy('period').execute()).map(({ hash }) => hash)
@@ -45,9 +46,9 @@ export function ledgers(db: Kysely<Schema>) {
     async addAnchors(rows: readonly LedgerAnchorRow[]): Promise<void> {
       if (rows.length > 0) await db.insertInto('ledger_anchors').values([...rows]).onConflict((c) => c.columns(['ledger', 'period', 'anchor']).doNothing()).execute()
     },
-    /** Those whose time has come, oldest first. */
-    anchorsDue: (nowIso: string, anchors: readonly string[], limit: number) =>
-      db.selectFrom('ledger_anchors').selectAll().where('state', '=', 'waiting').where('next_at', '<=', nowIso).where('anchor', 'in', anchors.length > 0 ? [...anchors] : ['']).orderBy('ledger').orderBy('period').limit(limit).execute(),
+    /** What waits for an anchor and is due, oldest first. */
+    anchorDue: (nowIso: string, anchor: string, limit: number) =>
+      db.selectFrom('ledger_anchors').selectAll().where('state', '=', 'waiting').where('next_at', '<=', nowIso).where('anchor', '=', anchor).orderBy('ledger').orderBy('period').limit(limit).execute(),
     /** Takes one for this process until `until`; false when another was first. */
     async claimAnchor({ ledger, period, anchor, next_at: before }: LedgerAnchorRow, until: string): Promise<boolean> {
       const done = await db.updateTable('ledger_anchors').set({ next_at: until }).where('ledger', '=', ledger).where('period', '=', period).where('anchor', '=', anchor).where('state', '=', 'waiting').where('next_at', '=', before).executeTakeFirst()

@@ -186,6 +186,36 @@ export function ledgerSuite(name: string, makePlace: () => Promise<StorePlace>):
       writeFileSync(anchorFile, good)
     })
 
+    test('a root that cannot be read any more is named, and keeps no other ledger from being signed', async () => {
+      await fill('garbled', 7)
+      await ledgers.look()
+      await dropGuards()
+      const [period] = await store.ledgers.periods('garbled')
+      const write = async (text: string) => await store.database.updateTable('ledger_periods').set({ root: text }).where('ledger', '=', 'garbled').execute()
+      await fill('garbled', 7, 7)
+      await fill('later', 7)
+      for (const text of ['{"period":', 'null', '{}']) {
+        await write(text)
+        expect((await ledgers.verify('garbled', { from: 1, to: 7 }, root)).flaw, text).toMatchObject({ kind: 'signature', period: 1, number: 1 })
+      }
+      await ledgers.look()
+      expect(await ledgers.get('later', root)).toMatchObject({ open: 0 })
+      expect((await ledgers.get('garbled', root)).problem).toBeDefined()
+      await write(period!.root)
+      expect(await ledgers.verify('garbled', {}, root)).toMatchObject({ ok: true, periods: 2 })
+    })
+
+    test('a witness for which much waits keeps no other waiting', async () => {
+      const rows = Array.from({ length: 60 }, (_, place) => ({ ledger: 'a-backlog', period: place + 1, anchor: 'https://away.example/', state: 'waiting' as const, attempts: 0, next_at: new Date(0).toISOString(), done_at: null, token: null, problem: null }))
+      await store.ledgers.addAnchors(rows)
+      const due = (anchor: string) => store.ledgers.anchorDue(new Date(clock.now()).toISOString(), anchor, 50)
+      expect(await due('https://away.example/')).toHaveLength(50)
+      await fill('witnessed', 7)
+      await ledgers.look()
+      expect(await ledgers.get('witnessed', root)).toMatchObject({ anchors: [{ period: 1, waiting: 0 }] })
+      await store.database.deleteFrom('ledger_anchors').where('ledger', '=', 'a-backlog').execute()
+    })
+
     test('an entry is proved, and an export verified, with the public key alone', async () => {
       await fill('proved', 20)
       const keys = toPublicKeys([ledgers.publicKey])
