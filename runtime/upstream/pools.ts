@@ -38,11 +38,22 @@ const closedReason = 'callouts have ended: the gateway is shutting down'
 interface Kept {
   readonly pool: Pool
   readonly host: string
+  /** The TLS profile whose key it holds. */
+  readonly profile: string | undefined
+  /** Asked for since it was last looked at. */
+  used: boolean
+}
+
+interface KeptContext {
+  readonly context: SecureContext
+  pools: number
 }
 
 /**
  * Keeps connections open between calls, per origin and TLS profile. Origins that were not used lately
- * give way when there are more than `originsLimit`, so a flow that calls a host per request leaks nothing.
+ * give way when there are more than `originsLimit`, so a flow that calls a host per request leaks nothing. Those under a TLS profile
+ * that nobody used for one to two times `unusedMs` are closed, and with the last of them the profile's key is forgotten: it may have been
+ * replaced.
  */
 export function createPools(options: {
   egress: EgressPolicy
@@ -51,23 +62,26 @@ export function createPools(options: {
   connectionsPerOrigin: number
   keepAliveMs: number
   originsLimit: number
+  unusedMs: number
   lookup?: Lookup | undefined
 }): Pools {
   const byOrigin = new Map<string, Kept>()
   const byProfile = new Map<string, Kept>()
   const profileKeys = new WeakMap<UpstreamTls, string>()
-  const contexts = new Map<string, SecureContext>()
+  const contexts = new Map<string, KeptContext>()
   const closing = new Set<Promise<void>>()
   const own = new Set<Pool>()
+  let looking: NodeJS.Timeout | undefined
   let closed = false
 
   function open(origin: string, host: string, port: number, tls: UpstreamTls | undefined, profile: string, http2 = false, lookup = options.lookup): Kept {
+    const secured = origin.startsWith('https:')
     const connect = createConnector({
       egress: options.egress,
       host,
       port,
       connectTimeoutMs: options.connectTimeoutMs,
-      secureContext: origin.startsWith('https:') ? contextOf(tls, profile) : undefined,
+      secureContext: secured ? contextOf(tls, profile) : undefined,
       servername: tls?.servername,
       minVersion: tls?.minVersion,
       http2,
@@ -82,12 +96,15 @@ export function createPools(options: {
       headersTimeout: 0, // one timer per call, ours, covers everything
       bodyTimeout: 0,
     })
-    return { pool, host }
+    return { pool, host, profile: secured ? profile : undefined, used: true }
   }
 
   function contextOf(tls: UpstreamTls | undefined, profile: string): SecureContext {
     const known = contexts.get(profile)
-    if (known) return known
+    if (known) {
+      known.pools++
+      return known.context
+    }
     const roots = tls?.ca ? [tls.ca] : options.extraCa.length > 0 ? [...getCACertificates('default'), ...options.extraCa] : undefined
     const context = createSecureContext({
       minVersion: tls?.minVersion ?? 'TLSv1.2',
@@ -97,23 +114,47 @@ export function createPools(options: {
       ...(tls?.pfx ? { pfx: Buffer.from(tls.pfx, 'base64') } : {}),
       ...(tls?.passphrase ? { passphrase: tls.passphrase } : {}),
     })
-    if (contexts.size >= options.originsLimit) contexts.clear()
-    contexts.set(profile, context)
+    contexts.set(profile, { context, pools: 1 })
     return context
+  }
+
+  /** A pool of the profile is let go of. */
+  function leaveContext(profile: string): void {
+    const known = contexts.get(profile)
+    if (known && --known.pools === 0) contexts.delete(profile)
+  }
+
+  /** Closes what stands under a profile and was not asked for since the last look. */
+  function look(): void {
+    for (const [key, kept] of byProfile) {
+      if (kept.used) {
+        kept.used = false
+        continue
+      }
+      byProfile.delete(key)
+      retire(kept)
+    }
+    if (byProfile.size > 0) lookLater()
+    else looking = undefined
+  }
+
+  function lookLater(): void {
+    looking = setTimeout(look, options.unusedMs).unref()
   }
 
   function keep(map: Map<string, Kept>, key: string, kept: Kept): Kept {
     if (map.size >= options.originsLimit) {
       const [oldest, old] = map.entries().next().value as [string, Kept]
       map.delete(oldest)
-      retire(old.pool)
+      retire(old)
     }
     map.set(key, kept)
     return kept
   }
 
   /** Calls that run on it finish; its connections close behind them. */
-  function retire(pool: Pool): void {
+  function retire({ pool, profile }: Kept): void {
+    if (profile !== undefined) leaveContext(profile)
     const done = pool.close().catch(() => {}).finally(() => closing.delete(done))
     closing.add(done)
   }
@@ -153,21 +194,25 @@ export function createPools(options: {
       const profile = tls === undefined ? '' : keyOf(tls)
       const key = `${origin} ${profile}${http2 ? ' h2' : ''}`
       const kept = refresh(byProfile, key) ?? keep(byProfile, key, open(origin, host, port, tls, profile, http2))
+      kept.used = true
+      if (looking === undefined) lookLater()
       return { pool: kept.pool, host, path }
     },
     open({ origin, host, port, address, tls, http2 }) {
       if (closed) throw new Error(closedReason)
-      const { pool } = open(origin, host, port, tls, tls === undefined ? '' : keyOf(tls), http2, address === undefined ? options.lookup : always(address))
+      const kept = open(origin, host, port, tls, tls === undefined ? '' : keyOf(tls), http2, address === undefined ? options.lookup : always(address))
+      const { pool } = kept
       own.add(pool)
       return {
         pool,
         retire: () => {
-          if (own.delete(pool)) retire(pool)
+          if (own.delete(pool)) retire(kept)
         },
       }
     },
     async close() {
       closed = true
+      clearTimeout(looking)
       const pools = [...[...byOrigin.values(), ...byProfile.values()].map(({ pool }) => pool), ...own]
       byOrigin.clear()
       byProfile.clear()

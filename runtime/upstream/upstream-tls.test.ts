@@ -73,6 +73,24 @@ describe('TLS', () => {
   it('shows a client certificate where a profile has one', async () => {
     expect(await call('localhost', [], { ca: authority, cert, key })).toMatchObject({ authorized: true })
   })
+  it('keeps connections that are used, and closes those under a profile that nobody uses any more, calls under way finished', async () => {
+    const upstream = createUpstream({ egress: parseEgressAllow(['127.0.0.1', 'localhost']), keepAliveMs: 60_000, unusedMs: 300 })
+    const sockets: { readonly name: string; readonly socket: TLSSocket }[] = []
+    const note = (socket: TLSSocket) => void sockets.push({ name: socket.authorized ? 'old' : 'new', socket })
+    server.on('secureConnection', note)
+    try {
+      const ask = (tls: UpstreamTls) => upstream.request({ method: 'GET', url: `https://localhost:${(server.address() as AddressInfo).port}/`, timeoutMs: 5_000, responseLimitBytes: 10_000, redirects: 0, tls }, fakeRun())
+      const open = () => sockets.filter(({ socket }) => !socket.destroyed).map(({ name }) => name)
+      await ask({ ca: authority, cert, key })
+      expect(open()).toEqual(['old'])
+      await expect.poll(async () => (await ask({ ca: authority }), open()), { interval: 5 }).toEqual(['new'])
+      expect(sockets.map(({ name }) => name)).toEqual(['old', 'new'])
+      expect((await ask({ ca: authority, cert, key })).status).toBe(200)
+    } finally {
+      server.off('secureConnection', note)
+      await upstream.close()
+    }
+  })
   it('says when a profile cannot be read', async () => {
     await expect(call('localhost', [], { ca: authority, cert: 'no pem', key })).rejects.toMatchObject({ status: 502 })
   })

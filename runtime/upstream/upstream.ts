@@ -38,6 +38,8 @@ export interface UpstreamOptions {
   readonly keepAliveMs?: number
   /** Origins remembered before the one unused longest is closed (default 512). */
   readonly originsLimit?: number
+  /** Connections under a TLS profile that nobody used for this long to twice this long are closed (default 60,000): it may have been replaced. */
+  readonly unusedMs?: number
   /** How names become addresses; the machine's resolver when absent. */
   readonly lookup?: Lookup
   /** How long the addresses of a name hold; the machine's DNS servers say it when absent. */
@@ -71,6 +73,7 @@ export function createUpstream(options: UpstreamOptions): OpenUpstream {
     connectionsPerOrigin: options.connectionsPerOrigin ?? 256,
     keepAliveMs: options.keepAliveMs ?? 4_000,
     originsLimit: options.originsLimit ?? 512,
+    unusedMs: options.unusedMs ?? 60_000,
     lookup: options.lookup,
   })
 
