@@ -1,15 +1,21 @@
+import { resolve } from '../runtime/core/body.ts'
 import type { LabelMap } from '../runtime/core/labels/label-map.ts'
-import { below, every, type LabelPath } from '../runtime/core/labels/label-path.ts'
+import { below, covers, every, type LabelPath, parseLabelPath } from '../runtime/core/labels/label-path.ts'
 import type { ProtectedField } from '../runtime/core/labels/protect.ts'
 import type { Message } from '../runtime/core/message.ts'
 import { compileFieldPath, type Location } from './field-paths.ts'
+
+/** Text or bytes in which a labelled field would lie: nobody looks into them, so that they are protected as a whole. */
+export interface TextAround extends Location {
+  readonly whole: true
+}
 
 /** A field as people name it, found in messages. */
 export interface MessageField {
   /** As it was written: a path, or a label. */
   readonly text: string
-  /** All places of a message that it means. */
-  locate(message: Message): Location[]
+  /** All places of a message that it means, and texts in which some of them would lie. */
+  locate(message: Message): (Location | TextAround)[]
 }
 
 /** What of a message is no data: when anything of it may carry a label, these stay. */
@@ -24,14 +30,17 @@ export function compileMessageField({ by, field }: ProtectedField, labels: Label
   const text = field.trim()
   if (by === 'path') {
     const query = compileFieldPath(toQuery(text))
-    return { text, locate: (message) => query.locate(message) }
+    const written = labels && !labels.clear.isEmpty ? parseLabelPath(text) : []
+    const known = (labels?.clear.entries ?? []).map(({ path }) => path).filter((path) => written.some((one) => covers(one.path, path)))
+    return { text, locate: known.length === 0 ? (message) => query.locate(message) : (message) => [...query.locate(message), ...textsAround(message, known)] }
   }
   const paths = new Map((labels?.clear.entries ?? []).filter(({ label }) => label === text).map(({ path }) => {
     const query = queryOf(path)
     return [query, compileFieldPath(query)] as const
   }))
   const queries = [...paths.values()]
-  return { text, locate: (message) => queries.flatMap((query) => query.locate(message)).filter(({ keys }) => keys.length > 1 || !own.has(keys[0])) }
+  const known = [...(labels?.clear.entries ?? [])].filter(({ label }) => label === text).map(({ path }) => path)
+  return { text, locate: (message) => [...queries.flatMap((query) => query.locate(message)), ...textsAround(message, known)].filter(({ keys }) => keys.length > 1 || !own.has(keys[0])) }
 }
 
 /** A path into a message, with or without `$`, as a query of the message. */
@@ -53,4 +62,24 @@ function queryOf(path: LabelPath): string {
   }
   if (query === '$') return '$[*]'
   return query.endsWith('..') ? `${query}*` : query
+}
+
+/** Texts that stand where a path goes on, each once. */
+function textsAround(message: Message, paths: readonly LabelPath[]): TextAround[] {
+  const found = new Map<string, TextAround>()
+  const walk = (given: unknown, path: LabelPath, keys: readonly (string | number)[]): void => {
+    const part = path[keys.length]
+    if (part === undefined) return
+    const value = keys.length === 0 ? given : resolve(given)
+    if ((typeof value === 'string' && value !== '') || (value instanceof Uint8Array && value.length > 0)) {
+      found.set(keys.join('\0'), { keys, value, whole: true })
+      return
+    }
+    // Below a step that goes anywhere every text is a field like others.
+    if (typeof value !== 'object' || value === null || part === below) return
+    if (part === every) for (const [key, one] of Object.entries(value)) walk(one, path, [...keys, Array.isArray(value) ? Number(key) : key])
+    else if (Object.hasOwn(value, part)) walk((value as Record<string | number, unknown>)[part], path, [...keys, part])
+  }
+  for (const path of paths) walk(message, path, [])
+  return [...found.values()]
 }

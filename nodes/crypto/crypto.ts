@@ -39,7 +39,7 @@ export const crypto = defineNode<CryptoConfig, 'ok' | 'invalid'>({
     const isWired = scope.isWired?.('invalid') ?? false
     const source = { id: scope.node.id, type: scope.node.type, ...(scope.node.name ? { name: scope.node.name } : {}) }
     const aad = cipher === 'aes-gcm' && config.aad.trim() !== '' && (operation === 'encrypt' || operation === 'decrypt') ? await compileTypedValue(config.aad, config.aadType, scope) : undefined
-    const fields = what === 'fields' ? compileFields(config.property, config.fields, config.missing) : undefined
+    const fields = what === 'fields' ? compileFields(config.property, config.fields, config.missing, config.operation === 'encrypt' ? scope.labels : undefined) : undefined
     const at = parseMessagePath(config.property)
     const isPayload = at.length === 1 && at[0] === 'payload'
     const place = createPlace(operation === 'sign' ? config.putInto : config.lookIn, config.header, config.field)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Body } from '../../runtime/core/body.ts'
 import { LabelMap } from '../../runtime/core/labels/label-map.ts'
+import { every } from '../../runtime/core/labels/label-path.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
 import { mask } from './mask.ts'
 
@@ -56,6 +57,17 @@ describe('mask', () => {
     const labels = LabelMap.of([{ path: ['payload', 'pid'], label: 'pid', from }, { path: ['who', 'name'], label: 'name', from }])
     const byLabel = await testNode(mask, { fields: [{ by: 'label', field: 'pid', how: 'keep', last: 2 }] }, { labels })
     expect(byLabel.sendNow({ payload: { pid: 'A123456789', x: 1 }, who: { name: 'n' } })[0]?.message).toMatchObject({ payload: { pid: '********89', x: 1 }, who: { name: 'n' } })
+  })
+
+  it('text or bytes where labelled fields would lie are hidden as a whole, by path and by label', async () => {
+    const labels = LabelMap.of([{ path: ['payload', 'people', every, 'id'], label: 'pid', from }])
+    for (const row of [{ by: 'path', field: '$.people[*].id', how: 'keep', first: 3 }, { by: 'label', field: 'pid', how: 'pattern', pattern: '[A-Z]' }]) {
+      const node = await testNode(mask, { fields: [row] }, { labels })
+      for (const payload of ['{"people":[{"id":"A123"}]}', { people: 'id=A123' }, { people: [{ id: 'A123' }, 'A123'] }, { people: Buffer.from('A123') }]) expect(JSON.stringify(node.sendNow({ payload })[0]?.message.payload)).not.toContain('A123')
+      expect(node.sendNow({ payload: { people: [], note: 'A123' } })[0]?.message.payload).toEqual({ people: [], note: 'A123' })
+    }
+    const other = await testNode(mask, { fields: [{ by: 'path', field: '$.name', how: 'whole' }] }, { labels })
+    expect(other.sendNow({ payload: 'text' })[0]?.message.payload).toBe('text')
   })
 
   it('of data that may be anywhere hides every field, and leaves the marks of the message', async () => {

@@ -76,12 +76,13 @@ export const mask = defineNode<MaskConfig, 'out'>({
   },
   compile({ fields, character, length, missing }, scope) {
     const compiled = fields.map((row) => ({ ...compileMessageField(row, scope.labels), hide: compileMask({ ...row, character, length }) }))
+    const hideAll = compileMask({ how: 'whole', first: 0, last: 0, pattern: '', character, length })
     return (message) => {
       const changes: [Location, unknown][] = []
       for (const { text, locate, hide } of compiled) {
         const found = locate(message)
         if (missing === 'refuse' && found.length === 0) throw fault('field.missing', { path: text })
-        for (const location of found) changes.push([location, hide(location.value)])
+        for (const location of found) changes.push([location, 'whole' in location ? hideAll(location.value) : hide(location.value)])
       }
       return { out: replaceFields(message, changes) as Message }
     }
