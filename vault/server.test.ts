@@ -1,4 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { request } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -71,6 +72,18 @@ describe('the door of a vault', () => {
       { token: expect.any(String) as string }, { fault: 'request.malformed' }, { data: expect.any(String) as string, version: 1 }, { token: body.answers[0].token }, { fault: 'request.malformed' },
       { fault: 'vault.too_large', facts: { limitBytes: 4_194_304 } }, { fault: 'request.malformed' }, { fault: 'domain.unknown' },
     ])
+  })
+
+  it('a path that is none is refused like any other, to whoever proved something, and is nothing for the log', async () => {
+    const raw = (path: string, headers: Record<string, string>) => new Promise<number>((resolve, reject) => {
+      request({ host: '127.0.0.1', port: Number(new URL(url).port), path, headers, agent: false }, (reply) => {
+        reply.resume()
+        resolve(reply.statusCode ?? 0)
+      }).on('error', reject).end()
+    })
+    const before = lines.length
+    expect([await raw('//', {}), await raw('http://[', {}), await raw('//', { authorization: as.gateway })]).toEqual([401, 401, 400])
+    expect(lines.slice(before).join('\n')).not.toContain('"error"')
   })
 
   it('says what is wrong in problem documents, and repeats nothing of what it was sent', async () => {

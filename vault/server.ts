@@ -57,12 +57,13 @@ export function createVaultServer({ vault, host, port, tokens, tls, log }: Vault
   let closing = false
 
   async function answer(request: IncomingMessage): Promise<Answer> {
-    const url = new URL(request.url ?? '/', 'http://vault')
-    const { pathname: path } = url
     const method = request.method ?? 'GET'
     const roles = callersOf(request)
     if (roles.length === 0) return problem(401, 'auth.required', 'The vault does not know who asks.', {}, { 'WWW-Authenticate': 'Bearer realm="vault"' })
     const may = (role: Role) => roles.includes(role)
+    const url = URL.parse(request.url ?? '/', 'http://vault')
+    if (!url) throw fault('request.malformed', { reason: 'the path is none' })
+    const { pathname: path } = url
     if (path === '/v1/ready' && method === 'GET') return { status: 204 }
     if (path === '/v1/ask' || path === '/v1/secrets') {
       if (!may('gateway')) return denied()
