@@ -82,7 +82,7 @@ function grantEndpoints(): Endpoint[] {
       handle: async ({ dataProtection, id, body, by }) => ({ body: (await dataProtection.grants.decide(id, (body as { agree: boolean }).agree, by)) ?? {} }),
     },
     {
-      ...writes, method: 'DELETE', path: `${path}/:id`, operation: 'removeVaultGrant', summary: 'Takes a grant back. It counts for the next reveal.', answer: 'any',
+      ...writes, method: 'DELETE', path: `${path}/:id`, operation: 'removeVaultGrant', summary: 'Revokes a grant. It takes effect with the next reveal.', answer: 'any',
       async handle({ dataProtection, id, by }) {
         await dataProtection.grants.remove(id, by)
         return { body: {} }
@@ -126,7 +126,7 @@ function certificateEndpoints(): Endpoint[] {
   const path = `${base}/certificates`
   return [
     {
-      ...reads, path, operation: 'listVaultCertificates', summary: 'Lists certificates with the days that they have left, the one that ends first first.', answer: { schema: 'VaultCertificate', page: true },
+      ...reads, path, operation: 'listVaultCertificates', summary: 'Lists certificates with the days that they have left, the one that expires first at the top.', answer: { schema: 'VaultCertificate', page: true },
       handle: async ({ dataProtection, by }) => ({ body: { items: await dataProtection.certificates.list(by) } }),
     },
     {

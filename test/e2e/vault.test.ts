@@ -25,7 +25,7 @@ describe.skipIf(!needs('chromium'))('a data officer, with a browser', () => {
   })
 
   test('starts the vault by looking, makes a domain, grants a look, and takes it back', async () => {
-    await page.getByText('well', { exact: true }).waitFor()
+    await page.getByText('healthy', { exact: true }).waitFor()
     await page.screenshot({ path: `${artifacts}90-vault.png`, fullPage: true })
     await tab('Domains')
     await page.getByLabel('Name').fill('Not a name')
@@ -53,7 +53,7 @@ describe.skipIf(!needs('chromium'))('a data officer, with a browser', () => {
     await page.getByRole('cell', { name: 'billing', exact: true }).waitFor()
     await page.screenshot({ path: `${artifacts}92-application.png`, fullPage: true })
     await page.goto(new URL('vault/grants', product.control).href)
-    await page.getByRole('button', { name: 'Take back: till, customers, billing' }).click()
+    await page.getByRole('button', { name: 'Revoke: till, customers, billing' }).click()
     await page.getByText('Nobody may see values.').waitFor()
   })
 
@@ -69,7 +69,7 @@ describe.skipIf(!needs('chromium'))('a data officer, with a browser', () => {
     await tab('Keys')
     await page.getByLabel('Name').fill('signing')
     await page.getByLabel('Kind and use').selectOption('ed25519 EdDSA')
-    await page.getByRole('button', { name: 'Make a key' }).click()
+    await page.getByRole('button', { name: 'Create a key' }).click()
     await page.getByRole('button', { name: 'Rotate: signing' }).click()
     await page.getByText('(current: 2)').waitFor()
     await tab('Domains')
@@ -77,7 +77,7 @@ describe.skipIf(!needs('chromium'))('a data officer, with a browser', () => {
     await page.getByRole('link', { name: 'Shred the domain' }).click()
     await page.getByLabel('Type the name').fill('custom')
     await page.keyboard.press('Enter')
-    await page.getByText('This is not the name').waitFor()
+    await page.getByText('The name does not match').waitFor()
     await page.getByLabel('Type the name').fill('customers')
     await page.keyboard.press('Enter')
     await page.getByText('shredded').first().waitFor()

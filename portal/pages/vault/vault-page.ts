@@ -110,7 +110,7 @@ ${wrong && html`<p class="error" id="confirm-error">${t('wrongName')}</p>`}</div
 
 /** @throws Refused when the name that was typed is not the one */
 export function needName(form: Fields, name: string): void {
-  if (form.get('confirm')?.trim() !== name) throw new Refused('vault.confirm', 422, 'This is not the name. Nothing was done.')
+  if (form.get('confirm')?.trim() !== name) throw new Refused('vault.confirm', 422, 'The name does not match. Nothing was done.')
 }
 
 /** A small form that is one button. */

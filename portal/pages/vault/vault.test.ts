@@ -78,7 +78,7 @@ test('a data officer makes a domain, grants, keys and secrets by forms; each is 
   expect((await get('olive', '/vault/keys')).text).toContain('(current: 2)')
   expect((await post('olive', '/vault/master-key/rotate')).status).toBe(303)
   vault.left = 40
-  expect((await get('olive', '/vault')).text).toContain('<progress aria-label="Rows to seal anew" value="1160" max="1200">')
+  expect((await get('olive', '/vault')).text).toContain('<progress aria-label="Rows left to re-encrypt" value="1160" max="1200">')
 })
 
 test('what is typed wrong is said beside its field, in both languages, and nothing is done', async () => {
@@ -100,7 +100,7 @@ test('what cannot be taken back asks for the name, and does nothing for another'
   expect((await send('olive', 'POST', '/api/v1/vault/domains/customers/shred', JSON.stringify({ confirm: 'custom' }))).status).toBe(422)
   expect((await post('olive', '/vault/domains/customers/subjects/shred', { subject: 'A123', confirm: 'no' })).status).toBe(422)
   for (const [path, name] of [['/vault/secrets/s/remove', 's'], ['/vault/certificates/c/remove', 'c'], ['/vault/keys/signing/disable', 'signing']] as const) {
-    expect((await post('olive', path, { confirm: 'wrong' })).text).toContain('This is not the name')
+    expect((await post('olive', path, { confirm: 'wrong' })).text).toContain('The name does not match')
     expect((await get('olive', path)).text).toContain(`<code>${name}</code>`)
   }
 })
@@ -168,9 +168,9 @@ test('the record of reveals is for auditors: filtered, page by page, as CSV that
 test('certificates say in words how long they last, the one that ends first before the others', async () => {
   for (const [name, days] of [['far', 200], ['soon', 20], ['urgent', 3], ['over', -2]] as const) await post('olive', '/vault/certificates', { name, pem: `days:${days}` })
   const { text } = await get('oscar', '/vault/certificates')
-  for (const words of ['200 days left', '20 days left', 'only 3 days left', 'ended 2 days ago']) expect(text).toContain(words)
+  for (const words of ['200 days left', '20 days left', 'only 3 days left', 'expired 2 days ago']) expect(text).toContain(words)
   expect(['over', 'urgent', 'soon', 'far'].map((name) => text.indexOf(`row">${name}<`))).toEqual(['over', 'urgent', 'soon', 'far'].map((name) => text.indexOf(`row">${name}<`)).toSorted((a, b) => a - b))
-  expect((await get('oscar', '/vault')).text).toContain('have ended: 3')
+  expect((await get('oscar', '/vault')).text).toContain('expire within 30 days: 3')
 })
 
 test('who may not change sees no form; who is no part of it sees nothing; the menu names it to those who may look', async () => {
@@ -203,7 +203,7 @@ test('a vault that is away is a sentence with what to do, on every page and in t
   vault.failure = new Refused('vault.unavailable', 503, 'The vault does not answer (ECONNREFUSED).')
   for (const path of ['/vault', '/vault/domains', '/vault/grants', '/vault/keys', '/vault/certificates', '/vault/secrets', '/vault/reveals']) {
     const { status, text } = await get('admin', path)
-    expect([path, status, text.includes('Look again')]).toEqual([path, 503, true])
+    expect([path, status, text.includes('Try again')]).toEqual([path, 503, true])
   }
   expect((await get('admin', '/vault', { 'accept-language': 'zh-TW' })).text).toContain('保管庫沒有回應')
   expect((await post('admin', '/vault/secrets', { name: 'x', value: 'y' })).status).toBe(503)

@@ -19,7 +19,7 @@ export async function runGrantsAdd(client: VaultAdminClient, application: string
 /** `sluice vault grants remove` */
 export async function runGrantsRemove(client: VaultAdminClient, id: string, output: Output): Promise<void> {
   await client.removeGrant(id)
-  output.result(`${id} is taken back. It counts for the next reveal.`, { id })
+  output.result(`${id} is revoked. It takes effect with the next reveal.`, { id })
 }
 
 /** `sluice vault grants agree` and `turn-down` */

@@ -3,7 +3,7 @@ import { exitCodes, type Output } from '../outcome.ts'
 import { toLines } from '../records/print.ts'
 import type { VaultAdminClient } from './client.ts'
 
-/** `sluice vault status`: fails when the vault is in trouble. */
+/** `sluice vault status`: fails when the vault is unhealthy. */
 export async function runVaultStatus(client: VaultAdminClient, output: Output): Promise<number> {
   const status = await client.status()
   output.result(toText(status), { ...status })
@@ -19,7 +19,7 @@ export async function runRotateMasterKey(client: VaultAdminClient, output: Outpu
 
 function toText({ ok, masterKey, store, domains, tokens, toReseal, certificates }: VaultStatus): string {
   return toLines([
-    ['state', ok ? 'well' : 'in trouble'], ['store', store], ['domains', domains], ['tokens', tokens], ['master key', `${masterKey.provider} ${masterKey.id}, since ${masterKey.since}`],
+    ['state', ok ? 'healthy' : 'unhealthy'], ['store', store], ['domains', domains], ['tokens', tokens], ['master key', `${masterKey.provider} ${masterKey.id}, since ${masterKey.since}`],
     ['still under an older key', toReseal === 0 ? 'none' : `${toReseal}, going on in the background`],
     ...(certificates && certificates.imported > 0 ? [['certificates', `${certificates.imported}, ${certificates.expired === 0 ? `the first ends in ${certificates.leastDaysLeft} days` : `${certificates.expired} expired`}`] as const] : []),
   ])
