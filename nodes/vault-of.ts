@@ -10,5 +10,7 @@ export function vaultOf({ vault, node }: Scope): Vault {
 
 /** What the vault refused, as a fault that names the field as the flow does. Nothing when it answered. */
 export function refusalOf(answer: VaultAnswer, path: string): ReturnType<typeof fault> | undefined {
-  return 'fault' in answer ? fault(answer.fault, { ...answer.facts, path }) : undefined
+  if (!('fault' in answer)) return undefined
+  const retryAfter = answer.facts?.retryAfter
+  return fault(answer.fault, { ...answer.facts, path }, undefined, retryAfter === undefined ? undefined : { 'Retry-After': String(retryAfter) })
 }

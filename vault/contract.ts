@@ -28,6 +28,8 @@ export interface Domain {
   readonly purposes: readonly string[]
   /** Seconds that tokens live when their node does not say; absent: for ever. */
   readonly ttlS?: number
+  /** Comparisons (`verify`) per client and minute that may come out different; absent: 60. Each vault counts for itself. */
+  readonly guessesPerMinute?: number
   readonly state: 'active' | 'shredded'
   /** Version of the data key that new rows are sealed under. */
   readonly keyVersion: number
@@ -87,7 +89,7 @@ export interface SecretFacts {
   readonly by: string
 }
 
-/** One line of the record of reveals, refused ones included. */
+/** One line of the record of reveals, refused ones and comparisons included. */
 export interface Reveal {
   readonly number: number
   readonly at: string
@@ -100,6 +102,8 @@ export interface Reveal {
   readonly flow: string
   readonly node: string
   readonly outcome: 'revealed' | 'denied' | 'unknown' | 'expired'
+    /** Of comparisons; `too-many`: not made, because so many before it came out different. */
+    | 'same' | 'different' | 'too-many'
 }
 
 export interface VaultStatus {
@@ -132,8 +136,8 @@ export interface VaultDesk {
   rotateMasterKey(by: string): Promise<VaultStatus>
 }
 
-/** `ttlS: null`: tokens live for ever from now on. */
-export type DomainPart = Partial<Pick<Domain, 'description' | 'clearances' | 'purposes'>> & { readonly ttlS?: number | null }
+/** `ttlS: null`: tokens live for ever from now on; `guessesPerMinute: null`: as many as by default. */
+export type DomainPart = Partial<Pick<Domain, 'description' | 'clearances' | 'purposes'>> & { readonly ttlS?: number | null; readonly guessesPerMinute?: number | null }
 
 /** With `before` (a number, or `newest`) those with a smaller one, the newest first; else those with a number above `after`, the oldest first. */
 export interface RevealQuery {

@@ -6,10 +6,11 @@ const text = { type: 'string', maxLength: 1000, pattern: '^[^\\u0000]*$' }
 const clearances = { type: 'array', items: line(64), maxItems: 100, uniqueItems: true, description: 'Of which a viewer must have one; empty: none is asked for.' }
 const purposes = { type: 'array', items: line(64), maxItems: 100, uniqueItems: true, description: 'That grants may name.' }
 const ttlS = { type: 'integer', minimum: 1, maximum: 3_155_760_000, description: 'Seconds that tokens live when their node does not say; absent: for ever.' }
+const guessesPerMinute = { type: 'integer', minimum: 1, maximum: 1_000_000, description: 'Comparisons of a client (`verify token`) that may come out different in a minute; absent: 60. Each vault counts for itself.' }
 const kind = { enum: ['aes-256', 'hmac-256', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ed25519', 'x25519'] }
 const algorithm = { enum: ['A256GCM', 'HS256', 'RSA-OAEP-256', 'PS256', 'RS256', 'ECDH-ES+A256KW', 'ES256', 'ES384', 'EdDSA'], description: 'The one thing it does (RFC 7518, RFC 8037).' }
 const state = { enum: ['active', 'disabled'] }
-const part = { description: text, clearances, purposes, ttlS }
+const part = { description: text, clearances, purposes, ttlS, guessesPerMinute }
 const integer = { type: 'integer' }
 const string = { type: 'string' }
 const pem = { type: 'string', minLength: 1, maxLength: 262_144, description: 'One certificate or a chain, its own first.' }
@@ -18,7 +19,7 @@ const value = { type: 'string', minLength: 1, maxLength: 65_536, description: 'G
 /** What is sent to the admin API of the vault, and what it answers. */
 export const vaultSchemas = {
   VaultDomainCreate: object({ name: id, ...part }, ['name']),
-  VaultDomainPart: object({ ...part, ttlS: { ...ttlS, type: ['integer', 'null'] } }, []),
+  VaultDomainPart: object({ ...part, ttlS: { ...ttlS, type: ['integer', 'null'] }, guessesPerMinute: { ...guessesPerMinute, type: ['integer', 'null'] } }, []),
   VaultDomain: object({ name: id, ...part, state: { enum: ['active', 'shredded'] }, keyVersion: { ...integer, description: 'Of the data key that new rows are sealed under.' }, createdAt: time }, ['name', 'clearances', 'purposes', 'state', 'keyVersion', 'createdAt']),
   VaultShred: object({ confirm: { ...string, maxLength: 64, description: 'The name of the domain again.' } }, ['confirm']),
   VaultSubjectShred: object({ subject: { ...string, minLength: 1, maxLength: 1000, description: 'As `tokenize` was told it. In no log and no record.' } }, ['subject']),
@@ -44,7 +45,7 @@ export const vaultSchemas = {
   VaultReveal: object(
     {
       number: integer, at: time, domain: string, token: { ...string, description: 'Hash of the token.' }, client: { type: ['string', 'null'] }, purpose: string, run: string, flow: string, node: string,
-      outcome: { enum: ['revealed', 'denied', 'unknown', 'expired'] },
+      outcome: { enum: ['revealed', 'denied', 'unknown', 'expired', 'same', 'different', 'too-many'], description: 'The last three are of comparisons (`verify token`).' },
     },
     ['number', 'at', 'domain', 'token', 'client', 'purpose', 'run', 'flow', 'node', 'outcome'],
   ),

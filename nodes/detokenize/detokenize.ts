@@ -1,11 +1,11 @@
 import { checkName, labelsOfRows } from '../../runtime/core/labels/labels.ts'
 import { reveal } from '../../runtime/core/labels/protect.ts'
 import { defineNode } from '../../runtime/core/node.ts'
-import type { Run } from '../../runtime/core/run.ts'
-import type { VaultAnswer, VaultAsk, Viewer } from '../../runtime/core/vault.ts'
+import type { VaultAnswer, VaultAsk } from '../../runtime/core/vault.ts'
 import type { FoundField } from '../vault-fields.ts'
 import { checkDomain, checkFields, compileFields, missingSchema, pathSchema, propertySchema, toField } from '../vault-fields.ts'
 import { refusalOf, vaultOf } from '../vault-of.ts'
+import { viewerOf } from '../viewer-of.ts'
 
 const instead = ['refuse', 'token', 'mask'] as const
 
@@ -90,25 +90,11 @@ export const detokenize = defineNode<DetokenizeConfig, 'out'>({
     const fields = compileFields(config.property, config.fields, config.missing)
     const vault = vaultOf(scope)
 
-    function viewerOf(run: Run): Viewer {
-      // Who proved to call lies on the run: what a flow writes on its message reveals nothing. The sandbox is for trying out, not for people's data.
-      const caller = run.environment === 'sandbox' ? undefined : run.caller
-      return {
-        client: caller?.application || undefined,
-        clearance: caller?.clearance,
-        organisation: caller?.organisation || undefined,
-        purpose: config.purpose,
-        run: run.id,
-        flow: run.flow,
-        node: scope.node.id,
-      }
-    }
-
     return async function detokenize(message, run) {
       const found = fields.find(message)
       // What is no text is no token: nothing to ask.
       const toAsk = found.filter(({ location }) => isToken(location.value))
-      const viewer = viewerOf(run)
+      const viewer = viewerOf(run, scope.node.id, config.purpose)
       const answers = toAsk.length === 0 ? [] : await vault.ask(toAsk.map(({ row, location }): VaultAsk => ({ do: 'reveal', domain: row.domain || config.domain, token: location.value as string, viewer })), { deadline: run.deadline })
       let next = 0
       return {

@@ -31,6 +31,8 @@ describe('verify token', () => {
     const { vault, node, token } = await start()
     await expect(node.send({ payload: { value: 'x' } })).rejects.toMatchObject({ code: 'field.missing', status: 422 })
     await expect(node.send({ payload: { token } })).rejects.toMatchObject({ code: 'field.missing' })
+    vault.answers.set('people', { fault: 'verify.too_many', facts: { domain: 'people', retryAfter: 9 } })
+    await expect(node.send({ payload: { token, value: 'x' } })).rejects.toMatchObject({ code: 'verify.too_many', status: 429, headers: { 'Retry-After': '9' } })
     vault.answers.set('people', { fault: 'domain.unknown', facts: { domain: 'people' } })
     await expect(node.send({ payload: { token, value: 'x' } })).rejects.toMatchObject({ code: 'domain.unknown' })
   })

@@ -7,6 +7,7 @@ import type { Run } from '../../runtime/core/run.ts'
 import { checkTypedValue, compileTypedValue, type ValueType } from '../../runtime/core/typed-value.ts'
 import { checkDomain, toVaultValue } from '../vault-fields.ts'
 import { refusalOf, vaultOf } from '../vault-of.ts'
+import { viewerOf } from '../viewer-of.ts'
 
 type Port = 'same' | 'different' | 'out'
 
@@ -18,6 +19,8 @@ export interface VerifyTokenConfig {
   readonly valueType: ValueType
   readonly answer: 'ports' | 'property'
   readonly into: string
+  /** What the comparison is for; into the record of reveals, with the rest. */
+  readonly purpose: string
 }
 
 const types = ['msg', 'str', 'jsonata', 'env'] as const
@@ -34,7 +37,7 @@ export const verifyToken = defineNode<VerifyTokenConfig, Port>({
   outputs: ({ answer }) => (answer === 'property' ? ['out'] : ['same', 'different']),
   labels: unchanged,
   chooses: true,
-  faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.shredded', 'step.config'],
+  faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.shredded', 'verify.too_many', 'step.config'],
   config: {
     type: 'object',
     properties: {
@@ -43,6 +46,7 @@ export const verifyToken = defineNode<VerifyTokenConfig, Port>({
       tokenType: { enum: types, default: 'msg' },
       value: { type: 'string', default: 'payload.value', title: 'Value', description: 'What it should stand for.', 'x-form': zh('值', '代碼應代表的值。') },
       valueType: { enum: types, default: 'msg' },
+      purpose: { type: 'string', default: '', maxLength: 128, title: 'Purpose', description: 'What the comparison is for. It goes into the record, and may be left out.', 'x-form': zh('目的', '核對的目的，會寫入紀錄；可留空。') },
       answer: {
         enum: ['ports', 'property'], default: 'ports', title: 'Answer', description: 'ports: leaves by one of two. property: true or false on the message.',
         'x-form': zh('結果', '輸出：由兩個輸出之一離開；屬性：於訊息寫入 true 或 false。', { ports: '輸出', property: '屬性' }),
@@ -69,7 +73,7 @@ export const verifyToken = defineNode<VerifyTokenConfig, Port>({
       if (shown === undefined || shown === null) throw fault('field.missing', { path: config.token })
       if (meant === undefined || meant === null) throw fault('field.missing', { path: config.value })
       if (typeof shown !== 'string') return false
-      const [answer] = await vault.ask([{ do: 'verify', domain: config.domain, token: shown, ...toVaultValue(meant) }], { deadline: run.deadline })
+      const [answer] = await vault.ask([{ do: 'verify', domain: config.domain, token: shown, ...toVaultValue(meant), viewer: viewerOf(run, scope.node.id, config.purpose) }], { deadline: run.deadline })
       const refused = answer && refusalOf(answer, config.token)
       // No token, or none any more, stands for no value.
       if (refused && refused.code !== 'token.unknown' && refused.code !== 'token.expired') throw refused

@@ -193,6 +193,7 @@ export const faults = {
   'token.expired': { status: 410, title: 'Token expired', text: (f) => `${f.path === undefined ? 'The token' : `The token at ${f.path}`} is past its time, was used, or its value was shredded.` },
   'token.no_room': { status: 422, title: 'No token of that shape left', text: (f) => `${f.path === undefined ? 'The value' : `What stands at ${f.path}`} is too short, or has too few letters and digits, for a token of its shape in domain ${f.domain}. Use another mode for it.` },
   'detoken.denied': { status: 403, title: 'Reveal not allowed', text: (f) => `The client may not see values of domain ${f.domain} for the purpose ${f.purpose}.` },
+  'verify.too_many': { status: 429, title: 'Too many guesses', text: (f) => `The client compared tokens of domain ${f.domain} with too many values that were not theirs.${f.retryAfter ? ` Try again in ${f.retryAfter} s.` : ''}` },
   'field.missing': { status: 422, title: 'Field missing', text: (f) => `Nothing is at ${f.path}.` },
   'key.unknown': { status: 500, title: 'Unknown key', text: (f) => `The vault has no key ${f.key}.` },
   'key.disabled': { status: 409, title: 'Key disabled', text: (f) => `The key ${f.key} is disabled.` },

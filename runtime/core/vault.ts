@@ -38,6 +38,9 @@ export interface Viewer {
   readonly node: string
 }
 
+/** Who compares a value with a token: as a viewer, and there may be no purpose. */
+export type Comparer = Omit<Viewer, 'purpose'> & { readonly purpose?: string | undefined }
+
 export type VaultAsk =
   | { readonly do: 'tokenize'; readonly domain: string; readonly mode: TokenMode; readonly value: string; readonly json?: boolean
       /** Characters of the value that a `shape` token shows at its end, 0–4. */
@@ -47,8 +50,8 @@ export type VaultAsk =
       readonly ttlS?: number
       /** Whom the value is about: all of one subject can be shredded together. */
       readonly subject?: string }
-  /** Whether this is the token of that value. */
-  | { readonly do: 'verify'; readonly domain: string; readonly token: string; readonly value: string; readonly json?: boolean }
+  /** Whether this is the token of that value. On record as a reveal is: who asks often enough finds out. */
+  | { readonly do: 'verify'; readonly domain: string; readonly token: string; readonly value: string; readonly json?: boolean; readonly viewer: Comparer }
   | { readonly do: 'reveal'; readonly domain: string; readonly token: string; readonly viewer: Viewer }
   | CryptoAsk
 

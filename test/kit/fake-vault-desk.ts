@@ -36,8 +36,8 @@ export function createFakeVaultDesk(): FakeVaultDesk {
     domains: {
       list: async () => [...domains.values()],
       put: async (name, part) => {
-        const { ttlS, ...rest }: typeof part = { ...domains.get(name), ...part }
-        return keep(domains, { clearances: [], purposes: [], state: 'active' as const, keyVersion: 1, createdAt: at, ...rest, ...(ttlS == null ? {} : { ttlS }), name })
+        const { ttlS, guessesPerMinute, ...rest }: typeof part = { ...domains.get(name), ...part }
+        return keep(domains, { clearances: [], purposes: [], state: 'active' as const, keyVersion: 1, createdAt: at, ...rest, ...(ttlS == null ? {} : { ttlS }), ...(guessesPerMinute == null ? {} : { guessesPerMinute }), name })
       },
       rotate: async (name) => keep(domains, { ...need(domains, name, 'domain.unknown'), keyVersion: need(domains, name, 'domain.unknown').keyVersion + 1 }),
       shred: async (name) => keep(domains, { ...need(domains, name, 'domain.unknown'), state: 'shredded' as const }),

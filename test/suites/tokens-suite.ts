@@ -147,8 +147,25 @@ export function tokensSuite(name: string, makePlace: () => Promise<TokensPlace>)
 
     test('verify says whether a token is that of a value, whatever its mode, and needs no grant', async () => {
       const [token] = await vault.tokenize('people', 'random', ['5'])
-      const ask = (value: string, more = {}) => ({ do: 'verify', domain: 'people', token, value, ...more }) as VaultAsk & { do: 'verify' }
+      const ask = (value: string, more = {}) => ({ do: 'verify', domain: 'people', token, value, viewer: { ...viewer, client: 'comparer' }, ...more }) as VaultAsk & { do: 'verify' }
       expect(await vault.tokens.ask([ask('5'), ask('6'), ask('5', { json: true }), ask('5', { token: 'no such' })])).toEqual([{ same: true }, { same: false }, { same: false }, { same: false }])
+      const lines = await vault.tokens.desk.reveals.list({ client: 'comparer', before: 'newest', limit: 10 })
+      expect(lines.map(({ outcome }) => outcome)).toEqual(['different', 'different', 'different', 'same'])
+      expect(JSON.stringify(lines)).not.toContain(token as string)
+      expect(await vault.tokens.desk.reveals.verify()).toMatchObject({ ok: true })
+    })
+
+    test('who guesses is stopped for the rest of a minute, right or wrong, and is on record; others go on', async () => {
+      await openDomain(vault, 'guessed')
+      await vault.tokens.desk.domains.put('guessed', { guessesPerMinute: 3 }, 'op')
+      const [token] = await vault.tokenize('guessed', 'random', ['7'])
+      const ask = (value: string, client: string | undefined) => ({ do: 'verify', domain: 'guessed', token: token as string, value, viewer: { ...viewer, client } }) as const
+      const answers = await vault.tokens.ask(['1', '2', '7', '3', '4', '7'].map((value) => ask(value, 'guesser')))
+      expect(answers.slice(0, 4)).toEqual([{ same: false }, { same: false }, { same: true }, { same: false }])
+      expect(answers.slice(4)).toEqual(Array.from({ length: 2 }, () => ({ fault: 'verify.too_many', facts: { domain: 'guessed', retryAfter: expect.any(Number) } })))
+      expect(await vault.tokens.ask([ask('7', 'another'), ask('7', undefined)])).toEqual([{ same: true }, { same: true }])
+      expect((await vault.tokens.desk.reveals.list({ client: 'guesser', before: 'newest', limit: 10 })).map(({ outcome }) => outcome)).toEqual(['too-many', 'too-many', 'different', 'same', 'different', 'different'])
+      await expect(vault.tokens.desk.domains.put('guessed', { guessesPerMinute: 0 }, 'op')).rejects.toMatchObject({ code: 'domain.invalid' })
     })
 
     test('a token of a shape is never used twice, is the same for the same value where that is wished, and ends where there are no more', async () => {
@@ -296,7 +313,7 @@ export function tokensSuite(name: string, makePlace: () => Promise<TokensPlace>)
       await vault.tokens.settle()
       expect((await vault.reveal('doomed', tokens)).map(faultOf)).toEqual(['domain.shredded', 'domain.shredded'])
       expect((await vault.reveal('doomed', tokens, { client: 'stranger' })).map(faultOf)).toEqual(['detoken.denied', 'detoken.denied'])
-      expect((await vault.tokens.ask([{ do: 'tokenize', domain: 'doomed', mode: 'random', value: 'd' }, { do: 'verify', domain: 'doomed', token: tokens[0] as string, value: 'a' }])).map(faultOf)).toEqual(['domain.shredded', 'domain.shredded'])
+      expect((await vault.tokens.ask([{ do: 'tokenize', domain: 'doomed', mode: 'random', value: 'd' }, { do: 'verify', domain: 'doomed', token: tokens[0] as string, value: 'a', viewer }])).map(faultOf)).toEqual(['domain.shredded', 'domain.shredded'])
       expect(await onDatabase("select scope from data_keys where scope like 'domain:doomed%' and wrapped is not null")).toEqual([])
       expect(await onDatabase("select token from tokens where domain = 'doomed' and sealed is not null")).toEqual([])
       await expect(vault.tokens.desk.domains.put('doomed', {}, 'admin')).rejects.toMatchObject({ code: 'domain.shredded' })
@@ -370,7 +387,7 @@ export function tokensSuite(name: string, makePlace: () => Promise<TokensPlace>)
       await openDomain(vault, 'canaries')
       const tokens = [...(await vault.tokenize('canaries', 'deterministic', [canary, `${canary}2`])), ...(await vault.tokenize('canaries', 'shape', [canary], { subject: `${canary} himself` })), ...(await vault.tokenize('canaries', 'once', [canary]))]
       await vault.reveal('canaries', tokens)
-      await vault.tokens.ask([{ do: 'verify', domain: 'canaries', token: tokens[0] as string, value: canary }])
+      await vault.tokens.ask([{ do: 'verify', domain: 'canaries', token: tokens[0] as string, value: canary, viewer }])
       await vault.tokens.desk.domains.shredSubject('canaries', `${canary} himself`, 'admin')
       const forms = [canary, 'canary-7391', '王大明'].flatMap((text) => [Buffer.from(text), Buffer.from(text, 'utf16le'), Buffer.from(Buffer.from(text).toString('base64').slice(0, -4)), Buffer.from(Buffer.from(text).toString('hex'))])
       const haystacks: Buffer[] = readdirSync(place.dataDir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => readFileSync(join(entry.parentPath, entry.name)))

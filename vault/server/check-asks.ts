@@ -49,7 +49,7 @@ function whyNot(ask: unknown): VaultAnswer | undefined {
     const answer = value === undefined ? undefined : look(name, value, shape.may[name] as Kind)
     if (answer) return answer
   }
-  if (given.do === 'reveal' && !isViewer(given.viewer)) return wrong('“viewer” does not say who asks')
+  if ((given.do === 'reveal' || given.do === 'verify') && !isViewer(given.viewer, given.do)) return wrong('“viewer” does not say who asks')
   return undefined
 }
 
@@ -63,11 +63,12 @@ function look(name: string, value: unknown, kind: Kind): VaultAnswer | undefined
   return value.length <= valueLimitBytes && (value.length * 3 <= valueLimitBytes || Buffer.byteLength(value) <= valueLimitBytes) ? undefined : tooLarge(valueLimitBytes)
 }
 
-function isViewer(viewer: unknown): boolean {
+function isViewer(viewer: unknown, asks: 'reveal' | 'verify'): boolean {
   if (typeof viewer !== 'object' || viewer === null) return false
   const given = viewer as Readonly<Record<string, unknown>>
-  return ['purpose', 'run', 'flow', 'node'].every((name) => typeof given[name] === 'string' && given[name].length <= 512)
-    && ['client', 'clearance', 'organisation'].every((name) => given[name] === undefined || given[name] === null || (typeof given[name] === 'string' && given[name].length <= 512))
+  const must = (name: string) => typeof given[name] === 'string' && given[name].length <= 512
+  const may = (name: string) => given[name] === undefined || given[name] === null || must(name)
+  return ['run', 'flow', 'node'].every(must) && ['client', 'clearance', 'organisation'].every(may) && (asks === 'verify' ? may : must)('purpose')
 }
 
 function wrong(reason: string): VaultAnswer {

@@ -6,6 +6,7 @@ import type { DataKeys } from '../envelope.ts'
 import type { NewReveal, TokenPlace, TokenRow, VaultStore } from '../store/vault-store.ts'
 import { mayReveal, scopeOf, type Policy } from './policy.ts'
 import { hashReveal } from './reveal-chain.ts'
+import { createGuessLimit } from './guess-limit.ts'
 import { aboutToken } from './tokenize.ts'
 import { fromValueBytes, toValueBytes } from './value-bytes.ts'
 
@@ -21,10 +22,13 @@ type Opened = { readonly bytes: Buffer; readonly row: TokenRow } | 'unknown' | '
 export interface Revealer {
   /** Writes who looked before it answers; who may not is told so whether or not there is such a token. */
   reveal(policy: Policy, asks: readonly RevealAsk[], now: number): Promise<VaultAnswer[]>
+  /** Writes who compared, and what came of it, before it answers; who was wrong too often in a minute is not answered. */
   verify(policy: Policy, asks: readonly VerifyAsk[], now: number): Promise<VaultAnswer[]>
 }
 
 export function createRevealer({ store, envelope, chainKey, log }: { readonly store: VaultStore; readonly envelope: DataKeys; readonly chainKey: KeyObject; readonly log: Log }): Revealer {
+  const guesses = createGuessLimit()
+
   /** Values of tokens, in the order of the places. */
   async function open(places: readonly TokenPlace[], now: number): Promise<Opened[]> {
     // A database has no text for these, so they are no tokens.
@@ -101,16 +105,28 @@ export function createRevealer({ store, envelope, chainKey, log }: { readonly st
       const looks = asks.filter((ask) => stateOf(ask) === 'active')
       const opened = await open(looks, now)
       const openedOf = new Map(looks.map((ask, index) => [ask, opened[index] as Opened]))
-      return asks.map((ask): VaultAnswer => {
-        if (stateOf(ask) === undefined) return { fault: 'domain.unknown', facts: { domain: ask.domain } }
-        if (stateOf(ask) === 'shredded') return { fault: 'domain.shredded', facts: { domain: ask.domain } }
-        const found = openedOf.get(ask)
-        if (typeof found !== 'object') return { same: false }
-        const wanted = toValueBytes(ask.value, ask.json)
-        return { same: wanted.length === found.bytes.length && timingSafeEqual(wanted, found.bytes) }
+      const at = new Date(now).toISOString()
+      const made = asks.map((ask): { readonly answer: VaultAnswer; readonly outcome: Reveal['outcome'] } => {
+        const domain = policy.domains.get(ask.domain)
+        if (!domain) return { answer: { fault: 'domain.unknown', facts: { domain: ask.domain } }, outcome: 'unknown' }
+        if (domain.state === 'shredded') return { answer: { fault: 'domain.shredded', facts: { domain: ask.domain } }, outcome: 'expired' }
+        const retryAfter = guesses.wait(domain, ask.viewer, now)
+        // A right one is not told either: it would be the answer.
+        if (retryAfter !== undefined) return { answer: { fault: 'verify.too_many', facts: { domain: ask.domain, retryAfter } }, outcome: 'too-many' }
+        const same = isSame(ask, openedOf.get(ask))
+        if (!same) guesses.wrong(domain, ask.viewer, now)
+        return { answer: { same }, outcome: same ? 'same' : 'different' }
       })
+      await store.reveals.append(asks.map((ask, index): NewReveal => ({ at, ...toWords(ask), outcome: (made[index] as (typeof made)[number]).outcome })), (before, row) => hashReveal(chainKey, before, row))
+      return made.map(({ answer }) => answer)
     },
   }
+}
+
+function isSame(ask: VerifyAsk, found: Opened | undefined): boolean {
+  if (typeof found !== 'object') return false
+  const wanted = toValueBytes(ask.value, ask.json)
+  return wanted.length === found.bytes.length && timingSafeEqual(wanted, found.bytes)
 }
 
 function toOutcome(decision: string, found: Opened | undefined): Reveal['outcome'] {
@@ -125,7 +141,7 @@ export function hashToken(token: string): string {
   return createHash('sha256').update(token, 'utf8').digest('hex')
 }
 
-function toWords({ domain, token, viewer }: RevealAsk): Omit<NewReveal, 'at' | 'outcome' | 'takes'> {
+function toWords({ domain, token, viewer }: RevealAsk | VerifyAsk): Omit<NewReveal, 'at' | 'outcome' | 'takes'> {
   return {
     domain: toWord(domain),
     token: hashToken(token),

@@ -16,6 +16,7 @@ const wordLimit = 200
 const listLimit = 100
 const descriptionLimit = 1000
 const triesLimit = 5
+const guessesLimit = 1_000_000
 const verifyPage = 1000
 
 /** What operators do with domains and grants, and the record of reveals as they read it. */
@@ -75,8 +76,8 @@ export function createTokensDesk({ store, envelope, chainKey, clock, log, buryNo
         const createdAt = new Date(clock.now()).toISOString()
         const record = await write('domain', name, (before) => {
           if (before?.facts['state'] === 'shredded') throw new Refused('domain.shredded', 410, `Domain ${name} was shredded. Make one with another name.`)
-          const { description, clearances = [], purposes = [], ttlS, state = 'active', createdAt: made = createdAt } = { ...before?.facts, ...given } as Partial<DomainFacts>
-          return { description: description ?? undefined, clearances, purposes, ttlS: ttlS ?? undefined, state, createdAt: made }
+          const { description, clearances = [], purposes = [], ttlS, guessesPerMinute, state = 'active', createdAt: made = createdAt } = { ...before?.facts, ...given } as Partial<DomainFacts>
+          return { description: description ?? undefined, clearances, purposes, ttlS: ttlS ?? undefined, guessesPerMinute: guessesPerMinute ?? undefined, state, createdAt: made }
         })
         await envelope.current([scopeOf(name)])
         await envelope.index(scopeOf(name))
@@ -158,17 +159,19 @@ function toReveal({ number, at, domain, token, client, purpose, run, flow, node,
 }
 
 function checkPart(part: DomainPart): DomainPart {
-  const { description, clearances, purposes, ttlS } = part
+  const { description, clearances, purposes, ttlS, guessesPerMinute } = part
   const isList = (list: unknown) => list === undefined || (Array.isArray(list) && list.length <= listLimit && list.every(isWord))
   if (description != null && (typeof description !== 'string' || description.length > descriptionLimit)) throw new Refused('domain.invalid', 422, `A description is a text of up to ${descriptionLimit} characters.`)
   if (!isList(clearances)) throw new Refused('domain.invalid', 422, `Clearances are a list of up to ${listLimit} names.`)
   if (!isList(purposes)) throw new Refused('domain.invalid', 422, `Purposes are a list of up to ${listLimit} names.`)
   if (ttlS != null && !(typeof ttlS === 'number' && ttlS >= 1 && ttlS <= ttlLimitS)) throw new Refused('domain.invalid', 422, 'Tokens live for a number of seconds, one at the least.')
+  if (guessesPerMinute != null && !(Number.isSafeInteger(guessesPerMinute) && guessesPerMinute >= 1 && guessesPerMinute <= guessesLimit)) throw new Refused('domain.invalid', 422, `Comparisons that may come out different are a whole number from 1 to ${guessesLimit}.`)
   return {
     ...('description' in part ? { description } : {}),
     ...(clearances ? { clearances: [...new Set(clearances)] } : {}),
     ...(purposes ? { purposes: [...new Set(purposes)] } : {}),
     ...('ttlS' in part ? { ttlS } : {}),
+    ...('guessesPerMinute' in part ? { guessesPerMinute } : {}),
   } as DomainPart
 }
 

@@ -108,17 +108,17 @@ ${writes && html`<section class="card"><h2>${t('shredSubject')}</h2><p class="so
 }
 
 function drawForm({ t }: View, action: string, again: Again | undefined, domain?: Domain): Html {
-  const fields = again?.fields ?? new URLSearchParams(domain ? { description: domain.description ?? '', clearances: domain.clearances.join('\n'), purposes: domain.purposes.join('\n'), ttlS: domain.ttlS === undefined ? '' : String(domain.ttlS) } : {})
+  const fields = again?.fields ?? new URLSearchParams(domain ? { description: domain.description ?? '', clearances: domain.clearances.join('\n'), purposes: domain.purposes.join('\n'), ttlS: domain.ttlS === undefined ? '' : String(domain.ttlS), guessesPerMinute: domain.guessesPerMinute === undefined ? '' : String(domain.guessesPerMinute) } : {})
   const problems: readonly FormProblem[] = again ? problemsOf(again, t) : []
   const form = createFormView(fields, problems, t('optional'))
   const drawn = html`${!domain && form.input('name', t('name'), { required: true, hint: t('domainNameHint'), maxLength: 64 })}${form.area('description', t('description'))}
 <div class="pair">${form.area('clearances', t('clearances'), { hint: t('clearancesHint') })}${form.area('purposes', t('purposes'), { hint: t('purposesHint') })}</div>
-${form.input('ttlS', t('ttlSeconds'), { type: 'number', min: 1, hint: t('ttlHint') })}`
+<div class="pair">${form.input('ttlS', t('ttlSeconds'), { type: 'number', min: 1, hint: t('ttlHint') })}${form.input('guessesPerMinute', t('guesses'), { type: 'number', min: 1, hint: t('guessesHint') })}</div>`
   return html`<form method="post" action="${action}" class="record">${form.summary(t('checkFields'))}${drawn}<p class="row"><button class="primary">${t('save')}</button>${domain && html`<a class="button" href="${at(domain.name)}">${t('cancel')}</a>`}</p></form>`
 }
 
 function toPart(form: Fields): DomainPart {
-  return { clearances: toLines(form, 'clearances'), purposes: toLines(form, 'purposes'), description: toText(form, 'description') ?? '', ttlS: toNumber(form, 'ttlS') ?? null }
+  return { clearances: toLines(form, 'clearances'), purposes: toLines(form, 'purposes'), description: toText(form, 'description') ?? '', ttlS: toNumber(form, 'ttlS') ?? null, guessesPerMinute: toNumber(form, 'guessesPerMinute') ?? null }
 }
 
 const dayS = 86_400

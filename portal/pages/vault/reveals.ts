@@ -12,6 +12,7 @@ import { vaultPage, type VaultPage } from './vault-page.ts'
 
 const outcomes: Readonly<Record<Reveal['outcome'], { readonly text: TextKey; readonly kind: string }>> = {
   revealed: { text: 'revealed', kind: 'good' }, denied: { text: 'revealDenied', kind: 'bad' }, unknown: { text: 'revealUnknown', kind: 'warn' }, expired: { text: 'revealExpired', kind: 'warn' },
+  same: { text: 'comparedSame', kind: 'good' }, different: { text: 'comparedDifferent', kind: 'warn' }, 'too-many': { text: 'comparedTooMany', kind: 'bad' },
 }
 
 /** Who saw what, and who was refused. */

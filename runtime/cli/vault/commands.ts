@@ -13,7 +13,7 @@ export function addVaultCommands(vault: Command, { run, remote, targetOf }: Comm
     .action(run(async (output, options) => (await import('./status.ts')).runRotateMasterKey(client(options), output)))
 
   const domains = vault.command('domains').description('where tokens are unique, and who may see what they stand for')
-  const part = (command: Command) => command.option('--clearance <label...>', 'of which a viewer must have one').option('--purpose <word...>', 'that grants may name').option('--ttl <duration>', 'how long tokens live, such as 90d').option('--description <text>', 'for people')
+  const part = (command: Command) => command.option('--clearance <label...>', 'of which a viewer must have one').option('--purpose <word...>', 'that grants may name').option('--ttl <duration>', 'how long tokens live, such as 90d').option('--guesses <count>', 'comparisons of a client that may come out different in a minute').option('--description <text>', 'for people')
   leaf(domains, 'list', 'list domains').action(run(async (output, options) => (await import('./domains.ts')).runDomainsList(client(options), output)))
   leaf(domains, 'show', 'one domain, and who may see its values').argument('<domain>').action(run(async (output, name, options) => (await import('./domains.ts')).runDomainsShow(client(options), name, output)))
   part(leaf(domains, 'add', 'make a domain')).argument('<domain>', 'lower case letters, digits and . _ -').action(run(async (output, name, options) => (await import('./domains.ts')).runDomainsAdd(client(options), name, options, output)))
@@ -58,7 +58,7 @@ export function addVaultCommands(vault: Command, { run, remote, targetOf }: Comm
   leaf(secrets, 'set', 'set a secret, or its next value; the value comes from stdin or a prompt').argument('<name>').option('--description <text>', 'for people').action(run(async (output, name, options) => (await import('./secrets.ts')).runSecretsSet(client(options), name, options, output)))
   leaf(secrets, 'remove', 'remove a secret').argument('<name>').action(run(async (output, name, options) => (await import('./secrets.ts')).runSecretsRemove(client(options), name, output)))
 
-  const reveals = vault.command('reveals').description('who saw what, and who was refused')
+  const reveals = vault.command('reveals').description('who saw or compared what, and who was refused')
   const filters = (command: Command) => command.option('--domain <domain>', 'of this domain only').option('--client <application>', 'by this application only')
   filters(leaf(reveals, 'list', 'the newest')).option('--limit <count>', '1 to 200', '50').action(run(async (output, options) => (await import('./reveals.ts')).runRevealsList(client(options), options, output)))
   filters(leaf(reveals, 'export', 'print them as CSV, oldest first')).option('--out <file>', 'instead of stdout').option('--after <number>', 'begin behind this one').action(run(async (output, options) => (await import('./reveals.ts')).runRevealsExport(client(options), options, output)))

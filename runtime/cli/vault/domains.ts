@@ -2,7 +2,7 @@ import type { Domain, DomainPart } from '../../../control/contract.ts'
 import { CommandFailed, exitCodes, type Output } from '../outcome.ts'
 import { readUnseen } from '../read-unseen.ts'
 import { toColumns, toLines } from '../records/print.ts'
-import { parseDurationMs } from '../records/read-options.ts'
+import { parseDurationMs, parseNumber } from '../records/read-options.ts'
 import type { VaultAdminClient } from './client.ts'
 import { toGrantColumns } from './grants.ts'
 
@@ -10,6 +10,7 @@ export interface DomainOptions {
   readonly clearance?: readonly string[]
   readonly purpose?: readonly string[]
   readonly ttl?: string
+  readonly guesses?: string
   readonly description?: string
 }
 
@@ -34,7 +35,7 @@ export async function runDomainsAdd(client: VaultAdminClient, name: string, opti
 /** `sluice vault domains change` */
 export async function runDomainsChange(client: VaultAdminClient, name: string, options: DomainOptions, output: Output): Promise<void> {
   const part = toPart(options)
-  if (Object.keys(part).length === 0) throw new CommandFailed('Say what is to change: --clearance, --purpose, --ttl or --description.', {}, exitCodes.usage)
+  if (Object.keys(part).length === 0) throw new CommandFailed('Say what is to change: --clearance, --purpose, --ttl, --guesses or --description.', {}, exitCodes.usage)
   const changed = await client.changeDomain(name, part)
   output.result(toText(changed), { ...changed })
 }
@@ -59,16 +60,16 @@ export async function runDomainsShredSubject(client: VaultAdminClient, domain: s
   output.result(`${done.shredded} values of ${domain} are unreadable now. The audit log calls the subject ${done.mark}.`, done)
 }
 
-function toPart({ clearance, purpose, ttl, description }: DomainOptions): DomainPart {
+function toPart({ clearance, purpose, ttl, guesses, description }: DomainOptions): DomainPart {
   return {
     ...(clearance ? { clearances: clearance } : {}), ...(purpose ? { purposes: purpose } : {}),
-    ...(ttl === undefined ? {} : { ttlS: Math.round(parseDurationMs(ttl) / 1000) }), ...(description === undefined ? {} : { description }),
+    ...(ttl === undefined ? {} : { ttlS: Math.round(parseDurationMs(ttl) / 1000) }), ...(guesses === undefined ? {} : { guessesPerMinute: parseNumber('--guesses', guesses) }), ...(description === undefined ? {} : { description }),
   }
 }
 
 function toText(domain: Domain): string {
-  const { name, state, description, clearances, purposes, keyVersion, createdAt } = domain
-  return toLines([['domain', name], ['state', state], ['description', description], ['clearances', clearances.join(', ') || 'any'], ['purposes', purposes.join(', ') || 'none'], ['tokens live', toTtl(domain)], ['data key', keyVersion], ['made', createdAt]])
+  const { name, state, description, clearances, purposes, guessesPerMinute = 60, keyVersion, createdAt } = domain
+  return toLines([['domain', name], ['state', state], ['description', description], ['clearances', clearances.join(', ') || 'any'], ['purposes', purposes.join(', ') || 'none'], ['tokens live', toTtl(domain)], ['wrong comparisons', `${guessesPerMinute} a minute and client`], ['data key', keyVersion], ['made', createdAt]])
 }
 
 function toTtl({ ttlS }: Domain): string {
