@@ -38,7 +38,6 @@ export const refusalRemedies = {
   'spike.exceeded': { en: 'Spread the calls over time; keep to Retry-After.', 'zh-TW': '請分散呼叫時間，並遵守 Retry-After。' },
   'concurrency.exceeded': { en: 'Wait for calls that are under way to end.', 'zh-TW': '請等待進行中的呼叫結束。' },
   'limit.no_plan': { en: 'Subscribe with a plan, or give the quota windows for callers without one.', 'zh-TW': '請以方案訂閱，或在 quota 節點設定無方案者的時段。' },
-  'verify.too_many': { en: 'Compare values that you have reason to believe in; keep to Retry-After.', 'zh-TW': '請只核對有依據的值，並遵守 Retry-After。' },
   'queue.full': { en: 'Try again later; keep to Retry-After. More important callers wait in front.', 'zh-TW': '請稍後再試並遵守 Retry-After；較重要的呼叫者排在前面。' },
   'queue.evicted': { en: 'Try again later; keep to Retry-After.', 'zh-TW': '請稍後再試，並遵守 Retry-After。' },
   'queue.hopeless': { en: 'Try again later; keep to Retry-After.', 'zh-TW': '請稍後再試，並遵守 Retry-After。' },
