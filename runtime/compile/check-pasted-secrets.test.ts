@@ -65,6 +65,11 @@ test.each([
   ['code', { func: `msg.headers = { 'x-api-key': '${random}' }\nreturn msg` }],
   ['an assignment', { func: `const password = "${random}"` }],
   ['JSON in text', { payload: `{"user":"a","client_secret":"${random}"}` }],
+  ['a query', { url: `https://api.example.org/v1?lang=en&api_key=${random}` }],
+  ['a form', { template: `grant_type=client_credentials&client_secret=${random}&scope=a` }],
+  ['XML', { template: `<wsse:Password Type="Text">${random}</wsse:Password>` }],
+  ['a header that says of what kind it is', { headers: [{ name: 'Authorization', value: `Token ${random}`, valueType: 'str' }] }],
+  ['the same in code', { func: `msg.headers = { Authorization: 'ApiKey ${random}' }` }],
   ['a variable', { env: [{ name: 'PARTNER_TOKEN', type: 'str', value: random }] }],
 ])('finds a random value by the name that it goes by: %s', (_name, properties) => {
   const problems = check(properties)
@@ -83,6 +88,10 @@ test.each([
   ['schemas', { schema: JSON.stringify({ type: 'object', properties: { password: { type: 'string', minLength: 12, pattern: '^[A-Za-z0-9]{12,}$' }, access_token: { $ref: '#/$defs/token1' } }, required: ['password'] }) }],
   ['JSONata', { expr: '{"token": $base64encode(client.id & ":" & secret), "key": items[type="a1"].key, "password": $substring(password, 0, 2) & "****"}' }],
   ['PEM of a public key', { payload: generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString() }],
+  ['a query that a flow fills in', { url: 'https://api.example.org/v1?api_key={{payload.key1}}&token=${TOKEN_2}&page_token=first-page-2' }],
+  ['code that computes', { func: 'const token=Buffer.from(x64data).slice(0,8)\nconst secret=await1more2things3(x)\nreturn msg' }],
+  ['a header by a reference', { headers: [{ name: 'Authorization', value: 'Token {{secret:shop.token1}}', valueType: 'str' }] }],
+  ['XML that a flow fills in', { template: '<Password>{{payload.password1}}</Password><Token>see chapter 12</Token>' }],
   ['a check for PEM', { func: 'if (/-----BEGIN (RSA )?PRIVATE KEY-----/.test(msg.payload)) throw new Error("no private keys")' }],
   ['hashes and ids', { hash: createHash('sha256').update('a').digest('hex'), etag: `"${createHash('sha1').update('a').digest('base64')}"`, key: randomUUID(), correlation: randomUUID(), integrity: `sha512-${createHash('sha512').update('a').digest('base64')}` }],
   ['pictures', { template: `<img src="data:image/png;base64,${randomBytes(30_000).toString('base64')}">` }],

@@ -82,15 +82,21 @@ export function isSecretName(name: string): boolean {
 
 /** Whether a text, in a place that is named like a secret, is one: by its randomness, as words, paths and references are not. */
 export function looksSecret(text: string): boolean {
-  return text.length <= 4096 && !isPlaceholder(text) && looksRandom(text, 12)
+  // `Token …`, as a header says of what kind it is.
+  const bare = text.replace(/^[a-z][\w-]{1,20} (?=\S+$)/i, '')
+  return text.length <= 4096 && !isPlaceholder(text) && !isPlaceholder(bare) && looksRandom(bare, 12)
 }
 
 /** One text that gives another a name: `apiKey: "…"`, `password = '…'`, `"X-Api-Key": "…"`. */
-const assignment = /(?<![\w-])([\w-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|key|authorization|credentials?))(?:"|'|`|\\")?\]?\s{0,4}(?:=>|[:=])\s{0,4}(?:\\"|["'`])([^\s"'`\\]{12,500})(?:\\"|["'`])/gi
+const assignment = /(?<![\w-])([\w-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|key|authorization|credentials?))(?:"|'|`|\\")?\]?\s{0,4}(?:=>|[:=])\s{0,4}(?:\\"|["'`])((?:[a-z][\w-]{1,20} )?[^\s"'`\\]{12,500})(?:\\"|["'`])/gi
+/** The same in a URL or a form: `?api_key=…`, `client_secret=…&`. */
+const pair = /(?:^|[?&\s"'`])([\w.-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|key|credentials?))=([\w.~%+/-]{12,500}={0,2})(?=[&\s"'`<#;,\\]|$)/gi
+/** The same in XML: `<wsse:Password Type="…">…</`. */
+const element = /<(?:[\w-]{1,40}:)?([\w.-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|key))(?:\s[^<>]{0,200})?>\s{0,4}([^<>\s]{12,500})\s{0,4}<\//gi
 
 /** A name in a text (code, JSON, a template) whose value beside it is a secret; `undefined`: there is none. */
 export function namedSecretIn(text: string): string | undefined {
-  for (const [, name, value] of text.matchAll(assignment)) if (isSecretName(name as string) && looksSecret(value as string)) return name
+  for (const form of [assignment, pair, element]) for (const [, name, value] of text.matchAll(form)) if (isSecretName(name as string) && looksSecret(value as string)) return name
   return undefined
 }
 
