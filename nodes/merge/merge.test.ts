@@ -57,6 +57,24 @@ describe('merge', () => {
     expect(sent?.message.answer).toEqual({ all: { x: 1, y: 2 } })
   })
 
+  it('leaves a body unread under a key that one source alone has, and says what is wrong with it when it is no JSON', async () => {
+    const [one, other] = [Body.ofJsonBytes(Buffer.from('{ "x" : 1.50 }')), Body.ofJsonBytes(Buffer.from('[ 1 ]'))]
+    for (const strategy of ['deep', 'shallow']) {
+      const made = (await payloadOf({ strategy }, [{ weather: one }, { air: other, from: 'us' }, {}])) as Record<string, unknown>
+      expect([made.weather, made.air, made.from]).toEqual([one, other, 'us'])
+      expect([one.parsed, other.parsed]).toEqual([false, false])
+    }
+    expect(await payloadOf({}, [{ weather: one }, { weather: { y: 2 } }])).toEqual({ weather: { x: 1.5, y: 2 } })
+    for (const strategy of ['deep', 'shallow']) await expect(payloadOf({ strategy }, [{ a: Body.ofJsonBytes(Buffer.from('{')) }, { b: 1 }])).rejects.toThrow('property name')
+  })
+
+  it.each(['deep', 'shallow'])('compares what bodies say, read or not (%s)', async (strategy) => {
+    const body = (text: string) => Body.ofJsonBytes(Buffer.from(text))
+    expect(JSON.stringify(await payloadOf({ strategy }, [{ a: body('[ 1 ]') }, { a: body('[1]') }, { a: [1] }]))).toBe('{"a":[1]}')
+    await expect(payloadOf({ strategy }, [{ a: body('[1]') }, { a: body('[2]') }])).rejects.toMatchObject({ code: 'merge.conflict', facts: { at: 'a' } })
+    await expect(payloadOf({ strategy }, [{ a: body('[1]') }, { a: [2] }])).rejects.toMatchObject({ code: 'merge.conflict' })
+  })
+
   it('keeps __proto__ a key, and reaches no prototype', async () => {
     const evil = JSON.parse('{"__proto__":{"polluted":1},"a":{"__proto__":{"polluted":1}}}') as object
     const merged = (await payloadOf({ conflict: 'last' }, [{ a: { b: 1 } }, evil])) as object
@@ -85,6 +103,20 @@ describe('merging, of any JSON', () => {
       expect(JSON.stringify(mergeDeep(named([{}, value, {}]), 'fail'))).toBe(expected)
       expect(JSON.stringify(mergeShallow(named([value, {}]), 'fail'))).toBe(expected)
     }))
+  })
+
+  it('bodies make no difference to what comes out', () => {
+    fc.assert(fc.property(object, object, fc.constantFrom('first', 'last', 'fail'), fc.constantFrom(mergeDeep, mergeShallow), (one, other, conflict, strategy) => {
+      const bodied = (value: object) => Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, Body.ofJsonBytes(Buffer.from(JSON.stringify(inner)))]))
+      const outcome = (values: readonly object[]) => {
+        try {
+          return JSON.stringify(strategy(named(values), conflict))
+        } catch (error) {
+          return (error as { code?: string }).code
+        }
+      }
+      expect(outcome([bodied(one), bodied(other)])).toBe(outcome([one, other]))
+    }), { numRuns: 60 })
   })
 
   it('first and last mirror each other, and no source is changed', () => {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { fault, type Fault } from '../../runtime/core/fault.ts'
-import { resolve } from '../../runtime/core/body.ts'
+import { Body, resolve } from '../../runtime/core/body.ts'
 
 /** What stands when two sources say something different of the same place. */
 export type Conflict = 'last' | 'first' | 'fail'
@@ -20,7 +20,7 @@ export function mergeShallow(sources: readonly Source[], conflict: Conflict): ob
   for (const { name, value } of sources) {
     if (isMissing(value)) continue
     if (!isPlain(value)) throw badInput(name, value, 'an object')
-    for (const key of Object.keys(value)) set(result, key, value[key], conflict, key)
+    for (const key of Object.keys(value)) set(result, key, isWhole(value[key]) ? value[key] : resolve(value[key]), conflict, key)
   }
   return result
 }
@@ -71,6 +71,10 @@ function deep(before: Record<string, unknown>, more: Record<string, unknown>, co
   const result = { ...before }
   for (const key of Object.keys(more)) {
     const at = path === '' ? key : `${path}.${key}`
+    if (!isSaid(result, key) && isWhole(more[key])) {
+      put(result, key, more[key])
+      continue
+    }
     const known = Object.hasOwn(result, key) ? resolve(result[key]) : undefined
     const value = resolve(more[key])
     if (isPlain(known) && isPlain(value)) put(result, key, deep(known, value, conflict, at, depth + 1))
@@ -82,11 +86,20 @@ function deep(before: Record<string, unknown>, more: Record<string, unknown>, co
 /** Sets what nobody has said; of what somebody has, the conflict decides. Two who say the same do not conflict. */
 function set(result: Record<string, unknown>, key: string, value: unknown, conflict: Conflict, at: string): void {
   if (value === undefined) return
-  if (Object.hasOwn(result, key) && result[key] !== undefined && !isDeepStrictEqual(result[key], value)) {
+  if (isSaid(result, key) && result[key] !== value && !isDeepStrictEqual(resolve(result[key]), resolve(value))) {
     if (conflict === 'first') return
     if (conflict === 'fail') throw fault('merge.conflict', { at })
   }
   put(result, key, value)
+}
+
+function isSaid(result: Readonly<Record<string, unknown>>, key: string): boolean {
+  return Object.hasOwn(result, key) && result[key] !== undefined
+}
+
+/** A body that nobody has read and that is known to be JSON: where no other source says anything, it goes into the result as it came. */
+function isWhole(value: unknown): value is Body {
+  return value instanceof Body && value.isUnread && value.plainJson() !== undefined
 }
 
 /** `__proto__` is a key like any other in data, and must stay one. */
