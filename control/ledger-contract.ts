@@ -7,8 +7,7 @@ export type { LedgerEntry } from '../ledger/entry.ts'
 export type { ConsistencyProof, InclusionProof } from '../ledger/proof.ts'
 export type { LedgerVerdict } from '../ledger/verdict.ts'
 
-/** Name under which the audit log is a ledger like any other. Flows cannot write to it. */
-export const auditLedger = 'audit'
+export { auditLedger } from '../runtime/core/ledger.ts'
 
 /**
  * Records that cannot be altered. A ledger belongs to the organisation of the flow that wrote its first record; whoever may read the

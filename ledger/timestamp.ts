@@ -13,7 +13,6 @@ const digests: ReadonlyMap<string, string> = new Map([
 ].map(([oid, name]) => [toDerOid(oid as string).toString('hex'), name as string]))
 
 export const timestampQueryType = 'application/timestamp-query'
-export const timestampReplyType = 'application/timestamp-reply'
 
 /** A TimeStampReq (§2.4.1) for a SHA-256 hash, that asks for the certificate too. `nonce`: random bytes. */
 export function toTimestampQuery(hash: string, nonce: Buffer): Buffer {

@@ -17,15 +17,14 @@ export interface EntrySource {
   before(number: number, limit: number): Promise<readonly LedgerEntry[]>
 }
 
-export type SourceTables = Pick<Store, 'ledgers' | 'audit'>
-
-export async function openSource(tables: SourceTables, name: string): Promise<EntrySource | undefined> {
+/** Where the entries of a ledger are read; `undefined` when there is none of that name. */
+export async function openSource(tables: Pick<Store, 'ledgers' | 'audit'>, name: string): Promise<EntrySource | undefined> {
   if (name === auditLedger) return auditSource(tables, parseAuditHead(await tables.audit.head()))
   const row = await tables.ledgers.get(name)
   return row && ledgerSource(tables, row)
 }
 
-export function ledgerSource({ ledgers }: Pick<Store, 'ledgers'>, { name, organisation, number, hash }: LedgerRow): EntrySource {
+function ledgerSource({ ledgers }: Pick<Store, 'ledgers'>, { name, organisation, number, hash }: LedgerRow): EntrySource {
   return {
     name,
     organisation,
@@ -40,7 +39,7 @@ export function ledgerSource({ ledgers }: Pick<Store, 'ledgers'>, { name, organi
 }
 
 /** The audit log as a ledger: its own hashes are keyed, the roots of its periods are as those of all others. */
-export function auditSource({ audit }: Pick<Store, 'audit'>, head: ChainPoint): EntrySource {
+function auditSource({ audit }: Pick<Store, 'audit'>, head: ChainPoint): EntrySource {
   return {
     name: auditLedger,
     organisation: null,

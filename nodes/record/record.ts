@@ -2,7 +2,7 @@ import type { MessageClient } from '../../runtime/core/clients.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { unchanged } from '../../runtime/core/labels/labels.ts'
 import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
-import { ledgerNamePattern, type LedgerRecord } from '../../runtime/core/ledger.ts'
+import { auditLedger, ledgerNamePattern, type LedgerRecord } from '../../runtime/core/ledger.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -17,9 +17,6 @@ export interface RecordConfig {
   readonly mode: 'wait' | 'soon'
   readonly timeoutMs: number
 }
-
-/** Name of the ledger that the audit log is. */
-const auditLedger = 'audit'
 
 /** Appends to a ledger: a record that cannot be altered. */
 export const record = defineNode<RecordConfig, 'out'>({

@@ -1,6 +1,9 @@
 /** Name of a ledger. */
 export const ledgerNamePattern = '^[a-z0-9][a-z0-9-]{0,63}$'
 
+/** Name under which control's audit log is a ledger like any other. Flows cannot write to it. */
+export const auditLedger = 'audit'
+
 /** What a record may be large, as JSON in UTF-8. */
 export const recordLimitBytes = 64 * 1024
 

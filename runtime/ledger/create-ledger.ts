@@ -175,8 +175,7 @@ export function createLedger({ folder, clock, log, limitBytes }: GatewayLedgerPa
     async open() {
       if (!existsSync(join(folder, 'ledger'))) return // nothing was ever written down here
       try {
-        const { left } = await openedJournal()
-        for (const { record, bytes, done } of left) addWritten(record, bytes, done)
+        for (const { record, bytes, done } of (await openedJournal()).takeLeft()) addWritten(record, bytes, done)
       } catch (thrown) {
         log.error({ reason: (thrown as NodeJS.ErrnoException).code ?? 'unknown' }, 'the journal of records cannot be read')
       }

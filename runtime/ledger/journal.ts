@@ -5,8 +5,8 @@ import type { TravellingRecord } from '../core/ledger.ts'
 
 /** Records on their way, on the disk of this gateway: files of a line per record, each gone when control has all of it. */
 export interface Journal {
-  /** What a process before this one left, oldest first. */
-  readonly left: readonly { readonly record: TravellingRecord; readonly bytes: number; done(): void }[]
+  /** What a process before this one left, oldest first; given once, and not held after. */
+  takeLeft(): readonly { readonly record: TravellingRecord; readonly bytes: number; done(): void }[]
   /** Resolves when the record lies on the disk; `done` says that control has it. @throws the system's error */
   write(text: string): Promise<{ done(): void }>
   close(): Promise<void>
@@ -97,7 +97,7 @@ export async function openJournal(folder: string): Promise<Journal> {
   }
 
   return {
-    left,
+    takeLeft: () => left.splice(0),
     async write(text) {
       if (closed) throw new Error('closed')
       const segment = await new Promise<Segment>((resolve, reject) => {
