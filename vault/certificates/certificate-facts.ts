@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { CertificateFacts } from '../contract.ts'
 import type { VaultRecord } from '../parts.ts'
 
-const dayMs = 86_400_000
+export const dayMs = 86_400_000
 
 /** What is kept of an imported certificate; all of it is public. */
 export interface KeptCertificate {

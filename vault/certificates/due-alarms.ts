@@ -1,4 +1,4 @@
-import { daysLeft, type KeptCertificate } from './certificate-facts.ts'
+import { dayMs, daysLeft, type KeptCertificate } from './certificate-facts.ts'
 
 /** Days before the end at which it is said, the first first; at the end it is said once more. */
 export const alarmDays: readonly number[] = [60, 30, 14, 7, 1, 0]
@@ -16,7 +16,7 @@ export interface Alarm {
  */
 export function dueAlarms(certificates: readonly { readonly name: string; readonly kept: Pick<KeptCertificate, 'endsAt' | 'saidDays'> }[], nowMs: number): readonly Alarm[] {
   return certificates.flatMap(({ name, kept }) => {
-    const crossed = alarmDays.filter((days) => Date.parse(kept.endsAt) - nowMs <= days * 86_400_000)
+    const crossed = alarmDays.filter((days) => Date.parse(kept.endsAt) - nowMs <= days * dayMs)
     const atDays = crossed.at(-1)
     if (atDays === undefined || (kept.saidDays !== undefined && kept.saidDays <= atDays)) return []
     return [{ name, daysLeft: daysLeft(kept, nowMs), atDays }]

@@ -55,8 +55,7 @@ export function createKeyDesk({ records, envelope, clock, shelf, log }: KeyDeskO
       const algorithm = checkPart(name, part)
       if (await records.get('key', name)) throw new Refused('key.exists', 409, `There is a key ${name} already. Rotate it, or choose another name.`)
       const bytes = await generateMaterial(kind)
-      const sealed = await seal(name, { kind, algorithm, versions: new Map([[1, bytes]]) })
-      bytes.fill(0)
+      const sealed = await seal(name, { kind, algorithm, versions: new Map([[1, bytes]]) }).finally(() => bytes.fill(0))
       const facts: KeyFacts = { kind, algorithm, ...(set === undefined || set === '' ? {} : { set }), state: 'active', current: 1, versions: [{ version: 1, createdAt: now(), state: 'active' }], by }
       return write({ kind: 'key', name, version: 1, facts: { ...facts }, sealed }, 'a key was created')
     },

@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import type { KeyAlgorithm, KeyKind } from '../contract.ts'
 import { isSecret } from './kinds.ts'
 
-const generate = promisify(generateKeyPair as (type: string, options: object, done: (error: Error | null, publicKey: KeyObject, privateKey: KeyObject) => void) => void)
+const generate = promisify(generateKeyPair) as unknown as (type: string, options: object) => Promise<{ readonly privateKey: KeyObject }>
 
 /** What is sealed of a key: kind and algorithm with it, so that nobody who can write the open facts makes it do something else. */
 export interface Material {
@@ -27,8 +27,8 @@ export interface KeyVersion {
 /** Makes the material of one version, in the thread pool: an RSA key takes a while. */
 export async function generateMaterial(kind: KeyKind): Promise<Buffer> {
   if (isSecret(kind)) return randomBytes(32)
-  const pair = (await (generate as unknown as (type: string, options: object) => Promise<{ privateKey: KeyObject }>)(...pairOf(kind)))
-  return pair.privateKey.export({ type: 'pkcs8', format: 'der' })
+  const { privateKey } = await generate(...pairOf(kind))
+  return privateKey.export({ type: 'pkcs8', format: 'der' })
 }
 
 function pairOf(kind: KeyKind): [type: string, options: object] {
