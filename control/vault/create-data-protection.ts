@@ -250,7 +250,8 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
       async list({ limit: wanted = 50, cursor, domain, client }, by) {
         await allow('reveals.read', by)
         const limit = Math.min(Math.max(Math.trunc(wanted), 1), pageLimit)
-        const before = cursor !== undefined && /^\d{1,15}$/.test(cursor) ? Number(cursor) : 'newest'
+        if (cursor !== undefined && !/^\d{1,15}$/.test(cursor)) throw new Refused('query.invalid', 422, '“cursor” is not the `next` of a page.')
+        const before = cursor === undefined ? 'newest' : Number(cursor)
         const found = await vault().reveals.list({ before, limit: limit + 1, ...filterOf({ domain, client }) })
         const items = found.slice(0, limit)
         return { items, ...(found.length > limit ? { next: String(items.at(-1)?.number) } : {}) }

@@ -154,6 +154,7 @@ test('the record of reveals is for auditors: filtered, page by page, as CSV that
   const page = await get('anna', '/vault/reveals?domain=patients')
   expect([page.text.includes('run-120'), page.text.includes('run-119'), page.text.includes('denied')]).toEqual([true, false, true])
   const first = JSON.parse((await get('anna', '/api/v1/vault/reveals?limit=100')).text) as { items: { number: number }[]; next: string }
+  expect((await get('anna', '/api/v1/vault/reveals?cursor=elsewhere')).text).toContain('query.invalid')
   const second = JSON.parse((await get('anna', `/api/v1/vault/reveals?limit=100&cursor=${first.next}`)).text) as { items: { number: number }[]; next?: string }
   expect([...first.items, ...second.items].map(({ number }) => number)).toEqual(Array.from({ length: 120 }, (_, place) => 120 - place))
   expect(second.next).toBeUndefined()
