@@ -42,6 +42,14 @@ async function pair(make: object, open: object) {
   }
 }
 
+test('what an organisation draws uses its own keys, and what is nobody’s uses all', async () => {
+  const { vault } = nearVault()
+  const of = (organisation: string | undefined, key: string) => testNode(crypto, { operation: 'sign', key }, { vault, wired: ['ok'], ...(organisation === undefined ? {} : { node: { organisation } }) })
+  for (const key of ['seal', 'bank.seal', 'shop', 'shop.eu.seal', 'shopping.seal']) await expect(of('shop', key), key).rejects.toMatchObject({ code: 'config.invalid', facts: { property: 'key', remedy: expect.stringContaining('shop.name') } })
+  await of('shop', 'shop.seal')
+  await of(undefined, 'bank.seal')
+})
+
 describe('a whole body', () => {
   test.each([['jwe', 'seal'], ['aes-gcm', 'seal'], ['jwe', 'partner']])('comes back from %s under %s as it went in', async (cipher, key) => {
     const nodes = await pair({ operation: 'encrypt', cipher, key }, { operation: 'decrypt', cipher, key })
