@@ -119,7 +119,11 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
         const read = await readOpen(source, before, start)
         if ('flaw' in read) return note(name, read.flaw)
         const rootHashes = await store.ledgers.periodHashes(name)
-        if (rootHashes.length !== (before?.period ?? 0)) continue // another process was here meanwhile
+        const period = before?.period ?? 0
+        if (rootHashes.length !== period) {
+          if (((await lastRoot(name))?.period ?? 0) !== period) continue // another process was here meanwhile
+          return note(name, { kind: 'missing', number: start.number + 1, reason: `Roots before it are missing: there are ${rootHashes.length} of ${period}.` })
+        }
         const root = signRoot(rootSigner, { ...read, rootHashes, closedAt: nowIso() })
         await store.transaction(async (tables) => {
           const added = await tables.ledgers.addPeriod({ ledger: name, period: root.period, last_number: root.last, hash: hashRoot(root), root: JSON.stringify(root) })

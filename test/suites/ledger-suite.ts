@@ -205,6 +205,22 @@ export function ledgerSuite(name: string, makePlace: () => Promise<StorePlace>):
       expect(await ledgers.verify('garbled', {}, root)).toMatchObject({ ok: true, periods: 2 })
     })
 
+    test('where the root of a period between is missing, nothing more is signed, and other ledgers are', async () => {
+      await fill('gap', 21)
+      await ledgers.look()
+      await dropGuards()
+      const [, second] = await store.ledgers.periods('gap')
+      await store.database.deleteFrom('ledger_periods').where('ledger', '=', 'gap').where('period', '=', 2).execute()
+      await fill('gap', 7, 21)
+      await fill('gap-beside', 7)
+      await ledgers.look()
+      expect(await ledgers.get('gap', root)).toMatchObject({ open: 7, problem: 'Roots before it are missing: there are 2 of 3.' })
+      expect(await ledgers.get('gap-beside', root)).toMatchObject({ open: 0 })
+      expect((await ledgers.verify('gap', {}, root)).flaw).toMatchObject({ kind: 'missing', period: 2, number: 8 })
+      await store.ledgers.addPeriod(second!)
+      expect(await ledgers.verify('gap', {}, root)).toMatchObject({ ok: true, periods: 4 })
+    })
+
     test('a witness for which much waits keeps no other waiting', async () => {
       const rows = Array.from({ length: 60 }, (_, place) => ({ ledger: 'a-backlog', period: place + 1, anchor: 'https://away.example/', state: 'waiting' as const, attempts: 0, next_at: new Date(0).toISOString(), done_at: null, token: null, problem: null }))
       await store.ledgers.addAnchors(rows)
