@@ -1,12 +1,9 @@
 import { checkEntries, firstOf, type LedgerFlaw } from '../../ledger/check-entries.ts'
 import { noHash, type ChainPoint } from '../../ledger/chain.ts'
-import { toLeaf, type LedgerEntry } from '../../ledger/entry.ts'
-import { createGrowingTree } from '../../ledger/merkle.ts'
 import { checkRoots, hashRoot, keyIdOf, toPublicKeys, type AnchorReceipt, type SignedRoot } from '../../ledger/period-root.ts'
 import { toConsistencyProof, toInclusionProof } from '../../ledger/proof.ts'
 import { toVerdict, type ExportLine } from '../../ledger/read-export.ts'
 import { receiptFlaw } from '../../ledger/receipt.ts'
-import { signRoot, type ClosedPeriod } from '../../ledger/sign-root.ts'
 import type { LedgerVerdict } from '../../ledger/verdict.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { LedgerAnswer } from '../../runtime/core/ledger.ts'
@@ -23,7 +20,8 @@ import type { Anchor } from './anchors.ts'
 import { appendRecords } from './append.ts'
 import { deliverRoots, toWaiting } from './deliver.ts'
 import { createHeadSealer } from './head-seal.ts'
-import { openSource, type EntrySource } from './sources.ts'
+import { createPeriods } from './periods.ts'
+import { openSource, pageRows, type EntrySource } from './sources.ts'
 import { toRoot } from './to-root.ts'
 
 export interface LedgersParts {
@@ -61,7 +59,6 @@ export interface OpenLedgers extends Ledgers {
 }
 
 const standard: LedgerLimits = { periodMs: 3_600_000, periodEntries: 10_000, lookEveryMs: 15_000 }
-const pageRows = 1000
 const pageLimit = 200
 const writesWaiting = 200
 const lastWaitMs = 2000
@@ -73,9 +70,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
   const rootSigner = { publicKey: signer.publicKey, keyId: keyIdOf(signer.publicKey), sign: (text: string) => signer.sign(text) }
   const trusted = toPublicKeys([signer.publicKey])
   const writing = createSerial(1, writesWaiting)
-  const closing = createSerial(1, writesWaiting)
-  /** Why what is open in a ledger cannot be signed. */
-  const problems = new Map<string, string>()
+  const periods = createPeriods({ store, audit, sealer, signer: rootSigner, anchors, clock, log, periodMs, periodEntries })
   /** Ledgers whose newest root each anchor was offered since the start; later ones are as they are made. */
   const offered = new Set<string>()
   let closed = false
@@ -96,83 +91,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
     return source
   }
 
-  // --- periods ---------------------------------------------------------------------------------
-
-  async function lastRoot(name: string): Promise<SignedRoot | undefined> {
-    const row = await store.ledgers.lastPeriod(name)
-    return row && toRoot(row)
-  }
-
-  /** Closes what is due, or with `all` whatever is open. What is not as it was written is not signed: the result says why. */
-  async function closePeriods(name: string, all: boolean): Promise<LedgerFlaw | undefined> {
-    return await closing(async () => {
-      for (;;) {
-        const before = await lastRoot(name)
-        const source = await openSource(store, name)
-        const start: ChainPoint = before ? { number: before.last, hash: before.head } : { number: 0, hash: noHash }
-        const open = (source?.head.number ?? 0) - start.number
-        if (!source || open <= 0) return undefined
-        if (!all && open < periodEntries) {
-          const [first] = await source.after(start, 1)
-          if (first && clock.now() - Date.parse(first.at) < periodMs) return undefined
-        }
-        const read = await readOpen(source, before, start)
-        if ('flaw' in read) return note(name, read.flaw)
-        const rootHashes = await store.ledgers.periodHashes(name)
-        const period = before?.period ?? 0
-        if (rootHashes.length !== period) {
-          if (((await lastRoot(name))?.period ?? 0) !== period) continue // another process was here meanwhile
-          return note(name, { kind: 'missing', number: start.number + 1, reason: `Roots before it are missing: there are ${rootHashes.length} of ${period}.` })
-        }
-        const root = signRoot(rootSigner, { ...read, rootHashes, closedAt: nowIso() })
-        await store.transaction(async (tables) => {
-          const added = await tables.ledgers.addPeriod({ ledger: name, period: root.period, last_number: root.last, hash: hashRoot(root), root: JSON.stringify(root) })
-          if (added) await tables.ledgers.addAnchors(anchors.map((anchor) => toWaiting(name, root.period, anchor, nowIso())))
-        })
-        problems.delete(name)
-      }
-    })
-  }
-
-  function note(name: string, flaw: LedgerFlaw): LedgerFlaw {
-    if (problems.get(name) !== flaw.reason) log.error({ ledger: name, number: flaw.number, reason: flaw.reason }, 'a ledger is not as it was written: what is open in it is not signed')
-    problems.set(name, flaw.reason)
-    return flaw
-  }
-
-  /** The next entries to sign, read against the root before them. */
-  async function readOpen(source: EntrySource, before: SignedRoot | undefined, start: ChainPoint): Promise<Pick<ClosedPeriod, 'first' | 'last' | 'root'> | { readonly flaw: LedgerFlaw }> {
-    const check = checkEntries({ ledger: source.name, roots: before ? [before] : [], from: start.number + 1 })
-    const tree = createGrowingTree()
-    let first: LedgerEntry | undefined
-    let last: LedgerEntry | undefined
-    const wanted = Math.min(periodEntries, source.head.number - start.number)
-    // A page at a time: nothing else of control waits for ten thousand hashes.
-    while (tree.size < wanted) {
-      const page = await source.after(check.end, Math.min(pageRows, wanted - tree.size))
-      const flaw = page.length === 0 ? check.finish(source.head) : check.take(page)
-      if (flaw) return { flaw }
-      if (page.length === 0) break
-      for (const entry of page) tree.add(toLeaf(entry))
-      first ??= page[0]
-      last = page.at(-1)
-    }
-    const flaw = (wanted === source.head.number - start.number ? check.finish(source.head) : undefined) ?? (await headFlaw(source, start))
-    if (flaw) return { flaw }
-    if (!first || !last) return { flaw: { kind: 'missing', number: start.number + 1, reason: `Record ${start.number + 1} is missing.` } }
-    return { first, last, root: tree.root() }
-  }
-
-  /** What only control can check: its own seal. */
-  async function headFlaw({ name, head }: EntrySource, start: ChainPoint): Promise<LedgerFlaw | undefined> {
-    if (name === auditLedger) {
-      const verdict = await audit.verify(start)
-      return verdict.ok ? undefined : { kind: 'altered', number: verdict.number, reason: verdict.reason }
-    }
-    const row = await store.ledgers.get(name)
-    const reason = row && sealer.flaw(row)
-    return reason === undefined ? undefined : { kind: 'altered', number: Math.max(1, head.number), reason }
-  }
+  // --- what is due -----------------------------------------------------------------------------
 
   async function look(): Promise<void> {
     let failed: unknown
@@ -186,10 +105,10 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
   }
 
   async function lookAt(name: string): Promise<void> {
-    await closePeriods(name, false)
+    await periods.close(name, false)
     if (offered.has(name)) return
     // An anchor that is new is given the newest root: that one covers all before it.
-    const last = await lastRoot(name)
+    const last = await periods.lastRoot(name)
     if (last) await store.ledgers.addAnchors(anchors.map((anchor) => toWaiting(name, last.period, anchor, nowIso())))
     offered.add(name)
   }
@@ -243,7 +162,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
       flaw = check.take(page)
     }
     flaw ??= check.finish(head)
-    if (!flaw && check.stop === Infinity) flaw = (chainToo || name !== auditLedger ? await headFlaw(source, { number: 0, hash: noHash }) : undefined) ?? (await beyondFlaw(name, check.end))
+    if (!flaw && check.stop === Infinity) flaw = (chainToo || name !== auditLedger ? await periods.headFlaw(source, { number: 0, hash: noHash }) : undefined) ?? (await beyondFlaw(name, check.end))
     return toVerdict(name, check, good.at(-1)?.last ?? 0, rootFlaw ? 0 : receipts.length, firstOf(flaw, rootFlaw))
   }
 
@@ -258,9 +177,9 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
 
   async function info(source: EntrySource): Promise<LedgerInfo> {
     const { name, organisation, head } = source
-    const last = await lastRoot(name)
+    const last = await periods.lastRoot(name)
     const states = await store.ledgers.anchorState(name)
-    const problem = problems.get(name)
+    const problem = periods.problemOf(name)
     return {
       name,
       ...(organisation === null ? {} : { organisation }),
@@ -286,7 +205,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
   async function signedUpTo(name: string, number: number): Promise<Awaited<ReturnType<typeof rootsOf>>> {
     const found = await rootsOf(name)
     if ((found.roots.at(-1)?.last ?? 0) >= number) return found
-    const flaw = await closePeriods(name, true)
+    const flaw = await periods.close(name, true)
     if (flaw) throw new Refused('ledger.flawed', 409, `What is open in ledger ${name} cannot be signed: ${flaw.reason} Verify the ledger.`)
     return await rootsOf(name)
   }
@@ -296,7 +215,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
     const { name } = source
     const line = (value: ExportLine) => JSON.stringify(value)
     if (cursor === undefined) {
-      await closePeriods(name, true)
+      await periods.close(name, true)
       const { roots } = await rootsOf(name)
       const receipts = await receiptsOf(name, roots)
       const end = (await openSource(store, name))?.head.number ?? 0
@@ -345,7 +264,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
       numberOf('from', range.from)
       numberOf('to', range.to)
       await readable(name, by)
-      if (range.from === undefined && range.to === undefined) await closePeriods(name, true)
+      if (range.from === undefined && range.to === undefined) await periods.close(name, true)
       return await verifySource(await readable(name, by), range)
     },
     async prove(name, number, by) {

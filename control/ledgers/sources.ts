@@ -5,6 +5,9 @@ import { parseAuditHead } from '../store/audit-chain.ts'
 import type { AuditRow, LedgerEntryRow, LedgerRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 
+/** Entries that are read at a time: whoever reads many lets others in between. */
+export const pageRows = 1000
+
 /** The entries of a ledger, wherever they lie. */
 export interface EntrySource {
   readonly name: string
