@@ -29,6 +29,15 @@ describe('detokenize', () => {
     expect(vault.calls).toHaveLength(before + 1)
   })
 
+  it('an answer in which a value was revealed is for no cache', async () => {
+    const { node, tokenOf } = await start([{ path: '$', denied: 'mask' }])
+    const payload = await tokenOf('A123456789')
+    const [shown, denied] = [fakeRun({ caller }), fakeRun()]
+    await node.send({ payload }, shown)
+    await node.send({ payload }, denied)
+    expect([shown.replyHeaders, denied.replyHeaders]).toEqual([{ 'Cache-Control': 'no-store' }, {}])
+  })
+
   it('says who asks by what an auth node proved of this run, never by what stands on the message', async () => {
     const { vault, node, tokenOf } = await start([{ path: '$' }])
     const token = await tokenOf('x')

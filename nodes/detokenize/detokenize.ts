@@ -96,6 +96,8 @@ export const detokenize = defineNode<DetokenizeConfig, 'out'>({
       const toAsk = found.filter(({ location }) => isToken(location.value))
       const viewer = viewerOf(run, scope.node.id, config.purpose)
       const answers = toAsk.length === 0 ? [] : await vault.ask(toAsk.map(({ row, location }): VaultAsk => ({ do: 'reveal', domain: row.domain || config.domain, token: location.value as string, viewer })), { deadline: run.deadline })
+      // Revealed to one client, now: no cache gives it to another, or again when the grant is gone and nobody writes down the look.
+      if (answers.some((answer) => 'value' in answer)) run.addReplyHeader?.('Cache-Control', 'no-store', 'revealed')
       let next = 0
       return {
         out: fields.replace(message, found.flatMap((field) => {

@@ -242,6 +242,17 @@ describe('what an answer and a request say', () => {
     expect((await get(asking('max-age=60', 404))).cache).toBe('HIT')
   })
 
+  it('an answer beside which a node says that it is for one caller alone is not kept, and given to nobody who waits for it', async () => {
+    const built = flow('f').httpIn('GET', '/x').node('response cache', { keptFor: 'everyone' }, 2).node('session', { operation: 'create', session: 's' }, 2)
+      .fn('msg.payload = String(Math.random()); return msg').httpResponse()
+    const gateway = await startGateway({ nodes: built.nodes() })
+    open.push(gateway)
+    const answers = await Promise.all(Array.from({ length: 3 }, () => fetch(`${gateway.url}/x`)))
+    answers.push(await fetch(`${gateway.url}/x`))
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+    expect(new Set(await Promise.all(answers.map((answer) => answer.text()))).size).toBe(4)
+  })
+
   it('a degraded answer is not kept', async () => {
     const { get, calls } = await place({}, say({ 'x-degraded': 'weather' }))
     await fetchTwice(get)

@@ -260,7 +260,9 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
           // A node behind this one found out who calls: what it answers is not for the next one who comes by here.
           const late = knownBefore === undefined && run.environment !== undefined
           if (late) scope.log.warn({ flow: run.flow }, 'An answer is not kept: callers are asked who they are only behind the response cache. Put the auth node in front of it.')
-          const landing = toLanding(asking, outcome, tags, run, late || run.hasReplyHeader?.('X-Degraded') === true)
+          // A node that showed somebody's data, or began a session, says so in a header beside the answer.
+          const ofOne = late || run.hasReplyHeader?.('X-Degraded') === true || run.hasReplyHeader?.('Cache-Control') === true
+          const landing = toLanding(asking, outcome, tags, run, ofOne)
           if (landing.kind === 'own') own.set(asking.key, now() + ownMs)
           flight?.land(landing)
         })
