@@ -86,7 +86,7 @@ export const cryptoSchema: JsonSchema = {
     },
     readAs: {
       enum: ['auto', 'json', 'text', 'bytes'], default: 'auto', title: 'Read as', description: 'auto: by the content type that was given when it was encrypted or signed.',
-      'x-form': { when: [{ operation: ['decrypt'] }, { operation: ['verify'], signature: ['jws'] }], ...zh('讀成', 'auto：依加密或簽章時所給的內容類型。', { auto: '自動', json: 'JSON', text: '文字', bytes: '位元組' }) },
+      'x-form': { when: [{ operation: ['decrypt'] }, { operation: ['verify'], signature: ['jws'] }], ...zh('解讀為', 'auto：依加密或簽章時所給的內容類型。', { auto: '自動', json: 'JSON', text: '文字', bytes: '位元組' }) },
     },
   },
 }
