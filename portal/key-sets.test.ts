@@ -20,6 +20,7 @@ let asked = 0
 let isAway = false
 const keys: VaultDesk['keys'] = {
   ...ring.desk.keys,
+  uses: async () => [],
   async list() {
     asked += 1
     if (isAway) throw Object.assign(new Error('away'), { code: 'vault.unavailable', status: 503 })

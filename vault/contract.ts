@@ -69,6 +69,22 @@ export interface Key {
   readonly versions: readonly { readonly version: number; readonly createdAt: string; readonly state: 'active' | 'disabled' }[]
 }
 
+/** How often a key was used in an hour, by whom and with which outcome; refused uses are counted too. */
+export interface KeyUse {
+  /** Its begin; RFC 3339. */
+  readonly hour: string
+  readonly key: string
+  /** null: none was used, as of a refusal. */
+  readonly version: number | null
+  readonly do: 'encrypt' | 'decrypt' | 'sign' | 'check'
+  /** `invalid`: a text or signature that does not fit the key; `disabled` and `unfit`: the key did nothing; `failed`: it could not be read. */
+  readonly outcome: 'done' | 'invalid' | 'disabled' | 'unfit' | 'failed'
+  /** null: nobody proved who calls. */
+  readonly client: string | null
+  readonly flow: string
+  readonly count: number
+}
+
 export interface CertificateFacts {
   readonly name: string
   readonly subject: string
@@ -120,7 +136,7 @@ export interface VaultStatus {
 
 /**
  * What operators do, by HTTP: `GET|PUT /v1/domains/:name`, `POST /v1/domains/:name/rotate|shred`, `POST /v1/domains/:name/subjects/shred`
- * ({ subject }), `GET|POST /v1/grants`, `DELETE /v1/grants/:id`, `GET|PUT /v1/keys/:name`, `POST /v1/keys/:name/rotate|disable|enable`,
+ * ({ subject }), `GET|POST /v1/grants`, `DELETE /v1/grants/:id`, `GET|PUT /v1/keys/:name`, `GET /v1/keys/:name/uses?limit=`, `POST /v1/keys/:name/rotate|disable|enable`,
  * `GET /v1/key-sets/:name` (JWKS), `GET|PUT|DELETE /v1/certificates/:name`, `GET /v1/secrets-list`, `PUT|DELETE /v1/secrets/:name`,
  * `GET /v1/reveals?after=&before=&limit=&domain=&client=`, `GET /v1/reveals/verify`, `POST /v1/master-key/rotate`, `GET /v1/status`.
  * Every change says who asked for it in `X-Sluice-User`. Lists are `{ items: [] }`, faults are problem documents.
@@ -128,7 +144,7 @@ export interface VaultStatus {
 export interface VaultDesk {
   domains: { list(): Promise<readonly Domain[]>; put(name: string, part: DomainPart, by: string): Promise<Domain>; rotate(name: string, by: string): Promise<Domain>; shred(name: string, by: string): Promise<Domain>; shredSubject(name: string, subject: string, by: string): Promise<{ shredded: number }> }
   grants: { list(): Promise<readonly Grant[]>; add(grant: Pick<Grant, 'domain' | 'client' | 'purpose' | 'until'>, by: string): Promise<Grant>; remove(id: string, by: string): Promise<void> }
-  keys: { list(): Promise<readonly Key[]>; create(name: string, part: Pick<Key, 'kind' | 'set'> & Partial<Pick<Key, 'algorithm'>>, by: string): Promise<Key>; rotate(name: string, by: string): Promise<Key>; setState(name: string, state: Key['state'], by: string, version?: number): Promise<Key>; publicSet(set: string): Promise<{ keys: readonly unknown[] }> }
+  keys: { list(): Promise<readonly Key[]>; create(name: string, part: Pick<Key, 'kind' | 'set'> & Partial<Pick<Key, 'algorithm'>>, by: string): Promise<Key>; rotate(name: string, by: string): Promise<Key>; setState(name: string, state: Key['state'], by: string, version?: number): Promise<Key>; publicSet(set: string): Promise<{ keys: readonly unknown[] }>; /** The newest hours first; `limit` 1 … 1000. */ uses(name: string, limit?: number): Promise<readonly KeyUse[]> }
   certificates: { list(): Promise<readonly CertificateFacts[]>; put(name: string, pem: string, by: string): Promise<CertificateFacts>; remove(name: string, by: string): Promise<void> }
   secrets: { list(): Promise<readonly SecretFacts[]>; put(name: string, value: string, description: string | undefined, by: string): Promise<SecretFacts>; remove(name: string, by: string): Promise<void> }
   reveals: { list(query: RevealQuery): Promise<readonly Reveal[]>; verify(): Promise<{ readonly ok: boolean; readonly entries: number; readonly number?: number; readonly reason?: string }> }

@@ -5,10 +5,12 @@ import { loadCertificateStatus } from './certificates/certificate-status.ts'
 import { watchCertificates } from './certificates/watch-certificates.ts'
 import type { VaultStatus } from './contract.ts'
 import { createEnvelope } from './envelope.ts'
+import { createKeyUses } from './keys/key-uses.ts'
 import { createKeyring } from './keys/keyring.ts'
 import { openFileMasterKey } from './master-key-file.ts'
 import { openPkcs11MasterKey, type Pkcs11Options } from './master-key-pkcs11.ts'
 import type { MasterKey, OpenVault } from './parts.ts'
+import { Refused } from './refused.ts'
 import { createSecretKeep } from './secrets/secret-keep.ts'
 import { openVaultStore } from './store/open-vault-store.ts'
 import { createTokens } from './tokens/create-tokens.ts'
@@ -44,6 +46,7 @@ export async function openVault({ folder, databaseUrl, masterKey: key, clock, lo
     const envelope = await createEnvelope({ store, masterKey, log, clock })
     const tokens = await createTokens({ store, envelope, log, clock })
     const keyring = createKeyring({ records, envelope, clock, log })
+    const uses = createKeyUses({ store, clock, log })
     const secrets = createSecretKeep({ records, envelope, clock })
     const certificates = watchCertificates({ records, clock, log })
 
@@ -59,7 +62,11 @@ export async function openVault({ folder, databaseUrl, masterKey: key, clock, lo
         if (!asks.some(isCrypto)) return tokens.ask(asks as readonly TokenAsk[])
         const [answers, made] = await Promise.all([
           tokens.ask(asks.filter((ask): ask is TokenAsk => !isCrypto(ask))),
-          Promise.all(asks.filter(isCrypto).map((ask) => keyring.ask(ask))),
+          Promise.all(asks.filter(isCrypto).map(async (ask) => {
+            const answer = await keyring.ask(ask)
+            uses.count(ask, answer)
+            return answer
+          })),
         ])
         return merge(asks, answers, made)
       },
@@ -67,6 +74,13 @@ export async function openVault({ folder, databaseUrl, masterKey: key, clock, lo
       desk: {
         ...tokens.desk,
         ...keyring.desk,
+        keys: {
+          ...keyring.desk.keys,
+          async uses(name, limit = 200) {
+            if (!(await records.get('key', name))) throw new Refused('key.unknown', 404, `There is no key ${name}.`)
+            return uses.list(name, Math.min(1000, Math.max(1, limit)))
+          },
+        },
         secrets: secrets.desk,
         status,
         async rotateMasterKey(by) {
@@ -78,6 +92,7 @@ export async function openVault({ folder, databaseUrl, masterKey: key, clock, lo
       async close() {
         certificates.close()
         await tokens.close()
+        await uses.close()
         await store.close()
         await masterKey.close()
       },

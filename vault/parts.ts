@@ -62,7 +62,7 @@ export interface Tokens {
 /** Keys and certificates: `createKeyring`. */
 export interface Keyring {
   ask(ask: CryptoAsk): Promise<VaultAnswer>
-  readonly desk: Pick<VaultDesk, 'keys' | 'certificates'>
+  readonly desk: { readonly keys: Omit<VaultDesk['keys'], 'uses'>; readonly certificates: VaultDesk['certificates'] }
 }
 
 /** `createSecretKeep`. */

@@ -125,6 +125,25 @@ describe('the door of a vault', () => {
     expect(lines.join('\n')).not.toContain(value)
   })
 
+  it('counts by the hour who used a key and who was refused, and tells control alone', async () => {
+    await call('control', 'PUT', '/v1/keys/counted', { kind: 'hmac-256' })
+    const viewer = { client: 'shop', run: 'r', flow: 'pay', node: 'n' }
+    const sign = { do: 'sign', key: 'counted', form: 'raw', data: 'YQ', viewer }
+    await call('gateway', 'POST', '/v1/ask', { asks: [sign, sign, { ...sign, viewer: undefined }, { do: 'encrypt', key: 'counted', form: 'aes-gcm', data: 'YQ', viewer }] })
+    expect((await call('gateway', 'POST', '/v1/ask', { asks: [{ ...sign, viewer: 7 }] })).body.answers[0]).toMatchObject({ fault: 'request.malformed' })
+    await call('control', 'POST', '/v1/keys/counted/rotate')
+    await call('gateway', 'POST', '/v1/ask', { asks: [sign] })
+    await call('control', 'POST', '/v1/keys/counted/disable', {})
+    await call('gateway', 'POST', '/v1/ask', { asks: [sign] })
+    const { body, text } = await call('control', 'GET', '/v1/keys/counted/uses')
+    const lines = body.items.map(({ version, do: act, outcome, client, flow, count }: any) => `${act} ${outcome} ${version} ${client} ${flow} ${count}`)
+    expect(lines.toSorted()).toEqual(['encrypt unfit null shop pay 1', 'sign disabled null shop pay 1', 'sign done 1 null  1', 'sign done 1 shop pay 2', 'sign done 2 shop pay 1'])
+    expect(text).not.toContain('"r"')
+    expect((await call('control', 'GET', '/v1/keys/counted/uses?limit=1')).body.items).toHaveLength(1)
+    expect((await call('gateway', 'GET', '/v1/keys/counted/uses')).status).toBeGreaterThanOrEqual(401)
+    expect((await call('control', 'GET', '/v1/keys/none/uses')).status).toBe(404)
+  })
+
   it('knows gateways and control by their certificates too, and others with a certificate not', async () => {
     const issue = (name: string, host: string, signer?: string) => {
       makeCertificate(folder, name, host, signer)

@@ -1,7 +1,7 @@
-import type { CertificateFacts, Domain, DomainPart, Grant, Key, KeyAlgorithm, KeyKind, Reveal, SecretFacts, VaultStatus } from '../../vault/contract.ts'
+import type { CertificateFacts, Domain, DomainPart, Grant, Key, KeyAlgorithm, KeyKind, KeyUse, Reveal, SecretFacts, VaultStatus } from '../../vault/contract.ts'
 import type { Actor, Page } from '../consumers-contract.ts'
 
-export type { CertificateFacts, Domain, DomainPart, Key, KeyAlgorithm, KeyKind, Reveal, SecretFacts, VaultStatus }
+export type { CertificateFacts, Domain, DomainPart, Key, KeyAlgorithm, KeyKind, KeyUse, Reveal, SecretFacts, VaultStatus }
 
 /**
  * The vault, as those who answer for data run it: where tokens are unique, who may see values, what keys and secrets there are, and
@@ -50,6 +50,8 @@ export interface DataProtection {
     rotate(name: string, by: Actor): Promise<Key>
     /** Of the whole key, or of one of its versions. */
     setState(name: string, state: Key['state'], version: number | undefined, by: Actor): Promise<Key>
+    /** Who used it, by the hour, the newest first. @throws Refused `key.unknown` 404 */
+    uses(name: string, limit: number, by: Actor): Promise<readonly KeyUse[]>
     /** Public halves of a key set (RFC 7517). */
     publicSet(set: string, by: Actor): Promise<{ readonly keys: readonly unknown[] }>
     /** The same for everybody, as it was a few seconds ago. @throws Refused `key_set.unknown` 404 */

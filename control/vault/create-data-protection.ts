@@ -223,6 +223,10 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
       },
       rotate: (name, by) => act(by, 'keys.rotate', `keys/${name}`, (desk) => desk.keys.rotate(name, by.name), ({ current }) => ({ detail: { current } })),
       setState: (name, state, version, by) => act(by, state === 'active' ? 'keys.enable' : 'keys.disable', `keys/${name}`, (desk) => desk.keys.setState(name, state, by.name, version), () => ({ detail: version === undefined ? {} : { version } })),
+      async uses(name, limit, by) {
+        await allow('vault.read', by)
+        return await vault().keys.uses(name, limit)
+      },
       async publicSet(set, by) {
         await allow('vault.read', by)
         return await vault().keys.publicSet(set)

@@ -32,6 +32,14 @@ export const vaultSchemas = {
     { name: string, kind, algorithm, set: string, state, current: integer, versions: { type: 'array', items: object({ version: integer, createdAt: time, state }, ['version', 'createdAt', 'state']) } },
     ['name', 'kind', 'algorithm', 'state', 'current', 'versions'],
   ),
+  VaultKeyUse: object(
+    {
+      hour: { ...time, description: 'When it began.' }, key: string, version: { type: ['integer', 'null'] }, do: { enum: ['encrypt', 'decrypt', 'sign', 'check'] },
+      outcome: { enum: ['done', 'invalid', 'disabled', 'unfit', 'failed'], description: '`invalid`: a text or signature that does not fit; `disabled`, `unfit`: the key did nothing.' },
+      client: { type: ['string', 'null'], description: 'Id of the application; null when nobody proved who calls.' }, flow: string, count: integer,
+    },
+    ['hour', 'key', 'version', 'do', 'outcome', 'client', 'flow', 'count'],
+  ),
   VaultKeySet: { type: 'object', properties: { keys: { type: 'array', items: { type: 'object' } } }, required: ['keys'] },
   VaultCertificatePut: object({ name: id, pem }, ['name', 'pem']),
   VaultCertificateInput: object({ pem }, ['pem']),

@@ -108,6 +108,7 @@ export function createVaultClient({ urls, token, ca, cert, key, wake, timeoutMs 
       create: (name, part, by) => call('PUT', at('keys', name), { by, body: part }),
       rotate: (name, by) => call('POST', at('keys', name, 'rotate'), { by }),
       setState: (name, state, by, version) => call('POST', at('keys', name, state === 'active' ? 'enable' : 'disable'), { by, body: version === undefined ? {} : { version } }),
+      uses: (name, limit = 200) => list(`${at('keys', name, 'uses')}?limit=${limit}`),
       publicSet: (set) => call('GET', at('key-sets', set)),
     },
     certificates: {

@@ -10,6 +10,7 @@ import { compileTypedValue } from '../../runtime/core/typed-value.ts'
 import type { CryptoAsk, VaultAnswer } from '../../runtime/core/vault.ts'
 import { compileFields, type FoundField } from '../vault-fields.ts'
 import { vaultOf } from '../vault-of.ts'
+import { viewerOf } from '../viewer-of.ts'
 import { withEnv } from '../with-env.ts'
 import { type Content, fromContent, saidContentType, toContent } from './content.ts'
 import { checkCrypto, type CryptoConfig, cryptoSchema, isBeside, isKeyName } from './crypto-config.ts'
@@ -91,7 +92,9 @@ export const crypto = defineNode<CryptoConfig, 'ok' | 'invalid'>({
     }
 
     async function ask(asks: readonly CryptoAsk[], run: Run): Promise<readonly VaultAnswer[]> {
-      return asks.length === 0 ? [] : vault.ask(asks, { deadline: run.deadline })
+      if (asks.length === 0) return []
+      const viewer = viewerOf(run, scope.node.id, '')
+      return vault.ask(asks.map((one) => ({ ...one, viewer })), { deadline: run.deadline })
     }
 
     async function workOnFields(message: Message, run: Run): Promise<Message> {

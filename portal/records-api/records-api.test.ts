@@ -152,6 +152,7 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
       return { id: (await control.dataProtection.grants.add(grant, { ...admin, name: 'somebody-else' })).id, body: careful ? { agree: true } : undefined }
     }
     case 'createVaultKey': return { id, body: { name: id, kind: 'ed25519', set: 'signing' } }
+    case 'listVaultKeyUses':
     case 'rotateVaultKey':
     case 'disableVaultKey':
     case 'enableVaultKey': {

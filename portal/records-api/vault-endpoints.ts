@@ -108,6 +108,10 @@ function keyEndpoints(): Endpoint[] {
       },
     },
     {
+      ...reads, path: `${path}/:id/uses`, operation: 'listVaultKeyUses', summary: 'Who used a key, counted by the hour, the newest first; refused uses too.', query: [number('limit', '1 to 1000; 200 when absent.')], answer: { schema: 'VaultKeyUse', page: true },
+      handle: async ({ dataProtection, id, query, by }) => ({ body: { items: await dataProtection.keys.uses(id, Math.min(1000, (query['limit'] as number | undefined) || 200), by) } }),
+    },
+    {
       ...writes, path: `${path}/:id/rotate`, operation: 'rotateVaultKey', summary: 'Makes a new version of the key; older ones go on decrypting and verifying.', answer,
       handle: async ({ dataProtection, id, by }) => ({ body: await dataProtection.keys.rotate(id, by) }),
     },

@@ -60,11 +60,12 @@ export type VaultAsk =
  * is decrypted, and a JWS that is checked (`data` of a compact one, `signature` of a detached one). `key` is a name; `version` picks one of
  * its versions where the text itself does not say which. `algorithm` may be left out: it follows from the key.
  */
-export type CryptoAsk =
+export type CryptoAsk = { /** For whom; use of keys is counted by client and flow. */ readonly viewer?: Comparer } & (
   | { readonly do: 'encrypt'; readonly key: string; readonly form: 'jwe' | 'aes-gcm'; readonly data: string; readonly aad?: string; readonly contentType?: string; readonly keyManagement?: string }
   | { readonly do: 'decrypt'; readonly key: string; readonly form: 'jwe' | 'aes-gcm'; readonly data: string; readonly aad?: string }
   | { readonly do: 'sign'; readonly key: string; readonly form: 'jws' | 'jws-detached' | 'raw'; readonly algorithm?: string; readonly data: string; readonly contentType?: string }
   | { readonly do: 'check'; readonly key: string; readonly form: 'jws' | 'jws-detached' | 'raw'; readonly algorithm?: string; readonly data: string; readonly signature?: string; readonly version?: number }
+)
 
 /** What came of one ask. */
 export type VaultAnswer =

@@ -67,6 +67,7 @@ export function createFakeVaultDesk(): FakeVaultDesk {
         const key = need(keys, name, 'key.unknown')
         return keep(keys, version === undefined ? { ...key, state } : { ...key, versions: key.versions.map((one) => (one.version === version ? { ...one, state } : one)) })
       },
+      uses: async (name) => (need(keys, name, 'key.unknown').state === 'active' ? [] : [{ hour: at, key: name, version: null, do: 'sign' as const, outcome: 'disabled' as const, client: 'till', flow: 'pay', count: 3 }]),
       publicSet: async () => ({ keys: [] }),
     },
     certificates: {

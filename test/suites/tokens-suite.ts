@@ -155,6 +155,15 @@ export function tokensSuite(name: string, makePlace: () => Promise<TokensPlace>)
       expect(await vault.tokens.desk.reveals.verify()).toMatchObject({ ok: true })
     })
 
+    test('uses of keys that two vaults count at the same moment add up', async () => {
+      const use = { hour: '2026-01-01T00:00:00.000Z', key: 'k', version: null, do: 'sign', outcome: 'disabled', client: null, flow: 'f', count: 2 } as const
+      const later = { ...use, hour: '2026-01-01T01:00:00.000Z', version: 3, client: 'c' } as const
+      await Promise.all([vault.store.keyUses.add([use, later]), other.store.keyUses.add([later, use])])
+      expect(await vault.store.keyUses.list('k', 10)).toEqual([{ ...later, count: 4 }, { ...use, count: 4 }])
+      await other.store.keyUses.forget(later.hour)
+      expect(await vault.store.keyUses.list('k', 10)).toEqual([{ ...later, count: 4 }])
+    })
+
     test('who guesses is stopped for the rest of a minute, right or wrong, and is on record; others go on', async () => {
       await openDomain(vault, 'guessed')
       await vault.tokens.desk.domains.put('guessed', { guessesPerMinute: 3 }, 'op')

@@ -19,7 +19,7 @@ export interface KeyDeskOptions {
 }
 
 /** What operators do with keys. Refusals are {@link Refused}; no answer holds material. */
-export function createKeyDesk({ records, envelope, clock, shelf, log }: KeyDeskOptions): VaultDesk['keys'] {
+export function createKeyDesk({ records, envelope, clock, shelf, log }: KeyDeskOptions): Omit<VaultDesk['keys'], 'uses'> {
   /** The record as it is in the store, not as it was. */
   async function recordOf(name: string): Promise<VaultRecord> {
     const record = await records.get('key', name)

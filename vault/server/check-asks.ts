@@ -49,6 +49,7 @@ function whyNot(ask: unknown): VaultAnswer | undefined {
     const answer = value === undefined ? undefined : look(name, value, shape.may[name] as Kind)
     if (answer) return answer
   }
+  if (given.viewer !== undefined && 'key' in shape.must && !isViewer(given.viewer, 'verify')) return wrong('“viewer” does not say who asks')
   if ((given.do === 'reveal' || given.do === 'verify') && !isViewer(given.viewer, given.do)) return wrong('“viewer” does not say who asks')
   return undefined
 }

@@ -33,6 +33,7 @@ export const deskRoutes: readonly DeskRoute[] = [
   route('GET', '/v1/keys', (desk) => items(desk.keys.list())),
   route('GET', '/v1/keys/:', async (desk, { names: [name = ''] }) => found((await desk.keys.list()).find((one) => one.name === name))),
   route('PUT', '/v1/keys/:', (desk, { names: [name = ''], body, by }) => desk.keys.create(name, body as unknown as Pick<Key, 'kind' | 'set'>, by)),
+  route('GET', '/v1/keys/:/uses', (desk, { names: [name = ''], query }) => items(desk.keys.uses(name, toRevealQuery(query).limit))),
   route('POST', '/v1/keys/:/rotate', (desk, { names: [name = ''], by }) => desk.keys.rotate(name, by)),
   route('POST', '/v1/keys/:/disable', (desk, { names: [name = ''], body, by }) => desk.keys.setState(name, 'disabled', by, version(body))),
   route('POST', '/v1/keys/:/enable', (desk, { names: [name = ''], body, by }) => desk.keys.setState(name, 'active', by, version(body))),

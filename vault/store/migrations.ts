@@ -80,4 +80,20 @@ create function reveals_are_append_only() returns trigger language plpgsql as $$
 create trigger reveals_no_change before update or delete on reveals for each row execute function reveals_are_append_only();
 create trigger reveals_no_truncate before truncate on reveals for each statement execute function reveals_are_append_only();`,
   },
+  {
+    // A key cannot hold null: no version is 0, no client is empty.
+    name: '0002-key-uses',
+    sqlite: `
+create table key_uses (
+  name text not null, hour text not null, version integer not null, act text not null, outcome text not null, client text not null, flow text not null, count integer not null,
+  primary key (name, hour, version, act, outcome, client, flow)
+) strict, without rowid;
+create index key_uses_by_hour on key_uses (hour);`,
+    postgresql: `
+create table key_uses (
+  name text collate "C" not null, hour text collate "C" not null, version integer not null, act text not null, outcome text not null, client text not null, flow text not null, count bigint not null,
+  primary key (name, hour, version, act, outcome, client, flow)
+);
+create index key_uses_by_hour on key_uses (hour);`,
+  },
 ]

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { VaultRecord } from '../parts.ts'
 import { migrations } from './migrations.ts'
+import { toKeyUse, toKeyUseValues } from './key-use-row.ts'
 import { nextReveals, parseHead, revealHead } from './reveal-head.ts'
 import type { DataKeyRow, RevealRow, TokenCopy, TokenRow, VaultStore } from './vault-store.ts'
 
@@ -317,6 +318,25 @@ function createPostgresStore(pool: pg.Pool): VaultStore {
         return rows.map(toReveal)
       },
       head: readHead,
+    },
+    keyUses: {
+      async add(uses) {
+        // In one order: two vaults that add to the same rows do not wait for each other in a circle.
+        const rows = uses.map(toKeyUseValues).toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+        await transaction((within) =>
+          within(
+            `insert into key_uses (name, hour, version, act, outcome, client, flow, count)
+             select * from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[])
+             on conflict (name, hour, version, act, outcome, client, flow) do update set count = key_uses.count + excluded.count`,
+            [0, 1, 2, 3, 4, 5, 6, 7].map((column) => rows.map((row) => row[column])),
+          ))
+      },
+      async list(key, limit) {
+        return (await query('select * from key_uses where name = $1 order by hour desc, count desc limit $2', [key, limit])).rows.map(toKeyUse)
+      },
+      async forget(before) {
+        await query('delete from key_uses where hour < $1', [before])
+      },
     },
     async revisions() {
       return new Map((await query('select kind, revision from revisions')).rows.map(({ kind, revision }) => [kind as VaultRecord['kind'], Number(revision)]))

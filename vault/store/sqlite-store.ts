@@ -4,6 +4,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import { makeFolder } from '../../runtime/core/make-folder.ts'
 import type { VaultRecord } from '../parts.ts'
 import { migrations } from './migrations.ts'
+import { toKeyUse, toKeyUseValues } from './key-use-row.ts'
 import { nextReveals, parseHead, revealHead } from './reveal-head.ts'
 import type { DataKeyRow, RevealRow, TokenCopy, TokenRow, VaultStore } from './vault-store.ts'
 
@@ -276,6 +277,19 @@ function createSqliteStore(database: DatabaseSync): VaultStore {
       },
       async head() {
         return parseHead(one('select value from meta where name = ?', revealHead)?.['value'] as string | undefined)
+      },
+    },
+    keyUses: {
+      async add(uses) {
+        transaction(() => {
+          for (const use of uses) run('insert into key_uses (name, hour, version, act, outcome, client, flow, count) values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do update set count = count + excluded.count', ...toKeyUseValues(use))
+        })
+      },
+      async list(key, limit) {
+        return all('select * from key_uses where name = ? order by hour desc, count desc limit ?', key, limit).map(toKeyUse)
+      },
+      async forget(before) {
+        run('delete from key_uses where hour < ?', before)
       },
     },
     async revisions() {

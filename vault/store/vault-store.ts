@@ -1,3 +1,4 @@
+import type { KeyUse } from '../contract.ts'
 import type { RecordStore, VaultRecord } from '../parts.ts'
 
 /**
@@ -10,6 +11,7 @@ export interface VaultStore {
   readonly keys: DataKeyTable
   readonly tokens: TokenTable
   readonly reveals: RevealTable
+  readonly keyUses: KeyUseTable
   /** Numbers that grow when another vault would have to look again: of each kind of record, and of `data-key` (one was retired or shredded). */
   revisions(): Promise<ReadonlyMap<VaultRecord['kind'] | 'data-key', number>>
   meta: { get(name: string): Promise<string | undefined>; /** Keeps the value that is there. Gives the one that is there then. */ settle(name: string, value: string): Promise<string>; set(name: string, value: string): Promise<void> }
@@ -109,6 +111,15 @@ export interface TokenTable {
   countOld(): Promise<number>
   /** Tokens that there are; on PostgreSQL an estimate of the planner above 100,000. */
   count(): Promise<number>
+}
+
+export interface KeyUseTable {
+  /** Adds to what is there of the same hour, key, version, act, outcome, client and flow. */
+  add(uses: readonly KeyUse[]): Promise<void>
+  /** The newest hours first. */
+  list(key: string, limit: number): Promise<readonly KeyUse[]>
+  /** Hours before this one. */
+  forget(before: string): Promise<void>
 }
 
 /** A line of the record of reveals, as it is written. */

@@ -76,6 +76,7 @@ test('a data officer makes a domain, grants, keys and secrets by forms; each is 
   expect(await newest()).toMatchObject({ action: 'vault.keys.create', after: { name: 'signing', kind: 'ed25519', set: 'public' } })
   expect((await post('olive', '/vault/keys/signing/rotate')).status).toBe(303)
   expect((await get('olive', '/vault/keys')).text).toContain('(current: 2)')
+  expect((await get('olive', '/vault/keys/signing/uses')).text).toContain('Nobody has used it')
   expect((await post('olive', '/vault/master-key/rotate')).status).toBe(303)
   vault.left = 40
   expect((await get('olive', '/vault')).text).toContain('<progress aria-label="Rows left to re-encrypt" value="1160" max="1200">')

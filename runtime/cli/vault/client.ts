@@ -1,4 +1,4 @@
-import type { CertificateFacts, Domain, DomainPart, GrantInput, Key, KeyAlgorithm, KeyKind, KnownGrant, Page, Reveal, RevealVerdict, SecretFacts, VaultStatus } from '../../../control/contract.ts'
+import type { CertificateFacts, Domain, DomainPart, GrantInput, Key, KeyAlgorithm, KeyKind, KeyUse, KnownGrant, Page, Reveal, RevealVerdict, SecretFacts, VaultStatus } from '../../../control/contract.ts'
 import { callControl, type Target } from '../control-client.ts'
 import { toFailure, toQuery } from '../records/client.ts'
 
@@ -21,6 +21,7 @@ export interface VaultAdminClient {
   createKey(name: string, part: { readonly kind: KeyKind; readonly algorithm?: KeyAlgorithm | undefined; readonly set?: string | undefined }): Promise<Key>
   rotateKey(name: string): Promise<Key>
   switchKey(name: string, act: 'disable' | 'enable', version: number | undefined): Promise<Key>
+  keyUses(name: string, limit: number): Promise<readonly KeyUse[]>
   keySet(name: string): Promise<{ readonly keys: readonly unknown[] }>
   certificates(): Promise<readonly CertificateFacts[]>
   importCertificate(name: string, pem: string): Promise<CertificateFacts>
@@ -67,6 +68,7 @@ export function createVaultAdminClient(target: Target): VaultAdminClient {
     createKey: (name, part) => call('No key was made', 'POST', at('keys'), { name, ...part }),
     rotateKey: (name) => call(unchanged, 'POST', at('keys', name, 'rotate')),
     switchKey: (name, act, version) => call(unchanged, 'POST', at('keys', name, act) + toQuery({ version })),
+    keyUses: (name, limit) => list('uses', at('keys', name, 'uses') + toQuery({ limit })),
     keySet: (name) => call(`“${name}” could not be read`, 'GET', at('key-sets', name)),
     certificates: () => list('certificates', at('certificates')),
     importCertificate: (name, pem) => call('Not imported', 'PUT', at('certificates', name), { pem }),

@@ -46,6 +46,7 @@ export function addVaultCommands(vault: Command, { run, remote, targetOf }: Comm
     leaf(keys, act, description).argument('<key>').option('--key-version <number>', 'this version only')
       .action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysSwitch(client(options), name, act, options, output)))
   }
+  leaf(keys, 'uses', 'who used a key, counted by the hour; refused uses too').argument('<key>').option('--limit <count>', '1 to 1000', '100').action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysUses(client(options), name, options, output)))
   leaf(keys, 'public', 'print the public halves of a key set (JWKS)').argument('<set>').action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysPublic(client(options), name, output)))
 
   const certificates = vault.command('certificates').description('certificates that are watched for their end')

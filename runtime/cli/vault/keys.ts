@@ -28,6 +28,12 @@ export async function runVaultKeysSwitch(client: VaultAdminClient, name: string,
   output.result(toText([key]), { ...key })
 }
 
+/** `sluice vault keys uses` */
+export async function runVaultKeysUses(client: VaultAdminClient, name: string, { limit }: { readonly limit: string }, output: Output): Promise<void> {
+  const items = await client.keyUses(name, parseNumber('--limit', limit))
+  output.result(items.length === 0 ? 'Nobody used it.' : toColumns(['HOUR', 'USES', 'DOES', 'OUTCOME', 'VERSION', 'APPLICATION', 'FLOW'], items.map((one) => [one.hour, String(one.count), one.do, one.outcome, String(one.version ?? '-'), one.client ?? '-', one.flow])), { items })
+}
+
 /** `sluice vault keys public` */
 export async function runVaultKeysPublic(client: VaultAdminClient, set: string, output: Output): Promise<void> {
   const found = await client.keySet(set)
