@@ -2,6 +2,10 @@ import { Ajv } from 'ajv'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Body } from '../../runtime/core/body.ts'
+import type { Message } from '../../runtime/core/message.ts'
+import type { Scope } from '../../runtime/core/node.ts'
+import type { Run } from '../../runtime/core/run.ts'
+import { createReuse } from '../../runtime/reuse/create-reuse.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
 import { json } from './json.ts'
 import { validate } from './schema.ts'
@@ -110,5 +114,42 @@ describe('JSON Schema that came in with a message', () => {
     [5, 1],
   ])('is refused when it cannot be used, or asks for too much: %#', (bad, given) => {
     expect(() => validate(bad, given)).toThrow(expect.objectContaining({ code: 'step.config' }))
+  })
+})
+
+describe('conversions that are not repeated', () => {
+  const run = { flow: 'f' } as Run
+  const compiled = (config: object, scope: object) => json.compile?.({ property: 'payload', action: '', pretty: false, ...config }, scope as Scope) as (message: Message, run: Run) => { out: Message }
+  const both = (config: object = {}) => {
+    const { remember } = createReuse({ limitBytes: 1_000_000 }).forNode({ id: 'n', flow: 'f' }, { upstream: {}, sandbox: {} } as never, true)
+    return [compiled(config, {}), compiled(config, { remember })] as const
+  }
+
+  it('give the same object for the same text, frozen, and read it when there is a schema to meet', () => {
+    const [, again] = both()
+    const text = JSON.stringify({ list: Array.from({ length: 100 }, (_, at) => ({ at })) })
+    const first = again({ payload: text }, run).out.payload
+    expect(again({ payload: Buffer.from(text).toString() }, run).out.payload).toBe(first)
+    expect(Object.isFrozen(first)).toBe(true)
+    expect(() => again({ payload: text, schema: { type: 'array' } }, run)).toThrow(expect.objectContaining({ code: 'schema.invalid' }))
+    for (let i = 0; i < 2; i += 1) expect(() => again({ payload: '{' }, run)).toThrow(expect.objectContaining({ code: 'body.malformed' }))
+  })
+
+  it('nobody can tell that they are not', () => {
+    const values = [{ a: 1 }, { a: [1, 2] }, [], 'x', '"x"', '{"a":1}', `{"a":"${'長'.repeat(300)}"}`, `{"a":"${'短'.repeat(300)}"}`, 1, -0, true, null, Body.ofJsonText('{"b":1}'), Buffer.from('{"c":1}'), Buffer.from('{"c":2}')]
+    fc.assert(fc.property(fc.array(fc.nat(values.length - 1), { maxLength: 20 }), fc.constantFrom('payload', 'payload.a', 'a[msg.key]'), fc.constantFrom('', 'obj', 'str'), fc.constantFrom('a', 'b'), (picks, property, action, key) => {
+      const steps = both({ property, action })
+      for (const pick of picks) {
+        const message = { payload: values[pick], a: { a: values[pick], b: { other: pick } }, key: pick % 2 === 0 ? key : 'a' }
+        const [plain, again] = steps.map((step) => {
+          try {
+            return JSON.stringify(step(message, run).out)
+          } catch (error) {
+            return (error as { code?: string }).code
+          }
+        })
+        expect(again).toBe(plain)
+      }
+    }), { numRuns: 200 })
   })
 })

@@ -5,6 +5,7 @@ import { labelPathOf } from '../../runtime/core/labels/label-path.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
+import type { Run } from '../../runtime/core/run.ts'
 import type { Step } from '../../runtime/core/step.ts'
 import { checkTypedValue } from '../../runtime/core/typed-value.ts'
 import { validate } from './schema.ts'
@@ -47,12 +48,21 @@ export const json = defineNode<JsonConfig, 'out'>({
     const problem = checkTypedValue(config.property, 'msg', 'property')
     return problem ? [problem] : []
   },
-  compile({ property, action, pretty }): Step<'out'> {
+  compile({ property, action, pretty }, scope): Step<'out'> {
     const path = parseMessagePath(property)
     const isPayload = path.length === 1 && path[0] === 'payload'
+    const remember = scope.remember?.()
+    // A path that says by the message where it goes has more inputs than the value at its end.
+    const paths = path.every((part) => typeof part !== 'object') ? [path.map(String)] : undefined
     const put = (message: Message, value: unknown) => setProperty(message, path, value) ?? message
 
-    return function json(message) {
+    /** The same object gives the same text, however long it is, and the same text the same object. */
+    function again<T>(message: Message, value: unknown, run: Run, make: () => T): T {
+      if (!remember || !paths || (typeof value !== 'string' && typeof value !== 'object') || value instanceof Uint8Array) return make()
+      return remember({ roots: message, paths }, run, make)
+    }
+
+    return function json(message, run) {
       // A list or object that nobody has parsed yet is what was asked for: it stays as it is.
       if (action === 'obj' && isPayload && !message.schema && isUnparsedStructure(message.payload)) return { out: message }
       const value = getProperty(message, path)
@@ -60,10 +70,10 @@ export const json = defineNode<JsonConfig, 'out'>({
       const isText = typeof value === 'string' || value instanceof Uint8Array
       if (!isText && !['object', 'boolean', 'number'].includes(typeof value)) throw fault('step.config', { message: `The json node cannot convert a value of type ${typeof value}.` })
 
-      const parsed = isText && (action !== 'str' || message.schema) ? parse(value) : value
+      const parsed = isText && (action !== 'str' || message.schema) ? again(message, value, run, () => parse(value)) : value
       const valid = message.schema ? withoutSchema(message, parsed) : message
       if (isText) return { out: action === 'str' ? valid : put(valid, parsed) }
-      return { out: action === 'obj' ? valid : put(valid, write(value, pretty)) }
+      return { out: action === 'obj' ? valid : put(valid, again(message, value, run, () => write(value, pretty))) }
     }
   },
 })

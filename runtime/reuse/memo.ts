@@ -4,6 +4,9 @@ import type { ByteLru } from './byte-lru.ts'
 
 /** Longest text that inputs may be told apart by. */
 const longestKey = 1024
+/** Longer texts are held beside the result and compared: the same one is often the same string, and other ones differ early. */
+const shortText = 256
+const longestText = 1_000_000
 /** Results larger than this are made anew: to find their size would cost as much. */
 const mostParts = 20_000
 const partBytes = 40
@@ -42,35 +45,44 @@ export function createMemo(nameOf: (value: object) => number, results: ByteLru<u
         if (hits < looks * leastHitShare) resting = restLooks
         looks = hits = 0
       }
-      const key = keyOf(inputs, nameOf)
+      const texts: string[] = []
+      const key = keyOf(inputs, nameOf, texts)
       if (key === undefined) return compute()
       const whole = `${place}/${key}`
-      const found = results.get(whole)
-      if (found !== undefined) {
+      const found = results.get(whole) as { readonly value: never; readonly texts: readonly string[] } | undefined
+      if (found !== undefined && found.texts.every((text, at) => text === texts[at])) {
         hits++
         hit?.()
-        return (found as { readonly value: never }).value
+        return found.value
       }
       const made = compute()
-      if (!(made instanceof Promise)) return keep(whole, made)
-      return made.then((value) => keep(whole, value))
+      if (!(made instanceof Promise)) return keep(whole, texts, made)
+      return made.then((value) => keep(whole, texts, value))
     },
   }
 
-  function keep<T>(key: string, value: T): T {
+  function keep<T>(key: string, texts: readonly string[], value: T): T {
     const parts = freezeParts(value)
-    if (parts !== undefined) results.set(key, { value }, key.length * 2 + parts * partBytes)
+    const bytes = texts.reduce((sum, text) => sum + text.length * 2, key.length * 2)
+    if (parts !== undefined) results.set(key, { value, texts }, bytes + parts * partBytes)
     return value
   }
 }
 
-/** Inputs as text; `undefined` when they cannot be told apart shortly. */
-function keyOf({ roots, paths }: MemoInputs, nameOf: (value: object) => number): string | undefined {
+/** Inputs as text, long texts apart; `undefined` when they cannot be told apart shortly. */
+function keyOf({ roots, paths }: MemoInputs, nameOf: (value: object) => number, texts: string[]): string | undefined {
   let key = ''
   for (const path of paths) {
     const value = endOf(roots, path)
     if (typeof value === 'object' && value !== null) key += `#${nameOf(value)}`
-    else if (typeof value === 'string') key += JSON.stringify(value)
+    else if (typeof value === 'string') {
+      if (value.length <= shortText) key += JSON.stringify(value)
+      else if (value.length > longestText) return undefined
+      else {
+        key += `~${value.length}`
+        texts.push(value)
+      }
+    }
     else if (typeof value === 'function' || typeof value === 'symbol') return undefined
     else key += Object.is(value, -0) ? '-0' : `${typeof value}${String(value)}`
     key += ','

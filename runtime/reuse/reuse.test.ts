@@ -239,6 +239,22 @@ describe('an expression', () => {
     expect(count()).toBe(6)
   })
 
+  it('tells long texts apart by all of what they say, and counts them', () => {
+    const reuse = createReuse({ limitBytes: 1_000_000 })
+    const remember = reuse.forNode({ id: 'n', flow: 'f' }, { upstream: {} as Upstream, sandbox: noSandbox }, true).remember()
+    let count = 0
+    const lengthOf = (payload: string) => remember({ roots: { payload }, paths: [['payload']] }, run, () => ({ count: ++count, end: payload.slice(-1) }))
+    const long = 'x'.repeat(50_000)
+    const first = lengthOf(`${long}a`)
+    expect(lengthOf(Buffer.from(`${long}a`).toString())).toBe(first)
+    expect(lengthOf(`${long}b`).end).toBe('b')
+    expect(lengthOf(`${long}a`).end).toBe('a')
+    expect(count).toBe(3)
+    expect(reuse.bytes).toBeGreaterThan(100_000)
+    for (let i = 0; i < 40; i += 1) lengthOf(`${long}${'y'.repeat(i)}`)
+    expect(reuse.bytes).toBeLessThan(1_000_000)
+  })
+
   it('what fails fails again', async () => {
     let times = 0
     const { doors } = counting(() => {
