@@ -7,7 +7,7 @@ const secretHeaders = new Set(['authorization', 'proxy-authorization', 'x-api-ke
 const secretParameters = new Set(['api_key', 'apikey', 'api-key', 'access_token', 'client_secret', 'password'])
 
 /** Secrets that stand in the flow itself, where everybody who may read flows, and every export, has them. */
-export function checkSecrets(config: Pick<ServiceCalloutConfig, 'headers' | 'query' | 'sandboxHeaders'>): NodeProblem[] {
+export function checkSecrets(config: Pick<ServiceCalloutConfig, 'headers' | 'query' | 'sandboxHeaders' | 'sandbox' | 'mock'>): NodeProblem[] {
   const problems: NodeProblem[] = []
   const look = (pairs: readonly Pair[], property: 'headers' | 'query', names: ReadonlySet<string>) => {
     for (const { name, value, valueType } of pairs) {
@@ -17,5 +17,9 @@ export function checkSecrets(config: Pick<ServiceCalloutConfig, 'headers' | 'que
   }
   look(config.headers, 'headers', secretHeaders)
   look(config.query, 'query', secretParameters)
+  // What stands for a secret while a flow is checked. A mock answer is the flow's own: its headers go to the message, and on from there.
+  if ((config.sandbox === 'mock' || config.mock !== 'off') && config.sandboxHeaders.some(({ value }) => value.includes('${secret:'))) {
+    problems.push({ code: 'secret.misplaced', property: 'sandboxHeaders', message: 'A secret cannot be referred to in the headers of a mock answer: messages and people would see it.', remedy: 'Leave it out of the mock answer.' })
+  }
   return problems
 }

@@ -19,6 +19,13 @@ test('a reference may stand where a header or a parameter is written out, alone 
   expect(secretProblems(request({ headers: [{ keyType: 'other', keyValue: 'X-Api-Key', valueType: 'other', valueValue: '{{secret:partner}}' }] }))).toEqual([])
 })
 
+test('a mock answer, whose headers come to the message, takes none', () => {
+  const sandboxHeaders = [{ name: 'x-key', value: '{{secret:partner}}', valueType: 'str' }]
+  expect(secretProblems(callout({ sandbox: 'mock', sandboxHeaders }))).toContainEqual(['secret.misplaced', 'a.2', 'sandboxHeaders'])
+  expect(secretProblems(callout({ mock: 'on', sandboxHeaders }))).toContainEqual(['secret.misplaced', 'a.2', 'sandboxHeaders'])
+  expect(secretProblems(callout({ sandbox: 'url', sandboxUrl: 'https://sandbox.example/', sandboxHeaders }))).toEqual([])
+})
+
 test('anywhere else a reference is refused on its node and property', () => {
   expect(secretProblems(callout({ headers: [{ name: 'X', value: '"{{secret:partner}}"', valueType: 'jsonata' }] }))).toContainEqual(['secret.misplaced', 'a.2', 'headers'])
   expect(secretProblems(callout({ url: 'https://partner.example/{{secret:partner}}' }))).toContainEqual(['secret.misplaced', 'a.2', 'url'])
