@@ -11,6 +11,7 @@ import type { Operation } from './operation.ts'
 import { at, refuseProblems } from './problems.ts'
 import { readDocument } from './read-document.ts'
 import { needWrite, type RecordPlan } from './records.ts'
+import { keepExamples } from './keep-examples.ts'
 import { tabIdOf, toNodes, type GeneratedFlow } from './to-nodes.ts'
 
 /** One API, converted; nothing of what is there has been looked at. */
@@ -86,7 +87,8 @@ export function createConverter({ consumers, desk }: { readonly consumers: Pick<
       id, name, organisation, auth, operations: read.operations, origin: title === undefined ? `Registered from ${shownUrl(url ?? '')}` : `Registered from the OpenAPI document “${title}”`,
       ...(version === undefined ? {} : { version }),
     })
-    return { registration, base, plan: { id, input, initial, registration }, operations: read.operations, generated, warnings: read.warnings }
+    const { flow, warnings } = keepExamples(generated)
+    return { registration, base, plan: { id, input, initial, registration }, operations: read.operations, generated: flow, warnings: [...read.warnings, ...warnings] }
   }
 
   async function readOperations(registration: ApiRegistration) {

@@ -129,9 +129,16 @@ interface Env {
 function mergeEnv(now: unknown, ours: readonly Env[]): readonly unknown[] {
   const own: ReadonlySet<string> = new Set(Object.values(tabProperties))
   const list = Array.isArray(now) ? (now as readonly Env[]) : []
-  const kept = list.filter((entry) => !own.has(entry?.name) || ours.some(({ name }) => name === entry.name))
-    .map((entry) => ours.find(({ name }) => name === entry.name) ?? entry)
+  const kept = list.filter((entry) => !own.has(entry?.name) || entry.name === tabProperties.notSecret || ours.some(({ name }) => name === entry.name))
+    .map((entry) => mergeEntry(entry, ours.find(({ name }) => name === entry.name)))
   return [...kept, ...ours.filter(({ name }) => !list.some((entry) => entry?.name === name))]
+}
+
+/** Ours, but for the places that people said hold no secret: these go on doing so. */
+function mergeEntry(now: Env, ours: Env | undefined): Env {
+  if (ours === undefined || ours.name !== tabProperties.notSecret) return ours ?? now
+  const places = [now, ours].flatMap(({ value }) => String(value).split(',')).map((place) => place.trim()).filter((place) => place !== '')
+  return { ...ours, value: [...new Set(places)].join(',') }
 }
 
 /** Where a node stands and which group it is in says nothing about what it does. */

@@ -130,6 +130,22 @@ describe('a URL', () => {
     expect(await control.consumers.apis.get('versioned-2', admin)).toMatchObject({ name: 'Second', description: 'Mine' })
   })
 
+  test('tokens in the examples of a document are warned of and refuse nothing; what people said of places stays when it comes again', async () => {
+    const jwt = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U'
+    const document = (summary: string) => JSON.stringify({ openapi: '3.1.0', info: { title: 'Tokens', version: '1' }, servers: [{ url: 'https://tokens.example' }], paths: { '/token': { get: { summary, responses: { 200: { description: 'ok', content: { 'application/json': { schema: { type: 'object' }, example: { token: jwt } } } } } } } } })
+    const { problems } = await publishing().register({ ...base, id: 'examples', openapi: document('One'), mock: true }, admin)
+    expect(problems.filter(({ code }) => code === 'secret.pasted')).toEqual(expect.arrayContaining([expect.objectContaining({ severity: 'warning', message: expect.stringContaining('JSON Web Token') as string })]))
+    const listed = async () => {
+      const tab = (await control.flows.current()).nodes.find(({ type, label }) => type === 'tab' && label === 'Tokens')
+      return (tab!['env'] as { name: string; value: string }[]).find(({ name }) => name === 'SLUICE_NOT_SECRET')?.value.split(',')
+    }
+    const ours = await listed()
+    expect(ours?.length).toBeGreaterThan(0)
+    await draw((node) => node.type === 'tab' && node['label'] === 'Tokens' ? { ...node, env: (node['env'] as { name: string; value: string }[]).map((one) => (one.name === 'SLUICE_NOT_SECRET' ? { ...one, value: `mine/body,${one.value}` } : one)) } : node)
+    await publishing().register({ ...base, id: 'examples', openapi: document('Two'), mock: true }, admin)
+    expect([...(await listed() ?? [])].sort()).toEqual(['mine/body', ...ours!].sort())
+  })
+
   test('without auth it is open, and the preview warns of that', async () => {
     const { apis: [made], problems } = await publishing().preview({ id: 'open', ...base, url: '${OPEN_HOST}/data', path: '/open', auth: false }, admin)
     expect(made!.nodes.some(({ type }) => type === 'auth')).toBe(false)

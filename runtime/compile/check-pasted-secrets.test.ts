@@ -129,6 +129,12 @@ test('a place that its tab says holds no secret is passed over, and no other', (
   expect(check({ func: planted.JWT, template: planted.JWT }, tab)).toMatchObject([{ property: 'template' }])
 })
 
+test('a list of places is none itself, however random the ids of its nodes look', () => {
+  const places = 'fb49f7bc7a95130a/operation,e72031c5f160d526/body'
+  expect(check({}, { env: [{ name: 'SLUICE_NOT_SECRET', type: 'str', value: places }] })).toEqual([])
+  expect(check({}, { env: [{ name: 'MY_SECRET', type: 'str', value: places }] })).toMatchObject([{ property: 'env' }])
+})
+
 test('credentials are not looked at, and a text of a megabyte takes no noticeable time', () => {
   expect(check({ credentials: { password: random } })).toEqual([])
   for (const text of [randomBytes(750_000).toString('base64'), 'eyJ'.repeat(330_000), 'password'.repeat(125_000), `${'a'.repeat(500_000)}:${'/'.repeat(500_000)}`, 'https://a:'.repeat(100_000)]) expect(check({ template: text })).toEqual([])

@@ -62,6 +62,7 @@ function kindIn(value: unknown, name: string | undefined, depth: number): string
     if (row['type'] === 'cred') return undefined // a variable that is kept with the credentials, in a file that was not deployed yet
     for (const { name: by, value: of, type } of naming) {
       const [own, text] = [row[by], row[of]]
+      if (own === tabProperties.notSecret) return undefined // names places, and has SECRET in its own name
       if (typeof own !== 'string' || typeof text !== 'string' || !literal.has(row[type] as string | undefined)) continue
       const last = own.split(/[.[\]"']+/).findLast((part) => part !== '') ?? own
       if (isSecretName(last) && looksSecret(text)) return `a value that looks random, by the name “${shown(last)}”`
