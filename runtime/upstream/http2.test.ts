@@ -54,7 +54,9 @@ describe('HTTP/2', () => {
 
   it('has the same limits: time, size, callers who go', async () => {
     const closed: number[] = []
+    let opened = 0
     const { upstream, ask } = await start((stream, headers) => {
+      opened += 1
       stream.on('error', () => {})
       stream.on('close', () => closed.push(stream.rstCode))
       if (String(headers[':path']).includes('large')) {
@@ -68,7 +70,9 @@ describe('HTTP/2', () => {
     const waiting = upstream.request(ask(), run)
     setTimeout(() => run.abort(), 50)
     await expect(waiting).rejects.toMatchObject({ code: 'client.closed' })
-    for (let at = 0; at < 400 && closed.length < 3; at += 1) await new Promise((resolve) => setTimeout(resolve, 5))
-    expect(closed.length).toBeGreaterThanOrEqual(3)
+    // A call may be over before it has reached the server.
+    for (let at = 0; at < 400 && closed.length < opened; at += 1) await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(opened).toBeGreaterThan(0)
+    expect(closed).toHaveLength(opened)
   })
 })
