@@ -85,6 +85,9 @@ export interface KeyUse {
   readonly count: number
 }
 
+/** Material comes in once, and is in no answer. */
+export type NewKey = Pick<Key, 'kind' | 'set'> & Partial<Pick<Key, 'algorithm'>> & { readonly material?: string | undefined }
+
 export interface CertificateFacts {
   readonly name: string
   readonly subject: string
@@ -144,7 +147,7 @@ export interface VaultStatus {
 export interface VaultDesk {
   domains: { list(): Promise<readonly Domain[]>; put(name: string, part: DomainPart, by: string): Promise<Domain>; rotate(name: string, by: string): Promise<Domain>; shred(name: string, by: string): Promise<Domain>; shredSubject(name: string, subject: string, by: string): Promise<{ shredded: number }> }
   grants: { list(): Promise<readonly Grant[]>; add(grant: Pick<Grant, 'domain' | 'client' | 'purpose' | 'until'>, by: string): Promise<Grant>; remove(id: string, by: string): Promise<void> }
-  keys: { list(): Promise<readonly Key[]>; create(name: string, part: Pick<Key, 'kind' | 'set'> & Partial<Pick<Key, 'algorithm'>>, by: string): Promise<Key>; rotate(name: string, by: string): Promise<Key>; setState(name: string, state: Key['state'], by: string, version?: number): Promise<Key>; publicSet(set: string): Promise<{ keys: readonly unknown[] }>; /** The newest hours first; `limit` 1 … 1000. */ uses(name: string, limit?: number): Promise<readonly KeyUse[]> }
+  keys: { list(): Promise<readonly Key[]>; /** With `material` it is one that was made elsewhere: base64url of a secret, PKCS #8 in PEM of a pair. */ create(name: string, part: NewKey, by: string): Promise<Key>; rotate(name: string, by: string): Promise<Key>; setState(name: string, state: Key['state'], by: string, version?: number): Promise<Key>; publicSet(set: string): Promise<{ keys: readonly unknown[] }>; /** The newest hours first; `limit` 1 … 1000. */ uses(name: string, limit?: number): Promise<readonly KeyUse[]> }
   certificates: { list(): Promise<readonly CertificateFacts[]>; put(name: string, pem: string, by: string): Promise<CertificateFacts>; remove(name: string, by: string): Promise<void> }
   secrets: { list(): Promise<readonly SecretFacts[]>; put(name: string, value: string, description: string | undefined, by: string): Promise<SecretFacts>; remove(name: string, by: string): Promise<void> }
   reveals: { list(query: RevealQuery): Promise<readonly Reveal[]>; verify(): Promise<{ readonly ok: boolean; readonly entries: number; readonly number?: number; readonly reason?: string }> }

@@ -1,7 +1,7 @@
-import type { CertificateFacts, Domain, DomainPart, Grant, Key, KeyAlgorithm, KeyKind, KeyUse, Reveal, SecretFacts, VaultStatus } from '../../vault/contract.ts'
+import type { CertificateFacts, Domain, DomainPart, Grant, Key, KeyAlgorithm, KeyKind, KeyUse, NewKey, Reveal, SecretFacts, VaultStatus } from '../../vault/contract.ts'
 import type { Actor, Page } from '../consumers-contract.ts'
 
-export type { CertificateFacts, Domain, DomainPart, Key, KeyAlgorithm, KeyKind, KeyUse, Reveal, SecretFacts, VaultStatus }
+export type { CertificateFacts, Domain, DomainPart, Key, KeyAlgorithm, KeyKind, KeyUse, NewKey, Reveal, SecretFacts, VaultStatus }
 
 /**
  * The vault, as those who answer for data run it: where tokens are unique, who may see values, what keys and secrets there are, and
@@ -44,8 +44,8 @@ export interface DataProtection {
   }
   readonly keys: {
     list(by: Actor): Promise<readonly Key[]>
-    /** @throws Refused `key.exists` 409 */
-    create(name: string, part: { readonly kind: KeyKind; readonly algorithm?: KeyAlgorithm; readonly set?: string }, by: Actor): Promise<Key>
+    /** With `material` it is imported: that is in no answer and no log. @throws Refused `key.exists` 409, `key.material` 422 */
+    create(name: string, part: NewKey, by: Actor): Promise<Key>
     /** @throws Refused `key.unknown` 404 */
     rotate(name: string, by: Actor): Promise<Key>
     /** Of the whole key, or of one of its versions. */

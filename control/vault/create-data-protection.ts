@@ -219,7 +219,7 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
       async create(name, part, by) {
         await allow('vault.write', by)
         if ((await vault().keys.list()).some((one) => one.name === name)) throw new Refused('key.exists', 409, `There is a key “${name}” already. Rotate it for a new version.`)
-        return await act(by, 'keys.create', `keys/${name}`, (desk) => desk.keys.create(name, part, by.name), (after) => ({ after }))
+        return await act(by, part.material === undefined ? 'keys.create' : 'keys.import', `keys/${name}`, (desk) => desk.keys.create(name, part, by.name), (after) => ({ after }))
       },
       rotate: (name, by) => act(by, 'keys.rotate', `keys/${name}`, (desk) => desk.keys.rotate(name, by.name), ({ current }) => ({ detail: { current } })),
       setState: (name, state, version, by) => act(by, state === 'active' ? 'keys.enable' : 'keys.disable', `keys/${name}`, (desk) => desk.keys.setState(name, state, by.name, version), () => ({ detail: version === undefined ? {} : { version } })),

@@ -9,6 +9,7 @@ const ttlS = { type: 'integer', minimum: 1, maximum: 3_155_760_000, description:
 const guessesPerMinute = { type: 'integer', minimum: 1, maximum: 1_000_000, description: 'Comparisons of a client (`verify token`) that may come out different in a minute; absent: 60. Each vault counts for itself.' }
 const kind = { enum: ['aes-256', 'hmac-256', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ed25519', 'x25519'] }
 const algorithm = { enum: ['A256GCM', 'HS256', 'RSA-OAEP-256', 'PS256', 'RS256', 'ECDH-ES+A256KW', 'ES256', 'ES384', 'EdDSA'], description: 'The one thing it does (RFC 7518, RFC 8037).' }
+const material = { type: 'string', minLength: 1, maxLength: 16_384, writeOnly: true, description: 'Of a key that was made elsewhere, in no answer: of `aes-256` and `hmac-256` base64url of the bytes, else the private key as PKCS #8 in PEM. Absent: the vault makes it.' }
 const state = { enum: ['active', 'disabled'] }
 const part = { description: text, clearances, purposes, ttlS, guessesPerMinute }
 const integer = { type: 'integer' }
@@ -27,7 +28,7 @@ export const vaultSchemas = {
   VaultGrantCreate: object({ domain: id, client: { ...id, description: 'Id of an application.' }, purpose: line(64), until: { ...time, description: 'RFC 3339; absent: until it is taken back.' } }, ['domain', 'client', 'purpose']),
   VaultGrantDecision: object({ agree: { type: 'boolean' } }, ['agree']),
   VaultGrant: object({ id: string, domain: string, client: string, purpose: string, until: time, createdAt: time, by: string, state: { enum: ['active', 'expired', 'requested'], description: '`requested`: waits for a second person.' } }, ['id', 'domain', 'client', 'purpose', 'createdAt', 'by', 'state']),
-  VaultKeyCreate: object({ name: id, kind, algorithm, set: { ...id, description: 'Key set whose public halves are published together.' } }, ['name', 'kind']),
+  VaultKeyCreate: object({ name: id, kind, algorithm, material, set: { ...id, description: 'Key set whose public halves are published together.' } }, ['name', 'kind']),
   VaultKey: object(
     { name: string, kind, algorithm, set: string, state, current: integer, versions: { type: 'array', items: object({ version: integer, createdAt: time, state }, ['version', 'createdAt', 'state']) } },
     ['name', 'kind', 'algorithm', 'state', 'current', 'versions'],

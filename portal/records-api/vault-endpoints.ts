@@ -1,4 +1,4 @@
-import type { DomainPart, GrantInput, KeyAlgorithm, KeyKind } from '../../control/contract.ts'
+import type { DomainPart, GrantInput, NewKey } from '../../control/contract.ts'
 import type { Endpoint, QueryParameter } from './endpoint.ts'
 
 const base = '/api/v1/vault'
@@ -101,9 +101,9 @@ function keyEndpoints(): Endpoint[] {
       handle: async ({ dataProtection, by }) => ({ body: { items: await dataProtection.keys.list(by) } }),
     },
     {
-      ...writes, path, operation: 'createVaultKey', summary: 'Makes a key. Its material stays in the vault.', request: 'VaultKeyCreate', status: 201, answer,
+      ...writes, path, operation: 'createVaultKey', summary: 'Makes a key, or imports one that was made elsewhere. Its material stays in the vault.', request: 'VaultKeyCreate', status: 201, answer,
       async handle({ dataProtection, body, by }) {
-        const { name, ...part } = body as { readonly name: string; readonly kind: KeyKind; readonly algorithm?: KeyAlgorithm; readonly set?: string }
+        const { name, ...part } = body as { readonly name: string } & NewKey
         return { body: await dataProtection.keys.create(name, part, by) }
       },
     },

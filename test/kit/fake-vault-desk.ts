@@ -58,7 +58,10 @@ export function createFakeVaultDesk(): FakeVaultDesk {
     },
     keys: {
       list: async () => [...keys.values()],
-      create: async (name, part) => keep(keys, { algorithm: usual[part.kind], ...part, name, state: 'active', current: 1, versions: [{ version: 1, createdAt: at, state: 'active' }] }),
+      create: async (name, { material, ...part }) => {
+        if (material !== undefined) desk.told.push(material)
+        return keep(keys, { algorithm: usual[part.kind], ...part, name, state: 'active', current: 1, versions: [{ version: 1, createdAt: at, state: 'active' }] })
+      },
       rotate: async (name) => {
         const { current, versions, ...key } = need(keys, name, 'key.unknown')
         return keep(keys, { ...key, current: current + 1, versions: [...versions, { version: current + 1, createdAt: at, state: 'active' }] })

@@ -6,6 +6,7 @@ import { Refused } from '../refused.ts'
 import { aboutKey, factsOf, keyScope, type KeyFacts, toKey } from './key-facts.ts'
 import { namePattern, nameRule } from './key-id.ts'
 import type { KeyShelf } from './key-shelf.ts'
+import { importMaterial } from './import-material.ts'
 import { algorithmsOf, isSecret } from './kinds.ts'
 import { generateMaterial, type Material, packMaterial, unpackMaterial } from './material.ts'
 import { toPublicSet } from './public-set.ts'
@@ -51,13 +52,13 @@ export function createKeyDesk({ records, envelope, clock, shelf, log }: KeyDeskO
     },
 
     async create(name, part, by) {
-      const { kind, set } = part
+      const { kind, set, material } = part
       const algorithm = checkPart(name, part)
       if (await records.get('key', name)) throw new Refused('key.exists', 409, `There is a key ${name} already. Rotate it, or choose another name.`)
-      const bytes = await generateMaterial(kind)
+      const bytes = material === undefined ? await generateMaterial(kind) : importMaterial(kind, material)
       const sealed = await seal(name, { kind, algorithm, versions: new Map([[1, bytes]]) }).finally(() => bytes.fill(0))
       const facts: KeyFacts = { kind, algorithm, ...(set === undefined || set === '' ? {} : { set }), state: 'active', current: 1, versions: [{ version: 1, createdAt: now(), state: 'active' }], by }
-      return write({ kind: 'key', name, version: 1, facts: { ...facts }, sealed }, 'a key was created')
+      return write({ kind: 'key', name, version: 1, facts: { ...facts }, sealed }, material === undefined ? 'a key was created' : 'a key was imported')
     },
 
     async rotate(name, by) {

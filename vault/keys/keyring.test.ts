@@ -1,3 +1,4 @@
+import { createHmac, generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
@@ -285,4 +286,43 @@ test('material is in no answer, record, line of the log or fault', async () => {
       for (const coding of ['base64url', 'base64', 'hex', 'latin1'] as const) expect(everything.includes(secret.toString(coding))).toBe(false)
     }
   }
+})
+
+describe('imported keys', () => {
+  const pem = (type: string, options: object = {}) => (generateKeyPairSync as any)(type, options).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+
+  test('sign what their other owner signs, and nothing answers or logs their material', async () => {
+    const { ring, lines, rows } = open()
+    const secret = Buffer.from('a secret that is shared with a partner, and not short')
+    const answer = await ring.desk.keys.create('partner', { kind: 'hmac-256', material: `${secret.toString('base64url')}\n` }, 'ann')
+    const { signature } = { signature: data(await ring.ask({ do: 'sign', key: 'partner', form: 'raw', data: b64('body') })) }
+    expect(signature).toBe(createHmac('sha256', secret).update('body').digest('base64url'))
+    expect(JSON.stringify([answer, await ring.desk.keys.list(), lines, [...rows]])).not.toContain(secret.toString('base64url'))
+    const kinds = [['ed25519', pem('ed25519')], ['x25519', pem('x25519')], ['ec-p256', pem('ec', { namedCurve: 'P-256' })], ['ec-p384', pem('ec', { namedCurve: 'P-384' })], ['rsa-2048', pem('rsa', { modulusLength: 2048 })], ['aes-256', 'q'.repeat(42) + 'A']] as const
+    for (const [kind, material] of kinds) {
+      expect(await ring.desk.keys.create(`of-${kind}`, { kind, material }, 'ann')).toMatchObject({ kind, current: 1 })
+      const made = await ring.ask(kind.endsWith('25519') && kind[0] === 'x' || kind === 'aes-256' ? { do: 'encrypt', key: `of-${kind}`, form: 'jwe', data: b64('x') } : { do: 'sign', key: `of-${kind}`, form: 'jws', data: b64('x') })
+      expect(made).toMatchObject({ version: 1 })
+    }
+    expect(await ring.desk.keys.rotate('partner', 'ann')).toMatchObject({ current: 2 })
+    expect(await ring.ask({ do: 'check', key: 'partner', form: 'raw', data: b64('body'), signature })).toMatchObject({ valid: true, version: 1 })
+  })
+
+  test('of another kind, too short, encrypted or no key at all are refused without a word of them, and nothing is kept', async () => {
+    const { ring, lines } = open()
+    const encrypted = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }) as string
+    const p256 = pem('ec', { namedCurve: 'P-256' })
+    const wrong = [
+      ['aes-256', 'canary'], ['aes-256', b64('canary '.repeat(6))], ['hmac-256', b64('canary')], ['hmac-256', 'can ary+/'], ['hmac-256', b64('canary '.repeat(100))], ['hmac-256', ''], ['ec-p384', p256], ['ed25519', p256], ['rsa-2048', pem('rsa', { modulusLength: 1024 })],
+      ['rsa-3072', pem('rsa', { modulusLength: 2048 })], ['rsa-2048', pem('rsa', { modulusLength: 2048, publicExponent: 3 })], ['rsa-2048', pem('rsa-pss', { modulusLength: 2048 })], ['ed25519', encrypted], ['ed25519', p256 + p256],
+      ['ed25519', p256.replace(/[A-Z]/g, 'Q')], ['ed25519', '-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----'], ['ed25519', 7],
+    ] as const
+    for (const [kind, material] of wrong) {
+      const refused = await ring.desk.keys.create('wrong', { kind, material: material as string }, 'ann').catch((error: unknown) => error)
+      expect([kind, material, refused]).toEqual([kind, material, expect.objectContaining({ code: 'key.material', status: 422 })])
+      expect((refused as Error).message).not.toContain('canary')
+    }
+    expect(await ring.desk.keys.list()).toEqual([])
+    expect(JSON.stringify(lines)).not.toContain('canary')
+  })
 })

@@ -1,5 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
-import type { DomainPart, Grant, Key, RevealQuery, VaultDesk } from '../contract.ts'
+import type { DomainPart, Grant, NewKey, RevealQuery, VaultDesk } from '../contract.ts'
 
 /** A request of control: parts of its path, what it asks for, what it carries, and who stands behind it. */
 export interface DeskCall {
@@ -32,7 +32,7 @@ export const deskRoutes: readonly DeskRoute[] = [
   route('DELETE', '/v1/grants/:', (desk, { names: [id = ''], by }) => desk.grants.remove(id, by)),
   route('GET', '/v1/keys', (desk) => items(desk.keys.list())),
   route('GET', '/v1/keys/:', async (desk, { names: [name = ''] }) => found((await desk.keys.list()).find((one) => one.name === name))),
-  route('PUT', '/v1/keys/:', (desk, { names: [name = ''], body, by }) => desk.keys.create(name, body as unknown as Pick<Key, 'kind' | 'set'>, by)),
+  route('PUT', '/v1/keys/:', (desk, { names: [name = ''], body, by }) => desk.keys.create(name, body as unknown as NewKey, by)),
   route('GET', '/v1/keys/:/uses', (desk, { names: [name = ''], query }) => items(desk.keys.uses(name, toRevealQuery(query).limit))),
   route('POST', '/v1/keys/:/rotate', (desk, { names: [name = ''], by }) => desk.keys.rotate(name, by)),
   route('POST', '/v1/keys/:/disable', (desk, { names: [name = ''], body, by }) => desk.keys.setState(name, 'disabled', by, version(body))),

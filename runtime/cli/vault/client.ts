@@ -18,7 +18,7 @@ export interface VaultAdminClient {
   decideGrant(id: string, agree: boolean): Promise<Partial<KnownGrant>>
   removeGrant(id: string): Promise<void>
   keys(): Promise<readonly Key[]>
-  createKey(name: string, part: { readonly kind: KeyKind; readonly algorithm?: KeyAlgorithm | undefined; readonly set?: string | undefined }): Promise<Key>
+  createKey(name: string, part: { readonly kind: KeyKind; readonly algorithm?: KeyAlgorithm | undefined; readonly set?: string | undefined; readonly material?: string }): Promise<Key>
   rotateKey(name: string): Promise<Key>
   switchKey(name: string, act: 'disable' | 'enable', version: number | undefined): Promise<Key>
   keyUses(name: string, limit: number): Promise<readonly KeyUse[]>

@@ -1,5 +1,6 @@
 import type { Key, KeyAlgorithm, KeyKind } from '../../../control/contract.ts'
-import type { Output } from '../outcome.ts'
+import { CommandFailed, exitCodes, type Output } from '../outcome.ts'
+import { readUnseen } from '../read-unseen.ts'
 import { toColumns } from '../records/print.ts'
 import { parseNumber } from '../records/read-options.ts'
 import type { VaultAdminClient } from './client.ts'
@@ -13,6 +14,14 @@ export async function runVaultKeysList(client: VaultAdminClient, output: Output)
 /** `sluice vault keys create` */
 export async function runVaultKeysCreate(client: VaultAdminClient, name: string, { kind, algorithm, set }: { readonly kind: KeyKind; readonly algorithm?: KeyAlgorithm; readonly set?: string }, output: Output): Promise<void> {
   const made = await client.createKey(name, { kind, algorithm, set })
+  output.result(toText([made]), { ...made })
+}
+
+/** `sluice vault keys import`: from stdin or a prompt, so that the material stands in no list of processes and no history. */
+export async function runVaultKeysImport(client: VaultAdminClient, name: string, { kind, algorithm, set }: { readonly kind: KeyKind; readonly algorithm?: KeyAlgorithm; readonly set?: string }, output: Output): Promise<void> {
+  const material = await readUnseen(`Material of ${name}: `)
+  if (material === '') throw new CommandFailed('No material came in. Pipe it to the command, or type it.', {}, exitCodes.usage)
+  const made = await client.createKey(name, { kind, algorithm, set, material })
   output.result(toText([made]), { ...made })
 }
 

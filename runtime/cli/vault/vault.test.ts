@@ -52,6 +52,8 @@ test('keys are made, rotated and switched, also one version; certificates say ho
   expect([await sluice('keys', 'create', 'signing', '--kind', 'ed25519', '--set', 'public'), cli.out]).toEqual([0, expect.stringMatching(/signing +ed25519 +EdDSA +public +active +1/)])
   expect([await sluice('keys', 'rotate', 'signing'), cli.out]).toEqual([0, expect.stringContaining('version 2')])
   expect([await sluice('keys', 'disable', 'signing', '--key-version', '1'), cli.out]).toEqual([0, expect.stringContaining('2, disabled: 1')])
+  pipe(`${'q'.repeat(43)}\n`)
+  expect([await sluice('keys', 'import', 'partner', '--kind', 'hmac-256', '--json'), vault.told.at(-1), cli.out.includes('qqq')]).toEqual([0, 'q'.repeat(43), false])
   await sluice('keys', 'disable', 'signing')
   expect([await sluice('keys', 'uses', 'signing'), cli.out]).toEqual([0, expect.stringMatching(/3 +sign +disabled +- +till +pay/)])
   expect([await sluice('keys', 'uses', 'none') > 0, cli.err]).toEqual([true, expect.stringContaining('none')])
