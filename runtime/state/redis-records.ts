@@ -1,10 +1,26 @@
 import { fault } from '../core/fault.ts'
 import type { StateRecords } from '../core/state.ts'
 import { checkRecord } from './record-limits.ts'
+import { openText, sealText } from './sealed-bytes.ts'
 import { Lost, type Commands, type RedisLink } from './redis-link.ts'
 
-/** Records in Redis: `v:` values, `g:` members of groups by their end, `o:` in the order in which they came. */
-export function createRedisRecords(link: RedisLink): StateRecords {
+/**
+ * Records in Redis: `v:` values, `g:` members of groups by their end, `o:` in the order in which they came. With a key values are
+ * sealed before they leave the gateway: answers that `idempotency` keeps are whole answers.
+ */
+export function createRedisRecords(link: RedisLink, sealKey: Buffer | undefined): StateRecords {
+  const seal = (key: string, value: string) => (sealKey ? sealText(sealKey, value, `record ${key}`) : value)
+
+  /** What lies there and cannot be opened was sealed under another key: nobody knows it any more. */
+  function open(key: string, value: string | null): string | undefined {
+    if (value === null || !sealKey) return value ?? undefined
+    try {
+      return openText(sealKey, value, `record ${key}`)
+    } catch {
+      throw fault('state.unavailable', { reason: 'a record was sealed under another key' })
+    }
+  }
+
   async function ask<T>(command: (redis: Commands) => Promise<T>): Promise<T> {
     try {
       return await link.ask('record', command)
@@ -16,19 +32,19 @@ export function createRedisRecords(link: RedisLink): StateRecords {
   return {
     async get(key) {
       checkRecord(key)
-      return (await ask((redis) => redis.get(`v:${key}`))) ?? undefined
+      return open(key, await ask((redis) => redis.get(`v:${key}`)))
     },
     async set(key, value, ttlMs) {
       checkRecord(key, value)
-      await ask((redis) => redis.set(`v:${key}`, value, 'PX', toTtl(ttlMs)))
+      await ask((redis) => redis.set(`v:${key}`, seal(key, value), 'PX', toTtl(ttlMs)))
     },
     async setIfAbsent(key, value, ttlMs) {
       checkRecord(key, value)
-      return (await ask((redis) => redis.set(`v:${key}`, value, 'PX', toTtl(ttlMs), 'NX', 'GET'))) ?? undefined
+      return open(key, await ask((redis) => redis.set(`v:${key}`, seal(key, value), 'PX', toTtl(ttlMs), 'NX', 'GET')))
     },
     async replace(key, expected, value, ttlMs) {
       checkRecord(key, value)
-      return (await ask((redis) => redis.sluiceReplace(1, `v:${key}`, expected, value, toTtl(ttlMs)))) === 1
+      return (await ask((redis) => redis.sluiceReplace(1, `v:${key}`, seal(key, expected), seal(key, value), toTtl(ttlMs)))) === 1
     },
     async delete(key) {
       checkRecord(key)

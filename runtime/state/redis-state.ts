@@ -11,7 +11,7 @@ import { decideWithoutStore } from './without-store.ts'
 export interface RedisStateOptions extends RedisLinkOptions {
   /** Into how many parts a limit is divided while Redis is away and a node says `share`: the number of gateways. */
   readonly shares: number
-  /** 32 bytes that cached values are sealed under; absent: they lie in Redis in clear. */
+  /** 32 bytes that cached values and records are sealed under; absent: they lie in Redis in clear. */
   readonly cacheKey?: Buffer | undefined
   /** In place of the cache in this Redis. */
   readonly cache?: StateCache
@@ -113,7 +113,7 @@ export function openRedisState(options: RedisStateOptions): RedisState {
         throw thrown instanceof Lost ? unavailable(thrown) : thrown
       }
     },
-    records: createRedisRecords(link),
+    records: createRedisRecords(link, options.cacheKey),
     cache: options.cache ?? createRedisCache(link, options.cacheKey),
     async close() {
       await link.close()

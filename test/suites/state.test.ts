@@ -26,11 +26,11 @@ function memoryPlace(): StatePlace {
 }
 
 /** Redis whose scripts read their time from a key, which the test writes. */
-async function redisPlace(): Promise<StatePlace> {
+async function redisPlace(cacheKey?: Buffer): Promise<StatePlace> {
   const redis = await startRedis()
   const time = "(function() local ms = tonumber(redis.call('GET', 'time')) return { math.floor(ms / 1000), (ms % 1000) * 1000 } end)()"
   await redis.client.set('time', suiteBeginMs)
-  const state = openRedisState({ ...quiet, url: redis.url, time, timeoutMs: 5000 })
+  const state = openRedisState({ ...quiet, url: redis.url, time, timeoutMs: 5000, cacheKey })
   await state.connected(10_000)
   let nowMs = suiteBeginMs
   const setTime = async (ms: number) => void (await redis.client.set('time', (nowMs = ms)))
@@ -62,7 +62,28 @@ const quiet = { prefix: 'test:', shares: 1, clock: systemClock, log: silentLog, 
 stateSuite('memory', async () => memoryPlace())
 
 const redisHere = needs('redis-server')
-if (redisHere) stateSuite('Redis', redisPlace)
+if (redisHere) {
+  stateSuite('Redis', () => redisPlace())
+  stateSuite('Redis, sealed', () => redisPlace(Buffer.alloc(32, 7)))
+}
+
+test.skipIf(!redisHere)('with a key, what is kept in Redis is not to be read there, nor under another key; records from before go on', async () => {
+  const redis = await startRedis()
+  const open = (cacheKey?: Buffer) => openRedisState({ ...quiet, url: redis.url, timeoutMs: 5000, cacheKey })
+  const [clear, sealed, other] = [open(), open(Buffer.alloc(32, 1)), open(Buffer.alloc(32, 2))]
+  try {
+    for (const each of [clear, sealed, other]) await each.connected(10_000)
+    await clear.records.set('old', 'from before', 60_000)
+    expect(await sealed.records.get('old')).toBe('from before')
+    await sealed.records.set('answer', 'A123456789', 60_000)
+    expect(await sealed.records.get('answer')).toBe('A123456789')
+    expect(JSON.stringify(await Promise.all((await redis.client.keys('*')).filter((key) => key.includes('v:')).map((key) => redis.client.get(key))))).not.toContain('A123456789')
+    await expect(other.records.get('answer')).rejects.toMatchObject({ code: 'state.unavailable' })
+  } finally {
+    for (const each of [clear, sealed, other]) await each.close()
+    await redis.stop()
+  }
+})
 
 describe.skipIf(!redisHere)('memory and Redis', () => {
   let place: StatePlace
