@@ -4,8 +4,8 @@ import { nodeFlags } from './runtime/node-flags.mjs'
 const rooms = ['runtime', 'nodes', 'editor', 'control', 'portal', 'auth-server', 'vault', 'ledger', 'flows', 'docs', 'test/kit', 'test/suites', 'test/golden', 'test/bench', 'test/simulate', 'test/verify']
 
 /**
- * Five suites, so that `npm run verify` can name and count them. What measures or floods a real process
- * (stories, browser) runs one file at a time: on two cores two floods starve each other.
+ * Six suites, so that `npm run verify` can name and count them. What floods a real process, kills or counts them (floods, browser)
+ * runs one file at a time: on two cores two floods starve each other. Other stories wait more than they work, and go in pairs.
  */
 export default defineConfig({
   test: {
@@ -18,14 +18,15 @@ export default defineConfig({
       suite('unit', rooms.map((room) => `${room}/**/*.test.ts`)),
       suite('properties', ['test/properties/**/*.test.ts']),
       suite('house', ['test/house/**/*.test.ts']),
-      suite('stories', ['test/stories/**/*.test.ts'], 1),
+      suite('stories', ['test/stories/**/*.test.ts'], 2),
+      suite('floods', ['test/floods/**/*.test.ts'], 1),
       suite('e2e', ['test/e2e/**/*.test.ts'], 1),
     ],
   },
 })
 
 function suite(name: string, include: string[], maxWorkers?: number) {
-  const order = ['unit', 'properties', 'house', 'stories', 'e2e'].indexOf(name)
+  const order = ['unit', 'properties', 'house', 'stories', 'floods', 'e2e'].indexOf(name)
   return {
     extends: true as const,
     test: { name, include, sequence: { groupOrder: order }, ...(maxWorkers ? { maxWorkers, testTimeout: 120_000, hookTimeout: 120_000 } : {}) },

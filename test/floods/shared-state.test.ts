@@ -79,7 +79,7 @@ describe.skipIf(!needs('redis-server'))('gateways that count together', () => {
   })
 
   test('a gateway that is killed leaks no slot beyond its time', async () => {
-    const holder = fork(join(root, 'test/stories/lease-holder.ts'), [redis.url], { execArgv: ['--disable-warning=ExperimentalWarning'] })
+    const holder = fork(join(root, 'test/floods/lease-holder.ts'), [redis.url], { execArgv: ['--disable-warning=ExperimentalWarning'] })
     try {
       const [held] = (await once(holder, 'message')) as [{ held: number }]
       expect(held).toEqual({ held: 3 })
