@@ -19,6 +19,12 @@ describe('the list of nodes', () => {
     expect(missing).toEqual([...new Set(missing)].sort())
   })
 
+  it('gives no property a name that the stock editor takes for the number of ports', () => {
+    const own = definitions.filter(({ stockForm }) => stockForm === undefined)
+    const names = (config: object) => Object.keys((config as { properties?: object }).properties ?? {})
+    expect(own.filter(({ config }) => names(config).some((name) => ['inputs', 'outputs', 'wires', 'x', 'y', 'z', 'g', 'l', 'd', 'id', 'type'].includes(name))).map(({ type }) => type)).toEqual([])
+  })
+
   it('lists every folder, and each folder is named after its type', () => {
     const folders = readdirSync(here, { withFileTypes: true }).filter((entry) => entry.isDirectory() && readdirSync(join(here, entry.name)).length > 0).map(({ name }) => name)
     expect(types.map(folderOf).sort()).toEqual(folders.sort())

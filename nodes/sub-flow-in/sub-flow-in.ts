@@ -7,8 +7,8 @@ import { labelsOfSchema, mayHoldLabels } from '../../runtime/core/labels/of-sche
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 
 export interface SubFlowInConfig {
-  readonly inputs?: unknown
-  readonly outputs?: unknown
+  readonly inputSchema?: unknown
+  readonly outputSchema?: unknown
 }
 
 const example = '{ "type": "object", "required": ["station"], "properties": { "station": { "type": "string" } } }'
@@ -22,26 +22,30 @@ export const subFlowIn = defineNode<SubFlowInConfig, 'out'>({
   icon: 'fa-sign-in',
   inputs: 0,
   outputs: ['out'],
-  startsLabels: ({ inputs }) => inputs !== null && mayHoldLabels(JSON.stringify(inputs ?? null)),
-  labels: ({ inputs }, input, { node }) => input.and(labelsOfSchema(inputs, { flow: node.flow, node: node.id }).under(['payload'])),
+  startsLabels: ({ inputSchema }) => inputSchema !== null && mayHoldLabels(JSON.stringify(inputSchema ?? null)),
+  labels: ({ inputSchema }, input, { node }) => input.and(labelsOfSchema(inputSchema, { flow: node.flow, node: node.id }).under(['payload'])),
   opens: () => [{ port: 'out', mustReturn: true }],
   faults: ['subflow.input', 'subflow.output', 'schema.work'],
   config: {
     type: 'object',
     properties: {
-      inputs: { type: ['object', 'null'], default: null, title: 'Inputs', description: `JSON Schema of what the flow is called with, such as ${example}. Empty: anything.`, 'x-form': { control: 'json', 'zh-TW': { title: '輸入', description: `呼叫此流程的輸入之 JSON Schema，例如 ${example}。留空：不限。` } } },
-      outputs: { type: ['object', 'null'], default: null, title: 'Outputs', description: 'JSON Schema of what reaches its end node. Empty: anything.', 'x-form': { control: 'json', 'zh-TW': { title: '輸出', description: '抵達 end 節點之內容的 JSON Schema。留空：不限。' } } },
+      inputSchema: { type: ['object', 'null'], default: null, title: 'Inputs', description: `JSON Schema of what the flow is called with, such as ${example}. Empty: anything.`, 'x-form': { control: 'json', 'zh-TW': { title: '輸入', description: `呼叫此流程的輸入之 JSON Schema，例如 ${example}。留空：不限。` } } },
+      outputSchema: { type: ['object', 'null'], default: null, title: 'Outputs', description: 'JSON Schema of what reaches its end node. Empty: anything.', 'x-form': { control: 'json', 'zh-TW': { title: '輸出', description: '抵達 end 節點之內容的 JSON Schema。留空：不限。' } } },
     },
   },
+  // The stock editor takes `inputs` and `outputs` for numbers of ports, and loses what else stands there.
+  migrate({ inputs, outputs, ...config }) {
+    return { ...config, ...(isSchema(inputs) ? { inputSchema: inputs } : {}), ...(isSchema(outputs) ? { outputSchema: outputs } : {}) }
+  },
   check(config) {
-    return (['inputs', 'outputs'] as const).flatMap((property): NodeProblem[] => {
+    return ([['inputSchema', 'inputs'], ['outputSchema', 'outputs']] as const).flatMap(([property, what]): NodeProblem[] => {
       const problem = findSchemaProblem(config[property])
-      return problem === undefined ? [] : [{ code: 'schema.invalid', property, message: `The schema of the ${property} does not compile: ${problem}`, remedy: 'Correct the JSON Schema (2020-12).' }]
+      return problem === undefined ? [] : [{ code: 'schema.invalid', property, message: `The schema of the ${what} does not compile: ${problem}`, remedy: 'Correct the JSON Schema (2020-12).' }]
     })
   },
   compile(config) {
-    const inputs = isSchema(config.inputs) ? compileSchema(config.inputs) : undefined
-    const outputs = isSchema(config.outputs) ? compileSchema(config.outputs) : undefined
+    const inputs = isSchema(config.inputSchema) ? compileSchema(config.inputSchema) : undefined
+    const outputs = isSchema(config.outputSchema) ? compileSchema(config.outputSchema) : undefined
     return function subFlowIn(message, run) {
       if (inputs) hold(inputs, message.payload, 'subflow.input')
       if (outputs) run.beforeBranchEnds?.((back) => hold(outputs, back.payload, 'subflow.output'))

@@ -14,14 +14,14 @@ const inputs = { type: 'object', required: ['station'], additionalProperties: fa
 const outputs = { type: 'object', required: ['bikes'], properties: { bikes: { type: 'integer' } } }
 const called = (step = 'look', more: object = {}) => [
   { id: 'lib', type: 'tab', label: 'Stations', ...more },
-  { id: 'begin', type: 'sub-flow in', z: 'lib', name: 'station', inputs, outputs, wires: [['look']] },
+  { id: 'begin', type: 'sub-flow in', z: 'lib', name: 'station', inputSchema: inputs, outputSchema: outputs, wires: [['look']] },
   { id: 'look', type: 'work', z: 'lib', step, wires: [['back']] },
   { id: 'back', type: 'end', z: 'lib', wires: [] },
 ]
 const caller = (more: object = {}) => [
   { id: 't', type: 'tab', label: 'T' },
   { id: 'in', type: 'http in', z: 't', url: '/x', wires: [['call']] },
-  { id: 'call', type: 'sub-flow', z: 't', name: 'one station', flow: 'begin', inputs: [{ name: 'station', value: 'payload.id' }, { name: 'lang', value: 'payload.lang' }], target: 'payload.found', wires: [['reply']], ...more },
+  { id: 'call', type: 'sub-flow', z: 't', name: 'one station', flow: 'begin', parameters: [{ name: 'station', value: 'payload.id' }, { name: 'lang', value: 'payload.lang' }], target: 'payload.found', wires: [['reply']], ...more },
   { id: 'reply', type: 'reply', z: 't', wires: [] },
 ]
 
@@ -85,6 +85,16 @@ describe('sub-flow', () => {
     expect(problem?.remedy).toMatch(/[0-9a-f]{12}/)
   })
 
+  it('goes on with flows from before its rows and schemas had names of their own', async () => {
+    const old = (node: any) => {
+      const { inputSchema, outputSchema, parameters, ...rest } = node
+      return { ...rest, ...(inputSchema ? { inputs: inputSchema, outputs: outputSchema } : {}), ...(parameters ? { inputs: parameters } : {}) }
+    }
+    const problems = await deploy([...called(), ...caller({ parameters: [{ name: 'lang', value: 'payload' }] })].map(old))
+    expect(problems.filter(({ severity }) => severity === 'error').map(({ code }) => code)).toEqual(['subflow_call.missing_input'])
+    await bare.deployer.close()
+  })
+
   it('refuses calls of nothing, in a circle, without what is needed, and with what nobody knows', async () => {
     const codes = async (nodes: object[]) => {
       const found = (await deploy(nodes)).filter(({ severity }) => severity === 'error').map(({ code }) => code)
@@ -92,7 +102,7 @@ describe('sub-flow', () => {
       return found
     }
     expect(await codes(caller())).toEqual(['subflow_call.nowhere'])
-    expect(await codes([...called(), ...caller({ inputs: [{ name: 'lang', value: 'payload' }, { name: 'colour', value: 'payload' }] })])).toEqual(['subflow_call.missing_input', 'subflow_call.unknown_input'])
+    expect(await codes([...called(), ...caller({ parameters: [{ name: 'lang', value: 'payload' }, { name: 'colour', value: 'payload' }] })])).toEqual(['subflow_call.missing_input', 'subflow_call.unknown_input'])
     const again = { id: 'again', type: 'sub-flow', z: 'lib', flow: 'begin', inputsFrom: 'payload', wires: [['back']] }
     const circle = [...called().map((node) => (node.id === 'look' ? { ...node, wires: [['again']] } : node)), again]
     expect(await codes([...circle, ...caller()])).toEqual(['subflow_call.recursive'])

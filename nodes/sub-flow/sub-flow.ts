@@ -17,7 +17,7 @@ export interface SubFlowConfig {
   readonly flow: string
   readonly revision: string
   readonly inputsFrom: 'table' | 'payload'
-  readonly inputs: readonly { readonly name: string; readonly value: string; readonly valueType: (typeof valueTypes)[number] }[]
+  readonly parameters: readonly { readonly name: string; readonly value: string; readonly valueType: (typeof valueTypes)[number] }[]
   readonly target: string
   readonly timeoutMs: number
 }
@@ -30,8 +30,8 @@ export const subFlow = defineNode<SubFlowConfig, 'out'>({
   summary: { en: 'Calls a flow that declares its inputs and outputs, maybe pinned to a revision.', 'zh-TW': '呼叫已宣告輸入與輸出的流程，並可固定其版次。' },
   icon: 'fa-external-link',
   outputs: ['out'],
-  labels({ inputs, inputsFrom, target }, input, { returned }) {
-    const payload = inputsFrom === 'payload' ? input.at(['payload']) : unionOf(inputs.map(({ name, value, valueType }) => labelsOfValue(value, valueType, input).under([name.trim()])))
+  labels({ parameters, inputsFrom, target }, input, { returned }) {
+    const payload = inputsFrom === 'payload' ? input.at(['payload']) : unionOf(parameters.map(({ name, value, valueType }) => labelsOfValue(value, valueType, input).under([name.trim()])))
     const path = labelPathOf(target)
     const back = returned('call').at(['payload'])
     return { call: payload.under(['payload']), out: !path ? input.and(back).anywhere : path.length === 1 ? input.put(path, back) : input.and(back.under(path)) }
@@ -46,7 +46,7 @@ export const subFlow = defineNode<SubFlowConfig, 'out'>({
         enum: ['table', 'payload'], default: 'table', title: 'Inputs from', description: 'table: the rows below; payload: the payload as it is.',
         'x-form': { 'zh-TW': { title: '輸入來源', description: '表格：下列各列；payload：原樣使用。', choices: { table: '表格', payload: 'payload' } } },
       },
-      inputs: {
+      parameters: {
         type: 'array', default: [], title: 'Inputs', description: 'Becomes msg.payload of the flow. A value that is missing leaves its row out.',
         'x-form': { when: { inputsFrom: ['table'] }, 'zh-TW': { title: '輸入', description: '成為該流程的 msg.payload。值不存在的列不送出。' } },
         items: {
@@ -63,18 +63,20 @@ export const subFlow = defineNode<SubFlowConfig, 'out'>({
       timeoutMs: { type: 'integer', minimum: 0, default: 0, title: 'Timeout (ms)', description: '0: as long as the run has.', 'x-form': { 'zh-TW': { title: '逾時（毫秒）', description: '0：直到執行期限。' } } },
     },
   },
-  check({ flow, inputs, inputsFrom, target }) {
+  // The stock editor takes `inputs` for the number of ports, and loses what else stands there.
+  migrate: ({ inputs, ...config }) => (Array.isArray(inputs) && config['parameters'] === undefined ? { ...config, parameters: inputs } : config),
+  check({ flow, parameters, inputsFrom, target }) {
     const problems: (NodeProblem | undefined)[] = [checkTypedValue(target, 'msg', 'target')]
     if (flow === '') problems.push({ code: 'subflow_call.none', property: 'flow', message: 'The sub-flow node calls nothing.', remedy: 'Choose a sub-flow in node.' })
-    for (const { name, value, valueType } of inputsFrom === 'table' ? inputs : []) {
-      if (name.trim() === '' || name === '__proto__') problems.push({ code: 'subflow_call.input_name', property: 'inputs', message: 'An input of the sub-flow node has no name.', remedy: 'Name it as the flow declares it, or remove the row.' })
-      problems.push(checkTypedValue(value, valueType, 'inputs'))
+    for (const { name, value, valueType } of inputsFrom === 'table' ? parameters : []) {
+      if (name.trim() === '' || name === '__proto__') problems.push({ code: 'subflow_call.input_name', property: 'parameters', message: 'An input of the sub-flow node has no name.', remedy: 'Name it as the flow declares it, or remove the row.' })
+      problems.push(checkTypedValue(value, valueType, 'parameters'))
     }
     return problems.filter((problem) => problem !== undefined)
   },
   async compile(config, scope) {
     const target = parseMessagePath(config.target)
-    const inputs = config.inputsFrom === 'payload' ? undefined : await Promise.all(config.inputs.map(async ({ name, value, valueType }) => ({ name: name.trim(), input: await compileTypedValue(value, valueType, scope) })))
+    const inputs = config.inputsFrom === 'payload' ? undefined : await Promise.all(config.parameters.map(async ({ name, value, valueType }) => ({ name: name.trim(), input: await compileTypedValue(value, valueType, scope) })))
     const part = scope.node.name ?? scope.node.type
 
     return function subFlow(message, run) {

@@ -36,14 +36,14 @@ export function checkSubFlows({ flow, configs }: AssembledFlow, linkIns: Readonl
 }
 
 function checkInputs(node: FlowNode, config: Readonly<Record<string, unknown>>, target: Readonly<Record<string, unknown>>): Problem[] {
-  const schema = target.inputs as { readonly required?: unknown; readonly properties?: unknown; readonly additionalProperties?: unknown } | undefined
+  const schema = target.inputSchema as { readonly required?: unknown; readonly properties?: unknown; readonly additionalProperties?: unknown } | undefined
   if (config.inputsFrom !== 'table' || typeof schema !== 'object' || schema === null) return []
-  const given = new Set((config.inputs as readonly { readonly name: string }[]).map(({ name }) => name.trim()))
+  const given = new Set((config.parameters as readonly { readonly name: string }[]).map(({ name }) => name.trim()))
   const required = Array.isArray(schema.required) ? schema.required.filter((name): name is string => typeof name === 'string') : []
   const known = new Set(Object.keys((schema.properties ?? {}) as object))
   const missing = required.filter((name) => !given.has(name))
   const strange = schema.additionalProperties === false ? [...given].filter((name) => !known.has(name)) : []
-  const problem = (code: string, message: string, remedy: string): Problem => ({ severity: 'error', code, ...node.origin, property: 'inputs', message, remedy })
+  const problem = (code: string, message: string, remedy: string): Problem => ({ severity: 'error', code, ...node.origin, property: 'parameters', message, remedy })
   return [
     ...(missing.length === 0 ? [] : [problem('subflow_call.missing_input', `${nameOf(node)} does not give ${missing.join(', ')}, which the flow needs.`, 'Add a row for each to the inputs of the node.')]),
     ...(strange.length === 0 ? [] : [problem('subflow_call.unknown_input', `${nameOf(node)} gives ${strange.join(', ')}, which the flow does not know.`, 'Remove the rows, or add them to the inputs of the sub-flow in node.')]),
