@@ -39,7 +39,7 @@ export const vaultTexts = {
   clearances: { en: 'Clearances', 'zh-TW': '許可等級' },
   clearancesHint: { en: 'One per line. An application needs one of them to see a value. Empty: none is needed, the grant decides alone.', 'zh-TW': '一行一個。應用程式須具備其中之一才能看到原值；留空則不要求，只看授權。' },
   purposes: { en: 'Purposes', 'zh-TW': '目的' },
-  purposesHint: { en: 'One per line, such as billing. Each grant names one of them.', 'zh-TW': '一行一個，例如 billing。授權須指定其中之一。' },
+  purposesHint: { en: 'One per line, such as billing. Each grant names one of them: without a purpose nobody can be granted anything.', 'zh-TW': '一行一個，例如 billing。授權須指定其中之一；沒有用途即無法授權。' },
   ttlSeconds: { en: 'Token lifetime in seconds', 'zh-TW': '代碼有效秒數' },
   ttlHint: { en: 'Applies when the node sets none. Empty: for ever.', 'zh-TW': '節點未指定時採用。留空：永久有效。' },
   guesses: { en: 'Wrong comparisons a minute', 'zh-TW': '每分鐘可核對不符次數' },

@@ -249,7 +249,7 @@
   function applies({ when, default: standard, kind }, values, value) {
     const means = (all) => Object.entries(all).every(([name, wanted]) => spoken(values, name.split('.')).some((one) => wanted.includes(one)))
     if (!when || [when].flat().some(means)) return true
-    const plain = kind === 'typed' ? Object.values(value ?? {})[0] : value
+    const plain = kind === 'typed' && typeof value === 'object' ? Object.values(value ?? {})[0] : value
     return !isEmpty(plain) && !same(plain, standard) && String(plain) !== String(standard)
   }
 
