@@ -29,3 +29,17 @@ export const dataFlowTexts = {
   printPage: { en: 'Print', 'zh-TW': '列印' },
   dataFlowsOfRoutes: { en: 'Serves', 'zh-TW': '提供' },
 } as const satisfies Readonly<Record<string, Text>>
+
+/** What of a node carries the data out, as nodes say it in English; names of properties stand as they are. */
+const carriers: Readonly<Record<string, string>> = {
+  'the key': '鍵', 'the message': '訊息', 'the URL': 'URL', 'a header': '標頭', 'what is uploaded': '上傳的內容', 'what is shown': '顯示的內容', 'the value': '值',
+  'the status': '狀態', 'the status under the node': '節點下方的狀態', 'the request, as it came': '原樣的請求', 'the record': '記錄', 'the progress of the job': '工作進度',
+  'the name': '名稱', 'the detail': '細節', 'the data of the session': '工作階段的資料', 'the callback': '回呼', 'the body': '本文', 'the node context': '節點的 context',
+  'the flow context': '流程的 context', 'the global context': '全域的 context',
+}
+
+export function sayCarrier(what: string, language: keyof Text): string {
+  if (language === 'en') return what
+  const named = /^the (header|fact) (.+)$/.exec(what)
+  return carriers[what] ?? (named ? `${named[1] === 'header' ? '標頭' : '事實'} ${named[2]}` : what)
+}

@@ -1,4 +1,6 @@
 import type { DataFlow, LabelledData, NamedNode } from '../../runtime/compile/labels/data-flow.ts'
+import type { Text } from '../../runtime/core/node.ts'
+import { sayCarrier } from '../data-flow-texts.ts'
 import { html, type Html } from '../html.ts'
 import type { PortalOptions } from '../portal.ts'
 import { translator, type TextKey } from '../texts.ts'
@@ -23,7 +25,7 @@ export function dataFlowRoutes({ control, editorPath }: PortalOptions): PageRout
     const t = translator(exchange.language)
     const body = html`<h1>${t('dataFlows')}</h1>
 <p class="soft">${t('dataFlowsIntro')}</p>
-${flows.length === 0 ? html`<p>${t('noDataFlows')}</p>` : flows.map((flow) => drawFlow(flow, editorPath, t))}`
+${flows.length === 0 ? html`<p>${t('noDataFlows')}</p>` : flows.map((flow) => drawFlow(flow, editorPath, t, exchange.language))}`
     sendVaultPage(await openView(exchange, control.consumers), 'dataFlows', { title: t('dataFlows'), body })
   }
   return [{ method: 'GET', path: '/data-flows', access: 'viewer', handle: show }]
@@ -35,18 +37,18 @@ function wantsJson({ request }: Exchange): boolean {
   return /\bapplication\/json\b/.test(accept) && !/\btext\/html\b/.test(accept)
 }
 
-function drawFlow({ flow, label, organisation, routes, data }: DataFlow, editorPath: string, t: T): Html {
+function drawFlow({ flow, label, organisation, routes, data }: DataFlow, editorPath: string, t: T, language: keyof Text): Html {
   return html`<section class="card" aria-labelledby="flow-${flow}"><h2 id="flow-${flow}">${label}${organisation !== undefined && html` <span class="tag">${organisation}</span>`}</h2>
 ${routes.length > 0 && html`<p>${t('dataFlowsOfRoutes')} ${routes.map((route, at) => html`${at > 0 && ', '}<code>${route}</code>`)}</p>`}
 <div class="scroll" tabindex="0" role="region" aria-labelledby="flow-${flow}"><table><thead><tr>${(['dataLabel', 'comesInAt', 'goesThrough', 'isProtectedBy', 'leavesIn'] as const).map((key) => html`<th scope="col">${t(key)}</th>`)}</tr></thead>
-<tbody>${data.map((one) => drawData(one, editorPath, t))}</tbody></table></div></section>`
+<tbody>${data.map((one) => drawData(one, editorPath, t, language))}</tbody></table></div></section>`
 }
 
-function drawData({ label, from, passes, protected: by, leaves }: LabelledData, editorPath: string, t: T): Html {
+function drawData({ label, from, passes, protected: by, leaves }: LabelledData, editorPath: string, t: T, language: keyof Text): Html {
   const leads = (node: NamedNode) => html`<a href="${editorPath}#flow/${node.flow}/node/${node.node}">${node.name ?? node.type}</a>`
   return html`<tr><th scope="row"><span class="tag">${label}</span></th>
 <td>${leads(from)}<br><code>${from.path}</code></td>
 <td><ol class="plain">${passes.map((one) => html`<li>${leads(one)} <span class="soft">${t(one.inClear ? 'inClearHere' : 'protectedHere')}: <code>${one.at.join(', ')}</code></span></li>`)}</ol></td>
 <td>${by.length === 0 ? html`<span class="soft">${t('protectedNowhere')}</span>` : html`<ul class="plain">${by.map((one) => html`<li><span class="tag ${kinds[one.by]}">${t(ways[one.by])}</span> ${leads(one)}${one.reason !== undefined && html`<br><span class="soft">${t('releasedBecause')} ${one.reason}</span>`}</li>`)}</ul>`}</td>
-<td>${leaves.length === 0 ? html`<span class="soft">${t('leavesNowhere')}</span>` : html`<ul class="plain">${leaves.map((one) => html`<li><span class="tag ${kinds[one.as]}">${t(ways[one.as])}</span> ${t(places[one.to])}: ${leads(one)} <span class="soft">${one.what}</span></li>`)}</ul>`}</td></tr>`
+<td>${leaves.length === 0 ? html`<span class="soft">${t('leavesNowhere')}</span>` : html`<ul class="plain">${leaves.map((one) => html`<li><span class="tag ${kinds[one.as]}">${t(ways[one.as])}</span> ${t(places[one.to])}: ${leads(one)} <span class="soft">${sayCarrier(one.what, language)}</span></li>`)}</ul>`}</td></tr>`
 }

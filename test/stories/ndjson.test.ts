@@ -96,8 +96,8 @@ test('an upstream is read no faster than the caller reads, and let go of when th
     before = endless.written
     return still
   }, { interval: 300, timeout: 8000 }).toBe(true)
-  // What lies in sockets and buffers between the two, and no more.
-  expect(endless.written).toBeLessThan(32 * 1024 * 1024)
+  // What lies in sockets between the two, which the system makes as large as it likes, and no more.
+  expect(endless.written).toBeLessThan(128 * 1024 * 1024)
   answer.destroy()
   await expect.poll(() => endless.gone).toBe(true)
 })

@@ -6,7 +6,7 @@ import { machineEnvironment, variableOf, type Settings } from '../../settings.ts
 import { ChildFailed, createChild, type Child, type ChildListener } from './child.ts'
 import type { FromChild, ReadyFacts } from './child-channel.ts'
 import { childEnvironment, childFlags, gatewayCount, gatewayDir, gatewayFlags, makeVaultFolders, projectDir, vaultDir, vaultFlags } from './plan.ts'
-import { busyPortSentence, findFreePort, isPortFree } from './port.ts'
+import { busyPortSentence, findPortRow, isPortFree } from './port.ts'
 import type { GatewayPlace, Report } from './report.ts'
 
 export interface Supervisor {
@@ -269,12 +269,15 @@ async function makeOwnFolder(settings: Settings, folder: string): Promise<void> 
  */
 async function withPlaces(settings: Settings, gateways: number): Promise<Settings> {
   const chosen = { controlPort: 0, gatewayPort: 0, opsPort: 0, samplePort: 0, authPort: settings.authPort, vaultPort: settings.vaultPort ?? 0 }
-  for (const name of ['controlPort', 'gatewayPort', 'opsPort', 'samplePort', 'authPort', 'vaultPort'] as const) {
+  const names = ['controlPort', 'gatewayPort', 'opsPort', 'samplePort', 'authPort', 'vaultPort'] as const
+  const taken = new Set(names.map((name) => settings[name] ?? 0))
+  for (const name of names) {
     const wanted = settings[name] ?? 0
     if ((name === 'samplePort' && !settings.samples) || (name === 'authPort' && !settings.auth) || (name === 'vaultPort' && !runsVault(settings))) continue
     const host = name === 'samplePort' || name === 'vaultPort' ? '127.0.0.1' : settings.host
     const length = name === 'opsPort' ? gateways : 1
-    chosen[name] = wanted === 0 ? await findPortRow(host, length) : wanted
+    chosen[name] = wanted === 0 ? await findPortRow(host, length, taken) : wanted
+    for (let port = chosen[name]; port < chosen[name] + length; port++) taken.add(port)
     for (let port = wanted; wanted > 0 && port < wanted + length; port++) {
       if (!(await canListen(host, port))) throw new StartFailed(await busyPortSentence(variableOf(name), port))
     }
@@ -323,17 +326,6 @@ async function canListen(host: string, port: number): Promise<boolean> {
     if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') throw new StartFailed(`${variableOf('host')} is “${host}”; expected an address or host name of this machine.`)
     throw thrown
   }
-}
-
-/** The first of `length` free ports in a row. */
-async function findPortRow(host: string, length: number): Promise<number> {
-  for (let attempt = 0; attempt < 20; attempt++) {
-    const first = await findFreePort(host)
-    if (first + length > 65_536) continue
-    const free = await Promise.all(Array.from({ length: length - 1 }, (_, index) => isPortFree(host, first + 1 + index)))
-    if (free.every(Boolean)) return first
-  }
-  throw new StartFailed('No free ports were found.')
 }
 
 /** The samples may call their own upstream, and learn where it is. */
