@@ -1,11 +1,12 @@
 import { defineConfig } from 'vitest/config'
 import { nodeFlags } from './runtime/node-flags.mjs'
 
-const rooms = ['runtime', 'nodes', 'editor', 'control', 'portal', 'auth-server', 'vault', 'ledger', 'flows', 'docs', 'test/kit', 'test/suites', 'test/golden', 'test/bench', 'test/simulate', 'test/verify']
+const rooms = ['runtime', 'nodes', 'editor', 'control', 'portal', 'auth-server', 'vault', 'ledger', 'flows', 'docs', 'test/kit', 'test/golden', 'test/bench', 'test/simulate', 'test/verify']
 
 /**
- * Six suites, so that `npm run verify` can name and count them. What floods a real process, kills or counts them (floods, browser)
- * runs one file at a time: on two cores two floods starve each other. Other stories wait more than they work, and go in pairs.
+ * Seven suites, so that `npm run verify` can name and count them. What floods a real process, kills or counts them, or minds the
+ * time of a real Redis or PostgreSQL (floods, browser, suites) runs one file at a time: on two cores two floods starve each other.
+ * Other stories wait more than they work, and go in pairs.
  */
 export default defineConfig({
   test: {
@@ -15,7 +16,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     setupFiles: ['test/kit/property-seed.ts'],
     projects: [
-      suite('unit', rooms.map((room) => `${room}/**/*.test.ts`)),
+      suite('unit', rooms.map((room) => `${room}/**/*.test.ts`), '100%'),
+      suite('suites', ['test/suites/**/*.test.ts'], 1),
       suite('properties', ['test/properties/**/*.test.ts']),
       suite('house', ['test/house/**/*.test.ts']),
       suite('stories', ['test/stories/**/*.test.ts'], 2),
@@ -25,10 +27,10 @@ export default defineConfig({
   },
 })
 
-function suite(name: string, include: string[], maxWorkers?: number) {
-  const order = ['unit', 'properties', 'house', 'stories', 'floods', 'e2e'].indexOf(name)
+function suite(name: string, include: string[], maxWorkers?: number | '100%') {
+  const order = ['unit', 'suites', 'properties', 'house', 'stories', 'floods', 'e2e'].indexOf(name)
   return {
     extends: true as const,
-    test: { name, include, sequence: { groupOrder: order }, ...(maxWorkers ? { maxWorkers, testTimeout: 120_000, hookTimeout: 120_000 } : {}) },
+    test: { name, include, sequence: { groupOrder: order }, ...(maxWorkers ? { maxWorkers } : {}), ...(typeof maxWorkers === 'number' ? { testTimeout: 120_000, hookTimeout: 120_000 } : {}) },
   }
 }

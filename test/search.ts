@@ -10,7 +10,7 @@ const files = globSync('**/*.test.ts', { cwd: root, exclude: (name) => name === 
   .filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part)))
 let failed = 0
 for (let round = 1; round <= Number(values.rounds); round++) {
-  const result = await run('vitest', ['run', '--project', 'unit', '--project', 'properties', '--project', 'house', ...files], { env: { SLUICE_SEED: 'random', FORCE_COLOR: '0' }, limitMs: 20 * 60_000 })
+  const result = await run('vitest', ['run', '--project', 'unit', '--project', 'suites', '--project', 'properties', '--project', 'house', ...files], { env: { SLUICE_SEED: 'random', FORCE_COLOR: '0' }, limitMs: 20 * 60_000 })
   if (result.code !== 0) failed++
   console.log(`round ${round} of ${values.rounds}: ${result.code === 0 ? 'nothing found' : `found something\n${result.output.trimEnd()}`}`)
 }

@@ -22,7 +22,7 @@ if (!(await installNeeds(say))) process.exit(1)
 const tallies: Tally[] = []
 await step('type check', () => run('tsc', ['--noEmit'], { env }), single)
 await step('lint', () => run('oxlint', ['--deny-warnings'], { env }), single)
-for (const suite of ['unit', 'properties', 'house', 'stories', 'floods', 'e2e']) {
+for (const suite of ['unit', 'suites', 'properties', 'house', 'stories', 'floods', 'e2e']) {
   const report = join(reports, `${suite}.json`)
   const args = ['run', '--project', suite, '--reporter=default', '--reporter=json', `--outputFile=${report}`]
   await step(suite, () => run('vitest', args, { env, limitMs: 20 * 60_000 }), (result) => tallyOfReport(report, result))

@@ -91,8 +91,13 @@ describe.skipIf(!needs('chromium'))('somebody who watches a flow', () => {
     edited.expect.json.city = 'elsewhere'
     await area.fill(JSON.stringify(edited))
     await page.locator('.sluice-case-editor button', { hasText: 'Save' }).click()
-    await page.getByRole('button', { name: 'Run: Songshan today' }).click()
-    await page.click('.sluice-leave-out')
+    // Saving draws the list anew: a press just before that runs what is not there any more.
+    const differs = page.locator('.sluice-leave-out')
+    for (let press = 0; press < 5 && !(await differs.isVisible()); press += 1) {
+      await page.getByRole('button', { name: 'Run: Songshan today' }).click()
+      await differs.waitFor({ timeout: 5_000 }).catch(() => {})
+    }
+    await differs.click()
     await page.waitForSelector('.sluice-case-ok')
     await page.click('.sluice-show-coverage')
     await page.waitForSelector('.sluice-wire-taken')
