@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../runtime/core/clock.ts'
-import type { Jobs, NewJob } from '../../runtime/core/jobs.ts'
+import type { JobFacts, Jobs, NewJob } from '../../runtime/core/jobs.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import { createJournalJobs } from '../../runtime/schedule/jobs/journal-jobs.ts'
 import { openRedisJobs, type RedisJobs } from '../../runtime/schedule/jobs/redis-jobs.ts'
@@ -210,5 +210,28 @@ describe.skipIf(!needs('redis-server'))('jobs in Redis', { timeout: 60_000 }, ()
     expect(await own.settled(after.id, 15_000)).toMatchObject({ state: 'done' })
     expect(finished).toBeGreaterThanOrEqual(2)
   })
-})
 
+  test('waits for its own flow after Redis was away for longer than work may be left: nobody else gives it up', async () => {
+    const own = await startRedis({ durable: true })
+    try {
+      const [doing, ...others] = await Promise.all(Array.from({ length: 6 }, () => open({}, own.url)))
+      const work = { flow: 'f', node: 'outage' }
+      doing!.open({ ...work, revision: 'a', atOnce: 1 }, async () => {
+        await new Promise((resolve) => setTimeout(resolve, 300))
+        return { kind: 'done' }
+      })
+      const accepted = await Promise.all(Array.from({ length: 8 }, () => doing!.accept(newJob({ work }))))
+      await own.kill()
+      await new Promise((resolve) => setTimeout(resolve, 1500))
+      await own.start()
+      const end = (facts: JobFacts | undefined) => (facts?.state === 'failed' ? facts.reason : facts?.state === 'done' ? 'done' : undefined)
+      const states = async () => await Promise.all(accepted.map(async ({ id }) => end(await doing!.find(id).catch(() => undefined))))
+      await expect.poll(async () => (await states()).every((state) => state !== undefined), { timeout: 20_000 }).toBe(true)
+      expect(await states()).toEqual(accepted.map(() => 'done'))
+      expect(others).toHaveLength(5)
+      await Promise.all(opened.splice(-6).map((jobs) => jobs.close()))
+    } finally {
+      await own.stop()
+    }
+  })
+})

@@ -61,6 +61,7 @@ const jobName = 'job'
 /** Cancelled ones that are listed. */
 const mostCancelled = 1000
 const lookEveryMs = 250
+const lookAgainMs = 3000
 
 /** Jobs that all gateways on one Redis share, kept by BullMQ: one queue for each work, so that none holds up another. */
 export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, metrics, answerMs = 2000, lockMs = 10_000, orphanMs = standardOrphanMs, deadMs = standardDeadMs }: RedisJobsOptions): RedisJobs {
@@ -87,12 +88,19 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   let closed = false
   let counted: JobCounts = { pending: 0, running: 0, dead: 0, paused: 0 }
   let cancelSweep: (() => void) | undefined
+  /** Since when (`time()`) Redis has answered without a pause. Before it nobody could say what work it does. */
+  let answersSince = Infinity
+  let sweptAt = -Infinity
+  const sweepMs = Math.min(sweepEveryMs, orphanMs / 5)
 
   redis.defineCommand('sluiceAdvance', {
     numberOfKeys: 1,
     lua: `local b = redis.call('HGET', KEYS[1], ARGV[1]) if not b or tonumber(b) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end return b`,
   })
-  redis.on('ready', () => void check())
+  redis.on('ready', () => void check().then(sayDoing).catch(noteFailure))
+  redis.on('close', () => {
+    answersSince = Infinity
+  })
   void ears.subscribe(keys.cancel, keys.ended(gateway)).catch(() => {})
   ears.on('message', (channel: string, id: string) => {
     if (channel === keys.cancel) attempts.cancel(id)
@@ -221,7 +229,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   /** Another gateway may still be on the way to the revision that can do it. */
   async function noHandler(hash: string, job: KeptJob, token: string): Promise<never> {
     const seenMs = Number(await redis.hget(keys.seen, hash))
-    if (time() - seenMs < orphanMs) return await putOff(job, token, Math.min(1000, orphanMs))
+    if (!isOrphaned(seenMs)) return await putOff(job, token, Math.min(1000, orphanMs))
     throw new UnrecoverableError(reasonOf(fault('job.no_revision', { flow: job.data.f, node: job.data.n })))
   }
 
@@ -250,17 +258,28 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       void sweep().catch(noteFailure).finally(() => {
         if (!closed) sweepLater()
       })
-    }, Math.min(sweepEveryMs, orphanMs))
+    }, sweepMs)
+  }
+
+  function isOrphaned(seenMs: number, now = time()): boolean {
+    return now - Math.max(seenMs, answersSince) >= orphanMs
+  }
+
+  /** Work that is not said again for `orphanMs` is nobody's. */
+  async function sayDoing(): Promise<void> {
+    const doing = [...works].filter(([, { handlers }]) => handlers.newest)
+    if (doing.length > 0) await redis.hset(keys.seen, Object.fromEntries(doing.map(([hash]) => [hash, String(time())])))
   }
 
   /** Says what this gateway does, forgets what is over, and finds work that nobody does any more. */
   async function sweep(): Promise<void> {
     if (redis.status !== 'ready' || closed) return
     await check()
-    const now = time()
-    const doing = [...works].filter(([, { handlers }]) => handlers.newest)
-    if (doing.length > 0) await redis.hset(keys.seen, Object.fromEntries(doing.map(([hash]) => [hash, String(now)])))
+    await sayDoing()
     const [names, seen, paused] = await Promise.all([redis.hgetall(keys.works), redis.hgetall(keys.seen), pauses.flows()])
+    const now = time()
+    if (answersSince === Infinity || now - sweptAt > 3 * sweepMs) answersSince = now
+    sweptAt = now
     let [pending, running, dead] = [0, 0, 0]
     for (const [hash, name] of Object.entries(names)) {
       if (closed) return
@@ -274,7 +293,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       dead += counts['failed'] ?? 0
       const entry = works.get(hash) as Work
       if (entry.handlers.newest) continue
-      const orphaned = now - Number(seen[hash] ?? 0) >= orphanMs
+      const orphaned = isOrphaned(Number(seen[hash] ?? 0), now)
       if (orphaned && waiting + (counts['active'] ?? 0) > 0 && taking) {
         entry.orphans = true
         work(hash, 1)
@@ -352,11 +371,11 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
         const facts = await find(id)
         return facts && facts.state !== 'pending' && facts.state !== 'running' ? facts : undefined
       }
-      // The gateway that accepted it is told of its end; another one looks.
+      // The gateway that accepted it is told of its end, unless that was said while Redis was away; another one looks.
       const own = (await load(id)).job?.data.w === gateway
       for (;;) {
         const leftMs = untilMs - clock.elapsed()
-        const told = leftMs > 0 ? waits.wait(id, own ? leftMs : Math.min(leftMs, lookEveryMs)) : undefined
+        const told = leftMs > 0 ? waits.wait(id, Math.min(leftMs, own ? lookAgainMs : lookEveryMs)) : undefined
         const now = await look()
         if (now || !told || closed) {
           waits.tell(id)
