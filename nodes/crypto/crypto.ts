@@ -2,12 +2,12 @@ import { Body } from '../../runtime/core/body.ts'
 import { Fault, fault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
-import { maySeeSecret } from '../../runtime/core/secret-reference.ts'
 import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { SentTo } from '../../runtime/core/step.ts'
 import { compileTypedValue } from '../../runtime/core/typed-value.ts'
 import type { CryptoAsk, VaultAnswer } from '../../runtime/core/vault.ts'
+import { mayUseVaultName } from '../../runtime/core/vault-name.ts'
 import { compileFields, type FoundField } from '../vault-fields.ts'
 import { vaultOf } from '../vault-of.ts'
 import { viewerOf } from '../viewer-of.ts'
@@ -39,7 +39,7 @@ export const crypto = defineNode<CryptoConfig, 'ok' | 'invalid'>({
     const key = withEnv(config.key, scope.env)
     if (!isKeyName(key)) throw fault('config.invalid', { message: `“${key}” cannot be the name of a key.`, property: 'key', remedy: 'Give the name of a key of the vault.' })
     const { organisation } = scope.node
-    if (!maySeeSecret(organisation, key)) throw fault('config.invalid', { message: `The flow is of the organisation “${organisation}”, and the key “${key}” is not.`, property: 'key', remedy: `Keys of this organisation are called ${organisation}.name, with no other dot: have one made under such a name.` })
+    if (!mayUseVaultName(organisation, key)) throw fault('config.invalid', { message: `The flow is of the organisation “${organisation}”, and the key “${key}” is not.`, property: 'key', remedy: `Keys of this organisation are called ${organisation}.name, with no other dot: have one made under such a name.` })
     const isWired = scope.isWired?.('invalid') ?? false
     const source = { id: scope.node.id, type: scope.node.type, ...(scope.node.name ? { name: scope.node.name } : {}) }
     const aad = cipher === 'aes-gcm' && config.aad.trim() !== '' && (operation === 'encrypt' || operation === 'decrypt') ? await compileTypedValue(config.aad, config.aadType, scope) : undefined

@@ -6,13 +6,6 @@ export const secretLimitBytes = 64 * 1024
 
 /** `{{secret:name}}`, with or without blanks inside the braces. */
 const reference = /\{\{\s*secret:\s*([a-z0-9][a-z0-9._-]{0,63})\s*\}\}/g
-/**
- * Whether something that is an organisation's may refer to a secret: those that are called after it, `shop.token`, and then hold no other dot,
- * as an organisation may be called `shop.eu`. What is nobody's may refer to all: only who draws everywhere can change it.
- */
-export function maySeeSecret(organisation: string | undefined, name: string): boolean {
-  return organisation === undefined || (name.startsWith(`${organisation}.`) && !name.slice(organisation.length + 1).includes('.'))
-}
 
 /** What somebody meant as one, whether it can be read or not. */
 const meant = /\{\{\s*secret\s*:/i

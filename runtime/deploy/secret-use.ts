@@ -5,7 +5,8 @@ import { organisationOf } from '../compile/organisation-of.ts'
 import { mapSecretTexts } from '../compile/secret-places.ts'
 import type { Problem } from '../core/flow.ts'
 import type { Credentials } from '../core/release.ts'
-import { hasMalformedReference, maySeeSecret, mentionsSecret, secretsIn, textsOf } from '../core/secret-reference.ts'
+import { hasMalformedReference, mentionsSecret, secretsIn, textsOf } from '../core/secret-reference.ts'
+import { mayUseVaultName } from '../core/vault-name.ts'
 import { credentialIds } from './pipeline-key.ts'
 
 /** Which secrets a flow refers to, and where. */
@@ -55,7 +56,7 @@ function secretUseOf(assembled: AssembledFlow, estate: Estate, credentials: Cred
         if (hasMalformedReference(text)) problems.push(malformedReference(flow, { id, type }, property))
         const place = { flow, ...(type === 'tab' || type === 'subflow' ? {} : { node: id }), property }
         for (const name of secretsIn(text)) {
-          if (!maySeeSecret(organisation, name)) problems.push(foreignSecret(name, organisation as string, place))
+          if (!mayUseVaultName(organisation, name)) problems.push(foreignSecret(name, organisation as string, place))
           if (!places.has(name)) places.set(name, place)
         }
       }
@@ -63,7 +64,7 @@ function secretUseOf(assembled: AssembledFlow, estate: Estate, credentials: Cred
   }
   for (const [name, place] of own) {
     const organisation = organisationAt(place.flow, estate)
-    if (!maySeeSecret(organisation, name)) problems.push(foreignSecret(name, organisation as string, place))
+    if (!mayUseVaultName(organisation, name)) problems.push(foreignSecret(name, organisation as string, place))
     if (!places.has(name)) places.set(name, place)
   }
   if (places.size === 0 && problems.length === 0) return none
