@@ -1,4 +1,5 @@
 import type { VaultAnswer, VaultAsk } from '../runtime/core/vault.ts'
+import type { KeyAlgorithm, KeyKind } from './words/key-kinds.ts'
 
 /**
  * What a vault says to the outside. `/v1/ask`, `/v1/secrets` and `/v1/status` are for gateways, everything else for control;
@@ -48,19 +49,13 @@ export interface Grant {
   readonly by: string
 }
 
-export type KeyKind = 'aes-256' | 'hmac-256' | 'rsa-2048' | 'rsa-3072' | 'rsa-4096' | 'ec-p256' | 'ec-p384' | 'ed25519' | 'x25519'
-
-/** As in JOSE (RFC 7518, RFC 8037). */
-export type KeyAlgorithm = 'A256GCM' | 'HS256' | 'RSA-OAEP-256' | 'PS256' | 'RS256' | 'ECDH-ES+A256KW' | 'ES256' | 'ES384' | 'EdDSA'
+export type { KeyAlgorithm, KeyKind }
 
 /** A key by name; its material is in no answer. */
 export interface Key {
   readonly name: string
   readonly kind: KeyKind
-  /**
-   * The one thing it does (RFC 8725 §3.1; NIST SP 800-57 part 1 §5.2), chosen when it is made: rsa `PS256` (default), `RS256` or `RSA-OAEP-256`;
-   * ec-p256 `ES256`, ec-p384 `ES384`, or `ECDH-ES+A256KW`; x25519 `ECDH-ES+A256KW`; ed25519 `EdDSA`; hmac-256 `HS256`; aes-256 `A256GCM`.
-   */
+  /** The one thing it does, chosen when it is made: one of `algorithmsOf` its kind. */
   readonly algorithm: KeyAlgorithm
   /** Key set whose public halves are published together. */
   readonly set?: string

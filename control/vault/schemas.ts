@@ -1,21 +1,25 @@
+import { secretLimitBytes, secretName } from '../../runtime/core/secret-reference.ts'
+import { certificatesLimit, keyMaterialLimit } from '../../vault/words/input-limits.ts'
+import { keyAlgorithms, keyKinds } from '../../vault/words/key-kinds.ts'
+import { namePattern } from '../../vault/words/names.ts'
 import { line, object, time } from '../consumers/schema-parts.ts'
 
 /** As the vault takes names: flows name them as they are written. */
-const id = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', description: 'Letters, digits and . _ -, 1 to 64, a letter or digit first.' }
+const id = { type: 'string', pattern: namePattern.source, description: 'Letters, digits and . _ -, 1 to 64, a letter or digit first.' }
 const text = { type: 'string', maxLength: 1000, pattern: '^[^\\u0000]*$' }
 const clearances = { type: 'array', items: line(64), maxItems: 100, uniqueItems: true, description: 'Of which a viewer must have one; empty: none is asked for.' }
 const purposes = { type: 'array', items: line(64), maxItems: 100, uniqueItems: true, description: 'That grants may name.' }
 const ttlS = { type: 'integer', minimum: 1, maximum: 3_155_760_000, description: 'Seconds that tokens live when their node does not say; absent: for ever.' }
 const guessesPerMinute = { type: 'integer', minimum: 1, maximum: 1_000_000, description: 'Comparisons of a client (`verify token`) that may come out different in a minute; absent: 60. Each vault counts for itself.' }
-const kind = { enum: ['aes-256', 'hmac-256', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ed25519', 'x25519'] }
-const algorithm = { enum: ['A256GCM', 'HS256', 'RSA-OAEP-256', 'PS256', 'RS256', 'ECDH-ES+A256KW', 'ES256', 'ES384', 'EdDSA'], description: 'The one thing it does (RFC 7518, RFC 8037).' }
-const material = { type: 'string', minLength: 1, maxLength: 16_384, writeOnly: true, description: 'Of a key that was made elsewhere, in no answer: of `aes-256` and `hmac-256` base64url of the bytes, else the private key as PKCS #8 in PEM. Absent: the vault makes it.' }
+const kind = { enum: keyKinds }
+const algorithm = { enum: keyAlgorithms, description: 'The one thing it does (RFC 7518, RFC 8037).' }
+const material = { type: 'string', minLength: 1, maxLength: keyMaterialLimit, writeOnly: true, description: 'Of a key that was made elsewhere, in no answer: of `aes-256` and `hmac-256` base64url of the bytes, else the private key as PKCS #8 in PEM. Absent: the vault makes it.' }
 const state = { enum: ['active', 'disabled'] }
 const part = { description: text, clearances, purposes, ttlS, guessesPerMinute }
 const integer = { type: 'integer' }
 const string = { type: 'string' }
-const pem = { type: 'string', minLength: 1, maxLength: 262_144, description: 'One certificate or a chain, its own first.' }
-const value = { type: 'string', minLength: 1, maxLength: 65_536, description: 'Given to gateways, and to nobody else.' }
+const pem = { type: 'string', minLength: 1, maxLength: certificatesLimit, description: 'One certificate or a chain, its own first.' }
+const value = { type: 'string', minLength: 1, maxLength: secretLimitBytes, description: 'Given to gateways, and to nobody else.' }
 
 /** What is sent to the admin API of the vault, and what it answers. */
 export const vaultSchemas = {
@@ -48,7 +52,7 @@ export const vaultSchemas = {
     { name: string, subject: string, issuer: string, serial: string, fingerprint: string, notBefore: time, notAfter: time, daysLeft: integer },
     ['name', 'subject', 'issuer', 'serial', 'fingerprint', 'notBefore', 'notAfter', 'daysLeft'],
   ),
-  VaultSecretPut: object({ name: { ...id, pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' }, value, description: text }, ['name', 'value']),
+  VaultSecretPut: object({ name: { ...id, pattern: secretName.source }, value, description: text }, ['name', 'value']),
   VaultSecretInput: object({ value, description: text }, ['value']),
   VaultSecret: object({ name: string, description: string, version: integer, updatedAt: time, by: string }, ['name', 'version', 'updatedAt', 'by']),
   VaultReveal: object(

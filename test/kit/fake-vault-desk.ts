@@ -1,4 +1,5 @@
 import type { CertificateFacts, Domain, Grant, Key, KeyAlgorithm, Reveal, SecretFacts, VaultDesk, VaultStatus } from '../../vault/contract.ts'
+import { algorithmsFor } from '../../vault/words/key-kinds.ts'
 
 export interface FakeVaultDesk extends VaultDesk {
   /** What it was told that it must not tell. */
@@ -28,7 +29,6 @@ export function createFakeVaultDesk(): FakeVaultDesk {
     into.set(one.name, one)
     return one
   }
-  const usual: Readonly<Record<Key['kind'], KeyAlgorithm>> = { 'aes-256': 'A256GCM', 'hmac-256': 'HS256', 'rsa-2048': 'PS256', 'rsa-3072': 'PS256', 'rsa-4096': 'PS256', 'ec-p256': 'ES256', 'ec-p384': 'ES384', ed25519: 'EdDSA', x25519: 'ECDH-ES+A256KW' }
   const status = (): VaultStatus => ({ ok: true, masterKey: { provider: 'file', id: `mk-${masterKey}`, since: at }, store: 'sqlite', domains: domains.size, tokens: 1200, toReseal: desk.left })
 
   const desk: FakeVaultDesk = {
@@ -60,7 +60,7 @@ export function createFakeVaultDesk(): FakeVaultDesk {
       list: async () => [...keys.values()],
       create: async (name, { material, ...part }) => {
         if (material !== undefined) desk.told.push(material)
-        return keep(keys, { algorithm: usual[part.kind], ...part, name, state: 'active', current: 1, versions: [{ version: 1, createdAt: at, state: 'active' }] })
+        return keep(keys, { algorithm: algorithmsFor(part.kind)[0] as KeyAlgorithm, ...part, name, state: 'active', current: 1, versions: [{ version: 1, createdAt: at, state: 'active' }] })
       },
       rotate: async (name) => {
         const { current, versions, ...key } = need(keys, name, 'key.unknown')

@@ -1,6 +1,6 @@
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { VaultDesk } from '../contract.ts'
-import { namePattern, nameRule } from '../keys/key-id.ts'
+import { namePattern, nameRule } from '../words/names.ts'
 import type { RecordStore } from '../parts.ts'
 import { Refused } from '../refused.ts'
 import { keptOf, toFacts, toKeptCertificate } from './certificate-facts.ts'

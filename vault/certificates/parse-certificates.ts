@@ -1,16 +1,16 @@
 import { X509Certificate } from 'node:crypto'
 import { Refused } from '../refused.ts'
+import { certificatesLimit } from '../words/input-limits.ts'
 
 const block = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g
 const chainAtMost = 10
-const pemLimitBytes = 100_000
 
 /**
  * The certificates of a PEM text (RFC 7468), the one it is about first, then who issued it, and so on.
  * @throws Refused `certificate.private_key`, `certificate.invalid`
  */
 export function parseCertificates(pem: string): readonly X509Certificate[] {
-  if (typeof pem !== 'string' || pem.length > pemLimitBytes) throw invalid('The text is no PEM, or is longer than a chain of certificates is.')
+  if (typeof pem !== 'string' || pem.length > certificatesLimit) throw invalid('The text is no PEM, or is longer than a chain of certificates is.')
   const blocks = [...pem.matchAll(block)]
   // Said before anything else: who pasted a key has to know that it was shown to this form.
   if (/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(pem)) {

@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto'
 import type { KeyKind } from '../contract.ts'
 import { Refused } from '../refused.ts'
 import { fromBase64url } from './base64url.ts'
-import { isSecret } from './kinds.ts'
+import { isSecret } from '../words/key-kinds.ts'
 
 const secretBytes = 32
 /** A longer secret than the block of SHA-256 is hashed before its use (RFC 2104 §2): nobody needs one longer than this. */

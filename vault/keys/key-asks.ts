@@ -6,7 +6,7 @@ import { keyManagements, openJwe, parseJwe, sealJwe } from './jwe.ts'
 import { parseJws, signDetached, signJws, verifyJws } from './jws.ts'
 import { versionOfKeyId } from './key-id.ts'
 import type { ShelvedKey } from './key-shelf.ts'
-import { isSigning } from './kinds.ts'
+import { isSigning } from '../words/key-kinds.ts'
 import type { KeyVersion } from './material.ts'
 import { signRaw, verifyRaw } from './raw-signature.ts'
 

@@ -4,10 +4,10 @@ import type { Key, KeyAlgorithm, VaultDesk } from '../contract.ts'
 import type { Envelope, RecordStore, VaultRecord } from '../parts.ts'
 import { Refused } from '../refused.ts'
 import { aboutKey, factsOf, keyScope, type KeyFacts, toKey } from './key-facts.ts'
-import { namePattern, nameRule } from './key-id.ts'
+import { namePattern, nameRule } from '../words/names.ts'
 import type { KeyShelf } from './key-shelf.ts'
 import { importMaterial } from './import-material.ts'
-import { algorithmsOf, isSecret } from './kinds.ts'
+import { algorithmsFor, isKeyKind, isSecret, keyKinds } from '../words/key-kinds.ts'
 import { generateMaterial, type Material, packMaterial, unpackMaterial } from './material.ts'
 import { toPublicSet } from './public-set.ts'
 
@@ -104,8 +104,8 @@ export function createKeyDesk({ records, envelope, clock, shelf, log }: KeyDeskO
 /** The algorithm of a new key. @throws Refused */
 function checkPart(name: string, { kind, set, algorithm }: Parameters<VaultDesk['keys']['create']>[1]): KeyAlgorithm {
   if (!namePattern.test(name)) throw new Refused('key.name', 422, `The name of a key ${nameRule}.`)
-  const algorithms = typeof kind === 'string' && Object.hasOwn(algorithmsOf, kind) ? algorithmsOf[kind] : undefined
-  if (!algorithms) throw new Refused('key.kind', 422, `A key is of one of these kinds: ${Object.keys(algorithmsOf).join(', ')}.`)
+  if (!isKeyKind(kind)) throw new Refused('key.kind', 422, `A key is of one of these kinds: ${keyKinds.join(', ')}.`)
+  const algorithms = algorithmsFor(kind)
   if (set !== undefined && set !== '' && (typeof set !== 'string' || !namePattern.test(set))) throw new Refused('key.set', 422, `The name of a key set ${nameRule}.`)
   if (set !== undefined && set !== '' && isSecret(kind)) throw new Refused('key.set', 422, `A key of kind ${kind} has no public half, so no key set can show it. Leave the set out.`)
   const chosen = algorithm ?? (algorithms[0] as KeyAlgorithm)

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, createSecretKey, generateKeyPair, type KeyObject, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { KeyAlgorithm, KeyKind } from '../contract.ts'
-import { isSecret } from './kinds.ts'
+import { isSecret } from '../words/key-kinds.ts'
 
 const generate = promisify(generateKeyPair) as unknown as (type: string, options: object) => Promise<{ readonly privateKey: KeyObject }>
 

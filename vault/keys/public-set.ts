@@ -1,7 +1,7 @@
 import type { Key } from '../contract.ts'
 import { toKeyId } from './key-id.ts'
 import type { ShelvedKey } from './key-shelf.ts'
-import { isSigning } from './kinds.ts'
+import { isSigning } from '../words/key-kinds.ts'
 
 /** The public halves of active versions as a JWK set (RFC 7517 §5), the current version of each key first. */
 export async function toPublicSet(keys: readonly ShelvedKey[]): Promise<{ keys: readonly Readonly<Record<string, unknown>>[] }> {

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander'
 import type { CommandFrame } from '../records/commands.ts'
+import { keyAlgorithms, keyKinds } from '../../../vault/words/key-kinds.ts'
 import { createVaultAdminClient, type VaultAdminClient } from './client.ts'
 
 /** Commands on what is in a vault, by the admin API of a running control; `vault` itself runs one. */
@@ -37,8 +38,8 @@ export function addVaultCommands(vault: Command, { run, remote, targetOf }: Comm
   const keys = vault.command('keys').description('keys by name; their material stays in the vault')
   leaf(keys, 'list', 'list keys').action(run(async (output, options) => (await import('./keys.ts')).runVaultKeysList(client(options), output)))
   const made = (command: Command) => command.argument('<key>', 'lower case letters, digits and . _ -')
-    .addOption(new Option('--kind <kind>', 'what it is').choices(['aes-256', 'hmac-256', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ed25519', 'x25519']).makeOptionMandatory())
-    .addOption(new Option('--algorithm <algorithm>', 'the one thing it does; signs by default where it can').choices(['A256GCM', 'HS256', 'RSA-OAEP-256', 'PS256', 'RS256', 'ECDH-ES+A256KW', 'ES256', 'ES384', 'EdDSA']))
+    .addOption(new Option('--kind <kind>', 'what it is').choices(keyKinds).makeOptionMandatory())
+    .addOption(new Option('--algorithm <algorithm>', 'the one thing it does; signs by default where it can').choices(keyAlgorithms))
     .option('--set <name>', 'key set whose public halves are published together')
   made(leaf(keys, 'create', 'make a key')).action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysCreate(client(options), name, options, output)))
   made(leaf(keys, 'import', 'import a key that was made elsewhere; from stdin or a prompt: base64url of a secret, PKCS #8 in PEM of a pair')).action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysImport(client(options), name, options, output)))
