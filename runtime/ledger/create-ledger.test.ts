@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { open as openFile, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { silentLog } from '../core/log.ts'
 import type { LedgerAnswer, TravellingRecord } from '../core/ledger.ts'
 import { createRecordLine } from '../sync/record-line.ts'
@@ -10,6 +11,15 @@ import { systemClock } from '../core/clock.ts'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
 import { until } from '../../test/kit/planes.ts'
 import { createLedger, type GatewayLedger } from './create-ledger.ts'
+
+/** What an open file of this process is. */
+function targetOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`)
+  } catch {
+    return '' // closed meanwhile
+  }
+}
 
 /** A control that gives numbers, knows ids, and can be away. */
 function fakeControl() {
@@ -37,9 +47,18 @@ describe('the records of a gateway', () => {
   let control: ReturnType<typeof fakeControl>
   let line: ReturnType<typeof createRecordLine> | undefined
 
+  const said: { readonly facts: object; readonly text: string }[] = []
+  const log = { ...silentLog, error: (facts: object, text: string) => void said.push({ facts, text }) }
+  /** Of processes that were killed: closed when the test is over, as the system would have. */
+  const killed: GatewayLedger[] = []
+
   const open = async (limitBytes = 1e6) => {
-    ledger = createLedger({ folder, clock: systemClock, log: silentLog, limitBytes })
+    ledger = createLedger({ folder, clock: systemClock, log, limitBytes })
     await ledger.open()
+  }
+  const openAfterKill = async (limitBytes?: number) => {
+    killed.push(ledger)
+    await open(limitBytes)
   }
   const connect = () => (line = createRecordLine({ queue: ledger.queue, clock: systemClock, log: silentLog, connected: () => true, post: control.post }))
   const record = (value: unknown, name = 'claims') => ({ ledger: name, value, flow: 'f', node: 'n', run: 'r' })
@@ -53,7 +72,7 @@ describe('the records of a gateway', () => {
   afterEach(async () => {
     line?.close()
     line = undefined
-    await ledger.close()
+    for (const one of [ledger, ...killed.splice(0)]) await one.close()
     rmSync(folder, { recursive: true, force: true })
   })
 
@@ -91,7 +110,7 @@ describe('the records of a gateway', () => {
     appendFileSync(join(folder, 'ledger', left[0]!), '{"id":"torn","led')
     // Killed: nothing was closed. Control had the first three, and nobody heard its answer.
     await control.post({ records: ledger.queue.peek(3, 1e6) })
-    await open()
+    await openAfterKill()
     for (let value = 5; value < 8; value++) await ledger.appendSoon(record(value))
     connect()
     await until(() => ledger.waiting === 0)
@@ -138,8 +157,53 @@ describe('the records of a gateway', () => {
     await ledger.appendSoon(record('next'))
     rmSync(inTheWay, { recursive: true })
     // Killed: what is read again is all of the first file, and the record after it.
-    await open(1e8)
+    await openAfterKill(1e8)
     expect(ledger.waiting).toBe(19)
+  })
+
+  test('a disk that is full costs nothing that was promised, and leaves nothing that was not', async () => {
+    await ledger.appendSoon(record('before'))
+    const handle = await openFile(join(folder, 'probe'), 'w')
+    const files = Object.getPrototypeOf(handle) as FileHandle
+    await handle.close()
+    const write = files.appendFile
+    const full = vi.spyOn(files, 'appendFile').mockImplementation(async function (this: FileHandle, text) {
+      // A whole record of the batch, and half of the next one.
+      await write.call(this, (text as string).slice(0, -20))
+      throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
+    })
+    const refused = await Promise.allSettled([1, 2].map((value) => ledger.appendSoon(record(value))))
+    full.mockRestore()
+    expect(refused.map((one) => one.status === 'rejected' && (one.reason as { code: string }).code)).toEqual(['ledger.unavailable', 'ledger.unavailable'])
+    expect(said.at(-1)).toMatchObject({ facts: { reason: 'ENOSPC' } })
+    await ledger.appendSoon(record('after'))
+    await openAfterKill()
+    connect()
+    await until(() => ledger.waiting === 0)
+    expect(control.taken.map(({ value }) => value)).toEqual(['before', 'after'])
+  })
+
+  test('a record that was damaged on the disk is told, kept as evidence, and keeps no other', async () => {
+    for (let value = 0; value < 3; value++) await ledger.appendSoon(record(value))
+    const file = join(folder, 'ledger', '000000000001.jsonl')
+    const lines = readFileSync(file, 'utf8').split('\n')
+    writeFileSync(file, lines.with(1, lines[1]!.slice(5)).join('\n'))
+    await openAfterKill()
+    expect(said.at(-1)).toMatchObject({ facts: { records: 1 }, text: expect.stringContaining('damaged') })
+    connect()
+    await until(() => ledger.waiting === 0)
+    expect(control.taken.map(({ value }) => value)).toEqual([0, 2])
+    await until(() => readdirSync(join(folder, 'ledger')).join() === '000000000001.jsonl.damaged')
+  })
+
+  test.skipIf(process.platform !== 'linux')('a file that nobody writes to any more is not held open, however long it waits for control', async () => {
+    await ledger.close()
+    await open(1e8)
+    for (let place = 0; place < 36; place++) await ledger.appendSoon(record('x'.repeat(60_000)))
+    expect(readdirSync(join(folder, 'ledger'))).toHaveLength(2)
+    const held = readdirSync('/proc/self/fd').filter((fd) => targetOf(fd).startsWith(folder))
+    expect(held).toHaveLength(1)
+    await ledger.close()
   })
 
   test('a limit holds however late control answers', async () => {

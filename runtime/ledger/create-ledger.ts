@@ -175,7 +175,9 @@ export function createLedger({ folder, clock, log, limitBytes }: GatewayLedgerPa
     async open() {
       if (!existsSync(join(folder, 'ledger'))) return // nothing was ever written down here
       try {
-        for (const { record, bytes, done } of (await openedJournal()).takeLeft()) addWritten(record, bytes, done)
+        const opened = await openedJournal()
+        if (opened.damaged > 0) log.error({ records: opened.damaged }, 'records in the journal were damaged on the disk and are lost; the files that held them end with .damaged')
+        for (const { record, bytes, done } of opened.takeLeft()) addWritten(record, bytes, done)
       } catch (thrown) {
         log.error({ reason: (thrown as NodeJS.ErrnoException).code ?? 'unknown' }, 'the journal of records cannot be read')
       }

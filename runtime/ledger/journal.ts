@@ -1,10 +1,12 @@
-import { open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder } from '../core/make-folder.ts'
 import type { TravellingRecord } from '../core/ledger.ts'
 
 /** Records on their way, on the disk of this gateway: files of a line per record, each gone when control has all of it. */
 export interface Journal {
+  /** Lines of processes before this one that cannot be read any more; the files that hold them are put aside as `*.damaged`. */
+  readonly damaged: number
   /** What a process before this one left, oldest first; given once, and not held after. */
   takeLeft(): readonly { readonly record: TravellingRecord; readonly bytes: number; done(): void }[]
   /** Resolves when the record lies on the disk; `done` says that control has it. @throws the system's error */
@@ -14,10 +16,14 @@ export interface Journal {
 
 interface Segment {
   readonly file: string
+  /** While it may be written to; closed by `leave`. */
   readonly handle: FileHandle | undefined
+  /** Of whole batches that lie on the disk. */
   sizeBytes: number
   /** Records that control does not have yet. */
   pending: number
+  /** It holds lines that cannot be read: it is evidence, and is not removed. */
+  readonly damaged: boolean
 }
 
 /** A file is left for a new one when it is so large. */
@@ -32,17 +38,23 @@ export async function openJournal(folder: string): Promise<Journal> {
   let waiting: { readonly text: string; resolve(segment: Segment): void; reject(thrown: unknown): void }[] = []
   let writing: Promise<void> | undefined
   let closed = false
+  let damaged = 0
   const left: { record: TravellingRecord; bytes: number; done(): void }[] = []
 
   for (const name of names) {
-    const segment: Segment = { file: join(folder, name), handle: undefined, sizeBytes: 0, pending: 0 }
-    for (const line of (await readFile(segment.file, 'utf8')).split('\n')) {
-      const record = parse(line)
-      if (!record) continue // the end of a line that was being written when the process was killed: nobody was told that it is there
+    const file = join(folder, name)
+    // What stands behind the last end of a line was being written when the process was killed: nobody was told that it is there.
+    const lines = (await readFile(file, 'utf8')).split('\n')
+    const records = lines.map(parse)
+    const bad = records.slice(0, -1).filter((record, place) => !record && lines[place] !== '').length
+    damaged += bad
+    const segment: Segment = { file, handle: undefined, sizeBytes: 0, pending: 0, damaged: bad > 0 }
+    for (const [place, record] of records.entries()) {
+      if (!record) continue
       segment.pending++
-      left.push({ record, bytes: Buffer.byteLength(line), done: once(() => done(segment)) })
+      left.push({ record, bytes: Buffer.byteLength(lines[place] ?? ''), done: once(() => done(segment)) })
     }
-    if (segment.pending === 0) await rm(segment.file, { force: true })
+    if (segment.pending === 0) await remove(segment)
   }
 
   function done(segment: Segment): void {
@@ -50,24 +62,27 @@ export async function openJournal(folder: string): Promise<Journal> {
     if (segment.pending === 0 && segment !== current) void remove(segment)
   }
 
-  async function remove({ file, handle }: Segment): Promise<void> {
-    await handle?.close().catch(() => {})
-    await rm(file, { force: true }).catch(() => {}) // read again by the next process; control knows the records by their ids
+  /** Control has all of it. What fails here is done by the next process; control knows the records by their ids. */
+  async function remove({ file, damaged: evidence }: Segment): Promise<void> {
+    if (evidence) await rename(file, `${file}.damaged`).catch(() => {})
+    else await rm(file, { force: true }).catch(() => {})
   }
 
   async function segmentFor(): Promise<Segment> {
     if (current && current.sizeBytes < segmentBytes) return current
     const file = join(folder, `${String(++number).padStart(12, '0')}.jsonl`)
-    const segment: Segment = { file, handle: await open(file, 'ax', 0o600), sizeBytes: 0, pending: 0 }
-    leave()
-    return (current = segment)
+    const handle = await open(file, 'ax', 0o600)
+    await syncFolder(folder)
+    await leave()
+    return (current = { file, handle, sizeBytes: 0, pending: 0, damaged: false })
   }
 
-  /** Nothing is written to this file any more. */
-  function leave(): void {
+  /** Nothing is written to this file any more: whether it waits for control or not, it is not held open. */
+  async function leave(): Promise<void> {
     const before = current
     current = undefined
-    if (before?.pending === 0) void remove(before)
+    await before?.handle?.close().catch(() => {})
+    if (before?.pending === 0) await remove(before)
   }
 
   /** Whatever came meanwhile goes to the disk together. */
@@ -80,15 +95,17 @@ export async function openJournal(folder: string): Promise<Journal> {
         segment = await segmentFor()
         const text = batch.map((one) => `${one.text}\n`).join('')
         segment.pending += batch.length
-        segment.sizeBytes += Buffer.byteLength(text)
         await segment.handle?.appendFile(text)
         await segment.handle?.datasync()
+        segment.sizeBytes += Buffer.byteLength(text)
         for (const one of batch) one.resolve(segment)
       } catch (thrown) {
-        // Half of a line may be there: the next one begins in another file. What was not acknowledged is not pending either.
+        // A full disk may have taken a part. Nobody is told that any of it is there, so it is taken out; and the next one begins in
+        // another file, should that fail as well.
         if (segment) {
           segment.pending -= batch.length
-          leave()
+          await segment.handle?.truncate(segment.sizeBytes).catch(() => {})
+          await leave()
         }
         for (const one of batch) one.reject(thrown)
       }
@@ -97,6 +114,7 @@ export async function openJournal(folder: string): Promise<Journal> {
   }
 
   return {
+    damaged,
     takeLeft: () => left.splice(0),
     async write(text) {
       if (closed) throw new Error('closed')
@@ -109,11 +127,18 @@ export async function openJournal(folder: string): Promise<Journal> {
     async close() {
       closed = true
       await writing
-      const last = current
-      current = undefined
-      await last?.handle?.close().catch(() => {})
-      if (last?.pending === 0) await rm(last.file, { force: true }).catch(() => {})
+      await leave()
     },
+  }
+}
+
+/** A new file is there after a power cut only when its folder says so. */
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, 'r')
+    await handle.sync().finally(() => handle.close())
+  } catch {
+    // not every system can sync a folder
   }
 }
 
