@@ -37,13 +37,15 @@ const keptAcknowledgements = 50
 export async function openRegistry(parts: RegistryParts) {
   const { store, audit, clock, log } = parts
   const rows = new Map<string, GatewayRow>((await store.gateways.list()).map((row) => [row.id, row]))
-  const acks = new Map<string, AcknowledgementRow>()
+  /** What each said last that it runs, and what it said last that it could not prepare. */
+  const live = new Map<string, AcknowledgementRow>()
+  const refused = new Map<string, AcknowledgementRow>()
   // Of two acknowledgements the later one counts; they come in order of time.
-  for (const ack of await store.gateways.acknowledgements()) acks.set(ack.gateway_id, ack)
+  for (const ack of await store.gateways.acknowledgements()) note(ack)
   const nowIso = () => new Date(clock.now()).toISOString()
 
   function info(row: GatewayRow): GatewayInfo {
-    const ack = acks.get(row.id)
+    const ack = ackOf(row.id)
     const { state, detail } = stateOf(ack, parts.current())
     return {
       id: row.id,
@@ -57,6 +59,21 @@ export async function openRegistry(parts: RegistryParts) {
       ...(row.url === null ? {} : { url: row.url }),
       ...(row.version === null ? {} : { version: row.version }),
     }
+  }
+
+  function note(ack: AcknowledgementRow): void {
+    if (ack.state === 'refused') refused.set(ack.gateway_id, ack)
+    else {
+      live.set(ack.gateway_id, ack)
+      if (refused.get(ack.gateway_id)?.release_id === ack.release_id) refused.delete(ack.gateway_id)
+    }
+  }
+
+  /** A refusal counts for the release that all should run only: a deploy that was refused changed nothing. */
+  function ackOf(id: string): AcknowledgementRow | undefined {
+    const refusal = refused.get(id)
+    const current = parts.current()
+    return refusal && refusal.release_id === current?.id && refusal.hash === current.hash ? refusal : live.get(id)
   }
 
   /** What it said of its copy; out of touch for longer than it allows counts more. */
@@ -151,7 +168,7 @@ export async function openRegistry(parts: RegistryParts) {
       }
       const detail = skewed ? 'It acknowledged another content hash than the release has.' : (ack.detail ?? ack.problems?.[0]?.message ?? null)
       const row: AcknowledgementRow = { gateway_id: id, release_id: ack.release, hash: ack.hash, state: ack.state, detail: detail?.slice(0, 2000) ?? null, at: nowIso() }
-      acks.set(id, row)
+      note(row)
       tell(id)
       await store.gateways.acknowledge(row)
       // All of them are read at start, so they may not grow for ever.

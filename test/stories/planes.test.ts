@@ -52,6 +52,7 @@ test('one gateway that refuses refuses the deploy for all, and nothing changes a
   await until(() => one.deployer.discarded.length === 1)
   expect(one.deployer.commits.length).toBe(1)
   expect((await planes.control.releases.list()).length).toBe(1)
+  expect((await planes.control.gateways.list()).map(({ state, release }) => [state, release])).toEqual([['live', 1], ['live', 1]])
   two.deployer.behaviour.refuse = undefined
   expect((await deploy(estate('mended'))).live.length).toBe(2)
 })
