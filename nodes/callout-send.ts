@@ -6,7 +6,7 @@ import { toText } from '../runtime/core/path-template.ts'
 import type { Scope } from '../runtime/core/node.ts'
 import type { Run } from '../runtime/core/run.ts'
 import { compileTypedValue, type TypedValue } from '../runtime/core/typed-value.ts'
-import type { UpstreamReply, UpstreamRequest } from '../runtime/core/upstream.ts'
+import type { StreamReply, StreamRequest, UpstreamReply, UpstreamRequest, UpstreamSecret } from '../runtime/core/upstream.ts'
 import type { CallOptions, ServiceSpec, UpstreamService } from '../runtime/core/upstream-service.ts'
 import { type CalloutAuth, openAuth } from './open-auth.ts'
 import { openService, toOwnSpec, toServiceSpec } from './open-upstream.ts'
@@ -15,6 +15,9 @@ import { toTries, type UpstreamOptions } from './upstream-options.ts'
 
 /** Sends a request that is ready. */
 export type Send = (request: UpstreamRequest, message: Message, run: Run) => Promise<UpstreamReply>
+
+/** Sends a request whose answer passes while it comes. */
+export type OpenStream = (request: StreamRequest, message: Message, run: Run) => Promise<StreamReply>
 
 /** What of a callout's config says how its requests go out. */
 export interface SendConfig {
@@ -31,6 +34,8 @@ export interface SendConfig {
 /** How a callout's requests go out, and what of its config its upstream decides. */
 export interface Sender {
   readonly send: Send
+  /** Absent where no stream can be passed. */
+  readonly openStream?: OpenStream | undefined
   /** The callout's URL, whole. */
   readonly url: string
   readonly tellBudget: boolean
@@ -44,14 +49,28 @@ export async function compileSend(config: SendConfig, scope: Scope, options?: Up
   const auth = config.auth === undefined ? undefined : config.auth !== '' ? openAuth(config.auth, scope) : named !== undefined && named.auth !== '' ? openAuth(named.auth, scope) : undefined
   const tellBudget = config.tellBudget === 'auto' ? named?.tellBudget === true : config.tellBudget === 'yes'
   const place = named && toPlace(config.upstream, toServiceSpec(named, scope))
-  const service = named && place ? await compileNamed(config, options, named, place, scope) : config.resilience === 'own' && options ? compileOwn(config, options, scope) : undefined
-  const plain: Send = (request, _message, run) => scope.upstream.request(withJobKey(request, run, scope.node.id), run)
-  const send = service ?? plain
+  const way = named && place ? await compileNamed(config, options, named, place, scope) : config.resilience === 'own' && options ? compileOwn(config, options, scope) : toPlainWay(scope)
   return {
-    send: auth ? withAuth(send, auth) : send,
+    send: auth ? withAuth(way.send, auth, () => {}) : way.send,
+    openStream: way.openStream && (auth ? withAuth(way.openStream, auth, ({ body }) => body.discard()) : way.openStream),
     url: place ? place.origin + config.url.trim() : config.url,
     tellBudget,
     ownTls: named === undefined,
+  }
+}
+
+/** How requests go out, before anything proves who calls. */
+interface Way {
+  readonly send: Send
+  readonly openStream: OpenStream | undefined
+}
+
+/** Straight to its URL, once. @param shown the URL in the place of that of the request */
+function toPlainWay({ upstream, node }: Scope, shown = (url: string) => url): Way {
+  const { openStream } = upstream
+  return {
+    send: (request, _message, run) => upstream.request(withJobKey({ ...request, url: shown(request.url) }, run, node.id), run),
+    openStream: openStream && ((request, _message, run) => openStream(withJobKey({ ...request, url: shown(request.url) }, run, node.id), run)),
   }
 }
 
@@ -73,7 +92,7 @@ function toPlace(id: string, spec: ServiceSpec): Place {
   return { spec, origin: `http://${servers.slice(0, 16)}.upstream` }
 }
 
-async function compileNamed(config: SendConfig, own: UpstreamOptions | undefined, named: UpstreamConfig, { spec, origin }: Place, scope: Scope): Promise<Send> {
+async function compileNamed(config: SendConfig, own: UpstreamOptions | undefined, named: UpstreamConfig, { spec, origin }: Place, scope: Scope): Promise<Way> {
   const targets = spec.targets?.targets ?? []
   // Tabs whose environment gives other targets have an upstream of their own.
   const fromEnv = named.targets.some(({ url }) => /\$\{/.test(url)) || named.name.includes('${')
@@ -81,24 +100,37 @@ async function compileNamed(config: SendConfig, own: UpstreamOptions | undefined
   const tries = config.resilience === 'own' && own ? toTries(own) : undefined
   // As whoever writes the run down, or plays the service, knows it: which server it was is nobody's matter there.
   const shown = (url: string) => (targets[0]?.url ?? '').replace(/\/+$/, '') + url.slice(origin.length)
-  if (!service) return (request, _message, run) => scope.upstream.request(withJobKey({ ...request, url: shown(request.url) }, run, scope.node.id), run)
-  if (named.balance !== 'hash') {
-    const options: CallOptions = tries ? { tries } : {}
-    return (request, _message, run) => call(service, request, run, scope, options, shown)
-  }
+  if (!service) return toPlainWay(scope, shown)
+  const options: CallOptions = tries ? { tries } : {}
+  if (named.balance !== 'hash') return toServiceWay(service, scope, () => options, shown)
   const key = await compileTypedValue(named.hashKey, named.hashKeyType, scope)
-  return (request, message, run) => {
+  const withKey = (value: unknown): CallOptions => (value === undefined || value === null || value === '' ? options : { ...options, key: toText(value) })
+  return toServiceWay(service, scope, (message, run) => {
     const found = evaluate(key, message, run)
-    const withKey = (value: unknown) => call(service, request, run, scope, { ...(tries ? { tries } : {}), ...(value === undefined || value === null || value === '' ? {} : { key: toText(value) }) }, shown)
     return found instanceof Promise ? found.then(withKey) : withKey(found)
-  }
+  }, shown)
 }
 
 /** A memory of its own, for a callout that calls a URL. */
-function compileOwn(config: SendConfig, options: UpstreamOptions, scope: Scope): Send {
+function compileOwn(config: SendConfig, options: UpstreamOptions, scope: Scope): Way {
   const service = openService(scope, `callout:${scope.node.path}/${scope.node.id}`, toOwnSpec(scope.node.name ?? hostOf(config.url), options))
-  if (!service) return (request, _message, run) => scope.upstream.request(withJobKey(request, run, scope.node.id), run)
-  return (request, _message, run) => call(service, request, run, scope, {})
+  const none: CallOptions = {}
+  return service ? toServiceWay(service, scope, () => none) : toPlainWay(scope)
+}
+
+/** By an upstream that remembers. */
+function toServiceWay(service: UpstreamService, scope: Scope, optionsOf: (message: Message, run: Run) => CallOptions | Promise<CallOptions>, shown?: (url: string) => string): Way {
+  return {
+    send(request, message, run) {
+      const options = optionsOf(message, run)
+      return options instanceof Promise ? options.then((ready) => call(service, request, run, scope, ready, shown)) : call(service, request, run, scope, options, shown)
+    },
+    openStream: service.openStream && (async (request, message, run) => {
+      const reply = await (service as Required<UpstreamService>).openStream(withJobKey(request, run, scope.node.id), run, await optionsOf(message, run))
+      if (reply.attempts !== undefined) run.trace?.note(scope.node.id, { tries: reply.attempts })
+      return reply
+    }),
+  }
 }
 
 /** One call with all its tries; to who writes the run down it is one callout. */
@@ -114,11 +146,12 @@ function call(service: UpstreamService, given: UpstreamRequest, run: Run, { node
 }
 
 /** With what proves who calls. A token that the service does not take is replaced by another one, once. */
-function withAuth(send: Send, auth: CalloutAuth): Send {
+function withAuth<Q extends { readonly secret?: UpstreamSecret }, R extends { readonly status: number }>(send: (request: Q, message: Message, run: Run) => Promise<R>, auth: CalloutAuth, drop: (reply: R) => void): (request: Q, message: Message, run: Run) => Promise<R> {
   return async (request, message, run) => {
     const secret = await auth.secret(run)
     const reply = await send({ ...request, secret }, message, run)
     if (reply.status !== 401 || !auth.refused(secret)) return reply
+    drop(reply)
     // 401 says that nothing was done: it is safe to ask again, whatever the method.
     return await send({ ...request, secret: await auth.secret(run) }, message, run)
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { stringify } from 'node:querystring'
 import mustache from 'mustache'
 import { Body, payloadOf } from '../../runtime/core/body.ts'
+import { ByteStream } from '../../runtime/core/byte-stream.ts'
 import { type Fault, fault, toFault } from '../../runtime/core/fault.ts'
 import { parseJson } from '../../runtime/core/json-depth.ts'
 import { withJobKey } from '../../runtime/core/job-key.ts'
@@ -19,6 +20,8 @@ import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
 import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
 import { compileSend, type Sender } from '../callout-send.ts'
+import { type StreamedReply, toStreamed } from '../callout-stream.ts'
+import { faultWithoutSecrets, withoutSecrets } from '../shown-reply.ts'
 import { toCookieHeader, toResponseCookies } from './cookies.ts'
 import { answerDigest } from './digest.ts'
 import { toMultipart } from './multipart.ts'
@@ -41,6 +44,8 @@ export interface HttpRequestConfig {
   readonly responseLimitBytes: number
   /** Id of an upstream; the URL is then a path. Flows of Node-RED have none. */
   readonly upstream: string
+  /** `stream`: the payload is a stream of bytes, whatever `ret` says. */
+  readonly answerAs: 'body' | 'stream'
   /** What comes in with the answer that is about people, or secret. */
   readonly labels?: readonly LabelRow[]
 }
@@ -59,15 +64,15 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
   summary: { en: 'Sends an HTTP request and returns the response.', 'zh-TW': '送出 HTTP 請求並回傳回應。' },
   icon: 'white-globe.svg',
   stockForm: 'network/21-httprequest',
-  stockFormFields: ['upstream', 'responseLimitBytes', 'labels'],
+  stockFormFields: ['upstream', 'answerAs', 'responseLimitBytes', 'labels'],
   credentials: { user: 'text', password: 'password' },
   holdsBytes: ({ responseLimitBytes }) => responseLimitBytes,
   outputs: ['out'],
   startsLabels: ({ labels }) => (labels?.length ?? 0) > 0,
-  labels({ labels, ret }, input, facts) {
+  labels({ labels, ret, answerAs }, input, facts) {
     const answered = labelsOfRows(labels, facts)
     // Text and bytes have no fields yet.
-    const came = ret === 'obj' ? answered : answered.and(answered.at(['payload']).anywhere.under(['payload']))
+    const came = ret === 'obj' && answerAs !== 'stream' ? answered : answered.and(answered.at(['payload']).anywhere.under(['payload']))
     // An error goes on with everything else of the message as it was.
     return came.and(input.without(['payload']).without(['statusCode']))
   },
@@ -101,6 +106,10 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
       upstream: {
         type: 'string', default: '', 'x-config': 'upstream', title: 'Upstream', description: 'A service by name, with its servers and how calls stand up when they fail. The URL is then a path: /items/{{payload.id}}.',
         'x-form': { 'zh-TW': { title: '上游服務', description: '具名的服務，含其伺服器與故障處理。此時 URL 只寫路徑：/items/{{payload.id}}。' } },
+      },
+      answerAs: {
+        enum: ['body', 'stream'], default: 'body', title: 'Answer as', description: 'stream: the payload passes while it comes, of any size, whatever “Return” says; for a for each node that reads it item by item (NDJSON), or for the answer. Redirects are not followed; the timeout is the longest silence as well.',
+        'x-form': { 'zh-TW': { title: '回應方式', description: '串流：payload 邊收邊傳、不限大小，不受「返回」設定影響；供 for each 逐項讀取（NDJSON）或直接回應。不跟隨轉址；逾時也是最長靜默時間。', choices: { body: '完整本文', stream: '串流' } } },
       },
       responseLimitBytes: { type: 'integer', minimum: 0, default: 52_428_800, title: 'Response limit (bytes)', description: 'Largest answer taken, unpacked.' },
       labels: stockLabelRowsSchema,
@@ -139,7 +148,8 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
     const tlsNode = config.tls === '' ? undefined : scope.configNode(config.tls)
     const tls = tlsNode && toUpstreamTls(tlsNode, (name) => scope.env(name))
     const place = config.upstream === '' ? undefined : await compilePlace(config, scope)
-    const send = place?.send ?? ((request: UpstreamRequest, _message: Message, run: Run) => scope.upstream.request(withJobKey(request, run, scope.node.id), run))
+    const plain = (request: UpstreamRequest, _message: Message, run: Run) => scope.upstream.request(withJobKey(request, run, scope.node.id), run)
+    const send = config.answerAs === 'stream' ? await compileStreamed(place, scope) : (place?.send ?? plain)
     const credentials = { user: textOf(scope.credentials.user), password: textOf(scope.credentials.password) }
     // Node-RED's node knows no second address: it calls nothing for sandbox callers unless the flow says that it may.
     const passesSandbox = scope.env(tabProperties.sandbox) === 'pass'
@@ -169,6 +179,7 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
           redirects: message.followRedirects === undefined || Boolean(message.followRedirects) ? redirectLimit : 0,
           ...(tls && !place ? { tls } : {}),
           ...(place?.tellBudget ? { tellBudget: true } : {}),
+          ...(scope.hideSecrets ? { hideSecrets: scope.hideSecrets } : {}),
         },
         url,
         user,
@@ -186,16 +197,17 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
         const urlText = await urlOf(message, run)
         if (typeof urlText === 'string') shown = shownUrl(urlText)
         const { request, url, user, password } = build(urlText, message)
-        let reply = await send(request, message, run)
+        let reply: UpstreamReply | StreamedReply = await send(request, message, run)
         if (reply.status === 401 && config.authType === 'digest') {
           const authorization = answerDigest(reply.headers['www-authenticate'], request.method, url.pathname + url.search, { user, password }, randomUUID().replaceAll('-', ''))
+          if (authorization !== undefined && reply.body instanceof ByteStream) reply.body.discard()
           if (authorization !== undefined) reply = await send({ ...request, headers: { ...request.headers, Authorization: authorization } }, message, run)
         }
         if (failing) scope.status({})
         failing = false
-        return { out: toMessage(message, reply, config.ret, run) }
+        return { out: toMessage(message, withoutSecrets(reply, scope.hideSecrets), config.ret, run) }
       } catch (error) {
-        return fail(message, toFault(error), shown, run)
+        return fail(message, faultWithoutSecrets(toFault(error), scope.hideSecrets), scope.hideSecrets?.(shown) ?? shown, run)
       }
     }
 
@@ -219,6 +231,12 @@ async function compilePlace({ upstream, authType }: HttpRequestConfig, scope: Sc
   return await compileSend({ upstream, url: '', auth: own ? undefined : '', tellBudget: 'auto', resilience: 'upstream' }, scope)
 }
 
+/** Its requests, whose answers pass while they come. */
+async function compileStreamed(place: Sender | undefined, scope: Scope): Promise<(request: UpstreamRequest, message: Message, run: Run) => Promise<StreamedReply>> {
+  const sender = place ?? (await compileSend({ upstream: '', url: '', auth: undefined, tellBudget: 'no', resilience: 'upstream' }, scope))
+  return (request, message, run) => toStreamed(sender, request.timeoutMs)(request, message, run)
+}
+
 /** @throws Fault `step.config` when it is a whole URL: the flow must not choose another host */
 function placeUrl(origin: string, text: string): URL {
   const path = text.trim()
@@ -227,16 +245,17 @@ function placeUrl(origin: string, text: string): URL {
 }
 
 /** Node-RED merges in that order: the answer's fields over the message's. */
-function toMessage(message: Message, reply: UpstreamReply, ret: HttpRequestConfig['ret'], run: Run): Message {
+function toMessage(message: Message, reply: UpstreamReply | StreamedReply, ret: HttpRequestConfig['ret'], run: Run): Message {
   const setCookie = reply.headers['set-cookie']
+  const redirects = 'redirects' in reply ? reply.redirects : []
   return {
     ...message,
-    payload: toPayload(reply, ret, run),
+    payload: 'redirects' in reply ? toPayload(reply, ret, run) : reply.body,
     statusCode: reply.status,
     headers: markUpstreamHeaders(reply.headers),
     responseUrl: reply.url,
-    redirectList: reply.redirects.map((hop, index) => ({
-      location: reply.redirects[index + 1]?.url ?? reply.url,
+    redirectList: redirects.map((hop, index) => ({
+      location: redirects[index + 1]?.url ?? reply.url,
       ...(hop.setCookie ? { cookies: toResponseCookies(hop.setCookie) } : {}),
     })),
     ...(setCookie === undefined ? {} : { responseCookies: toResponseCookies([setCookie].flat()) }),

@@ -93,8 +93,8 @@ export const calloutSchema: JsonSchema = {
     },
     responseLimitBytes: { type: 'integer', minimum: 0, default: 5_242_880, description: 'Largest answer taken, unpacked.' },
     answerAs: {
-      enum: ['body', 'stream'], default: 'body', title: 'Answer as', description: 'stream: the payload passes while it comes, of any size, for a for each node that reads it item by item (NDJSON) or for the answer. For a URL, tried once; redirects are not followed.',
-      'x-form': { when: { upstream: [''], transparent: [false] }, ...zh('回應方式', '串流：payload 邊收邊傳、不限大小，供 for each 逐項讀取（NDJSON）或直接回應。僅限網址，不重試，也不跟隨轉址。', { body: '完整本文', stream: '串流' }) },
+      enum: ['body', 'stream'], default: 'body', title: 'Answer as', description: 'stream: the payload passes while it comes, of any size, for a for each node that reads it item by item (NDJSON) or for the answer. Retries and timeouts hold until its first byte; its place among “most at once” is taken until its last. Redirects are not followed.',
+      'x-form': { when: { transparent: [false] }, ...zh('回應方式', '串流：payload 邊收邊傳、不限大小，供 for each 逐項讀取（NDJSON）或直接回應。重試與逾時只到第一個位元組為止；同時上限的名額占用到最後一個位元組。不跟隨轉址。', { body: '完整本文', stream: '串流' }) },
     },
     idleMs: {
       type: 'integer', minimum: 100, default: 60_000, title: 'Longest silence (ms)', description: 'Within an answer that comes as a stream.',

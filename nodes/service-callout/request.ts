@@ -27,7 +27,7 @@ export async function compileRequest(config: RequestConfig, scope: Scope, tellBu
   const body = config.bodyFrom === 'expression' ? await compileInput(config.body, config.bodyType, scope) : undefined
   const tlsNode = config.tls === '' ? undefined : scope.configNode(config.tls)
   const tls = tlsNode && toUpstreamTls(tlsNode, (name) => scope.env(name))
-  const limits = { timeoutMs: config.timeoutMs, responseLimitBytes: config.responseLimitBytes, redirects: config.redirects, ...(tls ? { tls } : {}), ...(config.http2 ? { http2: true } : {}), ...(tellBudget ? { tellBudget } : {}) }
+  const limits = { timeoutMs: config.timeoutMs, responseLimitBytes: config.responseLimitBytes, redirects: config.redirects, ...(tls ? { tls } : {}), ...(config.http2 ? { http2: true } : {}), ...(tellBudget ? { tellBudget } : {}), ...(scope.hideSecrets ? { hideSecrets: scope.hideSecrets } : {}) }
   const inputs = [...query.map(({ input }) => input), ...headers.map(({ input }) => input), ...(body ? [body] : [])]
   const anyAsync = inputs.some((input) => input.async)
   const ownNames = config.passQuery || config.transparent ? new Set([...query.map(({ name }) => parameterName(encodeQuery(name))), ...namesOfQuery(config.url)]) : undefined

@@ -7,10 +7,11 @@ import { isSandboxCall, markSandboxAnswer } from '../../runtime/core/sandbox-cal
 import type { Sends } from '../../runtime/core/step.ts'
 import { compileTypedValue } from '../../runtime/core/typed-value.ts'
 import { ByteStream } from '../../runtime/core/byte-stream.ts'
-import { compileStream, type StreamedReply } from './stream.ts'
 import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
 import { compileSend } from '../callout-send.ts'
+import { type StreamedReply, toStreamed } from '../callout-stream.ts'
+import { faultWithoutSecrets, withoutSecrets } from '../shown-reply.ts'
 import { parseStatuses } from '../statuses.ts'
 import { checkCallout } from './check.ts'
 import { calloutSchema, type ServiceCalloutConfig } from './config.ts'
@@ -53,11 +54,12 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
     const mocked = isMocked(config, scope) ? await compileMock(config, scope) : undefined
     const callSandbox = mocked ?? (await compileSandbox(config, scope))
     const wired = { error: scope.isWired?.('error') ?? false, timeout: scope.isWired?.('timeout') ?? false }
-    const call = mocked ?? (config.answerAs === 'stream' ? await compileStream(config, scope) : await compileCall(config, scope))
+    const call = mocked ?? (await compileCall(config, scope))
 
     function receive(message: Message, reply: UpstreamReply | StreamedReply, run: Run): Sends<Port> | Promise<Sends<Port>> {
+      const shown = withoutSecrets(reply, scope.hideSecrets)
       // A transparent answer is meant for the caller, headers and all.
-      const answered = { ...message, payload: reply.body, statusCode: reply.status, headers: config.transparent ? { ...reply.headers } : markUpstreamHeaders(reply.headers), responseUrl: reply.url }
+      const answered = { ...message, payload: reply.body, statusCode: reply.status, headers: config.transparent ? { ...shown.headers } : markUpstreamHeaders(shown.headers), responseUrl: shown.url }
       if (config.transparent) return { ok: answered }
       if (!expected.has(reply.status)) return fail(withoutStream(answered), fault('upstream.status', { host: new URL(reply.url).host, status: reply.status, expected: config.expectedStatus }))
       if (okWhen === undefined) return { ok: answered }
@@ -66,7 +68,8 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
       return value instanceof Promise ? value.then(judge, (error: unknown) => fail(withoutStream(answered), toFault(error))) : judge(value)
     }
 
-    function fail(message: Message, reason: Fault): Sends<Port> {
+    function fail(message: Message, given: Fault): Sends<Port> {
+      const reason = faultWithoutSecrets(given, scope.hideSecrets)
       const port = reason.code === 'upstream.timeout' && wired.timeout ? 'timeout' : 'error'
       if (!wired[port] || endings.has(reason.code)) throw reason
       const { code, status, title, message: text, facts } = reason
@@ -100,10 +103,12 @@ function withoutStream(message: Message): Message {
   return { ...message, payload: null }
 }
 
-type Call = (message: Message, run: Run) => Promise<UpstreamReply>
+type Call<R = UpstreamReply> = (message: Message, run: Run) => Promise<R>
 
-async function compileCall(config: ServiceCalloutConfig, scope: Scope): Promise<Call> {
-  const { send, url, tellBudget, ownTls } = await compileSend(config, scope, config)
+async function compileCall(config: ServiceCalloutConfig, scope: Scope): Promise<Call<UpstreamReply | StreamedReply>> {
+  const sender = await compileSend(config, scope, config)
+  const { url, tellBudget, ownTls } = sender
+  const send: (request: UpstreamRequest, message: Message, run: Run) => Promise<UpstreamReply | StreamedReply> = config.answerAs === 'stream' ? toStreamed(sender, config.idleMs) : sender.send
   const prepare = await compileRequest({ ...config, url, ...(ownTls ? {} : { tls: '', http2: false }) }, scope, tellBudget)
   return (message, run) => {
     const request: UpstreamRequest | Promise<UpstreamRequest> = prepare(message, run)

@@ -1,5 +1,5 @@
 import type { Run } from './run.ts'
-import type { UpstreamReply, UpstreamRequest, UpstreamTls } from './upstream.ts'
+import type { StreamReply, StreamRequest, UpstreamReply, UpstreamRequest, UpstreamTls } from './upstream.ts'
 
 /** What is tried again, and when. Holds for one call; a callout may have its own. */
 export interface TryPolicy {
@@ -121,6 +121,12 @@ export interface UpstreamService {
    * @throws Fault `upstream.*` or `egress.denied`
    */
   request(request: UpstreamRequest, run: Run, options?: CallOptions): Promise<UpstreamReply>
+  /**
+   * The same for an answer that passes while it comes. What of it has been handed on is not asked for again: it is tried again, hedged
+   * and timed until its first byte. Its place (most at once) is taken until its last. Absent: streams cannot be passed here.
+   * @throws Fault `upstream.*` or `egress.denied`
+   */
+  openStream?(request: StreamRequest, run: Run, options?: CallOptions): Promise<StreamReply>
   /** Another spec from now on. Instances that stay keep what is known of them; calls under way end as they began. */
   configure(spec: ServiceSpec): void
   facts(): ServiceFacts
@@ -139,7 +145,10 @@ export interface ServiceFacts {
 
 /** Is told what becomes of calls, for metrics. Names come from flows; outcomes are few. */
 export interface UpstreamObserver {
-  /** A call ended: `ok`, `status` (500 and above), the last part of a fault's code, or `aborted`. */
+  /**
+   * A call ended: `ok`, `status` (500 and above), the last part of a fault's code, or `aborted`. One whose answer passed as a stream is
+   * told of when the stream is over, with the time until it began.
+   */
   ended(upstream: string, outcome: string, tookMs: number): void
   retried(upstream: string): void
   hedged(upstream: string): void

@@ -2,6 +2,7 @@ import type { Body } from './body.ts'
 import type { ByteStream } from './byte-stream.ts'
 import type { Tunnel } from './tunnel.ts'
 import type { Run } from './run.ts'
+import type { HideText } from './secret-forms.ts'
 import type { ServiceSpec, UpstreamService } from './upstream-service.ts'
 
 /** One HTTP call to an upstream. */
@@ -21,6 +22,8 @@ export interface UpstreamRequest {
   readonly tls?: UpstreamTls
   /** What proves who calls. It goes to the origin of `url` and no other, and stands in no reply, fault or log. */
   readonly secret?: UpstreamSecret
+  /** Finds secrets of the flow in a text: headers that hold one, and a body that does, go to the origin of `url` and no other. */
+  readonly hideSecrets?: HideText
   /** Send `X-Request-Deadline` (milliseconds left) and `traceparent` along: for services of one's own. */
   readonly tellBudget?: boolean
   /** Speak HTTP/2 where the server offers it in TLS. */
@@ -71,6 +74,12 @@ export interface StreamRequest {
   /** Longest silence within the answer. */
   readonly idleMs: number
   readonly tls?: UpstreamTls
+  /** What proves who calls. It stands in no reply, fault or log. */
+  readonly secret?: UpstreamSecret
+  /** Send `X-Request-Deadline` (milliseconds left until the answer is to begin) and `traceparent` along. */
+  readonly tellBudget?: boolean
+  /** Speak HTTP/2 where the server offers it in TLS. */
+  readonly http2?: boolean
 }
 
 /** An answer that has begun. Its body is as it came: nothing is unpacked. */
@@ -79,6 +88,10 @@ export interface StreamReply {
   /** Lower-case names; `set-cookie` is a list. */
   readonly headers: Readonly<Record<string, string | string[]>>
   readonly body: ByteStream
+  /** The URL that answered. */
+  readonly url?: string
+  /** Tries that it took until it began, when it was more than one. */
+  readonly attempts?: number
 }
 
 /** A call that asks to speak WebSocket. */

@@ -51,11 +51,8 @@ export function createExchange({ pools, clock, holding }: { readonly pools: Pool
       markHolding(headers, run, holding)
       if (request.tellBudget === true && isAtHome(hop, request)) tellBudget(headers, leftMs, run)
       const { secret } = request
-      if (secret !== undefined && isAtHome(hop, request)) {
-        if (secret.in === 'header') setHeader(headers, secret.name, secret.value)
-        else return void pool.dispatch({ path: withParameter(path, secret), method: hop.method, headers, body: hop.body ?? null }, call)
-      }
-      pool.dispatch({ path, method: hop.method, headers, body: hop.body ?? null }, call)
+      const shown = secret !== undefined && isAtHome(hop, request) ? showSecret(headers, path, secret) : path
+      pool.dispatch({ path: shown, method: hop.method, headers, body: hop.body ?? null }, call)
     })
   }
 
@@ -73,7 +70,7 @@ function isAtHome(hop: Hop, request: UpstreamRequest): boolean {
 }
 
 /** How long the caller still waits, and which trace this is part of. What the flow says itself under these names stays. */
-function tellBudget(headers: string[], leftMs: number, run: Run): void {
+export function tellBudget(headers: string[], leftMs: number, run: Run): void {
   if (!hasHeader(headers, 'x-request-deadline')) headers.push('X-Request-Deadline', String(Math.max(1, Math.floor(leftMs))))
   if (hasHeader(headers, 'traceparent')) return
   const trace = traceOf(run)
@@ -84,6 +81,13 @@ function tellBudget(headers: string[], leftMs: number, run: Run): void {
 function hasHeader(headers: readonly string[], lower: string): boolean {
   for (let at = 0; at < headers.length; at += 2) if ((headers[at] as string).toLowerCase() === lower) return true
   return false
+}
+
+/** Puts what proves who calls into a request. @returns the path, which may hold it */
+export function showSecret(headers: string[], path: string, secret: UpstreamSecret): string {
+  if (secret.in === 'query') return withParameter(path, secret)
+  setHeader(headers, secret.name, secret.value)
+  return path
 }
 
 /** A second value under the name of a credential would leave it to the server which of them counts. */

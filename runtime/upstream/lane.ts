@@ -1,10 +1,16 @@
-import type { Call } from './call.ts'
 import type { Place } from './pools.ts'
+
+/** An exchange, as far as its lane is concerned. */
+export interface Carried {
+  /** The request went out, or may have. */
+  readonly sent: boolean
+  abort(reason: Error): void
+}
 
 /** The way of one try: over which connections it goes, how it is broken off, and whether anything of it was sent. */
 export class Lane {
   readonly #placeOf: ((url: string) => Place | undefined) | undefined
-  #call: Call | undefined
+  #call: Carried | undefined
   #reason: Error | undefined
   #sent = false
 
@@ -23,7 +29,7 @@ export class Lane {
   }
 
   /** The exchange that is under way on it now. */
-  carry(call: Call): void {
+  carry(call: Carried): void {
     this.#sent ||= this.#call?.sent === true
     this.#call = call
     if (this.#reason) call.abort(this.#reason)

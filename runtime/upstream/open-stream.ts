@@ -6,8 +6,10 @@ import type { StreamReply, StreamRequest } from '../core/upstream.ts'
 import { ByteStream } from '../core/byte-stream.ts'
 import { CallBounds } from './call-bounds.ts'
 import { dropHopHeaders, toHeaderList } from './call.ts'
+import { showSecret, tellBudget } from './exchange.ts'
 import { findPlace } from './find-place.ts'
 import { markHolding } from './holding-mark.ts'
+import type { Lane } from './lane.ts'
 import type { Pools } from './pools.ts'
 import { StreamCall } from './stream-call.ts'
 
@@ -17,34 +19,64 @@ export interface OpenStreamOptions {
   readonly holding: Holding | undefined
 }
 
+/** How one try of a call differs from one that is made once. */
+export interface StreamTry {
+  readonly startedAt: number
+  readonly timeoutMs: number
+  readonly lane: Lane
+}
+
+export interface OpenedStream extends StreamReply {
+  readonly url: string
+  /** Resolves when the upstream has sent all of it, with nothing, or when it was broken off, with the reason. */
+  readonly over: Promise<Error | undefined>
+}
+
+/**
+ * Longest wait for the first byte behind the head of an answer that can still be asked for elsewhere: servers that fail often say that
+ * all is well first. One that stays silent for longer has begun.
+ */
+const firstByteMs = 1_000
+
 /** Makes what calls an upstream and gives its answer before its body has come. The run's deadline holds until then. */
-export function createOpenStream({ pools, clock, holding }: OpenStreamOptions): (request: StreamRequest, run: Run) => Promise<StreamReply> {
-  return function openStream(request, run) {
-    const { pool, host, path } = findPlace(pools, request.url, request.tls)
-    const leftMs = Math.min(request.timeoutMs, run.deadline - clock.now())
-    if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: 0 }))
+export function createOpenStream({ pools, clock, holding }: OpenStreamOptions): (request: StreamRequest, run: Run, one?: StreamTry) => Promise<OpenedStream> {
+  return function openStream(request, run, one) {
+    const { url, http2, secret } = request
+    const { pool, host, path } = findPlace(pools, url, request.tls, http2, one?.lane)
+    const now = clock.now()
+    const startedAt = one?.startedAt ?? now
+    const timeoutMs = one?.timeoutMs ?? request.timeoutMs
+    const leftMs = Math.min(startedAt + timeoutMs, run.deadline) - now
+    if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: Math.round(now - startedAt) }))
     return new Promise((resolve, reject) => {
       const bounds = new CallBounds(run, clock)
+      let isOver: (reason: Error | undefined) => void = () => {}
+      const over = new Promise<Error | undefined>((done) => (isOver = done))
       const call = new StreamCall({
-        host, idleMs: request.idleMs, clock,
+        host, idleMs: request.idleMs, clock, holdMs: one ? Math.min(firstByteMs, leftMs / 2) : 0,
         began: () => run.noteBackend?.(),
         answered: ({ status, headers, body }) => {
           bounds.lift()
           dropHopHeaders(headers)
           const [type, length] = [headers['content-type'], headers['content-length']]
-          resolve({ status, headers, body: new ByteStream(body, typeof type === 'string' ? type : type?.[0], typeof length === 'string' ? Number(length) : undefined) })
+          resolve({ status, headers, body: new ByteStream(body, typeof type === 'string' ? type : type?.[0], typeof length === 'string' ? Number(length) : undefined), url, over })
         },
         failed: (error) => {
           bounds.lift()
           reject(error)
         },
+        over: isOver,
       })
-      bounds.hold(leftMs, () => fault('upstream.timeout', { host, afterMs: Math.round(leftMs) }), (reason) => call.abort(reason))
+      bounds.hold(leftMs, () => fault('upstream.timeout', { host, afterMs: Math.round(clock.now() - startedAt) }), (reason) => call.abort(reason))
+      one?.lane.carry(call)
+      if (call.settled) return
       const headers = toHeaderList(request.headers, [])
       markHolding(headers, run, holding)
+      if (request.tellBudget === true) tellBudget(headers, leftMs, run)
       const { body } = request
       if (body instanceof ByteStream && body.lengthBytes !== undefined) headers.push('Content-Length', String(body.lengthBytes))
-      pool.dispatch({ path, method: request.method, headers, body: (body instanceof ByteStream ? body.take() : body) ?? null }, call)
+      const shown = secret === undefined ? path : showSecret(headers, path, secret)
+      pool.dispatch({ path: shown, method: request.method, headers, body: (body instanceof ByteStream ? body.take() : body) ?? null }, call)
     })
   }
 }

@@ -1,3 +1,5 @@
+import type { HideText } from '../core/secret-forms.ts'
+
 /** A request as far as a redirect changes it. */
 export interface Hop {
   readonly method: string
@@ -17,8 +19,8 @@ export function isRedirect(status: number): boolean {
   return status === 301 || status === 302 || status === 303 || status === 307 || status === 308
 }
 
-/** The request that follows `hop` to `location`; `undefined` when that is no URL. */
-export function follow(hop: Hop, status: number, location: string): (Hop & { readonly crossOrigin: boolean }) | undefined {
+/** The request that follows `hop` to `location`; `undefined` when that is no URL. What `hideSecrets` finds goes to no other origin. */
+export function follow(hop: Hop, status: number, location: string, hideSecrets?: HideText): (Hop & { readonly crossOrigin: boolean; readonly bodySecret: boolean }) | undefined {
   if (!URL.canParse(location, hop.url)) return undefined
   const from = new URL(hop.url)
   const to = new URL(location, hop.url)
@@ -32,8 +34,10 @@ export function follow(hop: Hop, status: number, location: string): (Hop & { rea
   for (const [name, value] of Object.entries(hop.headers)) {
     const lower = name.toLowerCase()
     if (toGet && bodyHeaders.has(lower)) continue
-    if (crossOrigin && credentialHeaders.has(lower)) continue
+    if (crossOrigin && (credentialHeaders.has(lower) || (hideSecrets && [value].flat().some((one) => hideSecrets(one) !== one)))) continue
     headers[name] = value
   }
-  return { method: toGet ? 'GET' : hop.method, url: to.href, headers, body: toGet ? undefined : hop.body, crossOrigin }
+  const body = toGet ? undefined : hop.body
+  const text = crossOrigin && hideSecrets && body !== undefined ? body.toString() : ''
+  return { method: toGet ? 'GET' : hop.method, url: to.href, headers, body, crossOrigin, bodySecret: text !== '' && hideSecrets?.(text) !== text }
 }

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../core/clock.ts'
 import { fault } from '../core/fault.ts'
+import type { Carried } from './lane.ts'
 import { toUpstreamFault } from './to-fault.ts'
 
 /** What an upstream answers before its body. */
@@ -16,26 +17,43 @@ export interface StreamCallOptions {
   /** From the first byte of the answer on, the longest pause between two of them. */
   readonly idleMs: number
   readonly clock: Clock
+  /** How long the head of the answer waits for the first byte of its body: if it breaks off before that, it has not begun. 0: not at all. */
+  readonly holdMs: number
   readonly began: () => void
   /** The answer begins; called once, or `failed` is. */
   readonly answered: (head: StreamHead) => void
   readonly failed: (fault: Error) => void
+  /** All of it came, or, with the reason, it was broken off. Called once when it was answered. */
+  readonly over: (reason: Error | undefined) => void
 }
 
 /**
  * One exchange whose answer is passed on while it comes. Who reads too slowly makes the upstream wait (TCP backpressure); who stops
  * reading ends the exchange.
  */
-export class StreamCall implements Dispatcher.DispatchHandler {
+export class StreamCall implements Dispatcher.DispatchHandler, Carried {
   readonly #options: StreamCallOptions
   #controller: Dispatcher.DispatchController | undefined
   #body: Readable | undefined
+  /** What waits for its first byte. */
+  #held: StreamHead | undefined
   #settled = false
+  #isOver = false
   #cancelIdle: (() => void) | undefined
+  #cancelHold: (() => void) | undefined
   #lastMs = 0
 
   constructor(options: StreamCallOptions) {
     this.#options = options
+  }
+
+  get sent(): boolean {
+    return this.#controller !== undefined
+  }
+
+  /** True once an answer has come, or none will. */
+  get settled(): boolean {
+    return this.#settled
   }
 
   /** Ends the exchange now: before the answer began it fails with the reason, after that its body does. */
@@ -64,33 +82,62 @@ export class StreamCall implements Dispatcher.DispatchHandler {
         this.#cancelIdle?.()
         // Read to its end or not: whoever lets go of it ends the exchange.
         if (!body.readableEnded) controller.abort(error ?? fault('client.closed'))
+        this.#over(error ?? fault('client.closed'))
         done(error)
       },
     })
     this.#body = body
     this.#lastMs = this.#options.clock.elapsed()
     this.#watchIdle()
-    this.#options.answered({ status, headers, body })
+    const head = { status, headers, body }
+    const { holdMs, clock, answered } = this.#options
+    if (holdMs === 0) return answered(head)
+    this.#held = head
+    this.#cancelHold = clock.setTimer(() => this.#handOn(), holdMs)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#lastMs = this.#options.clock.elapsed()
     if (this.#body?.push(chunk) === false) controller.pause()
+    if (this.#held) this.#handOn()
   }
 
   onResponseEnd(): void {
     this.#cancelIdle?.()
     this.#body?.push(null)
+    this.#handOn()
+    this.#over(undefined)
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#end(toUpstreamFault(error, this.#options.host, this.#settled))
   }
 
+  #handOn(): void {
+    const held = this.#held
+    if (!held) return
+    this.#held = undefined
+    this.#cancelHold?.()
+    this.#options.answered(held)
+  }
+
+  #over(reason: Error | undefined): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#options.over(reason)
+  }
+
   #end(reason: Error): void {
     this.#cancelIdle?.()
-    if (this.#body) this.#body.destroy(reason)
-    else if (!this.#settled) {
+    if (this.#held) {
+      this.#held = undefined
+      this.#cancelHold?.()
+      this.#body?.destroy()
+      this.#options.failed(reason)
+    } else if (this.#body) {
+      this.#over(reason)
+      this.#body.destroy(reason)
+    } else if (!this.#settled) {
       this.#settled = true
       this.#options.failed(reason)
     }

@@ -113,8 +113,10 @@ export function createUpstream(options: UpstreamOptions): OpenUpstream {
       const { location, 'set-cookie': setCookie } = current.headers
       if (!isRedirect(current.status) || typeof location !== 'string') return finish(current, hop.url, responseLimitBytes, redirects)
       if (redirects.length >= request.redirects) throw fault('upstream.redirects', { host: new URL(hop.url).host, limit: request.redirects })
-      const next = toNextHop(hop, current.status, location)
+      const next = toNextHop(hop, current.status, location, request.hideSecrets)
       if (next === undefined) throw fault('upstream.url', { url: shownUrl(location) })
+      // Nobody else is told a secret: the redirect is the answer.
+      if (next.bodySecret) return finish(current, hop.url, responseLimitBytes, redirects)
       const list = setCookie === undefined ? undefined : Array.isArray(setCookie) ? setCookie : [setCookie]
       redirects.push({ url: hop.url, status: current.status, ...(list ? { setCookie: list } : {}) })
       cookies.take(hop.url, list ?? [])
@@ -128,7 +130,10 @@ export function createUpstream(options: UpstreamOptions): OpenUpstream {
 
   return {
     request: (request, run) => follow(request, run, clock.now(), request.timeoutMs),
-    openStream,
+    async openStream(request, run) {
+      const { over: _, ...reply } = await openStream(request, run)
+      return reply
+    },
     openTunnel: createOpenTunnel({ pools, clock, holding: options.holding }),
     whyRefused(text) {
       const { protocol, hostname, port } = new URL(text)
@@ -138,11 +143,12 @@ export function createUpstream(options: UpstreamOptions): OpenUpstream {
       return options.egress.refusal(host, Number(port) || (protocol === 'https:' ? 443 : 80), address)
     },
     open(spec) {
-      const service = new Service(spec, { clock, log, random: options.random ?? Math.random, call: follow, openPool: pools.open, resolve, observer: options.observer, closed: () => void openServices.delete(service) })
+      const service = new Service(spec, { clock, log, random: options.random ?? Math.random, call: follow, openStream, openPool: pools.open, resolve, observer: options.observer, closed: () => void openServices.delete(service) })
       openServices.add(service)
       // Whoever puts something in front of it makes an object that inherits from this one, which a class with private fields does not bear.
       return {
         request: (request, run, options) => service.request(request, run, options),
+        openStream: (request, run, options) => service.openStream(request, run, options),
         configure: (next) => service.configure(next),
         facts: () => service.facts(),
         close: () => service.close(),

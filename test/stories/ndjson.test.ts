@@ -8,8 +8,12 @@ import { startGateway, type TestGateway } from '../kit/gateway.ts'
 const endless = { written: 0, gone: false }
 const line = (i: number) => `{"n":${i},"text":"${'x'.repeat(200)}"}\n`
 
+/** What was asked of the upstream by name, and when it is let go on. */
+const named = { asked: [] as string[], hold: undefined as ServerResponse | undefined }
+
 const upstream = createServer((request, response) => {
   const url = new URL(request.url as string, 'http://upstream')
+  if (url.pathname.startsWith('/base/')) return answerNamed(url.pathname.slice(6), request, response)
   response.setHeader('content-type', 'application/x-ndjson')
   if (url.pathname === '/endless') return pour(response)
   if (url.pathname === '/packed') return void response.setHeader('content-encoding', 'gzip').end('x')
@@ -26,6 +30,25 @@ const upstream = createServer((request, response) => {
   response.end(url.pathname === '/latin' ? Buffer.concat([Buffer.from('{"n":1}\n"'), Buffer.from([0xff]), Buffer.from('"\n')]) : texts[url.pathname])
 }).listen(0, '127.0.0.1')
 
+/** A service that fails before it answers, or in the midst of it. */
+function answerNamed(what: string, request: IncomingMessage, response: ServerResponse): void {
+  named.asked.push(`${what} ${request.headers.authorization ?? ''}`.trim())
+  const tries = named.asked.filter((one) => one.startsWith(what)).length
+  if (what === 'flaky' && tries === 1) return void response.writeHead(503).end()
+  response.setHeader('content-type', 'application/x-ndjson')
+  // All is well, it says, and is gone.
+  if (what === 'flaky' && tries === 2) {
+    response.flushHeaders()
+    return void setTimeout(() => response.destroy(), 20)
+  }
+  if (what === 'half') return void response.write(line(0), () => setTimeout(() => response.destroy(), 20))
+  if (what === 'held') {
+    response.write(line(1))
+    return void (named.hold = response)
+  }
+  response.end(line(1) + line(2))
+}
+
 function pour(response: ServerResponse): void {
   let i = 0
   endless.gone = false
@@ -38,6 +61,10 @@ function pour(response: ServerResponse): void {
 }
 
 let gateway: TestGateway
+const byName = (id: string, type: string, config: object) => flow(id).httpIn('GET', `/${id}/:what`)
+  .node(type, { method: 'GET', upstream: 'ups', url: '/{{req.params.what}}', answerAs: 'stream', ...config }, type === 'service callout' ? 3 : 1)
+  .node('for each', { results: 'stream' }, 2).as(`${id}-each`).node('end', {}, 0).from(`${id}-each`, 1).node('respond', {}, 0)
+const service = (port: number) => ({ id: 'ups', type: 'upstream', name: 'lines', targets: [{ url: `http://127.0.0.1:${port}/base`, weight: 1 }], retries: 3, backoffMs: 1, retryPercent: 100, ejectAfter: 0, maxConcurrent: 1, placeWaitMs: 0 })
 const from = (id: string, each: object = {}, tail?: (one: FlowBuilder) => FlowBuilder) => {
   const one = flow(id).httpIn('GET', `/${id}/:what`)
     .node('service callout', { method: 'GET', url: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/{{req.params.what}}`, answerAs: 'stream' }, 3)
@@ -48,7 +75,7 @@ const from = (id: string, each: object = {}, tail?: (one: FlowBuilder) => FlowBu
 
 beforeAll(async () => {
   const { port } = upstream.address() as AddressInfo
-  gateway = await startGateway({ nodes: estate(from('list', { maxItems: 100 }), from('stream', { results: 'stream', lineLimitBytes: 2000 }), from('collect', { results: 'stream', onError: 'collect' }), from('skip', { onError: 'skip' }), from('other', { results: 'stream' }, (last) => last.node('respond', { body: 'ok', bodyType: 'str' }, 0))), settings: { SLUICE_EGRESS_ALLOW: `127.0.0.1:${port}` } })
+  gateway = await startGateway({ nodes: [service(port) as never, ...estate(from('list', { maxItems: 100 }), from('stream', { results: 'stream', lineLimitBytes: 2000 }), from('collect', { results: 'stream', onError: 'collect' }), from('skip', { onError: 'skip' }), from('other', { results: 'stream' }, (last) => last.node('respond', { body: 'ok', bodyType: 'str' }, 0)), byName('named', 'service callout', {}), byName('stock', 'http request', { ret: 'txt', senderr: true }))], settings: { SLUICE_EGRESS_ALLOW: `127.0.0.1:${port}` } })
 })
 afterAll(async () => {
   await gateway.close()
@@ -109,4 +136,23 @@ test('whoever answers with something else lets go of the stream; a broken one is
   expect((await ask('/list/broken')).status).toBe(502)
   expect((await ask('/list/none')).status).toBe(502)
   expect((await ask('/list/packed')).json()).toMatchObject({ code: 'upstream.body' })
+})
+
+test('by the name of an upstream a stream is asked for again until its first byte came, and never after', async () => {
+  for (const id of ['named', 'stock']) {
+    named.asked.length = 0
+    const { status, text } = await ask(`/${id}/flaky`)
+    expect([status, text, named.asked]).toEqual([200, line(1) + line(2), ['flaky', 'flaky', 'flaky']])
+    await expect(ask(`/${id}/half`)).rejects.toThrow()
+    expect(named.asked.filter((one) => one === 'half')).toHaveLength(1)
+  }
+})
+
+test('a stream takes its place among those that may be under way until its last byte', async () => {
+  const first = ask('/named/held')
+  await expect.poll(() => named.hold).toBeDefined()
+  expect(await problemOf('/stock/well')).toEqual([503, 'upstream.bulkhead'])
+  named.hold?.end(line(2))
+  expect((await first).text).toBe(line(1) + line(2))
+  expect((await ask('/stock/well')).status).toBe(200)
 })

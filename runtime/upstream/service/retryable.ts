@@ -2,9 +2,12 @@ import { Fault } from '../../core/fault.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../core/upstream.ts'
 import type { RetryOn } from '../../core/upstream-service.ts'
 
+/** What of an answer says how the try went. */
+export type Answered = Pick<UpstreamReply, 'status' | 'headers'>
+
 /** How one try ended. */
-export interface Outcome {
-  readonly reply?: UpstreamReply
+export interface Outcome<R extends Answered = UpstreamReply> {
+  readonly reply?: R
   readonly thrown?: unknown
   /** Something of it may have reached a server. */
   readonly sent: boolean
@@ -22,7 +25,7 @@ const notConnected = new Set(['upstream.connect', 'upstream.dns', 'upstream.tls'
 const broken = new Set(['upstream.eof', 'upstream.body'])
 
 /** Whether it is worth trying again, by what the policy says of how it ended. */
-export function isRetryable({ reply, thrown }: Outcome, on: RetryOn): boolean {
+export function isRetryable({ reply, thrown }: Outcome<Answered>, on: RetryOn): boolean {
   if (reply) return on.statuses.has(reply.status)
   if (!(thrown instanceof Fault)) return false
   if (notConnected.has(thrown.code)) return on.connect
@@ -31,14 +34,14 @@ export function isRetryable({ reply, thrown }: Outcome, on: RetryOn): boolean {
 }
 
 /** What it says of the server: `none` when it was not the server's doing. */
-export function verdictOf({ reply, thrown }: Outcome): 'good' | 'bad' | 'none' {
+export function verdictOf({ reply, thrown }: Outcome<Answered>): 'good' | 'bad' | 'none' {
   if (reply) return reply.status >= 500 ? 'bad' : 'good'
   if (!(thrown instanceof Fault)) return 'none'
   return notConnected.has(thrown.code) || broken.has(thrown.code) || thrown.code === 'upstream.timeout' ? 'bad' : 'none'
 }
 
 /** A word for metrics. */
-export function wordOf({ reply, thrown }: Outcome): string {
+export function wordOf({ reply, thrown }: Outcome<Answered>): string {
   if (reply) return reply.status >= 500 ? 'status' : 'ok'
   if (!(thrown instanceof Fault)) return 'error'
   if (thrown.code === 'client.closed' || thrown.code === 'flow.timeout' || thrown.code === 'gateway.draining') return 'aborted'

@@ -1,9 +1,12 @@
 import type { LookupAddress } from 'node:dns'
+import { Readable } from 'node:stream'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type FakeClock, fakeClock } from '../../../test/kit/fake-clock.ts'
 import { fakeRun, type RunOptions } from '../../../test/kit/fake-run.ts'
 import { type Behaviour, type FaultKind, type FaultyUpstream, makeTlsFiles, startFaultyUpstream } from '../../../test/kit/faulty-upstream.ts'
+import { ByteStream } from '../../core/byte-stream.ts'
 import type { Clock } from '../../core/clock.ts'
+import { fault } from '../../core/fault.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../core/upstream.ts'
 import type { ServiceSpec, TargetsPolicy, TryPolicy } from '../../core/upstream-service.ts'
 import { parseEgressAllow } from '../egress-policy.ts'
@@ -475,6 +478,52 @@ describe('TLS', () => {
     expect(outcomeOf(await running)).toBe(200)
     service.configure(spec({ targets: targets([server.url], { tls: { servername: 'localhost' } }) }))
     expect(outcomeOf(await call(ask('http://upstream/')))).toBe('upstream.tls')
+  })
+})
+
+describe('an answer that passes while it comes', () => {
+  const stream = (extra: object = {}) => ({ method: 'GET', url: 'http://upstream/', timeoutMs: 1_000, idleMs: 500, ...extra })
+  const text = async (body: ByteStream) => Buffer.concat(await body.take().toArray()).toString()
+
+  it('comes by the TLS profile, from another server when one is wrong, with what proves who calls', async () => {
+    const files = makeTlsFiles()
+    const [wrong, right] = [await startFaultyUpstream({ tls: files.wrong }), await startFaultyUpstream({ tls: files.right })]
+    closers.push(() => wrong.close(), () => right.close())
+    const { service, told } = open(spec({ targets: targets([wrong.url, right.url], { tls: { ca: files.ca, servername: 'localhost' } }), try: { retries: 1 } }))
+    const reply = await service.openStream?.(stream({ method: 'POST', body: Buffer.from('{}'), secret: { in: 'query', name: 'key', value: 'k' } }), fakeRun())
+    expect([reply?.status, reply?.url, reply?.attempts, await text(reply?.body as ByteStream)]).toEqual([200, `${right.url}/`, 2, '{"from":"upstream"}'])
+    expect([right.seen[0]?.path, told]).toEqual(['/?key=k', ['retry', 'ok']])
+  })
+
+  it('is asked for again while nothing of it came, and no more when something did; what breaks off counts', async () => {
+    const server = await start('reset', 'status 503', 'too short')
+    const { service, told } = open(spec({ targets: targets([server.url]), try: { retries: 5 }, breaker: { windowMs: 60_000, minCalls: 4, errorShare: 0.5, slowMs: 0, slowShare: 1, openMs: 60_000, probes: 1 } }))
+    const reply = await service.openStream?.(stream(), fakeRun())
+    await expect(text(reply?.body as ByteStream)).rejects.toMatchObject({ code: 'upstream.eof' })
+    expect([server.seen.length, told, service.facts()]).toEqual([3, ['retry', 'retry', 'eof'], expect.objectContaining({ inFlight: 0, breaker: 'open', instances: [expect.objectContaining({ inFlight: 0 })] })])
+    await expect(service.openStream?.(stream(), fakeRun())).rejects.toMatchObject({ code: 'upstream.breaker' })
+  })
+
+  it('is under way until it is read or let go of, and ends with its caller before it began', async () => {
+    const server = await start('well', 'slow headers')
+    const { service, told } = open(spec({ targets: targets([server.url]), bulkhead: { limit: 1, maxWaitMs: 0, maxWaiting: 0 } }))
+    const reply = await service.openStream?.(stream(), fakeRun())
+    reply?.body.discard()
+    await until(() => service.facts().inFlight === 0)
+    const run = fakeRun()
+    const waiting = service.openStream?.(stream(), run)
+    await until(() => server.seen.length === 2)
+    run.abort(fault('client.closed'))
+    await expect(waiting).rejects.toMatchObject({ code: 'client.closed' })
+    expect([service.facts().inFlight, told.at(-1)]).toEqual([0, 'aborted'])
+  })
+
+  it('sends a body that passes once no second time', async () => {
+    const server = await start('status 503', 'well')
+    const { service } = open(spec({ targets: targets([server.url]), try: { retries: 3 } }))
+    const reply = await service.openStream?.(stream({ method: 'PUT', body: new ByteStream(Readable.from([Buffer.from('x')]), undefined, 1) }), fakeRun())
+    expect([reply?.status, server.seen.length]).toEqual([503, 1])
+    reply?.body.discard()
   })
 })
 

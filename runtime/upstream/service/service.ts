@@ -1,11 +1,13 @@
+import { ByteStream } from '../../core/byte-stream.ts'
 import type { Clock } from '../../core/clock.ts'
 import { Fault, fault, toFault } from '../../core/fault.ts'
 import type { Log } from '../../core/log.ts'
 import type { Run } from '../../core/run.ts'
-import type { UpstreamReply, UpstreamRequest } from '../../core/upstream.ts'
+import type { StreamReply, StreamRequest, UpstreamReply, UpstreamRequest } from '../../core/upstream.ts'
 import type { CallOptions, ServiceFacts, ServiceSpec, TryPolicy, UpstreamObserver, UpstreamService } from '../../core/upstream-service.ts'
 import { whenAborted } from '../../core/when-aborted.ts'
 import { Lane } from '../lane.ts'
+import type { OpenedStream, StreamTry } from '../open-stream.ts'
 import type { Pools } from '../pools.ts'
 import { splitUrl, toTarget } from '../target.ts'
 import { toUpstreamFault } from '../to-fault.ts'
@@ -18,7 +20,7 @@ import { askHealth, type CallUpstream, noteHealth } from './health-check.ts'
 import { Instances, type Instance } from './instances.ts'
 import type { Resolve } from './resolve.ts'
 import { RetryBudget } from './retry-budget.ts'
-import { isRetryable, isSafeToRepeat, type Outcome, verdictOf, wordOf } from './retryable.ts'
+import { type Answered, isRetryable, isSafeToRepeat, type Outcome, verdictOf, wordOf } from './retryable.ts'
 
 export interface ServiceParts {
   readonly clock: Clock
@@ -26,6 +28,8 @@ export interface ServiceParts {
   readonly random: () => number
   /** One call with its redirects, over the usual connections or those of a lane. */
   readonly call: CallUpstream
+  /** One try whose answer passes while it comes. */
+  readonly openStream: (request: StreamRequest, run: Run, one: StreamTry) => Promise<OpenedStream>
   readonly openPool: Pools['open']
   readonly resolve: Resolve
   readonly observer?: UpstreamObserver | undefined
@@ -33,16 +37,29 @@ export interface ServiceParts {
 }
 
 /** A try that is under way. */
-interface Try {
-  readonly ended: Promise<Outcome>
+interface Try<R extends Answered> {
+  readonly ended: Promise<Outcome<R>>
   readonly instance: Instance | undefined
   abort(reason: Error): void
 }
 
+/** What is asked, whether the answer is held or passes. */
+type Question = Pick<UpstreamRequest, 'method' | 'url' | 'headers' | 'timeoutMs' | 'tls' | 'http2'>
+
+/** How a try is made, and what its answer is like. */
+interface Kind<Q extends Question, R extends Answered> {
+  send(request: Q, run: Run, startedAt: number, timeoutMs: number, lane: Lane): Promise<R>
+  /** Of an answer that still comes: resolves when it is over, with the reason when it was broken off. */
+  over?(reply: R): Promise<Error | undefined>
+  /** Nobody takes this answer. */
+  drop?(reply: R): void
+}
+
 /** What one call keeps while it is tried. */
-interface Journey {
-  readonly request: UpstreamRequest
+interface Journey<Q extends Question, R extends Answered> {
+  readonly request: Q
   readonly run: Run
+  readonly kind: Kind<Q, R>
   readonly policy: TryPolicy
   readonly key: string | undefined
   readonly startedAt: number
@@ -62,6 +79,8 @@ export class Service implements UpstreamService {
   #bulkhead: Bulkhead | undefined
   #instances: Instances | undefined
   #inFlight = 0
+  readonly #held: Kind<UpstreamRequest, UpstreamReply>
+  readonly #passing: Kind<StreamRequest, OpenedStream>
   #stopChecks: (() => void) | undefined
   #closed = false
 
@@ -69,6 +88,12 @@ export class Service implements UpstreamService {
     this.#spec = spec
     this.#parts = parts
     this.#budget = new RetryBudget(spec.retryShare)
+    this.#held = { send: parts.call }
+    this.#passing = {
+      send: (request, run, startedAt, timeoutMs, lane) => parts.openStream(request, run, { startedAt, timeoutMs, lane }),
+      over: (reply) => reply.over,
+      drop: (reply) => reply.body.discard(),
+    }
     this.configure(spec)
   }
 
@@ -92,31 +117,49 @@ export class Service implements UpstreamService {
   }
 
   async request(request: UpstreamRequest, run: Run, { tries = this.#spec.tries, key }: CallOptions = {}): Promise<UpstreamReply> {
-    const { clock, observer } = this.#parts
-    const startedAt = clock.now()
-    const { name } = this.#spec
-    const journey: Journey = {
-      request, run, policy: tries, key, startedAt, safe: isSafeToRepeat(request), tried: new Set(), attempts: 0,
-      until: Math.min(startedAt + request.timeoutMs, run.deadline),
-    }
+    const journey = this.#setOut(request, run, tries, key, this.#held)
+    const reply = await this.#answer(journey)
+    return journey.attempts > 1 ? { ...reply, attempts: journey.attempts } : reply
+  }
+
+  async openStream(request: StreamRequest, run: Run, { tries = this.#spec.tries, key }: CallOptions = {}): Promise<StreamReply> {
+    // A body that passes once cannot be sent twice.
+    const policy = request.body instanceof ByteStream ? { ...tries, retries: 0, hedgeMs: 0 } : tries
+    const journey = this.#setOut(request, run, policy, key, this.#passing)
+    const { over: _, ...reply } = await this.#answer(journey)
+    return journey.attempts > 1 ? { ...reply, attempts: journey.attempts } : reply
+  }
+
+  #setOut<Q extends Question, R extends Answered>(request: Q, run: Run, policy: TryPolicy, key: string | undefined, kind: Kind<Q, R>): Journey<Q, R> {
+    const startedAt = this.#parts.clock.now()
+    return { request, run, kind, policy, key, startedAt, safe: isSafeToRepeat(request), tried: new Set(), attempts: 0, until: Math.min(startedAt + request.timeoutMs, run.deadline) }
+  }
+
+  /** The answer of a call with all its tries. Its place is taken until the answer is over. */
+  async #answer<Q extends Question, R extends Answered>(journey: Journey<Q, R>): Promise<R> {
+    const { clock } = this.#parts
     const begun = clock.elapsed()
-    let outcome: Outcome = { sent: false }
+    let outcome: Outcome<R> = { sent: false }
+    let leave = () => {}
     this.#inFlight += 1
     try {
-      const leave = await this.#enter(journey)
-      try {
-        outcome = await this.#tryAll(journey)
-      } finally {
-        leave()
-      }
+      leave = await this.#enter(journey)
+      outcome = await this.#tryAll(journey)
     } catch (thrown) {
       outcome = { thrown, sent: false }
-    } finally {
-      this.#inFlight -= 1
     }
-    observer?.ended(name, wordOf(outcome), clock.elapsed() - begun)
-    if (!outcome.reply) throw withAttempts(toFault(outcome.thrown), journey.attempts)
-    return journey.attempts > 1 ? { ...outcome.reply, attempts: journey.attempts } : outcome.reply
+    const tookMs = clock.elapsed() - begun
+    const end = (last: Outcome<R>) => {
+      leave()
+      this.#inFlight -= 1
+      this.#parts.observer?.ended(this.#spec.name, wordOf(last), tookMs)
+    }
+    const { reply } = outcome
+    const over = reply && journey.kind.over?.(reply)
+    if (over) void over.then((reason) => end(reason ? { thrown: reason, sent: true } : outcome))
+    else end(outcome)
+    if (!reply) throw withAttempts(toFault(outcome.thrown), journey.attempts)
+    return reply
   }
 
   facts(): ServiceFacts {
@@ -139,7 +182,7 @@ export class Service implements UpstreamService {
   }
 
   /** A place among those under way; the result gives it back. */
-  #enter({ run, until }: Journey): Promise<() => void> | (() => void) {
+  #enter({ run, until }: Pick<Journey<Question, Answered>, 'run' | 'until'>): Promise<() => void> | (() => void) {
     const bulkhead = this.#bulkhead
     if (!bulkhead) return () => {}
     if (this.#breaker?.state === 'open') throw this.#brokenFault() // waiting would be for nothing
@@ -171,7 +214,7 @@ export class Service implements UpstreamService {
     })
   }
 
-  async #tryAll(journey: Journey): Promise<Outcome> {
+  async #tryAll<Q extends Question, R extends Answered>(journey: Journey<Q, R>): Promise<Outcome<R>> {
     const { clock, random, observer } = this.#parts
     const { policy, run } = journey
     this.#budget.pay()
@@ -185,26 +228,31 @@ export class Service implements UpstreamService {
       // A retry that cannot end in time only costs the upstream.
       if (clock.now() + pauseMs >= journey.until) return outcome
       if (!this.#budget.take()) return outcome
+      if (outcome.reply) journey.kind.drop?.(outcome.reply)
       observer?.retried(this.#spec.name)
       if (pauseMs > 0) await this.#pause(pauseMs, run)
     }
   }
 
-  #mayRepeat(outcome: Outcome, { safe, policy, until }: Journey): boolean {
+  #mayRepeat(outcome: Outcome<Answered>, { safe, policy, until }: Pick<Journey<Question, Answered>, 'safe' | 'policy' | 'until'>): boolean {
     return isRetryable(outcome, policy.retryOn) && (safe || !outcome.sent) && this.#parts.clock.now() < until
   }
 
   /** One try, and a second beside it when it is slow and may be repeated. The first that is not to be tried again wins. */
-  #round(journey: Journey): Promise<Outcome> | Outcome {
+  #round<Q extends Question, R extends Answered>(journey: Journey<Q, R>): Promise<Outcome<R>> | Outcome<R> {
     const { policy, safe, run } = journey
     const first = this.#begin(journey)
     if (!('ended' in first)) return first
     if (policy.hedgeMs <= 0 || !safe) return first.ended
     return new Promise((resolve) => {
-      const open = new Set<Try>()
-      const settle = (one: Try, outcome: Outcome) => {
-        if (!open.delete(one)) return
-        if (open.size > 0 && isRetryable(outcome, policy.retryOn)) return // the other may do better
+      const open = new Set<Try<R>>()
+      const settle = (one: Try<R>, outcome: Outcome<R>) => {
+        const isOpen = open.delete(one)
+        // The other was first, or may do better.
+        if (!isOpen || (open.size > 0 && isRetryable(outcome, policy.retryOn))) {
+          if (outcome.reply) journey.kind.drop?.(outcome.reply)
+          return
+        }
         stopTimer()
         for (const loser of open) {
           open.delete(loser)
@@ -212,7 +260,7 @@ export class Service implements UpstreamService {
         }
         resolve(outcome)
       }
-      const add = (one: Try) => {
+      const add = (one: Try<R>) => {
         open.add(one)
         void one.ended.then((outcome) => settle(one, outcome))
       }
@@ -229,9 +277,9 @@ export class Service implements UpstreamService {
   }
 
   /** Begins a try; an outcome when it may not even begin. */
-  #begin(journey: Journey): Try | Outcome {
-    const { clock, call, observer } = this.#parts
-    const { request, run, policy, tried } = journey
+  #begin<Q extends Question, R extends Answered>(journey: Journey<Q, R>): Try<R> | Outcome<R> {
+    const { clock } = this.#parts
+    const { request, run, policy, tried, kind } = journey
     const startedAt = clock.now()
     const leftMs = journey.until - startedAt
     if (leftMs <= 0) return { thrown: fault('upstream.timeout', { host: this.#spec.name, afterMs: Math.round(startedAt - journey.startedAt) }), sent: false }
@@ -252,25 +300,29 @@ export class Service implements UpstreamService {
       instance.inFlight += 1
     }
     const { targets } = this.#spec
-    const sent: UpstreamRequest = instance ? { ...request, url: instance.base + pathOf(request.url), ...(targets?.tls ? { tls: targets.tls } : {}), http2: targets?.http2 === true } : request
-    const end = (outcome: Outcome): Outcome => {
+    const sent: Q = instance ? { ...request, url: instance.base + pathOf(request.url), ...(targets?.tls ? { tls: targets.tls } : {}), http2: targets?.http2 === true } : request
+    const end = (outcome: Outcome<R>): Outcome<R> => {
       const tookMs = clock.elapsed() - begun
       // A caller that was in a hurry says nothing of the server, unless the server took longer than it should.
       const cut = aborted || (outcome.thrown instanceof Fault && outcome.thrown.code === 'upstream.timeout' && tookMs < ownMs && clock.now() >= run.deadline)
       const verdict = cut ? 'none' : verdictOf(outcome)
       permit?.end(verdict, tookMs)
-      if (instance && targets) {
-        instance.inFlight -= 1
-        if (verdict !== 'none' && judge(instance, this.#instances?.all ?? [], verdict === 'good', targets.ejection, clock.elapsed())) {
-          observer?.ejected(this.#spec.name)
-          // It comes back as slowly as one that is new.
-          instance.sinceMs = instance.ejectedUntilMs
-          this.#parts.log.warn({ upstream: this.#spec.name, instance: instance.id, forMs: Math.round(instance.ejectedUntilMs - clock.elapsed()) }, 'an instance of an upstream fails and is left out for a while')
-        }
+      if (instance) this.#judge(instance, verdict)
+      const over = outcome.reply && kind.over?.(outcome.reply)
+      if (!over) {
+        if (instance) instance.inFlight -= 1
+        return outcome
       }
+      void over.then((reason) => {
+        if (instance) instance.inFlight -= 1
+        // It began well and broke off: for the server that is another call, which failed.
+        if (reason === undefined || verdictOf({ thrown: reason, sent: true }) !== 'bad') return
+        this.#breaker?.enter()?.end('bad', tookMs)
+        if (instance) this.#judge(instance, 'bad')
+      })
       return outcome
     }
-    const ended = call(sent, run, startedAt, Math.min(ownMs, leftMs), lane).then(
+    const ended = kind.send(sent, run, startedAt, Math.min(ownMs, leftMs), lane).then(
       (reply) => end({ reply, sent: true }),
       (thrown: unknown) => end({ thrown, sent: lane.sent }),
     )
@@ -283,8 +335,19 @@ export class Service implements UpstreamService {
     }
   }
 
+  /** What a try says of its server; one that fails too often is left out. */
+  #judge(instance: Instance, verdict: 'good' | 'bad' | 'none'): void {
+    const { clock, observer, log } = this.#parts
+    const { targets, name } = this.#spec
+    if (!targets || verdict === 'none' || !judge(instance, this.#instances?.all ?? [], verdict === 'good', targets.ejection, clock.elapsed())) return
+    observer?.ejected(name)
+    // It comes back as slowly as one that is new.
+    instance.sinceMs = instance.ejectedUntilMs
+    log.warn({ upstream: name, instance: instance.id, forMs: Math.round(instance.ejectedUntilMs - clock.elapsed()) }, 'an instance of an upstream fails and is left out for a while')
+  }
+
   /** An instance that was not tried yet, as long as there is one. */
-  #pick({ tried, key }: Journey): Instance | undefined {
+  #pick({ tried, key }: Pick<Journey<Question, Answered>, 'tried' | 'key'>): Instance | undefined {
     const { targets } = this.#spec
     if (!this.#instances || !targets) return undefined
     const now = this.#parts.clock.elapsed()
@@ -303,7 +366,7 @@ export class Service implements UpstreamService {
   }
 
   /** Names are looked up once for all; who waits for them leaves on time. */
-  #waitForNames(ready: Promise<void>, { run, until, startedAt }: Journey): Promise<void> {
+  #waitForNames(ready: Promise<void>, { run, until, startedAt }: Pick<Journey<Question, Answered>, 'run' | 'until' | 'startedAt'>): Promise<void> {
     const { name } = this.#spec
     const { clock } = this.#parts
     return this.#until(run, Math.max(0, until - clock.now()), (_resolve, reject) => reject(fault('upstream.timeout', { host: name, afterMs: Math.round(clock.now() - startedAt) })), ready.catch((error: unknown) => {
