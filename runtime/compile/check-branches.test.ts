@@ -74,9 +74,9 @@ test('a deploy notes where bodies are held in memory, and how large they may get
   const callout = (id: string, to: string, more: object = {}) => node(id, 'service callout', [[to]], { url: 'https://api.example.org/', ...more })
   const notes = (nodes: object[]) => checkFlows([tab, ...nodes], definitions).filter(({ severity }) => severity === 'note').map(({ code, message }) => `${code} ${message}`)
   expect(notes([entry('reply'), respond])).toEqual([])
-  expect(notes([entry('c'), callout('c', 'reply'), respond])).toEqual(['body.held A call of “T” may hold bodies in memory: The service callout node c up to 5 MB.'])
+  expect(notes([entry('c'), callout('c', 'reply'), respond])).toEqual(['body.held A call of “T” may hold bodies in memory: “c” (service callout) up to 5 MB.'])
   const posted = { ...entry('c'), method: 'post', bodyLimitBytes: 2048 }
-  expect(notes([posted, callout('c', 'reply', { responseLimitBytes: 1_048_576 }), respond])[0]).toContain('The http in node in up to 2 KB, The service callout node c up to 1 MB; 1 MB together.')
+  expect(notes([posted, callout('c', 'reply', { responseLimitBytes: 1_048_576 }), respond])[0]).toContain('“in” (http in) up to 2 KB, “c” (service callout) up to 1 MB; 1 MB together.')
   expect(notes([{ ...posted, streamBody: true }, respond])).toEqual([])
 })
 

@@ -149,5 +149,5 @@ function isSubstituted(config: unknown, pointer: string): boolean {
 
 /** How a person would name the node: its label and type. */
 export function nameOf(node: Named): string {
-  return typeof node.name === 'string' && node.name !== '' ? `“${node.name}” (${node.type})` : `The ${node.type} node ${node.id}`
+  return typeof node.name === 'string' && node.name !== '' ? `“${node.name}” (${node.type})` : `“${node.id}” (${node.type})`
 }

@@ -28,7 +28,7 @@ describe('data labels', () => {
     const [problem] = checkFlows([tab, { ...entry, wires: [['out']] }, answer], definitions).filter(({ code }) => code === 'label.leak')
     expect(problem).toMatchObject({
       severity: 'error', node: 'out', flow: 't',
-      message: 'The http response node out would let data labelled “pid” into the answer to the caller, in clear: payload (pid). It came in at “entry” (http in), payload.pid.',
+      message: '“out” (http response) would let data labelled “pid” into the answer to the caller, in clear: payload (pid). It came in at “entry” (http in), payload.pid.',
       remedy: expect.stringContaining('mask'),
     })
   })
