@@ -1,3 +1,4 @@
+import { toReason, type Facts, type SayingCode } from '../ledger/sayings.ts'
 import type { Clock } from '../runtime/core/clock.ts'
 import type { AuditAnchor } from './audit-anchor.ts'
 import type { AuditRecord, AuditVerdict, Doer } from './contract.ts'
@@ -74,31 +75,31 @@ async function verifyAudit(store: Pick<Tables, 'audit'>, sealers: readonly Audit
   const last = Number(head?.split(':')[0] ?? 0)
   let { number, hash } = from
   let sealed = false
-  const bad = (at: number, reason: string): AuditVerdict => ({ ok: false, number: at, reason, entries: last })
-  if (point === 'forged') return bad(Math.max(last, 1), 'The file audit-anchor in the data folder was not written by this control.')
+  const bad = (at: number, code: SayingCode, facts: Facts = { number: at }): AuditVerdict => ({ ok: false, number: at, ...toReason(code, facts), entries: last })
+  if (point === 'forged') return bad(Math.max(last, 1), 'audit.anchor_forged')
   for (;;) {
     const rows = await store.audit.after(number, pageRows)
     for (const row of rows) {
       if (row.number > last) break
-      if (row.number !== number + 1) return bad(number + 1, 'The record is missing.')
+      if (row.number !== number + 1) return bad(number + 1, 'record.missing')
       const sealer = row.sealed_by === null ? undefined : byId.get(row.sealed_by)
-      if (row.sealed_by === null && (sealed || row.number >= (point?.sealedFrom ?? Infinity))) return bad(row.number, 'The record does not carry the key that those before it carry.')
-      if (row.sealed_by !== null && !sealer) return bad(row.number, 'The record was sealed under a credential key that is not here. Restore that key.')
+      if (row.sealed_by === null && (sealed || row.number >= (point?.sealedFrom ?? Infinity))) return bad(row.number, 'audit.unkeyed')
+      if (row.sealed_by !== null && !sealer) return bad(row.number, 'audit.key')
       hash = sealer ? sealer.hash(hash, row) : hashAuditRow(hash, row)
-      if (hash !== row.hash) return bad(row.number, 'The record, or its hash, was changed after it was written.')
-      if (point && point.number === row.number && point.hash !== hash) return bad(row.number, 'Another record was the last one here when the log was anchored: it was cut off and written anew.')
+      if (hash !== row.hash) return bad(row.number, 'record.altered')
+      if (point && point.number === row.number && point.hash !== hash) return bad(row.number, 'audit.rewritten')
       sealed ||= sealer !== undefined
       number = row.number
     }
     if (rows.length < pageRows || (rows.at(-1)?.number ?? 0) >= last) break
   }
-  if (number < last) return bad(number + 1, 'The record is missing.')
-  if (head !== undefined && auditHead(number, hash) !== head) return bad(Math.max(number, 1), 'The last record is not the one that was written last.')
+  if (number < last) return bad(number + 1, 'record.missing')
+  if (head !== undefined && auditHead(number, hash) !== head) return bad(Math.max(number, 1), 'record.not_last')
   if (head === undefined) {
     const [row] = await store.audit.after(0, 1)
-    if (row) return bad(row.number, 'The head of the log is missing.')
+    if (row) return bad(row.number, 'audit.headless')
   }
-  if (point && point.number > number) return bad(number + 1, `The end of the log was cut off: it had ${point.number} records.`)
+  if (point && point.number > number) return bad(number + 1, 'audit.cut', { count: point.number })
   return { ok: true, entries: number, head: hash, ...(point ? { anchored: point.number } : {}) }
 }
 

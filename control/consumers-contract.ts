@@ -1,3 +1,4 @@
+import type { Saying } from '../ledger/sayings.ts'
 import type { Api, ClientChange, ClientEnvironment, ClientRules, ClientSnapshot, PlanQuota } from '../runtime/core/clients.ts'
 import type { Problem } from '../runtime/core/flow.ts'
 import type { Role } from './contract.ts'
@@ -416,7 +417,7 @@ export interface AuditLog {
 
 export type AuditVerdict =
   | { readonly ok: true; readonly entries: number; readonly head: string; /** How far the log is known beside the database too. */ readonly anchored?: number }
-  | { readonly ok: false; /** The first bad record. */ readonly number: number; readonly reason: string; readonly entries: number }
+  | ({ readonly ok: false; /** The first bad record. */ readonly number: number; /** In English, what code and facts say. */ readonly reason: string; readonly entries: number } & Saying)
 
 export interface ApplyChange {
   readonly kind: 'organisations' | 'members' | 'applications' | 'plans' | 'apis' | 'groups' | 'products' | 'subscriptions' | 'connectors'

@@ -23,6 +23,7 @@ export type * from './publish/contract.ts'
 export type * from './queues-contract.ts'
 export type * from './vault/contract.ts'
 export type * from './watch-contract.ts'
+export { say, sayings, sayRemedy } from '../ledger/sayings.ts'
 
 /**
  * What the pages and the editor host ask of the control plane. `control/` implements it; `editor/` and

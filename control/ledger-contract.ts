@@ -1,11 +1,13 @@
 import type { LedgerEntry } from '../ledger/entry.ts'
 import type { ConsistencyProof, InclusionProof } from '../ledger/proof.ts'
+import type { Saying } from '../ledger/sayings.ts'
 import type { LedgerVerdict } from '../ledger/verdict.ts'
 import type { Actor, Page } from './consumers-contract.ts'
 
 export type { LedgerEntry } from '../ledger/entry.ts'
 export type { ConsistencyProof, InclusionProof } from '../ledger/proof.ts'
 export type { LedgerVerdict } from '../ledger/verdict.ts'
+export type { Saying } from '../ledger/sayings.ts'
 
 export { auditLedger } from '../runtime/core/ledger.ts'
 
@@ -45,6 +47,8 @@ export interface LedgerInfo {
   readonly open: number
   /** Why the open entries cannot be signed. */
   readonly problem?: string
+  /** The same for whoever has words for it. */
+  readonly why?: Saying
   readonly anchors: readonly LedgerAnchorInfo[]
 }
 

@@ -128,7 +128,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
         const verdict = await chain.verify(from)
         if (!verdict.ok || from) return verdict
         const { flaw } = await ledgers.verifyAuditPeriods()
-        return flaw ? { ok: false, number: flaw.number, reason: flaw.reason, entries: verdict.entries } : verdict
+        return flaw ? { ok: false, number: flaw.number, code: flaw.code, facts: flaw.facts, reason: flaw.reason, entries: verdict.entries } : verdict
       },
     }
     anchor.follow() // what another process wrote meanwhile, or a store that had no anchor yet

@@ -1,5 +1,6 @@
 import { hash as digest } from 'node:crypto'
 import { toCanonicalJson } from './canonical-json.ts'
+import { toReason, type Saying } from './sayings.ts'
 
 /**
  * A hash chain: each link's hash covers the one before, so that no link can be changed, taken out, moved or put in without changing
@@ -32,12 +33,12 @@ export interface ChainPoint {
 
 export type FlawKind = 'altered' | 'missing' | 'reordered' | 'replayed' | 'inserted' | 'truncated'
 
-/** The first thing that is wrong. */
-export interface ChainFlaw {
+/** The first thing that is wrong; its code and facts say the same as its reason. */
+export interface ChainFlaw extends Saying {
   readonly kind: FlawKind
   /** Of the first link that is not as it was written, or is not there. */
   readonly number: number
-  /** A sentence. */
+  /** A sentence, in English. */
   readonly reason: string
 }
 
@@ -63,12 +64,12 @@ export function checkChain(
     const link = step.value
     const flaw = link.number === end.number + 1 ? undefined : outOfTurn(link, end.number + 1, seen, iterator)
     if (flaw) return { end, flaw }
-    if (!isHashOf(link, end.hash, hash)) return { end, flaw: { kind: 'altered', number: link.number, reason: `Record ${link.number}, or its hash, was changed after it was written.` } }
+    if (!isHashOf(link, end.hash, hash)) return { end, flaw: { kind: 'altered', number: link.number, ...toReason('record.altered', { number: link.number }) } }
     end = { number: link.number, hash: link.hash }
     seen.set(link.number, link.hash)
   }
-  if (head && end.number < head.number) return { end, flaw: { kind: 'truncated', number: end.number + 1, reason: `The end was cut off: record ${end.number + 1} and those after it are missing; there were ${head.number}.` } }
-  if (head && end.number === head.number && end.hash !== head.hash) return { end, flaw: { kind: 'altered', number: Math.max(1, end.number), reason: `Record ${end.number} is not the one that was written last.` } }
+  if (head && end.number < head.number) return { end, flaw: { kind: 'truncated', number: end.number + 1, ...toReason('record.cut', { number: end.number + 1, count: head.number }) } }
+  if (head && end.number === head.number && end.hash !== head.hash) return { end, flaw: { kind: 'altered', number: Math.max(1, end.number), ...toReason('record.not_last', { number: end.number }) } }
   return { end }
 }
 
@@ -84,11 +85,11 @@ function isHashOf(link: Link, before: string, hash: (before: string, link: Link)
 function outOfTurn(link: Link, expected: number, seen: ReadonlyMap<number, string>, rest: Iterator<Link>): ChainFlaw {
   if (link.number < expected) {
     const known = seen.get(link.number)
-    if (known === link.hash) return { kind: 'replayed', number: link.number, reason: `Record ${link.number} is there a second time, after record ${expected - 1}.` }
-    return { kind: 'inserted', number: link.number, reason: `After record ${expected - 1} stands another record with the number ${link.number}, which was not written there.` }
+    if (known === link.hash) return { kind: 'replayed', number: link.number, ...toReason('record.replayed', { number: link.number, after: expected - 1 }) }
+    return { kind: 'inserted', number: link.number, ...toReason('record.inserted', { number: link.number, after: expected - 1 }) }
   }
   for (let step = rest.next(); !step.done; step = rest.next()) {
-    if (step.value.number === expected) return { kind: 'reordered', number: expected, reason: `Record ${expected} does not stand in its place: record ${link.number} stands there.` }
+    if (step.value.number === expected) return { kind: 'reordered', number: expected, ...toReason('record.moved', { number: expected, instead: link.number }) }
   }
-  return { kind: 'missing', number: expected, reason: `Record ${expected} is missing.` }
+  return { kind: 'missing', number: expected, ...toReason('record.missing', { number: expected }) }
 }

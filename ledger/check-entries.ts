@@ -2,15 +2,17 @@ import { checkChain, noHash, type ChainPoint, type FlawKind } from './chain.ts'
 import { hashEntry, toLeaf, type LedgerEntry } from './entry.ts'
 import { createGrowingTree } from './merkle.ts'
 import type { RootFlaw, SignedRoot } from './period-root.ts'
+import { toReason, type Saying } from './sayings.ts'
 
 /** The first thing that is wrong with a ledger. */
-export interface LedgerFlaw {
+export interface LedgerFlaw extends Saying {
   readonly kind: FlawKind | RootFlaw['kind']
   /** Of the first entry that is not as it was written, or is not there. */
   readonly number: number
   /** Where the entry cannot be told more closely: it is between `number` and this one. */
   readonly last?: number | undefined
   readonly period?: number | undefined
+  /** In English, what code and facts say. */
   readonly reason: string
 }
 
@@ -52,7 +54,7 @@ export function checkEntries({ ledger, roots, from = 1, to = Infinity }: { reado
     if (entry.number < root.last) return undefined
     const same = tree.root() === root.root && entry.hash === root.head
     const { first, last, period } = root
-    if (!same) return { kind: 'altered', number: first, last, period, reason: `Records ${first} to ${last} are not those that were signed as period ${period}: at least one was changed, and the chain of hashes made anew behind it.` }
+    if (!same) return { kind: 'altered', number: first, last, period, ...toReason('period.altered', { first, last, period }) }
     place++
     periods++
     tree = createGrowingTree()
@@ -79,7 +81,7 @@ export function checkEntries({ ledger, roots, from = 1, to = Infinity }: { reado
         try {
           flaw = plant(entry)
         } catch {
-          flaw = { kind: 'altered', number: entry.number, reason: `Record ${entry.number} holds what JSON has no words for.` }
+          flaw = { kind: 'altered', number: entry.number, ...toReason('record.unwritable', { number: entry.number }) }
         }
         if (flaw) return flaw
         end = { number: entry.number, hash: entry.hash }
@@ -91,10 +93,11 @@ export function checkEntries({ ledger, roots, from = 1, to = Infinity }: { reado
       const most = Math.min(stop, Math.max(head?.number ?? 0, roots.at(-1)?.last ?? 0))
       if (end.number < most) {
         const root = roots[place]
-        const rest = tree.size > 0 && root ? ` Without them, records ${root.first} to ${end.number} of period ${root.period} cannot be compared with what was signed.` : ''
-        return { kind: 'truncated', number: end.number + 1, reason: `The end was cut off: record ${end.number + 1} and those after it are missing; there were ${most}.${rest}` }
+        const cut = { number: end.number + 1, count: most }
+        const said = tree.size > 0 && root ? toReason('record.cut_in_period', { ...cut, first: root.first, end: end.number, period: root.period }) : toReason('record.cut', cut)
+        return { kind: 'truncated', number: cut.number, ...said }
       }
-      if (head && end.number === head.number && end.hash !== head.hash) return { kind: 'altered', number: Math.max(1, end.number), reason: `Record ${end.number} is not the one that was written last.` }
+      if (head && end.number === head.number && end.hash !== head.hash) return { kind: 'altered', number: Math.max(1, end.number), ...toReason('record.not_last', { number: end.number }) }
       return undefined
     },
     get entries() {

@@ -2,6 +2,7 @@ import { createHash, createPublicKey, verify } from 'node:crypto'
 import { toCanonicalJson } from './canonical-json.ts'
 import { noHash } from './chain.ts'
 import { createGrowingTree, hashLeaf } from './merkle.ts'
+import { toReason, type Facts, type Saying, type SayingCode } from './sayings.ts'
 
 /** What is signed of a period: its entries as the root of a tree, and all periods before it. */
 export interface PeriodRoot {
@@ -53,9 +54,9 @@ export function toPublicKeys(pems: readonly string[]): PublicKeys {
 }
 
 /** Why the signature of a root is not good; `undefined` when it is. */
-export function signatureFlaw(root: SignedRoot, keys: PublicKeys): string | undefined {
+export function signatureFlaw(root: SignedRoot, keys: PublicKeys): Saying | undefined {
   const key = keys.get(root.key)
-  if (key === undefined) return `The root of period ${root.period} names the key ${root.key}, which is not one of those that are trusted here.`
+  if (key === undefined) return { code: 'root.key', facts: { period: root.period, key: root.key } }
   try {
     const signature = Buffer.from(root.signature, 'base64')
     // Base64 has several spellings of the same bytes; a root has one.
@@ -63,7 +64,7 @@ export function signatureFlaw(root: SignedRoot, keys: PublicKeys): string | unde
   } catch {
     // not a root at all
   }
-  return `The root of period ${root.period} is not what was signed.`
+  return { code: 'root.unsigned', facts: { period: root.period } }
 }
 
 /** An outside witness of a root. */
@@ -81,7 +82,7 @@ export interface AnchorReceipt {
 }
 
 /** What is wrong with the line of roots. */
-export interface RootFlaw {
+export interface RootFlaw extends Saying {
   readonly kind: 'missing' | 'altered' | 'signature' | 'truncated' | 'anchor'
   readonly period: number
   /** Numbers of the entries it is about, as far as they are known. */
@@ -105,21 +106,24 @@ export function checkRoots(ledger: string, roots: readonly SignedRoot[], keys: P
   let before = noHash
   let last = 0
   for (const [place, root] of roots.entries()) {
-    const flaw = (kind: RootFlaw['kind'], reason: string) => ({ good: roots.slice(0, place), flaw: { kind, period: place + 1, number: last + 1, ...(root.last > last ? { last: root.last } : {}), reason } })
-    if (root.period !== place + 1) return flaw(root.period > place + 1 ? 'missing' : 'altered', root.period > place + 1 ? `The root of period ${place + 1} is missing.` : `The root of period ${root.period} is there a second time.`)
-    if (root.ledger !== ledger) return flaw('altered', `The root of period ${root.period} is of another ledger.`)
+    const expected = place + 1
+    const { period } = root
+    const flaw = (kind: RootFlaw['kind'], code: SayingCode, facts: Facts = { period }) => ({ good: roots.slice(0, place), flaw: { kind, period: expected, number: last + 1, ...(root.last > last ? { last: root.last } : {}), ...toReason(code, facts) } })
+    if (period > expected) return flaw('missing', 'root.missing', { period: expected })
+    if (period !== expected) return flaw('altered', 'root.replayed', { period, expected })
+    if (root.ledger !== ledger) return flaw('altered', 'root.other_ledger')
     const signature = signatureFlaw(root, keys)
-    if (signature !== undefined) return flaw('signature', signature)
-    if (root.first !== last + 1 || root.last < root.first) return flaw('altered', `Period ${root.period} does not begin behind the period before it.`)
-    if (root.before !== before || root.history !== history.root()) return flaw('altered', `The root of period ${root.period} was signed on top of another past than the one that is here.`)
+    if (signature) return flaw('signature', signature.code, signature.facts)
+    if (root.first !== last + 1 || root.last < root.first) return flaw('altered', 'root.gap')
+    if (root.before !== before || root.history !== history.root()) return flaw('altered', 'root.past')
     before = hashRoot(root)
     for (const receipt of witnesses.get(root.period) ?? []) {
-      if (receipt.hash !== before) return flaw('anchor', `Period ${root.period} was signed anew: ${receipt.anchor} has held another root of it since ${receipt.at}.`)
+      if (receipt.hash !== before) return flaw('anchor', 'root.anew', { period, witness: receipt.anchor, since: receipt.at })
     }
     history.add(hashLeaf(Buffer.from(before, 'hex')))
     last = root.last
   }
   const beyond = receipts.filter(({ period }) => period > roots.length).sort((one, other) => one.period - other.period)[0]
-  if (beyond) return { good: roots, flaw: { kind: 'truncated', period: roots.length + 1, number: last + 1, reason: `The end was cut off: ${beyond.anchor} has held the root of period ${beyond.period} since ${beyond.at}, and here the last period is ${roots.length}.` } }
+  if (beyond) return { good: roots, flaw: { kind: 'truncated', period: roots.length + 1, number: last + 1, ...toReason('root.cut', { period: beyond.period, witness: beyond.anchor, since: beyond.at, last: roots.length }) } }
   return { good: roots }
 }

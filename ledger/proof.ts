@@ -2,6 +2,7 @@ import { toLeaf, hashEntry, type LedgerEntry } from './entry.ts'
 import { consistencyPath, hashLeaf, inclusionPath, isConsistent, isIncluded } from './merkle.ts'
 import { hashRoot, signatureFlaw, type AnchorReceipt, type PublicKeys, type SignedRoot } from './period-root.ts'
 import { receiptFlaw } from './receipt.ts'
+import { say } from './sayings.ts'
 
 /** A root shown to be part of what a later root was signed on top of. */
 export interface RootInHistory {
@@ -84,7 +85,7 @@ export function checkProof(given: unknown, keys: PublicKeys): ProofVerdict {
 
 function checkInclusion({ entry, path, root, later, receipts }: InclusionProof, keys: PublicKeys): ProofVerdict {
   const unsigned = signatureFlaw(root, keys)
-  if (unsigned !== undefined) return bad(unsigned)
+  if (unsigned) return bad(say(unsigned))
   if (entry.ledger !== root.ledger) return bad('The entry is of another ledger than the root.')
   if (entry.number < root.first || entry.number > root.last) return bad(`Entry ${entry.number} is not in period ${root.period}, which has ${root.first} to ${root.last}.`)
   if (entry.sealedBy === undefined && hashEntry(entry.before, entry) !== entry.hash) return bad(`Entry ${entry.number} was changed: its hash is another one.`)
@@ -101,7 +102,7 @@ function checkInclusion({ entry, path, root, later, receipts }: InclusionProof, 
 function checkConsistency({ from, to, path, inclusion, receipts }: ConsistencyProof, keys: PublicKeys): ProofVerdict {
   for (const root of [from, to]) {
     const unsigned = signatureFlaw(root, keys)
-    if (unsigned !== undefined) return bad(unsigned)
+    if (unsigned) return bad(say(unsigned))
   }
   if (from.ledger !== to.ledger) return bad('The two roots are of different ledgers.')
   if (from.period > to.period) return bad('The first root is younger than the second.')
@@ -116,7 +117,7 @@ function checkConsistency({ from, to, path, inclusion, receipts }: ConsistencyPr
 
 function historyFlaw(root: SignedRoot, { root: later, path }: RootInHistory, keys: PublicKeys): string | undefined {
   const unsigned = signatureFlaw(later, keys)
-  if (unsigned !== undefined) return unsigned
+  if (unsigned) return say(unsigned)
   if (later.ledger !== root.ledger) return 'The later root is of another ledger.'
   const included = isIncluded({ leaf: leafOf(hashRoot(root)), index: root.period - 1, size: later.period - 1, path, root: later.history })
   return included ? undefined : `Period ${root.period} is not part of what was signed as period ${later.period}.`
@@ -128,7 +129,7 @@ function withReceipts(says: string[], kind: LedgerProof['kind'], receipts: reado
     const root = hashes.get(receipt.hash)
     if (!root || root.ledger !== receipt.ledger || root.period !== receipt.period) return bad(`The receipt of ${receipt.anchor} is of another root.`)
     const flaw = receiptFlaw(receipt)
-    if (flaw !== undefined) return bad(flaw)
+    if (flaw) return bad(say(flaw))
     says.push(receipt.kind === 'timestamp' ? `The time stamp of ${receipt.anchor} says that period ${root.period} was there at ${receipt.at}; its own signature is for \`openssl ts -verify\`.` : `Look at ${receipt.anchor}: since ${receipt.at} it should hold ${receipt.hash} for period ${root.period}.`)
   }
   return { ok: true, kind, says }

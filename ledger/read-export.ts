@@ -3,7 +3,8 @@ import { noHash } from './chain.ts'
 import type { LedgerEntry } from './entry.ts'
 import { checkRoots, toPublicKeys, type AnchorReceipt, type PublicKeys, type SignedRoot } from './period-root.ts'
 import { receiptFlaw } from './receipt.ts'
-import { remedyOf, type LedgerVerdict } from './verdict.ts'
+import { sayRemedy, toReason } from './sayings.ts'
+import type { LedgerVerdict } from './verdict.ts'
 
 /** The first line of an export. Roots follow, then receipts, then entries, one JSON text per line. */
 export interface ExportHead {
@@ -46,11 +47,11 @@ export async function verifyExport(lines: AsyncIterable<string> | Iterable<strin
   const begin = (ledger: string, keys: PublicKeys): EntriesCheck => {
     const own = receipts.filter((receipt) => receipt.ledger === ledger)
     const found = checkRoots(ledger, roots, keys, own)
-    const spoiled = own.map((receipt) => ({ receipt, reason: receiptFlaw(receipt) })).find(({ reason }) => reason !== undefined)
+    const spoiled = own.map((receipt) => ({ receipt, flaw: receiptFlaw(receipt) })).find(({ flaw: found }) => found !== undefined)
     rootFlaw = found.flaw
-    if (spoiled?.reason !== undefined && (!rootFlaw || rootFlaw.period === undefined || spoiled.receipt.period < rootFlaw.period)) {
+    if (spoiled?.flaw && (!rootFlaw || rootFlaw.period === undefined || spoiled.receipt.period < rootFlaw.period)) {
       const root = roots[spoiled.receipt.period - 1]
-      rootFlaw = { kind: 'anchor', period: spoiled.receipt.period, number: root?.first ?? 1, ...(root ? { last: root.last } : {}), reason: spoiled.reason }
+      rootFlaw = { kind: 'anchor', period: spoiled.receipt.period, number: root?.first ?? 1, ...(root ? { last: root.last } : {}), ...toReason(spoiled.flaw.code, spoiled.flaw.facts) }
     }
     fits = rootFlaw ? 0 : own.length
     lastRoot = found.good.at(-1)?.last ?? 0
@@ -73,7 +74,7 @@ export async function verifyExport(lines: AsyncIterable<string> | Iterable<strin
     const entry = value?.entry as LedgerEntry | undefined
     if (!value || (entry === undefined && check)) {
       flush()
-      flaw ??= { kind: 'altered', number: (check?.end.number ?? 0) + 1, reason: `Line ${line} is not a record: it was changed.` }
+      flaw ??= { kind: 'altered', number: (check?.end.number ?? 0) + 1, ...toReason('line.altered', { line }) }
     } else if (value.root) {
       roots.push(value.root as SignedRoot)
     } else if (value.receipt) {
@@ -104,7 +105,7 @@ export function toVerdict(ledger: string, check: EntriesCheck, lastRoot: number,
     open: Math.max(0, end.number - Math.max(lastRoot, first - 1)),
     receipts,
     head: end.number === 0 ? noHash : end.hash,
-    ...(flaw ? { flaw: { ...flaw, remedy: remedyOf(flaw) } } : {}),
+    ...(flaw ? { flaw: { ...flaw, remedy: sayRemedy(flaw.kind) } } : {}),
   }
 }
 

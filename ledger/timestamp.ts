@@ -34,28 +34,36 @@ export interface Timestamp {
 
 /**
  * Reads a TimeStampResp (§2.4.2): granted, over this SHA-256 hash, and with this nonce when one is given.
- * @throws Error with a sentence when it is not
+ * @throws TimestampProblem with a sentence when it is not
  */
 export function readTimestamp(response: Buffer, hash: string, nonce?: Buffer): Timestamp {
   let parts: ReturnType<typeof parse>
   try {
     parts = parse(response)
   } catch (cause) {
-    throw cause instanceof Refusal ? cause : new Error('What the time stamp authority answered is no time stamp.', { cause })
+    throw cause instanceof TimestampProblem ? cause : new TimestampProblem('unreadable', 'What the time stamp authority answered is no time stamp.', { cause })
   }
   const { info, imprint } = parts
-  if (!imprint.algorithm.subarray(0, sha256.length).equals(sha256) || imprint.hash !== hash) throw new Error('The time stamp is of another hash.')
-  if (nonce && !info.some(({ tag, whole }) => tag === tags.integer && whole.equals(toDerInteger(nonce)))) throw new Error('The time stamp answers another question: its nonce is not ours.')
+  if (!imprint.algorithm.subarray(0, sha256.length).equals(sha256) || imprint.hash !== hash) throw new TimestampProblem('hash', 'The time stamp is of another hash.')
+  if (nonce && !info.some(({ tag, whole }) => tag === tags.integer && whole.equals(toDerInteger(nonce)))) throw new TimestampProblem('nonce', 'The time stamp answers another question: its nonce is not ours.')
   return { at: parts.at, isSignedBy: (certificate) => isSigned(parts, certificate) }
 }
 
-class Refusal extends Error {}
+/** Why a time stamp proves nothing. */
+export class TimestampProblem extends Error {
+  readonly kind: 'unreadable' | 'refused' | 'hash' | 'nonce'
+
+  constructor(kind: TimestampProblem['kind'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+  }
+}
 
 function parse(response: Buffer) {
   const [status, token] = within(readDer(response)[0])
   const code = within(status)[0]
   const number = code?.tag === tags.integer ? code.value.readUIntBE(0, code.value.length) : -1
-  if (number !== 0 && number !== 1) throw new Refusal(`The time stamp authority did not grant it (status ${number}).`)
+  if (number !== 0 && number !== 1) throw new TimestampProblem('refused', `The time stamp authority did not grant it (status ${number}).`)
   const [type, content] = within(token)
   if (!type?.whole.equals(signedData)) throw new Error('no SignedData')
   const signed = within(within(content, 0xa0)[0])

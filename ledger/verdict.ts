@@ -18,15 +18,3 @@ export interface LedgerVerdict {
   /** The first thing that is wrong. */
   readonly flaw?: LedgerFlaw & { readonly remedy: string }
 }
-
-/** What to do about it. */
-export function remedyOf(flaw: LedgerFlaw): string {
-  switch (flaw.kind) {
-    case 'signature':
-      return 'If control was set up anew, give the public key that it had before; else somebody has written this root who does not hold the key. Compare with a backup and with the anchors outside.'
-    case 'anchor':
-      return 'Keep what the anchor holds: it is what was signed first. Compare this ledger with a backup from that time.'
-    default:
-      return 'Change nothing. Compare with a backup, or with an export from before, to see what was written there; the audit log and the database log say who was in the database.'
-  }
-}

@@ -320,7 +320,7 @@ export const consumerTexts = {
   verify: { en: 'Verify the chain', 'zh-TW': '驗證雜湊鏈' },
   verifyGood: { en: 'The log is whole: {entries} entries, the last hash is {head}.', 'zh-TW': '紀錄完整：共 {entries} 筆，最後的雜湊值為 {head}。' },
   verifyAnchored: { en: 'Its end is anchored beside the database, up to entry {anchored}.', 'zh-TW': '尾端已錨定於資料庫之外，至第 {anchored} 筆。' },
-  verifyBad: { en: 'The log was tampered with: entry {number} is the first bad one ({reason}). It has {entries} entries.', 'zh-TW': '紀錄遭到竄改：第 {number} 筆為首筆異常（{reason}），共 {entries} 筆。' },
+  verifyBad: { en: 'The log was tampered with: entry {number} is the first bad one. {reason} It has {entries} entries.', 'zh-TW': '紀錄遭到竄改：第 {number} 筆為首筆異常。{reason}共 {entries} 筆。' },
   history: { en: 'History', 'zh-TW': '歷程' },
 
   // What is wrong with a field, in place of what the check of records says.

@@ -19,7 +19,7 @@ export const ledgerTexts = {
   ledgerUnsigned: { en: 'The open records cannot be signed:', 'zh-TW': '尚未簽章的紀錄無法簽章：' },
   ledgerVerify: { en: 'Verify', 'zh-TW': '驗證' },
   ledgerGood: { en: 'The ledger is whole: records {from} to {to} in {periods} signed periods; {receipts} witness receipts match.', 'zh-TW': '帳本完整：紀錄 {from} 至 {to}，共 {periods} 個已簽章期間；{receipts} 份見證相符。' },
-  ledgerBad: { en: 'The ledger was altered. First mismatch: record {number}. {reason} {remedy}', 'zh-TW': '帳本遭竄改，最先不符的是第 {number} 筆。{reason} {remedy}' },
+  ledgerBad: { en: 'The ledger was altered. First mismatch: record {number}. {reason} {remedy}', 'zh-TW': '帳本遭竄改，最先不符的是第 {number} 筆。{reason}{remedy}' },
   ledgerVerifying: { en: 'Record {done} of {all}', 'zh-TW': '第 {done} 筆，共 {all} 筆' },
   ledgerFailed: { en: 'It could not be verified. Try again.', 'zh-TW': '無法完成驗證，請再試一次。' },
   ledgerProof: { en: 'Proof', 'zh-TW': '證明' },

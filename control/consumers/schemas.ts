@@ -195,7 +195,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
     },
     ['number', 'at', 'user', 'action', 'detail', 'hash'],
   ),
-  AuditVerdict: object({ ok: { type: 'boolean' }, entries: { type: 'integer' }, head: { type: 'string' }, anchored: { type: 'integer', description: 'How far the log is known beside the database too.' }, number: { type: 'integer', description: 'The first bad record.' }, reason: { type: 'string' } }, ['ok', 'entries']),
+  AuditVerdict: object({ ok: { type: 'boolean' }, entries: { type: 'integer' }, head: { type: 'string' }, anchored: { type: 'integer', description: 'How far the log is known beside the database too.' }, number: { type: 'integer', description: 'The first bad record.' }, reason: { type: 'string' }, code: { type: 'string', description: 'The same as `reason`, for programs.' }, facts: { type: 'object' } }, ['ok', 'entries']),
   Decision: object(
     {
       id: { type: 'string', description: 'What the caller got as `decision`; that of its first refusal is its X-Request-Id.' },

@@ -1,5 +1,6 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import { noHash } from '../../ledger/chain.ts'
+import type { Saying } from '../../ledger/sayings.ts'
 import type { SealingKey } from '../keys/key-files.ts'
 import type { LedgerRow } from '../store/schema.ts'
 
@@ -7,7 +8,7 @@ import type { LedgerRow } from '../store/schema.ts'
 export interface HeadSealer {
   seal(row: Pick<LedgerRow, 'name' | 'organisation' | 'number' | 'hash'>): Pick<LedgerRow, 'seal' | 'sealed_by'>
   /** What is wrong with the seal of a row; `undefined`: nothing. */
-  flaw(row: LedgerRow): string | undefined
+  flaw(row: LedgerRow): Saying | undefined
 }
 
 /** HMAC-SHA-256 under keys derived from the credential keys (RFC 5869); the first of them seals. */
@@ -24,10 +25,10 @@ export function createHeadSealer(keys: readonly SealingKey[]): HeadSealer {
       if (row.number === 0 && row.hash === noHash) return undefined
       if (byId.size === 0 && row.seal === null) return undefined
       const key = byId.get(row.sealed_by ?? '')
-      if (!key) return 'What is kept of the end of the ledger was sealed under a credential key that is not here. Restore that key.'
+      if (!key) return { code: 'end.key', facts: {} }
       const good = Buffer.from(hash(key, row))
       const there = Buffer.from(row.seal ?? '')
-      return good.length === there.length && timingSafeEqual(good, there) ? undefined : 'What is kept of the end of the ledger was not written by control.'
+      return good.length === there.length && timingSafeEqual(good, there) ? undefined : { code: 'end.forged', facts: {} }
     },
   }
 }

@@ -4,6 +4,7 @@ import { checkRoots, hashRoot, keyIdOf, toPublicKeys, type AnchorReceipt, type S
 import { toConsistencyProof, toInclusionProof } from '../../ledger/proof.ts'
 import { toVerdict, type ExportLine } from '../../ledger/read-export.ts'
 import { receiptFlaw } from '../../ledger/receipt.ts'
+import { toReason } from '../../ledger/sayings.ts'
 import type { LedgerVerdict } from '../../ledger/verdict.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { LedgerAnswer } from '../../runtime/core/ledger.ts'
@@ -150,9 +151,9 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
     const { good, flaw: ofRoots } = checkRoots(name, roots, trusted, receipts)
     let rootFlaw: LedgerFlaw | undefined = ofRoots
     for (const receipt of kept) {
-      const reason = rootFlaw ? undefined : receiptFlaw(receipt)
+      const found = rootFlaw ? undefined : receiptFlaw(receipt)
       const root = roots[receipt.period - 1]
-      if (reason !== undefined && root) rootFlaw = { kind: 'anchor', period: root.period, number: root.first, last: root.last, reason }
+      if (found && root) rootFlaw = { kind: 'anchor', period: root.period, number: root.first, last: root.last, ...toReason(found.code, found.facts) }
     }
     const check = checkEntries({ ledger: name, roots: good, from: range.from, to: range.to })
     let flaw: LedgerFlaw | undefined
@@ -172,7 +173,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
     const [row] = (await source?.after(end, 1)) ?? []
     const head = (await openSource(store, name))?.head
     if (!row || !head || row.number <= head.number) return undefined
-    return { kind: 'inserted', number: row.number, reason: `Behind the end of the ledger, which is record ${head.number}, stands a record ${row.number} that control did not write.` }
+    return { kind: 'inserted', number: row.number, ...toReason('record.beyond', { number: row.number, last: head.number }) }
   }
 
   async function info(source: EntrySource): Promise<LedgerInfo> {
@@ -187,7 +188,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
       hash: head.hash,
       ...(last ? { lastPeriod: { period: last.period, last: last.last, closedAt: last.closedAt, hash: hashRoot(last) } } : {}),
       open: head.number - (last?.last ?? 0),
-      ...(problem === undefined ? {} : { problem }),
+      ...(problem ? { problem: problem.reason, why: { code: problem.code, facts: problem.facts } } : {}),
       anchors: anchors.map((anchor) => {
         const state = states.find((one) => one.anchor === anchor.name)
         return {

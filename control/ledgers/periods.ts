@@ -3,6 +3,7 @@ import { noHash, type ChainPoint } from '../../ledger/chain.ts'
 import { toLeaf, type LedgerEntry } from '../../ledger/entry.ts'
 import { createGrowingTree } from '../../ledger/merkle.ts'
 import { hashRoot, type SignedRoot } from '../../ledger/period-root.ts'
+import { toReason } from '../../ledger/sayings.ts'
 import { signRoot, type ClosedPeriod, type RootSigner } from '../../ledger/sign-root.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
@@ -38,7 +39,7 @@ export interface Periods {
   /** What is wrong with the end of a ledger, as control alone can tell: its own seal; of the audit log its chain behind `start`. */
   headFlaw(source: EntrySource, start: ChainPoint): Promise<LedgerFlaw | undefined>
   /** Why what is open in a ledger cannot be signed. */
-  problemOf(name: string): string | undefined
+  problemOf(name: string): LedgerFlaw | undefined
 }
 
 const closesWaiting = 200
@@ -46,7 +47,7 @@ const closesWaiting = 200
 /** Makes what closes periods; one is closed at a time in this process, and another process that was faster is no harm. */
 export function createPeriods({ store, audit, sealer, signer, anchors, clock, log, periodMs, periodEntries }: PeriodsParts): Periods {
   const closing = createSerial(1, closesWaiting)
-  const problems = new Map<string, string>()
+  const problems = new Map<string, LedgerFlaw>()
 
   async function lastRoot(name: string): Promise<SignedRoot | undefined> {
     const row = await store.ledgers.lastPeriod(name)
@@ -71,7 +72,7 @@ export function createPeriods({ store, audit, sealer, signer, anchors, clock, lo
         const period = before?.period ?? 0
         if (rootHashes.length !== period) {
           if (((await lastRoot(name))?.period ?? 0) !== period) continue // another process was here meanwhile
-          return note(name, { kind: 'missing', number: start.number + 1, reason: `Roots before it are missing: there are ${rootHashes.length} of ${period}.` })
+          return note(name, { kind: 'missing', number: start.number + 1, ...toReason('root.history', { have: rootHashes.length, periods: period }) })
         }
         const root = signRoot(signer, { ...read, rootHashes, closedAt: new Date(clock.now()).toISOString() })
         await store.transaction(async (tables) => {
@@ -84,8 +85,8 @@ export function createPeriods({ store, audit, sealer, signer, anchors, clock, lo
   }
 
   function note(name: string, flaw: LedgerFlaw): LedgerFlaw {
-    if (problems.get(name) !== flaw.reason) log.error({ ledger: name, number: flaw.number, reason: flaw.reason }, 'a ledger is not as it was written: what is open in it is not signed')
-    problems.set(name, flaw.reason)
+    if (problems.get(name)?.reason !== flaw.reason) log.error({ ledger: name, number: flaw.number, reason: flaw.reason }, 'a ledger is not as it was written: what is open in it is not signed')
+    problems.set(name, flaw)
     return flaw
   }
 
@@ -108,18 +109,18 @@ export function createPeriods({ store, audit, sealer, signer, anchors, clock, lo
     }
     const flaw = (wanted === source.head.number - start.number ? check.finish(source.head) : undefined) ?? (await headFlaw(source, start))
     if (flaw) return { flaw }
-    if (!first || !last) return { flaw: { kind: 'missing', number: start.number + 1, reason: `Record ${start.number + 1} is missing.` } }
+    if (!first || !last) return { flaw: { kind: 'missing', number: start.number + 1, ...toReason('record.missing', { number: start.number + 1 }) } }
     return { first, last, root: tree.root() }
   }
 
   async function headFlaw({ name, head }: EntrySource, start: ChainPoint): Promise<LedgerFlaw | undefined> {
     if (name === auditLedger) {
       const verdict = await audit.verify(start)
-      return verdict.ok ? undefined : { kind: 'altered', number: verdict.number, reason: verdict.reason }
+      return verdict.ok ? undefined : { kind: 'altered', number: verdict.number, code: verdict.code, facts: verdict.facts, reason: verdict.reason }
     }
     const row = await store.ledgers.get(name)
-    const reason = row && sealer.flaw(row)
-    return reason === undefined ? undefined : { kind: 'altered', number: Math.max(1, head.number), reason }
+    const flaw = row && sealer.flaw(row)
+    return flaw && { kind: 'altered', number: Math.max(1, head.number), ...toReason(flaw.code, flaw.facts) }
   }
 
   return { close, lastRoot, headFlaw, problemOf: (name) => problems.get(name) }

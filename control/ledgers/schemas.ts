@@ -2,13 +2,14 @@ import { object, time } from '../consumers/schema-parts.ts'
 
 const integer = { type: 'integer' }
 const string = { type: 'string' }
-const flaw = object({ kind: string, number: { ...integer, description: 'Of the first record that is not as it was written, or is not there.' }, last: { ...integer, description: 'Where it cannot be told more closely: it is between `number` and this one.' }, period: integer, reason: string, remedy: string }, ['kind', 'number', 'reason', 'remedy'])
+const saying = { code: { ...string, description: 'The same as the sentence beside it, for programs.' }, facts: { type: 'object', description: 'What the sentence names.' } }
+const flaw = object({ kind: string, number: { ...integer, description: 'Of the first record that is not as it was written, or is not there.' }, last: { ...integer, description: 'Where it cannot be told more closely: it is between `number` and this one.' }, period: integer, reason: string, remedy: string, ...saying }, ['kind', 'number', 'reason', 'remedy', 'code', 'facts'])
 
 /** What the admin API answers about ledgers. */
 export const ledgerSchemas = {
   Ledger: object(
     {
-      name: string, organisation: string, entries: integer, hash: { ...string, description: 'Of the last entry.' }, open: { ...integer, description: 'Entries that are in no signed period yet.' }, problem: { ...string, description: 'Why these cannot be signed.' },
+      name: string, organisation: string, entries: integer, hash: { ...string, description: 'Of the last entry.' }, open: { ...integer, description: 'Entries that are in no signed period yet.' }, problem: { ...string, description: 'Why these cannot be signed.' }, why: object(saying, ['code', 'facts']),
       lastPeriod: object({ period: integer, last: integer, closedAt: time, hash: string }, ['period', 'last', 'closedAt', 'hash']),
       anchors: { type: 'array', items: object({ anchor: string, kind: { enum: ['file', 'http', 'timestamp'] }, period: integer, at: string, waiting: integer, problem: string }, ['anchor', 'kind', 'waiting']) },
     },

@@ -45,6 +45,7 @@ for (const part of document.querySelectorAll('[data-refresh]')) {
 }
 
 // A ledger is read part by part, so that whoever waits sees how far it is. The last part is open: it holds the end against what control knows of it.
+const sayings = JSON.parse(document.querySelector('[data-sayings]')?.dataset.sayings ?? '{}') // of readers who read no English
 for (const form of document.querySelectorAll('form[data-verify]')) {
   form.addEventListener('submit', async (event) => {
     event.preventDefault()
@@ -67,7 +68,11 @@ for (const form of document.querySelectorAll('form[data-verify]')) {
         const answer = await fetch(verify + query, { headers: { accept: 'application/json' } })
         if (!answer.ok) throw new Error(String(answer.status))
         const { to, periods, receipts, flaw } = await answer.json()
-        if (flaw) return say('bad', fill(bad, { ...flaw, number: flaw.last > flaw.number ? `${flaw.number}–${flaw.last}` : flaw.number }))
+        if (flaw) {
+          const reason = fill(sayings[flaw.code] ?? flaw.reason, flaw.facts)
+          const remedy = sayings[`remedy.${flaw.kind}`] ?? sayings.remedy ?? flaw.remedy
+          return say('bad', fill(bad, { reason, remedy, number: flaw.last > flaw.number ? `${flaw.number}–${flaw.last}` : flaw.number }))
+        }
         Object.assign(sum, { to: Math.max(sum.to, to), periods: sum.periods + periods, receipts })
         if (!query.includes('to=')) break
       }

@@ -1,4 +1,4 @@
-import type { AuditQuery, AuditRecord, AuditVerdict } from '../../../control/contract.ts'
+import { say, type AuditQuery, type AuditRecord, type AuditVerdict } from '../../../control/contract.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import { toTime } from '../../time.ts'
@@ -36,10 +36,10 @@ ${toPager(exchange.url, page.next, t)}`
   ]
 }
 
-function toNotice(verdict: AuditVerdict, { t }: View) {
+function toNotice(verdict: AuditVerdict, { t, exchange }: View) {
   return verdict.ok
     ? { kind: 'good' as const, text: [fill(t('verifyGood'), { entries: verdict.entries, head: verdict.head.slice(0, 16) }), ...(verdict.anchored === undefined ? [] : [fill(t('verifyAnchored'), { anchored: verdict.anchored })])].join(' ') }
-    : { kind: 'bad' as const, text: fill(t('verifyBad'), { number: verdict.number, reason: verdict.reason, entries: verdict.entries }) }
+    : { kind: 'bad' as const, text: fill(t('verifyBad'), { number: verdict.number, reason: say(verdict, exchange.language), entries: verdict.entries }) }
 }
 
 function toRow(one: AuditRecord, { t, exchange }: View): Html {

@@ -4,8 +4,10 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openControl, type OpenControl } from '../../../control/open-control.ts'
+import { openStore } from '../../../control/store/store.ts'
 import { toPublicKeys } from '../../../ledger/period-root.ts'
 import { checkProof } from '../../../ledger/proof.ts'
 import { verifyExport } from '../../../ledger/read-export.ts'
@@ -63,4 +65,19 @@ test('proof, export and key that are taken away stand by themselves', async () =
   expect(proof.headers.get('content-disposition')).toContain('claims-7.proof.json')
   expect(checkProof(JSON.parse(proof.text), keys)).toMatchObject({ ok: true })
   expect(await verifyExport((await see('anna', '/ledgers/claims/export')).text.split('\n'), { keys })).toMatchObject({ ok: true, to: 60 })
+})
+
+test('what verification finds, and what to do, is said in the reader’s language, by the page and to its script', async () => {
+  const store = await openStore({ dataDir: folder, shared: true })
+  await sql`drop trigger ledger_entries_no_update`.execute(store.database)
+  await store.database.updateTable('ledger_entries').set({ value: '"forged"' }).where('ledger', '=', 'claims').where('number', '=', 7).execute()
+  await store.close()
+  const zh = (await see('anna', '/ledgers/claims', { method: 'POST' }, 'zh-TW')).text
+  expect(zh).toContain('最先不符的是第 7 筆。第 7 筆紀錄或其雜湊值在寫入後遭到更改。請勿更動任何內容。')
+  expect((await see('anna', '/ledgers/claims', { method: 'POST' })).text).toContain('First mismatch: record 7. Record 7, or its hash, was changed after it was written. Change nothing.')
+  const sayings = JSON.parse(/data-sayings="([^"]+)"/.exec(zh)![1]!.replaceAll('&quot;', '"').replaceAll('&#34;', '"').replaceAll('&amp;', '&')) as Record<string, string>
+  const { token } = await control.users.issueToken('anna', 'api', 3_600_000)
+  const { flaw } = (await (await fetch(`${base}/api/v1/ledgers/claims/verify`, { headers: { authorization: `Bearer ${token}` } })).json()) as { flaw: { code: string; facts: object } }
+  expect(flaw).toMatchObject({ code: 'record.altered', facts: { number: 7 } })
+  expect(sayings[flaw.code]).toBe('第 {number} 筆紀錄或其雜湊值在寫入後遭到更改。')
 })

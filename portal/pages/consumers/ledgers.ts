@@ -1,4 +1,4 @@
-import type { LedgerEntry, LedgerInfo, LedgerVerdict } from '../../../control/contract.ts'
+import { say, sayings, sayRemedy, type LedgerEntry, type LedgerInfo, type LedgerVerdict } from '../../../control/contract.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import { toTime } from '../../time.ts'
@@ -25,7 +25,7 @@ ${all.length === 0
   ? html`<p>${t('ledgerNone')}</p>`
   : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('ledger')}</th><th scope="col" class="number">${t('ledgerEntries')}</th><th scope="col" class="number">${t('ledgerOpen')}</th><th scope="col">${t('ledgerSignedAt')}</th><th scope="col">${t('ledgerWitnesses')}</th><th scope="col">${t('ledgerVerify')}</th></tr></thead>
 <tbody>${all.map((one) => html`<tr><th scope="row"><a href="/ledgers/${one.name}">${one.name}</a>${one.organisation && html`<br><span class="soft">${one.organisation}</span>`}</th><td class="number">${one.entries}</td><td class="number">${one.open}</td><td>${one.lastPeriod ? toTime(one.lastPeriod.closedAt, exchange.language) : '—'}</td><td>${toState(one, view)}</td><td>${toVerify(one, view)}</td></tr>`)}</tbody></table></div>`}
-<section class="card"><h2>${t('ledgerKey')}</h2><p class="soft">${t('ledgerKeyHint')}</p><p><code>${keyId}</code> <a class="button" href="/ledger-key.pem" download>${t('ledgerKey')}</a></p></section>`
+<section class="card"><h2>${t('ledgerKey')}</h2><p class="soft">${t('ledgerKeyHint')}</p><p><code>${keyId}</code> <a class="button" href="/ledger-key.pem" download>${t('ledgerKey')}</a></p></section>${toSayings(view)}`
     sendPage(view, 'ledgers', { title: t('ledgers'), body })
   }
 
@@ -37,7 +37,7 @@ ${all.length === 0
     const one = await ledgers.get(name, by)
     const page = await ledgers.entries(name, { limit: 50, ...(cursor === null ? {} : { cursor }) }, by)
     const body = html`<div class="head"><h1>${t('ledger')} ${name}</h1><div class="row">${toVerify(one, view)}<a class="button" href="/ledgers/${name}/export">${t('ledgerExport')}</a></div></div>
-${one.problem !== undefined && html`<p class="notice bad" role="alert">${t('ledgerUnsigned')} ${one.problem}</p>`}
+${one.problem !== undefined && html`<p class="notice bad" role="alert">${t('ledgerUnsigned')} ${one.why ? say(one.why, exchange.language) : one.problem}</p>`}
 ${toFacts([
   [t('organisation'), one.organisation ?? ''], [t('ledgerEntries'), one.entries], [t('ledgerOpen'), one.open], [t('ledgerPeriods'), one.lastPeriod?.period ?? 0],
   [t('ledgerSignedAt'), one.lastPeriod && toTime(one.lastPeriod.closedAt, exchange.language)],
@@ -48,7 +48,7 @@ ${page.items.length === 0
   ? html`<p>${t('nothingFound')}</p>`
   : html`<div class="scroll card"><table class="log"><thead><tr><th scope="col">${t('number')}</th><th scope="col">${t('when')}</th><th scope="col">${t('ledgerProof')}</th><th scope="col">${t('ledgerValue')}</th><th scope="col">${t('ledgerSource')}</th></tr></thead>
 <tbody>${page.items.map((entry) => toRow(entry, view))}</tbody></table></div>`}
-${toPager(exchange.url, page.next, t)}`
+${toPager(exchange.url, page.next, t)}${toSayings(view)}`
     sendPage(view, 'ledgers', { title: `${t('ledger')} ${name}`, body, ...(verdict ? { notice: { kind: verdict.ok ? 'good' : 'bad', text: toSentence(verdict, view) } } : {}) })
   }
 
@@ -93,16 +93,21 @@ function toVerify({ name, entries }: LedgerInfo, { t }: View): Html {
   return html`<form method="post" action="/ledgers/${name}" data-verify="/api/v1/ledgers/${name}/verify" data-entries="${entries}" data-step="${stepEntries}" data-good="${t('ledgerGood')}" data-bad="${t('ledgerBad')}" data-going="${t('ledgerVerifying')}" data-failed="${t('ledgerFailed')}"><button class="primary">${t('ledgerVerify')}</button> <output aria-live="polite"></output></form>`
 }
 
+/** Sentences for the script that verifies, in the reader's language; in English the answers bring them. */
+function toSayings({ exchange: { language } }: View): Html | false {
+  return language !== 'en' && html`<div hidden data-sayings="${JSON.stringify(Object.fromEntries(Object.entries(sayings).map(([code, text]) => [code, text[language]])))}"></div>`
+}
+
 function toState({ problem, anchors }: LedgerInfo, { t }: View): Html {
   const waiting = anchors.reduce((sum, anchor) => sum + anchor.waiting, 0)
   const bad = problem !== undefined || anchors.some((anchor) => anchor.problem !== undefined)
   return html`<span class="tag ${bad ? 'bad' : 'good'}">${t(bad ? 'ledgerTroubled' : 'ledgerWell')}</span>${waiting > 0 && html` ${t('ledgerWaiting')} ${waiting}`}`
 }
 
-function toSentence(verdict: LedgerVerdict, { t }: View): string {
+function toSentence(verdict: LedgerVerdict, { t, exchange }: View): string {
   const { from, to, periods, receipts, flaw } = verdict
   if (!flaw) return fill(t('ledgerGood'), { from, to, periods, receipts })
-  return fill(t('ledgerBad'), { number: flaw.last !== undefined && flaw.last > flaw.number ? `${flaw.number}–${flaw.last}` : flaw.number, reason: flaw.reason, remedy: flaw.remedy })
+  return fill(t('ledgerBad'), { number: flaw.last !== undefined && flaw.last > flaw.number ? `${flaw.number}–${flaw.last}` : flaw.number, reason: say(flaw, exchange.language), remedy: sayRemedy(flaw.kind, exchange.language) })
 }
 
 function toRow({ ledger, number, at, value, source, hash }: LedgerEntry, { t, exchange }: View): Html {

@@ -5,7 +5,7 @@ import { toColumns } from './print.ts'
 /** `sluice audit verify`: fails when an entry was changed, taken out or put in. */
 export async function runAuditVerify(client: RecordsClient, output: Output): Promise<void> {
   const verdict = await client.verifyAudit()
-  if (!verdict.ok) throw new CommandFailed(`The audit log was tampered with: entry ${verdict.number} is the first bad one (${verdict.reason}). It has ${verdict.entries} entries.`, { ...verdict })
+  if (!verdict.ok) throw new CommandFailed(`The audit log was tampered with: entry ${verdict.number} is the first bad one. ${verdict.reason} It has ${verdict.entries} entries.`, { ...verdict })
   output.result(`The audit log is whole: ${verdict.entries} entries, head ${verdict.head}${verdict.anchored === undefined ? '' : `, anchored up to entry ${verdict.anchored}`}.`, { ...verdict })
 }
 
