@@ -38,6 +38,17 @@ describe('http request', () => {
     expect(asked?.headers).toEqual({ 'x-a': '1', 'X-B': 'form', accept: 'application/json', 'X-Dyn': '5' })
   })
 
+  it('leaves a secret of the flow out of what it says of the way to the answer, and of an error', async () => {
+    const secret = 'plugh & plover'
+    const options = { secrets: [secret] }
+    const answers: FakeAnswer[] = [{ url: `${url}?k=${encodeURIComponent(secret)}`, redirects: [{ url: `${url}/0?k=plugh+%26+plover`, status: 302 }], headers: { location: `/b?k=${encodeURIComponent(secret)}`, 'content-type': 'text/plain' } }]
+    const { message, asked } = await call({ url }, {}, { ...options, answers })
+    expect(message).toMatchObject({ responseUrl: `${url}?k=[hidden]`, redirectList: [{ location: `${url}?k=[hidden]` }], headers: { location: '/b?k=[hidden]' } })
+    expect(asked?.hideSecrets?.(secret)).toBe('[hidden]')
+    const failed = await call({ url: `http://h.example/${encodeURIComponent(secret)}` }, {}, { ...options, answers: [fault('upstream.connect', { host: secret, reason: `no way to ${secret}` })] })
+    expect(JSON.stringify([failed.message, failed.errors.map(({ fault: reason }) => [reason.message, reason.facts])])).not.toMatch(/plover/)
+  })
+
   it('does not send on the headers of an earlier answer, unless the flow changed them', async () => {
     const { message } = await call({ url }, {}, { answers: [{ headers: { 'content-type': 'text/plain', server: 'x' } }] })
     expect((await call({ url }, { headers: message.headers })).asked?.headers).toEqual({})

@@ -21,11 +21,13 @@ import type { Remember } from './reuse.ts'
 import type { Run } from './run.ts'
 import type { RunningWork, WorkRun } from './work-run.ts'
 import type { Schedules } from './schedules.ts'
+import type { HideText } from './secret-forms.ts'
 import type { NodeStatus, Sandbox } from './sandbox.ts'
 import type { State } from './state.ts'
 import type { Step } from './step.ts'
 import type { Upstream } from './upstream.ts'
 import type { Vault } from './vault.ts'
+import type { VaultName } from './vault-name.ts'
 
 /** JSON Schema (2020-12 vocabulary that Ajv 8 knows). `title`, `description`, `default`, `enum` and `x-form` make the editor's form. */
 export type JsonSchema = { readonly [keyword: string]: unknown }
@@ -107,6 +109,8 @@ export interface NodeDefinition<Config = any, Port extends string = string> {
   labels?(config: Config, input: LabelMap, facts: LabelFacts): LabelsOut
   /** What of a message leaves the flow by it: in an answer, a callout, a log, a store. Absent: all of it by a callout or reply, else nothing. Pure. */
   leaks?(config: Config, input: LabelMap): readonly Leak[]
+  /** Domains and keys of the vault that it works with. Pure. */
+  vaultNames?(config: Config): readonly VaultName[]
   /** True if it computes from its input alone, so that equal inputs give equal results. */
   readonly pure?: boolean
   /** Brings a config of an earlier version, or of stock Node-RED, to the current shape. Pure. */
@@ -179,6 +183,8 @@ export interface Scope {
   readonly decisions: Decisions
   /** Labels that messages which come to this node may carry, and where. Absent: none. */
   readonly labels?: LabelMap
+  /** Takes the secrets that the flow refers to, or has in variables of type credential, out of a text. Absent: it has none. */
+  readonly hideSecrets?: HideText
   /** Where records go that cannot be altered. Absent: this process hands none over; whoever needs it refuses the deploy. */
   readonly ledger?: Ledger
   /** What tokens stand for, and keys. Absent: this process has no vault; whoever needs one refuses the deploy. */

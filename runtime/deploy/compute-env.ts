@@ -38,6 +38,18 @@ export async function computeEnv(flow: Flow, around: Surroundings, computed: Map
   return problems
 }
 
+/** Values of the flow's variables of type credential, where `${NAME}` stands for them: the flow's own and the global ones. */
+export function credentialVariables(flow: Flow, around: Surroundings): readonly string[] {
+  const values: string[] = []
+  for (const [place, entries] of placesOf(flow, around)) {
+    for (const { type, name } of entries) {
+      const value = type === 'cred' ? place.env(name) : undefined
+      if (typeof value === 'string') values.push(value)
+    }
+  }
+  return values
+}
+
 async function evaluate(entry: EnvEntry, place: Place, { sandbox, contextsOf }: Pick<Services, 'sandbox' | 'contextsOf'>, organisation: string | undefined): Promise<unknown> {
   const run = await sandbox.jsonata(String(entry.value), {
     owner: 'default',

@@ -5,7 +5,8 @@ import type { EnvEntry } from '../compile/flow.ts'
 import { link, type LinkResult } from '../compile/link.ts'
 import type { Problem } from '../core/flow.ts'
 import type { Credentials } from '../core/release.ts'
-import { computeEnv } from './compute-env.ts'
+import { createHideText } from '../core/secret-forms.ts'
+import { computeEnv, credentialVariables } from './compute-env.ts'
 import type { EarlySends } from './early-sends.ts'
 import { createHideValues, type Hidings } from './hide-values.ts'
 import { fillConfig, flowDeadlineMs } from './fill-config.ts'
@@ -57,6 +58,7 @@ export function createFlowLinker({ catalogue, services, shared, early, hidings, 
       hidings.keep(key, hiding)
       retirement.add(() => hidings.forget(key))
     }
+    const hideSecrets = createHideText([...secrets.values(), ...credentialVariables(flow, around)])
     // What nodes show to people goes through here.
     const own: Services = hiding ? { ...services, publish: (event) => services.publish(hiding.value(event)) } : services
 
@@ -86,6 +88,7 @@ export function createFlowLinker({ catalogue, services, shared, early, hidings, 
           debugSwitch,
           onRetire: (close) => retirement.add(close),
           labels: assembled.labels?.get(node.id)?.incoming,
+          hideSecrets,
         }),
       close: () => retirement.begin(),
     })

@@ -5,11 +5,13 @@ import { ownProperties } from '../compile/own-properties.ts'
 import type { LabelMap } from '../core/labels/label-map.ts'
 import type { Scope } from '../core/node.ts'
 import type { LinkedNode } from '../core/pipeline.ts'
+import type { HideText } from '../core/secret-forms.ts'
 import { announce, report } from '../engine/walk.ts'
 import { BranchRun, runOf } from '../engine/branch-run.ts'
 import { openBranches } from '../engine/open-branches.ts'
 import type { Message } from '../core/message.ts'
 import type { RunningWork, WorkRun } from '../core/work-run.ts'
+import { ownedVault } from './owned-vault.ts'
 import type { Services } from './services.ts'
 import type { SharedThings } from './shared.ts'
 import { tracedUpstream } from './traced-upstream.ts'
@@ -34,6 +36,8 @@ export interface ScopeParts {
   onRetire(close: () => void | Promise<void>): void
   /** Labels that messages may carry to the node. */
   readonly labels?: LabelMap | undefined
+  /** Takes the secrets that the flow refers to out of a text; absent: it refers to none. */
+  readonly hideSecrets?: HideText | undefined
 }
 
 /** The only door of a node to what lies outside its message. */
@@ -65,6 +69,7 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     },
     log,
     ...(parts.labels ? { labels: parts.labels } : {}),
+    ...(parts.hideSecrets ? { hideSecrets: parts.hideSecrets } : {}),
     clock: services.clock,
     sandbox,
     // Outermost: what is written down is what the node gets, whether it was fetched or still held.
@@ -81,7 +86,8 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     decisions: services.decisions,
     ...(services.ledger ? { ledger: services.ledger } : {}),
     get vault() {
-      return services.vault?.()
+      const vault = services.vault?.()
+      return vault && ownedVault(vault, organisation)
     },
     credentials: credentialsOf(node, around),
     env,

@@ -17,6 +17,7 @@ import type { Jobs } from '../../runtime/core/jobs.ts'
 import type { Ledger } from '../../runtime/core/ledger.ts'
 import type { Lines } from '../../runtime/core/lines.ts'
 import type { Schedules } from '../../runtime/core/schedules.ts'
+import { createHideText, type HideText } from '../../runtime/core/secret-forms.ts'
 import type { State } from '../../runtime/core/state.ts'
 import { SentTo, type Output, type Result, type Step } from '../../runtime/core/step.ts'
 import type { Upstream } from '../../runtime/core/upstream.ts'
@@ -49,6 +50,8 @@ export interface NodeTestOptions {
   readonly vault?: Vault
   /** What may come to the node; default: nothing labelled. */
   readonly labels?: LabelMap
+  /** Secrets that the flow refers to; default: none. */
+  readonly secrets?: readonly string[]
   /** Default: there is none. */
   readonly ledger?: Ledger
   /** What becomes of a run that the node begins; default: the node is not live. */
@@ -140,6 +143,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
     decisions,
     vault: options.vault,
     ...(options.labels ? { labels: options.labels } : {}),
+    ...(options.secrets ? { hideSecrets: createHideText(options.secrets) as HideText } : {}),
     ledger: options.ledger,
     credentials: options.credentials ?? {},
     env: (name) => options.env?.[name],

@@ -4,6 +4,7 @@ import type { Credentials } from '../../core/release.ts'
 import { parseTraceparent } from '../../core/trace-context.ts'
 import type { RunRecord, RunRecordHead, Tracing } from '../../core/trace.ts'
 import type { Claim } from '../../core/deployment.ts'
+import { createHideText, type HideText } from '../../core/secret-forms.ts'
 import { createHiding, textsIn } from './hiding.ts'
 import { secretsOfRequest } from './request-secrets.ts'
 import { RunNotes } from './run-notes.ts'
@@ -94,7 +95,8 @@ export function createTracing(options: TracingOptions): RunTracing {
   /** Watched runs that have not ended, by watch. */
   const underWay = new Map<string, number>()
   const secrets = new Map<string, Credentials>()
-  const textsOf = new WeakMap<Credentials, readonly string[]>()
+  let hideOfFlows: HideText | undefined
+  let flowsKnown = true
   let records: Kept[] = []
   let recordsBytes = 0
   const sampled: RunNotes[] = []
@@ -115,18 +117,17 @@ export function createTracing(options: TracingOptions): RunTracing {
 
   const all = () => [...watches.values()].flat()
 
-  function secretTexts(): string[] {
-    return [...new Set(secrets.values())].flatMap((credentials) => {
-      const known = textsOf.get(credentials) ?? textsIn(credentials)
-      textsOf.set(credentials, known)
-      return known
-    })
+  /** Hides what flows hold; made again when that has changed and somebody looks. */
+  function ofFlows(): HideText | undefined {
+    if (!flowsKnown) hideOfFlows = createHideText([...new Set(secrets.values())].flatMap((credentials) => textsIn(credentials)))
+    flowsKnown = true
+    return hideOfFlows
   }
 
   function keep(notes: RunNotes, claims: readonly Claim[] | undefined): void {
     const { request } = notes
     const own = request ? secretsOfRequest(request, claims) : { names: [], values: [] }
-    const hiding = createHiding(own.names, [...own.values, ...notes.secrets, ...secretTexts()])
+    const hiding = createHiding(own.names, [...own.values, ...notes.secrets], ofFlows())
     const record = toRecord(notes, hiding, notes.bodies ? shown : 'none', protects)
     const bytes = JSON.stringify(record).length
     records.push({ record, bytes, until: clock.elapsed() + limits.keptMs })
@@ -180,8 +181,13 @@ export function createTracing(options: TracingOptions): RunTracing {
         },
       })
     },
-    keepSecrets: (key, credentials) => void secrets.set(key, credentials),
-    forgetSecrets: (key) => void secrets.delete(key),
+    keepSecrets(key, credentials) {
+      secrets.set(key, credentials)
+      flowsKnown = false
+    },
+    forgetSecrets(key) {
+      if (secrets.delete(key)) flowsKnown = false
+    },
     arm(order) {
       if (all().length >= limits.watches) return false
       const watch: Watch = { ...order, left: order.next, cancel: () => {} }

@@ -1,13 +1,11 @@
 import { parameterName } from '../../core/parameter-name.ts'
+import { createHideText, type HideText } from '../../core/secret-forms.ts'
 
 /** What stands in the place of a secret. */
 export const hidden = '[hidden]'
 
 /** Properties, headers and parameters whose name says that they hold a secret. */
 const secretName = /^(?:proxy[-_]?)?authorization$|cookies?$|passw(?:or)?d|passphrase|^pwd$|secret|api[-_]?key|token$|private[-_]?key|credential|session[-_]?id$|^x-sluice-watch$|^sig(?:nature)?$|^jwt$/i
-
-/** A shorter text is in too many others to be taken for the secret. */
-const shortestSecret = 5
 
 /** Hides the secrets of one run: by the names they go by, and wherever their values turn up. */
 export interface Hiding {
@@ -18,15 +16,14 @@ export interface Hiding {
   headers(headers: Readonly<Record<string, unknown>>): Record<string, string>
 }
 
-/** @param names lower case, besides those that speak for themselves; @param values secrets themselves */
-export function createHiding(names: Iterable<string>, values: Iterable<string>): Hiding {
+/** @param names lower case, besides those that speak for themselves; @param values secrets themselves; @param others hides more of them */
+export function createHiding(names: Iterable<string>, values: Iterable<string>, others?: HideText): Hiding {
   const own = new Set(names)
-  // Longer ones first: one that is part of another must not leave the rest of it standing.
-  const secrets = [...new Set(values)].filter((value) => value.length >= shortestSecret).toSorted((a, b) => b.length - a.length)
+  const hide = createHideText(values)
   const isSecret = (name: string) => secretName.test(name) || own.has(name.toLowerCase())
   const text = (given: string) => {
-    let result = given
-    for (const secret of secrets) if (result.includes(secret)) result = result.replaceAll(secret, hidden)
+    let result = hide ? hide(given) : given
+    if (others) result = others(result)
     if (/^[a-z][a-z\d+.-]*:\/\//i.test(result)) result = withoutSecrets(result, isSecret)
     else if (result.includes('=')) result = result.replaceAll(/([\w.-]+)=([^&\s;,"'<>]+)/g, (all, name: string) => (isSecret(name) ? `${name}=${hidden}` : all))
     return result.replaceAll(/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${hidden}`)

@@ -11,8 +11,8 @@ export interface ShowLimits {
 }
 
 export const messageLimits: ShowLimits = { values: 2000, characters: 48 * 1024, textCharacters: 4000, depth: 16 }
-/** No secret is longer. */
-const longestSecret = 8192
+/** No secret is written longer: 64 KiB, each byte as three characters. */
+const longestSecret = 3 * 65_536
 /** Of bodies that a case is made of. */
 export const bodyLimitBytes = 256 * 1024
 
