@@ -4,6 +4,7 @@ import { checkName } from '../runtime/core/labels/labels.ts'
 import { fieldBelow, type ProtectedField } from '../runtime/core/labels/protect.ts'
 import type { Message } from '../runtime/core/message.ts'
 import type { JsonSchema, NodeProblem } from '../runtime/core/node.ts'
+import type { VaultName } from '../runtime/core/vault-name.ts'
 import { checkTypedValue } from '../runtime/core/typed-value.ts'
 import { checkFieldPath, replaceFields, type Location } from './field-paths.ts'
 import { compileMessageField, toQuery } from './protected-fields.ts'
@@ -103,4 +104,9 @@ export function checkDomain(name: string, property: string, where: string): Node
 /** A value as it travels to the vault: text as it is, all else as JSON. */
 export function toVaultValue(value: unknown): { readonly value: string; readonly json?: true } {
   return typeof value === 'string' ? { value } : { value: JSON.stringify(value) ?? 'null', json: true }
+}
+
+/** The domains that rows of fields name: their own, else the node's. */
+export function domainNames(domain: string, rows: readonly { readonly domain: string }[]): readonly VaultName[] {
+  return rows.map((row) => ({ kind: 'domain', name: row.domain || domain, property: row.domain ? 'fields' : 'domain' }))
 }

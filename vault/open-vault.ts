@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/core/clock.ts'
 import type { Log } from '../runtime/core/log.ts'
+import { mayUseVaultName } from '../runtime/core/vault-name.ts'
 import type { CryptoAsk, VaultAnswer, VaultAsk } from '../runtime/core/vault.ts'
 import { loadCertificateStatus } from './certificates/certificate-status.ts'
 import { watchCertificates } from './certificates/watch-certificates.ts'
@@ -63,7 +64,7 @@ export async function openVault({ folder, databaseUrl, masterKey: key, clock, lo
         const [answers, made] = await Promise.all([
           tokens.ask(asks.filter((ask): ask is TokenAsk => !isCrypto(ask))),
           Promise.all(asks.filter(isCrypto).map(async (ask) => {
-            const answer = await keyring.ask(ask)
+            const answer: VaultAnswer = mayUseVaultName(ask.organisation, ask.key) ? await keyring.ask(ask) : { fault: 'key.foreign', facts: { key: ask.key } }
             uses.count(ask, answer)
             return answer
           })),

@@ -30,7 +30,8 @@ export const crypto = defineNode<CryptoConfig, 'ok' | 'invalid'>({
   color: '#C0DEED',
   outputs: ['ok', 'invalid'],
   labels: labelsOfCrypto,
-  faults: ['key.unknown', 'key.disabled', 'key.unfit', 'crypto.invalid', 'crypto.signature', 'field.missing', 'vault.unavailable', 'vault.too_large', 'body.malformed', 'step.config', 'expression.error'],
+  vaultNames: ({ key }) => [{ kind: 'key', name: key, property: 'key' }],
+  faults: ['key.unknown', 'key.foreign', 'key.disabled', 'key.unfit', 'crypto.invalid', 'crypto.signature', 'field.missing', 'vault.unavailable', 'vault.too_large', 'body.malformed', 'step.config', 'expression.error'],
   config: cryptoSchema,
   check: checkCrypto,
   async compile(config, scope) {

@@ -3,7 +3,7 @@ import { reveal } from '../../runtime/core/labels/protect.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import type { VaultAnswer, VaultAsk } from '../../runtime/core/vault.ts'
 import type { FoundField } from '../vault-fields.ts'
-import { checkDomain, checkFields, compileFields, missingSchema, pathSchema, propertySchema, toField } from '../vault-fields.ts'
+import { checkDomain, checkFields, compileFields, domainNames, missingSchema, pathSchema, propertySchema, toField } from '../vault-fields.ts'
 import { refusalOf, vaultOf } from '../vault-of.ts'
 import { viewerOf } from '../viewer-of.ts'
 
@@ -52,7 +52,8 @@ export const detokenize = defineNode<DetokenizeConfig, 'out'>({
     const shown = given.map((entry) => ({ ...entry, protection: { by: 'released', flow: node.flow, node: node.id, reason: purpose.trim() } }))
     return reveal(input, rows, 'token').and(label === '' ? shown : given)
   },
-  faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.shredded', 'detoken.denied', 'token.unknown', 'token.expired', 'body.malformed'],
+  vaultNames: ({ domain, fields }) => domainNames(domain, fields),
+  faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.foreign', 'domain.shredded', 'detoken.denied', 'token.unknown', 'token.expired', 'body.malformed'],
   config: {
     type: 'object',
     properties: {

@@ -5,7 +5,7 @@ import type { Run } from '../../runtime/core/run.ts'
 import { checkTypedValue, compileTypedValue, type ValueType } from '../../runtime/core/typed-value.ts'
 import type { VaultAsk } from '../../runtime/core/vault.ts'
 import type { FoundField } from '../vault-fields.ts'
-import { checkDomain, checkFields, compileFields, missingSchema, pathSchema, propertySchema, toField, toVaultValue } from '../vault-fields.ts'
+import { checkDomain, checkFields, compileFields, domainNames, missingSchema, pathSchema, propertySchema, toField, toVaultValue } from '../vault-fields.ts'
 import { refusalOf, vaultOf } from '../vault-of.ts'
 
 export const modes = ['random', 'deterministic', 'shape', 'shape same', 'once', 'mask'] as const
@@ -42,7 +42,8 @@ export const tokenize = defineNode<TokenizeConfig, 'out'>({
   color: '#C0DEED',
   outputs: ['out'],
   labels: ({ property, fields }, input, { node }) => fields.reduce((known, row) => protect(known, [toField(property, row)], { by: row.mode === 'mask' ? 'mask' : 'token', flow: node.flow, node: node.id }), input),
-  faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.shredded', 'token.no_room', 'body.malformed'],
+  vaultNames: ({ domain, fields }) => domainNames(domain, fields.filter(({ mode }) => mode !== 'mask')),
+  faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.foreign', 'domain.shredded', 'token.no_room', 'body.malformed'],
   config: {
     type: 'object',
     properties: {

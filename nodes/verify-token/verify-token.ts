@@ -37,7 +37,8 @@ export const verifyToken = defineNode<VerifyTokenConfig, Port>({
   outputs: ({ answer }) => (answer === 'property' ? ['out'] : ['same', 'different']),
   labels: unchanged,
   chooses: true,
-  faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.shredded', 'verify.too_many', 'step.config'],
+  vaultNames: ({ domain }) => [{ kind: 'domain', name: domain, property: 'domain' }],
+  faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.foreign', 'domain.shredded', 'verify.too_many', 'step.config'],
   config: {
     type: 'object',
     properties: {

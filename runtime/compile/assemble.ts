@@ -8,6 +8,7 @@ import { checkBorders, toBorderEnds, type LinkEndsOf } from './check-borders.ts'
 import { checkDocument, judgeConfig } from './check-document.ts'
 import { checkRoutes, routeKey } from './check-routes.ts'
 import { checkGraph } from './check-graph.ts'
+import { checkVaultNames, vaultNamesOf, type UsedVaultName } from './check-vault-names.ts'
 import { globalEnv, lookUpEnv, substituteProperties } from './env.ts'
 import { toEstate, toLinkEnds, type LinkEnds } from './estate.ts'
 import { expand, maxCopies } from './expand.ts'
@@ -52,6 +53,8 @@ export interface AssembledFlow {
   readonly copies: number
   /** Labels that messages may carry to its nodes, and to or from them, by expanded id. Absent: none come to any. */
   readonly labels?: ReadonlyMap<string, { readonly incoming: LabelMap; readonly around: LabelMap }>
+  /** Domains and keys of the vault that its nodes name. */
+  readonly vaultNames: readonly UsedVaultName[]
   readonly problems: readonly Problem[]
 }
 
@@ -158,6 +161,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const configs = new Map<string, Record<string, unknown>>()
     const entries: { node: string; entry: Entry }[] = []
     const claims = new Map<string, Claim>()
+    const vaultNames: UsedVaultName[] = []
     for (const node of expanded.flow.nodes.values()) {
       const { definition } = node
       if (!definition) continue
@@ -174,6 +178,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
         // What the editor wrote was judged by checkDocument; what the environment put in its place was not.
         if (substituted) problems.push(...judgeConfig({ ...node, id: node.origin.node }, definition, configured, node.origin, estate))
         if (errors.length > 0) continue
+        if (definition.vaultNames) vaultNames.push(...vaultNamesOf(definition, config, node.origin))
         const made = definition.entry?.(config) ?? []
         for (const claim of definition.claims?.(config) ?? []) claims.set(JSON.stringify(claim), claim)
         for (const entry of Array.isArray(made) ? (made as readonly Entry[]) : [made as Entry]) entries.push({ node: node.id, entry })
@@ -190,10 +195,11 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const priority = tabPriority(document)
     const own = [...claims.values()]
     const organisation = organisationOf(document)
+    problems.push(...checkVaultNames(vaultNames, organisation))
     const more = { ...(organisation === undefined ? {} : { organisation }), ...(version === undefined ? {} : { version }), ...(priority === undefined ? {} : { priority }), ...(own.length === 0 ? {} : { claims: own }) }
     const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision, guarded: undefined, marks: { line: undefined, series: undefined }, ...more }] : []))
     return {
-      key, revision, flow, configs, entries, routes, copies, problems, policies, claims: own,
+      key, revision, flow, configs, entries, routes, copies, vaultNames, problems, policies, claims: own,
       routeKeys: routes.map(({ entry }) => routeKey(entry, version)),
       linkIns: nodes.filter(({ type }) => type === 'link in' || type === policyType || type === subFlowInType).map(({ id }) => id),
       leadsOut: outward.length > 0,

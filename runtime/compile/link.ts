@@ -11,6 +11,7 @@ import { nameOf } from './check-document.ts'
 import type { FlowNode } from './flow.ts'
 import { toListeners } from './listeners.ts'
 import { organisationOf } from './organisation-of.ts'
+import { checkVaultNames, vaultNamesOf } from './check-vault-names.ts'
 import { policyType } from './policies.ts'
 
 /** What linking needs of the room that owns lifetimes. */
@@ -88,9 +89,13 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
     await linking.close()
     return { problems }
   }
+  const organisation = organisationOf(flow.document)
   await Promise.all(
     [...definitions].map(async ([id, { definition, config }]) => {
       if (!definition.compile) return
+      // Once more: credentials of the environment may have put another name in its place.
+      const foreign = definition.vaultNames ? checkVaultNames(vaultNamesOf(definition, config, (flow.nodes.get(id) as FlowNode).origin), organisation) : []
+      if (foreign.length > 0) return void problems.push(...foreign)
       const own = linked.get(id) as Mutable<LinkedNode>
       try {
         own.step = await definition.compile(config, linking.scopeOf(flow.nodes.get(id) as FlowNode, own))
@@ -114,7 +119,6 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
     return { problems }
   }
 
-  const organisation = organisationOf(flow.document)
   return {
     pipeline: {
       flow: flow.document.id,

@@ -41,7 +41,12 @@ export interface Viewer {
 /** Who compares a value with a token: as a viewer, and there may be no purpose. */
 export type Comparer = Omit<Viewer, 'purpose'> & { readonly purpose?: string | undefined }
 
-export type VaultAsk =
+/** Of every ask: whose flow asks; absent: nobody's, which may ask for all. The vault looks whether what is named is that organisation's. */
+export interface OwnedAsk {
+  readonly organisation?: string
+}
+
+export type VaultAsk = OwnedAsk & (
   | { readonly do: 'tokenize'; readonly domain: string; readonly mode: TokenMode; readonly value: string; readonly json?: boolean
       /** Characters of the value that a `shape` token shows at its end, 0–4. */
       readonly keepLast?: number
@@ -54,13 +59,14 @@ export type VaultAsk =
   | { readonly do: 'verify'; readonly domain: string; readonly token: string; readonly value: string; readonly json?: boolean; readonly viewer: Comparer }
   | { readonly do: 'reveal'; readonly domain: string; readonly token: string; readonly viewer: Viewer }
   | CryptoAsk
+)
 
 /**
  * Bytes travel as base64url: what is encrypted and signed, additional data, signatures by themselves. Texts of a form travel as they are: what
  * is decrypted, and a JWS that is checked (`data` of a compact one, `signature` of a detached one). `key` is a name; `version` picks one of
  * its versions where the text itself does not say which. `algorithm` may be left out: it follows from the key.
  */
-export type CryptoAsk = { /** For whom; use of keys is counted by client and flow. */ readonly viewer?: Comparer } & (
+export type CryptoAsk = OwnedAsk & { /** For whom; use of keys is counted by client and flow. */ readonly viewer?: Comparer } & (
   | { readonly do: 'encrypt'; readonly key: string; readonly form: 'jwe' | 'aes-gcm'; readonly data: string; readonly aad?: string; readonly contentType?: string; readonly keyManagement?: string }
   | { readonly do: 'decrypt'; readonly key: string; readonly form: 'jwe' | 'aes-gcm'; readonly data: string; readonly aad?: string }
   | { readonly do: 'sign'; readonly key: string; readonly form: 'jws' | 'jws-detached' | 'raw'; readonly algorithm?: string; readonly data: string; readonly contentType?: string }

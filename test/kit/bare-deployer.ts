@@ -17,7 +17,7 @@ import type { Credentials, Release } from '../../runtime/core/release.ts'
 import type { RequestFacts } from '../../runtime/core/request-facts.ts'
 import type { Sandbox } from '../../runtime/core/sandbox.ts'
 import type { Step } from '../../runtime/core/step.ts'
-import type { Secrets } from '../../runtime/core/vault.ts'
+import type { Secrets, Vault } from '../../runtime/core/vault.ts'
 import { createDeployer } from '../../runtime/deploy/create-deployer.ts'
 import { createTimers } from '../../runtime/schedule/timers.ts'
 import { createDecisionLog } from '../../runtime/telemetry/decision-log.ts'
@@ -88,7 +88,7 @@ function memoryContext(): Context {
 }
 
 /** A deployer with nothing around it: flows in, replies out, everything that was recorded at hand. */
-export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { clock?: Clock; deadlineMs?: number; drainMs?: number; hopLimit?: number; freeze?: boolean; env?: Record<string, string>; definitions?: readonly NodeDefinition[]; sandbox?: Sandbox; secrets?: Secrets } = {}) {
+export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { clock?: Clock; deadlineMs?: number; drainMs?: number; hopLimit?: number; freeze?: boolean; env?: Record<string, string>; definitions?: readonly NodeDefinition[]; sandbox?: Sandbox; secrets?: Secrets; vault?: Vault } = {}) {
   const catalogue = createCatalogue([...bareNodes(steps), ...(options.definitions ?? [])])
   const events: GatewayEvent[] = []
   const summaries: RunSummary[] = []
@@ -121,6 +121,7 @@ export function bareDeployer(steps: Readonly<Record<string, Step>>, options: { c
         jobs: absent,
         schedules: absent,
         env: options.env ?? {},
+        ...(options.vault ? { vault: () => options.vault as Vault } : {}),
         ...(options.secrets ? { secrets: options.secrets } : {}),
         recorder: { record: (summary) => void summaries.push(summary) },
         contextsOf: () => ({ node: memoryContext(), flow: memoryContext(), global: memoryContext() }),

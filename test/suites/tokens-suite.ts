@@ -263,6 +263,26 @@ export function tokensSuite(name: string, makePlace: () => Promise<TokensPlace>)
       expect(await look()).toHaveLength(5)
     })
 
+    test('a flow of one organisation gets nothing of another one’s domain, whoever calls it and whatever he may see', async () => {
+      await openDomain(vault, 'bank.people')
+      const [token] = (await vault.tokenize('bank.people', 'deterministic', ['v'])) as [string]
+      const asks = (organisation: string | undefined, domain: string): VaultAsk[] => [
+        { do: 'reveal', domain, token, viewer, ...(organisation === undefined ? {} : { organisation }) },
+        { do: 'verify', domain, token, value: 'v', viewer, ...(organisation === undefined ? {} : { organisation }) },
+        { do: 'tokenize', domain, mode: 'deterministic', value: 'v', ...(organisation === undefined ? {} : { organisation }) },
+      ]
+      const ask = (organisation: string | undefined, domain = 'bank.people') => vault.tokens.ask(asks(organisation, domain) as Parameters<typeof vault.tokens.ask>[0])
+      const seen = [{ value: 'v' }, { same: true }, { token }]
+      expect(await ask('bank')).toEqual(seen)
+      expect(await ask(undefined)).toEqual(seen)
+      for (const organisation of ['shop', 'ban', 'bank.people', 'BANK']) expect([organisation, (await ask(organisation)).map(faultOf)]).toEqual([organisation, ['domain.foreign', 'domain.foreign', 'domain.foreign']])
+      // Nor is it told which there are; and what is everybody's is no organisation's.
+      expect((await ask('shop', 'bank.none')).map(faultOf)).toEqual(['domain.foreign', 'domain.foreign', 'domain.foreign'])
+      expect((await ask('shop', 'people')).map(faultOf)).toEqual(['domain.foreign', 'domain.foreign', 'domain.foreign'])
+      const lines = await vault.tokens.desk.reveals.list({ domain: 'bank.people', before: 'newest', limit: 20 })
+      expect(lines.map(({ outcome }) => outcome)).toEqual([...Array<string>(8).fill('denied'), 'revealed', 'same', 'revealed', 'same'])
+    })
+
     test('who may not see is told the same of tokens that are there and of those that are not', async () => {
       const [token] = (await vault.tokenize('people', 'random', ['v'])) as [string]
       const [there, absent] = await vault.reveal('people', [token, 'absent'], { client: 'stranger' })

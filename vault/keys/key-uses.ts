@@ -85,7 +85,7 @@ function toOutcome(answer: VaultAnswer): KeyUse['outcome'] {
   if ('valid' in answer) return answer.valid ? 'done' : 'invalid'
   if (!('fault' in answer)) return 'done'
   if (answer.fault === 'key.disabled') return 'disabled'
-  if (answer.fault === 'key.unfit') return 'unfit'
+  if (answer.fault === 'key.unfit' || answer.fault === 'key.foreign') return 'unfit'
   return answer.fault === 'crypto.invalid' ? 'invalid' : 'failed'
 }
 

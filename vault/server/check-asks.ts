@@ -44,6 +44,8 @@ function whyNot(ask: unknown): VaultAnswer | undefined {
     const answer = look(name, given[name], shape.must[name] as Kind)
     if (answer) return answer
   }
+  const owner = given.organisation === undefined ? undefined : look('organisation', given.organisation, 'name')
+  if (owner) return owner
   for (const name in shape.may) {
     const value = given[name]
     const answer = value === undefined ? undefined : look(name, value, shape.may[name] as Kind)

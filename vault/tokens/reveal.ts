@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual, type KeyObject } from 'node:crypto'
 import type { Log } from '../../runtime/core/log.ts'
+import { mayUseVaultName } from '../../runtime/core/vault-name.ts'
 import type { VaultAnswer, VaultAsk } from '../../runtime/core/vault.ts'
 import type { Reveal } from '../contract.ts'
 import type { DataKeys } from '../envelope.ts'
@@ -69,6 +70,8 @@ export function createRevealer({ store, envelope, chainKey, log }: { readonly st
   return {
     async reveal(policy, asks, now) {
       const decisions = asks.map((ask) => {
+        // Before anything else: whose flow it is shuts it out, whatever its caller may see, and tells it nothing of the domain.
+        if (isForeign(ask)) return 'foreign'
         const domain = policy.domains.get(ask.domain)
         if (!domain) return 'no domain'
         if (!mayReveal(policy, domain, ask.viewer, now)) return 'denied'
@@ -86,6 +89,7 @@ export function createRevealer({ store, envelope, chainKey, log }: { readonly st
       const written = await store.reveals.append(lines, (before, row) => hashReveal(chainKey, before, row))
       return asks.map((ask, index): VaultAnswer => {
         const found = openedOf.get(ask)
+        if (decisions[index] === 'foreign') return { fault: 'domain.foreign', facts: { domain: ask.domain } }
         if (decisions[index] === 'no domain') return { fault: 'domain.unknown', facts: { domain: ask.domain } }
         if (decisions[index] === 'shredded') return { fault: 'domain.shredded', facts: { domain: ask.domain } }
         switch (written[index]?.outcome) {
@@ -102,11 +106,12 @@ export function createRevealer({ store, envelope, chainKey, log }: { readonly st
     },
     async verify(policy, asks, now) {
       const stateOf = (ask: VerifyAsk) => policy.domains.get(ask.domain)?.state
-      const looks = asks.filter((ask) => stateOf(ask) === 'active')
+      const looks = asks.filter((ask) => !isForeign(ask) && stateOf(ask) === 'active')
       const opened = await open(looks, now)
       const openedOf = new Map(looks.map((ask, index) => [ask, opened[index] as Opened]))
       const at = new Date(now).toISOString()
       const made = asks.map((ask): { readonly answer: VaultAnswer; readonly outcome: Reveal['outcome'] } => {
+        if (isForeign(ask)) return { answer: { fault: 'domain.foreign', facts: { domain: ask.domain } }, outcome: 'denied' }
         const domain = policy.domains.get(ask.domain)
         if (!domain) return { answer: { fault: 'domain.unknown', facts: { domain: ask.domain } }, outcome: 'unknown' }
         if (domain.state === 'shredded') return { answer: { fault: 'domain.shredded', facts: { domain: ask.domain } }, outcome: 'expired' }
@@ -123,6 +128,10 @@ export function createRevealer({ store, envelope, chainKey, log }: { readonly st
   }
 }
 
+function isForeign({ organisation, domain }: RevealAsk | VerifyAsk): boolean {
+  return !mayUseVaultName(organisation, domain)
+}
+
 function isSame(ask: VerifyAsk, found: Opened | undefined): boolean {
   if (typeof found !== 'object') return false
   const wanted = toValueBytes(ask.value, ask.json)
@@ -130,7 +139,7 @@ function isSame(ask: VerifyAsk, found: Opened | undefined): boolean {
 }
 
 function toOutcome(decision: string, found: Opened | undefined): Reveal['outcome'] {
-  if (decision === 'denied') return 'denied'
+  if (decision === 'denied' || decision === 'foreign') return 'denied'
   if (decision === 'shredded') return 'expired'
   if (found === undefined) return 'unknown'
   return typeof found === 'object' ? 'revealed' : found

@@ -1,6 +1,7 @@
 import { createHmac, type KeyObject } from 'node:crypto'
 import { BoundedMap } from '../../runtime/core/bounded-map.ts'
 import type { VaultAnswer, VaultAsk } from '../../runtime/core/vault.ts'
+import { mayUseVaultName } from '../../runtime/core/vault-name.ts'
 import type { DataKeys } from '../envelope.ts'
 import type { RandomPool } from '../random-pool.ts'
 import type { TokenPlace, TokenRow, VaultStore } from '../store/vault-store.ts'
@@ -68,6 +69,7 @@ export function createTokenizer({ store, envelope, random, cacheEntries }: { rea
   }
 
   function toWish(policy: Policy, ask: TokenizeAsk, now: number): Wish | VaultAnswer {
+    if (!mayUseVaultName(ask.organisation, ask.domain)) return { fault: 'domain.foreign', facts: { domain: ask.domain } }
     const domain = policy.domains.get(ask.domain)
     if (!domain) return { fault: 'domain.unknown', facts: { domain: ask.domain } }
     const index = policy.indexes.get(ask.domain)
