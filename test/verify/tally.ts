@@ -17,12 +17,13 @@ export function closingLine(tallies: readonly Tally[]): string {
   return `${sum((tally) => tally.passed)} passed, ${sum((tally) => tally.failed)} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
 }
 
-interface VitestReport {
+/** What is read of a JSON report of vitest. */
+export interface VitestReport {
   readonly numPassedTests: number
   readonly numFailedTests: number
   readonly numPendingTests: number
   readonly numTodoTests: number
-  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly unknown[] }[]
+  readonly testResults: readonly { readonly name: string; readonly status: string; readonly assertionResults: readonly { readonly status: string }[] }[]
 }
 
 /** Counts a JSON report of vitest. A file that could not even be loaded counts as one failure; so does an error outside any test. */
@@ -30,6 +31,18 @@ export function tallyOfVitest(report: VitestReport, code: number): Tally {
   const broken = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length
   const failed = report.numFailedTests + broken
   return { passed: report.numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed, skipped: report.numPendingTests + report.numTodoTests }
+}
+
+/** The files of which something failed. */
+export function failedFiles(report: VitestReport): readonly string[] {
+  return report.testResults.filter((file) => file.status === 'failed').map((file) => file.name)
+}
+
+/** Counts a first run, with a second one of its failed files alone in place of what they said first. */
+export function tallyOfTwo(first: VitestReport, second: Tally): Tally {
+  const good = first.testResults.filter((file) => file.status !== 'failed').flatMap((file) => file.assertionResults)
+  const passed = good.filter(({ status }) => status === 'passed').length
+  return { passed: passed + second.passed, failed: second.failed, skipped: good.length - passed + second.skipped }
 }
 
 /** Counts what a command said in its closing line `N passed, N failed`; without one it is a single check. */
