@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { say, sayings, sayRemedy, type SayingCode } from './sayings.ts'
 
-const blanks = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort()
+const blanks = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string).sort()
 
 test('what is found has words in English and Traditional Chinese, with the same facts in both', () => {
   for (const [code, text] of Object.entries(sayings)) {
