@@ -31,6 +31,7 @@ import { createDescriptions } from './describe/create-descriptions.ts'
 import { createPublishing } from './publish/create-publishing.ts'
 import { createCompile, type Compile } from './releases/compile.ts'
 import { createDataFlows } from './releases/data-flows.ts'
+import { createNamedInVault } from './releases/find-missing.ts'
 import { openReleases } from './releases/releases.ts'
 import type { VaultDesk } from '../vault/contract.ts'
 import { createDataProtection } from './vault/create-data-protection.ts'
@@ -91,6 +92,8 @@ export interface ControlOptions {
 
 /** How long a gateway may look through what it keeps. */
 const sweepMs = 20_000
+/** How long a deploy waits for the vault to say what it has; meanwhile gateways get ready anyway. */
+const vaultLookMs = 3_000
 
 /** The control plane, running. `close` ends the gateways' streams and gives the data folder free. */
 export interface OpenControl extends Control {
@@ -193,6 +196,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
         const rows = await Promise.all(flows.map((flow) => store.consumers.byLookup('apis', flow)))
         return rows.flatMap((row) => (row ? [{ flow: row.lookup as string, api: row.id, visibility: String(bodyOf(row).visibility) }] : []))
       },
+      namedInVault: { deploying: createNamedInVault(options.vault, clock, vaultLookMs), looking: createNamedInVault(options.quietVault ?? options.vault, clock, vaultLookMs) },
       casesGate: (...asked) => casesGate.gate?.(...asked) ?? Promise.resolve([]),
       announce(release, user) {
         emit({ kind: 'release', release: release.manifest.id, rev: release.rev, user })

@@ -1,5 +1,7 @@
 import { createAssembler, type AssemblerOptions } from '../../runtime/compile/assemble.ts'
 import { createCatalogue, type NotYet } from '../../runtime/compile/catalogue.ts'
+import type { UsedVaultName } from '../../runtime/compile/check-vault-names.ts'
+import { lentCredentials } from '../../runtime/compile/check-lent-credentials.ts'
 import { checkPastedSecrets } from '../../runtime/compile/check-pasted-secrets.ts'
 import { readNodes } from '../../runtime/compile/read-nodes.ts'
 import { splitFlows } from '../../runtime/compile/split.ts'
@@ -14,18 +16,36 @@ export interface Compile {
   split(nodes: readonly EditorNode[]): readonly FlowDocument[]
   /** Problems of a whole estate; may remember by content what it has looked at. */
   assemble(revisions: readonly Revision[]): readonly Problem[]
+  /** Domains and keys of the vault that the flows of an estate name. */
+  vaultNames?(revisions: readonly Revision[]): readonly UsedVaultName[]
   /** Secrets that were pasted into a document. Gateways do not look: what runs is not ended because of them. */
   pasted?(document: FlowDocument): readonly Problem[]
+  /** Shared credentials that flows of an organisation send where they like. Gateways go on with them, for the same reason. */
+  lent?(revisions: readonly Revision[]): readonly Problem[]
 }
 
 /** Compiles all flows as gateways will, and opens nothing. */
 export function createCompile(definitions: readonly NodeDefinition[], notYet: readonly NotYet[] = [], options: AssemblerOptions = {}): Compile {
   const assemble = createAssembler(createCatalogue(definitions, notYet), {}, options)
   const seen = new WeakMap<FlowDocument, readonly Problem[]>()
+  const namedIn = new WeakMap<readonly Revision[], readonly UsedVaultName[]>()
+  const lentIn = new WeakMap<readonly Revision[], readonly Problem[]>()
+  const assembled = (revisions: readonly Revision[]) => {
+    const all = assemble(revisions)
+    lentIn.set(revisions, asDrawn(all.problems.filter(({ code }) => code === lentCredentials), revisions))
+    const assembly = { ...all, problems: all.problems.filter(({ code }) => code !== lentCredentials) }
+    namedIn.set(revisions, assembly.flows.flatMap(({ vaultNames }) => vaultNames))
+    return assembly
+  }
   return {
     read: readNodes,
     split: splitFlows,
-    assemble: (revisions) => asDrawn(assemble(revisions).problems, revisions),
+    assemble: (revisions) => asDrawn(assembled(revisions).problems, revisions),
+    vaultNames: (revisions) => namedIn.get(revisions) ?? assembled(revisions).flows.flatMap(({ vaultNames }) => vaultNames),
+    lent(revisions) {
+      if (!lentIn.has(revisions)) assembled(revisions)
+      return lentIn.get(revisions) ?? []
+    },
     pasted(document) {
       let found = seen.get(document)
       if (!found) seen.set(document, (found = checkPastedSecrets(document)))

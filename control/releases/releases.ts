@@ -24,6 +24,7 @@ import { deepFreeze } from './deep-freeze.ts'
 import { findClaimed, type FlowClaim } from './find-claimed.ts'
 import { findForeign } from './find-foreign.ts'
 import { asDrawn, findPins, withPinnedCredentials } from './find-pins.ts'
+import { findMissing, type NamedInVault } from './find-missing.ts'
 import { findUnknown } from './find-unknown.ts'
 import { internDocuments, type Interned } from './intern.ts'
 import { drawnFor, hasAnywhere, withOrganisation } from './ownership.ts'
@@ -57,6 +58,8 @@ export interface ReleasesParts {
   visibilityOf(flows: readonly string[]): Promise<readonly FlowVisibility[]>
   /** Which of these organisations there are. */
   organisationsOf(ids: readonly string[]): Promise<ReadonlySet<string>>
+  /** Domains and keys that the vault has, for who deploys what names them; and for who only looks, which starts no vault. */
+  readonly namedInVault: { readonly deploying: NamedInVault; readonly looking: NamedInVault }
   /** What the cases of flows have to say to a deploy. */
   readonly casesGate: CasesGate
   /** Told once the release is current. */
@@ -69,6 +72,8 @@ interface Plan {
   readonly documents: readonly Interned[]
   readonly credentials: CredentialMap
   readonly warnings: readonly Problem[]
+  /** What is found while gateways get ready; never rejects. */
+  readonly doubts: Promise<readonly Problem[]>
   readonly user: Doer
   readonly comment: string
   readonly rollbackOf?: number
@@ -107,12 +112,24 @@ export async function openReleases(parts: ReleasesParts) {
 
   async function compiled(nodes: readonly EditorNode[]) {
     const documents = await withPins(internDocuments(compile.split(nodes), known()))
-    return { documents, problems: compile.assemble(documents.map(({ revision }) => revision)) }
+    const revisions = documents.map(({ revision }) => revision)
+    return { documents, toRun: revisions, problems: compile.assemble(revisions), missing: () => missingIn(revisions, parts.namedInVault.looking) }
   }
 
-  /** Secrets that were pasted into flows: an error in what is changed, a warning where they lie already. */
-  function pastedIn(revisions: readonly Revision[], changed: ReadonlySet<FlowDocument | undefined>): Problem[] {
-    return revisions.flatMap(({ document }) => (compile.pasted?.(document) ?? []).map((problem): Problem => (changed.has(document) ? problem : { ...problem, severity: 'warning' })))
+  /** Doubts about names that the vault does not know. */
+  async function missingIn(revisions: readonly Revision[], named: NamedInVault): Promise<readonly Problem[]> {
+    return asDrawn(await findMissing(compile.vaultNames?.(revisions) ?? [], named), revisions)
+  }
+
+  /** Secrets that were pasted into flows, and shared ones that they send where they like: an error in what is changed, a warning where it is so already. */
+  function pastedIn(revisions: readonly Revision[], changed: ReadonlySet<FlowDocument | undefined>, toRun: readonly Revision[]): Problem[] {
+    const pasted = revisions.flatMap(({ document }) => (compile.pasted?.(document) ?? []).map((problem): Problem => (changed.has(document) ? problem : { ...problem, severity: 'warning' })))
+    const ids = new Set([...changed].flatMap((document) => (document ? [document.id] : [])))
+    // What lies in a subflow is painted on its instance: a tab changes with the subflows that it may use.
+    const template = [...changed].some((document) => document?.kind === 'subflow')
+    if (template) for (const { document } of toRun) if (document.nodes.some(({ type }) => type.startsWith('subflow:'))) ids.add(document.id)
+    const lent = (compile.lent?.(toRun) ?? []).map((problem): Problem => (problem.flow !== undefined && ids.has(problem.flow) ? problem : { ...problem, severity: 'warning' }))
+    return [...pasted, ...lent]
   }
 
   const pinnedIn = (documents: readonly Interned[]) => documents.flatMap(({ revision: { document } }) => (pinOf(document) ? [document] : []))
@@ -237,10 +254,11 @@ export async function openReleases(parts: ReleasesParts) {
         const touches = toTouches(drawn(), revisions, secrets)
         await admit(touches, access, visible)
         const documents = await withPins(own)
-        const problems = compile.assemble(documents.map(({ revision }) => revision))
+        const toRun = documents.map(({ revision }) => revision)
+        const problems = compile.assemble(toRun)
         const told = visible && new Set([...visible, ...revisions.map(({ document }) => document.id).filter((id) => !known().has(id))])
         refuseErrors(problems, told)
-        const pasted = pastedIn(revisions, new Set(touches.map(({ after }) => after)))
+        const pasted = pastedIn(revisions, new Set(touches.map(({ after }) => after)), toRun)
         refuseErrors(pasted, told)
         const cases = await parts.casesGate(revisions.map(({ document }) => document), touches.flatMap(({ after }) => (after ? [after] : [])), [...nodes, ...pinnedIn(documents).flatMap((one) => one.nodes)])
         refuseErrors(cases, told)
@@ -249,6 +267,7 @@ export async function openReleases(parts: ReleasesParts) {
           documents,
           credentials: withPinnedCredentials(credentials, pinnedIn(documents), kept.live, kept.removed),
           warnings: [...read.problems, ...problems, ...pasted, ...cases, ...toGiven(given, revisions), ...(await findUnknown(touches, parts.organisationsOf))],
+          doubts: missingIn(toRun, parts.namedInVault.deploying),
           user: input.user,
           comment: oneLine(input.comment),
           ...(Object.keys(given).length > 0 ? { given } : {}),
@@ -260,10 +279,10 @@ export async function openReleases(parts: ReleasesParts) {
       const read = compile.read(nodes)
       try {
         const all = whole(read.nodes, visible)
-        const { documents, problems } = await compiled(extractCredentials(all, new Map(), kindsOf).nodes)
+        const { documents, toRun, problems, missing } = await compiled(extractCredentials(all, new Map(), kindsOf).nodes)
         const revisions = drawn(documents.map(({ revision }) => revision))
-        const pasted = pastedIn(revisions, new Set(revisions.flatMap(({ hash, document }) => (known().get(document.id)?.hash === hash ? [] : [document]))))
-        return [...read.problems, ...problems, ...pasted].filter(toldTo(visible && new Set([...visible, ...compile.split(read.nodes).map(({ id }) => id)])))
+        const pasted = pastedIn(revisions, new Set(revisions.flatMap(({ hash, document }) => (known().get(document.id)?.hash === hash ? [] : [document]))), toRun)
+        return [...read.problems, ...problems, ...pasted, ...(await missing())].filter(toldTo(visible && new Set([...visible, ...compile.split(read.nodes).map(({ id }) => id)])))
       } catch (thrown) {
         if (thrown instanceof Refused) return [...read.problems, ...thrown.problems]
         throw thrown
@@ -306,6 +325,7 @@ export async function openReleases(parts: ReleasesParts) {
           documents: target.revisions.map((revision) => ({ revision })),
           credentials: withPinnedCredentials(credentialsFor(target.nodes), pinnedIn(target.revisions.map((revision) => ({ revision }))), kept.live, kept.removed),
           warnings: problems,
+          doubts: missingIn(target.revisions, parts.namedInVault.deploying),
           user,
           comment: oneLine(comment) || `Back to release ${id}`,
           rollbackOf: id,
@@ -360,7 +380,7 @@ export async function openReleases(parts: ReleasesParts) {
     const { live, behind } = await rollout.commit(attempt)
     parts.announce(release, nameOf(plan.user))
     log.info({ release: release.manifest.id, user: nameOf(plan.user), live: live.length, behind: behind.length, tookMs: Math.round(clock.elapsed() - started) }, 'a release is live')
-    const found = [...plan.warnings, ...asDrawn(attempt.warnings, release.revisions)].filter(({ severity }) => severity !== 'error').filter(toldTo(plan.visible))
+    const found = [...plan.warnings, ...(await plan.doubts), ...asDrawn(attempt.warnings, release.revisions)].filter(({ severity }) => severity !== 'error').filter(toldTo(plan.visible))
     // It is live already: a store that is away now must not make it look refused.
     const warnings = unlikeProblems(await nameNotPublic(found, parts.visibilityOf).catch(() => found))
     return { rev: release.rev, release: release.manifest.id, warnings, live, behind, ...(plan.given ? { given: plan.given } : {}) }
