@@ -1,5 +1,6 @@
 import { JSONPathEnvironment, JSONPathNode, jsonpath, type JSONPathQuery } from 'json-p3'
 import { resolve } from '../runtime/core/body.ts'
+import { containerOf } from '../runtime/core/container-of.ts'
 import { jsonDepthLimit } from '../runtime/core/json-depth.ts'
 import type { NodeProblem } from '../runtime/core/node.ts'
 
@@ -17,7 +18,7 @@ export interface FieldPath {
   readonly text: string
   /** Finds one place at most (RFC 9535 §2.3.5.1). */
   readonly isSingular: boolean
-  /** All places in `root`, each once, in the order of RFC 9535. Only lists, plain objects and bodies are looked into. */
+  /** All places in `root`, each once, in the order of RFC 9535. Only lists, objects and bodies are looked into. */
   locate(root: unknown): Location[]
 }
 
@@ -61,15 +62,16 @@ export function compileFieldPath(text: string): FieldPath {
           found.push({ keys: keys.slice(), value })
           return
         }
-        if (!isContainer(value)) return
+        const container = toContainer(value)
+        if (!container) return
         const visit = (key: string | number, child: unknown) => {
           keys.push(key)
           walk(child, index + 1, 0)
           keys.pop()
         }
-        for (const select of step.selectors) select(value, visit, root)
+        for (const select of step.selectors) select(container, visit, root)
         if (!step.deep || down >= jsonDepthLimit) return
-        eachChild(value, (key, child) => {
+        eachChild(container, (key, child) => {
           keys.push(key)
           walk(child, index, down + 1)
           keys.pop()
@@ -107,8 +109,8 @@ export function replaceFields(root: unknown, changes: readonly (readonly [locati
   const ours = new Set<unknown>()
   const own = (value: unknown): Container | undefined => {
     if (ours.has(value)) return value as Container
-    const container = resolve(value)
-    if (!isContainer(container)) return undefined
+    const container = toContainer(resolve(value))
+    if (!container) return undefined
     const copy = Array.isArray(container) ? container.slice() : { ...container }
     ours.add(copy)
     return copy as Container
@@ -181,12 +183,9 @@ function eachChild(value: Container | unknown[], visit: Visit): void {
   else for (const key of Object.keys(value)) visit(key, value[key])
 }
 
-/** Lists and plain objects: what JSON makes. Bytes, dates and the like are values. */
-function isContainer(value: unknown): value is Container | unknown[] {
-  if (typeof value !== 'object' || value === null) return false
-  if (Array.isArray(value)) return true
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
+/** Lists and what can be looked into like an object. Bytes, dates and the like are values. */
+function toContainer(value: unknown): Container | unknown[] | undefined {
+  return Array.isArray(value) ? value : containerOf(value)
 }
 
 /** @throws FieldPathError */

@@ -1,4 +1,5 @@
 import { resolve } from './body.ts'
+import { containerOf } from './container-of.ts'
 import type { Message } from './message.ts'
 
 /** One step of a path: a key, an array index, or a nested `[msg.x]` whose value is the key. */
@@ -115,9 +116,10 @@ function setAt(at: unknown, path: PropertyPath, depth: number, value: unknown, m
     copy[index] = value
     return copy
   }
-  if (!isPlainObject(parent)) return undefined
-  const child = last ? value : setAt(childOf(parent, key) ?? emptyFor(path[depth + 1] as PathPart, message), path, depth + 1, value, message)
-  return child === undefined ? undefined : withKey(parent, key, child)
+  const object = containerOf(parent)
+  if (!object) return undefined
+  const child = last ? value : setAt(childOf(object, key) ?? emptyFor(path[depth + 1] as PathPart, message), path, depth + 1, value, message)
+  return child === undefined ? undefined : withKey(object, key, child)
 }
 
 /** A copy with one key set. A computed key in an object literal would take V8's slow way; the payload's is the commonest. */
@@ -140,14 +142,15 @@ function deleteAt(at: unknown, path: PropertyPath, depth: number, message: unkno
     const child = deleteAt(parent[index], path, depth + 1, message)
     return child === parent[index] ? at : parent.with(index, child)
   }
-  if (!isPlainObject(parent) || !Object.hasOwn(parent, key)) return at
+  const object = containerOf(parent)
+  if (!object || !Object.hasOwn(object, key)) return at
   if (last) {
-    const copy: Record<string | number, unknown> = { ...parent }
+    const copy: Record<string | number, unknown> = { ...object }
     delete copy[key]
     return copy
   }
-  const child = deleteAt(parent[key], path, depth + 1, message)
-  return child === parent[key] ? at : withKey(parent, key, child)
+  const child = deleteAt(object[key], path, depth + 1, message)
+  return child === object[key] ? at : withKey(object, key, child)
 }
 
 /** `null` is a value that cannot have children: it is kept apart from “nothing there”. */

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { EditorNode } from '../../runtime/core/flow.ts'
 import type { RunRecord } from '../../runtime/core/trace.ts'
+import { estate, flow as drawn, set } from '../kit/flow-builder.ts'
 import { startGateway, type TestGateway } from '../kit/gateway.ts'
 
 /** Planted in everything that is labelled: nowhere but in the request and in the service's answer may it be read. */
@@ -92,6 +93,34 @@ test('what is released leaves to whom it was released, and is read by nobody who
     expect(JSON.stringify(other.events)).toContain('[pid]')
     expect(JSON.stringify(other.events)).not.toContain(canary)
     expect(JSON.stringify(other.lines())).not.toContain(canary)
+  } finally {
+    await other.close()
+  }
+})
+
+test('what is taken out of, replaced or masked in a copy of the request, or of its path parameters, is gone there: compiler and gateway agree', async () => {
+  const given = { labels: [{ path: 'req.params.pid', label: 'pid' }, { path: 'req.query.pid', label: 'pid' }] }
+  const copy = (p: string, to: string) => ({ t: 'set', p, pt: 'msg', to, tot: 'msg' })
+  const drop = (p: string) => ({ t: 'delete', p, pt: 'msg' })
+  const hide = (...fields: string[]) => ({ fields: fields.map((field) => ({ by: field.startsWith('$') ? 'path' : 'label', field, how: 'keep', first: 0, last: 0 })) })
+  const begin = (name: string) => drawn(name).httpIn('GET', `/${name}/:pid`, given)
+  const urls = ['url', 'originalUrl', 'path']
+  const flows = {
+    dropped: begin('dropped').change(copy('payload', 'req.params'), drop('payload.pid')),
+    moved: begin('moved').change(copy('payload', 'req.params'), { t: 'move', p: 'payload.pid', pt: 'msg', to: 'other', tot: 'msg' }),
+    replaced: begin('replaced').change(copy('payload.within', 'req.params'), set('payload.within.pid', 'x'), drop('payload.pid')),
+    masked: begin('masked').change(copy('payload', 'req.params')).node('mask', hide('$.pid')),
+    request: begin('request').change(copy('payload', 'req'), ...[...urls, 'params', 'query'].map((name) => drop(`payload.${name}`))),
+    'request-masked': begin('request-masked').change(copy('payload', 'req'), ...urls.map((name) => drop(`payload.${name}`))).node('mask', hide('$.params.pid', '$.query.pid')),
+    'request-by-label': begin('request-by-label').change(copy('payload', 'req')).node('mask', hide('pid')),
+    'request-itself': begin('request-itself').change(...[...urls, 'params', 'query'].map((name) => drop(`req.${name}`)), copy('payload', 'req')),
+  }
+  const other = await startGateway({ nodes: estate(...Object.values(flows).map((one) => one.httpResponse())) })
+  try {
+    for (const name of Object.keys(flows)) {
+      const answer = await fetch(`${other.url}/${name}/${canary}?pid=${canary}`)
+      expect([name, answer.status, (await answer.text()).includes(canary)]).toEqual([name, 200, false])
+    }
   } finally {
     await other.close()
   }
