@@ -1,4 +1,4 @@
-import { fault } from '../runtime/core/fault.ts'
+import { type Fault, fault } from '../runtime/core/fault.ts'
 import type { Attempt, AttemptEnd } from '../runtime/core/jobs.ts'
 import type { RunningWork } from '../runtime/core/work-run.ts'
 import { statusOf, toStored } from './stored-answer.ts'
@@ -32,6 +32,7 @@ export async function toAttemptEnd(running: RunningWork | undefined, attempt: At
   return { ...failedBy(failed), final: status === neverImplemented || (status >= 400 && status < 500 && !worthAgain.has(status)) }
 }
 
-function failedBy({ code, message }: { readonly code: string; readonly message: string }) {
-  return { kind: 'failed', code, message } as const
+/** What a job keeps of a fault lies in clear beside what it was given, and operators read it. */
+function failedBy({ code, title, message, quiet }: Fault) {
+  return { kind: 'failed', code, message: quiet ? title : message } as const
 }

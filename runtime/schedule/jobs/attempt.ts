@@ -26,8 +26,8 @@ export class AttemptsUnderWay {
     try {
       return await running
     } catch (thrown) {
-      const { code, message } = toFault(thrown)
-      return { kind: 'failed', code, message }
+      const { code, title, message, quiet } = toFault(thrown)
+      return { kind: 'failed', code, message: quiet ? title : message }
     } finally {
       this.#running.delete(running)
       if (this.#cancels.get(input.facts.id) === listeners) this.#cancels.delete(input.facts.id)
