@@ -1,22 +1,23 @@
 import { randomFillSync } from 'node:crypto'
 
-const poolBytes = 8192
+const poolBytes = 2048
 
-/** Ids of traces and spans (W3C Trace Context §3.2.2): random, made by the thousand, never nothing but zeros. */
+/** Ids of traces and spans (W3C Trace Context §3.2.2): random, cut from a text of many, never nothing but zeros. */
 export function createIds(): { traceId(): string; spanId(): string } {
   const pool = Buffer.alloc(poolBytes)
-  let at = poolBytes
+  let text = ''
+  let at = 0
 
-  function take(bytes: number): string {
+  function take(digits: number): string {
     for (;;) {
-      if (at + bytes > poolBytes) {
-        randomFillSync(pool)
+      if (at + digits > text.length) {
+        text = randomFillSync(pool).toString('hex')
         at = 0
       }
-      const id = pool.toString('hex', at, at + bytes)
-      at += bytes
-      if (!/^0+$/.test(id)) return id
+      const id = text.slice(at, at + digits)
+      at += digits
+      if (id.charCodeAt(0) !== 0x30 || !/^0+$/.test(id)) return id
     }
   }
-  return { traceId: () => take(16), spanId: () => take(8) }
+  return { traceId: () => take(32), spanId: () => take(16) }
 }

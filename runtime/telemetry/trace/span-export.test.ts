@@ -3,6 +3,13 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { flow } from '../../../test/kit/flow-builder.ts'
 import { startGateway } from '../../../test/kit/gateway.ts'
+import type { Message } from '../../core/message.ts'
+import type { LinkedNode } from '../../core/pipeline.ts'
+import type { RunEnd } from '../../core/run.ts'
+import type { TracedRun, TraceFacts } from '../../core/trace.ts'
+import { createIds } from './ids.ts'
+import { RunNotes } from './run-notes.ts'
+import { openSpanExport, type SpanExport } from './span-export.ts'
 
 interface ReceivedSpan {
   readonly traceId: string
@@ -16,8 +23,31 @@ interface ReceivedSpan {
   readonly status: { readonly code?: number; readonly message?: string }
 }
 
-/** A collector as OTLP/HTTP describes it: takes ExportTraceServiceRequest as JSON and refuses what is none. */
-async function openCollector() {
+/** What OTLP 1.x allows in JSON: names in camelCase, ids in hex, 64-bit times as decimal texts, exactly one kind of value. Throws at anything else. */
+const id = (digits: number) => (value: unknown) => typeof value === 'string' && value.length === digits && /^[0-9a-f]+$/.test(value) && !/^0+$/.test(value)
+const isNanos = (value: unknown) => typeof value === 'string' && /^\d{16,20}$/.test(value)
+const isText = (value: unknown) => typeof value === 'string'
+const listOf = (check: (value: unknown) => boolean) => (value: unknown) => Array.isArray(value) && value.every(check)
+const fields = (needed: Record<string, (value: unknown) => boolean>, other: Record<string, (value: unknown) => boolean> = {}) => (value: unknown) => {
+  const given = value as Record<string, unknown>
+  const ill = [...Object.keys(needed).filter((name) => !(name in given)), ...Object.keys(given).filter((name) => ({ ...needed, ...other })[name]?.(given[name]) !== true)]
+  if (ill.length > 0) throw new Error(`OTLP has no ${ill.join(', ')} like this: ${JSON.stringify(value)}`)
+  return true
+}
+const isValue = (value: unknown) =>
+  Object.keys(value as object).length === 1 &&
+  fields({}, { stringValue: isText, boolValue: (one) => typeof one === 'boolean', intValue: (one) => typeof one === 'string' && /^-?\d+$/.test(one), doubleValue: (one) => typeof one === 'number' })(value)
+const areAttributes = (value: unknown) => listOf(fields({ key: isText, value: isValue }))(value) && new Set((value as { key: string }[]).map(({ key }) => key)).size === (value as unknown[]).length
+const isSpan = fields(
+  { traceId: id(32), spanId: id(16), name: isText, kind: (value) => [1, 2, 3].includes(value as number), startTimeUnixNano: isNanos, endTimeUnixNano: isNanos, attributes: areAttributes, flags: (value) => value === 0x101 || value === 0x301, status: fields({}, { code: (value) => value === 2, message: isText }) },
+  { parentSpanId: id(16) },
+)
+const isExport = fields({ resourceSpans: listOf(fields({ resource: fields({ attributes: areAttributes }), scopeSpans: listOf(fields({ scope: fields({ name: isText }), spans: listOf(isSpan) })) })) })
+
+/** A collector as OTLP/HTTP describes it: takes ExportTraceServiceRequest as JSON and refuses what is none. `answers` come first, in turn. */
+async function openCollector(...answers: readonly { readonly status: number; readonly headers?: Record<string, string> }[]) {
+  const first = [...answers]
+  const requests: string[] = []
   const spans: ReceivedSpan[] = []
   const services = new Set<unknown>()
   const headers: IncomingHttpHeaders[] = []
@@ -26,7 +56,12 @@ async function openCollector() {
     const parts: Buffer[] = []
     request.on('data', (part: Buffer) => parts.push(part)).on('end', () => {
       if (request.method !== 'POST' || request.url !== '/v1/traces' || request.headers['content-type'] !== 'application/json') return void response.writeHead(415).end()
-      const { resourceSpans } = JSON.parse(Buffer.concat(parts).toString()) as { resourceSpans: { resource: { attributes: { key: string; value: { stringValue: string } }[] }; scopeSpans: { spans: ReceivedSpan[] }[] }[] }
+      requests.push(Buffer.concat(parts).toString())
+      const other = first.shift()
+      if (other) return void response.writeHead(other.status, other.headers).end()
+      const body = JSON.parse(requests.at(-1) as string) as unknown
+      expect(isExport(body)).toBe(true)
+      const { resourceSpans } = body as { resourceSpans: { resource: { attributes: { key: string; value: { stringValue: string } }[] }; scopeSpans: { spans: ReceivedSpan[] }[] }[] }
       for (const { resource, scopeSpans } of resourceSpans) {
         for (const { key, value } of resource.attributes) if (key === 'service.name') services.add(value.stringValue)
         for (const one of scopeSpans) spans.push(...one.spans)
@@ -35,7 +70,7 @@ async function openCollector() {
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, spans, services, headers, close: () => void server.close() }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, spans, services, headers, requests, close: () => void server.close() }
 }
 
 const attributesOf = ({ attributes }: ReceivedSpan) => Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]))
@@ -100,4 +135,54 @@ describe('traced runs', () => {
     await using gateway = await startGateway({ nodes, settings: { SLUICE_TRACE_SAMPLE: '100', SLUICE_OTLP_URL: 'http://127.0.0.1:9' } })
     expect((await fetch(`${gateway.url}/alone`)).status).toBe(200)
   })
+
+  it('are sent again, the same, to a collector that cannot take them now, and not to one that refuses them', async () => {
+    const busy = await openCollector({ status: 503 }, { status: 429, headers: { 'retry-after': '0' } })
+    const strict = await openCollector({ status: 400 })
+    for (const collector of [busy, strict]) {
+      closing.push(collector.close)
+      const spans = openSpanExport({ url: collector.url, service: 'sluice', gatherMs: 1, pauseMs: 1 })
+      trace(spans)
+      await expect.poll(() => collector.requests.length, { timeout: 10_000 }).toBe(collector === busy ? 3 : 1)
+      trace(spans)
+      await expect.poll(() => collector.spans.length, { timeout: 10_000 }).toBe(collector === busy ? 2 : 1)
+      await spans.close()
+    }
+    expect(busy.requests[1]).toBe(busy.requests[0])
+    expect(busy.requests[2]).toBe(busy.requests[0])
+    expect(busy.requests).toHaveLength(4)
+    expect(strict.requests).toHaveLength(2)
+  })
+
+  it('may be as many, and their names as odd, as flows make them', async () => {
+    const collector = await openCollector()
+    closing.push(collector.close)
+    const spans = openSpanExport({ url: collector.url, service: 'Gateway "七"', version: '1' })
+    const name = 'odd "name" \\ 名 \ud800 \u0000'
+    for (let count = 0; count < 2000; count++) trace(spans, name, { ok: true, share: 0.5, count })
+    await spans.close()
+    expect(collector.requests.length).toBeGreaterThan(1)
+    expect(collector.spans).toHaveLength(4000)
+    expect(collector.services).toEqual(new Set(['Gateway "七"']))
+    const [root, step] = collector.spans.slice(-2)
+    expect(root!.name).toBe(`GET /${name.toWellFormed()}`)
+    expect(attributesOf(step!)).toMatchObject({ 'sluice.ok': true, 'sluice.share': 0.5, 'sluice.count': '1999' })
+    expect(new Set(collector.spans.map(({ spanId }) => spanId)).size).toBe(4000)
+  })
 })
+
+const ids = createIds()
+const node = { id: 'n', type: 'change', flow: 'f', ports: ['out'], kind: 'step' } as unknown as LinkedNode
+
+/** A run that was traced, with one step when it has facts. */
+function trace(spans: SpanExport, name = 'a', facts?: TraceFacts): void {
+  let end: (end: RunEnd) => void = () => {}
+  const request = { method: 'GET', route: `/${name}`, headers: {} }
+  const run = { id: 'r', flow: 'f', revision: 'v', entry: node, on: 'http', startedAt: Date.now(), request, onEnd: (listener: (end: RunEnd) => void) => void (end = listener) } as unknown as TracedRun
+  const notes = new RunNotes({ run, bodies: false, ids, ended: spans.ended })
+  if (facts) {
+    void notes.step(node, { _msgid: 'm' } as Message, run)
+    notes.note('n', facts)
+  }
+  end({ status: 200, fault: undefined, backendReached: false })
+}

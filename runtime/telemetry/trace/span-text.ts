@@ -1,0 +1,123 @@
+import type { LinkedNode } from '../../core/pipeline.ts'
+import { shownUrl } from '../../core/shown-url.ts'
+import type { CalloutNote, RunNotes, StepNote } from './run-notes.ts'
+
+/** What all spans of a batch have in common: their sender. */
+export interface SpanFrame {
+  readonly head: string
+  readonly tail: string
+}
+
+/** The ends of an ExportTraceServiceRequest as OTLP writes it in JSON (OTLP 1.x, "JSON Protobuf Encoding"); spans go between, with commas. */
+export function toSpanFrame(service: string, version: string | undefined): SpanFrame {
+  const resource = [text('service.name', service), ...(version === undefined ? [] : [text('service.version', version)])]
+  return { head: `{"resourceSpans":[{"resource":{"attributes":[${resource.join(',')}]},"scopeSpans":[{"scope":{"name":"sluice"},"spans":[`, tail: ']}]}]}' }
+}
+
+/** By number in OTLP's `SpanKind`. */
+const internal = 1
+const server = 2
+const client = 3
+
+/** `flags` of a span: sampled (W3C Trace Context §3.2.2.5.1), and whether its parent is known to be of another process. */
+const ofOwnParent = 0x101
+const ofRemoteParent = 0x301
+
+/**
+ * Writes the spans of a run as JSON: its own, and those of nodes and callouts below it. Texts are put together by hand, and what is the same in every
+ * run is made once: objects of spans that only become JSON cost several times the run itself.
+ */
+export function createSpanText(): (notes: RunNotes) => string {
+  const nodes = new WeakMap<LinkedNode, NodeText>()
+
+  function textOf(node: LinkedNode): NodeText {
+    const known = nodes.get(node)
+    if (known) return known
+    const made: NodeText = {
+      name: `","flags":${ofOwnParent},"name":${quote(node.name ?? node.type)},"kind":${internal},"startTimeUnixNano":"`,
+      attributes: [text('sluice.node', node.id), text('sluice.node.type', node.type), text('sluice.flow', node.flow)].join(','),
+    }
+    nodes.set(node, made)
+    return made
+  }
+
+  return (notes) => {
+    const lead = `{"traceId":"${notes.traceId}","spanId":"`
+    let all = lead + ofRun(notes)
+    for (const step of notes.steps) all += `,${lead}${ofStep(step, notes, textOf(step.node))}`
+    for (const callout of notes.callouts) all += `,${lead}${ofCallout(callout, notes)}`
+    return all
+  }
+}
+
+/** What every span of a node has in common. */
+interface NodeText {
+  /** Between the id of the parent and the start. */
+  readonly name: string
+  readonly attributes: string
+}
+
+function ofRun({ run, end, tookMs, parent, spanId }: RunNotes): string {
+  const status = end?.status
+  const isHttp = run.method !== undefined
+  let attributes = `${text('sluice.flow', run.flow)},${text('sluice.revision', run.revision)},${text('sluice.run', run.id)}`
+  if (run.method !== undefined) attributes += `,${text('http.request.method', run.method)}`
+  if (run.route !== undefined) attributes += `,${text('http.route', run.route)}`
+  if (status !== undefined) attributes += `,${number('http.response.status_code', status)}`
+  // A caller's mistake is no failure of the server (semantic conventions for HTTP).
+  const failed = end?.fault && (status === undefined || status >= 500) ? end.fault.code : undefined
+  const came = parent?.parentId === undefined ? `","flags":${ofOwnParent}` : `","parentSpanId":"${parent.parentId}","flags":${ofRemoteParent}`
+  const name = isHttp ? `${run.method} ${run.route ?? ''}`.trim() : run.on
+  return `${spanId}${came},"name":${quote(name)},"kind":${isHttp ? server : internal},"startTimeUnixNano":"${toEnd(run.startedAt, 0, tookMs, attributes, failed)}`
+}
+
+function ofStep(step: StepNote, notes: RunNotes, { name, attributes: own }: NodeText): string {
+  const { atMs, facts } = step
+  let attributes = own
+  for (const fact in facts) attributes += `,${any(`sluice.${fact}`, facts[fact] as string | number | boolean)}`
+  const tookMs = step.tookMs ?? Math.max(0, notes.tookMs - atMs)
+  return `${notes.spanOf(step)}","parentSpanId":"${notes.spanId}${name}${toEnd(notes.run.startedAt, atMs, tookMs, attributes, step.fault?.code)}`
+}
+
+function ofCallout({ method, url, atMs, status, fault, node, spanId, step, ...callout }: CalloutNote, notes: RunNotes): string {
+  let attributes = `${text('http.request.method', method)},${text('url.full', shownUrl(url))},${text('sluice.node', node)}`
+  if (URL.canParse(url)) attributes += `,${text('server.address', new URL(url).hostname)}`
+  if (status !== undefined) attributes += `,${number('http.response.status_code', status)}`
+  const failed = fault ?? (status !== undefined && status >= 400 ? String(status) : undefined)
+  const tookMs = callout.tookMs ?? Math.max(0, notes.tookMs - atMs)
+  const parent = step ? notes.spanOf(step) : notes.spanId
+  return `${spanId}","parentSpanId":"${parent}","flags":${ofOwnParent},"name":${quote(method)},"kind":${client},"startTimeUnixNano":"${toEnd(notes.run.startedAt, atMs, tookMs, attributes, failed)}`
+}
+
+/** The rest of a span from its start on, which is so long after that of its run. `failed`: code of what went wrong. */
+function toEnd(runAt: number, atMs: number, tookMs: number, attributes: string, failed: string | undefined): string {
+  const times = `${toNanos(runAt, atMs)}","endTimeUnixNano":"${toNanos(runAt, atMs + tookMs)}","attributes":[${attributes}`
+  return failed === undefined ? `${times}],"status":{}}` : `${times},${text('error.type', failed)}],"status":{"code":2,"message":${quote(failed)}}}`
+}
+
+/** Whole nanoseconds in decimal: more digits than a number can hold. `epochMs` is whole. */
+function toNanos(epochMs: number, laterMs: number): string {
+  const nanos = Math.round(laterMs * 1e6)
+  const ms = Math.floor(nanos / 1e6)
+  return `${epochMs + ms}${String(nanos - ms * 1e6).padStart(6, '0')}`
+}
+
+function any(key: string, value: string | number | boolean): string {
+  if (typeof value === 'string') return text(key, value)
+  return typeof value === 'number' ? number(key, value) : `{"key":${quote(key)},"value":{"boolValue":${value}}}`
+}
+
+function text(key: string, value: string): string {
+  return `{"key":${quote(key)},"value":{"stringValue":${quote(value)}}}`
+}
+
+/** What is no number in JSON, such as NaN, is a text in OTLP. */
+function number(key: string, value: number): string {
+  if (Number.isSafeInteger(value)) return `{"key":${quote(key)},"value":{"intValue":"${value}"}}`
+  return `{"key":${quote(key)},"value":{"doubleValue":${Number.isFinite(value) ? value : `"${value}"`}}}`
+}
+
+/** Half of a surrogate pair, which no protobuf text may hold, becomes U+FFFD: collectors would refuse the whole batch for it. */
+function quote(text: string): string {
+  return JSON.stringify(text.toWellFormed())
+}
