@@ -19,6 +19,9 @@ export interface SecretsReply {
   readonly unknown: readonly string[]
 }
 
+/** Which revision of a record a change started from; `none`: there was to be none yet; absent: whichever there is. Travels as `If-Match`, or `If-None-Match: *`. */
+export type Expected = number | 'none' | undefined
+
 /** Where tokens are unique, and what one data key is for. */
 export interface Domain {
   readonly name: string
@@ -35,6 +38,8 @@ export interface Domain {
   /** Version of the data key that new rows are sealed under. */
   readonly keyVersion: number
   readonly createdAt: string
+  /** Counts up with every change. */
+  readonly revision: number
 }
 
 /** That a client may see values of a domain for a purpose. */
@@ -62,6 +67,8 @@ export interface Key {
   readonly state: 'active' | 'disabled'
   readonly current: number
   readonly versions: readonly { readonly version: number; readonly createdAt: string; readonly state: 'active' | 'disabled' }[]
+  /** Counts up with every change. */
+  readonly revision: number
 }
 
 /** How often a key was used in an hour, by whom and with which outcome; refused uses are counted too. */
@@ -80,8 +87,8 @@ export interface KeyUse {
   readonly count: number
 }
 
-/** Material comes in once, and is in no answer. */
-export type NewKey = Pick<Key, 'kind' | 'set'> & Partial<Pick<Key, 'algorithm'>> & { readonly material?: string | undefined }
+/** Material comes in once, and is in no answer; with it the kind may be left out where the material says it. */
+export type NewKey = Partial<Pick<Key, 'kind' | 'set' | 'algorithm'>> & { readonly material?: string | undefined }
 
 export interface CertificateFacts {
   readonly name: string
@@ -92,12 +99,15 @@ export interface CertificateFacts {
   readonly notBefore: string
   readonly notAfter: string
   readonly daysLeft: number
+  /** Counts up with every change, and with every alarm that was given. */
+  readonly revision: number
 }
 
 /** A secret by name; its value is given to gateways only. */
 export interface SecretFacts {
   readonly name: string
   readonly description?: string
+  /** Of the value; counts up with every change of anything, and is the revision too. */
   readonly version: number
   readonly updatedAt: string
   readonly by: string
@@ -137,14 +147,14 @@ export interface VaultStatus {
  * ({ subject }), `GET|POST /v1/grants`, `DELETE /v1/grants/:id`, `GET|PUT /v1/keys/:name`, `GET /v1/keys/:name/uses?limit=`, `POST /v1/keys/:name/rotate|disable|enable`,
  * `GET /v1/key-sets/:name` (JWKS), `GET|PUT|DELETE /v1/certificates/:name`, `GET /v1/secrets-list`, `PUT|DELETE /v1/secrets/:name`,
  * `GET /v1/reveals?after=&before=&limit=&domain=&client=`, `GET /v1/reveals/verify`, `POST /v1/master-key/rotate`, `GET /v1/status`.
- * Every change says who asked for it in `X-Sluice-User`. Lists are `{ items: [] }`, faults are problem documents.
+ * Every change says who asked for it in `X-Sluice-User`, and may say what it started from ({@link Expected}). Lists are `{ items: [] }`, faults are problem documents.
  */
 export interface VaultDesk {
-  domains: { list(): Promise<readonly Domain[]>; put(name: string, part: DomainPart, by: string): Promise<Domain>; rotate(name: string, by: string): Promise<Domain>; shred(name: string, by: string): Promise<Domain>; shredSubject(name: string, subject: string, by: string): Promise<{ shredded: number }> }
+  domains: { list(): Promise<readonly Domain[]>; put(name: string, part: DomainPart, by: string, expected?: Expected): Promise<Domain>; rotate(name: string, by: string): Promise<Domain>; shred(name: string, by: string, expected?: Expected): Promise<Domain>; shredSubject(name: string, subject: string, by: string): Promise<{ shredded: number }> }
   grants: { list(): Promise<readonly Grant[]>; add(grant: Pick<Grant, 'domain' | 'client' | 'purpose' | 'until'>, by: string): Promise<Grant>; remove(id: string, by: string): Promise<void> }
-  keys: { list(): Promise<readonly Key[]>; /** With `material` it is one that was made elsewhere: base64url of a secret, PKCS #8 in PEM of a pair. */ create(name: string, part: NewKey, by: string): Promise<Key>; rotate(name: string, by: string): Promise<Key>; setState(name: string, state: Key['state'], by: string, version?: number): Promise<Key>; publicSet(set: string): Promise<{ keys: readonly unknown[] }>; /** The newest hours first; `limit` 1 … 1000. */ uses(name: string, limit?: number): Promise<readonly KeyUse[]> }
-  certificates: { list(): Promise<readonly CertificateFacts[]>; put(name: string, pem: string, by: string): Promise<CertificateFacts>; remove(name: string, by: string): Promise<void> }
-  secrets: { list(): Promise<readonly SecretFacts[]>; put(name: string, value: string, description: string | undefined, by: string): Promise<SecretFacts>; remove(name: string, by: string): Promise<void> }
+  keys: { list(): Promise<readonly Key[]>; /** With `material` it is one that was made elsewhere: a private key in PEM, a JWK, base64url of a secret. */ create(name: string, part: NewKey, by: string): Promise<Key>; rotate(name: string, by: string, expected?: Expected): Promise<Key>; setState(name: string, state: Key['state'], by: string, version?: number, expected?: Expected): Promise<Key>; publicSet(set: string): Promise<{ keys: readonly unknown[] }>; /** The newest hours first; `limit` 1 … 1000. */ uses(name: string, limit?: number): Promise<readonly KeyUse[]> }
+  certificates: { list(): Promise<readonly CertificateFacts[]>; put(name: string, pem: string, by: string, expected?: Expected): Promise<CertificateFacts>; remove(name: string, by: string, expected?: Expected): Promise<void> }
+  secrets: { list(): Promise<readonly SecretFacts[]>; put(name: string, value: string, description: string | undefined, by: string, expected?: Expected): Promise<SecretFacts>; remove(name: string, by: string, expected?: Expected): Promise<void> }
   reveals: { list(query: RevealQuery): Promise<readonly Reveal[]>; verify(): Promise<{ readonly ok: boolean; readonly entries: number; readonly number?: number; readonly reason?: string }> }
   status(): Promise<VaultStatus>
   rotateMasterKey(by: string): Promise<VaultStatus>

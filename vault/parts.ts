@@ -48,7 +48,8 @@ export interface RecordStore {
   get(kind: VaultRecord['kind'], name: string): Promise<VaultRecord | undefined>
   /** Writes `record.version`; false when another vault was first (there is a record, and its version is not one less). */
   put(record: VaultRecord): Promise<boolean>
-  remove(kind: VaultRecord['kind'], name: string): Promise<boolean>
+  /** With `version` only that one. */
+  remove(kind: VaultRecord['kind'], name: string, version?: number): Promise<boolean>
   /** A number that grows with every change of any record of the kind: cheap to ask, so that several vaults on one database see each other's. */
   revision(kind: VaultRecord['kind']): Promise<number>
 }

@@ -2,7 +2,7 @@
 export class Refused extends Error {
   override readonly name = 'Refused'
   readonly code: string
-  readonly status: 400 | 404 | 409 | 410 | 422
+  readonly status: 400 | 404 | 409 | 410 | 412 | 422
 
   constructor(code: string, status: Refused['status'], message: string) {
     super(message)

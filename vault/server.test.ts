@@ -74,6 +74,29 @@ describe('the door of a vault', () => {
     ])
   })
 
+  it('a change that started from another revision is refused; of two at once from the same one, one is made', async () => {
+    const pem = (() => {
+      makeCertificate(folder, 'raced', 'raced.example')
+      return readFileSync(join(folder, 'raced.crt'), 'utf8')
+    })()
+    const changes = [['domains', { purposes: ['a'] }, '', 'PUT'], ['keys', { kind: 'ed25519' }, '/rotate', 'POST'], ['certificates', { pem }, '', 'PUT'], ['secrets', { value: 'x' }, '', 'PUT']] as const
+    for (const [kind, body, act, method] of changes) {
+      const path = `/v1/${kind}/raced`
+      const made = (await call('control', 'PUT', path, body)).body
+      const revision = made.revision ?? made.version
+      expect(revision).toBe(1)
+      const change = (header: string, name = 'if-match') => call('control', method, path + act, act === '' ? body : {}, { [name]: header })
+      expect((await change('"7"')).body).toMatchObject({ status: 412, code: 'record.stale' })
+      if (act === '') expect((await change('*', 'if-none-match')).body).toMatchObject({ status: 409, code: 'record.exists' })
+      const both = await Promise.all([change('"1"'), change('"1"')])
+      expect(both.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 412])
+      expect((await change('nonsense')).status).toBe(400)
+    }
+    expect((await call('control', 'DELETE', '/v1/certificates/raced', undefined, { 'if-match': '"1"' })).status).toBe(412)
+    for (const kind of ['certificates', 'secrets']) expect((await call('control', 'DELETE', `/v1/${kind}/raced`, undefined, { 'if-match': '"2"' })).status).toBe(204)
+    expect((await call('control', 'PUT', '/v1/secrets/raced', { value: 'y' }, { 'if-none-match': '*' })).status).toBe(200)
+  })
+
   it('a path that is none is refused like any other, to whoever proved something, and is nothing for the log', async () => {
     const raw = (path: string, headers: Record<string, string>) => new Promise<number>((resolve, reject) => {
       request({ host: '127.0.0.1', port: Number(new URL(url).port), path, headers, agent: false }, (reply) => {

@@ -3,7 +3,7 @@ import { fault } from '../runtime/core/fault.ts'
 import { closeWithin, listen, toUrlHost } from '../runtime/core/listening.ts'
 import type { Log } from '../runtime/core/log.ts'
 import { http } from '../runtime/core/node-http.ts'
-import type { AskReply, SecretsRequest } from './contract.ts'
+import type { AskReply, Expected, SecretsRequest } from './contract.ts'
 import type { OpenVault } from './parts.ts'
 import { give, problem, toProblem, type Answer } from './server/answer.ts'
 import { createCallers, type CallerTokens, type Role } from './server/callers.ts'
@@ -78,7 +78,7 @@ export function createVaultServer({ vault, host, port, tokens, tls, log }: Vault
       if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) throw fault('request.malformed', { reason: 'the body must be an object' })
       const by = readUser(request)
       if (method !== 'GET' && by === undefined) throw fault('request.malformed', { reason: 'the header X-Sluice-User must say who asks for a change' })
-      const body = await route.answer(vault.desk, { names, query: url.searchParams, body: (value ?? {}) as Readonly<Record<string, unknown>>, by: by ?? '' })
+      const body = await route.answer(vault.desk, { names, query: url.searchParams, body: (value ?? {}) as Readonly<Record<string, unknown>>, by: by ?? '', expected: readExpected(request) })
       if (method !== 'GET') log.info({ method, path: route.path, by }, 'the vault was changed')
       return body === undefined ? { status: 204 } : { status: 200, body }
     } finally {
@@ -165,6 +165,15 @@ export function createVaultServer({ vault, host, port, tokens, tls, log }: Vault
 }
 
 type AskList = ReturnType<typeof checkAsks>['asks']
+
+/** What a change started from (RFC 9110 §13.1). @throws Fault `request.malformed` */
+function readExpected({ headers }: IncomingMessage): Expected {
+  if (headers['if-none-match'] === '*') return 'none'
+  const given = headers['if-match']
+  if (given === undefined || given === '*') return undefined
+  if (!/^"\d{1,15}"$/.test(given)) throw fault('request.malformed', { reason: 'the header If-Match names no revision' })
+  return Number(given.slice(1, -1))
+}
 
 /** The user behind a change: UTF-8, percent-encoded. */
 function readUser({ headers }: IncomingMessage): string | undefined {

@@ -1,14 +1,14 @@
-import type { CertificateFacts, Domain, DomainPart, Grant, Key, KeyAlgorithm, KeyKind, KeyUse, NewKey, Reveal, SecretFacts, VaultStatus } from '../../vault/contract.ts'
+import type { CertificateFacts, Domain, DomainPart, Expected, Grant, Key, KeyAlgorithm, KeyKind, KeyUse, NewKey, Reveal, SecretFacts, VaultStatus } from '../../vault/contract.ts'
 import type { Actor, Page } from '../consumers-contract.ts'
 
-export type { CertificateFacts, Domain, DomainPart, Key, KeyAlgorithm, KeyKind, KeyUse, NewKey, Reveal, SecretFacts, VaultStatus }
+export type { CertificateFacts, Domain, DomainPart, Expected, Key, KeyAlgorithm, KeyKind, KeyUse, NewKey, Reveal, SecretFacts, VaultStatus }
 
 /**
  * The vault, as those who answer for data run it: where tokens are unique, who may see values, what keys and secrets there are, and
  * who looked. Rights are checked here, behind the door; every change is in the audit log: who and what, never a value.
  *
  * Nothing of it belongs to an organisation, but grants do to that of their application. Every method throws Refused: `auth.role`
- * 403, `vault.none` 503 when this installation has no vault, `vault.unavailable` 503 when it does not answer, `record.invalid` 422,
+ * 403, `record.stale` 412 when a change started from another revision than `expected`, `vault.none` 503 when this installation has no vault, `vault.unavailable` 503 when it does not answer, `record.invalid` 422,
  * and the codes named at the method.
  */
 export interface DataProtection {
@@ -22,11 +22,11 @@ export interface DataProtection {
     /** @throws Refused `domain.exists` 409 */
     create(name: string, part: DomainPart, by: Actor): Promise<Domain>
     /** Changes what `part` names. @throws Refused `domain.unknown` 404, `domain.shredded` 410 */
-    change(name: string, part: DomainPart, by: Actor): Promise<Domain>
+    change(name: string, part: DomainPart, by: Actor, expected?: Expected): Promise<Domain>
     /** A new data key for what is sealed from now on; older rows are sealed anew in the background. */
     rotate(name: string, by: Actor): Promise<Domain>
     /** Makes every value of the domain unreadable, for good. @throws Refused `vault.confirm` 422 unless `confirm` is its name */
-    shred(name: string, confirm: string, by: Actor): Promise<Domain>
+    shred(name: string, confirm: string, by: Actor, expected?: Expected): Promise<Domain>
     /** The same for one data subject. The audit log names him by his mark only. */
     shredSubject(name: string, subject: string, by: Actor): Promise<{ readonly shredded: number; readonly mark: string }>
   }
@@ -44,12 +44,14 @@ export interface DataProtection {
   }
   readonly keys: {
     list(by: Actor): Promise<readonly Key[]>
+    /** @throws Refused `key.unknown` 404 */
+    get(name: string, by: Actor): Promise<Key>
     /** With `material` it is imported: that is in no answer and no log. @throws Refused `key.exists` 409, `key.material` 422 */
     create(name: string, part: NewKey, by: Actor): Promise<Key>
     /** @throws Refused `key.unknown` 404 */
-    rotate(name: string, by: Actor): Promise<Key>
+    rotate(name: string, by: Actor, expected?: Expected): Promise<Key>
     /** Of the whole key, or of one of its versions. */
-    setState(name: string, state: Key['state'], version: number | undefined, by: Actor): Promise<Key>
+    setState(name: string, state: Key['state'], version: number | undefined, by: Actor, expected?: Expected): Promise<Key>
     /** Who used it, by the hour, the newest first. @throws Refused `key.unknown` 404 */
     uses(name: string, limit: number, by: Actor): Promise<readonly KeyUse[]>
     /** Public halves of a key set (RFC 7517). */
@@ -60,14 +62,20 @@ export interface DataProtection {
   readonly certificates: {
     /** The one that ends first comes first. */
     list(by: Actor): Promise<readonly CertificateFacts[]>
-    put(name: string, pem: string, by: Actor): Promise<CertificateFacts>
-    remove(name: string, by: Actor): Promise<void>
+    /** @throws Refused `certificate.unknown` 404 */
+    get(name: string, by: Actor): Promise<CertificateFacts>
+    /** With `none` only where there is none yet. @throws Refused `precondition.required` 428 when there is */
+    put(name: string, pem: string, by: Actor, expected?: Expected): Promise<CertificateFacts>
+    remove(name: string, by: Actor, expected?: Expected): Promise<void>
   }
   /** Values go in and never come out. */
   readonly secrets: {
     list(by: Actor): Promise<readonly SecretFacts[]>
-    set(name: string, value: string, description: string | undefined, by: Actor): Promise<SecretFacts>
-    remove(name: string, by: Actor): Promise<void>
+    /** @throws Refused `secret.unknown` 404 */
+    get(name: string, by: Actor): Promise<SecretFacts>
+    /** With `none` only where there is none yet. @throws Refused `precondition.required` 428 when there is */
+    set(name: string, value: string, description: string | undefined, by: Actor, expected?: Expected): Promise<SecretFacts>
+    remove(name: string, by: Actor, expected?: Expected): Promise<void>
   }
   readonly reveals: {
     /** Newest first. */

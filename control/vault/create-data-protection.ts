@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
-import type { Domain, Grant, VaultDesk } from '../../vault/contract.ts'
+import type { Domain, Expected, Grant, VaultDesk } from '../../vault/contract.ts'
 import type { Audit, AuditFacts } from '../audit.ts'
 import { invalid, problem } from '../consumers/check.ts'
 import type { Access } from '../consumers/rights.ts'
@@ -65,6 +65,21 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
       throw thrown
     }
     return done
+  }
+
+  /** Of a list of few; the vault keeps no other door to one of them. */
+  async function findIn<T extends { readonly name: string }>(list: Promise<readonly T[]>, name: string, code: string): Promise<T> {
+    const found = (await list).find((one) => one.name === name)
+    if (!found) throw new Refused(code, 404, `The vault has none of the name “${name}”.`)
+    return found
+  }
+
+  /** What is written where something may be already is written over it only by who says what he read. */
+  async function unlessThere<T>(expected: Expected, work: Promise<T>): Promise<T> {
+    return await work.catch((thrown: unknown) => {
+      if (expected !== 'none' || (thrown as Partial<Refused>).code !== 'record.exists') throw thrown
+      throw new Refused('precondition.required', 428, `${(thrown as Refused).message} Say with If-Match which one you change: its ETag as you read it, or * for whichever there is.`)
+    })
   }
 
   async function find(name: string): Promise<Domain> {
@@ -140,20 +155,20 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
       async create(name, part, by) {
         await allow('vault.write', by)
         if ((await vault().domains.list()).some((one) => one.name === name)) throw new Refused('domain.exists', 409, `There is a domain “${name}” already. What was shredded keeps its name.`)
-        return await act(by, 'domains.create', `domains/${name}`, (desk) => desk.domains.put(name, part, by.name), (after) => ({ after }))
+        return await act(by, 'domains.create', `domains/${name}`, (desk) => desk.domains.put(name, part, by.name, 'none'), (after) => ({ after }))
       },
-      async change(name, part, by) {
+      async change(name, part, by, expected) {
         await allow('vault.write', by)
         const before = await find(name)
         if (before.state === 'shredded') throw new Refused('domain.shredded', 410, `The domain “${name}” was shredded.`)
-        return await act(by, 'domains.change', `domains/${name}`, (desk) => desk.domains.put(name, part, by.name), (after) => ({ before, after }))
+        return await act(by, 'domains.change', `domains/${name}`, (desk) => desk.domains.put(name, part, by.name, expected), (after) => ({ before, after }))
       },
       rotate: (name, by) => act(by, 'domains.rotate', `domains/${name}`, (desk) => desk.domains.rotate(name, by.name), ({ keyVersion }) => ({ detail: { keyVersion } })),
-      async shred(name, confirm, by) {
+      async shred(name, confirm, by, expected) {
         await allow('vault.write', by)
         const before = await find(name)
         if (confirm !== name) throw new Refused('vault.confirm', 422, `Nothing was done: type the name “${name}” to confirm.`, [problem('/confirm', 'This is not the name.', `Type ${name}.`)])
-        return await act(by, 'domains.shred', `domains/${name}`, (desk) => desk.domains.shred(name, by.name), (after) => ({ before, after }))
+        return await act(by, 'domains.shred', `domains/${name}`, (desk) => desk.domains.shred(name, by.name, expected), (after) => ({ before, after }))
       },
       async shredSubject(name, subject, by) {
         // Who the subject is must not stand in a record that nobody can take it out of.
@@ -216,13 +231,17 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
         await allow('vault.read', by)
         return await vault().keys.list()
       },
+      async get(name, by) {
+        await allow('vault.read', by)
+        return await findIn(vault().keys.list(), name, 'key.unknown')
+      },
       async create(name, part, by) {
         await allow('vault.write', by)
         if ((await vault().keys.list()).some((one) => one.name === name)) throw new Refused('key.exists', 409, `There is a key “${name}” already. Rotate it for a new version.`)
         return await act(by, part.material === undefined ? 'keys.create' : 'keys.import', `keys/${name}`, (desk) => desk.keys.create(name, part, by.name), (after) => ({ after }))
       },
-      rotate: (name, by) => act(by, 'keys.rotate', `keys/${name}`, (desk) => desk.keys.rotate(name, by.name), ({ current }) => ({ detail: { current } })),
-      setState: (name, state, version, by) => act(by, state === 'active' ? 'keys.enable' : 'keys.disable', `keys/${name}`, (desk) => desk.keys.setState(name, state, by.name, version), () => ({ detail: version === undefined ? {} : { version } })),
+      rotate: (name, by, expected) => act(by, 'keys.rotate', `keys/${name}`, (desk) => desk.keys.rotate(name, by.name, expected), ({ current }) => ({ detail: { current } })),
+      setState: (name, state, version, by, expected) => act(by, state === 'active' ? 'keys.enable' : 'keys.disable', `keys/${name}`, (desk) => desk.keys.setState(name, state, by.name, version, expected), () => ({ detail: version === undefined ? {} : { version } })),
       async uses(name, limit, by) {
         await allow('vault.read', by)
         return await vault().keys.uses(name, limit)
@@ -238,17 +257,25 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
         await allow('vault.read', by)
         return (await vault().certificates.list()).toSorted((a, b) => a.notAfter.localeCompare(b.notAfter) || a.name.localeCompare(b.name))
       },
-      put: (name, pem, by) => act(by, 'certificates.import', `certificates/${name}`, (desk) => desk.certificates.put(name, pem, by.name), ({ subject, serial, fingerprint, notAfter }) => ({ after: { subject, serial, fingerprint, notAfter } })),
-      remove: (name, by) => act(by, 'certificates.remove', `certificates/${name}`, (desk) => desk.certificates.remove(name, by.name), () => ({})),
+      async get(name, by) {
+        await allow('vault.read', by)
+        return await findIn(vault().certificates.list(), name, 'certificate.unknown')
+      },
+      put: (name, pem, by, expected) => act(by, 'certificates.import', `certificates/${name}`, (desk) => unlessThere(expected, desk.certificates.put(name, pem, by.name, expected)), ({ subject, serial, fingerprint, notAfter }) => ({ after: { subject, serial, fingerprint, notAfter } })),
+      remove: (name, by, expected) => act(by, 'certificates.remove', `certificates/${name}`, (desk) => desk.certificates.remove(name, by.name, expected), () => ({})),
     },
     secrets: {
       async list(by) {
         await allow('vault.read', by)
         return await vault().secrets.list()
       },
+      async get(name, by) {
+        await allow('vault.read', by)
+        return await findIn(vault().secrets.list(), name, 'secret.unknown')
+      },
       // Picked one by one: whatever else a vault says of a secret stays out of the log.
-      set: (name, value, description, by) => act(by, 'secrets.set', `secrets/${name}`, async (desk) => toFacts(await desk.secrets.put(name, value, description, by.name)), (after) => ({ after })),
-      remove: (name, by) => act(by, 'secrets.remove', `secrets/${name}`, (desk) => desk.secrets.remove(name, by.name), () => ({})),
+      set: (name, value, description, by, expected) => act(by, 'secrets.set', `secrets/${name}`, async (desk) => toFacts(await unlessThere(expected, desk.secrets.put(name, value, description, by.name, expected))), (after) => ({ after })),
+      remove: (name, by, expected) => act(by, 'secrets.remove', `secrets/${name}`, (desk) => desk.secrets.remove(name, by.name, expected), () => ({})),
     },
     reveals: {
       async list({ limit: wanted = 50, cursor, domain, client }, by) {

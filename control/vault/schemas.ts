@@ -13,10 +13,11 @@ const ttlS = { type: 'integer', minimum: 1, maximum: 3_155_760_000, description:
 const guessesPerMinute = { type: 'integer', minimum: 1, maximum: 1_000_000, description: 'Comparisons of a client (`verify token`) that may come out different in a minute; absent: 60. Each vault counts for itself.' }
 const kind = { enum: keyKinds }
 const algorithm = { enum: keyAlgorithms, description: 'The one thing it does (RFC 7518, RFC 8037).' }
-const material = { type: 'string', minLength: 1, maxLength: keyMaterialLimit, writeOnly: true, description: 'Of a key that was made elsewhere, in no answer: of `aes-256` and `hmac-256` base64url of the bytes, else the private key as PKCS #8 in PEM. Absent: the vault makes it.' }
+const material = { type: 'string', minLength: 1, maxLength: keyMaterialLimit, writeOnly: true, description: 'Of a key that was made elsewhere, in no answer: a private key in PEM, not encrypted; a JWK as a text; of `aes-256` and `hmac-256` also base64url of the bytes. Absent: the vault makes it.' }
 const state = { enum: ['active', 'disabled'] }
 const part = { description: text, clearances, purposes, ttlS, guessesPerMinute }
 const integer = { type: 'integer' }
+const revision = { type: 'integer', minimum: 1, description: 'Counts up with every change; the ETag is this number in quotes.' }
 const string = { type: 'string' }
 const pem = { type: 'string', minLength: 1, maxLength: certificatesLimit, description: 'One certificate or a chain, its own first.' }
 const value = { type: 'string', minLength: 1, maxLength: secretLimitBytes, description: 'Given to gateways, and to nobody else.' }
@@ -25,17 +26,17 @@ const value = { type: 'string', minLength: 1, maxLength: secretLimitBytes, descr
 export const vaultSchemas = {
   VaultDomainCreate: object({ name: id, ...part }, ['name']),
   VaultDomainPart: object({ ...part, ttlS: { ...ttlS, type: ['integer', 'null'] }, guessesPerMinute: { ...guessesPerMinute, type: ['integer', 'null'] } }, []),
-  VaultDomain: object({ name: id, ...part, state: { enum: ['active', 'shredded'] }, keyVersion: { ...integer, description: 'Of the data key that new rows are sealed under.' }, createdAt: time }, ['name', 'clearances', 'purposes', 'state', 'keyVersion', 'createdAt']),
+  VaultDomain: object({ name: id, ...part, state: { enum: ['active', 'shredded'] }, keyVersion: { ...integer, description: 'Of the data key that new rows are sealed under.' }, createdAt: time, revision }, ['name', 'clearances', 'purposes', 'state', 'keyVersion', 'createdAt', 'revision']),
   VaultShred: object({ confirm: { ...string, maxLength: 64, description: 'The name of the domain again.' } }, ['confirm']),
   VaultSubjectShred: object({ subject: { ...string, minLength: 1, maxLength: 1000, description: 'As `tokenize` was told it. In no log and no record.' } }, ['subject']),
   VaultSubjectShredded: object({ shredded: { ...integer, description: 'Values that cannot be read any more.' }, mark: { ...string, description: 'Keyed hash that stands for the subject in the audit log.' } }, ['shredded', 'mark']),
   VaultGrantCreate: object({ domain: id, client: { ...id, description: 'Id of an application.' }, purpose: line(64), until: { ...time, description: 'RFC 3339; absent: until it is taken back.' } }, ['domain', 'client', 'purpose']),
   VaultGrantDecision: object({ agree: { type: 'boolean' } }, ['agree']),
   VaultGrant: object({ id: string, domain: string, client: string, purpose: string, until: time, createdAt: time, by: string, state: { enum: ['active', 'expired', 'requested'], description: '`requested`: waits for a second person.' } }, ['id', 'domain', 'client', 'purpose', 'createdAt', 'by', 'state']),
-  VaultKeyCreate: object({ name: id, kind, algorithm, material, set: { ...id, description: 'Key set whose public halves are published together.' } }, ['name', 'kind']),
+  VaultKeyCreate: object({ name: id, kind: { ...kind, description: 'May be left out where the material says it: PEM, and most JWKs.' }, algorithm, material, set: { ...id, description: 'Key set whose public halves are published together.' } }, ['name']),
   VaultKey: object(
-    { name: string, kind, algorithm, set: string, state, current: integer, versions: { type: 'array', items: object({ version: integer, createdAt: time, state }, ['version', 'createdAt', 'state']) } },
-    ['name', 'kind', 'algorithm', 'state', 'current', 'versions'],
+    { name: string, kind, algorithm, set: string, state, current: integer, versions: { type: 'array', items: object({ version: integer, createdAt: time, state }, ['version', 'createdAt', 'state']) }, revision },
+    ['name', 'kind', 'algorithm', 'state', 'current', 'versions', 'revision'],
   ),
   VaultKeyUse: object(
     {
@@ -49,12 +50,12 @@ export const vaultSchemas = {
   VaultCertificatePut: object({ name: id, pem }, ['name', 'pem']),
   VaultCertificateInput: object({ pem }, ['pem']),
   VaultCertificate: object(
-    { name: string, subject: string, issuer: string, serial: string, fingerprint: string, notBefore: time, notAfter: time, daysLeft: integer },
-    ['name', 'subject', 'issuer', 'serial', 'fingerprint', 'notBefore', 'notAfter', 'daysLeft'],
+    { name: string, subject: string, issuer: string, serial: string, fingerprint: string, notBefore: time, notAfter: time, daysLeft: integer, revision },
+    ['name', 'subject', 'issuer', 'serial', 'fingerprint', 'notBefore', 'notAfter', 'daysLeft', 'revision'],
   ),
   VaultSecretPut: object({ name: { ...id, pattern: secretName.source }, value, description: text }, ['name', 'value']),
   VaultSecretInput: object({ value, description: text }, ['value']),
-  VaultSecret: object({ name: string, description: string, version: integer, updatedAt: time, by: string }, ['name', 'version', 'updatedAt', 'by']),
+  VaultSecret: object({ name: string, description: string, version: { ...integer, description: 'Of the value; the ETag is this number in quotes.' }, updatedAt: time, by: string }, ['name', 'version', 'updatedAt', 'by']),
   VaultReveal: object(
     {
       number: integer, at: time, domain: string, token: { ...string, description: 'Hash of the token.' }, client: { type: ['string', 'null'] }, purpose: string, run: string, flow: string, node: string,

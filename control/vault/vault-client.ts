@@ -1,5 +1,5 @@
 import { http } from '../../runtime/core/node-http.ts'
-import type { VaultDesk } from '../../vault/contract.ts'
+import type { Expected, VaultDesk } from '../../vault/contract.ts'
 import { Refused } from '../contract.ts'
 
 export interface VaultClientOptions {
@@ -31,12 +31,12 @@ class Unknown extends Refused {
  * Methods throw Refused with the code of the vault, or `vault.unavailable` 503.
  */
 export function createVaultClient({ urls, token, ca, cert, key, wake, timeoutMs = 10_000 }: VaultClientOptions): VaultDesk {
-  async function call<T>(method: string, path: string, { by, body }: { readonly by?: string; readonly body?: unknown } = {}): Promise<T> {
+  async function call<T>(method: string, path: string, { by, body, expected }: { readonly by?: string; readonly body?: unknown; readonly expected?: Expected } = {}): Promise<T> {
     if (wake) await within(wake(), timeoutMs) // one that cannot be started is said by asking it
     let last: unknown
     for (const url of urls) {
       try {
-        return (await send(url, method, path, by, body)) as T
+        return (await send(url, method, path, by, body, expected)) as T
       } catch (thrown) {
         if (thrown instanceof Refused) throw thrown
         const { code = '' } = thrown as NodeJS.ErrnoException
@@ -48,7 +48,7 @@ export function createVaultClient({ urls, token, ca, cert, key, wake, timeoutMs 
     throw new Refused('vault.unavailable', 503, `The vault does not answer${urls.length > 1 ? ' at any of its addresses' : ''} (${(last as NodeJS.ErrnoException | undefined)?.code ?? 'no address'}). Nothing was changed. Is \`sluice vault\` running where SLUICE_VAULT_URL points?`)
   }
 
-  function send(url: string, method: string, path: string, by: string | undefined, body: unknown): Promise<unknown> {
+  function send(url: string, method: string, path: string, by: string | undefined, body: unknown, expected: Expected): Promise<unknown> {
     const target = new URL(path, url)
     const text = body === undefined ? undefined : JSON.stringify(body)
     const headers = {
@@ -56,6 +56,7 @@ export function createVaultClient({ urls, token, ca, cert, key, wake, timeoutMs 
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       // Header values are Latin-1 at most; names of users are not.
       ...(by === undefined ? {} : { 'x-sluice-user': encodeURIComponent(by) }),
+      ...(expected === undefined ? {} : expected === 'none' ? { 'if-none-match': '*' } : { 'if-match': `"${expected}"` }),
       ...(text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
     }
     const secure = target.protocol === 'https:'
@@ -89,13 +90,13 @@ export function createVaultClient({ urls, token, ca, cert, key, wake, timeoutMs 
     return `/v1/${parts.map(encodeURIComponent).join('/')}`
   }
   const list = async <T>(path: string) => (await call<{ readonly items: readonly T[] }>('GET', path)).items
-  const gone = async (path: string, by: string) => void (await call('DELETE', path, { by }))
+  const gone = async (path: string, by: string, expected?: Expected) => void (await call('DELETE', path, { by, expected }))
   return {
     domains: {
       list: () => list(at('domains')),
-      put: (name, part, by) => call('PUT', at('domains', name), { by, body: part }),
+      put: (name, part, by, expected) => call('PUT', at('domains', name), { by, body: part, expected }),
       rotate: (name, by) => call('POST', at('domains', name, 'rotate'), { by }),
-      shred: (name, by) => call('POST', at('domains', name, 'shred'), { by }),
+      shred: (name, by, expected) => call('POST', at('domains', name, 'shred'), { by, expected }),
       shredSubject: (name, subject, by) => call('POST', at('domains', name, 'subjects', 'shred'), { by, body: { subject } }),
     },
     grants: {
@@ -106,20 +107,20 @@ export function createVaultClient({ urls, token, ca, cert, key, wake, timeoutMs 
     keys: {
       list: () => list(at('keys')),
       create: (name, part, by) => call('PUT', at('keys', name), { by, body: part }),
-      rotate: (name, by) => call('POST', at('keys', name, 'rotate'), { by }),
-      setState: (name, state, by, version) => call('POST', at('keys', name, state === 'active' ? 'enable' : 'disable'), { by, body: version === undefined ? {} : { version } }),
+      rotate: (name, by, expected) => call('POST', at('keys', name, 'rotate'), { by, expected }),
+      setState: (name, state, by, version, expected) => call('POST', at('keys', name, state === 'active' ? 'enable' : 'disable'), { by, body: version === undefined ? {} : { version }, expected }),
       uses: (name, limit = 200) => list(`${at('keys', name, 'uses')}?limit=${limit}`),
       publicSet: (set) => call('GET', at('key-sets', set)),
     },
     certificates: {
       list: () => list(at('certificates')),
-      put: (name, pem, by) => call('PUT', at('certificates', name), { by, body: { pem } }),
-      remove: (name, by) => gone(at('certificates', name), by),
+      put: (name, pem, by, expected) => call('PUT', at('certificates', name), { by, body: { pem }, expected }),
+      remove: (name, by, expected) => gone(at('certificates', name), by, expected),
     },
     secrets: {
       list: () => list(at('secrets-list')),
-      put: (name, value, description, by) => call('PUT', at('secrets', name), { by, body: { value, ...(description === undefined ? {} : { description }) } }),
-      remove: (name, by) => gone(at('secrets', name), by),
+      put: (name, value, description, by, expected) => call('PUT', at('secrets', name), { by, body: { value, ...(description === undefined ? {} : { description }) }, expected }),
+      remove: (name, by, expected) => gone(at('secrets', name), by, expected),
     },
     reveals: {
       list: (query) => list(`${at('reveals')}?${new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined).map(([name, value]): [string, string] => [name, String(value)]))}`),

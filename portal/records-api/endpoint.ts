@@ -18,8 +18,8 @@ export interface Endpoint {
   readonly answer: { readonly schema: string; readonly page?: boolean } | 'yaml' | 'csv' | 'any'
   /** What is sent holds something that no answer may repeat, not even a part of it that could not be read. */
   readonly confidential?: boolean
-  /** The request names the version it started from (RFC 9110 §13.1.1). */
-  readonly ifMatch?: boolean
+  /** The request names the version it started from (RFC 9110 §13.1.1). `if-there`: only where there is something already. */
+  readonly ifMatch?: boolean | 'if-there'
   readonly query?: readonly QueryParameter[]
   handle(call: Call): Promise<Reply>
 }
@@ -46,6 +46,8 @@ export interface Call {
   readonly body: unknown
   /** Version that `If-Match` names; `undefined` for `*`. */
   readonly version: number | undefined
+  /** The same where it may make something new: without `If-Match` there is to be none yet. */
+  readonly expected: number | 'none' | undefined
   readonly query: PageQuery & Readonly<Record<string, string | number | boolean | undefined>>
 }
 

@@ -43,7 +43,7 @@ function toOperation({ operation, summary, tag, right, method, path, request, st
   const parameters = [
     ...(hasId ? [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }] : []),
     ...query.map(({ name, description, schema }) => ({ name, in: 'query', description, schema })),
-    ...(ifMatch ? [{ name: 'If-Match', in: 'header', required: true, description: 'ETag of the record as it was read, or *.', schema: { type: 'string' } }] : []),
+    ...(ifMatch ? [{ name: 'If-Match', in: 'header', required: ifMatch === true, description: ifMatch === true ? 'ETag of the record as it was read, or *.' : 'ETag of the record as it was read, or *; left out where there is none yet.', schema: { type: 'string' } }] : []),
   ]
   const record = tag !== 'decisions' && tag !== 'queues' && tag !== 'caches' && tag !== 'jobs' && tag !== 'vault' && tag !== 'ledgers' && typeof answer === 'object' && !answer.page && (hasId || method === 'POST') && status !== undefined
   const names = [

@@ -152,6 +152,7 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
       return { id: (await control.dataProtection.grants.add(grant, { ...admin, name: 'somebody-else' })).id, body: careful ? { agree: true } : undefined }
     }
     case 'createVaultKey': return { id, body: { name: id, kind: 'ed25519', set: 'signing' } }
+    case 'getVaultKey':
     case 'listVaultKeyUses':
     case 'rotateVaultKey':
     case 'disableVaultKey':
@@ -159,6 +160,8 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
       await vault.keys.create(id, { kind: 'aes-256' }, 'admin')
       return { id, body: undefined }
     }
+    case 'getVaultCertificate': return { id: (await vault.certificates.put(id, 'a certificate', 'admin')).name, body: undefined }
+    case 'getVaultSecret': return { id: (await vault.secrets.put(id, 'a-canary-value', undefined, 'admin')).name, body: undefined }
     case 'putVaultCertificate': return { id, body: { pem: 'a certificate' } }
     case 'setVaultSecret': return { id, body: { value: 'a-canary-value' } }
     case 'getLedger':

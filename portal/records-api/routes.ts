@@ -25,10 +25,11 @@ async function answer(control: Control, endpoint: Endpoint, exchange: Exchange, 
   const { response, request, user, from, scopes } = exchange
   const { name, role } = user!
   const query = readQuery(exchange.url, endpoint.query ?? [])
-  const version = endpoint.ifMatch ? readVersion(exchange) : undefined
+  const isNew = endpoint.ifMatch === 'if-there' && !request.headers['if-match']
+  const version = endpoint.ifMatch && !isNew ? readVersion(exchange) : undefined
   const body = await readCallBody(exchange, endpoint)
   if (endpoint.request !== undefined && endpoint.request !== 'yaml') control.consumers.check(endpoint.request, body)
-  const reply = await endpoint.handle({ consumers: control.consumers, decisions: control.decisions, publishing: control.publishing, queues: control.queues, caches: control.caches, accepted: control.accepted, dataProtection: control.dataProtection, ledgers: control.ledgers, by: { name, role, from, ...(scopes ? { scopes } : {}) }, id, body, version, query })
+  const reply = await endpoint.handle({ consumers: control.consumers, decisions: control.decisions, publishing: control.publishing, queues: control.queues, caches: control.caches, accepted: control.accepted, dataProtection: control.dataProtection, ledgers: control.ledgers, by: { name, role, from, ...(scopes ? { scopes } : {}) }, id, body, version, expected: isNew ? 'none' : version, query })
   if (reply.location !== undefined) response.setHeader('location', reply.location)
   if (reply.version !== undefined) {
     const etag = `"${reply.version}"`

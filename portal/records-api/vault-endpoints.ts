@@ -1,5 +1,5 @@
 import type { DomainPart, GrantInput, NewKey } from '../../control/contract.ts'
-import type { Endpoint, QueryParameter } from './endpoint.ts'
+import type { Endpoint, QueryParameter, Reply } from './endpoint.ts'
 
 const base = '/api/v1/vault'
 const common = { tag: 'vault', status: 200 } as const
@@ -8,6 +8,17 @@ const writes = { ...common, method: 'POST', right: 'vault.write' } as const
 const word = (name: string, description: string): QueryParameter => ({ name, description, schema: { type: 'string', maxLength: 200 } })
 const revealFilters = [word('domain', 'Of this domain only.'), word('client', 'By this application only.')]
 const number = (name: string, description: string): QueryParameter => ({ name, description, schema: { type: 'integer', minimum: 0, maximum: 999_999_999 } })
+
+/** With the ETag that a change of it names. */
+async function one(found: Promise<{ readonly revision: number }>): Promise<Reply> {
+  const body = await found
+  return { body, version: body.revision }
+}
+
+async function secret(found: Promise<{ readonly version: number }>): Promise<Reply> {
+  const body = await found
+  return { body, version: body.version }
+}
 
 /** What operators and data officers do with the vault. Nothing of it belongs to an organisation but grants, which do to that of their application. */
 export const vaultEndpoints: readonly Endpoint[] = [
@@ -39,24 +50,24 @@ function domainEndpoints(): Endpoint[] {
       ...writes, path, operation: 'createVaultDomain', summary: 'Makes a domain: where tokens are unique, and who may see what they stand for.', request: 'VaultDomainCreate', status: 201, answer,
       async handle({ dataProtection, body, by }) {
         const { name, ...part } = body as DomainPart & { readonly name: string }
-        return { body: await dataProtection.domains.create(name, part, by), location: `${path}/${encodeURIComponent(name)}` }
+        return { ...(await one(dataProtection.domains.create(name, part, by))), location: `${path}/${encodeURIComponent(name)}` }
       },
     },
     {
       ...reads, path: `${path}/:id`, operation: 'getVaultDomain', summary: 'Gives one domain.', answer,
-      handle: async ({ dataProtection, id, by }) => ({ body: await dataProtection.domains.get(id, by) }),
+      handle: ({ dataProtection, id, by }) => one(dataProtection.domains.get(id, by)),
     },
     {
-      ...writes, method: 'PUT', path: `${path}/:id`, operation: 'changeVaultDomain', summary: 'Changes what the body names of the domain; the rest stays.', request: 'VaultDomainPart', answer,
-      handle: async ({ dataProtection, id, body, by }) => ({ body: await dataProtection.domains.change(id, body as DomainPart, by) }),
+      ...writes, method: 'PUT', path: `${path}/:id`, operation: 'changeVaultDomain', summary: 'Changes what the body names of the domain; the rest stays.', request: 'VaultDomainPart', answer, ifMatch: true,
+      handle: ({ dataProtection, id, body, by, version }) => one(dataProtection.domains.change(id, body as DomainPart, by, version)),
     },
     {
       ...writes, path: `${path}/:id/rotate`, operation: 'rotateVaultDomain', summary: 'Makes a new data key; what older ones sealed is sealed anew in the background, and tokens stay as they are.', answer,
-      handle: async ({ dataProtection, id, by }) => ({ body: await dataProtection.domains.rotate(id, by) }),
+      handle: ({ dataProtection, id, by }) => one(dataProtection.domains.rotate(id, by)),
     },
     {
-      ...writes, path: `${path}/:id/shred`, operation: 'shredVaultDomain', summary: 'Makes every value of the domain unreadable, for good. Its name is sent again.', request: 'VaultShred', answer,
-      handle: async ({ dataProtection, id, body, by }) => ({ body: await dataProtection.domains.shred(id, (body as { confirm: string }).confirm, by) }),
+      ...writes, path: `${path}/:id/shred`, operation: 'shredVaultDomain', summary: 'Makes every value of the domain unreadable, for good. Its name is sent again.', request: 'VaultShred', answer, ifMatch: true,
+      handle: ({ dataProtection, id, body, by, version }) => one(dataProtection.domains.shred(id, (body as { confirm: string }).confirm, by, version)),
     },
     {
       ...writes, path: `${path}/:id/subjects/shred`, operation: 'shredVaultSubject', summary: 'Makes every value of one data subject unreadable, for good.', request: 'VaultSubjectShred', answer: { schema: 'VaultSubjectShredded' }, confidential: true,
@@ -101,23 +112,27 @@ function keyEndpoints(): Endpoint[] {
       handle: async ({ dataProtection, by }) => ({ body: { items: await dataProtection.keys.list(by) } }),
     },
     {
-      ...writes, path, operation: 'createVaultKey', summary: 'Makes a key, or imports one that was made elsewhere. Its material stays in the vault.', request: 'VaultKeyCreate', status: 201, answer,
+      ...writes, path, operation: 'createVaultKey', summary: 'Makes a key, or imports one that was made elsewhere. Its material stays in the vault.', request: 'VaultKeyCreate', status: 201, answer, confidential: true,
       async handle({ dataProtection, body, by }) {
         const { name, ...part } = body as { readonly name: string } & NewKey
-        return { body: await dataProtection.keys.create(name, part, by) }
+        return { ...(await one(dataProtection.keys.create(name, part, by))), location: `${path}/${encodeURIComponent(name)}` }
       },
+    },
+    {
+      ...reads, path: `${path}/:id`, operation: 'getVaultKey', summary: 'Gives one key, without its material.', answer,
+      handle: ({ dataProtection, id, by }) => one(dataProtection.keys.get(id, by)),
     },
     {
       ...reads, path: `${path}/:id/uses`, operation: 'listVaultKeyUses', summary: 'Who used a key, counted by the hour, the newest first; refused uses too.', query: [number('limit', '1 to 1000; 200 when absent.')], answer: { schema: 'VaultKeyUse', page: true },
       handle: async ({ dataProtection, id, query, by }) => ({ body: { items: await dataProtection.keys.uses(id, Math.min(1000, (query['limit'] as number | undefined) || 200), by) } }),
     },
     {
-      ...writes, path: `${path}/:id/rotate`, operation: 'rotateVaultKey', summary: 'Makes a new version of the key; older ones go on decrypting and verifying.', answer,
-      handle: async ({ dataProtection, id, by }) => ({ body: await dataProtection.keys.rotate(id, by) }),
+      ...writes, path: `${path}/:id/rotate`, operation: 'rotateVaultKey', summary: 'Makes a new version of the key; older ones go on decrypting and verifying.', answer, ifMatch: true,
+      handle: ({ dataProtection, id, by, version: expected }) => one(dataProtection.keys.rotate(id, by, expected)),
     },
     ...(['disable', 'enable'] as const).map((act): Endpoint => ({
-      ...writes, path: `${path}/:id/${act}`, operation: `${act}VaultKey`, summary: act === 'disable' ? 'Switches a key off: whoever uses it is answered 409.' : 'Switches a key on again.', query: [version], answer,
-      handle: async ({ dataProtection, id, query, by }) => ({ body: await dataProtection.keys.setState(id, act === 'disable' ? 'disabled' : 'active', query['version'] as number | undefined, by) }),
+      ...writes, path: `${path}/:id/${act}`, operation: `${act}VaultKey`, summary: act === 'disable' ? 'Switches a key off: whoever uses it is answered 409.' : 'Switches a key on again.', query: [version], answer, ifMatch: true,
+      handle: ({ dataProtection, id, query, by, version: expected }) => one(dataProtection.keys.setState(id, act === 'disable' ? 'disabled' : 'active', query['version'] as number | undefined, by, expected)),
     })),
     {
       ...reads, path: `${base}/key-sets/:id`, operation: 'getVaultKeySet', summary: 'Public halves of a key set (JWKS, RFC 7517).', answer: { schema: 'VaultKeySet' },
@@ -134,13 +149,17 @@ function certificateEndpoints(): Endpoint[] {
       handle: async ({ dataProtection, by }) => ({ body: { items: await dataProtection.certificates.list(by) } }),
     },
     {
-      ...writes, method: 'PUT', path: `${path}/:id`, operation: 'putVaultCertificate', summary: 'Imports a certificate, or its renewal.', request: 'VaultCertificateInput', answer: { schema: 'VaultCertificate' }, confidential: true,
-      handle: async ({ dataProtection, id, body, by }) => ({ body: await dataProtection.certificates.put(id, (body as { pem: string }).pem, by) }),
+      ...reads, path: `${path}/:id`, operation: 'getVaultCertificate', summary: 'Gives one certificate.', answer: { schema: 'VaultCertificate' },
+      handle: ({ dataProtection, id, by }) => one(dataProtection.certificates.get(id, by)),
     },
     {
-      ...writes, method: 'DELETE', path: `${path}/:id`, operation: 'removeVaultCertificate', summary: 'Removes a certificate.', answer: 'any',
-      async handle({ dataProtection, id, by }) {
-        await dataProtection.certificates.remove(id, by)
+      ...writes, method: 'PUT', path: `${path}/:id`, operation: 'putVaultCertificate', summary: 'Imports a certificate, or its renewal.', request: 'VaultCertificateInput', answer: { schema: 'VaultCertificate' }, confidential: true, ifMatch: 'if-there',
+      handle: ({ dataProtection, id, body, by, expected }) => one(dataProtection.certificates.put(id, (body as { pem: string }).pem, by, expected)),
+    },
+    {
+      ...writes, method: 'DELETE', path: `${path}/:id`, operation: 'removeVaultCertificate', summary: 'Removes a certificate.', answer: 'any', ifMatch: true,
+      async handle({ dataProtection, id, by, version }) {
+        await dataProtection.certificates.remove(id, by, version)
         return { body: {} }
       },
     },
@@ -155,16 +174,20 @@ function secretEndpoints(): Endpoint[] {
       handle: async ({ dataProtection, by }) => ({ body: { items: await dataProtection.secrets.list(by) } }),
     },
     {
-      ...writes, method: 'PUT', path: `${path}/:id`, operation: 'setVaultSecret', summary: 'Sets a secret, or its next value; gateways take it into use without a deploy.', request: 'VaultSecretInput', answer: { schema: 'VaultSecret' }, confidential: true,
-      async handle({ dataProtection, id, body, by }) {
+      ...reads, path: `${path}/:id`, operation: 'getVaultSecret', summary: 'Gives one secret, without its value.', answer: { schema: 'VaultSecret' },
+      handle: ({ dataProtection, id, by }) => secret(dataProtection.secrets.get(id, by)),
+    },
+    {
+      ...writes, method: 'PUT', path: `${path}/:id`, operation: 'setVaultSecret', summary: 'Sets a secret, or its next value; gateways take it into use without a deploy.', request: 'VaultSecretInput', answer: { schema: 'VaultSecret' }, confidential: true, ifMatch: 'if-there',
+      handle({ dataProtection, id, body, by, expected }) {
         const { value, description } = body as { value: string; description?: string }
-        return { body: await dataProtection.secrets.set(id, value, description, by) }
+        return secret(dataProtection.secrets.set(id, value, description, by, expected))
       },
     },
     {
-      ...writes, method: 'DELETE', path: `${path}/:id`, operation: 'removeVaultSecret', summary: 'Removes a secret. Flows that name it are refused until there is one again.', answer: 'any',
-      async handle({ dataProtection, id, by }) {
-        await dataProtection.secrets.remove(id, by)
+      ...writes, method: 'DELETE', path: `${path}/:id`, operation: 'removeVaultSecret', summary: 'Removes a secret. Flows that name it are refused until there is one again.', answer: 'any', ifMatch: true,
+      async handle({ dataProtection, id, by, version }) {
+        await dataProtection.secrets.remove(id, by, version)
         return { body: {} }
       },
     },

@@ -1,4 +1,5 @@
-import type { CertificateFacts, Domain, Grant, Key, KeyAlgorithm, Reveal, SecretFacts, VaultDesk, VaultStatus } from '../../vault/contract.ts'
+import { checkRevision } from '../../vault/check-revision.ts'
+import type { CertificateFacts, Domain, Expected, Grant, Key, KeyAlgorithm, Reveal, SecretFacts, VaultDesk, VaultStatus } from '../../vault/contract.ts'
 import { algorithmsFor } from '../../vault/words/key-kinds.ts'
 
 export interface FakeVaultDesk extends VaultDesk {
@@ -7,6 +8,8 @@ export interface FakeVaultDesk extends VaultDesk {
   readonly record: Reveal[]
   /** Thrown by everything, when set. */
   failure?: Error | undefined
+  /** Thrown by what makes a key, when set. */
+  refusing?: Error | undefined
   left: number
 }
 
@@ -25,7 +28,10 @@ export function createFakeVaultDesk(): FakeVaultDesk {
     if (found === undefined) throw Object.assign(new Error(`There is none of the name ${name}.`), { code, status: 404 })
     return found
   }
-  const keep = <T extends { readonly name: string }>(into: Map<string, T>, one: T): T => {
+  const keep = <T extends { readonly name: string; readonly revision: number }>(into: Map<string, T>, given: Omit<T, 'revision'> & { readonly revision?: number }, expected?: Expected): T => {
+    const before = into.get(given.name)?.revision
+    checkRevision(given.name, expected, before)
+    const one = { ...given, revision: (before ?? 0) + 1 } as T
     into.set(one.name, one)
     return one
   }
@@ -35,12 +41,12 @@ export function createFakeVaultDesk(): FakeVaultDesk {
     told: [], record: [], left: 0,
     domains: {
       list: async () => [...domains.values()],
-      put: async (name, part) => {
+      put: async (name, part, _by, expected) => {
         const { ttlS, guessesPerMinute, ...rest }: typeof part = { ...domains.get(name), ...part }
-        return keep(domains, { clearances: [], purposes: [], state: 'active' as const, keyVersion: 1, createdAt: at, ...rest, ...(ttlS == null ? {} : { ttlS }), ...(guessesPerMinute == null ? {} : { guessesPerMinute }), name })
+        return keep(domains, { clearances: [], purposes: [], state: 'active' as const, keyVersion: 1, createdAt: at, ...rest, ...(ttlS == null ? {} : { ttlS }), ...(guessesPerMinute == null ? {} : { guessesPerMinute }), name }, expected)
       },
       rotate: async (name) => keep(domains, { ...need(domains, name, 'domain.unknown'), keyVersion: need(domains, name, 'domain.unknown').keyVersion + 1 }),
-      shred: async (name) => keep(domains, { ...need(domains, name, 'domain.unknown'), state: 'shredded' as const }),
+      shred: async (name, _by, expected) => keep(domains, { ...need(domains, name, 'domain.unknown'), state: 'shredded' as const }, expected),
       shredSubject: async (name, subject) => {
         need(domains, name, 'domain.unknown')
         desk.told.push(subject)
@@ -58,38 +64,48 @@ export function createFakeVaultDesk(): FakeVaultDesk {
     },
     keys: {
       list: async () => [...keys.values()],
-      create: async (name, { material, ...part }) => {
+      create: async (name, { material, kind = 'ed25519', ...part }) => {
         if (material !== undefined) desk.told.push(material)
-        return keep(keys, { algorithm: algorithmsFor(part.kind)[0] as KeyAlgorithm, ...part, name, state: 'active', current: 1, versions: [{ version: 1, createdAt: at, state: 'active' }] })
+        if (desk.refusing) throw desk.refusing
+        return keep(keys, { algorithm: algorithmsFor(kind)[0] as KeyAlgorithm, kind, ...part, name, state: 'active', current: 1, versions: [{ version: 1, createdAt: at, state: 'active' }] })
       },
-      rotate: async (name) => {
+      rotate: async (name, _by, expected) => {
         const { current, versions, ...key } = need(keys, name, 'key.unknown')
-        return keep(keys, { ...key, current: current + 1, versions: [...versions, { version: current + 1, createdAt: at, state: 'active' }] })
+        return keep(keys, { ...key, current: current + 1, versions: [...versions, { version: current + 1, createdAt: at, state: 'active' }] }, expected)
       },
-      setState: async (name, state, _by, version) => {
+      setState: async (name, state, _by, version, expected) => {
         const key = need(keys, name, 'key.unknown')
-        return keep(keys, version === undefined ? { ...key, state } : { ...key, versions: key.versions.map((one) => (one.version === version ? { ...one, state } : one)) })
+        return keep(keys, version === undefined ? { ...key, state } : { ...key, versions: key.versions.map((one) => (one.version === version ? { ...one, state } : one)) }, expected)
       },
       uses: async (name) => (need(keys, name, 'key.unknown').state === 'active' ? [] : [{ hour: at, key: name, version: null, do: 'sign' as const, outcome: 'disabled' as const, client: 'till', flow: 'pay', count: 3 }]),
       publicSet: async () => ({ keys: [] }),
     },
     certificates: {
       list: async () => [...certificates.values()],
-      put: async (name, pem) => {
+      put: async (name, pem, _by, expected) => {
         desk.told.push(pem)
         const daysLeft = Number(/days:(-?\d+)/.exec(pem)?.[1] ?? 90)
         const notAfter = new Date(Date.now() + daysLeft * 86_400_000).toISOString()
-        return keep(certificates, { name, subject: `CN=${name}`, issuer: 'CN=Example CA', serial: '01', fingerprint: 'ab'.repeat(32), notBefore: at, notAfter, daysLeft })
+        return keep(certificates, { name, subject: `CN=${name}`, issuer: 'CN=Example CA', serial: '01', fingerprint: 'ab'.repeat(32), notBefore: at, notAfter, daysLeft }, expected)
       },
-      remove: async (name) => void certificates.delete(name),
+      remove: async (name, _by, expected) => {
+        checkRevision(name, expected, certificates.get(name)?.revision)
+        certificates.delete(name)
+      },
     },
     secrets: {
       list: async () => [...secrets.values()],
-      put: async (name, value, description, by) => {
+      put: async (name, value, description, by, expected) => {
         desk.told.push(value)
-        return keep(secrets, { name, version: (secrets.get(name)?.version ?? 0) + 1, updatedAt: at, by, ...(description === undefined ? {} : { description }) })
+        checkRevision(name, expected, secrets.get(name)?.version)
+        const one = { name, version: (secrets.get(name)?.version ?? 0) + 1, updatedAt: at, by, ...(description === undefined ? {} : { description }) }
+        secrets.set(name, one)
+        return one
       },
-      remove: async (name) => void secrets.delete(name),
+      remove: async (name, _by, expected) => {
+        checkRevision(name, expected, secrets.get(name)?.version)
+        secrets.delete(name)
+      },
     },
     reveals: {
       list: async ({ after = 0, before, limit = 100, domain, client }) => {

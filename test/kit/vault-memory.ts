@@ -16,7 +16,8 @@ export function memoryRecords(): { readonly records: RecordStore; readonly rows:
       count(record.kind)
       return true
     },
-    async remove(kind, name) {
+    async remove(kind, name, version) {
+      if (version !== undefined && rows.get(key(kind, name))?.version !== version) return false
       count(kind)
       return rows.delete(key(kind, name))
     },

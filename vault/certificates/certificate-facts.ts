@@ -45,9 +45,10 @@ export function daysLeft({ endsAt }: Pick<KeptCertificate, 'endsAt'>, nowMs: num
   return Math.floor((Date.parse(endsAt) - nowMs) / dayMs)
 }
 
-export function toFacts(name: string, kept: KeptCertificate, nowMs: number): CertificateFacts {
+export function toFacts(record: VaultRecord, nowMs: number): CertificateFacts {
+  const kept = keptOf(record)
   const { subject, issuer, serial, fingerprint, notBefore, notAfter } = kept
-  return { name, subject, issuer, serial, fingerprint, notBefore, notAfter, daysLeft: daysLeft(kept, nowMs) }
+  return { name: record.name, subject, issuer, serial, fingerprint, notBefore, notAfter, daysLeft: daysLeft(kept, nowMs), revision: record.version }
 }
 
 /** Distinguished names come with a line per part. */

@@ -1,25 +1,45 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto'
-import type { KeyKind } from '../contract.ts'
+import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
 import { Refused } from '../refused.ts'
+import { keyMaterialLimit } from '../words/input-limits.ts'
+import { isSecret, keyKinds, type KeyKind } from '../words/key-kinds.ts'
 import { fromBase64url } from './base64url.ts'
-import { isSecret } from '../words/key-kinds.ts'
 
 const secretBytes = 32
 /** A longer secret than the block of SHA-256 is hashed before its use (RFC 2104 §2): nobody needs one longer than this. */
 const hmacLimitBytes = 512
-const curves: Readonly<Record<string, string>> = { 'ec-p256': 'prime256v1', 'ec-p384': 'secp384r1' }
+const curves: Readonly<Record<string, KeyKind>> = { prime256v1: 'ec-p256', secp384r1: 'ec-p384' }
 /** Smaller ones have been attacked. */
 const leastExponent = 65_537n
+const block = /-----BEGIN ([A-Z0-9 ]+)-----\s[\s\S]*?-----END \1-----/g
+/** PKCS #8 (RFC 5958), and what OpenSSL wrote before: PKCS #1 (RFC 8017) and SEC 1 (RFC 5915). */
+const pemTypes: Readonly<Record<string, 'pkcs8' | 'pkcs1' | 'sec1'>> = { 'PRIVATE KEY': 'pkcs8', 'RSA PRIVATE KEY': 'pkcs1', 'EC PRIVATE KEY': 'sec1' }
+/** Algorithms of JWKs of secrets that say which kind they are. */
+const secretsByAlgorithm: Readonly<Record<string, KeyKind>> = { HS256: 'hmac-256', A256GCM: 'aes-256', A256KW: 'aes-256', A256GCMKW: 'aes-256', dir: 'aes-256' }
+
+/** Material as it is sealed, and what it says of itself. Whoever has sealed it wipes the bytes. */
+export interface ImportedMaterial {
+  readonly kind: KeyKind
+  /** What a JWK says it is for; nobody has looked whether a key of the kind does it. */
+  readonly algorithm?: string
+  readonly bytes: Buffer
+}
+
+type Jwk = Readonly<Record<string, unknown>>
 
 /**
- * Material that was made elsewhere, as it is sealed: of a secret base64url of its bytes, of a pair its private half as PKCS #8 in PEM
- * (RFC 5958), not encrypted. Whoever has sealed it wipes it.
- * @throws Refused `key.material` that says what is wrong, and nothing of what came
+ * Material that was made elsewhere: a private key in PEM, not encrypted; a JWK (RFC 7517) of a private key or a secret; base64url of the bytes
+ * of a secret, whose kind has to be said.
+ * @throws Refused `key.material` that says what is wrong, and nothing of what came; `key.kind` when the kind cannot be told
  */
-export function importMaterial(kind: KeyKind, material: unknown): Buffer {
+export function importMaterial(kind: KeyKind | undefined, material: unknown): ImportedMaterial {
   if (typeof material !== 'string') throw wrong('The material of a key is a text.')
+  if (material.length > keyMaterialLimit) throw wrong(`The material is longer than ${keyMaterialLimit} characters: no key is.`)
   const text = material.trim()
-  return isSecret(kind) ? importSecret(kind, text) : importPair(kind, text)
+  if (text.startsWith('{')) return importJwk(kind, text)
+  if (text.includes('-----BEGIN ')) return importPem(kind, text)
+  if (kind === undefined) throw new Refused('key.kind', 422, 'A secret in base64url does not say whether it is for AES or for HMAC: say the kind.')
+  if (!isSecret(kind)) throw wrong(`A key of kind ${kind} is imported as a private key in PEM (“BEGIN PRIVATE KEY”) or as a JWK.`)
+  return { kind, bytes: importSecret(kind, text) }
 }
 
 function importSecret(kind: KeyKind, text: string): Buffer {
@@ -30,23 +50,76 @@ function importSecret(kind: KeyKind, text: string): Buffer {
   return bytes
 }
 
-function importPair(kind: KeyKind, text: string): Buffer {
-  if (!/^-----BEGIN PRIVATE KEY-----\r?\n[A-Za-z0-9+/=\s]+-----END PRIVATE KEY-----$/.test(text)) throw wrong(`The material of a key of kind ${kind} is one private key as PKCS #8 in PEM (“BEGIN PRIVATE KEY”), not encrypted.`)
+function importPem(kind: KeyKind | undefined, text: string): ImportedMaterial {
+  const blocks = [...text.matchAll(block)]
+  const labels = blocks.map(([, label]) => label as string).filter((label) => label !== 'EC PARAMETERS')
+  const [found] = blocks.filter(([, label]) => Object.hasOwn(pemTypes, label as string))
+  if (labels.includes('ENCRYPTED PRIVATE KEY') || /^Proc-Type: 4,ENCRYPTED/m.test(text)) throw wrong('The private key is encrypted. Take the password away first: openssl pkey -in key.pem -out plain.pem')
+  if (!found && labels.includes('OPENSSH PRIVATE KEY')) throw wrong('The private key is in the format of OpenSSH. Convert it first: ssh-keygen -p -m PKCS8')
+  if (!found && labels.some((label) => label.endsWith('PUBLIC KEY'))) throw wrong('This is a public key. What is imported is the private key.')
+  if (!found && labels.some((label) => label.endsWith('CERTIFICATE'))) throw wrong('This is a certificate. What is imported here is the private key.')
+  if (!found) throw wrong('There is no whole private key in PEM: from “BEGIN PRIVATE KEY” to “END PRIVATE KEY”.')
+  if (labels.length > 1 || text.replaceAll(block, '').trim() !== '') throw wrong('There is more than one private key in the text. Paste the key alone.')
+  const [pem, label] = found
+  if (kind !== undefined && isSecret(kind)) throw wrong(`The material of a key of kind ${kind} is base64url, without padding; this is a private key.`)
+  return importPair(kind, () => createPrivateKey({ key: pem, format: 'pem', type: pemTypes[label as string] as 'pkcs8' }))
+}
+
+function importJwk(kind: KeyKind | undefined, text: string): ImportedMaterial {
+  let jwk: Jwk
+  try {
+    jwk = JSON.parse(text) as Jwk
+  } catch {
+    // The parser's own words quote the text.
+    throw wrong('The text begins as a JWK does, and is no JSON.')
+  }
+  if (Array.isArray(jwk.keys)) throw wrong('This is a set of keys. Paste one of them.')
+  const algorithm = typeof jwk.alg === 'string' ? jwk.alg : undefined
+  if (jwk.kty === 'oct') {
+    const said = (algorithm === undefined ? undefined : secretsByAlgorithm[algorithm]) ?? (jwk.use === 'sig' ? 'hmac-256' : jwk.use === 'enc' ? 'aes-256' : undefined)
+    const own = kind ?? said
+    if (own === undefined) throw new Refused('key.kind', 422, 'The JWK does not say whether the secret is for AES or for HMAC (“alg”): say the kind.')
+    if (!isSecret(own) || (said !== undefined && said !== own)) throw wrong(`The key is not of kind ${own}.`)
+    return { kind: own, bytes: importSecret(own, typeof jwk.k === 'string' ? jwk.k : '') }
+  }
+  if (jwk.kty !== 'RSA' && jwk.kty !== 'EC' && jwk.kty !== 'OKP') throw wrong('The JWK says no type of key (“kty”) that is known: RSA, EC, OKP or oct.')
+  if (kind !== undefined && isSecret(kind)) throw wrong(`The key is not of kind ${kind}.`)
+  if (typeof jwk.d !== 'string') throw wrong('This is a public key. What is imported is the private key.')
+  // `alg` of ECDH and RSA says a way of several that the same key does.
+  const does = algorithm?.startsWith('ECDH-ES') || (algorithm === undefined && jwk.kty === 'EC' && jwk.use === 'enc') ? 'ECDH-ES+A256KW' : algorithm === undefined && jwk.kty === 'RSA' && jwk.use === 'enc' ? 'RSA-OAEP-256' : algorithm
+  return { ...importPair(kind, () => createPrivateKey({ key: jwk as never, format: 'jwk' })), ...(does === undefined ? {} : { algorithm: does }) }
+}
+
+function importPair(kind: KeyKind | undefined, read: () => KeyObject): ImportedMaterial {
   let key: KeyObject
   try {
-    key = createPrivateKey({ key: text, format: 'pem', type: 'pkcs8' })
+    key = read()
   } catch {
     // What the library says of it may hold a part of it.
     throw wrong('The private key cannot be read.')
   }
-  if (!isOfKind(kind, key)) throw wrong(`The private key is not of kind ${kind}.`)
-  return key.export({ type: 'pkcs8', format: 'der' })
+  const found = kindOf(key)
+  if (kind !== undefined && kind !== found) throw wrong(`The private key is not of kind ${kind}${found === undefined ? '' : `; it is of kind ${found}`}.`)
+  if (found === undefined) throw wrong(`The private key is of no kind that is taken: ${keyKinds.filter((one) => !isSecret(one)).join(', ')}.`)
+  if (!holdsTogether(key)) throw wrong('The public half in the text is not that of the private key.')
+  return { kind: found, bytes: key.export({ type: 'pkcs8', format: 'der' }) }
 }
 
-function isOfKind(kind: KeyKind, { asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): boolean {
-  if (type === 'rsa') return kind === `rsa-${details?.modulusLength}` && (details?.publicExponent ?? 0n) >= leastExponent
-  if (type === 'ec') return details?.namedCurve !== undefined && details.namedCurve === curves[kind]
-  return type === kind
+function kindOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): KeyKind | undefined {
+  if (type === 'rsa') return (details?.publicExponent ?? 0n) >= leastExponent ? keyKinds.find((kind) => kind === `rsa-${details?.modulusLength}`) : undefined
+  if (type === 'ec') return curves[details?.namedCurve ?? '']
+  return keyKinds.find((kind) => kind === type)
+}
+
+/** Of RSA and EC keys the text brings both halves. */
+function holdsTogether(key: KeyObject): boolean {
+  if (key.asymmetricKeyType !== 'rsa' && key.asymmetricKeyType !== 'ec') return true
+  try {
+    const data = Buffer.from('both halves')
+    return verify('sha256', data, createPublicKey(key), sign('sha256', data, key))
+  } catch {
+    return false
+  }
 }
 
 function wrong(message: string): Refused {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
-import type { Key, KeyAlgorithm, VaultDesk } from '../contract.ts'
+import { checkRevision } from '../check-revision.ts'
+import type { Expected, Key, KeyAlgorithm, KeyKind, NewKey, VaultDesk } from '../contract.ts'
 import type { Envelope, RecordStore, VaultRecord } from '../parts.ts'
 import { Refused } from '../refused.ts'
 import { aboutKey, factsOf, keyScope, type KeyFacts, toKey } from './key-facts.ts'
@@ -28,13 +29,21 @@ export function createKeyDesk({ records, envelope, clock, shelf, log }: KeyDeskO
     return record
   }
 
-  async function write(record: VaultRecord, said: string): Promise<Key> {
+  /** The same for a change that started from a revision. @throws Refused `key.unknown`, `record.stale` */
+  async function expectedOf(name: string, expected: Expected): Promise<VaultRecord> {
+    const record = await recordOf(name)
+    checkRevision(`key ${name}`, expected, record.version)
+    return record
+  }
+
+  async function write(record: VaultRecord, said: string, expected?: Expected): Promise<Key> {
     const isWritten = await records.put(record)
     shelf.changed()
+    if (!isWritten && typeof expected === 'number') checkRevision(`key ${record.name}`, expected, record.version)
     if (!isWritten) throw new Refused('key.conflict', 409, `Somebody else changed the key ${record.name} at the same time. Look at it, and try again.`)
     const facts = factsOf(record)
     log.info({ key: record.name, by: facts.by, current: facts.current }, said)
-    return toKey(record.name, facts)
+    return toKey(record)
   }
 
   async function seal(name: string, material: Material) {
@@ -48,21 +57,21 @@ export function createKeyDesk({ records, envelope, clock, shelf, log }: KeyDeskO
 
   return {
     async list() {
-      return (await shelf.list()).map(({ name, facts }) => toKey(name, facts)).sort((a, b) => (a.name < b.name ? -1 : 1))
+      return (await shelf.list()).map(({ record }) => toKey(record)).sort((a, b) => (a.name < b.name ? -1 : 1))
     },
 
     async create(name, part, by) {
-      const { kind, set, material } = part
-      const algorithm = checkPart(name, part)
+      const { set, material } = part
+      checkName(name, part)
       if (await records.get('key', name)) throw new Refused('key.exists', 409, `There is a key ${name} already. Rotate it, or choose another name.`)
-      const bytes = material === undefined ? await generateMaterial(kind) : importMaterial(kind, material)
+      const { kind, algorithm, bytes } = await takeMaterial(part)
       const sealed = await seal(name, { kind, algorithm, versions: new Map([[1, bytes]]) }).finally(() => bytes.fill(0))
       const facts: KeyFacts = { kind, algorithm, ...(set === undefined || set === '' ? {} : { set }), state: 'active', current: 1, versions: [{ version: 1, createdAt: now(), state: 'active' }], by }
       return write({ kind: 'key', name, version: 1, facts: { ...facts }, sealed }, material === undefined ? 'a key was created' : 'a key was imported')
     },
 
-    async rotate(name, by) {
-      const record = await recordOf(name)
+    async rotate(name, by, expected) {
+      const record = await expectedOf(name, expected)
       const facts = factsOf(record)
       if (!record.sealed) throw new Error('the record of the key has no material')
       const version = Math.max(...facts.versions.map((one) => one.version)) + 1
@@ -73,20 +82,20 @@ export function createKeyDesk({ records, envelope, clock, shelf, log }: KeyDeskO
         if (material.kind !== facts.kind || material.algorithm !== facts.algorithm) throw new Error('the record of the key says another kind than its material')
         const sealed = await seal(name, { ...material, versions: new Map([...material.versions, [version, bytes]]) })
         const next: KeyFacts = { ...facts, current: version, versions: [...facts.versions, { version, createdAt: now(), state: 'active' }], by }
-        return await write({ ...record, version: record.version + 1, facts: { ...next }, sealed }, 'a key was rotated')
+        return await write({ ...record, version: record.version + 1, facts: { ...next }, sealed }, 'a key was rotated', expected)
       } finally {
         opened.fill(0)
         bytes.fill(0)
       }
     },
 
-    async setState(name, state, by, version) {
+    async setState(name, state, by, version, expected) {
       if (state !== 'active' && state !== 'disabled') throw new Refused('key.state', 422, 'A key is active or disabled.')
-      const record = await recordOf(name)
+      const record = await expectedOf(name, expected)
       const facts = factsOf(record)
       if (version !== undefined && !facts.versions.some((one) => one.version === version)) throw new Refused('key.version', 404, `The key ${name} has no version ${version}.`)
       const next: KeyFacts = version === undefined ? { ...facts, state, by } : { ...facts, versions: facts.versions.map((one) => (one.version === version ? { ...one, state } : one)), by }
-      return write({ ...record, version: record.version + 1, facts: { ...next } }, state === 'active' ? 'a key was enabled' : 'a key was disabled')
+      return write({ ...record, version: record.version + 1, facts: { ...next } }, state === 'active' ? 'a key was enabled' : 'a key was disabled', expected)
     },
 
     async publicSet(set) {
@@ -101,14 +110,26 @@ export function createKeyDesk({ records, envelope, clock, shelf, log }: KeyDeskO
   }
 }
 
-/** The algorithm of a new key. @throws Refused */
-function checkPart(name: string, { kind, set, algorithm }: Parameters<VaultDesk['keys']['create']>[1]): KeyAlgorithm {
+/** @throws Refused */
+function checkName(name: string, { kind, set, material }: NewKey): void {
   if (!namePattern.test(name)) throw new Refused('key.name', 422, `The name of a key ${nameRule}.`)
-  if (!isKeyKind(kind)) throw new Refused('key.kind', 422, `A key is of one of these kinds: ${keyKinds.join(', ')}.`)
-  const algorithms = algorithmsFor(kind)
+  if (kind === undefined ? material === undefined : !isKeyKind(kind)) throw new Refused('key.kind', 422, `A key is of one of these kinds: ${keyKinds.join(', ')}.`)
   if (set !== undefined && set !== '' && (typeof set !== 'string' || !namePattern.test(set))) throw new Refused('key.set', 422, `The name of a key set ${nameRule}.`)
-  if (set !== undefined && set !== '' && isSecret(kind)) throw new Refused('key.set', 422, `A key of kind ${kind} has no public half, so no key set can show it. Leave the set out.`)
-  const chosen = algorithm ?? (algorithms[0] as KeyAlgorithm)
-  if (!algorithms.includes(chosen)) throw new Refused('key.algorithm', 422, `A key of kind ${kind} does ${algorithms.join(' or ')}.`)
-  return chosen
+}
+
+/** The material of a new key, made or imported, and what it is for. @throws Refused */
+async function takeMaterial({ kind: wanted, algorithm: named, set, material }: NewKey): Promise<{ readonly kind: KeyKind; readonly algorithm: KeyAlgorithm; readonly bytes: Buffer }> {
+  const imported = material === undefined ? undefined : importMaterial(wanted, material)
+  const kind = imported?.kind ?? (wanted as KeyKind)
+  try {
+    const algorithms = algorithmsFor(kind)
+    const chosen = named ?? imported?.algorithm ?? (algorithms[0] as KeyAlgorithm)
+    const algorithm = algorithms.find((one) => one === chosen)
+    if (algorithm === undefined) throw new Refused('key.algorithm', 422, `A key of kind ${kind} does ${algorithms.join(' or ')}.`)
+    if (set !== undefined && set !== '' && isSecret(kind)) throw new Refused('key.set', 422, `A key of kind ${kind} has no public half, so no key set can show it. Leave the set out.`)
+    return { kind, algorithm, bytes: imported?.bytes ?? (await generateMaterial(kind)) }
+  } catch (thrown) {
+    imported?.bytes.fill(0)
+    throw thrown
+  }
 }

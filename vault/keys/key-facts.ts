@@ -2,7 +2,7 @@ import type { Key } from '../contract.ts'
 import type { VaultRecord } from '../parts.ts'
 
 /** The open facts of a key, as its record holds them. */
-export interface KeyFacts extends Omit<Key, 'name'> {
+export interface KeyFacts extends Omit<Key, 'name' | 'revision'> {
   /** Who changed it last. */
   readonly by: string
 }
@@ -20,6 +20,7 @@ export function factsOf(record: VaultRecord): KeyFacts {
 }
 
 /** As the desk shows it. */
-export function toKey(name: string, { kind, algorithm, set, state, current, versions }: KeyFacts): Key {
-  return { name, kind, algorithm, ...(set === undefined ? {} : { set }), state, current, versions }
+export function toKey(record: VaultRecord): Key {
+  const { kind, algorithm, set, state, current, versions } = factsOf(record)
+  return { name: record.name, kind, algorithm, ...(set === undefined ? {} : { set }), state, current, versions, revision: record.version }
 }

@@ -1,4 +1,4 @@
-import { createHmac, generateKeyPairSync } from 'node:crypto'
+import { createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
@@ -324,5 +324,45 @@ describe('imported keys', () => {
     }
     expect(await ring.desk.keys.list()).toEqual([])
     expect(JSON.stringify(lines)).not.toContain('canary')
+  })
+
+  test('the kind is told by the material where it says it: PEM old and new, JWKs of pairs and of secrets', async () => {
+    const { ring, rows } = open()
+    const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+    const jwk = (key: KeyObject, more: object = {}) => JSON.stringify({ ...key.export({ format: 'jwk' }), ...more })
+    const secret = 'q'.repeat(42) + 'A'
+    const given = [
+      [pem('ed25519'), 'ed25519', 'EdDSA'], [ec.export({ type: 'sec1', format: 'pem' }), 'ec-p256', 'ES256'], [`-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n${ec.export({ type: 'sec1', format: 'pem' })}`, 'ec-p256', 'ES256'],
+      [rsa.export({ type: 'pkcs1', format: 'pem' }), 'rsa-2048', 'PS256'], [jwk(rsa, { alg: 'RS256', kid: 'x' }), 'rsa-2048', 'RS256'], [jwk(rsa, { use: 'enc' }), 'rsa-2048', 'RSA-OAEP-256'], [jwk(ec, { alg: 'ECDH-ES' }), 'ec-p256', 'ECDH-ES+A256KW'],
+      [jwk(generateKeyPairSync('x25519').privateKey), 'x25519', 'ECDH-ES+A256KW'], [JSON.stringify({ kty: 'oct', alg: 'HS256', k: secret }), 'hmac-256', 'HS256'], [JSON.stringify({ kty: 'oct', use: 'enc', k: secret }), 'aes-256', 'A256GCM'],
+    ] as const
+    for (const [place, [material, kind, algorithm]] of given.entries()) expect(await ring.desk.keys.create(`of-${place}`, { material: material as string }, 'ann')).toMatchObject({ kind, algorithm, revision: 1 })
+    expect(await ring.desk.keys.create('named', { material: jwk(ec), algorithm: 'ECDH-ES+A256KW', kind: 'ec-p256' }, 'ann')).toMatchObject({ algorithm: 'ECDH-ES+A256KW' })
+    expect(JSON.stringify([...rows])).not.toContain(secret)
+  })
+
+  test('what cannot be taken is named, so that whoever pasted it knows what to do', async () => {
+    const { ring } = open()
+    const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+    const own = pair.privateKey.export({ format: 'jwk' })
+    const why = async (material: string, kind?: 'aes-256' | 'ed25519') => (await ring.desk.keys.create('x', { material, ...(kind ? { kind } : {}) }, 'ann').catch((error: unknown) => error)) as Error & { code: string }
+    const said = [
+      [pair.publicKey.export({ type: 'spki', format: 'pem' }), 'This is a public key'], [JSON.stringify(pair.publicKey.export({ format: 'jwk' })), 'This is a public key'], ['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', 'This is a certificate'],
+      [pair.privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }), 'is encrypted'], ['-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----', 'format of OpenSSH'], ['-----BEGIN PRIVATE KEY-----\nMC4C', 'no whole private key'],
+      ['{"kty":"EC","d":"canary', 'is no JSON'], ['{"keys":[]}', 'set of keys'], ['{"kty":"canary"}', 'no type of key'], [JSON.stringify({ ...own, x: stranger.x, y: stranger.y }), /public half|cannot be read/], [pem('ec', { namedCurve: 'secp256k1' }), 'of no kind that is taken'],
+      [pem('rsa', { modulusLength: 1024 }), 'of no kind that is taken'], ['x'.repeat(20_000), 'longer than'],
+    ] as const
+    for (const [material, text] of said) {
+      const refused = await why(material as string)
+      expect(refused).toMatchObject({ code: 'key.material', message: typeof text === 'string' ? expect.stringContaining(text) : expect.stringMatching(text) })
+      expect(refused.message).not.toContain('canary')
+    }
+    expect(await why('q'.repeat(42) + 'A')).toMatchObject({ code: 'key.kind' })
+    expect(await why('{"kty":"oct","k":"AAAA"}')).toMatchObject({ code: 'key.kind' })
+    expect(await why(JSON.stringify({ ...own, alg: 'ES512' }))).toMatchObject({ code: 'key.algorithm' })
+    expect(await why(JSON.stringify(own), 'ed25519')).toMatchObject({ code: 'key.material', message: 'The private key is not of kind ed25519; it is of kind ec-p256.' })
+    expect(await ring.desk.keys.list()).toEqual([])
   })
 })

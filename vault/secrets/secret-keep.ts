@@ -1,7 +1,8 @@
 import type { Clock } from '../../runtime/core/clock.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { secretLimitBytes, secretName } from '../../runtime/core/secret-reference.ts'
-import type { SecretFacts, SecretsReply } from '../contract.ts'
+import { checkRevision } from '../check-revision.ts'
+import type { Expected, SecretFacts, SecretsReply } from '../contract.ts'
 import { Refused } from '../refused.ts'
 import type { Envelope, RecordStore, Sealed, SecretKeep, VaultRecord } from '../parts.ts'
 
@@ -80,9 +81,10 @@ export function createSecretKeep({ records, envelope, clock }: SecretKeepParts):
   }
 
   /** Writes the next version of a record as `make` says; again when another vault was first. */
-  async function write(name: string, make: (before: VaultRecord | undefined, version: number) => Promise<{ facts: OpenFacts; sealed?: Sealed }>): Promise<VaultRecord> {
+  async function write(name: string, expected: Expected, make: (before: VaultRecord | undefined, version: number) => Promise<{ facts: OpenFacts; sealed?: Sealed }>): Promise<VaultRecord> {
     for (let left = mostTries; left > 0; left--) {
       const before = await records.get('secret', name)
+      checkRevision(`secret ${name}`, expected, before && isThere(before) ? before.version : undefined)
       const { facts, sealed } = await make(before, before ? openFacts(before).version + 1 : 1)
       const record: VaultRecord = { kind: 'secret', name, version: (before?.version ?? 0) + 1, facts: { ...facts }, ...(sealed ? { sealed } : {}) }
       if (await records.put(record)) {
@@ -124,21 +126,21 @@ export function createSecretKeep({ records, envelope, clock }: SecretKeepParts):
     },
     desk: {
       list,
-      async put(name, value, description, by) {
+      async put(name, value, description, by, expected) {
         if (!secretName.test(name)) throw invalid('name', 'a name is a small letter or digit, then up to 63 small letters, digits, dots, hyphens and underscores')
         if (typeof value !== 'string' || value === '') throw invalid('value', 'a secret has a value')
         if (!value.isWellFormed()) throw invalid('value', 'the value is no Unicode text')
         if (Buffer.byteLength(value) > secretLimitBytes) throw invalid('value', `a secret has at most ${secretLimitBytes} bytes`)
         if (description !== undefined && (typeof description !== 'string' || description.length > longestDescription)) throw invalid('description', `a description is a text of up to ${longestDescription} characters`)
-        const record = await write(name, async (before, version) => {
+        const record = await write(name, expected, async (before, version) => {
           const said = description ?? (before && isThere(before) ? openFacts(before).description : undefined)
           const facts = { version, ...(said === undefined || said === '' ? {} : { description: said }), updatedAt: new Date(clock.now()).toISOString(), by }
           return { facts, sealed: await envelope.seal(scope, about(name, version), Buffer.from(value, 'utf8')) }
         })
         return toFacts(record)
       },
-      async remove(name, by) {
-        await write(name, (before, version) => {
+      async remove(name, by, expected) {
+        await write(name, expected, (before, version) => {
           if (!before || !isThere(before)) throw new Refused('secret.unknown', 404, `There is no secret “${name.slice(0, 64)}”.`)
           return Promise.resolve({ facts: { version, updatedAt: new Date(clock.now()).toISOString(), by, removed: true } })
         })

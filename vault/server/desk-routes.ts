@@ -1,5 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
-import type { DomainPart, Grant, NewKey, RevealQuery, VaultDesk } from '../contract.ts'
+import type { DomainPart, Expected, Grant, NewKey, RevealQuery, VaultDesk } from '../contract.ts'
 
 /** A request of control: parts of its path, what it asks for, what it carries, and who stands behind it. */
 export interface DeskCall {
@@ -7,6 +7,7 @@ export interface DeskCall {
   readonly query: URLSearchParams
   readonly body: Readonly<Record<string, unknown>>
   readonly by: string
+  readonly expected: Expected
 }
 
 export interface DeskRoute {
@@ -23,9 +24,9 @@ const items = async (list: Promise<readonly unknown[]>) => ({ items: await list 
 export const deskRoutes: readonly DeskRoute[] = [
   route('GET', '/v1/domains', (desk) => items(desk.domains.list())),
   route('GET', '/v1/domains/:', async (desk, { names: [name = ''] }) => found((await desk.domains.list()).find((one) => one.name === name))),
-  route('PUT', '/v1/domains/:', (desk, { names: [name = ''], body, by }) => desk.domains.put(name, body as DomainPart, by)),
+  route('PUT', '/v1/domains/:', (desk, { names: [name = ''], body, by, expected }) => desk.domains.put(name, body as DomainPart, by, expected)),
   route('POST', '/v1/domains/:/rotate', (desk, { names: [name = ''], by }) => desk.domains.rotate(name, by)),
-  route('POST', '/v1/domains/:/shred', (desk, { names: [name = ''], by }) => desk.domains.shred(name, by)),
+  route('POST', '/v1/domains/:/shred', (desk, { names: [name = ''], by, expected }) => desk.domains.shred(name, by, expected)),
   route('POST', '/v1/domains/:/subjects/shred', (desk, { names: [name = ''], body, by }) => desk.domains.shredSubject(name, text(body, 'subject'), by)),
   route('GET', '/v1/grants', (desk) => items(desk.grants.list())),
   route('POST', '/v1/grants', (desk, { body, by }) => desk.grants.add(body as unknown as Pick<Grant, 'domain' | 'client' | 'purpose' | 'until'>, by)),
@@ -34,17 +35,17 @@ export const deskRoutes: readonly DeskRoute[] = [
   route('GET', '/v1/keys/:', async (desk, { names: [name = ''] }) => found((await desk.keys.list()).find((one) => one.name === name))),
   route('PUT', '/v1/keys/:', (desk, { names: [name = ''], body, by }) => desk.keys.create(name, body as unknown as NewKey, by)),
   route('GET', '/v1/keys/:/uses', (desk, { names: [name = ''], query }) => items(desk.keys.uses(name, toRevealQuery(query).limit))),
-  route('POST', '/v1/keys/:/rotate', (desk, { names: [name = ''], by }) => desk.keys.rotate(name, by)),
-  route('POST', '/v1/keys/:/disable', (desk, { names: [name = ''], body, by }) => desk.keys.setState(name, 'disabled', by, version(body))),
-  route('POST', '/v1/keys/:/enable', (desk, { names: [name = ''], body, by }) => desk.keys.setState(name, 'active', by, version(body))),
+  route('POST', '/v1/keys/:/rotate', (desk, { names: [name = ''], by, expected }) => desk.keys.rotate(name, by, expected)),
+  route('POST', '/v1/keys/:/disable', (desk, { names: [name = ''], body, by, expected }) => desk.keys.setState(name, 'disabled', by, version(body), expected)),
+  route('POST', '/v1/keys/:/enable', (desk, { names: [name = ''], body, by, expected }) => desk.keys.setState(name, 'active', by, version(body), expected)),
   route('GET', '/v1/key-sets/:', (desk, { names: [name = ''] }) => desk.keys.publicSet(name)),
   route('GET', '/v1/certificates', (desk) => items(desk.certificates.list())),
   route('GET', '/v1/certificates/:', async (desk, { names: [name = ''] }) => found((await desk.certificates.list()).find((one) => one.name === name))),
-  route('PUT', '/v1/certificates/:', (desk, { names: [name = ''], body, by }) => desk.certificates.put(name, text(body, 'pem'), by)),
-  route('DELETE', '/v1/certificates/:', (desk, { names: [name = ''], by }) => desk.certificates.remove(name, by)),
+  route('PUT', '/v1/certificates/:', (desk, { names: [name = ''], body, by, expected }) => desk.certificates.put(name, text(body, 'pem'), by, expected)),
+  route('DELETE', '/v1/certificates/:', (desk, { names: [name = ''], by, expected }) => desk.certificates.remove(name, by, expected)),
   route('GET', '/v1/secrets-list', (desk) => items(desk.secrets.list())),
-  route('PUT', '/v1/secrets/:', (desk, { names: [name = ''], body, by }) => desk.secrets.put(name, text(body, 'value'), body.description === undefined ? undefined : text(body, 'description'), by)),
-  route('DELETE', '/v1/secrets/:', (desk, { names: [name = ''], by }) => desk.secrets.remove(name, by)),
+  route('PUT', '/v1/secrets/:', (desk, { names: [name = ''], body, by, expected }) => desk.secrets.put(name, text(body, 'value'), body.description === undefined ? undefined : text(body, 'description'), by, expected)),
+  route('DELETE', '/v1/secrets/:', (desk, { names: [name = ''], by, expected }) => desk.secrets.remove(name, by, expected)),
   route('GET', '/v1/reveals', (desk, { query }) => items(desk.reveals.list(toRevealQuery(query)))),
   route('GET', '/v1/reveals/verify', (desk) => desk.reveals.verify()),
   route('POST', '/v1/master-key/rotate', (desk, { by }) => desk.rotateMasterKey(by)),

@@ -96,9 +96,9 @@ function createPostgresStore(pool: pg.Pool): VaultStore {
           return count > 0
         })
       },
-      remove(kind, name) {
+      remove(kind, name, version) {
         return transaction(async (within) => {
-          const { count } = await within('delete from records where kind = $1 and name = $2', [kind, name])
+          const { count } = await within('delete from records where kind = $1 and name = $2 and version = coalesce($3, version)', [kind, name, version ?? null])
           if (count > 0) await bump(within, kind)
           return count > 0
         })

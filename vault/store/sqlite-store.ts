@@ -94,9 +94,9 @@ function createSqliteStore(database: DatabaseSync): VaultStore {
           return changed > 0
         })
       },
-      async remove(kind, name) {
+      async remove(kind, name, version) {
         return transaction(() => {
-          const removed = run('delete from records where kind = ? and name = ?', kind, name) > 0
+          const removed = run('delete from records where kind = ?1 and name = ?2 and version = coalesce(?3, version)', kind, name, version ?? null) > 0
           if (removed) bump(kind)
           return removed
         })

@@ -5,13 +5,14 @@ import type { Log } from '../../runtime/core/log.ts'
 import type { Domain, DomainPart, Grant, Reveal } from '../contract.ts'
 import type { DataKeys } from '../envelope.ts'
 import type { Tokens, VaultRecord } from '../parts.ts'
+import { checkRevision } from '../check-revision.ts'
 import { Refused } from '../refused.ts'
 import type { RevealRow, VaultStore } from '../store/vault-store.ts'
+import { namePattern } from '../words/names.ts'
 import { scopeOf, sealPolicy, type DomainFacts } from './policy.ts'
 import { hashReveal, revealChain } from './reveal-chain.ts'
 import { subjectScope, ttlLimitS } from './tokenize.ts'
 
-const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 const wordLimit = 200
 const listLimit = 100
 const descriptionLimit = 1000
@@ -62,7 +63,7 @@ export function createTokensDesk({ store, envelope, chainKey, clock, log, buryNo
 
   async function toDomains(list: readonly VaultRecord[]): Promise<Domain[]> {
     const keys = await store.keys.newest(list.map(({ name }) => ({ scope: scopeOf(name), use: 'seal' })))
-    return list.map(({ name, facts }, index) => ({ ...(facts as unknown as DomainFacts), name, keyVersion: keys[index]?.version ?? 0 }))
+    return list.map(({ name, facts, version }, index) => ({ ...(facts as unknown as DomainFacts), name, keyVersion: keys[index]?.version ?? 0, revision: version }))
   }
 
   const toDomain = async (record: VaultRecord) => (await toDomains([record]))[0] as Domain
@@ -70,11 +71,12 @@ export function createTokensDesk({ store, envelope, chainKey, clock, log, buryNo
   return {
     domains: {
       list: async () => toDomains(await records.list('domain')),
-      async put(name, part, by) {
+      async put(name, part, by, expected) {
         if (!namePattern.test(name)) throw new Refused('domain.invalid', 422, 'A domain is called by up to 64 letters, digits, dots, dashes and underscores, a letter or digit first.')
         const given = checkPart(part)
         const createdAt = new Date(clock.now()).toISOString()
         const record = await write('domain', name, (before) => {
+          checkRevision(`domain ${name}`, expected, before?.version)
           if (before?.facts['state'] === 'shredded') throw new Refused('domain.shredded', 410, `Domain ${name} was shredded. Make one with another name.`)
           const { description, clearances = [], purposes = [], ttlS, guessesPerMinute, state = 'active', createdAt: made = createdAt } = { ...before?.facts, ...given } as Partial<DomainFacts>
           return { description: description ?? undefined, clearances, purposes, ttlS: ttlS ?? undefined, guessesPerMinute: guessesPerMinute ?? undefined, state, createdAt: made }
@@ -90,9 +92,12 @@ export function createTokensDesk({ store, envelope, chainKey, clock, log, buryNo
         log.info({ domain: name, version, by }, 'data key rotated')
         return toDomain(record)
       },
-      async shred(name, by) {
+      async shred(name, by, expected) {
         await getDomain(name)
-        const record = await write('domain', name, (before) => ({ ...before?.facts, state: 'shredded' }))
+        const record = await write('domain', name, (before) => {
+          checkRevision(`domain ${name}`, expected, before?.version)
+          return { ...before?.facts, state: 'shredded' }
+        })
         await envelope.shred(scopeOf(name))
         log.info({ domain: name, by }, 'domain shredded')
         return toDomain(record)

@@ -5,7 +5,7 @@ import type { PortalOptions } from '../../portal.ts'
 import { toTime } from '../../time.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { fill, type View } from '../consumers/view.ts'
-import { nameBox, needName, problemsOf, vaultAct, vaultPage, type Again, type VaultPage } from './vault-page.ts'
+import { nameBox, needName, problemsOf, toExpected, vaultAct, vaultPage, type Again, type VaultPage } from './vault-page.ts'
 
 const soonDays = 30
 const urgentDays = 7
@@ -32,9 +32,10 @@ ${writes && html`<section class="card"><h2>${t('importCertificate')}</h2>${drawF
     return { title: t('certificates'), body, told: again !== undefined }
   }
 
-  async function drawRemove({ t }: View, name: string, again?: Again): Promise<VaultPage> {
+  async function drawRemove({ t, by }: View, name: string, again?: Again): Promise<VaultPage> {
     const wrong = again?.refused.code === 'vault.confirm'
-    return { title: t('removeIt'), told: wrong, body: nameBox(t, { title: `${t('removeIt')}: ${name}`, text: t('removeCertificateExplain'), name, action: `${at(name)}/remove`, button: t('removeIt'), back: '/vault/certificates', wrong }) }
+    const { revision } = await dataProtection.certificates.get(name, by)
+    return { title: t('removeIt'), told: wrong, body: nameBox(t, { title: `${t('removeIt')}: ${name}`, text: t('removeCertificateExplain'), name, action: `${at(name)}/remove`, button: t('removeIt'), back: '/vault/certificates', wrong, revision }) }
   }
 
   return [
@@ -53,7 +54,7 @@ ${writes && html`<section class="card"><h2>${t('importCertificate')}</h2>${drawF
       method: 'POST', path: '/vault/certificates/:name/remove', access: 'signed-in',
       handle: vaultAct(consumers, 'certificates', async ({ by }, form, { name }) => {
         needName(form, name!)
-        await dataProtection.certificates.remove(name!, by)
+        await dataProtection.certificates.remove(name!, by, toExpected(form))
         return '/vault/certificates?said=vaultChanged'
       }, (view, { name }, again) => drawRemove(view, name!, again)),
     },

@@ -7,7 +7,7 @@ import { toTime } from '../../time.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { fill, toFacts, type View } from '../consumers/view.ts'
 import { drawGrants } from './grants.ts'
-import { button, nameBox, needName, problemsOf, sendVaultPage, vaultAct, vaultPage, type Again, type VaultPage } from './vault-page.ts'
+import { button, nameBox, needName, problemsOf, revisionField, sendVaultPage, toExpected, vaultAct, vaultPage, type Again, type VaultPage } from './vault-page.ts'
 
 const at = (name: string) => `/vault/domains/${encodeURIComponent(name)}`
 
@@ -50,8 +50,8 @@ ${writes && html`<section class="card"><h2>${t('shredSubject')}</h2><p class="so
 
   async function drawShred(view: View, name: string, again?: Again): Promise<VaultPage> {
     const { t } = view
-    await dataProtection.domains.get(name, view.by)
-    return { title: t('shredDomain'), body: nameBox(t, { title: `${t('shredDomain')}: ${name}`, text: t('shredDomainExplain'), name, action: `${at(name)}/shred`, button: t('shredDomain'), back: at(name), wrong: again?.refused.code === 'vault.confirm' }), told: again?.refused.code === 'vault.confirm' }
+    const { revision } = await dataProtection.domains.get(name, view.by)
+    return { title: t('shredDomain'), body: nameBox(t, { title: `${t('shredDomain')}: ${name}`, text: t('shredDomainExplain'), name, action: `${at(name)}/shred`, button: t('shredDomain'), back: at(name), wrong: again?.refused.code === 'vault.confirm', revision }), told: again?.refused.code === 'vault.confirm' }
   }
 
   return [
@@ -68,7 +68,7 @@ ${writes && html`<section class="card"><h2>${t('shredSubject')}</h2><p class="so
     {
       method: 'POST', path: '/vault/domains/:name', access: 'signed-in',
       handle: vaultAct(consumers, 'domains', async ({ by }, form, { name }) => {
-        await dataProtection.domains.change(checked(name!, toPart(form)), toPart(form), by)
+        await dataProtection.domains.change(checked(name!, toPart(form)), toPart(form), by, toExpected(form))
         return `${at(name!)}?said=vaultChanged`
       }, (view, { name }, again) => drawEdit(view, name!, again)),
     },
@@ -83,7 +83,7 @@ ${writes && html`<section class="card"><h2>${t('shredSubject')}</h2><p class="so
     {
       method: 'POST', path: '/vault/domains/:name/shred', access: 'signed-in',
       handle: vaultAct(consumers, 'domains', async ({ by }, form, { name }) => {
-        await dataProtection.domains.shred(name!, form.get('confirm')?.trim() ?? '', by)
+        await dataProtection.domains.shred(name!, form.get('confirm')?.trim() ?? '', by, toExpected(form))
         return `${at(name!)}?said=vaultChanged`
       }, (view, { name }, again) => drawShred(view, name!, again)),
     },
@@ -114,7 +114,7 @@ function drawForm({ t }: View, action: string, again: Again | undefined, domain?
   const drawn = html`${!domain && form.input('name', t('name'), { required: true, hint: t('domainNameHint'), maxLength: 64 })}${form.area('description', t('description'))}
 <div class="pair">${form.area('clearances', t('clearances'), { hint: t('clearancesHint') })}${form.area('purposes', t('purposes'), { hint: t('purposesHint') })}</div>
 <div class="pair">${form.input('ttlS', t('ttlSeconds'), { type: 'number', min: 1, hint: t('ttlHint') })}${form.input('guessesPerMinute', t('guesses'), { type: 'number', min: 1, hint: t('guessesHint') })}</div>`
-  return html`<form method="post" action="${action}" class="record">${form.summary(t('checkFields'))}${drawn}<p class="row"><button class="primary">${t('save')}</button>${domain && html`<a class="button" href="${at(domain.name)}">${t('cancel')}</a>`}</p></form>`
+  return html`<form method="post" action="${action}" class="record">${form.summary(t('checkFields'))}${revisionField(domain?.revision)}${drawn}<p class="row"><button class="primary">${t('save')}</button>${domain && html`<a class="button" href="${at(domain.name)}">${t('cancel')}</a>`}</p></form>`
 }
 
 function toPart(form: Fields): DomainPart {

@@ -1,23 +1,19 @@
-import type { Key, KeyAlgorithm, KeyKind, KeyUse } from '../../../control/contract.ts'
+import type { Key, KeyAlgorithm, KeyKind, KeyUse, NewKey } from '../../../control/contract.ts'
+import { keyMaterialLimit } from '../../../vault/words/input-limits.ts'
+import { algorithmsFor, isSigning, keyKinds } from '../../../vault/words/key-kinds.ts'
 import { defined, toText } from '../../forms/form-values.ts'
-import { createFormView } from '../../forms/form-view.ts'
+import { createFormView, type Fields, type FormProblem, type FormView } from '../../forms/form-view.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import type { TextKey } from '../../texts.ts'
 import { toTime } from '../../time.ts'
 import type { PageRoute } from '../../web/router.ts'
 import type { View } from '../consumers/view.ts'
-import { button, nameBox, needName, problemsOf, vaultAct, vaultPage, type Again, type VaultPage } from './vault-page.ts'
+import { sayMaterialProblem } from './material-problem.ts'
+import { button, nameBox, needName, problemsOf, toExpected, vaultAct, vaultPage, type Again, type VaultPage } from './vault-page.ts'
 
-type Use = readonly [KeyKind, KeyAlgorithm, 'usesSign' | 'usesEncrypt']
-
-/** A key does one thing: what may be chosen. */
-const uses: readonly Use[] = [
-  ['aes-256', 'A256GCM', 'usesEncrypt'], ['hmac-256', 'HS256', 'usesSign'], ['ed25519', 'EdDSA', 'usesSign'], ['ec-p256', 'ES256', 'usesSign'], ['ec-p384', 'ES384', 'usesSign'],
-  ...(['rsa-2048', 'rsa-3072', 'rsa-4096'] as const).flatMap((kind): Use[] => [[kind, 'PS256', 'usesSign'], [kind, 'RS256', 'usesSign']]),
-  ...(['rsa-2048', 'rsa-3072', 'rsa-4096'] as const).map((kind): Use => [kind, 'RSA-OAEP-256', 'usesEncrypt']),
-  ['x25519', 'ECDH-ES+A256KW', 'usesEncrypt'], ['ec-p256', 'ECDH-ES+A256KW', 'usesEncrypt'], ['ec-p384', 'ECDH-ES+A256KW', 'usesEncrypt'],
-]
+/** A key does one thing: what may be chosen, what signs first. */
+const uses = keyKinds.flatMap((kind) => algorithmsFor(kind).map((algorithm) => ({ kind, algorithm, signs: isSigning(algorithm) }))).toSorted((a, b) => Number(b.signs) - Number(a.signs))
 
 const acts = { encrypt: 'keyEncrypts', decrypt: 'keyDecrypts', sign: 'keySigns', check: 'keyChecks' } as const satisfies Record<KeyUse['do'], TextKey>
 const outcomes = {
@@ -30,13 +26,20 @@ const at = (name: string) => `/vault/keys/${encodeURIComponent(name)}`
 export function keyRoutes({ control }: PortalOptions): PageRoute[] {
   const { consumers, dataProtection } = control
 
-  async function draw(view: View, again?: Again): Promise<VaultPage> {
+  /** Forms are held to what the API is held to. */
+  function checked<T extends { readonly name: string }>(input: T): T {
+    consumers.check('VaultKeyCreate', input)
+    return input
+  }
+
+  async function draw(view: View, again?: Again, of: 'made' | 'imported' = 'made'): Promise<VaultPage> {
     const { t, by } = view
     const keys = (await dataProtection.keys.list(by)).toSorted((a, b) => a.name.localeCompare(b.name))
     const writes = view.may('vault.write')
     const body = html`<h1>${t('vaultKeys')}</h1><p class="soft">${t('vaultKeysIntro')}</p>
 ${keys.length === 0 ? html`<p>${t('noVaultKeys')}</p>` : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('name')}</th><th scope="col">${t('keyKind')}</th><th scope="col">${t('keySet')}</th><th scope="col">${t('keyVersions')}</th><th scope="col">${t('state')}</th>${writes && html`<th scope="col">${t('actions')}</th>`}</tr></thead><tbody>${keys.map((key) => toRow(key, view, writes))}</tbody></table></div>`}
-${writes && html`<section class="card"><h2>${t('addVaultKey')}</h2>${drawForm(view, again)}</section>`}`
+${writes && html`<section class="card"><h2>${t('addVaultKey')}</h2>${drawForm(view, of === 'made' ? again : undefined)}</section>
+<section class="card" id="import"><h2>${t('importKey')}</h2><p class="soft">${t('importKeyIntro')}</p>${drawImport(view, of === 'imported' ? again : undefined)}</section>`}`
     return { title: t('vaultKeys'), body, told: again !== undefined }
   }
 
@@ -49,9 +52,10 @@ ${uses.length === 0 ? html`<p>${t('noKeyUses')}</p>` : html`<div class="scroll c
     return { title, body }
   }
 
-  async function drawDisable({ t }: View, name: string, again?: Again): Promise<VaultPage> {
+  async function drawDisable({ t, by }: View, name: string, again?: Again): Promise<VaultPage> {
     const wrong = again?.refused.code === 'vault.confirm'
-    return { title: t('disable'), told: wrong, body: nameBox(t, { title: `${t('disable')}: ${name}`, text: t('disableKeyExplain'), name, action: `${at(name)}/disable`, button: t('disable'), back: '/vault/keys', wrong }) }
+    const { revision } = await dataProtection.keys.get(name, by)
+    return { title: t('disable'), told: wrong, body: nameBox(t, { title: `${t('disable')}: ${name}`, text: t('disableKeyExplain'), name, action: `${at(name)}/disable`, button: t('disable'), back: '/vault/keys', wrong, revision }) }
   }
 
   return [
@@ -59,18 +63,23 @@ ${uses.length === 0 ? html`<p>${t('noKeyUses')}</p>` : html`<div class="scroll c
     {
       method: 'POST', path: '/vault/keys', access: 'signed-in',
       handle: vaultAct(consumers, 'vaultKeys', async ({ by }, form) => {
-        const [kind, algorithm] = (form.get('use') ?? '').split(' ')
-        const input = { name: form.get('name')?.trim() ?? '', kind: kind as KeyKind, algorithm: algorithm as KeyAlgorithm, ...defined({ set: toText(form, 'set') }) }
-        consumers.check('VaultKeyCreate', input)
-        const { name, ...part } = input
+        const { name, ...part } = checked(toInput(form))
         await dataProtection.keys.create(name, part, by)
         return '/vault/keys?said=keyMade'
       }, (view, _params, again) => draw(view, again)),
     },
     {
+      method: 'POST', path: '/vault/keys/import', access: 'signed-in',
+      handle: vaultAct(consumers, 'vaultKeys', async ({ by }, form) => {
+        const { name, ...part } = checked({ ...toInput(form), material: form.get('material')?.trim() ?? '' })
+        await dataProtection.keys.create(name, part, by)
+        return '/vault/keys?said=keyImported'
+      }, (view, _params, again) => draw(view, again, 'imported')),
+    },
+    {
       method: 'POST', path: '/vault/keys/:name/rotate', access: 'signed-in',
-      handle: vaultAct(consumers, 'vaultKeys', async ({ by }, _form, { name }) => {
-        await dataProtection.keys.rotate(name!, by)
+      handle: vaultAct(consumers, 'vaultKeys', async ({ by }, form, { name }) => {
+        await dataProtection.keys.rotate(name!, by, toExpected(form))
         return '/vault/keys?said=vaultChanged'
       }, (view) => draw(view)),
     },
@@ -80,29 +89,65 @@ ${uses.length === 0 ? html`<p>${t('noKeyUses')}</p>` : html`<div class="scroll c
       method: 'POST', path: '/vault/keys/:name/disable', access: 'signed-in',
       handle: vaultAct(consumers, 'vaultKeys', async ({ by }, form, { name }) => {
         needName(form, name!)
-        await dataProtection.keys.setState(name!, 'disabled', undefined, by)
+        await dataProtection.keys.setState(name!, 'disabled', undefined, by, toExpected(form))
         return '/vault/keys?said=vaultChanged'
       }, (view, { name }, again) => drawDisable(view, name!, again)),
     },
     {
       method: 'POST', path: '/vault/keys/:name/enable', access: 'signed-in',
-      handle: vaultAct(consumers, 'vaultKeys', async ({ by }, _form, { name }) => {
-        await dataProtection.keys.setState(name!, 'active', undefined, by)
+      handle: vaultAct(consumers, 'vaultKeys', async ({ by }, form, { name }) => {
+        await dataProtection.keys.setState(name!, 'active', undefined, by, toExpected(form))
         return '/vault/keys?said=vaultChanged'
       }, (view) => draw(view)),
     },
   ]
 }
 
-function drawForm({ t }: View, again: Again | undefined): Html {
-  const form = createFormView(again?.fields ?? new URLSearchParams(), again ? problemsOf(again, t) : [], t('optional'))
-  const drawn = html`<div class="pair">${form.input('name', t('name'), { required: true, hint: t('domainNameHint'), maxLength: 64 })}${form.select('use', t('keyKind'), uses.map(([kind, algorithm, use]) => ({ value: `${kind} ${algorithm}`, text: `${kind}, ${algorithm} (${t(use)})` })))}${form.input('set', t('keySet'), { hint: t('keySetHint'), maxLength: 64 })}</div>`
+function drawForm(view: View, again: Again | undefined): Html {
+  const { t } = view
+  const form = createFormView(again?.fields ?? new URLSearchParams(), placed(again, t), t('optional'))
+  const drawn = drawNames(form, view, uses.map(({ kind, algorithm, signs }) => ({ value: `${kind} ${algorithm}`, text: `${kind}, ${algorithm} (${t(signs ? 'usesSign' : 'usesEncrypt')})` })))
   return html`<form method="post" action="/vault/keys" class="record">${form.summary(t('checkFields'))}${drawn}<p><button class="primary">${t('addVaultKey')}</button></p></form>`
 }
 
-function toRow({ name, kind, algorithm, set, state, current, versions }: Key, { t, exchange }: View, writes: boolean): Html {
+/** What was pasted is never put into a page, not even when it was refused. */
+function drawImport(view: View, again: Again | undefined): Html {
+  const { t } = view
+  const kept = new URLSearchParams(['name', 'set', 'use'].map((name): [string, string] => [name, again?.fields.get(name) ?? '']))
+  const problems = placed(again, t)
+  const form = createFormView(kept, problems.filter(({ at: place }) => place !== 'material'), t('optional'), 'i')
+  const wrong = problems.filter(({ at: place }) => place === 'material')
+  const drawn = html`${drawNames(form, view, [{ value: '', text: t('kindAsMaterial') }, ...uses.map(({ kind, algorithm, signs }) => ({ value: `${kind} ${algorithm}`, text: `${kind}, ${algorithm} (${t(signs ? 'usesSign' : 'usesEncrypt')})` }))])}
+<div class="field"><label for="i-material">${t('keyMaterial')}</label><textarea id="i-material" name="material" class="code" rows="7" required maxlength="${keyMaterialLimit}" autocomplete="off" autocapitalize="none" spellcheck="false" aria-describedby="i-material-hint${wrong.length > 0 && ' i-material-error'}"${wrong.length > 0 && html` aria-invalid="true"`}></textarea>
+<p class="hint" id="i-material-hint">${t('keyMaterialHint')}</p>${wrong.length > 0 && html`<p class="error" id="i-material-error">${wrong.map(({ text }) => text).join(' ')}</p>`}</div>
+<div class="field"><label for="i-file">${t('certificateFile')} <span class="soft">(${t('optional')})</span></label><input id="i-file" type="file" accept=".pem,.key,.jwk,.json" data-into="i-material"></div>`
+  const summary = form.summary(t('checkFields')) ?? (wrong.length > 0 && html`<div class="notice bad" role="alert"><p>${t('checkFields')}</p><ul><li><a href="#i-material">${t('keyMaterial')}</a>: ${wrong.map(({ text }) => text).join(' ')}</li></ul></div>`)
+  return html`<form method="post" action="/vault/keys/import#import" class="record" autocomplete="off">${summary}${drawn}<p><button class="primary">${t('importKey')}</button></p></form>`
+}
+
+function drawNames(form: FormView, { t }: View, choices: readonly { readonly value: string; readonly text: string }[]): Html {
+  return html`<div class="pair">${form.input('name', t('name'), { required: true, hint: t('domainNameHint'), maxLength: 64 })}${form.input('set', t('keySet'), { hint: t('keySetHint'), maxLength: 64 })}</div>
+${form.select('use', t('keyKind'), choices)}`
+}
+
+const places: Readonly<Record<string, string>> = { 'key.material': 'material', 'key.kind': 'use', 'key.algorithm': 'use', 'key.set': 'set', 'key.name': 'name', 'key.exists': 'name' }
+
+/** What was refused, beside the field that it is about. */
+function placed(again: Again | undefined, t: View['t']): readonly FormProblem[] {
+  if (!again) return []
+  const { code, message } = again.refused
+  const material = code === 'key.material' || code === 'key.kind' ? sayMaterialProblem(message, t) : undefined
+  return problemsOf(again, t).map((problem) => ({ at: problem.at === 'kind' || problem.at === 'algorithm' ? 'use' : problem.at || (places[code] ?? ''), text: material ?? problem.text }))
+}
+
+function toInput(form: Fields): { readonly name: string } & NewKey {
+  const [kind, algorithm] = (form.get('use') ?? '').split(' ')
+  return { name: form.get('name')?.trim() ?? '', ...defined({ kind: (kind || undefined) as KeyKind | undefined, algorithm: (algorithm || undefined) as KeyAlgorithm | undefined, set: toText(form, 'set') }) }
+}
+
+function toRow({ name, kind, algorithm, set, state, current, versions, revision }: Key, { t, exchange }: View, writes: boolean): Html {
   return html`<tr><th scope="row">${name}<br><a href="${at(name)}/uses" aria-label="${t('keyUses')}: ${name}">${t('keyUses')}</a></th><td><code>${kind}</code><br><span class="soft">${algorithm}</span></td><td>${set && html`<code>${set}</code>`}</td>
 <td><details><summary>${versions.length} <span class="soft">(${t('currentVersion')}: ${current})</span></summary><ul>${versions.map((one) => html`<li>${one.version} · ${toTime(one.createdAt, exchange.language)}${one.state === 'disabled' && html` <span class="tag bad">${t('disabled')}</span>`}</li>`)}</ul></details></td>
 <td><span class="tag ${state === 'active' ? 'good' : 'bad'}">${t(state === 'active' ? 'enabled' : 'disabled')}</span></td>
-${writes && html`<td><div class="row">${state === 'active' ? html`${button(`${at(name)}/rotate`, t('rotate'), name)}<a class="button danger" href="${at(name)}/disable" aria-label="${t('disable')}: ${name}">${t('disable')}</a>` : button(`${at(name)}/enable`, t('enable'), name)}</div></td>`}</tr>`
+${writes && html`<td><div class="row">${state === 'active' ? html`${button(`${at(name)}/rotate`, t('rotate'), name, '', { revision: String(revision) })}<a class="button danger" href="${at(name)}/disable" aria-label="${t('disable')}: ${name}">${t('disable')}</a>` : button(`${at(name)}/enable`, t('enable'), name, '', { revision: String(revision) })}</div></td>`}</tr>`
 }

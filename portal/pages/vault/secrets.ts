@@ -5,7 +5,7 @@ import type { PortalOptions } from '../../portal.ts'
 import { toTime } from '../../time.ts'
 import type { PageRoute } from '../../web/router.ts'
 import type { View } from '../consumers/view.ts'
-import { nameBox, needName, problemsOf, vaultAct, vaultPage, type Again, type VaultPage } from './vault-page.ts'
+import { nameBox, needName, problemsOf, revisionField, toExpected, vaultAct, vaultPage, type Again, type VaultPage } from './vault-page.ts'
 
 const at = (name: string) => `/vault/secrets/${encodeURIComponent(name)}`
 
@@ -26,9 +26,10 @@ ${writes && html`<section class="card" id="set"><h2>${t('setSecret')}</h2>${draw
     return { title: t('secrets'), body, told: again !== undefined }
   }
 
-  async function drawRemove({ t }: View, name: string, again?: Again): Promise<VaultPage> {
+  async function drawRemove({ t, by }: View, name: string, again?: Again): Promise<VaultPage> {
     const wrong = again?.refused.code === 'vault.confirm'
-    return { title: t('removeIt'), told: wrong, body: nameBox(t, { title: `${t('removeIt')}: ${name}`, text: t('removeSecretExplain'), name, action: `${at(name)}/remove`, button: t('removeIt'), back: '/vault/secrets', wrong }) }
+    const { version: revision } = await dataProtection.secrets.get(name, by)
+    return { title: t('removeIt'), told: wrong, body: nameBox(t, { title: `${t('removeIt')}: ${name}`, text: t('removeSecretExplain'), name, action: `${at(name)}/remove`, button: t('removeIt'), back: '/vault/secrets', wrong, revision }) }
   }
 
   return [
@@ -38,7 +39,7 @@ ${writes && html`<section class="card" id="set"><h2>${t('setSecret')}</h2>${draw
       handle: vaultAct(consumers, 'secrets', async ({ by }, form) => {
         const [name, value, description] = [form.get('name')?.trim() ?? '', form.get('value') ?? '', toText(form, 'description')]
         consumers.check('VaultSecretPut', { name, value, ...(description === undefined ? {} : { description }) })
-        await dataProtection.secrets.set(name, value, description, by)
+        await dataProtection.secrets.set(name, value, description, by, name === form.get('of') ? toExpected(form) : undefined)
         return '/vault/secrets?said=secretSaved'
       }, (view, _params, again) => draw(view, again)),
     },
@@ -47,7 +48,7 @@ ${writes && html`<section class="card" id="set"><h2>${t('setSecret')}</h2>${draw
       method: 'POST', path: '/vault/secrets/:name/remove', access: 'signed-in',
       handle: vaultAct(consumers, 'secrets', async ({ by }, form, { name }) => {
         needName(form, name!)
-        await dataProtection.secrets.remove(name!, by)
+        await dataProtection.secrets.remove(name!, by, toExpected(form))
         return '/vault/secrets?said=vaultChanged'
       }, (view, { name }, again) => drawRemove(view, name!, again)),
     },
@@ -55,7 +56,7 @@ ${writes && html`<section class="card" id="set"><h2>${t('setSecret')}</h2>${draw
 }
 
 /** The value is typed unseen and is never put into a page, not even when it was refused. */
-function drawForm({ t }: View, again: Again | undefined, of: { readonly name: string; readonly description?: string } | undefined): Html {
+function drawForm({ t }: View, again: Again | undefined, of: { readonly name: string; readonly description?: string; readonly version: number } | undefined): Html {
   const kept = new URLSearchParams({ name: again?.fields.get('name') ?? of?.name ?? '', description: again?.fields.get('description') ?? of?.description ?? '' })
   const problems = again ? problemsOf(again, t) : []
   const form = createFormView(kept, problems.filter(({ at: place }) => place !== 'value'), t('optional'))
@@ -63,5 +64,5 @@ function drawForm({ t }: View, again: Again | undefined, of: { readonly name: st
   const drawn = html`<div class="pair">${form.input('name', t('name'), { required: true, hint: t('secretNameHint'), maxLength: 64 })}${form.input('description', t('description'), { maxLength: 200 })}</div>
 <div class="field"><label for="secret-value">${t('secretValue')}</label><input id="secret-value" name="value" type="password" required maxlength="65536" autocomplete="new-password" spellcheck="false" aria-describedby="secret-value-hint${wrong.length > 0 && ' secret-value-error'}"${wrong.length > 0 && html` aria-invalid="true"`}>
 <p class="hint" id="secret-value-hint">${t('secretValueHint')}</p>${wrong.length > 0 && html`<p class="error" id="secret-value-error">${wrong.map(({ text }) => text).join(' ')}</p>`}</div>`
-  return html`<form method="post" action="/vault/secrets" class="record">${form.summary(t('checkFields'))}${drawn}<p><button class="primary">${t('setSecret')}</button></p></form>`
+  return html`<form method="post" action="/vault/secrets" class="record">${form.summary(t('checkFields'))}${of && html`<input type="hidden" name="of" value="${of.name}">${revisionField(of.version)}`}${drawn}<p><button class="primary">${t('setSecret')}</button></p></form>`
 }

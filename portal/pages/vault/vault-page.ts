@@ -1,4 +1,4 @@
-import { Refused, type Consumers } from '../../../control/contract.ts'
+import { Refused, type Consumers, type Expected } from '../../../control/contract.ts'
 import type { Fields, FormProblem } from '../../forms/form-view.ts'
 import { html, type Html } from '../../html.ts'
 import { layout, type Page } from '../../layout.ts'
@@ -20,7 +20,7 @@ const tabs: readonly { readonly key: TextKey; readonly href: string; readonly ri
   { key: 'dataFlows', href: '/data-flows', right: 'vault.read' },
 ]
 
-const said: ReadonlySet<string> = new Set<TextKey>(['vaultChanged', 'grantAdded', 'grantAsked', 'grantGone', 'keyMade', 'secretSaved'])
+const said: ReadonlySet<string> = new Set<TextKey>(['vaultChanged', 'grantAdded', 'grantAsked', 'grantGone', 'keyMade', 'keyImported', 'secretSaved'])
 
 /** What a form that was refused is shown again with. */
 export interface Again {
@@ -99,10 +99,10 @@ export function problemsOf({ refused }: Again, t: T): readonly FormProblem[] {
 }
 
 /** Asks for the name before something that cannot be taken back. */
-export function nameBox(t: T, about: { readonly title: string; readonly text: string; readonly name: string; readonly action: string; readonly button: string; readonly back: string; readonly wrong?: boolean }): Html {
-  const { title, text, name, action, button, back, wrong } = about
+export function nameBox(t: T, about: { readonly title: string; readonly text: string; readonly name: string; readonly action: string; readonly button: string; readonly back: string; readonly wrong?: boolean; readonly revision?: number }): Html {
+  const { title, text, name, action, button, back, wrong, revision } = about
   return html`<section class="card narrow"><h1>${title}</h1><p>${text}</p>
-<form method="post" action="${action}" class="record"><div class="field"><label for="confirm">${t('typeName')}: <code>${name}</code></label>
+<form method="post" action="${action}" class="record">${revisionField(revision)}<div class="field"><label for="confirm">${t('typeName')}: <code>${name}</code></label>
 <input id="confirm" name="confirm" required autocomplete="off" autocapitalize="none" spellcheck="false"${wrong && html` aria-invalid="true" aria-describedby="confirm-error"`}>
 ${wrong && html`<p class="error" id="confirm-error">${t('wrongName')}</p>`}</div>
 <p class="row"><button class="danger">${button}</button><a class="button" href="${back}">${t('cancel')}</a></p></form></section>`
@@ -111,6 +111,17 @@ ${wrong && html`<p class="error" id="confirm-error">${t('wrongName')}</p>`}</div
 /** @throws Refused when the name that was typed is not the one */
 export function needName(form: Fields, name: string): void {
   if (form.get('confirm')?.trim() !== name) throw new Refused('vault.confirm', 422, 'The name does not match. Nothing was done.')
+}
+
+/** The revision that a form was drawn from goes back with it. */
+export function revisionField(revision: number | undefined): Html | undefined {
+  return revision === undefined ? undefined : html`<input type="hidden" name="revision" value="${revision}">`
+}
+
+/** Which revision a form was drawn from; a form that names none means whichever there is. */
+export function toExpected(form: Fields): Expected {
+  const text = form.get('revision') ?? ''
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
 /** A small form that is one button. */

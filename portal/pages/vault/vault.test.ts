@@ -98,12 +98,54 @@ test('what cannot be taken back asks for the name, and does nothing for another'
   expect([(await post('olive', '/vault/domains/old/shred', { confirm: 'other' })).status, (await vault.domains.list()).find(({ name }) => name === 'old')?.state]).toEqual([422, 'active'])
   expect((await post('olive', '/vault/domains/old/shred', { confirm: 'old' })).status).toBe(303)
   expect(await newest()).toMatchObject({ action: 'vault.domains.shred', after: { state: 'shredded' } })
-  expect((await send('olive', 'POST', '/api/v1/vault/domains/customers/shred', JSON.stringify({ confirm: 'custom' }))).status).toBe(422)
+  expect((await send('olive', 'POST', '/api/v1/vault/domains/customers/shred', JSON.stringify({ confirm: 'custom' }), { 'if-match': '*' })).status).toBe(422)
   expect((await post('olive', '/vault/domains/customers/subjects/shred', { subject: 'A123', confirm: 'no' })).status).toBe(422)
+  await vault.secrets.put('s', 'x', undefined, 'admin')
+  await vault.certificates.put('c', 'x', 'admin')
   for (const [path, name] of [['/vault/secrets/s/remove', 's'], ['/vault/certificates/c/remove', 'c'], ['/vault/keys/signing/disable', 'signing']] as const) {
     expect((await post('olive', path, { confirm: 'wrong' })).text).toContain('The name does not match')
     expect((await get('olive', path)).text).toContain(`<code>${name}</code>`)
   }
+})
+
+test('a key that was made elsewhere is imported by a form that says beside the field what is wrong, and never shows what was pasted', async () => {
+  expect((await post('olive', '/vault/keys/import', { name: 'partner', use: 'hmac-256 HS256', material: 'c'.repeat(43), set: '' })).to).toBe('/vault/keys?said=keyImported')
+  expect(await newest()).toMatchObject({ action: 'vault.keys.import', subject: 'vault/keys/partner', after: { name: 'partner', kind: 'hmac-256' } })
+  const taken = await post('olive', '/vault/keys/import', { name: 'partner', use: '', material: 'd'.repeat(43) })
+  expect([taken.status, taken.text]).toEqual([409, expect.stringMatching(/id="i-name"[^>]*aria-invalid="true"/)])
+  for (const [language, message, said] of [['en', 'The private key is encrypted. Take…', 'is encrypted'], ['zh-TW', 'The private key is encrypted. Take…', '私鑰已加密'], ['zh-TW', 'The private key is not of kind ed25519; it is of kind ec-p256.', '實際為 ec-p256'], ['zh-TW', 'This is a public key. What…', '這是公鑰']] as const) {
+    vault.refusing = new Refused('key.material', 422, message)
+    const refused = await send('olive', 'POST', '/vault/keys/import', { name: 'other', use: 'ed25519 EdDSA', set: 'shown', material: `${canary}` }, { 'accept-language': language })
+    expect([refused.status, refused.text]).toEqual([422, expect.stringMatching(new RegExp(`<textarea id="i-material"[^>]* aria-describedby="i-material-hint i-material-error" aria-invalid="true"></textarea>[\\s\\S]*id="i-material-error">[^<]*${said}`))])
+    expect(refused.text).toMatch(/value="other"[\s\S]*value="shown"[\s\S]*<option value="ed25519 EdDSA" selected>/)
+    expect(refused.text).not.toContain('canary-5f1c9e')
+  }
+  vault.refusing = undefined
+})
+
+test('a change names the revision that it started from; one that was overtaken is refused, on pages and by the API', async () => {
+  const api = (method: string, path: string, body?: object, headers: Record<string, string> = {}) => send('olive', method, `/api/v1/vault/${path}`, JSON.stringify(body ?? {}), headers)
+  const etag = async (path: string) => (await fetch(`${base}/api/v1/vault/${path}`, { headers: { authorization: `Bearer ${sessions.get('olive')}` } })).headers.get('etag') as string
+  await vault.domains.put('raced', { purposes: ['care'] }, 'admin')
+  await vault.keys.create('raced', { kind: 'ed25519' }, 'admin')
+  expect((await api('PUT', 'certificates/raced', { pem: 'one' })).status).toBe(200)
+  expect((await api('PUT', 'secrets/raced', { value: 'one' })).status).toBe(200)
+  const changes = [['PUT', 'domains/raced', '', { purposes: ['care', 'more'] }], ['POST', 'keys/raced', '/rotate'], ['POST', 'keys/raced', '/disable'], ['PUT', 'certificates/raced', '', { pem: 'two' }], ['PUT', 'secrets/raced', '', { value: 'two' }], ['POST', 'domains/raced', '/shred', { confirm: 'raced' }], ['DELETE', 'certificates/raced', ''], ['DELETE', 'secrets/raced', '']] as const
+  for (const [method, path, act, body] of changes) {
+    const read = await etag(path)
+    expect(read).toMatch(/^"\d+"$/)
+    expect(await api(method, path + act, body)).toMatchObject({ status: 428, text: expect.stringContaining('precondition.required') })
+    for (const stale of ['"99"', 'W/"1"']) expect(await api(method, path + act, body, { 'if-match': stale })).toMatchObject({ status: 412, text: expect.stringContaining('record.stale') })
+    expect((await api(method, path + act, body, { 'if-match': read })).status).toBe(200)
+  }
+  await vault.domains.put('edited', { purposes: ['care'] }, 'admin')
+  const page = (await get('olive', '/vault/domains/edited/edit')).text
+  const revision = /name="revision" value="(\d+)"/.exec(page)![1] as string
+  await vault.domains.put('edited', { purposes: ['elsewhere'] }, 'otto')
+  const refused = await post('olive', '/vault/domains/edited', { revision, clearances: '', purposes: 'mine' })
+  expect([refused.status, refused.text]).toEqual([412, expect.stringContaining('Somebody changed this record meanwhile')])
+  expect((await vault.domains.list()).find(({ name }) => name === 'edited')?.purposes).toEqual(['elsewhere'])
+  expect((await get('olive', '/vault/keys')).text).toMatch(/name="revision" value="\d+"/)
 })
 
 test('where an organisation wants four eyes, a grant waits until somebody else agrees', async () => {
@@ -128,9 +170,12 @@ test('a value that goes in is in no answer, no page, no audit entry, no log line
   keep(await post('olive', '/vault/secrets', { name: 'bank', value: canary }))
   keep(await post('olive', '/vault/secrets', { name: 'NOT A NAME', value: canary }))
   keep(await post('olive', '/vault/certificates', { name: 'NOT A NAME', pem: canary }))
+  keep(await post('olive', '/vault/keys/import', { name: 'moved', use: 'hmac-256 HS256', material: canary }))
+  keep(await post('olive', '/vault/keys/import', { name: 'NOT A NAME', use: '', material: canary }))
+  keep(await send('olive', 'POST', '/api/v1/vault/keys', `{"name":"moved","material":"${canary}`))
   keep(await post('olive', '/vault/domains/customers/subjects/shred', { subject: canary, confirm: 'customers' }))
   keep(await post('olive', '/vault/domains/customers/subjects/shred', { subject: canary, confirm: 'nothing' }))
-  keep(await send('olive', 'PUT', '/api/v1/vault/secrets/bank', JSON.stringify({ value: canary })))
+  keep(await send('olive', 'PUT', '/api/v1/vault/secrets/bank', JSON.stringify({ value: canary }), { 'if-match': '*' }))
   keep(await send('olive', 'PUT', '/api/v1/vault/secrets/bank', `{"value":"${canary}`))
   keep(await send('olive', 'PUT', '/api/v1/vault/secrets/bank', `${canary}`))
   keep(await send('olive', 'PUT', '/api/v1/vault/secrets/bank', JSON.stringify({ value: [canary] })))

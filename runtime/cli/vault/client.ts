@@ -18,7 +18,7 @@ export interface VaultAdminClient {
   decideGrant(id: string, agree: boolean): Promise<Partial<KnownGrant>>
   removeGrant(id: string): Promise<void>
   keys(): Promise<readonly Key[]>
-  createKey(name: string, part: { readonly kind: KeyKind; readonly algorithm?: KeyAlgorithm | undefined; readonly set?: string | undefined; readonly material?: string }): Promise<Key>
+  createKey(name: string, part: { readonly kind?: KeyKind | undefined; readonly algorithm?: KeyAlgorithm | undefined; readonly set?: string | undefined; readonly material?: string }): Promise<Key>
   rotateKey(name: string): Promise<Key>
   switchKey(name: string, act: 'disable' | 'enable', version: number | undefined): Promise<Key>
   keyUses(name: string, limit: number): Promise<readonly KeyUse[]>
@@ -42,8 +42,11 @@ export interface RevealOptions {
 export function createVaultAdminClient(target: Target): VaultAdminClient {
   const at = (...parts: readonly string[]) => `/api/v1/vault/${parts.map(encodeURIComponent).join('/')}`
 
-  async function call<Result>(what: string, method: string, path: string, body?: unknown): Promise<Result> {
-    const answer = await callControl(target, method, path, body)
+  /** Who types a command means whatever there is. */
+  const whichever = { 'if-match': '*' }
+
+  async function call<Result>(what: string, method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Result> {
+    const answer = await callControl(target, method, path, body, headers)
     if (answer.status >= 300) throw toFailure(what, answer)
     return answer.body as Result
   }
@@ -56,9 +59,9 @@ export function createVaultAdminClient(target: Target): VaultAdminClient {
     domains: () => list('domains', at('domains')),
     domain: (name) => call(`“${name}” could not be read`, 'GET', at('domains', name)),
     addDomain: (name, part) => call('Not added', 'POST', at('domains'), { name, ...part }),
-    changeDomain: (name, part) => call(unchanged, 'PUT', at('domains', name), part),
+    changeDomain: (name, part) => call(unchanged, 'PUT', at('domains', name), part, whichever),
     rotateDomain: (name) => call(unchanged, 'POST', at('domains', name, 'rotate')),
-    shredDomain: (name, confirm) => call('Nothing was shredded', 'POST', at('domains', name, 'shred'), { confirm }),
+    shredDomain: (name, confirm) => call('Nothing was shredded', 'POST', at('domains', name, 'shred'), { confirm }, whichever),
     shredSubject: (domain, subject) => call('Nothing was shredded', 'POST', at('domains', domain, 'subjects', 'shred'), { subject }),
     grants: (query) => list('grants', at('grants') + toQuery(query)),
     addGrant: (grant) => call('Not granted', 'POST', at('grants'), grant),
@@ -66,16 +69,16 @@ export function createVaultAdminClient(target: Target): VaultAdminClient {
     removeGrant: async (id) => void (await call(unchanged, 'DELETE', at('grants', id))),
     keys: () => list('keys', at('keys')),
     createKey: (name, part) => call('No key was made', 'POST', at('keys'), { name, ...part }),
-    rotateKey: (name) => call(unchanged, 'POST', at('keys', name, 'rotate')),
-    switchKey: (name, act, version) => call(unchanged, 'POST', at('keys', name, act) + toQuery({ version })),
+    rotateKey: (name) => call(unchanged, 'POST', at('keys', name, 'rotate'), undefined, whichever),
+    switchKey: (name, act, version) => call(unchanged, 'POST', at('keys', name, act) + toQuery({ version }), undefined, whichever),
     keyUses: (name, limit) => list('uses', at('keys', name, 'uses') + toQuery({ limit })),
     keySet: (name) => call(`“${name}” could not be read`, 'GET', at('key-sets', name)),
     certificates: () => list('certificates', at('certificates')),
-    importCertificate: (name, pem) => call('Not imported', 'PUT', at('certificates', name), { pem }),
-    removeCertificate: async (name) => void (await call(unchanged, 'DELETE', at('certificates', name))),
+    importCertificate: (name, pem) => call('Not imported', 'PUT', at('certificates', name), { pem }, whichever),
+    removeCertificate: async (name) => void (await call(unchanged, 'DELETE', at('certificates', name), undefined, whichever)),
     secrets: () => list('secrets', at('secrets')),
-    setSecret: (name, value, description) => call('The secret was not set', 'PUT', at('secrets', name), { value, ...(description === undefined ? {} : { description }) }),
-    removeSecret: async (name) => void (await call(unchanged, 'DELETE', at('secrets', name))),
+    setSecret: (name, value, description) => call('The secret was not set', 'PUT', at('secrets', name), { value, ...(description === undefined ? {} : { description }) }, whichever),
+    removeSecret: async (name) => void (await call(unchanged, 'DELETE', at('secrets', name), undefined, whichever)),
     reveals: (query) => list('reveals', at('reveals') + toQuery(query)),
     async revealsCsv(query) {
       const answer = await callControl(target, 'GET', at('reveals.csv') + toQuery(query), undefined, { accept: 'text/csv' }, 'text')

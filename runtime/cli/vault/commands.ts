@@ -38,11 +38,11 @@ export function addVaultCommands(vault: Command, { run, remote, targetOf }: Comm
   const keys = vault.command('keys').description('keys by name; their material stays in the vault')
   leaf(keys, 'list', 'list keys').action(run(async (output, options) => (await import('./keys.ts')).runVaultKeysList(client(options), output)))
   const made = (command: Command) => command.argument('<key>', 'lower case letters, digits and . _ -')
-    .addOption(new Option('--kind <kind>', 'what it is').choices(keyKinds).makeOptionMandatory())
+    .addOption(new Option('--kind <kind>', 'what it is').choices(keyKinds).makeOptionMandatory(command.name() === 'create'))
     .addOption(new Option('--algorithm <algorithm>', 'the one thing it does; signs by default where it can').choices(keyAlgorithms))
     .option('--set <name>', 'key set whose public halves are published together')
   made(leaf(keys, 'create', 'make a key')).action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysCreate(client(options), name, options, output)))
-  made(leaf(keys, 'import', 'import a key that was made elsewhere; from stdin or a prompt: base64url of a secret, PKCS #8 in PEM of a pair')).action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysImport(client(options), name, options, output)))
+  made(leaf(keys, 'import', 'import a key that was made elsewhere; from stdin or a prompt: PEM, a JWK, or base64url of a secret, whose kind has to be said')).action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysImport(client(options), name, options, output)))
   leaf(keys, 'rotate', 'make a new version; older ones go on decrypting and verifying').argument('<key>').action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysRotate(client(options), name, output)))
   for (const [act, description] of [['disable', 'switch a key off: who uses it is answered 409'], ['enable', 'switch a key on again']] as const) {
     leaf(keys, act, description).argument('<key>').option('--key-version <number>', 'this version only')

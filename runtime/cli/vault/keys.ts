@@ -18,7 +18,7 @@ export async function runVaultKeysCreate(client: VaultAdminClient, name: string,
 }
 
 /** `sluice vault keys import`: from stdin or a prompt, so that the material stands in no list of processes and no history. */
-export async function runVaultKeysImport(client: VaultAdminClient, name: string, { kind, algorithm, set }: { readonly kind: KeyKind; readonly algorithm?: KeyAlgorithm; readonly set?: string }, output: Output): Promise<void> {
+export async function runVaultKeysImport(client: VaultAdminClient, name: string, { kind, algorithm, set }: { readonly kind?: KeyKind; readonly algorithm?: KeyAlgorithm; readonly set?: string }, output: Output): Promise<void> {
   const material = await readUnseen(`Material of ${name}: `)
   if (material === '') throw new CommandFailed('No material came in. Pipe it to the command, or type it.', {}, exitCodes.usage)
   const made = await client.createKey(name, { kind, algorithm, set, material })
