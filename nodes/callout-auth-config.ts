@@ -12,6 +12,8 @@ export interface CalloutAuthConfig {
   readonly scope: string
   readonly audience: string
   readonly tls: string
+  /** `api.example.org`, with `:port` if need be, `*.example.org`; none: wherever their flow says. */
+  readonly hosts: readonly string[]
 }
 
 const zh = (title: string, description: string, choices?: Readonly<Record<string, string>>) => ({ 'zh-TW': { title, description, ...(choices ? { choices } : {}) } })
@@ -33,6 +35,10 @@ export const calloutAuthSchema: JsonSchema = {
     kind: {
       enum: ['basic', 'bearer', 'oauth', 'key'], default: 'bearer', title: 'Kind', description: 'basic: user and password. bearer: a fixed token. oauth: tokens by client credentials (RFC 6749 §4.4), kept until shortly before they expire. key: an API key.',
       'x-form': zh('種類', '使用者與密碼；固定權杖；以用戶端憑證取得並保存至到期前的權杖；API 金鑰。', { basic: 'Basic', bearer: 'Bearer 權杖', oauth: 'OAuth 2.0 用戶端憑證', key: 'API 金鑰' }),
+    },
+    hosts: {
+      type: 'array', maxItems: 100, items: { type: 'string' }, default: [], title: 'May be sent to', description: 'Hosts of services: api.example.org, api.example.org:8443, *.example.org. Flows of organisations use credentials that are shared by all only where they are listed.',
+      'x-form': { control: 'list', ...zh('可送往', '服務的主機：api.example.org、api.example.org:8443、*.example.org。全體共用的憑證，組織的流程只能送往此處所列。') },
     },
     keyIn: { enum: ['header', 'query'], default: 'header', title: 'Where', description: 'key: in a header, or in the query.', 'x-form': { ...key, ...zh('位置', 'API 金鑰：放在標頭或查詢參數。', { header: '標頭', query: '查詢參數' }) } },
     keyName: { type: 'string', default: 'X-API-Key', title: 'Name of the key', description: 'key: header or parameter it stands in.', 'x-form': { ...key, ...zh('金鑰名稱', 'API 金鑰：標頭或參數名稱。') } },

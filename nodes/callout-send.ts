@@ -8,6 +8,7 @@ import type { Run } from '../runtime/core/run.ts'
 import { compileTypedValue, type TypedValue } from '../runtime/core/typed-value.ts'
 import type { StreamReply, StreamRequest, UpstreamReply, UpstreamRequest, UpstreamSecret } from '../runtime/core/upstream.ts'
 import type { CallOptions, ServiceSpec, UpstreamService } from '../runtime/core/upstream-service.ts'
+import { admitCredentials } from './credential-uses.ts'
 import { type CalloutAuth, openAuth } from './open-auth.ts'
 import { openService, toOwnSpec, toServiceSpec } from './open-upstream.ts'
 import { toUpstreamConfig, type UpstreamConfig } from './upstream-config.ts'
@@ -46,6 +47,8 @@ export interface Sender {
 /** @throws Fault `config.invalid` when something that it refers to is missing */
 export async function compileSend(config: SendConfig, scope: Scope, options?: UpstreamOptions): Promise<Sender> {
   const named = config.upstream === '' ? undefined : toNamed(config, scope)
+  // Where callouts are answered by a case nothing is sent anywhere.
+  if (scope.upstream.open) admitCredentials(config, scope)
   const auth = config.auth === undefined ? undefined : config.auth !== '' ? openAuth(config.auth, scope) : named !== undefined && named.auth !== '' ? openAuth(named.auth, scope) : undefined
   const tellBudget = config.tellBudget === 'auto' ? named?.tellBudget === true : config.tellBudget === 'yes'
   const place = named && toPlace(config.upstream, toServiceSpec(named, scope))

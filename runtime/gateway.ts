@@ -222,7 +222,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     },
     {
       catalogue,
-      assemble: createAssembler(catalogue, settings.flowEnvironment),
+      assemble: createAssembler(catalogue, settings.flowEnvironment, { lent: 'pass' }),
       buildRoutes,
       startTimer: sharedJobs ? createClusterTimers(clock, sharedJobs, log) : createTimers(clock),
       contexts,
@@ -260,6 +260,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   metrics.gauge('clients_applications', 'Applications that this gateway knows.', () => clients.applications)
   metrics.gauge('clients_stale', '1 while control was not heard for longer than the records of callers may be old.', () => (clients.stale ? 1 : 0))
   metrics.gauge('clients_silent_seconds', 'Time since control was last in step with this gateway; -1 before the first time.', () => (clients.silentMs ?? -1000) / 1000)
+  metrics.totals('refusals', 'Calls that were refused, by code: all of them, whatever the log and control are told one by one.', 'code', () => decisions.byCode)
   metrics.gauge('decisions_waiting', 'Refused calls that control is not told of yet.', () => decisions.waiting)
   metrics.gauge('decisions_left_out', 'Refused calls since the start that control is not told of one by one.', () => decisions.leftOut)
   metrics.gauge('ledger_waiting', 'Records for ledgers that control does not have yet.', () => ledger.waiting)

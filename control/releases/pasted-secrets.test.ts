@@ -64,3 +64,25 @@ test('a secret that lay in a flow before it was looked for is a warning, until t
   await expect(deploy([...tab('a', `msg.key = "${key}"\nreturn msg`), ...tab('b', 'return msg')])).rejects.toMatchObject({ code: 'deploy.refused' })
   await expect(control.releases.rollback(1, 'admin')).resolves.toMatchObject({ release: 3 })
 })
+
+test('shared credentials that a flow of an organisation sends where it likes are refused in a flow that changes, and a warning where it is so already', async () => {
+  const { createCompile } = await import('./compile.ts')
+  const { lent: _looks, ...before } = createCompile(definitions)
+  const flow = (url: string, hosts: readonly string[] = []): EditorNode[] => [
+    { id: 't', type: 'tab', label: 't', env: [{ name: 'SLUICE_ORGANISATION', type: 'str', value: 'shop' }] },
+    { id: 'in', type: 'http in', z: 't', method: 'get', url: '/t', wires: [['c']] },
+    { id: 'c', type: 'service callout', z: 't', url, auth: 'a', wires: [['out'], [], []] },
+    { id: 'out', type: 'http response', z: 't', wires: [] },
+    { id: 'a', type: 'callout auth', name: 'partner', kind: 'bearer', ...(hosts.length > 0 ? { hosts } : {}) },
+  ]
+  await start({ compile: before })
+  await deploy(flow('https://api.example/1'))
+  await control.close()
+  await start()
+  const { warnings } = await deploy([...flow('https://api.example/1'), ...tab('b', 'return msg')])
+  expect(warnings.filter(({ code }) => code.startsWith('callout.auth'))).toMatchObject([{ severity: 'warning', code: 'callout.auth_lent', flow: 't', property: 'auth' }])
+  await expect(deploy(flow('https://evil.example'))).rejects.toMatchObject({ code: 'deploy.refused', problems: [{ severity: 'error', code: 'callout.auth_lent', node: 'c', remedy: expect.stringContaining('May be sent to') }] })
+  expect((await control.flows.check(flow('https://evil.example'))).map(({ code, severity }) => `${severity} ${code}`)).toContain('error callout.auth_lent')
+  await expect(deploy(flow('https://evil.example', ['api.example']))).rejects.toMatchObject({ problems: expect.arrayContaining([expect.objectContaining({ severity: 'error', code: 'callout.auth_host', node: 'c' })]) })
+  expect((await deploy(flow('https://api.example/2', ['api.example']))).warnings.filter(({ code }) => code.startsWith('callout.auth'))).toEqual([])
+})

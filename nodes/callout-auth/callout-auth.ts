@@ -1,3 +1,4 @@
+import { isHostPattern } from '../../runtime/core/credential-use.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { parseUrlTemplate } from '../../runtime/core/url-template.ts'
 import { type CalloutAuthConfig, calloutAuthSchema } from '../callout-auth-config.ts'
@@ -18,6 +19,8 @@ export const calloutAuth = defineNode<CalloutAuthConfig, never>({
     if (config.kind === 'key' && !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(config.keyName)) {
       problems.push({ code: 'header.name', property: 'keyName', message: `“${config.keyName}” is no name that an API key can stand under.`, remedy: 'Use letters, digits and hyphens, such as X-API-Key.' })
     }
+    const wrong = config.hosts.find((host) => host.trim() !== '' && !isHostPattern(host))
+    if (wrong !== undefined) problems.push({ code: 'callout.auth_pattern', property: 'hosts', message: `“${wrong}” is no host that credentials may be sent to.`, remedy: 'Write a host, such as api.example.org, with :port if need be, or *.example.org for all hosts below it.' })
     if (config.kind === 'oauth') {
       if (config.tokenUrl.trim() === '') problems.push({ code: 'callout.token_url', property: 'tokenUrl', message: 'The credentials do not say where tokens come from.', remedy: 'Enter the address of the token endpoint.' })
       else {

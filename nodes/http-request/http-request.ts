@@ -21,6 +21,7 @@ import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
 import { compileSend, type Sender } from '../callout-send.ts'
 import { type StreamedReply, toStreamed } from '../callout-stream.ts'
+import { credentialUses } from '../credential-uses.ts'
 import { faultWithoutSecrets, withoutSecrets } from '../shown-reply.ts'
 import { toCookieHeader, toResponseCookies } from './cookies.ts'
 import { answerDigest } from './digest.ts'
@@ -77,6 +78,7 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
     return came.and(input.without(['payload']).without(['statusCode']))
   },
   leaks: (config, input) => leaksOfRequest(config, input),
+  sends: ({ upstream }, facts) => credentialUses({ upstream, url: '', auth: '' }, facts),
   faults: [
     'upstream.connect', 'upstream.dns', 'upstream.tls', 'upstream.timeout', 'upstream.eof', 'upstream.too_large', 'upstream.body', 'upstream.redirects', 'upstream.url',
     'upstream.header', 'egress.denied', 'sandbox.none', 'step.config', 'template.error',

@@ -11,6 +11,7 @@ import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
 import { compileSend } from '../callout-send.ts'
 import { type StreamedReply, toStreamed } from '../callout-stream.ts'
+import { credentialUses } from '../credential-uses.ts'
 import { faultWithoutSecrets, withoutSecrets } from '../shown-reply.ts'
 import { parseStatuses } from '../statuses.ts'
 import { checkCallout } from './check.ts'
@@ -40,6 +41,7 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
   startsLabels: ({ labels }) => labels.length > 0,
   labels: labelsOfAnswer,
   leaks: leaksOfCallout,
+  sends: credentialUses,
   faults: [
     'upstream.connect', 'upstream.dns', 'upstream.tls', 'upstream.status', 'upstream.unexpected', 'upstream.timeout', 'upstream.eof', 'upstream.too_large', 'upstream.body',
     'upstream.redirects', 'upstream.url', 'upstream.header', 'upstream.breaker', 'upstream.bulkhead', 'upstream.auth', 'egress.denied', 'sandbox.none', 'step.config', 'expression.error',

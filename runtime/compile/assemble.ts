@@ -8,6 +8,7 @@ import { checkBorders, toBorderEnds, type LinkEndsOf } from './check-borders.ts'
 import { checkDocument, judgeConfig } from './check-document.ts'
 import { checkRoutes, routeKey } from './check-routes.ts'
 import { checkGraph } from './check-graph.ts'
+import { checkLentCredentials } from './check-lent-credentials.ts'
 import { checkVaultNames, vaultNamesOf, type UsedVaultName } from './check-vault-names.ts'
 import { globalEnv, lookUpEnv, substituteProperties } from './env.ts'
 import { toEstate, toLinkEnds, type LinkEnds } from './estate.ts'
@@ -61,6 +62,8 @@ export interface AssembledFlow {
 export interface AssemblerOptions {
   /** `forbid`: a route that asks nobody who calls is an error, not a warning. */
   readonly publicRoutes?: 'allow' | 'forbid'
+  /** Whether shared credentials that flows of organisations send where they like are a problem (default `report`); a gateway goes on with them. */
+  readonly lent?: 'report' | 'pass'
 }
 
 export interface Assembly {
@@ -75,10 +78,11 @@ export interface Assembly {
  * Makes assemblies of releases and remembers, by content, what it has assembled: the cost of a deploy
  * grows with what changed. `process` is the environment that flows may read.
  */
-export function createAssembler(catalogue: Catalogue, process: Readonly<Record<string, string>> = {}, { publicRoutes = 'allow' }: AssemblerOptions = {}) {
+export function createAssembler(catalogue: Catalogue, process: Readonly<Record<string, string>> = {}, { publicRoutes = 'allow', lent = 'report' }: AssemblerOptions = {}) {
   let documentsSeen = new Map<string, readonly Problem[]>()
   let flowsSeen = new Map<string, AssembledFlow>()
   const graphs = new WeakMap<AssembledFlow, readonly Problem[]>()
+  const lentSeen = new WeakMap<AssembledFlow, readonly Problem[]>()
   const subflowIds = new WeakMap<FlowDocument, readonly string[]>()
   const pinnedCalls = new WeakMap<FlowDocument, readonly (readonly [target: string, pin: string])[]>()
   const linkEnds = new WeakMap<FlowDocument, LinkEnds>()
@@ -149,6 +153,11 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
       // What leads to other tabs has to be looked at again whenever any tab changed.
       if (!seen && !assembled.linksOut) graphs.set(assembled, found)
       problems.push(...assembled.problems, ...found)
+      if (lent === 'report') {
+        const told = lentSeen.get(assembled) ?? checkLentCredentials(assembled, estate, { credentials: {}, process, global })
+        lentSeen.set(assembled, told)
+        problems.push(...told)
+      }
     }
     const labelled = checkLabels(flows, linkIns)
     problems.push(...labelled.problems, ...checkRoutes(flows), ...checkBorders(documents, borderEndsOf))

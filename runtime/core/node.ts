@@ -2,6 +2,7 @@ import type { ApartWork, Branches } from './branches.ts'
 import type { Clients } from './clients.ts'
 import type { Clock } from './clock.ts'
 import type { Contexts } from './context.ts'
+import type { CredentialFacts, CredentialUse } from './credential-use.ts'
 import type { Claim } from './deployment.ts'
 import type { Decisions } from './decision.ts'
 import type { Entry } from './entry.ts'
@@ -111,6 +112,8 @@ export interface NodeDefinition<Config = any, Port extends string = string> {
   leaks?(config: Config, input: LabelMap): readonly Leak[]
   /** Domains and keys of the vault that it works with. Pure. */
   vaultNames?(config: Config): readonly VaultName[]
+  /** Credentials of config nodes that it sends, and where to. Pure. */
+  sends?(config: Config, facts: CredentialFacts): readonly CredentialUse[]
   /** True if it computes from its input alone, so that equal inputs give equal results. */
   readonly pure?: boolean
   /** Brings a config of an earlier version, or of stock Node-RED, to the current shape. Pure. */
@@ -138,6 +141,8 @@ export interface ConfigNodeView {
   readonly type: string
   readonly config: Readonly<Record<string, unknown>>
   readonly credentials: Readonly<Record<string, unknown>>
+  /** Its properties before the environment of whoever uses it was put in. Absent: they hold none of it. */
+  readonly drawn?: Readonly<Record<string, unknown>>
   /** Whose it is: that of the flow on which it lies. Absent: it is shared by all. */
   readonly organisation?: string
 }

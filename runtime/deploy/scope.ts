@@ -94,11 +94,12 @@ export function createScope(node: FlowNode, linked: LinkedNode, parts: ScopePart
     configNode(id) {
       const local = flow.nodes.get(id)
       if (local) {
-        return { type: local.type, config: substituteProperties(local.properties, env) as Record<string, unknown>, credentials: credentialsOf(local, around), ...(organisation === undefined ? {} : { organisation }) }
+        return { type: local.type, config: substituteProperties(local.properties, env) as Record<string, unknown>, drawn: local.properties, credentials: credentialsOf(local, around), ...(organisation === undefined ? {} : { organisation }) }
       }
       const global = parts.estate.global?.nodes.find((candidate) => candidate.id === id && candidate.d !== true)
       if (!global) return undefined
-      return { type: global.type, config: substituteProperties(ownProperties(global), env) as Record<string, unknown>, credentials: ownCredentials(around, id) ?? {} }
+      const drawn = ownProperties(global)
+      return { type: global.type, config: substituteProperties(drawn, env) as Record<string, unknown>, drawn, credentials: ownCredentials(around, id) ?? {} }
     },
     isWired: (port) => (linked.wires[linked.ports.indexOf(port)]?.length ?? 0) > 0,
     status(status, run, message = {}) {

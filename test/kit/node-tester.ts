@@ -7,7 +7,7 @@ import type { Clock } from '../../runtime/core/clock.ts'
 import type { Contexts } from '../../runtime/core/context.ts'
 import type { Decisions } from '../../runtime/core/decision.ts'
 import { type Fault, toFault } from '../../runtime/core/fault.ts'
-import { silentLog } from '../../runtime/core/log.ts'
+import { type Log, silentLog } from '../../runtime/core/log.ts'
 import type { LabelMap } from '../../runtime/core/labels/label-map.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import type { DebugEntry, NodeDefinition, NodeProblem, Scope } from '../../runtime/core/node.ts'
@@ -34,6 +34,8 @@ export interface NodeTestOptions {
   /** Default: a fake clock, reachable as `tested.clock`. */
   readonly clock?: Clock
   /** Default: a sandbox that fails, so that a test says when a node needs one. */
+  /** Default: nobody listens. */
+  readonly log?: Log
   readonly sandbox?: Sandbox
   readonly upstream?: Upstream
   readonly contexts?: Contexts
@@ -130,7 +132,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
 
   const scope: Scope = {
     node: { id: 'node-1', type: definition.type, revision: 'a', flow: 'flow-1', path: 'flow-1', owner: 'owner-1', ...options.node },
-    log: silentLog,
+    log: options.log ?? silentLog,
     clock,
     sandbox: options.sandbox ?? refuse<Sandbox>('sandbox'),
     upstream: options.upstream ?? refuse<Upstream>('upstream'),
