@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { MessageClient } from '../../runtime/core/clients.ts'
 import { Fault, fault } from '../../runtime/core/fault.ts'
 import { isHeaderName } from '../../runtime/core/header-name.ts'
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { LabelMap } from '../../runtime/core/labels/label-map.ts'
 import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
@@ -38,6 +38,14 @@ export interface SessionConfig extends CarrierOptions, CloseCall {
 
 type Port = 'ok' | 'refused'
 
+const keepsData = ({ operation, data }: Pick<SessionConfig, 'operation' | 'data'>) => (operation === 'create' || operation === 'touch') && data.trim() !== ''
+/** Who an auth node found is no data that came with the call. */
+const isCallerOf = ({ client, clientType }: Pick<SessionConfig, 'client' | 'clientType'>) => clientType === 'msg' && client.trim() === 'client.id'
+
+function labelsOfClient(config: Pick<SessionConfig, 'client' | 'clientType'>, input: LabelMap): LabelMap {
+  return isCallerOf(config) ? LabelMap.none : labelsOfValue(config.client, config.clientType, input)
+}
+
 const refusals = new Set(['session.none', 'session.expired', 'session.limit'])
 
 /** Sessions of callers between requests, the same at every gateway. */
@@ -48,8 +56,16 @@ export const session = defineNode<SessionConfig, Port>({
   summary: { en: 'Begins, checks, keeps alive and ends sessions of callers, whichever gateway they reach.', 'zh-TW': '建立、檢查、延續與結束呼叫端的工作階段，不論連到哪個閘道。' },
   icon: 'fa-id-card-o',
   outputs: ['ok', 'refused'],
-  leaks: ({ data, dataType, operation }, input) => (operation === 'create' || operation === 'touch' ? [{ to: 'store', what: 'the data of the session', property: 'data', labels: labelsOfValue(data, dataType, input) }] : []),
-  labels: unchanged,
+  leaks: (config, input) => [
+    ...(config.operation === 'create' ? [{ to: 'store', what: 'whose session it is', property: 'client', labels: labelsOfClient(config, input) } as const] : []),
+    ...(keepsData(config) ? [{ to: 'store', what: 'the data of the session', property: 'data', labels: labelsOfValue(config.data, config.dataType, input) } as const] : []),
+  ],
+  // What was released lies there for the session, and for nobody who looks on.
+  labels: (config, input) => {
+    if (config.operation !== 'create' && !keepsData(config)) return input
+    const kept = keepsData(config) ? labelsOfValue(config.data, config.dataType, input) : LabelMap.none
+    return input.put(['session', 'data'], kept).put(['session', 'client'], labelsOfClient(config, input))
+  },
   faults: ['session.none', 'session.expired', 'session.limit', 'session.data_too_large', 'state.unavailable', 'step.config', 'expression.error'],
   config: {
     type: 'object',
@@ -112,7 +128,7 @@ export const session = defineNode<SessionConfig, Port>({
       const value = config.client.trim() === '' ? undefined : await client.evaluate(message, run)
       return typeof value === 'number' || (typeof value === 'string' && value !== '') ? String(value) : undefined
     }
-    const isCaller = config.clientType === 'msg' && config.client.trim() === 'client.id'
+    const isCaller = isCallerOf(config)
     const ownerFor = (message: Message, run: Run, name: string | undefined) => {
       if (name === undefined) return undefined
       if (isCaller) return toOwner(message.client as MessageClient)

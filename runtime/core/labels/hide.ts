@@ -25,6 +25,23 @@ export function hideInMessage(message: Message, labels: LabelMap | undefined): M
   return entries.length === 0 ? message : (hide(message, entries, 0) as Message)
 }
 
+/** Texts and numbers of a message, as text, that are not for people who look on. */
+export function textsUnseen(message: Message, labels: LabelMap): string[] {
+  const texts = new Set<string>()
+  collect(message, hideInMessage(message, labels), texts, 0)
+  return [...texts]
+}
+
+/** All that stands in a value, but not in its copy. */
+function collect(given: unknown, shown: unknown, texts: Set<string>, depth: number): void {
+  if (given === shown || depth > deepest) return
+  const value = read(given)
+  const container = toContainer(value)
+  if (container) for (const [key, one] of Object.entries(container)) collect(one, toContainer(shown) ? (shown as Record<string, unknown>)[key] : undefined, texts, depth + 1)
+  else if ((typeof value === 'string' && value !== '') || typeof value === 'number') texts.add(String(value))
+  else if (value instanceof Uint8Array) texts.add(new TextDecoder().decode(value))
+}
+
 function hide(given: unknown, entries: readonly Hidden[], depth: number): unknown {
   if (given === undefined || given === null) return given
   const whole = entries.filter(({ path }) => path.length === 0)

@@ -1,5 +1,6 @@
 import type { LinkedNode } from '../../core/pipeline.ts'
 import { shownUrl } from '../../core/shown-url.ts'
+import { calloutUrl } from './callout-url.ts'
 import type { CalloutNote, RunNotes, StepNote } from './run-notes.ts'
 
 /** What all spans of a batch have in common: their sender. */
@@ -80,7 +81,7 @@ function ofStep(step: StepNote, notes: RunNotes, { name, attributes: own }: Node
 }
 
 function ofCallout({ method, url, atMs, status, fault, node, spanId, step, ...callout }: CalloutNote, notes: RunNotes): string {
-  let attributes = `${text('http.request.method', method)},${text('url.full', shownUrl(url))},${text('sluice.node', node)}`
+  let attributes = `${text('http.request.method', method)},${text('url.full', shownUrl(calloutUrl({ url, step }, step?.node.labels)))},${text('sluice.node', node)}`
   if (URL.canParse(url)) attributes += `,${text('server.address', new URL(url).hostname)}`
   if (status !== undefined) attributes += `,${number('http.response.status_code', status)}`
   const failed = fault ?? (status !== undefined && status >= 400 ? String(status) : undefined)

@@ -1,9 +1,11 @@
 import { Body } from '../../core/body.ts'
 import type { Message } from '../../core/message.ts'
+import type { LinkedNode } from '../../core/pipeline.ts'
 import type { RequestFacts } from '../../core/request-facts.ts'
 import type { BodyRecord, CalloutRecord, RunRecord, RunRecordHead, StepRecord } from '../../core/trace.ts'
 import { hideInMessage, hideLabels } from '../../core/labels/hide.ts'
 import { LabelMap, unionOf } from '../../core/labels/label-map.ts'
+import { calloutUrl } from './callout-url.ts'
 import type { Hiding } from './hiding.ts'
 import { endOf, type CalloutNote, type RunNotes, type StepNote } from './run-notes.ts'
 import { show, showMessage, toBodyRecord } from './show.ts'
@@ -147,7 +149,7 @@ function toCallout(note: CalloutNote, stepAt: ReadonlyMap<StepNote, number>, hid
     ...(step === undefined ? {} : { step }),
     node: note.node,
     method: note.method,
-    url: hiding.url(note.url),
+    url: hiding.url(calloutUrl(note, labels)),
     atMs: toMs(note.atMs),
     ...(note.tookMs === undefined ? {} : { tookMs: toMs(note.tookMs) }),
     ...(note.status === undefined ? {} : { status: note.status }),
@@ -172,7 +174,7 @@ function toAnswer(notes: RunNotes, hiding: Hiding, known: ReadonlyMap<Message, L
   if (outcome?.kind !== 'reply') return {}
   const { message } = outcome
   // An answer that a node made of the message may hold anything of what came to where a way ended.
-  const labels = known.get(message) ?? unionOf(notes.steps.flatMap(({ node, sends }) => (sends.length === 0 && node.labels ? [node.labels] : []))).anywhere
+  const labels = known.get(message) ?? unionOf(notes.steps.flatMap(({ node, sends }) => (sends.length === 0 ? labelsBehind(node) : []))).anywhere
   const shown = hideLabels(message['headers'] ?? {}, labels.at(['headers']))
   const headers = hiding.headers(typeof shown === 'object' ? (shown as Record<string, unknown>) : {})
   const type = Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? (message.payload instanceof Body ? message.payload.contentType : undefined)
@@ -205,6 +207,13 @@ function labelsOfMessages({ steps }: RunNotes): ReadonlyMap<Message, LabelMap> {
     for (const sent of sends) note(sent.message, node)
   }
   return labels
+}
+
+/** What may come to a node; where it answered in place of what stands behind it, with something that was kept, to all of that too. */
+function labelsBehind(node: LinkedNode, seen = new Set<LinkedNode>()): LabelMap[] {
+  if (seen.has(node)) return []
+  seen.add(node)
+  return [...(node.labels ? [node.labels] : []), ...node.wires.flat().flatMap((next) => labelsBehind(next, seen))]
 }
 
 /** What may come to a node or leave it. */
