@@ -1,6 +1,6 @@
 import type { Check } from './client-rules.ts'
 import type { Clients } from './clients.ts'
-import { fault, type Fault, type FaultFacts } from './fault.ts'
+import { refusalFault, type Fault, type FaultFacts } from './fault.ts'
 import { faults, type FaultCode } from './faults.ts'
 import type { Log } from './log.ts'
 import type { RequestFacts } from './request-facts.ts'
@@ -45,6 +45,11 @@ export interface Decisions {
   record(decision: Omit<Decision, 'id'>): string
   /** One of the newest. */
   get(id: string): Decision | undefined
+  /**
+   * Whether the log is to have a line of its own for another refusal like this: how many were like it since the last that had one;
+   * `undefined` when it is to have none. Absent: every refusal has its line.
+   */
+  say?(node: string, code: string): number | undefined
 }
 
 /** Decisions on their way to control: oldest first, no more than its rate allows. */
@@ -61,7 +66,7 @@ export interface DecisionQueue {
 export interface Refuser {
   readonly node: { readonly id: string; readonly type: string; readonly name?: string; readonly flow: string }
   readonly clients: Pick<Clients, 'application' | 'apiOfFlow'>
-  readonly decisions: Pick<Decisions, 'record'>
+  readonly decisions: Pick<Decisions, 'record' | 'say'>
   readonly clock: { now(): number }
 }
 
@@ -91,8 +96,8 @@ export interface Refusal {
 }
 
 /**
- * Refuses a call: the one way for all that refuse. What was looked at is kept and logged under an id, which the fault
- * carries to the caller as its fact `decision`.
+ * Refuses a call: the one way for all that refuse. What was looked at is kept under an id, which the fault carries to the caller as its fact
+ * `decision`, and logged, of many alike a few.
  */
 export function refuseCall({ node, clients, decisions, clock }: Refuser, call: RefusedCall, refusal: Refusal): Fault {
   const { code, facts, headers, cause, passesAtMs, plan } = refusal
@@ -117,8 +122,9 @@ export function refuseCall({ node, clients, decisions, clock }: Refuser, call: R
     decidedBy: placeOf(checks, refusal.decidedBy),
     ...(passesAtMs !== undefined && Number.isFinite(passesAtMs) ? { passesAtMs: Math.ceil(passesAtMs) } : {}),
   })
-  call.log.info({ decision, code, node: node.id, ip: request?.ip, checks }, 'A call was refused.')
-  return fault(code, { ...facts, decision }, cause, headers)
+  const alike = decisions.say ? decisions.say(node.id, code) : 0
+  if (alike !== undefined) call.log.info({ decision, code, node: node.id, ip: request?.ip, checks, ...(alike > 0 ? { alike } : {}) }, 'A call was refused.')
+  return refusalFault(code, { ...facts, decision }, cause, headers)
 }
 
 function placeOf(checks: readonly Check[], given: number | undefined): number {

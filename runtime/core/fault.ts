@@ -19,6 +19,8 @@ export class Fault extends Error {
   shown?: Readonly<Record<string, unknown>>
   /** Its text may hold a piece of labelled data: logs, traces and callers are told its title. Filled in by the engine. */
   quiet?: true
+  /** A refusal that was written down with what was looked at: no other line of the log says it again. */
+  told?: true
   /** Extra reply headers, such as Allow or Retry-After. */
   readonly headers?: Readonly<Record<string, string>>
 
@@ -49,6 +51,23 @@ export function fault(
 ): Fault {
   const entry = faults[code]
   return new Fault(code, entry.status, entry.title, entry.text(facts), facts, cause, headers)
+}
+
+/**
+ * A fault by which a call is refused as was meant: under load there are many of them, and where in the code they were made says nothing.
+ * It has no stack, which would cost more than everything else about it.
+ */
+export function refusalFault(code: FaultCode, facts: FaultFacts, cause?: unknown, headers?: Readonly<Record<string, string>>): Fault {
+  const kept = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    const refusal = fault(code, facts, cause, headers)
+    // A cause is for the operator, and stands in no decision.
+    if (cause === undefined) refusal.told = true
+    return refusal
+  } finally {
+    Error.stackTraceLimit = kept
+  }
 }
 
 /** Namespace of the codes that flows give to faults of their own; nothing of the register lies in it. */

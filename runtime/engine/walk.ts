@@ -395,6 +395,7 @@ function timesFailed(message: Message, node: string): number {
 }
 
 function logFault(run: EngineRun, node: LinkedNode, caught: Fault): void {
+  if (caught.told) return
   run.log.error({ node: node.id, type: node.type, code: caught.code, ...(caught.cause instanceof Error && !caught.quiet ? { cause: caught.cause.message } : {}) }, caught.quiet ? caught.title : caught.message)
 }
 

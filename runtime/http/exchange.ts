@@ -142,7 +142,7 @@ export class Exchange implements RunInput, Waits {
 
   fail(given: Fault, headers?: readonly string[]): void {
     if (this.#done) return
-    if (given.status >= 500) this.#logFault(given)
+    if (given.status >= 500 && !given.told) this.#logFault(given)
     if (this.request === undefined) this.#noticeEarly()
     this.#finish(faultReply(given, this.id, this.arrival.path), given, headers)
   }

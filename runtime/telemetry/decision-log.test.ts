@@ -87,3 +87,14 @@ test('whoever sends is told when something waits, also what waited before it lis
   log.record(refusal('b'))
   expect(told).toBe(2)
 })
+
+test('of many refusals alike the log has a few lines, which say how many there were; every one is counted by its code', async () => {
+  const clock = fakeClock()
+  const log = createDecisionLog({ clock, limits: { linesPerSecond: 2, linesBurst: 3 } })
+  const say = (times: number, code = 'queue.full') => Array.from({ length: times }, () => (log.record({ ...refusal('r'), code }), log.say('n', code))).filter((one) => one !== undefined)
+  expect([say(100), say(2, 'quota.exceeded')]).toEqual([[0, 0, 0], [0, 0]])
+  await clock.advance(1000)
+  expect([say(50), [...log.byCode]]).toEqual([[97, 0], [['queue.full', 150], ['quota.exceeded', 2]]])
+  await clock.advance(500)
+  expect(say(1)).toEqual([48])
+})

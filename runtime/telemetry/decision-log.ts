@@ -17,11 +17,16 @@ export interface DecisionLimits {
   /** The same for one application, or for all callers whom nobody knows: who is refused all the time hides nobody else. */
   readonly perSecondOfOne: number
   readonly burstOfOne: number
+  /** Lines of the log for refusals by one node with one code. */
+  readonly linesPerSecond: number
+  readonly linesBurst: number
 }
 
-const standard: DecisionLimits = { kept: 10_000, waiting: 2000, perSecond: 100, burst: 500, perSecondOfOne: 20, burstOfOne: 100 }
+const standard: DecisionLimits = { kept: 10_000, waiting: 2000, perSecond: 100, burst: 500, perSecondOfOne: 20, burstOfOne: 100, linesPerSecond: 10, linesBurst: 50 }
 /** Applications whose share is watched at a time. */
 const watchedApplications = 1000
+/** Kinds of refusals whose lines are counted at a time. */
+const watchedKinds = 1000
 
 export interface DecisionLog extends Decisions {
   readonly queue: DecisionQueue
@@ -31,6 +36,9 @@ export interface DecisionLog extends Decisions {
   readonly waiting: number
   /** How many the rates, or the length of the line, left out since the start. */
   readonly leftOut: number
+  /** All refusals since the start, by code. */
+  readonly byCode: ReadonlyMap<string, number>
+  say(node: string, code: string): number | undefined
 }
 
 /**
@@ -38,12 +46,14 @@ export interface DecisionLog extends Decisions {
  * asked for here as long as it is in the ring.
  */
 export function createDecisionLog({ clock, limits }: DecisionLogOptions): DecisionLog {
-  const { kept, waiting, perSecond, burst, perSecondOfOne, burstOfOne } = { ...standard, ...limits }
+  const { kept, waiting, perSecond, burst, perSecondOfOne, burstOfOne, linesPerSecond, linesBurst } = { ...standard, ...limits }
   const byId = new Map<string, Decision>()
   /** Ids in the order they came; the first key of a map that loses its first keys all the time takes long to find. */
   const ring: (string | undefined)[] = []
   const all = createBucket(perSecond, burst, clock.elapsed())
   const shares = new BoundedMap<Bucket>(watchedApplications)
+  const kinds = new BoundedMap<{ readonly lines: Bucket; unsaid: number }>(watchedKinds)
+  const byCode = new Map<string, number>()
   let count = 0
   /** Oldest first from `first` on; what is before it was sent or made room. */
   let line: Decision[] = []
@@ -91,6 +101,7 @@ export function createDecisionLog({ clock, limits }: DecisionLogOptions): Decisi
   return {
     record(given) {
       count++
+      byCode.set(given.code, (byCode.get(given.code) ?? 0) + 1)
       // A proxy that is believed may give the same id twice; a run may be refused by more than one node.
       const id = byId.has(given.run) ? `${given.run}-${count.toString(36)}` : given.run
       const decision: Decision = { id, ...given }
@@ -103,6 +114,21 @@ export function createDecisionLog({ clock, limits }: DecisionLogOptions): Decisi
       return id
     },
     get: (id) => byId.get(id),
+    say(node, code) {
+      const name = `${node} ${code}`
+      const now = clock.elapsed()
+      let kind = kinds.get(name)
+      if (!kind) kinds.set(name, (kind = { lines: createBucket(linesPerSecond, linesBurst, now), unsaid: 0 }))
+      if (!kind.lines.has(now)) {
+        kind.unsaid++
+        return undefined
+      }
+      kind.lines.take()
+      const { unsaid } = kind
+      kind.unsaid = 0
+      return unsaid
+    },
+    byCode,
     get size() {
       return byId.size
     },

@@ -31,34 +31,42 @@ export interface OpenLog extends Log {
 const secret = ['password', 'secret', 'token', 'authorization', 'cookie', 'credentials', 'passphrase', 'key']
 const redacted = secret.flatMap((name) => [name, `*.${name}`])
 
+const secretNames: ReadonlySet<string> = new Set(secret)
+
+/** Whether any of these names stands where their values are hidden. Hiding copies all facts, and hardly any hold such a name. */
+function hasSecretName(facts: object): boolean {
+  if (facts instanceof Error) return true
+  for (const name in facts) {
+    if (secretNames.has(name)) return true
+    const value = (facts as Record<string, unknown>)[name]
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) continue
+    for (const inner in value) if (secretNames.has(inner)) return true
+  }
+  return false
+}
+
 /** Opens the log. Lines are written in batches, at once from level `error` on. */
 export function openLog(options: LogOptions): OpenLog {
   const { level, format, base = {}, now = Date.now } = options
   const writer = createLineWriter(options.write ?? 1)
   const stream = { write: (line: string): void => writer.write(format === 'json' ? line : toTextLine(line)) }
-  const logger = pino(
-    {
-      level,
-      base,
-      redact: { paths: redacted, censor: '[hidden]' },
-      formatters: { level: (label) => ({ level: label }) },
-      timestamp: () => `,"time":"${new Date(now()).toISOString()}"`,
-    },
-    stream,
-  )
+  const how: pino.LoggerOptions = { level, base, formatters: { level: (label) => ({ level: label }) }, timestamp: () => `,"time":"${new Date(now()).toISOString()}"` }
+  const hiding = pino({ ...how, redact: { paths: redacted, censor: '[hidden]' } }, stream)
+  const plain = hasSecretName(base) ? hiding : pino(how, stream)
   const writeLine = createRunLines(writer, now)
   const runs: RunRecorder =
     level === 'debug' || level === 'info'
       ? { record: (summary) => (format === 'json' ? writeLine(summary) : writer.write(toRunText(summary, now()))) }
       : { record() {} }
 
-  function over(target: pino.Logger): Log {
-    return {
-      debug: (facts, text) => target.debug(facts, text),
-      info: (facts, text) => target.info(facts, text),
-      warn: (facts, text) => target.warn(facts, text),
-      error: (facts, text) => target.error(facts, text),
-    }
+  function over(bare: pino.Logger, careful: pino.Logger): Log {
+    const at = (name: keyof Log): Log[keyof Log] =>
+      careful.isLevelEnabled(name) ? (facts, text) => (hasSecretName(facts) ? careful : bare)[name](facts, text) : () => {}
+    return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
   }
-  return { ...over(logger), child: (facts) => over(logger.child(facts)), runs, flush: () => writer.flush(), dropped: () => writer.dropped() }
+  const childOf = (facts: object): Log => {
+    const careful = hiding.child(facts)
+    return over(hasSecretName(facts) ? careful : plain.child(facts), careful)
+  }
+  return { ...over(plain, hiding), child: childOf, runs, flush: () => writer.flush(), dropped: () => writer.dropped() }
 }

@@ -21,6 +21,8 @@ export interface Metrics {
   count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void
   /** Shows `sluice_<name>`; `read` is asked at each scrape. */
   gauge(name: string, help: string, read: () => number): void
+  /** Shows `sluice_<name>_total` by one label, whose values are few; `read` is asked at each scrape. */
+  totals(name: string, help: string, label: string, read: () => Iterable<readonly [string, number]>): void
   /** Prometheus text exposition format. */
   text(): Promise<string>
   readonly contentType: string
@@ -64,6 +66,18 @@ export function createMetrics(options: { readonly process?: boolean } = {}): Met
         help,
         registers: [registry],
         collect: () => gauge.set(read()),
+      })
+    },
+    totals(name, help, label, read) {
+      const counter: Counter = new Counter({
+        name: `sluice_${name}_total`,
+        help,
+        labelNames: [label],
+        registers: [registry],
+        collect() {
+          counter.reset()
+          for (const [value, total] of read()) counter.inc({ [label]: value }, total)
+        },
       })
     },
     text: () => registry.metrics(),

@@ -37,6 +37,19 @@ describe('the log', () => {
     expect(second).toContain('"run":"r-1"')
   })
 
+  it('hides secrets wherever their names stand, whatever stands beside them, in facts of a child and of an error too', () => {
+    const { log, lines } = logTo('info')
+    const child = log.child({ token: 't', at: 'here' })
+    child.warn({ n: 1 }, 'child')
+    log.child({ n: 1 }).error({ list: [1], deep: { key: 'k', n: 1 }, none: null }, 'deep')
+    log.info(Object.assign(new Error('no'), { secret: 's' }), 'error')
+    log.info({ list: [1], deep: { n: 1 } }, 'plain')
+    const written = lines().map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(written.slice(0, 2)).toMatchObject([{ level: 'warn', token: '[hidden]', at: 'here', n: 1 }, { level: 'error', n: 1, list: [1], deep: { key: '[hidden]', n: 1 }, none: null }])
+    expect(written[3]).toMatchObject({ list: [1], deep: { n: 1 }, msg: 'plain' })
+    expect(lines().join('')).not.toContain('"s"')
+  })
+
   it('leaves out what is below its level, run lines too', () => {
     const { log, lines } = logTo('warn')
     log.info({}, 'quiet')
