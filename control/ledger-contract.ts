@@ -32,6 +32,10 @@ export interface Ledgers {
   proveGrowth(name: string, from: number, to: number | undefined, by: Actor): Promise<ConsistencyProof>
   /** All of it, a part at a time, as lines of JSON: head, roots and receipts, then entries. What is open is signed first. */
   exportPage(name: string, cursor: string | undefined, by: Actor): Promise<{ readonly lines: readonly string[]; readonly next?: string }>
+  /** How the witnesses are doing, for whoever reads some ledger. */
+  witnesses(by: Actor): Promise<readonly LedgerWitness[]>
+  /** Witnesses that took no root the last time they were asked. */
+  readonly witnessesAway: number
   /** What signs: Ed25519, PEM. */
   key(by: Actor): Promise<{ readonly publicKey: string; readonly keyId: string }>
 }
@@ -52,6 +56,17 @@ export interface LedgerInfo {
   readonly anchors: readonly LedgerAnchorInfo[]
 }
 
+/** A witness outside, whatever ledger it holds roots of. */
+export interface LedgerWitness {
+  /** File or URL, without what may be secret in it. */
+  readonly anchor: string
+  readonly kind: 'file' | 'http' | 'timestamp'
+  /** Roots that wait to be taken there, of all ledgers together. */
+  readonly waiting: number
+  /** Since when it takes none, how often it was asked since, when it is asked again, and why it took none the last time. */
+  readonly away?: { readonly since: string; readonly tries: number; readonly nextTryAt: string; readonly problem: string; readonly why: Saying }
+}
+
 export interface LedgerAnchorInfo {
   /** File or URL, without what may be secret in it. */
   readonly anchor: string
@@ -63,6 +78,10 @@ export interface LedgerAnchorInfo {
   readonly waiting: number
   /** Why the oldest of them was not taken the last time. */
   readonly problem?: string
+  /** Since when this anchor takes no roots. */
+  readonly since?: string
+  /** The same as the problem, for whoever has words for it. */
+  readonly why?: Saying
 }
 
 /** How control calls witnesses outside: one POST, past the egress policy. Rejects with an error whose message may be shown. */

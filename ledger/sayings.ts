@@ -43,6 +43,13 @@ export const sayings = {
   'audit.cut': { en: 'The end of the log was cut off: it had {count} records.', 'zh-TW': '紀錄末端遭截斷：原有 {count} 筆。' },
   'time.back': { en: 'Record {number} is of an earlier time than the record before it ({at}, {before}): the clock of control was set back, or those of several controls differ.', 'zh-TW': '第 {number} 筆紀錄的時間早於前一筆（{at}、{before}）：控制端的時鐘曾被調回，或多個控制端的時鐘不一致。' },
   'witness.lost': { en: '{witness} does not hold {count} roots that it was given, the first of them that of period {period}: its file was cut, changed or put aside.', 'zh-TW': '{witness} 缺少曾交付的 {count} 個根，最早為期間 {period}：檔案遭截斷、更改或移開。' },
+  'witness.status': { en: 'It answered {status}, expected {expected}.', 'zh-TW': '回應為 {status}，預期為 {expected}。' },
+  'witness.file': { en: 'The file cannot be written to ({reason}).', 'zh-TW': '無法寫入檔案（{reason}）。' },
+  'witness.unreachable': { en: 'It could not be asked: {reason}.', 'zh-TW': '無法送達：{reason}。' },
+  'witness.stamp_unreadable': { en: 'What the time stamp authority answered is no time stamp.', 'zh-TW': '時戳機構的回應不是時戳。' },
+  'witness.stamp_refused': { en: 'The time stamp authority did not grant it.', 'zh-TW': '時戳機構未予核發。' },
+  'witness.stamp_hash': { en: 'The time stamp is of another hash.', 'zh-TW': '時戳屬於另一個雜湊值。' },
+  'witness.stamp_nonce': { en: 'The time stamp answers another question: its nonce is not ours.', 'zh-TW': '時戳回應的是另一次查詢：隨機值與送出的不符。' },
   remedy: {
     en: 'Change nothing. Compare with a backup, or with an export from before, to see what was written there; the audit log and the database log say who was in the database.',
     'zh-TW': '請勿更動任何內容。請與備份或先前的匯出檔比對，以查明原本寫了什麼；稽核紀錄與資料庫日誌會顯示誰進過資料庫。',

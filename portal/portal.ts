@@ -84,7 +84,7 @@ export function createPortal(options: PortalOptions): Portal {
     setSecurityHeaders(response, 'page', options.secure)
     const url = new URL(request.url ?? '/', 'http://sluice')
     const method = request.method ?? 'GET'
-    if (url.pathname === '/healthz') return sendJson(response, 200, { status: 'ok', connectorsInTrouble: options.control.consumers.connectors.alarms().length })
+    if (url.pathname === '/healthz') return sendJson(response, 200, { status: 'ok', connectorsInTrouble: options.control.consumers.connectors.alarms().length, ledgerWitnessesAway: options.control.ledgers.witnessesAway })
     if (url.pathname.startsWith('/assets/')) return sendAsset(response, url.pathname.slice('/assets/'.length))
     response.setHeader('cache-control', 'no-store') // pages show what only the signed-in may see
     const isApi = url.pathname.startsWith('/api/')

@@ -3,6 +3,7 @@ import { open, readFile } from 'node:fs/promises'
 import { hashRoot, type AnchorReceipt, type SignedRoot } from '../../ledger/period-root.ts'
 import { readTimestamp, timestampQueryType, toTimestampQuery } from '../../ledger/timestamp.ts'
 import type { WitnessPost } from '../ledger-contract.ts'
+import { WitnessProblem } from './witness-problem.ts'
 
 /** A witness outside of the database, that is given each signed root. */
 export interface Anchor {
@@ -26,7 +27,7 @@ export function toAnchor(text: string, { post, publicKey, now }: { readonly post
   return httpAnchor(text, send, publicKey)
 }
 
-/** A file that only grows: a line per root. */
+/** A file that only grows: a line per root. What is broken off in it stays there. */
 function fileAnchor(path: string, now: () => number): Anchor {
   const name = `file:${path}`
   return {
@@ -34,15 +35,18 @@ function fileAnchor(path: string, now: () => number): Anchor {
     kind: 'file',
     async put(root) {
       try {
-        const handle = await open(path, 'a', 0o600)
+        const handle = await open(path, 'a+', 0o600)
         try {
-          await handle.appendFile(`${JSON.stringify({ root, hash: hashRoot(root), at: new Date(now()).toISOString() })}\n`)
+          // A disk that was full took half of a line, perhaps: what comes behind it is a line of its own all the same.
+          const { size } = await handle.stat()
+          const { buffer } = size > 0 ? await handle.read(Buffer.alloc(1), 0, 1, size - 1) : { buffer: Buffer.from('\n') }
+          await handle.appendFile(`${buffer[0] === 10 ? '' : '\n'}${JSON.stringify({ root, hash: hashRoot(root), at: new Date(now()).toISOString() })}\n`)
           await handle.sync()
         } finally {
           await handle.close()
         }
       } catch (thrown) {
-        throw new Error(`The file cannot be written to (${(thrown as NodeJS.ErrnoException).code ?? 'unknown'}).`, { cause: thrown })
+        throw new WitnessProblem('witness.file', { reason: (thrown as NodeJS.ErrnoException).code ?? 'unknown' }, { cause: thrown })
       }
       return {}
     },
@@ -76,7 +80,7 @@ function httpAnchor(url: string, post: WitnessPost, publicKey: string): Anchor {
       const hash = hashRoot(root)
       const body = Buffer.from(JSON.stringify({ sluice: 'ledger root', version: 1, root, hash, publicKey }), 'utf8')
       const { status } = await post({ url, headers: { 'content-type': 'application/json', 'idempotency-key': hash }, body, timeoutMs, limitBytes: replyLimitBytes })
-      if (status < 200 || status > 299) throw new Error(`It answered ${status}, expected 2xx.`)
+      if (status < 200 || status > 299) throw new WitnessProblem('witness.status', { status, expected: '2xx' })
       return {}
     },
   }
@@ -91,7 +95,7 @@ function timestampAnchor(url: string, post: WitnessPost): Anchor {
       const hash = hashRoot(root)
       const nonce = randomBytes(8)
       const { status, body } = await post({ url, headers: { 'content-type': timestampQueryType }, body: toTimestampQuery(hash, nonce), timeoutMs, limitBytes: replyLimitBytes })
-      if (status !== 200) throw new Error(`It answered ${status}, expected 200.`)
+      if (status !== 200) throw new WitnessProblem('witness.status', { status, expected: '200' })
       const { at } = readTimestamp(body, hash, nonce)
       return { at, token: body.toString('base64') }
     },

@@ -3,13 +3,14 @@ import type { Log } from '../../runtime/core/log.ts'
 import { auditLedger } from '../ledger-contract.ts'
 import type { Store } from '../store/store.ts'
 import type { Anchor } from './anchors.ts'
-import { deliverRoots, toWaiting } from './deliver.ts'
+import { toWaiting, type Delivery } from './deliver.ts'
 import type { Periods } from './periods.ts'
 
 export interface LookAfterParts {
   readonly store: Pick<Store, 'ledgers'>
   readonly periods: Pick<Periods, 'close' | 'lastRoot'>
   readonly anchors: readonly Anchor[]
+  readonly delivery: Pick<Delivery, 'deliver' | 'close'>
   readonly clock: Clock
   readonly log: Log
   readonly everyMs: number
@@ -25,7 +26,7 @@ export interface LookAfter {
 const lastWaitMs = 2000
 
 /** Looks after all ledgers by a timer, from now on. */
-export function startLookingAfter({ store, periods, anchors, clock, log, everyMs }: LookAfterParts): LookAfter {
+export function startLookingAfter({ store, periods, anchors, delivery, clock, log, everyMs }: LookAfterParts): LookAfter {
   /** Ledgers whose newest root each anchor was offered since the start; later ones are as they are made. */
   const offered = new Set<string>()
   let closed = false
@@ -39,7 +40,7 @@ export function startLookingAfter({ store, periods, anchors, clock, log, everyMs
       // What goes wrong with one ledger keeps no other from being signed and witnessed.
       await lookAt(name).catch((thrown: unknown) => (failed ??= thrown))
     }
-    await deliverRoots({ store, anchors, clock, log })
+    await delivery.deliver()
     if (failed !== undefined) throw failed
   }
 
@@ -65,6 +66,7 @@ export function startLookingAfter({ store, periods, anchors, clock, log, everyMs
     look,
     async close() {
       closed = true
+      delivery.close()
       cancel()
       // A witness that hangs does not keep control from ending: what waits for it is asked for again.
       let cancelWait = () => {}

@@ -12,6 +12,7 @@ import { createSerial } from '../serial.ts'
 import type { Store } from '../store/store.ts'
 import type { Anchor } from './anchors.ts'
 import { appendRecords } from './append.ts'
+import { createDelivery } from './deliver.ts'
 import { createHeadSealer } from './head-seal.ts'
 import { readInfo } from './ledger-info.ts'
 import { startLookingAfter } from './look-after.ts'
@@ -22,7 +23,7 @@ import { createTakeAway } from './take-away.ts'
 import { verifyLedger } from './verify-ledger.ts'
 
 export interface LedgersParts {
-  readonly store: Pick<Store, 'ledgers' | 'audit' | 'transaction'>
+  readonly store: Pick<Store, 'ledgers' | 'audit' | 'meta' | 'transaction'>
   readonly audit: Pick<Audit, 'verify'>
   /** The key that signs releases signs roots too, as texts that no release has. */
   readonly signer: ReleaseSigner
@@ -69,7 +70,8 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
   const periods = createPeriods({ store, audit, sealer, signer: rootSigner, anchors, clock, log, periodMs, periodEntries })
   const takeAway = createTakeAway({ store, periods, publicKey })
   const verifying = { store, periods, anchors, trusted: toPublicKeys([publicKey]) }
-  const lookingAfter = startLookingAfter({ store, periods, anchors, clock, log, everyMs: lookEveryMs })
+  const delivery = createDelivery({ store, anchors, clock, log })
+  const lookingAfter = startLookingAfter({ store, periods, anchors, delivery, clock, log, everyMs: lookEveryMs })
 
   const readable = async (name: string, by: Actor): Promise<EntrySource> => await openReadable(store, name, await access(by))
 
@@ -86,9 +88,17 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
       const names = [...(held.everywhere.has('audit.read') ? [auditLedger] : []), ...rows.filter((row) => held.may('audit.read', row.organisation)).map((row) => row.name)]
       checkReadsSome(held)
       const sources = await Promise.all(names.map((name) => openSource(store, name)))
-      return await Promise.all(sources.flatMap((source) => (source ? [readInfo({ store, periods, anchors }, source)] : [])))
+      const witnesses = await delivery.witnesses()
+      return await Promise.all(sources.flatMap((source) => (source ? [readInfo({ store, periods, anchors }, source, witnesses)] : [])))
     },
-    get: async (name, by) => await readInfo({ store, periods, anchors }, await readable(name, by)),
+    get: async (name, by) => await readInfo({ store, periods, anchors }, await readable(name, by), await delivery.witnesses()),
+    async witnesses(by) {
+      checkReadsSome(await access(by))
+      return await delivery.witnesses()
+    },
+    get witnessesAway() {
+      return delivery.away
+    },
     async entries(name, { limit: wanted = 50, cursor }, by) {
       const source = await readable(name, by)
       const limit = Math.min(Math.max(Math.trunc(wanted), 1), pageLimit)

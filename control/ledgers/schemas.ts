@@ -11,12 +11,19 @@ export const ledgerSchemas = {
     {
       name: string, organisation: string, entries: integer, hash: { ...string, description: 'Of the last entry.' }, open: { ...integer, description: 'Entries that are in no signed period yet.' }, problem: { ...string, description: 'Why these cannot be signed.' }, why: object(saying, ['code', 'facts']),
       lastPeriod: object({ period: integer, last: integer, closedAt: time, hash: string }, ['period', 'last', 'closedAt', 'hash']),
-      anchors: { type: 'array', items: object({ anchor: string, kind: { enum: ['file', 'http', 'timestamp'] }, period: integer, at: string, waiting: integer, problem: string }, ['anchor', 'kind', 'waiting']) },
+      anchors: { type: 'array', items: object({ anchor: string, kind: { enum: ['file', 'http', 'timestamp'] }, period: integer, at: string, waiting: integer, problem: string, since: { ...time, description: 'Since when it takes no roots.' }, why: object(saying, ['code', 'facts']) }, ['anchor', 'kind', 'waiting']) },
     },
     ['name', 'entries', 'hash', 'open', 'anchors'],
   ),
   LedgerEntry: object({ ledger: string, number: integer, at: string, id: string, source: {}, value: {}, before: string, hash: string, sealedBy: string }, ['ledger', 'number', 'at', 'id', 'source', 'value', 'before', 'hash']),
   LedgerVerdict: object({ ok: { type: 'boolean' }, ledger: string, from: integer, to: integer, periods: integer, open: integer, receipts: integer, head: string, flaw }, ['ok', 'ledger', 'from', 'to', 'periods', 'open', 'receipts', 'head']),
+  LedgerWitness: object(
+    {
+      anchor: string, kind: { enum: ['file', 'http', 'timestamp'] }, waiting: { ...integer, description: 'Roots that wait to be taken there, of all ledgers together.' },
+      away: object({ since: time, tries: integer, nextTryAt: time, problem: string, why: object(saying, ['code', 'facts']) }, ['since', 'tries', 'nextTryAt', 'problem', 'why']),
+    },
+    ['anchor', 'kind', 'waiting'],
+  ),
   LedgerKey: object({ publicKey: { ...string, description: 'Ed25519, PEM.' }, keyId: string }, ['publicKey', 'keyId']),
   LedgerLines: object({ lines: { type: 'array', items: string, description: 'Each a JSON text.' }, next: string }, ['lines']),
 }

@@ -46,9 +46,14 @@ export function ledgers(db: Kysely<Schema>) {
     async addAnchors(rows: readonly LedgerAnchorRow[]): Promise<void> {
       if (rows.length > 0) await db.insertInto('ledger_anchors').values([...rows]).onConflict((c) => c.columns(['ledger', 'period', 'anchor']).doNothing()).execute()
     },
-    /** What waits for an anchor and is due, oldest first. */
-    anchorDue: (nowIso: string, anchor: string, limit: number) =>
-      db.selectFrom('ledger_anchors').selectAll().where('state', '=', 'waiting').where('next_at', '<=', nowIso).where('anchor', '=', anchor).orderBy('ledger').orderBy('period').limit(limit).execute(),
+    /** What waits for an anchor and is due: what was tried least, then the oldest. What would be due after `never` was put off by a clock that was set back since. */
+    anchorDue: ({ now, never }: { readonly now: string; readonly never: string }, anchor: string, limit: number) =>
+      db.selectFrom('ledger_anchors').selectAll().where('state', '=', 'waiting').where((is) => is.or([is('next_at', '<=', now), is('next_at', '>', never)])).where('anchor', '=', anchor).orderBy('attempts').orderBy('ledger').orderBy('period').limit(limit).execute(),
+    /** How many roots wait for each anchor, of all ledgers together. */
+    async anchorWaiting(): Promise<ReadonlyMap<string, number>> {
+      const rows = await db.selectFrom('ledger_anchors').select(({ fn }) => ['anchor', fn.countAll().as('count')]).where('state', '=', 'waiting').groupBy('anchor').execute()
+      return new Map(rows.map(({ anchor, count }) => [anchor, Number(count)]))
+    },
     /** Takes one for this process until `until`; false when another was first. */
     async claimAnchor({ ledger, period, anchor, next_at: before }: LedgerAnchorRow, until: string): Promise<boolean> {
       const done = await db.updateTable('ledger_anchors').set({ next_at: until }).where('ledger', '=', ledger).where('period', '=', period).where('anchor', '=', anchor).where('state', '=', 'waiting').where('next_at', '=', before).executeTakeFirst()

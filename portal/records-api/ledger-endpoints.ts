@@ -12,6 +12,10 @@ export const ledgerEndpoints: readonly Endpoint[] = [
     handle: async ({ ledgers, by }) => ({ body: { items: await ledgers.list(by) } }),
   },
   {
+    ...common, path: '/api/v1/ledger-witnesses', operation: 'listLedgerWitnesses', summary: 'Lists the witnesses of ledgers: what waits for each, and since when it takes nothing.', answer: { schema: 'LedgerWitness', page: true },
+    handle: async ({ ledgers, by }) => ({ body: { items: await ledgers.witnesses(by) } }),
+  },
+  {
     ...common, path: '/api/v1/ledger-key', operation: 'getLedgerKey', summary: 'The public key that signs the periods of ledgers.', answer: { schema: 'LedgerKey' },
     handle: async ({ ledgers, by }) => ({ body: await ledgers.key(by) }),
   },

@@ -241,7 +241,7 @@ test('every role is answered by every endpoint what the table of rights says, an
 test('a member may in the own organisation what the role says, and nothing in others', async () => {
   // These concern all organisations at once; plans are made for all of them here.
   const everywhere = new Set(['createOrganisation', 'createPlan', 'replacePlan', 'patchPlan', 'retirePlan', 'verifyAudit', 'applyRecords', 'confirmCredential', 'listJobs', 'getJob', 'cancelJob', 'retryJob', 'listJobFlows', 'pauseJobFlow', 'resumeJobFlow', 'listQueues', 'getQueue', 'pauseQueue', 'resumeQueue', 'drainQueue', 'moveQueue', 'listCaches', 'purgeCaches', ...endpoints.filter(({ tag }) => tag === 'vault').map(({ operation }) => operation)])
-  const ownPart = new Set(['listAudit', 'exportRecords', 'listLedgers', 'getLedgerKey'])
+  const ownPart = new Set(['listAudit', 'exportRecords', 'listLedgers', 'getLedgerKey', 'listLedgerWitnesses'])
   await control.consumers.organisations.create({ id: 'bank', name: 'Bank' }, admin)
   const unexpected: string[] = []
   for (const role of roles.filter((one) => one !== 'editor' && one !== 'data-officer')) {

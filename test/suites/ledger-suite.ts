@@ -8,7 +8,8 @@ import { createAudit } from '../../control/audit.ts'
 import { toAccess } from '../../control/consumers/rights.ts'
 import type { Actor } from '../../control/contract.ts'
 import { loadReleaseSigner } from '../../control/keys/key-files.ts'
-import { toAnchor } from '../../control/ledgers/anchors.ts'
+import { toAnchor, type Anchor } from '../../control/ledgers/anchors.ts'
+import { WitnessProblem } from '../../control/ledgers/witness-problem.ts'
 import { openLedgers, type LedgerLimits, type OpenLedgers } from '../../control/ledgers/open-ledgers.ts'
 import type { LedgerEntryRow } from '../../control/store/schema.ts'
 import type { Store } from '../../control/store/store.ts'
@@ -17,7 +18,8 @@ import { hashEntry } from '../../ledger/entry.ts'
 import { toPublicKeys } from '../../ledger/period-root.ts'
 import { checkProof } from '../../ledger/proof.ts'
 import { verifyExport } from '../../ledger/read-export.ts'
-import { silentLog } from '../../runtime/core/log.ts'
+import type { Clock } from '../../runtime/core/clock.ts'
+import { silentLog, type Log } from '../../runtime/core/log.ts'
 import { fakeClock } from '../kit/fake-clock.ts'
 import type { StorePlace } from './store-suite.ts'
 
@@ -34,12 +36,12 @@ export function ledgerSuite(name: string, makePlace: () => Promise<StorePlace>):
     let store: Store
     let ledgers: OpenLedgers
 
-    const open = (limits: Partial<LedgerLimits> = {}): OpenLedgers => {
+    const open = (limits: Partial<LedgerLimits> = {}, others?: readonly Anchor[], log: Log = silentLog, time: Clock = clock): OpenLedgers => {
       const signer = loadReleaseSigner(dataDir)
       return openLedgers({
-        store, signer, keys: [key], clock, log: silentLog, limits: { lookEveryMs: 1e12, ...limits },
-        audit: createAudit(store, clock, { keys: { current: key, older: [] } }),
-        anchors: [toAnchor(`file:${anchorFile}`, { post: undefined, publicKey: signer.publicKey, now: () => clock.now() })],
+        store, signer, keys: [key], clock: time, log, limits: { lookEveryMs: 1e12, ...limits },
+        audit: createAudit(store, time, { keys: { current: key, older: [] } }),
+        anchors: others ?? [toAnchor(`file:${anchorFile}`, { post: undefined, publicKey: signer.publicKey, now: () => clock.now() })],
         access: async (by) => toAccess(by, by.name === 'north' ? [{ organisation: 'north', role: 'auditor' }] : []),
       })
     }
@@ -224,12 +226,99 @@ export function ledgerSuite(name: string, makePlace: () => Promise<StorePlace>):
     test('a witness for which much waits keeps no other waiting', async () => {
       const rows = Array.from({ length: 60 }, (_, place) => ({ ledger: 'a-backlog', period: place + 1, anchor: 'https://away.example/', state: 'waiting' as const, attempts: 0, next_at: new Date(0).toISOString(), done_at: null, token: null, problem: null }))
       await store.ledgers.addAnchors(rows)
-      const due = (anchor: string) => store.ledgers.anchorDue(new Date(clock.now()).toISOString(), anchor, 50)
+      const due = (anchor: string) => store.ledgers.anchorDue({ now: new Date(clock.now()).toISOString(), never: '9' }, anchor, 50)
       expect(await due('https://away.example/')).toHaveLength(50)
       await fill('witnessed', 7)
       await ledgers.look()
       expect(await ledgers.get('witnessed', root)).toMatchObject({ anchors: [{ period: 1, waiting: 0 }] })
       await store.database.deleteFrom('ledger_anchors').where('ledger', '=', 'a-backlog').execute()
+    })
+
+    describe('a witness that is away', () => {
+      const said: { readonly level: string; readonly facts: any }[] = []
+      const log = { ...silentLog, warn: (facts: object) => void said.push({ level: 'warn', facts }), info: (facts: object) => void said.push({ level: 'info', facts }) }
+      const witness = { away: true, refuses: '', asked: 0, holds: [] as string[] }
+      const anchor: Anchor = {
+        name: 'https://witness.example/', kind: 'http',
+        async put({ ledger, period }) {
+          witness.asked++
+          if (witness.away || ledger === witness.refuses) throw new WitnessProblem('witness.status', { status: 503, expected: '2xx' })
+          witness.holds.push(`${ledger} ${period}`)
+          return {}
+        },
+      }
+      const own = () => open({ periodEntries: 2 }, [anchor], log)
+      afterAll(async () => void (await store.database.deleteFrom('ledger_anchors').where('anchor', '=', anchor.name).execute()))
+
+      test('is told once with how much waits, and asked ever more rarely, whatever is started anew', async () => {
+        let some = own()
+        for (const ledger of ['away-one', 'away-two']) await some.take('g1', [1, 2, 3, 4].map((value) => record(ledger, value)))
+        const start = clock.now()
+        for (let round = 0; round < 40; round++) {
+          await some.look()
+          await clock.advance(15_000)
+          if (round === 20) {
+            await some.close()
+            some = own()
+          }
+        }
+        expect(said.map(({ level }) => level)).toEqual(['warn'])
+        expect(witness.asked).toBeLessThan(9)
+        const [state] = await some.witnesses(root)
+        expect(said[0]!.facts).toMatchObject({ anchor: anchor.name, waiting: state!.waiting, reason: 'It answered 503, expected 2xx.' })
+        expect(state).toMatchObject({ waiting: expect.any(Number), away: { since: new Date(start).toISOString(), tries: witness.asked, why: { code: 'witness.status' } } })
+        expect(await some.get('away-one', root)).toMatchObject({ anchors: [{ waiting: 2, since: state!.away!.since, problem: 'It answered 503, expected 2xx.' }] })
+        expect(some.witnessesAway).toBe(1)
+        await some.close()
+      })
+
+      test('and is told once when it is back, with all that waited', async () => {
+        const some = own()
+        witness.away = false
+        await clock.advance(3_600_000)
+        await some.look()
+        expect(said.map(({ level }) => level)).toEqual(['warn', 'info'])
+        expect(witness.holds).toEqual(expect.arrayContaining(['away-one 1', 'away-one 2', 'away-two 1', 'away-two 2']))
+        expect(await some.witnesses(root)).toMatchObject([{ waiting: 0 }])
+        expect((await some.witnesses(root))[0]!.away).toBeUndefined()
+        await some.close()
+      })
+
+      test('is not away because it refuses one root: others go on, and it is told once', async () => {
+        said.length = 0
+        const some = own()
+        witness.refuses = 'away-one'
+        await some.take('g1', [5, 6].map((value) => record('away-one', value)))
+        await some.look()
+        for (let round = 0; round < 5; round++) {
+          await some.take('g1', [1, 2].map((value) => record('away-three', value)))
+          await clock.advance(15_000)
+          await some.look()
+        }
+        expect(witness.holds.filter((name) => name.startsWith('away-three'))).toHaveLength(5)
+        expect(said.map(({ level }) => level)).toEqual(['warn', 'info'])
+        witness.refuses = ''
+        await clock.advance(3_600_000)
+        await some.look()
+        expect(witness.holds).toContain('away-one 3')
+        await some.close()
+      })
+
+      test('is asked again, and what is old is signed, also when the clock was set back meanwhile', async () => {
+        witness.away = true
+        const before = own()
+        await before.take('g1', [7, 8, 9].map((value) => record('away-one', value)))
+        await before.look()
+        await before.close()
+        witness.away = false
+        const yearAgo = { ...clock, now: () => clock.now() - 365 * 86_400_000 }
+        const after = open({ periodEntries: 2 }, [anchor], log, yearAgo)
+        await after.look()
+        expect(await after.get('away-one', root)).toMatchObject({ open: 0, anchors: [{ waiting: 0 }] })
+        await after.take('g1', [record('away-one', 10)])
+        expect(await after.verify('away-one', {}, root)).toMatchObject({ ok: true, to: 10 })
+        await after.close()
+      })
     })
 
     test('an entry is proved, and an export verified, with the public key alone', async () => {

@@ -76,7 +76,7 @@ test('what verification finds, and what to do, is said in the reader’s languag
   expect(zh).toContain('最先不符的是第 7 筆。第 7 筆紀錄或其雜湊值在寫入後遭到更改。請勿更動任何內容。')
   expect((await see('anna', '/ledgers/claims', { method: 'POST' })).text).toContain('First mismatch: record 7. Record 7, or its hash, was changed after it was written. Change nothing.')
   const sayings = JSON.parse(/data-sayings="([^"]+)"/.exec(zh)![1]!.replaceAll('&quot;', '"').replaceAll('&#34;', '"').replaceAll('&amp;', '&')) as Record<string, string>
-  const { token } = await control.users.issueToken('anna', 'api', 3_600_000)
+  const { token } = await control.users.issueToken('anna', 'cli', 3_600_000)
   const { flaw } = (await (await fetch(`${base}/api/v1/ledgers/claims/verify`, { headers: { authorization: `Bearer ${token}` } })).json()) as { flaw: { code: string; facts: object } }
   expect(flaw).toMatchObject({ code: 'record.altered', facts: { number: 7 } })
   expect(sayings[flaw.code]).toBe('第 {number} 筆紀錄或其雜湊值在寫入後遭到更改。')

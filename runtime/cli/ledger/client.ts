@@ -1,4 +1,4 @@
-import type { ConsistencyProof, InclusionProof, LedgerInfo, LedgerVerdict } from '../../../control/contract.ts'
+import type { ConsistencyProof, InclusionProof, LedgerInfo, LedgerVerdict, LedgerWitness } from '../../../control/contract.ts'
 import { callControl, type Target } from '../control-client.ts'
 import { toFailure, toQuery } from '../records/client.ts'
 
@@ -14,6 +14,7 @@ export function createLedgerClient(target: Target) {
   const of = (name: string, part = '') => `ledgers/${encodeURIComponent(name)}${part}`
   return {
     list: async () => (await get<{ items: readonly LedgerInfo[] }>('The ledgers could not be read', 'ledgers')).items,
+    witnesses: async () => (await get<{ items: readonly LedgerWitness[] }>('The witnesses could not be read', 'ledger-witnesses')).items,
     get: (name: string) => get<LedgerInfo>(`“${name}” could not be read`, of(name)),
     verify: (name: string, range: { readonly from?: number | undefined; readonly to?: number | undefined }) => get<LedgerVerdict>(`“${name}” could not be verified`, of(name, '/verify'), range),
     prove: (name: string, number: number) => get<InclusionProof>('There is no proof', of(name, '/proof'), { number }),

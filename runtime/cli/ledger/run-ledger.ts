@@ -15,7 +15,11 @@ import type { LedgerClient } from './client.ts'
 export async function runLedgerList(client: LedgerClient, output: Output): Promise<void> {
   const items = await client.list()
   const rows = items.map((one) => [one.name, one.organisation ?? '-', String(one.entries), one.lastPeriod ? String(one.lastPeriod.period) : '-', String(one.open), toState(one)])
-  output.result(items.length === 0 ? 'No ledgers.' : toColumns(['LEDGER', 'ORGANISATION', 'ENTRIES', 'PERIODS', 'NOT SIGNED YET', 'STATE'], rows), { items })
+  const witnesses = await client.witnesses()
+  for (const { anchor, waiting, away } of witnesses) {
+    if (away) output.note(`${anchor} has taken no roots since ${away.since}; ${waiting} wait, and it is asked again at ${away.nextTryAt}. ${away.problem}`)
+  }
+  output.result(items.length === 0 ? 'No ledgers.' : toColumns(['LEDGER', 'ORGANISATION', 'ENTRIES', 'PERIODS', 'NOT SIGNED YET', 'STATE'], rows), { items, witnesses })
 }
 
 function toState({ problem, anchors }: LedgerInfo): string {
