@@ -1,11 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
-import { request as requestHttps } from 'node:https'
+import { Agent, request as requestHttps } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../runtime/core/clock.ts'
 import { silentLog, type Log } from '../runtime/core/log.ts'
+import { loadTls, watchTls } from '../runtime/http/tls-files.ts'
+import type { TlsOptions } from '../runtime/http/tls.ts'
 import { makeCertificate } from '../test/kit/certificates.ts'
 import { openVault } from './open-vault.ts'
 import type { OpenVault } from './parts.ts'
@@ -191,6 +194,53 @@ describe('the door of a vault', () => {
       expect(await ask(issue('other', 'gateway'), '/v1/ready')).toBe(401)
       expect(await ask(undefined, '/v1/ready')).toBe(401)
     } finally {
+      await secure.close(100)
+    }
+  })
+
+  it('takes renewed certificates, and another authority of clients, into use while it runs: who proved himself by the old authority alone is nobody from then on', async () => {
+    const file = (name: string) => join(folder, name)
+    for (const authority of ['old', 'new']) {
+      makeCertificate(folder, authority, `${authority} authority`)
+      makeCertificate(folder, `${authority}-server`, 'localhost', authority)
+      makeCertificate(folder, `${authority}-gateway`, 'gateway', authority)
+    }
+    /** As renewals do: written beside it, then moved. */
+    const use = (names: Readonly<Record<string, string>>) => {
+      for (const [to, from] of Object.entries(names)) {
+        copyFileSync(file(from), file(`${to}.part`))
+        renameSync(file(`${to}.part`), file(to))
+      }
+    }
+    use({ 'vault.crt': 'old-server.crt', 'vault.key': 'old-server.key', 'clients.crt': 'old.crt' })
+    const files = { certFile: file('vault.crt'), keyFile: file('vault.key'), clientCaFile: file('clients.crt') }
+    const read = ({ cert, key, clientCa }: TlsOptions) => ({ cert: cert as Buffer, key: key as Buffer, clientCa: clientCa as Buffer })
+    const secure = createVaultServer({ vault, host: '127.0.0.1', port: 0, tokens: { gateway: [], control: [] }, tls: read(loadTls(files)), log })
+    const { port } = await secure.listen()
+    const said: string[] = []
+    const note = (_facts: object, text: string) => void said.push(text)
+    const unwatch = watchTls(files, (renewed) => secure.renewTls(read(renewed)), { ...log, info: note, error: note }, 20)
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const both = Buffer.concat([readFileSync(file('old.crt')), readFileSync(file('new.crt'))])
+    const ask = (client: string, pool: Agent | false = false) => new Promise<string>((resolve, reject) => {
+      requestHttps({ host: '127.0.0.1', servername: 'localhost', port, path: '/v1/ready', ca: both, cert: readFileSync(file(`${client}-gateway.crt`)), key: readFileSync(file(`${client}-gateway.key`)), agent: pool }, (reply) => {
+        const { issuer } = (reply.socket as TLSSocket).getPeerCertificate()
+        reply.resume().on('end', () => resolve(`${reply.statusCode} ${issuer?.CN}`))
+      }).on('error', reject).end()
+    })
+    try {
+      expect([await ask('old'), await ask('new'), await ask('old', agent)]).toEqual(['204 old authority', '401 old authority', '204 old authority'])
+      // What cannot be used changes nothing: the key of another certificate.
+      use({ 'vault.key': 'new-server.key' })
+      await expect.poll(() => said, { timeout: 20_000 }).toContain('New TLS certificates cannot be used; the old ones stay.')
+      expect(await ask('old')).toBe('204 old authority')
+      use({ 'vault.crt': 'new-server.crt', 'clients.crt': 'new.crt' })
+      await expect.poll(() => ask('new'), { timeout: 20_000 }).toBe('204 new authority')
+      // The connection that was proved before is not taken up again.
+      expect([await ask('old'), await ask('old', agent)]).toEqual(['401 new authority', '401 new authority'])
+    } finally {
+      unwatch()
+      agent.destroy()
       await secure.close(100)
     }
   })

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { SecureContextOptions } from 'node:tls'
 import { fault } from '../runtime/core/fault.ts'
 import { closeWithin, listen, toUrlHost } from '../runtime/core/listening.ts'
 import type { Log } from '../runtime/core/log.ts'
@@ -33,6 +34,12 @@ export interface VaultTls {
 export interface VaultServer {
   /** @throws PortBusy */
   listen(): Promise<{ readonly url: string; readonly port: number }>
+  /**
+   * New connections get these from now on. Where the authorities of clients changed, older connections end with what is under way on them:
+   * what proved somebody may prove nothing any more.
+   * @throws Error when certificate and key cannot be used; the old ones stay
+   */
+  renewTls(tls: VaultTls): void
   /** Takes no new connection; what is under way may finish within `graceMs`. */
   close(graceMs: number): Promise<void>
 }
@@ -55,6 +62,10 @@ export function createVaultServer({ vault, host, port, tokens, tls, log }: Vault
   const waiting: (() => void)[] = []
   let atOnce = 0
   let closing = false
+  /** Counts the changes of the authorities of clients. */
+  let trust = 0
+  let authorities = String(tls?.clientCa ?? '')
+  const trustOf = new WeakMap<object, number>()
 
   async function answer(request: IncomingMessage): Promise<Answer> {
     const method = request.method ?? 'GET'
@@ -136,7 +147,8 @@ export function createVaultServer({ vault, host, port, tokens, tls, log }: Vault
     }
     function reply(given: Answer): void {
       // A body that was not read to its end is no beginning of another request.
-      if ((closing || !request.complete) && !response.headersSent) response.setHeader('Connection', 'close')
+      const isOld = (trustOf.get(request.socket) ?? trust) !== trust
+      if ((closing || isOld || !request.complete) && !response.headersSent) response.setHeader('Connection', 'close')
       give(response, given)
     }
   }
@@ -145,23 +157,37 @@ export function createVaultServer({ vault, host, port, tokens, tls, log }: Vault
   const listener = (request: IncomingMessage, response: ServerResponse) => void handle(request, response)
   const server: Server = tls
     ? process.getBuiltinModule('node:https').createServer({
-        ...options, cert: tls.cert, key: tls.key, minVersion: tls.minVersion ?? 'TLSv1.2',
+        ...options, ...toContext(tls),
         // A certificate that proves nothing gets an answer that says so, and a token may prove it.
-        ...(tls.clientCa ? { ca: tls.clientCa, requestCert: true, rejectUnauthorized: false } : {}),
+        ...(tls.clientCa ? { requestCert: true, rejectUnauthorized: false } : {}),
       }, listener)
     : http.createServer(options, listener)
   server.setTimeout(60_000)
+  server.on('secureConnection', (socket: object) => trustOf.set(socket, trust))
 
   return {
     async listen() {
       const taken = await listen(server, { host, port })
       return { url: `${tls ? 'https' : 'http'}://${toUrlHost(host)}:${taken}`, port: taken }
     },
+    renewTls(next) {
+      if (!tls || !('setSecureContext' in server)) throw new Error('This vault was started without TLS.')
+      ;(server as unknown as { setSecureContext(options: SecureContextOptions): void }).setSecureContext(toContext(next))
+      const now = String(next.clientCa ?? '')
+      if (now === authorities) return
+      authorities = now
+      trust += 1
+      server.closeIdleConnections()
+    },
     async close(graceMs) {
       closing = true
       await closeWithin(server, graceMs)
     },
   }
+}
+
+function toContext({ cert, key, clientCa, minVersion = 'TLSv1.2' }: VaultTls): SecureContextOptions {
+  return { cert, key, minVersion, ...(clientCa === undefined ? {} : { ca: clientCa }) }
 }
 
 type AskList = ReturnType<typeof checkAsks>['asks']

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { openVault, type VaultOptions } from '../../vault/open-vault.ts'
 import { createVaultServer } from '../../vault/server.ts'
 import { systemClock } from '../core/clock.ts'
-import { loadTls } from '../http/tls-files.ts'
+import { loadTls, watchTls } from '../http/tls-files.ts'
+import type { TlsOptions } from '../http/tls.ts'
 import { variableOf, type Settings } from '../settings.ts'
 import { openLog } from '../telemetry/log.ts'
 import { vaultTokens } from '../vault-trust.ts'
@@ -24,7 +25,9 @@ export async function runVault(settings: Settings, { supervised = false } = {}):
     const tokens = { gateway: vaultTokens(settings, 'gateway'), control: vaultTokens(settings, 'control') }
     checkDoor(settings, tokens)
     const { vaultTlsCertFile: certFile, vaultTlsKeyFile: keyFile, vaultTlsClientCaFile: clientCaFile, tlsMinVersion } = settings
-    const files = certFile && keyFile ? loadTls({ certFile, keyFile, ...(clientCaFile === undefined ? {} : { clientCaFile }) }) : undefined
+    const files = certFile && keyFile ? { certFile, keyFile, ...(clientCaFile === undefined ? {} : { clientCaFile }) } : undefined
+    const toTls = ({ cert, key, clientCa }: TlsOptions) => ({ cert: cert as Buffer, key: key as Buffer, minVersion: tlsMinVersion, ...(clientCa === undefined ? {} : { clientCa: clientCa as Buffer }) })
+    const tls = files && toTls(loadTls(files))
     const vault = await openVault({
       folder: vaultDir(settings),
       databaseUrl: settings.vaultDatabaseUrl,
@@ -37,13 +40,15 @@ export async function runVault(settings: Settings, { supervised = false } = {}):
       host: settings.host,
       port: settings.vaultPort ?? 1882,
       tokens,
-      ...(files ? { tls: { cert: files.cert as Buffer, key: files.key as Buffer, minVersion: tlsMinVersion, ...(files.clientCa === undefined ? {} : { clientCa: files.clientCa as Buffer }) } } : {}),
+      ...(tls ? { tls } : {}),
       log,
     })
     const { url } = await server.listen()
+    const unwatch = files && watchTls(files, (renewed) => server.renewTls(toTls(renewed)), log)
     log.info({ url }, 'the vault is ready')
     channel.tell({ say: 'ready', facts: { url } })
     const limitMs = await channel.stopAsked
+    unwatch?.()
     await server.close(limitMs)
     await vault.close()
     log.flush()

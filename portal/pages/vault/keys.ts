@@ -12,8 +12,8 @@ import type { View } from '../consumers/view.ts'
 import { sayMaterialProblem } from './material-problem.ts'
 import { button, nameBox, needName, problemsOf, toExpected, vaultAct, vaultPage, type Again, type VaultPage } from './vault-page.ts'
 
-/** A key does one thing: what may be chosen, what signs first. */
-const uses = keyKinds.flatMap((kind) => algorithmsFor(kind).map((algorithm) => ({ kind, algorithm, signs: isSigning(algorithm) }))).toSorted((a, b) => Number(b.signs) - Number(a.signs))
+/** A key does one thing: what may be chosen. */
+const uses = keyKinds.flatMap((kind) => algorithmsFor(kind).map((algorithm) => ({ kind, algorithm, signs: isSigning(algorithm) })))
 
 const acts = { encrypt: 'keyEncrypts', decrypt: 'keyDecrypts', sign: 'keySigns', check: 'keyChecks' } as const satisfies Record<KeyUse['do'], TextKey>
 const outcomes = {
