@@ -80,6 +80,8 @@ export interface ControlOptions {
   readonly vault?: VaultDesk | undefined
   /** The same for pages that only show a part of it: it starts no vault and waits for none long. Absent: `vault`. */
   readonly quietVault?: VaultDesk | undefined
+  /** Whether a vault was needed by this process, where one is started on demand. Absent: it runs. */
+  readonly vaultAwake?: (() => boolean) | undefined
   /** Witnesses of ledgers besides the file in the data folder: `file:<path>`, `timestamp:<url>`, or a URL. */
   readonly ledgerAnchors?: readonly string[] | undefined
   readonly ledgerLimits?: Partial<LedgerLimits> | undefined
@@ -270,7 +272,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       decisions,
       ledgers,
       accepted: createAcceptedWork({ audit, access: desk.access, command: (command) => hub.command(command) }),
-      dataProtection: createDataProtection({ store, audit, clock, log, access: desk.access, desk: options.vault, quiet: options.quietVault, markKey: deriveKey(keys.current, 'sluice marks of data subjects') }),
+      dataProtection: createDataProtection({ store, audit, clock, log, access: desk.access, desk: options.vault, quiet: options.quietVault, awake: options.vaultAwake, markKey: deriveKey(keys.current, 'sluice marks of data subjects') }),
       caches: createCaches({ audit, access: desk.access, command: (command) => hub.command(command, { withinMs: sweepMs }), now: () => clock.now(), gateways: () => registry.list() }),
       dataFlows: createDataFlows({ definitions, notYet: options.notYet, current: () => releases.current(), rights: (by) => releases.flows.rights(by) }),
       queues: createQueues({ audit, access: desk.access, command: (command) => hub.command(command) }),

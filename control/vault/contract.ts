@@ -33,7 +33,7 @@ export interface DataProtection {
   readonly grants: {
     /** Who may not read the vault sees those of applications of his organisations, and of his own. */
     list(query: { readonly application?: string; readonly domain?: string }, by: Actor): Promise<readonly KnownGrant[]>
-    /** The same for a page that shows other things too; nothing when the vault is not there or does not answer, or there is none. */
+    /** The same for a page that shows other things too; nothing when there is no vault, or none was needed yet. It is waited for shortly. */
     peek(application: string, by: Actor): Promise<readonly KnownGrant[] | undefined>
     /** Where the organisation of the application wants four eyes, this only asks for it. */
     add(grant: GrantInput, by: Actor): Promise<KnownGrant>
@@ -80,8 +80,8 @@ export interface DataProtection {
   readonly reveals: {
     /** Newest first. */
     list(query: RevealPageQuery, by: Actor): Promise<Page<Reveal>>
-    /** Oldest first, as CSV (RFC 4180) with a line of heads. */
-    csv(query: Pick<RevealPageQuery, 'domain' | 'client'> & { readonly after?: number }, by: Actor): Promise<string>
+    /** All there are at this moment, oldest first, as CSV (RFC 4180) with a line of heads, piece by piece. On record before the first piece. */
+    csv(query: Pick<RevealPageQuery, 'domain' | 'client'> & { readonly after?: number }, by: Actor): Promise<AsyncIterable<string>>
     verify(by: Actor): Promise<RevealVerdict>
   }
 }
@@ -89,6 +89,8 @@ export interface DataProtection {
 /** A grant, or one that somebody asked for and a second person has to agree to. */
 export interface KnownGrant extends Grant {
   readonly state: 'active' | 'expired' | 'requested'
+  /** The client, unless there is no application of that id any more. */
+  readonly application?: { readonly name: string; readonly clearance?: string }
 }
 
 export interface GrantInput {

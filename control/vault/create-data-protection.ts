@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
-import type { Domain, Expected, Grant, VaultDesk } from '../../vault/contract.ts'
+import type { Domain, Expected, Grant, Reveal, VaultDesk } from '../../vault/contract.ts'
 import type { Audit, AuditFacts } from '../audit.ts'
 import { invalid, problem } from '../consumers/check.ts'
 import type { Access } from '../consumers/rights.ts'
@@ -22,6 +22,8 @@ export interface DataProtectionParts {
   readonly desk?: VaultDesk | undefined
   /** The same, asked by what only shows a part of it: it starts no vault and waits for none long. Absent: `desk`. */
   readonly quiet?: VaultDesk | undefined
+  /** Whether a vault was needed here, so that one which does not answer is amiss. Absent: yes. */
+  readonly awake?: (() => boolean) | undefined
   /** Makes marks of data subjects; 32 bytes. */
   readonly markKey: Uint8Array
 }
@@ -29,12 +31,10 @@ export interface DataProtectionParts {
 const requests = 'vault/grant-requests/'
 const pageLimit = 200
 const csvPage = 1000
-/** So many lines are one download; a further one begins with `after`. */
-const csvLines = 100_000
 const markCharacters = 24
 
 /** What the admin API and the pages see of the vault. */
-export function createDataProtection({ store, audit, clock, log, access, desk, quiet = desk, markKey }: DataProtectionParts): DataProtection {
+export function createDataProtection({ store, audit, clock, log, access, desk, quiet = desk, awake = () => true, markKey }: DataProtectionParts): DataProtection {
   function vault(): VaultDesk {
     if (!desk) throw new Refused('vault.none', 503, 'This installation has no vault. Start one with `sluice vault` and name it to control with SLUICE_VAULT_URL.')
     return desk
@@ -109,9 +109,13 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
     const anything = held.everywhere.has('vault.read') || held.organisations.size > 0
     if (!anything) return []
     const wanted = [...(await (of ?? vault()).grants.list()).map(known), ...(await requested())].filter((one) => (application === undefined || one.client === application) && (domain === undefined || one.domain === domain))
-    if (held.everywhere.has('vault.read')) return wanted
     const rows = await applicationsOf(wanted)
-    return wanted.filter((one) => sees(rows.get(one.client)))
+    const all = held.everywhere.has('vault.read')
+    return wanted.flatMap((one) => {
+      const row = rows.get(one.client)
+      if (!all && !sees(row)) return []
+      return [row ? { ...one, application: toApplication(row) } : one]
+    })
   }
 
   /** The application, when a grant of this kind makes sense. @throws Refused `record.invalid` 422 */
@@ -184,7 +188,7 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
         try {
           return await listGrants({ application }, by, quiet)
         } catch (thrown) {
-          if ((thrown as Partial<Refused>).code === 'vault.unavailable') return undefined
+          if ((thrown as Partial<Refused>).code === 'vault.unavailable' && !awake()) return undefined
           throw thrown
         }
       },
@@ -289,16 +293,12 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
       },
       async csv({ domain, client, after = 0 }, by) {
         await allow('reveals.read', by)
-        const lines = [csvHead]
-        for (let last = after; lines.length <= csvLines; ) {
-          const page = await vault().reveals.list({ after: last, limit: csvPage, ...filterOf({ domain, client }) })
-          for (const one of page) lines.push(toCsvLine(one))
-          last = page.at(-1)?.number ?? last
-          if (page.length < csvPage) break
-        }
-        // Who takes the record away is on record as well.
-        await audit.add(by, 'vault.reveals.download', { lines: lines.length - 1, ...filterOf({ domain, client }) }, undefined, { subject: 'vault/reveals' })
-        return lines.join('')
+        const filter = filterOf({ domain, client })
+        const [newest] = await vault().reveals.list({ before: 'newest', limit: 1, ...filter })
+        const upTo = newest?.number ?? 0
+        // Who takes the record away is on record as well, and first: it is gone with the first piece.
+        await audit.add(by, 'vault.reveals.download', { after, upTo, ...filter }, undefined, { subject: 'vault/reveals' })
+        return toCsv((from) => vault().reveals.list({ after: from, limit: csvPage, ...filter }), after, upTo)
       },
       async verify(by) {
         await allow('reveals.read', by)
@@ -310,6 +310,22 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
 
 function toFacts({ name, description, version, updatedAt, by }: Awaited<ReturnType<VaultDesk['secrets']['put']>>) {
   return { name, version, updatedAt, by, ...(description === undefined ? {} : { description }) }
+}
+
+/** Lines from behind `after` up to `upTo`, as many at a time as the vault gives. */
+async function* toCsv(load: (after: number) => Promise<readonly Reveal[]>, after: number, upTo: number): AsyncGenerator<string> {
+  yield csvHead
+  for (let last = after; last < upTo; ) {
+    const page = (await load(last)).filter(({ number }) => number <= upTo)
+    if (page.length === 0) return
+    yield page.map(toCsvLine).join('')
+    last = page.at(-1)?.number ?? upTo
+  }
+}
+
+function toApplication(row: ConsumerRow): { readonly name: string; readonly clearance?: string } {
+  const { name, rules } = JSON.parse(row.body) as { readonly name?: string; readonly rules?: { readonly clearance?: string } }
+  return { name: name ?? row.id, ...(rules?.clearance === undefined ? {} : { clearance: rules.clearance }) }
 }
 
 function filterOf({ domain, client }: { readonly domain?: string | undefined; readonly client?: string | undefined }) {

@@ -32,7 +32,7 @@ export const vaultSchemas = {
   VaultSubjectShredded: object({ shredded: { ...integer, description: 'Values that cannot be read any more.' }, mark: { ...string, description: 'Keyed hash that stands for the subject in the audit log.' } }, ['shredded', 'mark']),
   VaultGrantCreate: object({ domain: id, client: { ...id, description: 'Id of an application.' }, purpose: line(64), until: { ...time, description: 'RFC 3339; absent: until it is taken back.' } }, ['domain', 'client', 'purpose']),
   VaultGrantDecision: object({ agree: { type: 'boolean' } }, ['agree']),
-  VaultGrant: object({ id: string, domain: string, client: string, purpose: string, until: time, createdAt: time, by: string, state: { enum: ['active', 'expired', 'requested'], description: '`requested`: waits for a second person.' } }, ['id', 'domain', 'client', 'purpose', 'createdAt', 'by', 'state']),
+  VaultGrant: object({ id: string, domain: string, client: string, purpose: string, until: time, createdAt: time, by: string, state: { enum: ['active', 'expired', 'requested'], description: '`requested`: waits for a second person.' }, application: object({ name: string, clearance: string }, ['name']) }, ['id', 'domain', 'client', 'purpose', 'createdAt', 'by', 'state']),
   VaultKeyCreate: object({ name: id, kind: { ...kind, description: 'May be left out where the material says it: PEM, and most JWKs.' }, algorithm, material, set: { ...id, description: 'Key set whose public halves are published together.' } }, ['name']),
   VaultKey: object(
     { name: string, kind, algorithm, set: string, state, current: integer, versions: { type: 'array', items: object({ version: integer, createdAt: time, state }, ['version', 'createdAt', 'state']) }, revision },

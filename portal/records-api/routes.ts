@@ -1,6 +1,6 @@
 import type { Control } from '../../control/contract.ts'
 import type { Exchange } from '../web/exchange.ts'
-import { sendJson, sendText } from '../web/reply.ts'
+import { sendJson, sendPieces, sendText } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
 import type { Endpoint } from './endpoint.ts'
 import { endpoints } from './endpoints.ts'
@@ -42,6 +42,6 @@ async function answer(control: Control, endpoint: Endpoint, exchange: Exchange, 
   if (endpoint.answer === 'yaml') sendText(response, endpoint.status, 'application/yaml; charset=utf-8', reply.body as string)
   else if (endpoint.answer === 'csv') {
     response.setHeader('content-disposition', `attachment; filename="${endpoint.path.slice(endpoint.path.lastIndexOf('/') + 1)}"`)
-    sendText(response, endpoint.status, 'text/csv; charset=utf-8', reply.body as string)
+    await sendPieces(response, endpoint.status, 'text/csv; charset=utf-8', reply.body as AsyncIterable<string>)
   } else sendJson(response, endpoint.status, reply.body)
 }

@@ -204,7 +204,7 @@ function revealEndpoints(): Endpoint[] {
       handle: async ({ dataProtection, query, by }) => ({ body: await dataProtection.reveals.list(query as { limit?: number }, by) }),
     },
     {
-      ...audits, path: `${path}.csv`, operation: 'downloadReveals', summary: 'The same as CSV, oldest first, at most 100,000 lines; `after` begins behind the last one of the download before.', query: [number('after', 'Number of the last one that is not wanted.'), ...revealFilters], answer: 'csv',
+      ...audits, path: `${path}.csv`, operation: 'downloadReveals', summary: 'All of them as CSV, oldest first; `after` begins behind the last one of the download before.', query: [number('after', 'Number of the last one that is not wanted.'), ...revealFilters], answer: 'csv',
       handle: async ({ dataProtection, query, by }) => ({ body: await dataProtection.reveals.csv(query as { after?: number }, by) }),
     },
     {

@@ -1,9 +1,18 @@
 import type { ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { Refused } from '../../control/contract.ts'
 
 export function sendText(response: ServerResponse, status: number, contentType: string, text: string): void {
   response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(text) })
   response.end(response.req.method === 'HEAD' ? undefined : text)
+}
+
+/** Sends a text piece by piece. One that breaks off is cut, so that nobody takes a part for the whole. */
+export async function sendPieces(response: ServerResponse, status: number, contentType: string, pieces: AsyncIterable<string>): Promise<void> {
+  response.writeHead(status, { 'content-type': contentType })
+  if (response.req.method === 'HEAD') return void response.end()
+  await pipeline(Readable.from(pieces), response).catch(() => {})
 }
 
 export function sendJson(response: ServerResponse, status: number, value: unknown): void {

@@ -128,10 +128,11 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
 const quietMs = 1_500
 
 /** The vault, where there is one: for those who want something of it, and for pages that only show a part of it. */
-function createVaultDesks(settings: Settings, channel: ChildChannel): { readonly vault?: VaultDesk; readonly quietVault?: VaultDesk } {
+function createVaultDesks(settings: Settings, channel: ChildChannel): { readonly vault?: VaultDesk; readonly quietVault?: VaultDesk; readonly vaultAwake?: () => boolean } {
   if (settings.vaultUrl.length === 0) return {}
   const reach = { ...vaultTrust(settings, 'control'), urls: settings.vaultUrl }
-  return { vault: createVaultClient({ ...reach, wake: createAskForVault(channel) }), quietVault: createVaultClient({ ...reach, timeoutMs: quietMs }) }
+  const wake = createAskForVault(channel)
+  return { vault: createVaultClient({ ...reach, wake }), quietVault: createVaultClient({ ...reach, timeoutMs: quietMs }), vaultAwake: wake.isAwake }
 }
 
 /** The pages as a client of the authorization server, where there is one. */

@@ -35,7 +35,8 @@ ${view.may('vault.write') && html`<section class="card"><h2>${t('addDomain')}</h
   [t('state'), toState(domain, view)], [t('description'), domain.description], [t('clearances'), toCodes(domain.clearances, t('anyClearance'))], [t('purposes'), toCodes(domain.purposes, t('none'))],
   [t('tokensLive'), toLife(domain, t)], [t('dataKeyVersion'), domain.keyVersion], [t('madeAt'), toTime(domain.createdAt, exchange.language)],
 ])}</section>
-<section class="card"><h2>${t('grants')}</h2>${await drawGrants(grants, view, { empty: t('noGrants'), domains: [domain], of: 'domain' })}</section>
+<section class="card"><h2>${t('grants')}</h2>${drawGrants(grants, view, { empty: t('noGrants'), domains: [domain], of: 'domain' })}
+${writes && (domain.purposes.length > 0 ? html`<p><a href="/vault/grants?domain=${encodeURIComponent(name)}#add">${t('addGrant')}</a></p>` : html`<p class="soft">${t('purposeFirst')} <a href="${at(name)}/edit">${name}</a></p>`)}</section>
 ${writes && html`<section class="card"><h2>${t('shredSubject')}</h2><p class="soft">${t('shredSubjectExplain')}</p>
 <form method="post" action="${at(name)}/subjects/shred" class="record"><div class="pair"><div class="field"><label for="subject">${t('subjectOfData')}</label><input id="subject" name="subject" required maxlength="1000" autocomplete="off" autocapitalize="none" spellcheck="false"></div>
 <div class="field"><label for="subject-confirm">${t('typeName')}: <code>${name}</code></label><input id="subject-confirm" name="confirm" required autocomplete="off" autocapitalize="none" spellcheck="false"></div></div><p><button class="danger">${t('shredSubject')}</button></p></form></section>`}`

@@ -4,7 +4,7 @@ import type { PortalOptions } from '../../portal.ts'
 import type { TextKey } from '../../texts.ts'
 import { toTime } from '../../time.ts'
 import { toActor } from '../../web/exchange.ts'
-import { sendText } from '../../web/reply.ts'
+import { sendPieces } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { toPager } from '../consumers/record-pages.ts'
 import { fill, type View } from '../consumers/view.ts'
@@ -44,9 +44,9 @@ ${toPager(exchange.url, page.next, t)}`
     {
       method: 'GET', path: '/vault/reveals.csv', access: 'signed-in',
       async handle(exchange) {
-        const text = await dataProtection.reveals.csv(filtersOf(exchange.url.searchParams), toActor(exchange))
+        const pieces = await dataProtection.reveals.csv(filtersOf(exchange.url.searchParams), toActor(exchange))
         exchange.response.setHeader('content-disposition', 'attachment; filename="reveals.csv"')
-        sendText(exchange.response, 200, 'text/csv; charset=utf-8', text)
+        await sendPieces(exchange.response, 200, 'text/csv; charset=utf-8', pieces)
       },
     },
   ]

@@ -207,8 +207,11 @@ test('the record of reveals is for auditors: filtered, page by page, as CSV that
   const csv = await get('anna', '/vault/reveals.csv?client=till')
   expect([csv.type, csv.text.split('\r\n').length, csv.text.split('\r\n')[0]]).toEqual(['text/csv; charset=utf-8', 121, 'number,at,outcome,domain,client,purpose,token,flow,node,run'])
   expect(csv.text).toContain(`"'=HYPERLINK(""x"")"`)
-  expect(await newest()).toMatchObject({ user: 'anna', action: 'vault.reveals.download', detail: { lines: 119, client: 'till' } })
+  expect(await newest()).toMatchObject({ user: 'anna', action: 'vault.reveals.download', detail: { after: 0, upTo: 120, client: 'till' } })
   expect((await post('anna', '/vault/reveals/verify')).text).toContain('The record of reveals is whole: 120 entries.')
+  // Whole, however long it is.
+  for (let number = 121; number <= 3000; number++) vault.record.push({ ...vault.record[0]!, number, token: `hash-${number}` })
+  for (const path of ['/vault/reveals.csv', '/api/v1/vault/reveals.csv']) expect((await get('anna', path)).text.match(/hash-\d+/g)).toEqual(Array.from({ length: 3000 }, (_, place) => `hash-${place + 1}`))
   for (const who of ['olive', 'oscar', 'vera', 'sue']) for (const path of ['/vault/reveals', '/vault/reveals.csv']) expect((await get(who, path)).status).toBe(403)
 })
 
@@ -243,7 +246,21 @@ test('an application shows its clearance and what it may see, to members of its 
   expect((await get('anna', '/applications/till')).text).toContain('/vault/reveals?client=till')
   vault.failure = new Refused('vault.unavailable', 503, 'The vault does not answer.')
   const { status, text } = await get('admin', '/applications/till')
-  expect([status, text.includes('What it may see'), text.includes('Credentials')]).toEqual([200, false, true])
+  expect([status, text.includes('What it may see'), text.includes('The vault does not answer'), text.includes('Credentials')]).toEqual([200, true, true, true])
+})
+
+test('from a domain the way to a grant is a link, and from a grant to what is missing for it', async () => {
+  await vault.domains.put('parcels', {}, 'admin')
+  expect((await get('olive', '/vault/domains/parcels')).text).toContain('href="/vault/domains/parcels/edit">parcels</a></p></section>')
+  expect((await get('olive', '/vault/grants')).text).toContain('Without one so far: <a href="/vault/domains/parcels/edit">parcels</a>')
+  await vault.domains.put('parcels', { purposes: ['delivery'] }, 'admin')
+  expect((await get('olive', '/vault/domains/parcels')).text).toContain('href="/vault/grants?domain=parcels#add"')
+  expect((await get('olive', '/vault/grants?domain=parcels&client=till')).text).toMatch(/<option value="till" selected[^]*<option value="parcels" selected/)
+  expect((await get('admin', '/applications/till')).text).toContain('href="/vault/grants?client=till#add"')
+  const list = vault.domains.list
+  vault.domains.list = async () => []
+  expect((await get('olive', '/vault/grants')).text).toContain('<a href="/vault/domains">')
+  vault.domains.list = list
 })
 
 test('a vault that is away is a sentence with what to do, on every page and in the API', async () => {
