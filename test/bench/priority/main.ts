@@ -10,18 +10,19 @@ import { toTable } from '../report.ts'
 import { median } from '../rounds.ts'
 import type { Row } from '../scenario.ts'
 import { toChart } from './chart.ts'
-import { contestants, path, serviceMs, slots, type QueueContestant } from './contestants.ts'
+import { contestants, maxWaitMs, path, serviceMs, slots, type QueueContestant } from './contestants.ts'
 import { clusterCosts, idleUs, urgentMs, waitingMb } from './costs.ts'
 import { judge, type BackendStats, type Verdict } from './judge.ts'
 import { openLoad } from './open-load.ts'
+import { toTextChart } from './text-chart.ts'
 
 /**
  * `npm run bench:priority [-- NAME …] [--seconds N] [--seeds N] [--out FOLDER]`: twice what a backend can do arrives, in three
- * classes, at everybody in turn. The last line is one JSON object.
+ * classes, at everybody in turn. Prints a table and charts, writes JSON and drawings to the folder; the last line is one JSON object.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seconds: { type: 'string', default: '60' }, seeds: { type: 'string', default: '5' }, out: { type: 'string' }, costs: { type: 'boolean', default: true }, 'no-costs': { type: 'boolean' } },
+  options: { seconds: { type: 'string', default: '60' }, seeds: { type: 'string', default: '5' }, out: { type: 'string', default: join('test', 'artifacts', 'priority') }, costs: { type: 'boolean', default: true }, 'no-costs': { type: 'boolean' } },
 })
 const seconds = Number(values.seconds)
 const warmSeconds = Math.min(5, Math.max(3, seconds / 4))
@@ -41,14 +42,14 @@ try {
     const list: Verdict[] = []
     for (let seed = 1; seed <= seeds; seed += 1) list.push(await runOnce(contestant, seed))
     verdicts.set(contestant.name, list)
-    say(`${contestant.label}\n${describe(worst(list))}`)
+    say(`${contestant.label}\n${describe(worst(list))}\n  p99 by second\n${toTextChart((list.at(-1) as Verdict).series.map(({ priority, p99Ms }) => ({ label: `  priority ${priority}`, values: p99Ms })), 'ms')}`)
   }
   const costs = values['no-costs'] ? undefined : await measureCosts()
   const gateway = verdicts.get('gateway')
   const cluster = verdicts.get('cluster')
   const rows: Row[] = [...(gateway ? toRows('gateway', worst(gateway)) : []), ...(cluster ? toRows('cluster', worst(cluster)) : []), ...(costs ? costs.rows : [])]
   say(`\n${toTable(rows)}\n`)
-  if (values.out !== undefined) writeOut(values.out)
+  writeOut(values.out)
   const summary = (list: Verdict[] | undefined) => {
     if (!list) return undefined
     const { capacityUsed, vipP99Ratio, vipRefused, lowShare, refusalLateMs } = worst(list)
@@ -127,6 +128,7 @@ function toRows(name: string, verdict: Verdict): Row[] {
     { label: `${name}: priority 0 refused`, value: String(verdict.vipRefused), target: '0', pass: verdict.vipRefused === 0 },
     { label: `${name}: seconds out of order`, value: String(verdict.disorderedSeconds), target: '0', pass: verdict.disorderedSeconds === 0 },
     { label: `${name}: priority 9 of capacity`, value: `${(verdict.lowShare * 100).toFixed(1)} %`, target: '≥ 5 %', pass: verdict.lowShare >= 0.05 },
+    { label: `${name}: longest of priority 9`, value: `${(verdict.lowLongestMs / 1000).toFixed(2)} s`, target: `≤ ${((maxWaitMs + 4 * serviceMs) / 1000).toFixed(1)} s`, pass: verdict.lowLongestMs <= maxWaitMs + 4 * serviceMs },
     { label: `${name}: refused late by`, value: `${verdict.refusalLateMs.toFixed(0)} ms`, target: '≤ 50 ms', pass: verdict.refusalLateMs <= 50 },
     { label: `${name}: Retry-After ÷ truth`, value: truth.toFixed(2), target: '0.7 – 1.3', pass: truth >= 0.7 && truth <= 1.3 },
   ]
