@@ -82,8 +82,21 @@ describe('field paths', () => {
 
   it.each([
     'person.id', '$.', '$[?@.a=1]', '$..a..b', '$[?@..a]', '$[?count($.*) > 1]', '$[?match(@.a, @.b)]', '$.a[?nope(@)]',
+    '$[?match(@.a, "(?=a)b")]', '$[?search(@.a, "(a")]', `$[?${Array(21).fill('@.a').join('&&')}]`, `$[${Array(101).fill('*').join()}]`,
   ])('are refused in the editor when they cannot be read or would take too long (%s)', (text) => {
     expect(checkFieldPath(text, 'fields')).toMatchObject({ code: 'field.path', property: 'fields' })
+  })
+
+  it('take no longer for a text that makes other engines try again and again, nor for brackets that name a place often', () => {
+    const nested: unknown = JSON.parse(`${'['.repeat(16)}1${']'.repeat(16)}`)
+    expect(keysOf(`$${'[*,0,-1,:]'.repeat(16)}`, nested)).toEqual([Array(16).fill(0)])
+    const telling = [{ a: `${'a'.repeat(60)}c` }, { a: '一\n' }, { a: '\u{1F600}b' }, { a: 'a.b' }]
+    for (const path of ['$[?search(@.a, "(a+)+$")]', '$[?match(@.a, "(a|a)*b")]', '$[?match(@.a, "(a*)*b")]']) expect(keysOf(path, telling)).toEqual([])
+    expect(keysOf('$[?match(@.a, ".b")]', telling)).toEqual([[2]])
+    expect(keysOf('$[?match(@.a, "...")]', telling)).toEqual([[3]])
+    expect(keysOf('$[?match(@.a, "a[.]b|.{61}")]', telling)).toEqual([[0], [3]])
+    // A field of which nobody knows whether it is meant is not passed over.
+    expect(() => keysOf('$[?search(@.a, "a.*b.*c")]', [{ a: 'x'.repeat(2_000_000) }])).toThrow(expect.objectContaining({ code: 'schema.work' }))
   })
 
   it('are not complained about while nothing is written', () => {

@@ -1,7 +1,9 @@
-import { JSONPathEnvironment, JSONPathNode, jsonpath, type JSONPathQuery } from 'json-p3'
+import { FunctionExpressionType, JSONPathEnvironment, JSONPathNode, jsonpath, type JSONPathQuery } from 'json-p3'
 import { resolve } from '../runtime/core/body.ts'
 import { containerOf } from '../runtime/core/container-of.ts'
 import { jsonDepthLimit } from '../runtime/core/json-depth.ts'
+import { compilePattern, type LinearPattern } from '../runtime/core/json-schema/linear-pattern.ts'
+import { NotLinearError } from '../runtime/core/linear-regex.ts'
 import type { NodeProblem } from '../runtime/core/node.ts'
 
 /** A place in a value, and what stands there. */
@@ -45,9 +47,9 @@ export function compileFieldPath(text: string): FieldPath {
     selectors: segment.selectors.map(toSelect),
   }))
   if (steps.filter((step) => step.deep).length > 1) throw new FieldPathError('“..” may stand once', text.lastIndexOf('..'))
-  for (const segment of query.segments) for (const selector of segment.selectors) if (selector instanceof selectors.FilterSelector) checkFilter(selector.expression)
-  // Several selectors of one segment may find the same place.
-  const mayRepeat = steps.some((step) => step.selectors.length > 1)
+  const queries = { count: 0 }
+  for (const segment of query.segments) for (const selector of segment.selectors) if (selector instanceof selectors.FilterSelector) checkFilter(selector.expression, queries)
+  if (steps.reduce((sum, step) => sum + step.selectors.length, 0) > mostSelectors) throw new FieldPathError(`a path has at most ${mostSelectors} names, places, slices and the like`, 0)
 
   return {
     text,
@@ -64,7 +66,11 @@ export function compileFieldPath(text: string): FieldPath {
         }
         const container = toContainer(value)
         if (!container) return
+        // Several selectors of one segment may find the same place: gone on with each time, ways would double from segment to segment.
+        const seen = step.selectors.length > 1 ? new Set<string | number>() : undefined
         const visit = (key: string | number, child: unknown) => {
+          if (seen?.has(key)) return
+          seen?.add(key)
           keys.push(key)
           walk(child, index + 1, 0)
           keys.pop()
@@ -78,7 +84,7 @@ export function compileFieldPath(text: string): FieldPath {
         })
       }
       walk(root, 0, 0)
-      return mayRepeat ? unique(found) : found
+      return found
     },
   }
 }
@@ -144,16 +150,46 @@ type Selector = JSONPathQuery['segments'][number]['selectors'][number]
 
 const { selectors, expressions } = jsonpath
 
+/** Queries in the filters of a path: each is made for every item. */
+const mostQueries = 20
+/** Each is looked for in every list and object that the path comes to. */
+const mostSelectors = 100
+
 /** How the library writes a segment that goes everywhere below. */
 const deepSegment = /^\.\./
 
 function parse(text: string): JSONPathQuery {
   try {
-    return new JSONPathEnvironment({ maxRecursionDepth: jsonDepthLimit + 2 }).compile(text)
+    const environment = new JSONPathEnvironment({ maxRecursionDepth: jsonDepthLimit + 2 })
+    for (const name of ['match', 'search']) environment.functionRegister.set(name, createRegexpFunction(name === 'match'))
+    return environment.compile(text)
   } catch (error) {
     const { message, token } = error as Error & { token?: { index: number } }
     throw new FieldPathError(message.replace(/\s*\([^()]*\)\s*$/, ''), token?.index ?? 0)
   }
+}
+
+/** `match` and `search` (RFC 9535 §2.4.6, §2.4.7) in linear time: the texts that they look at come from callers. */
+function createRegexpFunction(isWhole: boolean) {
+  const compiled = new Map<string, LinearPattern>()
+  return {
+    argTypes: [FunctionExpressionType.ValueType, FunctionExpressionType.ValueType],
+    returnType: FunctionExpressionType.LogicalType,
+    /** @throws Fault `schema.work`: a field of which nobody knows whether it is meant is not passed over */
+    call(text: unknown, pattern: unknown): boolean {
+      if (typeof text !== 'string' || typeof pattern !== 'string') return false
+      const regexp = compiled.get(pattern) ?? compileRegexp(pattern, isWhole)
+      compiled.set(pattern, regexp)
+      return regexp.test(text)
+    },
+  }
+}
+
+/** A pattern of RFC 9485, in which a point is a whole character and no end of a line. @throws NotLinearError, SyntaxError */
+function compileRegexp(pattern: string, isWhole: boolean): LinearPattern {
+  const written = pattern.replaceAll(/\\[^]|\[(?:\\[^]|[^\]\\])*\]|\./g, (part) => (part === '.' ? '(?:[\\uD800-\\uDBFF][\\uDC00-\\uDFFF]|[^\\r\\n\\uD800-\\uDFFF])' : part))
+  if (/[\u{10000}-\u{10FFFF}]/u.test(pattern)) throw new NotLinearError('Characters beyond U+FFFF cannot stand in a pattern of a path')
+  return compilePattern(isWhole ? `^(?:${written})$` : written)
 }
 
 /** Names, places and wildcards are looked up here; the library, which makes a node of everything it passes, is asked for filters only. */
@@ -189,26 +225,23 @@ function toContainer(value: unknown): Container | unknown[] | undefined {
 }
 
 /** @throws FieldPathError */
-function checkFilter(expression: unknown): void {
+function checkFilter(expression: unknown, queries: { count: number }): void {
   if (typeof expression !== 'object' || expression === null) return
   const position = (expression as { token?: { index: number } }).token?.index ?? 0
-  if (expression instanceof expressions.FunctionExtension && (expression.name === 'match' || expression.name === 'search') && !(expression.args[1] instanceof expressions.StringLiteral)) {
-    throw new FieldPathError(`the pattern of ${expression.name} must be written out`, position)
+  if ((expression instanceof expressions.RootQuery || expression instanceof expressions.RelativeQuery) && (queries.count += 1) > mostQueries) throw new FieldPathError(`filters have at most ${mostQueries} queries`, position)
+  if (expression instanceof expressions.FunctionExtension && (expression.name === 'match' || expression.name === 'search')) {
+    const [, pattern] = expression.args
+    if (!(pattern instanceof expressions.StringLiteral)) throw new FieldPathError(`the pattern of ${expression.name} must be written out`, position)
+    try {
+      compileRegexp(pattern.value, expression.name === 'match')
+    } catch (error) {
+      throw new FieldPathError((error as Error).message.replace(/\.$/, ''), position)
+    }
   }
   if (expression instanceof expressions.RootQuery && !expression.path.singularQuery()) throw new FieldPathError('a query from “$” in a filter may name one place only', position)
   if (expression instanceof expressions.RelativeQuery && expression.path.segments.some((segment) => deepSegment.test(segment.toString()) || segment.selectors.some((one) => one instanceof selectors.FilterSelector))) {
     throw new FieldPathError('a query in a filter has neither “..” nor a filter of its own', position)
   }
   const { expression: inner, left, right, args } = expression as { expression?: unknown; left?: unknown; right?: unknown; args?: readonly unknown[] }
-  for (const part of [inner, left, right, ...(args ?? [])]) checkFilter(part)
-}
-
-function unique(found: readonly Location[]): Location[] {
-  const seen = new Set<string>()
-  return found.filter(({ keys }) => {
-    const name = JSON.stringify(keys)
-    if (seen.has(name)) return false
-    seen.add(name)
-    return true
-  })
+  for (const part of [inner, left, right, ...(args ?? [])]) checkFilter(part, queries)
 }
