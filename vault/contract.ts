@@ -138,6 +138,8 @@ export interface VaultStatus {
   readonly tokens: number
   /** Rows still under an older data or master key, while a rotation goes on. */
   readonly toReseal: number
+  /** `fullest`: how near the newest data key that sealed most is to being replaced by itself (1), which is at half of what it may; `replaced`: how many were, by this vault since it started. */
+  readonly dataKeys?: { readonly replaced: number; readonly fullest: number }
   /** `leastDaysLeft`: of the one that ends first, below 0 when it has; absent when there is none. */
   readonly certificates?: { readonly imported: number; readonly expired: number; readonly leastDaysLeft?: number }
 }

@@ -6,6 +6,7 @@ import type { Log } from '../runtime/core/log.ts'
 import type { Envelope, MasterKey } from './parts.ts'
 import { createRandomPool } from './random-pool.ts'
 import { createRevisionWatch, type RevisionWatch } from './revision-watch.ts'
+import { createSealCounts, type SealCountsOptions } from './seal-counts.ts'
 import type { DataKeyRow, DataKeyUse, VaultStore } from './store/vault-store.ts'
 
 const formatByte = 1
@@ -47,13 +48,26 @@ export interface DataKeys extends Envelope {
   /** Wraps some data keys that older versions of the master key wrap. Gives how many there were to do. */
   rewrap(): Promise<number>
   countToRewrap(): Promise<number>
+  /** How near data keys are to their end by use, and how many this vault replaced by itself since it started. */
+  wear(): Promise<{ readonly replaced: number; /** Of the newest key that sealed most, as a share of what one may; 1: it is replaced. */ readonly fullest: number }>
+}
+
+export interface EnvelopeOptions {
+  readonly store: VaultStore
+  readonly masterKey: MasterKey
+  readonly log: Log
+  readonly clock?: Clock | undefined
+  /** How often a data key seals before another takes its place, and which encryptions are counted. */
+  readonly seals?: Pick<SealCountsOptions, 'limit' | 'oneOf'> | undefined
 }
 
 /**
  * Envelope encryption on the tables of the store. Several vaults may do all of this at the same time.
  * @throws Fault `config.invalid` when the master key is not the one the database was made with
  */
-export async function createEnvelope({ store, masterKey, log, clock = systemClock }: { readonly store: VaultStore; readonly masterKey: MasterKey; readonly log: Log; readonly clock?: Clock | undefined }): Promise<DataKeys> {
+export async function createEnvelope({ store, masterKey, log, clock = systemClock, seals = {} }: EnvelopeOptions): Promise<DataKeys> {
+  const counts = createSealCounts({ ...seals, records: store.records, log })
+  let replaced = 0
   const random = createRandomPool()
   const watch = createRevisionWatch({ store, clock })
   let held = new BoundedMap<DataKey>(heldKeys)
@@ -117,10 +131,27 @@ export async function createEnvelope({ store, masterKey, log, clock = systemCloc
     return rows as readonly DataKeyRow[]
   }
 
+  /**
+   * Gives scopes whose key has sealed often enough another one. Rows under the older key stay where they are: it goes on opening them, and to seal
+   * all of them anew would use the new one up. A vault that does not know of it yet goes on with the older one until it counts itself.
+   */
+  async function replaceWorn(): Promise<void> {
+    for (const { number, scope } of await counts.settle()) {
+      const [row] = await store.keys.newest([{ scope, use: 'seal' }])
+      if (row?.number === number && row.state === 'active') {
+        await store.keys.add([await makeRow(scope, 'seal', row.version + 1)])
+        replaced++
+        log.info({ scope, version: row.version + 1 }, 'a data key has sealed often enough; another one takes its place')
+      }
+      active.delete(scope)
+    }
+  }
+
   const keys: DataKeys = {
     watch,
     async current(scopes) {
       await refresh()
+      if (!counts.isSettled) await replaceWorn()
       const [own, ownHeld] = [active, held]
       const missing = [...new Set(scopes)].filter((scope) => !own.get(scope))
       const made = new Map<string, DataKey>()
@@ -176,7 +207,9 @@ export async function createEnvelope({ store, masterKey, log, clock = systemCloc
       if (key?.scope !== scope) throw new Error('its data key is gone, or is of another scope')
       return keys.openWith(key, about, bytes)
     },
-    sealWith({ key, scope }, about, plain) {
+    sealWith(dataKey, about, plain) {
+      const { key, scope } = dataKey
+      counts.note(dataKey)
       const nonce = random.take(nonceBytes)
       const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(toAad(scope, about))
       const sealed = Buffer.allocUnsafe(1 + nonceBytes + plain.byteLength + tagBytes)
@@ -234,6 +267,12 @@ export async function createEnvelope({ store, masterKey, log, clock = systemCloc
       return done
     },
     countToRewrap: () => store.keys.countOthers(masterKey.id),
+    async wear() {
+      const used = await counts.list()
+      const rows = (await store.keys.get([...used.keys()])).filter((row) => row !== undefined)
+      const newest = new Set((await store.keys.newest(rows.map(({ scope }) => ({ scope, use: 'seal' })))).map((row) => row?.number))
+      return { replaced, fullest: Math.max(0, ...rows.filter(({ number }) => newest.has(number)).map(({ number }) => (used.get(number) ?? 0) / counts.limit)) }
+    },
   }
 
   // One key that is always there says whether the master key is the right one, before anything is written under a wrong one.

@@ -56,6 +56,7 @@ export async function openVault({ folder, databaseUrl, masterKey: key, clock, lo
       masterKey: { provider: masterKey.provider, id: masterKey.id, since: masterKey.since ?? '' },
       store: store.kind,
       ...(await tokens.status()),
+      dataKeys: await envelope.wear(),
       certificates: await loadCertificateStatus({ records, clock }),
     })
     return {

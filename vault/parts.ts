@@ -35,7 +35,7 @@ export interface Envelope {
 
 /** A record of any part of the vault: open facts, and what of it is sealed. */
 export interface VaultRecord {
-  readonly kind: 'domain' | 'grant' | 'key' | 'certificate' | 'secret'
+  readonly kind: 'domain' | 'grant' | 'key' | 'certificate' | 'secret' | 'data-key-use'
   readonly name: string
   /** Counts up with every change. */
   readonly version: number

@@ -68,6 +68,7 @@ export const vaultSchemas = {
     {
       ok: { type: 'boolean' }, masterKey: object({ provider: { enum: ['file', 'pkcs11'] }, id: string, since: time }, ['provider', 'id', 'since']), store: { enum: ['sqlite', 'postgresql'] },
       domains: integer, tokens: integer, toReseal: { ...integer, description: 'Rows still under an older key while a rotation goes on.' },
+      dataKeys: object({ replaced: { ...integer, description: 'Data keys that this vault replaced by itself since it started.' }, fullest: { type: 'number', description: 'Of the newest data key that sealed most, as a share of what one does before it is replaced.' } }, ['replaced', 'fullest']),
       certificates: object({ imported: integer, expired: integer, leastDaysLeft: { ...integer, description: 'Of the one that ends first; below 0 when it has.' } }, ['imported', 'expired']),
     },
     ['ok', 'masterKey', 'store', 'domains', 'tokens', 'toReseal'],

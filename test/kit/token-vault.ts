@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { systemClock, type Clock } from '../../runtime/core/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import type { TokenMode, VaultAnswer, Viewer } from '../../runtime/core/vault.ts'
-import { createEnvelope, type DataKeys } from '../../vault/envelope.ts'
+import { createEnvelope, type DataKeys, type EnvelopeOptions } from '../../vault/envelope.ts'
 import { openFileMasterKey } from '../../vault/master-key-file.ts'
 import type { MasterKey } from '../../vault/parts.ts'
 import { openVaultStore } from '../../vault/store/open-vault-store.ts'
@@ -42,12 +42,12 @@ export interface TokenVault {
 export const viewer: Viewer = { client: 'ward', clearance: undefined, purpose: 'care', run: 'run-1', flow: 'flow-1', node: 'node-1' }
 
 /** @param around puts something between the tokens and their store */
-export async function openTokenVault({ url, dataDir, around = (store) => store }: { readonly url?: string | undefined; readonly dataDir?: string | undefined; readonly around?: (store: VaultStore) => VaultStore } = {}): Promise<TokenVault> {
+export async function openTokenVault({ url, dataDir, seals, around = (store) => store }: { readonly url?: string | undefined; readonly dataDir?: string | undefined; readonly seals?: EnvelopeOptions['seals']; readonly around?: (store: VaultStore) => VaultStore } = {}): Promise<TokenVault> {
   const folder = dataDir ?? mkdtempSync(join(tmpdir(), 'sluice-vault-'))
   const clock = shiftedClock()
   const store = await openVaultStore({ url, dataDir: folder, log: silentLog })
   const masterKey = await openFileMasterKey({ file: join(folder, 'master', 'key') })
-  const envelope = await createEnvelope({ store, masterKey, log: silentLog, clock })
+  const envelope = await createEnvelope({ store, masterKey, log: silentLog, clock, seals })
   const tokens = await createTokens({ store: around(store), envelope, log: silentLog, clock })
   return {
     store,
