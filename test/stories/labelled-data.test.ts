@@ -125,3 +125,8 @@ test('what is taken out of, replaced or masked in a copy of the request, or of i
     await other.close()
   }
 })
+
+test('the label of a header holds however its name is written', async () => {
+  const nodes = (label: string) => drawn('t').httpIn('GET', '/t', { labels: [{ path: label, label: 'pid' }] }).change({ t: 'set', p: 'payload', pt: 'msg', to: 'req.headers["x-id"]', tot: 'msg' }).httpResponse().nodes()
+  for (const label of ['req.headers["X-Id"]', 'req.headers["x-id"]']) await expect(startGateway({ nodes: nodes(label) }).then(({ close }) => close())).rejects.toThrow('labelled “pid”')
+})

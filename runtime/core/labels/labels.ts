@@ -1,6 +1,6 @@
 import type { JsonSchema, NodeProblem } from '../node.ts'
 import { type LabelEntry, LabelMap } from './label-map.ts'
-import { LabelPathError, parseLabelPath } from './label-path.ts'
+import { type LabelPath, LabelPathError, parseLabelPath } from './label-path.ts'
 
 /** A label given where data comes in, as the editor writes it. */
 export interface LabelRow {
@@ -77,13 +77,25 @@ export function checkPath(path: string, property: string): NodeProblem[] {
 export function labelsOfRows(rows: readonly LabelRow[] | undefined, { node }: Pick<LabelFacts, 'node'>): LabelMap {
   return LabelMap.of((rows ?? []).flatMap(({ path, label }): LabelEntry[] => {
     if (checkPath(path, '').length > 0 || !labelName.test(label)) return []
-    return parseLabelPath(path).map((written) => ({ path: written.path, label, from: { flow: node.flow, node: node.id, path } }))
+    return parseLabelPath(path).map((written) => ({ path: withLowerHeader(written.path), label, from: { flow: node.flow, node: node.id, path } }))
   }))
+}
+
+/** Names of headers tell no capital letters apart (RFC 9110 §5.1); in messages they are small. */
+function withLowerHeader(path: LabelPath): LabelPath {
+  const at = path[0] === 'headers' ? 1 : path[0] === 'req' && path[1] === 'headers' ? 2 : undefined
+  const name = at === undefined ? undefined : path[at]
+  return typeof name === 'string' ? path.with(at as number, name.toLowerCase()) : path
 }
 
 /** For nodes that send on the message that came, by whatever ports. */
 export function unchanged(_config: unknown, input: LabelMap): LabelMap {
   return input
+}
+
+/** For nodes by which nothing of a message leaves its flow: it is neither kept, nor told to anybody. */
+export function nothing(): readonly Leak[] {
+  return []
 }
 
 /** For nodes that send on what came, with these fields set to something of their own. */
