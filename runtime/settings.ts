@@ -197,7 +197,7 @@ function contradictions(settings: Settings, refused: ReadonlySet<string>): strin
   if (settings.vaultDatabaseUrl && settings.vaultDatabaseUrl === settings.databaseUrl) {
     problems.push(`${variableOf('vaultDatabaseUrl')} is the database of control; expected one of its own.`)
   }
-  const ports = (['gatewayPort', 'opsPort', 'controlPort', 'vaultPort'] as const).filter((name) => !refused.has(name) && (settings[name] ?? 0) > 0)
+  const ports = (['gatewayPort', 'opsPort', 'controlPort', 'vaultPort', 'vaultOpsPort'] as const).filter((name) => !refused.has(name) && (settings[name] ?? 0) > 0)
   for (const [index, name] of ports.entries()) {
     const same = ports.slice(0, index).find((other) => settings[other] === settings[name])
     if (same) problems.push(`${variableOf(name)} is “${settings[name]}”, and so is ${variableOf(same)}; expected two different ports.`)

@@ -1,11 +1,14 @@
 import { join } from 'node:path'
 import { openVault, type VaultOptions } from '../../vault/open-vault.ts'
 import { createVaultServer } from '../../vault/server.ts'
+import type { OpenVault } from '../../vault/parts.ts'
 import { systemClock } from '../core/clock.ts'
+import { createOps } from '../http/ops.ts'
 import { loadTls, watchTls } from '../http/tls-files.ts'
 import type { TlsOptions } from '../http/tls.ts'
 import { variableOf, type Settings } from '../settings.ts'
 import { openLog } from '../telemetry/log.ts'
+import { createVaultMetrics } from '../telemetry/vault-metrics.ts'
 import { vaultTokens } from '../vault-trust.ts'
 import { forbidDumps } from './forbid-dumps.ts'
 import { CommandFailed, exitCodes } from './outcome.ts'
@@ -22,6 +25,7 @@ export async function runVault(settings: Settings, { supervised = false } = {}):
   watchProcess(log)
   try {
     forbidDumps(log)
+    let closing = false
     const tokens = { gateway: vaultTokens(settings, 'gateway'), control: vaultTokens(settings, 'control') }
     checkDoor(settings, tokens)
     const { vaultTlsCertFile: certFile, vaultTlsKeyFile: keyFile, vaultTlsClientCaFile: clientCaFile, tlsMinVersion } = settings
@@ -45,11 +49,15 @@ export async function runVault(settings: Settings, { supervised = false } = {}):
     })
     const { url } = await server.listen()
     const unwatch = files && watchTls(files, (renewed) => server.renewTls(toTls(renewed)), log)
+    const ops = await openOps(settings, vault, () => closing)
+    if (ops) log.info({ url: ops.url }, 'health and metrics of the vault are ready')
     log.info({ url }, 'the vault is ready')
     channel.tell({ say: 'ready', facts: { url } })
     const limitMs = await channel.stopAsked
+    closing = true
     unwatch?.()
     await server.close(limitMs)
+    await ops?.close()
     await vault.close()
     log.flush()
     process.exit(exitCodes.done)
@@ -57,6 +65,20 @@ export async function runVault(settings: Settings, { supervised = false } = {}):
     log.flush()
     return failToStart(channel, thrown)
   }
+}
+
+/** The port of operators, where one is named. @throws PortBusy */
+async function openOps({ host, vaultOpsPort: port }: Settings, { desk }: OpenVault, closing: () => boolean): Promise<{ readonly url: string; close(): Promise<void> } | undefined> {
+  if (port === undefined) return undefined
+  const metrics = createVaultMetrics({
+    async read() {
+      const [status, certificates] = await Promise.all([desk.status(), desk.certificates.list()])
+      return { ...status, dataKeys: status.dataKeys ?? { replaced: 0, fullest: 0 }, certificates }
+    },
+  })
+  const ops = createOps({ host, port }, { ready: () => ({ ready: !closing(), detail: {} }), metrics })
+  const { url } = await ops.listen()
+  return { url, close: ops.close }
 }
 
 function masterKeyOf(settings: Settings): VaultOptions['masterKey'] {

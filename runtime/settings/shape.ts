@@ -60,6 +60,7 @@ export interface Settings {
   /** Whether `start` runs a vault: once somebody needs it, at once, never. */
   readonly vault: 'auto' | 'on' | 'off'
   readonly vaultPort?: number
+  readonly vaultOpsPort?: number
   /** Origins, perhaps with a slash behind them. */
   readonly vaultUrl: readonly string[]
   readonly vaultDatabaseUrl?: string

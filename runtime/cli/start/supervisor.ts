@@ -342,6 +342,6 @@ function withSample(settings: Settings): Settings {
 async function explain(thrown: unknown, settings: Settings): Promise<StartFailed> {
   if (!(thrown instanceof ChildFailed)) return thrown instanceof StartFailed ? thrown : new StartFailed((thrown as Error).message, { cause: thrown })
   if (thrown.busyPort === undefined) return new StartFailed(thrown.message)
-  const name = (['controlPort', 'gatewayPort', 'opsPort', 'samplePort', 'authPort', 'vaultPort'] as const).find((one) => settings[one] === thrown.busyPort) ?? 'opsPort'
+  const name = (['controlPort', 'gatewayPort', 'opsPort', 'samplePort', 'authPort', 'vaultPort', 'vaultOpsPort'] as const).find((one) => settings[one] === thrown.busyPort) ?? 'opsPort'
   return new StartFailed(await busyPortSentence(variableOf(name), thrown.busyPort))
 }

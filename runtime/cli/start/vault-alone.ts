@@ -37,6 +37,6 @@ export async function runVaultAlone(settings: Settings): Promise<number> {
   } catch (thrown) {
     await child.stop(0)
     if (!(thrown instanceof ChildFailed)) throw thrown
-    throw new CommandFailed(thrown.busyPort === undefined ? thrown.message : await busyPortSentence(variableOf('vaultPort'), thrown.busyPort))
+    throw new CommandFailed(thrown.busyPort === undefined ? thrown.message : await busyPortSentence(variableOf(thrown.busyPort === settings.vaultOpsPort ? 'vaultOpsPort' : 'vaultPort'), thrown.busyPort))
   }
 }
