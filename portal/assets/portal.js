@@ -44,6 +44,10 @@ for (const part of document.querySelectorAll('[data-refresh]')) {
   }, Number(part.dataset.refresh))
 }
 
+// Where the row of tabs is longer than the window, the one that is open is in sight.
+const openTab = document.querySelector('.tabs [aria-current]')
+if (openTab) openTab.closest('ul').scrollLeft = openTab.offsetLeft + openTab.offsetWidth - openTab.closest('ul').clientWidth
+
 // A ledger is read part by part, so that whoever waits sees how far it is. The last part is open: it holds the end against what control knows of it.
 const sayings = JSON.parse(document.querySelector('[data-sayings]')?.dataset.sayings ?? '{}') // of readers who read no English
 for (const form of document.querySelectorAll('form[data-verify]')) {

@@ -1,4 +1,4 @@
-import { say, sayings, sayRemedy, type LedgerEntry, type LedgerInfo, type LedgerVerdict, type LedgerWitness } from '../../../control/contract.ts'
+import { say, sayings, sayRemedy, type LedgerAnchorInfo, type LedgerEntry, type LedgerInfo, type LedgerVerdict, type LedgerWitness } from '../../../control/contract.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import { toTime } from '../../time.ts'
@@ -26,8 +26,8 @@ ${all.length === 0
   : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('ledger')}</th><th scope="col" class="number">${t('ledgerEntries')}</th><th scope="col" class="number">${t('ledgerOpen')}</th><th scope="col">${t('ledgerSignedAt')}</th><th scope="col">${t('ledgerWitnesses')}</th><th scope="col">${t('ledgerVerify')}</th></tr></thead>
 <tbody>${all.map((one) => html`<tr><th scope="row"><a href="/ledgers/${one.name}">${one.name}</a>${one.organisation && html`<br><span class="soft">${one.organisation}</span>`}</th><td class="number">${one.entries}</td><td class="number">${one.open}</td><td>${one.lastPeriod ? toTime(one.lastPeriod.closedAt, exchange.language) : '—'}</td><td>${toState(one, view)}</td><td>${toVerify(one, view)}</td></tr>`)}</tbody></table></div>`}
 <h2>${t('ledgerWitnesses')}</h2>
-<div class="scroll card"><table><thead><tr><th scope="col">${t('ledgerWitness')}</th><th scope="col" class="number">${t('ledgerWaiting')}</th><th scope="col">${t('ledgerState')}</th><th scope="col">${t('ledgerAwaySince')}</th><th scope="col">${t('ledgerNextTry')}</th></tr></thead>
-<tbody>${witnesses.map((one) => html`<tr><th scope="row"><code class="wrap">${one.anchor}</code></th><td class="number">${one.waiting}</td>${toWitnessState(one, view)}</tr>`)}</tbody></table></div>
+<div class="scroll card"><table><thead><tr><th scope="col">${t('ledgerWitness')}</th><th scope="col" class="number">${t('ledgerWaiting')}</th><th scope="col">${t('ledgerState')}</th></tr></thead>
+<tbody>${witnesses.map((one) => html`<tr><th scope="row"><code class="wrap">${one.anchor}</code></th><td class="number">${one.waiting}</td><td>${toWitnessState(one, view)}</td></tr>`)}</tbody></table></div>
 <section class="card"><h2>${t('ledgerKey')}</h2><p class="soft">${t('ledgerKeyHint')}</p><p><code>${keyId}</code> <a class="button" href="/ledger-key.pem" download>${t('ledgerKey')}</a></p></section>${toSayings(view)}`
     sendPage(view, 'ledgers', { title: t('ledgers'), body })
   }
@@ -45,8 +45,8 @@ ${toFacts([
   [t('organisation'), one.organisation ?? ''], [t('ledgerEntries'), one.entries], [t('ledgerOpen'), one.open], [t('ledgerPeriods'), one.lastPeriod?.period ?? 0],
   [t('ledgerSignedAt'), one.lastPeriod && toTime(one.lastPeriod.closedAt, exchange.language)],
 ])}
-<div class="scroll card"><table><thead><tr><th scope="col">${t('ledgerWitness')}</th><th scope="col" class="number">${t('ledgerWitnessed')}</th><th scope="col">${t('when')}</th><th scope="col" class="number">${t('ledgerWaiting')}</th></tr></thead>
-<tbody>${one.anchors.map((anchor) => html`<tr><th scope="row"><code>${anchor.anchor}</code>${anchor.problem && html`<br><span class="tag bad">${t('ledgerTroubled')}</span> ${anchor.since && html`${toTime(anchor.since, exchange.language)} `}${anchor.why ? say(anchor.why, exchange.language) : anchor.problem}`}</th><td class="number">${anchor.period ?? '—'}</td><td>${anchor.at ? toTime(anchor.at, exchange.language) : '—'}</td><td class="number">${anchor.waiting}</td></tr>`)}</tbody></table></div>
+<div class="scroll card"><table><thead><tr><th scope="col">${t('ledgerWitness')}</th><th scope="col">${t('ledgerWitnessed')}</th><th scope="col" class="number">${t('ledgerWaiting')}</th><th scope="col">${t('ledgerState')}</th></tr></thead>
+<tbody>${one.anchors.map((anchor) => html`<tr><th scope="row"><code class="wrap">${anchor.anchor}</code></th><td>${anchor.period ?? '—'}${anchor.at && html`<br><span class="soft">${toTime(anchor.at, exchange.language)}</span>`}</td><td class="number">${anchor.waiting}</td><td>${toAnchorState(anchor, view)}</td></tr>`)}</tbody></table></div>
 ${page.items.length === 0
   ? html`<p>${t('nothingFound')}</p>`
   : html`<div class="scroll card"><table class="log"><thead><tr><th scope="col">${t('number')}</th><th scope="col">${t('when')}</th><th scope="col">${t('ledgerProof')}</th><th scope="col">${t('ledgerValue')}</th><th scope="col">${t('ledgerSource')}</th></tr></thead>
@@ -107,9 +107,14 @@ function toState({ problem, anchors }: LedgerInfo, { t }: View): Html {
   return html`<span class="tag ${bad ? 'bad' : 'good'}">${t(bad ? 'ledgerTroubled' : 'ledgerWell')}</span>${waiting > 0 && html` ${t('ledgerWaiting')} ${waiting}`}`
 }
 
+function toAnchorState({ problem, why, since }: LedgerAnchorInfo, { t, exchange: { language } }: View): Html {
+  if (problem === undefined) return html`<span class="tag good">${t('ledgerWell')}</span>`
+  return html`<span class="tag bad">${t('ledgerTroubled')}</span> ${why ? say(why, language) : problem}${since && html`<br><span class="soft">${t('ledgerAwaySince')} ${toTime(since, language)}</span>`}`
+}
+
 function toWitnessState({ away }: LedgerWitness, { t, exchange: { language } }: View): Html {
-  if (!away) return html`<td><span class="tag good">${t('ledgerWell')}</span></td><td>—</td><td>—</td>`
-  return html`<td><span class="tag bad">${t('ledgerTroubled')}</span> ${say(away.why, language)}</td><td>${toTime(away.since, language)}</td><td>${toTime(away.nextTryAt, language)}</td>`
+  if (!away) return html`<span class="tag good">${t('ledgerWell')}</span>`
+  return html`<span class="tag bad">${t('ledgerTroubled')}</span> ${say(away.why, language)}<br><span class="soft">${t('ledgerAwaySince')} ${toTime(away.since, language)} · ${t('ledgerNextTry')} ${toTime(away.nextTryAt, language)}</span>`
 }
 
 function toSentence(verdict: LedgerVerdict, { t, exchange }: View): string {
