@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { MessageClient } from '../../runtime/core/clients.ts'
+import { explainCheck } from '../../runtime/core/explain-check.ts'
+import type { Fault } from '../../runtime/core/fault.ts'
 import { hideLabels } from '../../runtime/core/labels/hide.ts'
 import { LabelMap } from '../../runtime/core/labels/label-map.ts'
+import { remedyOf } from '../../runtime/core/refusal-remedies.ts'
 import { fakeVault } from '../../test/kit/fake-vault.ts'
 import { fakeRun } from '../../test/kit/fake-run.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
@@ -68,6 +71,19 @@ describe('detokenize', () => {
     const sent = node.send({ payload: { id } }, fakeRun({ caller }))
     if (expected === undefined) await expect(sent).rejects.toMatchObject({ code: 'detoken.denied', facts: { domain: 'people', purpose: 'marketing', path: '$.id' } })
     else expect((await sent)[0]?.message.payload).toEqual({ id: expected === 'token' ? id : expected })
+  })
+
+  it.each([['clearance', 'lacks a clearance', '許可等級'], ['grant', 'no grant', '沒有相應的授權'], ['ended', 'has ended', '到期'], ['purpose', 'no such purpose', '沒有此目的'], ['caller', 'nobody proved', '無人'], [undefined, 'no grant', '授權']] as const)('a refusal can be looked up by those who answer for grants, and tells the caller nothing of what he lacks (%s)', async (why, en, zh) => {
+    const { vault, node } = await start([{ path: '$.id' }])
+    vault.answers.set('people', { fault: 'detoken.denied', facts: { domain: 'people', purpose: 'delivery', ...(why === undefined ? {} : { why }) } })
+    const refused = (await node.send({ payload: { id: 'a-token' } }, fakeRun({ caller })).catch((thrown: unknown) => thrown)) as Fault
+    expect(refused.facts).toEqual({ domain: 'people', purpose: 'delivery', path: '$.id', decision: expect.any(String) })
+    const decision = node.decisions.get(refused.facts['decision'] as string)
+    expect(decision).toMatchObject({ code: 'detoken.denied', status: 403, nodeType: 'detokenize', checks: [{ check: 'reveal', passed: false, domain: 'people', purpose: 'delivery' }] })
+    expect(JSON.stringify(decision)).not.toContain('a-token')
+    expect(explainCheck(decision!.checks[0]!, 'en')).toEqual({ name: 'Protected data', found: expect.stringMatching(new RegExp(`^people, delivery: .*${en}`)) })
+    expect(explainCheck(decision!.checks[0]!, 'zh-TW').found).toContain(zh)
+    expect(remedyOf(decision!.code)?.en).toContain('grant')
   })
 
   it.each([['token.unknown', 404], ['token.expired', 410], ['domain.shredded', 410]] as const)('does what the field says when there is no value any more (%s)', async (code, status) => {

@@ -1,7 +1,10 @@
-import { checkName, labelsOfRows } from '../../runtime/core/labels/labels.ts'
+import { refuseCall } from '../../runtime/core/decision.ts'
+import type { Fault } from '../../runtime/core/fault.ts'
+import { checkName, labelsOfRows, nothing } from '../../runtime/core/labels/labels.ts'
 import { reveal } from '../../runtime/core/labels/protect.ts'
 import { defineNode } from '../../runtime/core/node.ts'
-import type { VaultAnswer, VaultAsk } from '../../runtime/core/vault.ts'
+import type { Run } from '../../runtime/core/run.ts'
+import type { VaultAnswer, VaultAsk, Viewer } from '../../runtime/core/vault.ts'
 import type { FoundField } from '../vault-fields.ts'
 import { checkDomain, checkFields, compileFields, domainNames, missingSchema, pathSchema, propertySchema, toField } from '../vault-fields.ts'
 import { refusalOf, vaultOf } from '../vault-of.ts'
@@ -44,6 +47,7 @@ export const detokenize = defineNode<DetokenizeConfig, 'out'>({
   icon: 'fa-eye',
   color: '#C0DEED',
   outputs: ['out'],
+  leaks: nothing,
   startsLabels: () => true,
   labels({ property, fields, label, purpose }, input, { node }) {
     const rows = fields.map((row) => toField(property, row))
@@ -91,6 +95,12 @@ export const detokenize = defineNode<DetokenizeConfig, 'out'>({
     const fields = compileFields(config.property, config.fields, config.missing)
     const vault = vaultOf(scope)
 
+    /** A client that may not see a value, as a refusal that people can look up; what it lacks is for them, and not for the caller. */
+    function toDenied({ code, facts: { why, ...facts } }: Fault, run: Run, { client, clearance }: Viewer): Fault {
+      const check = { check: 'reveal', passed: false, domain: facts.domain, purpose: facts.purpose, ...(clearance === undefined ? {} : { clearance }), ...(why === undefined ? {} : { why }) }
+      return refuseCall(scope, run, { code: code as 'detoken.denied', facts, checks: [check], application: client })
+    }
+
     return async function detokenize(message, run) {
       const found = fields.find(message)
       // What is no text is no token: nothing to ask.
@@ -105,7 +115,7 @@ export const detokenize = defineNode<DetokenizeConfig, 'out'>({
           const { location, row, text } = field
           if (location.value === null || location.value === undefined) return []
           const answer = isToken(location.value) ? (answers[next++] as VaultAnswer) : ({ fault: 'token.unknown', facts: { domain: row.domain || config.domain } } as const)
-          const value = valueOf(field, answer, text)
+          const value = valueOf(field, answer, text, (refused) => toDenied(refused, run, viewer))
           return value === location.value ? [] : [[location, value] as const]
         })),
       }
@@ -117,7 +127,7 @@ function isToken(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
 }
 
-function valueOf({ row, location }: FoundField<RevealRow>, answer: VaultAnswer, path: string): unknown {
+function valueOf({ row, location }: FoundField<RevealRow>, answer: VaultAnswer, path: string, toDenied: (refused: Fault) => Fault): unknown {
   const refused = refusalOf(answer, path)
   if (!refused) {
     const { value, json } = answer as { readonly value: string; readonly json?: boolean }
@@ -126,5 +136,5 @@ function valueOf({ row, location }: FoundField<RevealRow>, answer: VaultAnswer, 
   const how = refused.code === 'detoken.denied' ? row.denied : refused.code === 'token.unknown' || refused.code === 'token.expired' || refused.code === 'domain.shredded' ? row.gone : 'refuse'
   if (how === 'token') return location.value
   if (how === 'mask') return masked
-  throw refused
+  throw refused.code === 'detoken.denied' ? toDenied(refused) : refused
 }

@@ -148,7 +148,20 @@ const checks: Readonly<Record<string, Say>> = {
     name: en ? 'Session' : '工作階段',
     found: most === undefined ? (en ? `${text('session')}: none that is live` : `${text('session')}：沒有有效的工作階段`) : en ? `${text('session')}: ${String(most)} are open already` : `${text('session')}：已有 ${String(most)} 個`,
   }),
+  reveal: ({ clearance, why }, { text }, en) => {
+    const say = lookUp(whyDenied, String(why)) ?? whyDenied['grant']!
+    return { name: en ? 'Protected data' : '受保護資料', found: `${text('domain')}${en ? ', ' : '，'}${text('purpose')}${en ? ': ' : '：'}${say[en ? 0 : 1]}${why === 'clearance' && clearance !== undefined ? (en ? `; it has ${String(clearance)}` : `（現為 ${String(clearance)}）`) : ''}` }
+  },
   'idempotency key': (_check, { text }, en) => ({ name: en ? 'Idempotency key' : '防重複鍵', found: en ? `from ${text('keyFrom')}: does not let this request pass` : `來源 ${text('keyFrom')}：不允許此請求` }),
+}
+
+/** As the vault says it. */
+const whyDenied: Readonly<Record<string, readonly [en: string, zh: string]>> = {
+  caller: ['nobody proved to call with production credentials', '無人以正式憑證證明身分'],
+  clearance: ['the application lacks a clearance that the domain asks for', '應用程式不具備網域要求的許可等級'],
+  purpose: ['the domain knows no such purpose', '網域沒有此目的'],
+  grant: ['the application has no grant for it', '應用程式沒有相應的授權'],
+  ended: ['the grant has ended', '授權已到期'],
 }
 
 function inList(networks: string): string {

@@ -237,6 +237,7 @@ export function tokensSuite(name: string, makePlace: () => Promise<TokensPlace>)
       const [closed] = (await vault.tokenize('matrix', 'random', ['v'])) as [string]
       const [opened] = (await vault.tokenize('matrix-open', 'random', ['v'])) as [string]
       const seen: string[] = []
+      const reasons = new Set<string>()
       const cases = ['matrix', 'matrix-open'].flatMap((domain) =>
         ['ward', 'office', 'guest', '', undefined].flatMap((client) =>
           ['high', 'higher', 'low', '', undefined].flatMap((clearance) => ['care', 'billing', 'other', ''].map((purpose) => ({ domain, client, clearance, purpose })))))
@@ -246,7 +247,10 @@ export function tokensSuite(name: string, makePlace: () => Promise<TokensPlace>)
         answers.forEach((answer, index) => {
           const { domain, client, clearance, purpose } = cases[index] as (typeof cases)[number]
           if ('value' in answer) seen.push([domain, client, clearance, purpose].join(' '))
-          else expect(faultOf(answer)).toBe('detoken.denied')
+          else {
+            expect(faultOf(answer)).toBe('detoken.denied')
+            reasons.add('facts' in answer ? String(answer.facts?.['why']) : '')
+          }
         })
         return seen
       }
@@ -256,6 +260,7 @@ export function tokensSuite(name: string, makePlace: () => Promise<TokensPlace>)
       expect(seen).toHaveLength(11)
       vault.clock.shift(61_000)
       expect(await look()).toHaveLength(9)
+      expect([...reasons].toSorted()).toEqual(['caller', 'clearance', 'ended', 'grant', 'purpose'])
       const grant = (await vault.tokens.desk.grants.list()).find(({ client, domain }) => client === 'office' && domain === 'matrix')
       await vault.tokens.desk.grants.remove(grant?.id as string, 'admin')
       expect(await look()).toHaveLength(7)
@@ -286,7 +291,7 @@ export function tokensSuite(name: string, makePlace: () => Promise<TokensPlace>)
     test('who may not see is told the same of tokens that are there and of those that are not', async () => {
       const [token] = (await vault.tokenize('people', 'random', ['v'])) as [string]
       const [there, absent] = await vault.reveal('people', [token, 'absent'], { client: 'stranger' })
-      expect(there).toEqual({ fault: 'detoken.denied', facts: { domain: 'people', purpose: 'care' } })
+      expect(there).toEqual({ fault: 'detoken.denied', facts: { domain: 'people', purpose: 'care', why: 'grant' } })
       expect(absent).toEqual(there)
       expect((await vault.reveal('people', ['absent', '\0', '\ud800', ''])).map(faultOf)).toEqual(['token.unknown', 'token.unknown', 'token.unknown', 'token.unknown'])
       expect((await vault.reveal('no-such', [token])).map(faultOf)).toEqual(['domain.unknown'])

@@ -112,12 +112,16 @@ export function grantKey(domain: string, client: string, purpose: string): strin
   return JSON.stringify([domain, client, purpose])
 }
 
-/** Whether somebody may see values of a domain. No by default. */
-export function mayReveal(policy: Policy, domain: DomainFacts, viewer: Viewer, now: number): boolean {
+/** What is missing for somebody to see values: nobody proved who calls, a clearance, a purpose of the domain, a grant; or the grant ended. */
+export type WhyDenied = 'caller' | 'clearance' | 'purpose' | 'grant' | 'ended'
+
+/** Why somebody may not see values of a domain; `undefined`: he may. */
+export function whyDenied(policy: Policy, domain: DomainFacts, viewer: Viewer, now: number): WhyDenied | undefined {
   const { client, clearance, purpose } = viewer
-  if (typeof client !== 'string' || client === '' || typeof purpose !== 'string') return false
-  if (domain.clearances.length > 0 && (clearance === undefined || !domain.clearances.includes(clearance))) return false
-  if (!domain.purposes.includes(purpose)) return false
+  if (typeof client !== 'string' || client === '' || typeof purpose !== 'string') return 'caller'
+  if (domain.clearances.length > 0 && (clearance === undefined || !domain.clearances.includes(clearance))) return 'clearance'
+  if (!domain.purposes.includes(purpose)) return 'purpose'
   const grant = policy.grants.get(grantKey(domain.name, client, purpose))
-  return grant !== undefined && (grant.until === undefined || Date.parse(grant.until) > now)
+  if (grant === undefined) return 'grant'
+  return grant.until === undefined || Date.parse(grant.until) > now ? undefined : 'ended'
 }

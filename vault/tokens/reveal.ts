@@ -5,7 +5,7 @@ import type { VaultAnswer, VaultAsk } from '../../runtime/core/vault.ts'
 import type { Reveal } from '../contract.ts'
 import type { DataKeys } from '../envelope.ts'
 import type { NewReveal, TokenPlace, TokenRow, VaultStore } from '../store/vault-store.ts'
-import { mayReveal, scopeOf, type Policy } from './policy.ts'
+import { scopeOf, whyDenied, type Policy } from './policy.ts'
 import { hashReveal } from './reveal-chain.ts'
 import { createGuessLimit } from './guess-limit.ts'
 import { aboutToken } from './tokenize.ts'
@@ -74,7 +74,7 @@ export function createRevealer({ store, envelope, chainKey, log }: { readonly st
         if (isForeign(ask)) return 'foreign'
         const domain = policy.domains.get(ask.domain)
         if (!domain) return 'no domain'
-        if (!mayReveal(policy, domain, ask.viewer, now)) return 'denied'
+        if (whyDenied(policy, domain, ask.viewer, now)) return 'denied'
         return domain.state === 'shredded' ? 'shredded' : 'look'
       })
       const looks = asks.filter((_, index) => decisions[index] === 'look')
@@ -100,7 +100,7 @@ export function createRevealer({ store, envelope, chainKey, log }: { readonly st
           case 'unknown':
             return { fault: 'token.unknown', facts: { domain: ask.domain } }
           default:
-            return { fault: 'detoken.denied', facts: { domain: ask.domain, purpose: String(ask.viewer.purpose) } }
+            return { fault: 'detoken.denied', facts: { domain: ask.domain, purpose: String(ask.viewer.purpose), ...why(policy, ask, now) } }
         }
       })
     },
@@ -126,6 +126,13 @@ export function createRevealer({ store, envelope, chainKey, log }: { readonly st
       return made.map(({ answer }) => answer)
     },
   }
+}
+
+/** For who looks after grants; a flow does not hand it to its caller. */
+function why(policy: Policy, { domain, viewer }: RevealAsk, now: number): { readonly why?: string } {
+  const found = policy.domains.get(domain)
+  const reason = found && whyDenied(policy, found, viewer, now)
+  return reason === undefined ? {} : { why: reason }
 }
 
 function isForeign({ organisation, domain }: RevealAsk | VerifyAsk): boolean {
