@@ -54,7 +54,7 @@ describe('credentials that belong to nobody', () => {
 
   it('may be put into an upstream by their keeper, whose servers are written out', () => {
     const callout = { url: '/x', upstream: 'u', auth: '' }
-    for (const [type, more] of [['service callout', callout], ['http request', { url: '/x', upstream: 'u' }]] as const) {
+    for (const [type, more] of [['service callout', callout], ['http request', { url: '/x', upstream: 'u' }], ['pass through', { url: '/x', upstream: 'u' }]] as const) {
       const uses = (drawn: Drawn) => said({ ...drawn, type, callout: more })
       expect(uses({ upstream: { auth: 'a', ...targets('https://api.example') } }), type).toEqual([])
       expect(uses({ upstream: { auth: 'a', ...targets('https://${API}') }, env: [{ name: 'API', type: 'str', value: 'evil.example' }] }), type).toEqual(['callout.auth_lent c upstream'])

@@ -89,4 +89,18 @@ describe('a stream of bytes', () => {
     stream.take()
     expect(() => stream.take()).toThrowError(expect.objectContaining({ code: 'body.taken' }))
   })
+
+  it('takes a path with an upstream by name, which no sandbox caller gets to, and opens no WebSocket there', async () => {
+    const problems = (config: object, types: Record<string, string> = { ups: 'upstream' }) => checkNode(passThrough, { url: '/a/{{+req.params["*"]}}', upstream: 'ups', ...config }, { configNodes: Object.fromEntries(Object.entries(types).map(([id, type]) => [id, { type, config: {} }])) }).map(({ code, property }) => `${code} ${property}`)
+    expect([problems({}), problems({ url: 'https://else.example/' })[0], problems({ webSockets: true }), problems({}, {})]).toEqual([[], 'callout.path url', ['callout.tunnel webSockets'], ['config.missing upstream']])
+    const asked: StreamRequest[] = []
+    const byName: StreamRequest[] = []
+    const door: Upstream = { ...upstream(asked), open: () => ({ ...upstream(byName), configure() {}, facts: () => ({ name: 'f', breaker: 'none', inFlight: 0, waiting: 0, instances: [] }), close() {} }) }
+    const node = await testNode(passThrough, { upstream: 'ups', url: '/{{+req.params["*"]}}', sandboxUrl: 'https://sandbox.example/' }, { upstream: door, configNodes: { ups: { type: 'upstream', config: { name: 'files', targets: [{ url: 'https://files.example/base' }] } } } })
+    const facts = request()
+    await node.send({ req: facts }, node.run({ request: facts }))
+    await node.send({ req: facts, client: { environment: 'sandbox' } }, node.run({ request: facts }))
+    expect(byName.map(({ url, tellBudget }) => [url.replace(/^http:\/\/[\da-f]{16}\.upstream/, ''), tellBudget])).toEqual([['/a/b?x=1', true]])
+    expect(asked.map(({ url }) => url)).toEqual(['https://sandbox.example/?x=1'])
+  })
 })

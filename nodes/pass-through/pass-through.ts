@@ -3,7 +3,7 @@ import { fault } from '../../runtime/core/fault.ts'
 import { isHeaderName } from '../../runtime/core/header-name.ts'
 import { labelsOfTemplate } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
-import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
+import { type CheckFacts, defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { isSandboxCall, markSandboxAnswer } from '../../runtime/core/sandbox-call.ts'
@@ -11,6 +11,8 @@ import type { Step } from '../../runtime/core/step.ts'
 import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
 import { parseUrlTemplate, type UrlTemplate } from '../../runtime/core/url-template.ts'
 import { asksForWebSocket } from '../../runtime/core/web-socket.ts'
+import { compileSend, type OpenStream } from '../callout-send.ts'
+import { credentialUses } from '../credential-uses.ts'
 import { withEnv } from '../with-env.ts'
 import { toForwarded } from './to-forwarded.ts'
 
@@ -28,6 +30,8 @@ export interface PassThroughConfig {
   readonly webSockets: boolean
   readonly tls: string
   readonly sandboxUrl: string
+  /** Id of an upstream; the URL is then a path. */
+  readonly upstream: string
 }
 
 /** What gateways are asked for by callers, and no upstream is to learn. */
@@ -50,11 +54,16 @@ export const passThrough = defineNode<PassThroughConfig, never>({
     { to: 'callout', what: 'the request, as it came', labels: input.at(['payload']).and(input.at(['req']).anywhere) },
     ...headers.map(({ value }) => ({ to: 'callout' as const, what: 'a header', property: 'headers', labels: labelsOfTemplate(value, input) })),
   ],
+  sends: ({ upstream }, facts) => credentialUses({ upstream, url: '', auth: '' }, facts),
   replies: true,
-  faults: ['body.taken', 'egress.denied', 'flow.already_replied', 'sandbox.none', 'step.config', 'upstream.connect', 'upstream.eof', 'upstream.timeout', 'upstream.tls', 'upstream.upgrade', 'upstream.url'],
+  faults: ['body.taken', 'egress.denied', 'flow.already_replied', 'sandbox.none', 'step.config', 'upstream.auth', 'upstream.breaker', 'upstream.bulkhead', 'upstream.connect', 'upstream.dns', 'upstream.eof', 'upstream.timeout', 'upstream.tls', 'upstream.upgrade', 'upstream.url'],
   config: {
     type: 'object',
     properties: {
+      upstream: {
+        type: 'string', default: '', 'x-config': 'upstream', title: 'Upstream', description: 'A service by name, with its servers, credentials, and how calls stand up when they fail. The URL is then a path: /reports/{{+req.params["*"]}}.',
+        'x-form': { 'zh-TW': { title: '上游服務', description: '具名的服務，含其伺服器、憑證與故障處理。此時 URL 只寫路徑：/reports/{{+req.params["*"]}}。' } },
+      },
       url: {
         type: 'string', default: '', title: 'URL', 'x-form': { control: 'template', 'zh-TW': { title: 'URL', description: 'https://files.example.org/{{+req.params["*"]}}。主機為固定文字或取自環境變數：${FILES_HOST}。呼叫者的查詢參數會一併送出。' } },
         description: 'https://files.example.org/{{+req.params["*"]}}. The host is literal or from the environment: ${FILES_HOST}. The caller’s query goes along.',
@@ -78,8 +87,8 @@ export const passThrough = defineNode<PassThroughConfig, never>({
       },
       timeoutMs: { type: 'integer', minimum: 1, default: 10_000, title: 'Timeout (ms)', description: 'Until the answer begins; the deadline of the run applies as well.', 'x-form': { 'zh-TW': { title: '逾時（毫秒）', description: '到回應開始為止；執行期限同樣適用。' } } },
       idleMs: { type: 'integer', minimum: 100, default: 60_000, title: 'Longest silence (ms)', description: 'Once the answer has begun it may take as long as it takes, but not be silent for longer.', 'x-form': { 'zh-TW': { title: '最長靜默（毫秒）', description: '回應開始後不限總時間，但不可靜默超過此值。' } } },
-      webSockets: { type: 'boolean', default: false, title: 'WebSockets', description: 'Callers may open WebSockets to the upstream: limits and rights are looked at when they open one, not for what passes.', 'x-form': { 'zh-TW': { title: 'WebSocket', description: '允許呼叫者與上游建立 WebSocket：只在建立時檢查權限與限制，之後不檢視內容。' } } },
-      tls: { type: 'string', default: '', 'x-config': 'tls-config', title: 'TLS', description: 'Client certificate and trusted authorities.', 'x-form': { 'zh-TW': { title: 'TLS', description: '用戶端憑證與信任的憑證機構。' } } },
+      webSockets: { type: 'boolean', default: false, title: 'WebSockets', description: 'Callers may open WebSockets to the upstream: limits and rights are looked at when they open one, not for what passes.', 'x-form': { when: { upstream: [''] }, 'zh-TW': { title: 'WebSocket', description: '允許呼叫者與上游建立 WebSocket：只在建立時檢查權限與限制，之後不檢視內容。' } } },
+      tls: { type: 'string', default: '', 'x-config': 'tls-config', title: 'TLS', description: 'Client certificate and trusted authorities.', 'x-form': { when: { upstream: [''] }, 'zh-TW': { title: 'TLS', description: '用戶端憑證與信任的憑證機構。' } } },
       sandboxUrl: {
         type: 'string', default: '', title: 'Sandbox URL', description: 'For callers with a sandbox credential, who never get to the URL above; empty: they are refused (501).',
         'x-form': { control: 'template', 'zh-TW': { title: '沙箱網址', description: '給持沙箱憑證的呼叫者，他們絕不會連到上面的 URL；留空則拒絕（501）。' } },
@@ -88,7 +97,8 @@ export const passThrough = defineNode<PassThroughConfig, never>({
   },
   check(config, facts) {
     const problems: (NodeProblem | undefined)[] = [
-      config.url.trim() === '' ? { code: 'callout.no_url', property: 'url', message: 'The pass through has no URL.', remedy: 'Open the node and enter the address whose answers are passed on.' } : checkUrl(config.url, 'url'),
+      ...checkUpstream(config, facts),
+      config.upstream !== '' ? checkUrl(upstreamOrigin + config.url.trim(), 'url') : config.url.trim() === '' ? { code: 'callout.no_url', property: 'url', message: 'The pass through has no URL.', remedy: 'Open the node and enter the address whose answers are passed on.' } : checkUrl(config.url, 'url'),
       config.sandboxUrl.trim() === '' ? undefined : checkUrl(config.sandboxUrl, 'sandboxUrl'),
     ]
     for (const { name, value } of config.headers) {
@@ -104,10 +114,13 @@ export const passThrough = defineNode<PassThroughConfig, never>({
     if (config.tls !== '' && facts.typeOf(config.tls) !== 'tls-config') problems.push({ code: 'config.missing', property: 'tls', message: 'The TLS configuration that the pass through refers to does not exist.', remedy: 'Choose another one, or none.' })
     return problems.filter((problem) => problem !== undefined)
   },
-  compile(config, scope): Step<never> {
+  async compile(config, scope): Promise<Step<never>> {
     const { openStream, openTunnel } = scope.upstream
     if (!openStream || !openTunnel) throw fault('config.invalid', { message: 'Streams cannot be passed through here.' })
-    const url = compileUrl(config.url, scope)
+    const plain: OpenStream = (request, _message, run) => openStream(request, run)
+    const named = config.upstream === '' ? undefined : await compileSend({ upstream: config.upstream, url: config.url, auth: '', tellBudget: 'auto', resilience: 'upstream' }, scope)
+    const open = named?.openStream ?? plain
+    const place = compileUrl(named?.url ?? config.url, scope)
     const sandboxUrl = config.sandboxUrl.trim() === '' ? undefined : compileUrl(config.sandboxUrl, scope)
     const set = config.headers.filter(({ name }) => name.trim() !== '').map(({ name, value }) => ({ name: name.trim(), template: parsePathTemplate(withEnv(value, (key) => scope.env(key))) }))
     const withheld = new Set(config.withhold.map((name) => name.trim().toLowerCase()))
@@ -115,7 +128,7 @@ export const passThrough = defineNode<PassThroughConfig, never>({
     const tls = tlsNode && toUpstreamTls(tlsNode, (name) => scope.env(name))
 
     function targetOf(message: Message, run: Run): UrlTemplate {
-      if (!isSandboxCall(run, message)) return url
+      if (!isSandboxCall(run, message)) return place
       markSandboxAnswer(run)
       if (!sandboxUrl) throw fault('sandbox.none', { node: `“${scope.node.name ?? scope.node.type}”`, remedy: 'Enter a sandbox URL in this node.' })
       return sandboxUrl
@@ -124,7 +137,8 @@ export const passThrough = defineNode<PassThroughConfig, never>({
     return async function passThrough(message, run) {
       const { request } = run
       if (!request) throw fault('step.config', { message: 'A pass through answers requests; this message came from none.' })
-      const target = targetOf(message, run).render(message)
+      const chosen = targetOf(message, run)
+      const target = chosen.render(message)
       const headers = toForwarded(request, withheld)
       for (const { name, template } of set) {
         for (const one of Object.keys(headers)) if (one.toLowerCase() === name.toLowerCase()) delete headers[one]
@@ -132,14 +146,16 @@ export const passThrough = defineNode<PassThroughConfig, never>({
       }
       const query = request.url.slice(request.path.length + 1)
       const url = query === '' ? target : `${target}${target.includes('?') ? '&' : '?'}${query}`
-      if (config.webSockets && asksForWebSocket(request)) {
+      if (config.webSockets && !named && asksForWebSocket(request)) {
         const agreed = await openTunnel({ url, headers, timeoutMs: config.timeoutMs, idleMs: config.idleMs, ...(tls ? { tls } : {}) }, run)
         run.onEnd?.(() => agreed.tunnel.discard())
         run.reply({ headers: agreed.headers, payload: agreed.tunnel })
         return undefined
       }
       const body = methodsWithoutBody.has(request.method) ? undefined : bodyOf(message, request.wireBody)
-      const answer = await openStream({ method: request.method, url, headers, body, timeoutMs: config.timeoutMs, idleMs: config.idleMs, ...(tls ? { tls } : {}) }, run)
+      const asked = { method: request.method, url, headers, body, timeoutMs: config.timeoutMs, idleMs: config.idleMs, ...(tls && !named ? { tls } : {}) }
+      // Callers of the sandbox never get to the upstream.
+      const answer = chosen === place ? await open({ ...asked, ...(named?.tellBudget ? { tellBudget: true } : {}) }, message, run) : await openStream(asked, run)
       // Whoever does not take the stream in the end lets go of it.
       run.onEnd?.(() => answer.body.discard())
       run.reply({ statusCode: answer.status, headers: answer.headers, payload: answer.body })
@@ -159,6 +175,18 @@ function compileUrl(text: string, scope: Scope): UrlTemplate {
   } catch (error) {
     throw error instanceof TemplateError ? fault('config.invalid', { message: error.message }, error) : error
   }
+}
+
+/** Where a path of an upstream stands for the rest of the URL. */
+const upstreamOrigin = 'http://upstream'
+
+function checkUpstream({ upstream, url, webSockets }: PassThroughConfig, facts: Pick<CheckFacts, 'typeOf'>): NodeProblem[] {
+  if (upstream === '') return []
+  const problems: NodeProblem[] = []
+  if (facts.typeOf(upstream) !== 'upstream') problems.push({ code: 'config.missing', property: 'upstream', message: 'The upstream that the pass through names does not exist.', remedy: 'Choose another one, or make it.' })
+  if (!url.trim().startsWith('/')) problems.push({ code: 'callout.path', property: 'url', message: 'The pass through has an upstream, so its URL is a path.', remedy: 'Write the path only, such as /reports/{{+req.params["*"]}}; the host is one of the upstream’s targets.' })
+  if (webSockets) problems.push({ code: 'callout.tunnel', property: 'webSockets', message: 'WebSockets go to a URL, not to an upstream by name.', remedy: 'Write the whole URL into a pass through of their own, or switch WebSockets off.' })
+  return problems
 }
 
 const withoutEnv = (text: string) => text.replace(/\$\{[^}]+\}/g, '1')
