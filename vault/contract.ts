@@ -32,7 +32,7 @@ export interface Domain {
   readonly purposes: readonly string[]
   /** Seconds that tokens live when their node does not say; absent: for ever. */
   readonly ttlS?: number
-  /** Comparisons (`verify`) per client and minute that may come out different; absent: 60. Each vault counts for itself. */
+  /** Comparisons (`verify`) per client and minute that may come out different; absent: 60. All vaults on one database count together. */
   readonly guessesPerMinute?: number
   readonly state: 'active' | 'shredded'
   /** Version of the data key that new rows are sealed under. */

@@ -96,4 +96,13 @@ create table key_uses (
 );
 create index key_uses_by_hour on key_uses (hour);`,
   },
+  {
+    name: '0003-guesses',
+    sqlite: `
+create table guesses (place text primary key, ends_at integer not null, count integer not null) strict, without rowid;
+create index guesses_by_end on guesses (ends_at);`,
+    postgresql: `
+create table guesses (place text collate "C" primary key, ends_at bigint not null, count bigint not null);
+create index guesses_by_end on guesses (ends_at);`,
+  },
 ]

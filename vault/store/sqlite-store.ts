@@ -292,6 +292,24 @@ function createSqliteStore(database: DatabaseSync): VaultStore {
         run('delete from key_uses where hour < ?', before)
       },
     },
+    guesses: {
+      async add(places, now, windowMs) {
+        const read = (place: string) => {
+          const row = one('select ends_at, count from guesses where place = ? and ends_at > ?', place, now)
+          return { before: Number(row?.['count'] ?? 0), endsAt: Number(row?.['ends_at'] ?? now + windowMs) }
+        }
+        if (places.every(({ wrong }) => wrong === 0)) return places.map(({ place }) => read(place))
+        return transaction(() =>
+          places.map(({ place, wrong }) => {
+            const window = read(place)
+            if (wrong > 0) run('insert into guesses (place, ends_at, count) values (?, ?, ?) on conflict (place) do update set ends_at = excluded.ends_at, count = excluded.count', place, window.endsAt, window.before + wrong)
+            return window
+          }))
+      },
+      async forget(before) {
+        run('delete from guesses where ends_at < ?', before)
+      },
+    },
     async revisions() {
       return new Map(all('select kind, revision from revisions').map(({ kind, revision }) => [kind as VaultRecord['kind'], Number(revision)]))
     },

@@ -12,6 +12,7 @@ export interface VaultStore {
   readonly tokens: TokenTable
   readonly reveals: RevealTable
   readonly keyUses: KeyUseTable
+  readonly guesses: GuessTable
   /** Numbers that grow when another vault would have to look again: of each kind of record, and of `data-key` (one was retired or shredded). */
   revisions(): Promise<ReadonlyMap<VaultRecord['kind'] | 'data-key', number>>
   meta: { get(name: string): Promise<string | undefined>; /** Keeps the value that is there. Gives the one that is there then. */ settle(name: string, value: string): Promise<string>; set(name: string, value: string): Promise<void> }
@@ -120,6 +121,14 @@ export interface KeyUseTable {
   list(key: string, limit: number): Promise<readonly KeyUse[]>
   /** Hours before this one. */
   forget(before: string): Promise<void>
+}
+
+/** Comparisons that came out different, counted by whom and where for a while. */
+export interface GuessTable {
+  /** Adds to the window of each place, each named once, and begins another where it has ended; gives how many there were before, and when it ends (ms since the epoch), in the order asked. */
+  add(places: readonly { readonly place: string; readonly wrong: number }[], now: number, windowMs: number): Promise<readonly { readonly before: number; readonly endsAt: number }[]>
+  /** Windows that ended before. */
+  forget(before: number): Promise<void>
 }
 
 /** A line of the record of reveals, as it is written. */

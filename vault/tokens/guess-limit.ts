@@ -1,34 +1,51 @@
-import { BoundedMap } from '../../runtime/core/bounded-map.ts'
+import { createHash } from 'node:crypto'
 import type { Comparer } from '../../runtime/core/vault.ts'
+import type { VaultStore } from '../store/vault-store.ts'
 import type { DomainFacts } from './policy.ts'
 
 const windowMs = 60_000
 const guessesByDefault = 60
-/** Clients whose guesses are remembered. */
-const clientsLimit = 50_000
+
+/** A comparison that was made, and what came of it. */
+export interface Guess {
+  readonly domain: DomainFacts
+  readonly viewer: Comparer
+  readonly same: boolean
+}
 
 /** Bounds how often somebody may compare a value with tokens of a domain and be wrong: a birthday is found in a few thousand tries. */
 export interface GuessLimit {
-  /** Seconds until the client may compare again; undefined: it may. */
-  wait(domain: DomainFacts, viewer: Comparer, now: number): number | undefined
-  wrong(domain: DomainFacts, viewer: Comparer, now: number): void
+  /**
+   * Of each guess, in order: seconds until its client may compare again, and is not to be told what came of this one, right or
+   * wrong; undefined: it may be told.
+   */
+  judge(guesses: readonly Guess[], now: number): Promise<readonly (number | undefined)[]>
 }
 
-/** Counts in memory, a minute from the first wrong one on. */
-export function createGuessLimit(): GuessLimit {
-  const windows = new BoundedMap<{ readonly endsAt: number; readonly count: number }>(clientsLimit)
-  // Those who proved nothing share what their flow may.
-  const keyOf = ({ name }: DomainFacts, { client, flow }: Comparer) => JSON.stringify(client ? [name, client] : [name, null, flow])
+/** Counts in the database, a minute from the first wrong one on: all vaults on it count together, and a vault that starts anew goes on counting. */
+export function createGuessLimit({ store }: { readonly store: Pick<VaultStore, 'guesses'> }): GuessLimit {
   return {
-    wait(domain, viewer, now) {
-      const window = windows.get(keyOf(domain, viewer))
-      if (!window || window.endsAt <= now || window.count < (domain.guessesPerMinute ?? guessesByDefault)) return undefined
-      return Math.max(1, Math.ceil((window.endsAt - now) / 1000))
-    },
-    wrong(domain, viewer, now) {
-      const key = keyOf(domain, viewer)
-      const window = windows.get(key)
-      windows.set(key, window && window.endsAt > now ? { ...window, count: window.count + 1 } : { endsAt: now + windowMs, count: 1 })
+    async judge(guesses, now) {
+      if (guesses.length === 0) return []
+      const places = guesses.map(placeOf)
+      const wrong = new Map<string, number>()
+      guesses.forEach(({ same }, index) => wrong.set(places[index] as string, (wrong.get(places[index] as string) ?? 0) + (same ? 0 : 1)))
+      const asked = [...wrong].map(([place, count]) => ({ place, wrong: count }))
+      const windows = await store.guesses.add(asked, now, windowMs)
+      const used = new Map(asked.map(({ place }, index) => [place, windows[index]?.before ?? 0]))
+      const ends = new Map(asked.map(({ place }, index) => [place, windows[index]?.endsAt ?? now + windowMs]))
+      return guesses.map(({ domain, same }, index) => {
+        const place = places[index] as string
+        const before = used.get(place) as number
+        if (before >= (domain.guessesPerMinute ?? guessesByDefault)) return Math.max(1, Math.ceil(((ends.get(place) as number) - now) / 1000))
+        if (!same) used.set(place, before + 1)
+        return undefined
+      })
     },
   }
+}
+
+/** Who guesses at what, as a hash: whatever a client is called, a database takes it. Those who proved nothing share what their flow may. */
+function placeOf({ domain, viewer: { client, flow } }: Guess): string {
+  return createHash('sha256').update(JSON.stringify(client ? [domain.name, client] : [domain.name, null, flow])).digest('base64url')
 }

@@ -5,9 +5,9 @@ import type { VaultAnswer, VaultAsk } from '../../runtime/core/vault.ts'
 import type { Reveal } from '../contract.ts'
 import type { DataKeys } from '../envelope.ts'
 import type { NewReveal, TokenPlace, TokenRow, VaultStore } from '../store/vault-store.ts'
-import { scopeOf, whyDenied, type Policy } from './policy.ts'
+import { scopeOf, whyDenied, type DomainFacts, type Policy } from './policy.ts'
 import { hashReveal } from './reveal-chain.ts'
-import { createGuessLimit } from './guess-limit.ts'
+import { createGuessLimit, type Guess } from './guess-limit.ts'
 import { aboutToken } from './tokenize.ts'
 import { fromValueBytes, toValueBytes } from './value-bytes.ts'
 
@@ -28,7 +28,7 @@ export interface Revealer {
 }
 
 export function createRevealer({ store, envelope, chainKey, log }: { readonly store: VaultStore; readonly envelope: DataKeys; readonly chainKey: KeyObject; readonly log: Log }): Revealer {
-  const guesses = createGuessLimit()
+  const guesses = createGuessLimit({ store })
 
   /** Values of tokens, in the order of the places. */
   async function open(places: readonly TokenPlace[], now: number): Promise<Opened[]> {
@@ -110,16 +110,19 @@ export function createRevealer({ store, envelope, chainKey, log }: { readonly st
       const opened = await open(looks, now)
       const openedOf = new Map(looks.map((ask, index) => [ask, opened[index] as Opened]))
       const at = new Date(now).toISOString()
+      const compared = looks.map((ask): Guess => ({ domain: policy.domains.get(ask.domain) as DomainFacts, viewer: ask.viewer, same: isSame(ask, openedOf.get(ask)) }))
+      const waits = await guesses.judge(compared, now)
+      const placeOf = new Map(looks.map((ask, index) => [ask, index]))
       const made = asks.map((ask): { readonly answer: VaultAnswer; readonly outcome: Reveal['outcome'] } => {
         if (isForeign(ask)) return { answer: { fault: 'domain.foreign', facts: { domain: ask.domain } }, outcome: 'denied' }
         const domain = policy.domains.get(ask.domain)
         if (!domain) return { answer: { fault: 'domain.unknown', facts: { domain: ask.domain } }, outcome: 'unknown' }
         if (domain.state === 'shredded') return { answer: { fault: 'domain.shredded', facts: { domain: ask.domain } }, outcome: 'expired' }
-        const retryAfter = guesses.wait(domain, ask.viewer, now)
+        const place = placeOf.get(ask) as number
+        const retryAfter = waits[place]
         // A right one is not told either: it would be the answer.
         if (retryAfter !== undefined) return { answer: { fault: 'verify.too_many', facts: { domain: ask.domain, retryAfter } }, outcome: 'too-many' }
-        const same = isSame(ask, openedOf.get(ask))
-        if (!same) guesses.wrong(domain, ask.viewer, now)
+        const same = compared[place]?.same === true
         return { answer: { same }, outcome: same ? 'same' : 'different' }
       })
       await store.reveals.append(asks.map((ask, index): NewReveal => ({ at, ...toWords(ask), outcome: (made[index] as (typeof made)[number]).outcome })), (before, row) => hashReveal(chainKey, before, row))

@@ -16,6 +16,8 @@ const breathMs = 5
 const settleMs = 60_000
 /** What expired is buried so much later, so that a vault whose clock is a little behind can still lengthen its life. */
 const sweepLagMs = 60_000
+/** Windows of guesses are left a while, for vaults whose clocks are behind. */
+const rememberGuessesMs = 3_600_000
 /** For so long it is known that there was such a token. */
 const rememberMs = 90 * 24 * 3600 * 1000
 
@@ -103,6 +105,7 @@ export function startUpkeep({ store, envelope, clock, log }: { readonly store: V
       if (closed) return false
       more = (await resealUnder(row)) || more
     }
+    if (!closed) await store.guesses.forget(clock.now() - rememberGuessesMs)
     while (!closed && (await store.tokens.sweep(clock.now() - sweepLagMs, clock.now() - rememberMs, batchRows)) > 0) await breathe()
     return more
   }
