@@ -80,6 +80,15 @@ describe.each(definitions)('$type', (definition) => {
     }
   })
 
+  it('says where data labels go, and what of a message leaves its flow by it', () => {
+    // By these, messages pass as they are: the compiler follows them itself.
+    const passages = ['comment', 'global policy', 'junction', 'link call', 'link in', 'link out']
+    if (definition.configNode || passages.includes(definition.type)) return
+    const ports = typeof definition.outputs === 'function' ? definition.outputs(createCatalogue([definition]).configure(definition, {}).config) : definition.outputs
+    if (ports.length > 0) expect(definition.labels, 'labels').toBeTypeOf('function')
+    expect(definition.leaks, 'leaks').toBeTypeOf('function')
+  })
+
   it('raises faults of the register only', () => {
     for (const code of definition.faults ?? []) expect(Object.keys(faults)).toContain(code)
   })

@@ -1,5 +1,8 @@
 import { fault } from '../runtime/core/fault.ts'
 import type { FaultCode } from '../runtime/core/faults.ts'
+import type { LabelMap } from '../runtime/core/labels/label-map.ts'
+import type { Leak } from '../runtime/core/labels/labels.ts'
+import { labelsOfValue } from '../runtime/core/labels/of-value.ts'
 import type { Message } from '../runtime/core/message.ts'
 import type { Run } from '../runtime/core/run.ts'
 import type { TypedValue } from '../runtime/core/typed-value.ts'
@@ -10,6 +13,11 @@ export type NumberType = (typeof numberTypes)[number]
 /** A number, or where it comes from. */
 export const numberSchema = (standard: string, title: string, description: string) => ({ type: ['string', 'number'], default: standard, title, description }) as const
 export const numberTypeSchema = { enum: numberTypes, default: 'num' } as const
+
+/** Numbers of a limit that come out of a message: callers are told them in headers, and operators in what was decided. */
+export function leaksOfNumbers(rows: readonly (readonly [what: string, property: string, value: string | number, type: string])[], input: LabelMap): readonly Leak[] {
+  return rows.map(([what, property, value, type]): Leak => ({ to: 'answer', what, property, labels: labelsOfValue(value, type, input) })).filter(({ labels }) => !labels.isEmpty)
+}
 
 /** Reads typed values for a message. Gives a promise only when one of them does. */
 export function createReader(inputs: readonly TypedValue[]): (message: Message, run: Run) => readonly unknown[] | Promise<readonly unknown[]> {

@@ -1,5 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import { parseNetworks } from '../../runtime/core/networks.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { createRefuse } from '../limit-refusal.ts'
@@ -20,6 +20,7 @@ export const accessControl = defineNode<AccessControlConfig, 'ok' | 'refused'>({
   icon: 'fa-shield',
   outputs: ['ok', 'refused'],
   labels: unchanged,
+  leaks: nothing,
   faults: ['ip.denied'],
   config: {
     type: 'object',

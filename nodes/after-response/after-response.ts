@@ -1,4 +1,4 @@
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import type { RunOutcome } from '../../runtime/core/run.ts'
 
@@ -16,6 +16,7 @@ export const afterResponse = defineNode<AfterResponseConfig, 'out'>({
   color: '#C7E0D4',
   outputs: ['out'],
   labels: unchanged,
+  leaks: nothing,
   apart: true,
   config: {
     type: 'object',

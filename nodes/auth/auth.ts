@@ -2,7 +2,7 @@ import { type Check, createRulesDecider } from '../../runtime/core/client-rules.
 import { refuseCall } from '../../runtime/core/decision.ts'
 import type { Fault } from '../../runtime/core/fault.ts'
 import { type FaultCode, faults } from '../../runtime/core/faults.ts'
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import { type Mask, maskMessage } from '../../runtime/core/masked-request.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
@@ -50,6 +50,7 @@ export const auth = defineNode<AuthConfig, Port>({
   color: '#C0DEED',
   outputs: ['ok', 'refused'],
   labels: unchanged,
+  leaks: nothing,
   protects: true,
   credentials: { introspectionClientId: 'text', introspectionClientSecret: 'password' },
   faults: [

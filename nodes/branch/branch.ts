@@ -1,4 +1,4 @@
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { SentTo } from '../../runtime/core/step.ts'
 import { checkTypedValue } from '../../runtime/core/typed-value.ts'
@@ -21,6 +21,7 @@ export const branch = defineNode<BranchConfig>({
   chooses: true,
   outputs: ({ ways }) => [...ways.map(({ name }) => name), otherwise],
   labels: unchanged,
+  leaks: nothing,
   faults: ['condition.type', 'expression.error'],
   config: {
     type: 'object',

@@ -1,4 +1,5 @@
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
+import { labelsOfNames } from '../../runtime/core/labels/names.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -21,7 +22,9 @@ export const cacheGet = defineNode<CacheGetConfig, 'hit' | 'miss'>({
   summary: { en: 'Looks for a value that a cache set node has kept.', 'zh-TW': '尋找由「寫入快取」節點保存的值。' },
   icon: 'fa-database',
   outputs: ['hit', 'miss'],
-  labels: unchanged,
+  // The name of the place may say something; what is kept carries nothing that is labelled.
+  labels: ({ property }, input) => input.and(labelsOfNames(property, input)),
+  leaks: nothing,
   faults: ['expression.error'],
   config: {
     type: 'object',

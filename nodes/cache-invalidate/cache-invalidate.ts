@@ -1,4 +1,4 @@
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { type CacheKeyConfig, checkKey, compileKey } from '../cache-keys.ts'
 import { audienceSchema, cachePlaceSchema, checkParts, partsSchema, openPlace, tagOf, toTags, wholeTag } from '../cache-place.ts'
@@ -19,6 +19,7 @@ export const cacheInvalidate = defineNode<CacheInvalidateConfig, 'out'>({
   icon: 'fa-eraser',
   outputs: ['out'],
   labels: unchanged,
+  leaks: nothing,
   faults: ['state.unavailable', 'expression.error'],
   config: {
     type: 'object',

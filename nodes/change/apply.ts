@@ -1,17 +1,25 @@
 import { fault } from '../../runtime/core/fault.ts'
 import { compileLinear, type LinearRegex, replaceAllPlain } from '../../runtime/core/linear-regex.ts'
+import type { LabelMap } from '../../runtime/core/labels/label-map.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import type { Scope } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { compileTypedValue } from '../../runtime/core/typed-value.ts'
+import { compileLetGo } from './let-go.ts'
 import { type Place, toPlace } from './place.ts'
 import type { ChangeRule } from './rules.ts'
 
 /** A compiled rule: message in, message out; a promise only where JSONata had to wait. */
 export type Apply = (message: Message, run: Run) => Message | Promise<Message>
 
-/** Compiles a rule to one closure, so that nothing is looked up while messages pass. */
-export async function compileRule(rule: ChangeRule, scope: Scope): Promise<Apply> {
+/** Compiles a rule to one closure, so that nothing is looked up while messages pass. `labels`: what is known of the messages that come to it. */
+export async function compileRule(rule: ChangeRule, scope: Scope, labels?: LabelMap): Promise<Apply> {
+  const apply = await compilePlain(rule, scope)
+  const letGo = labels && compileLetGo(rule, labels)
+  return letGo ? (message, run) => apply(letGo(message), run) : apply
+}
+
+async function compilePlain(rule: ChangeRule, scope: Scope): Promise<Apply> {
   const place = toPlace(rule.pt, rule.p, scope.contexts)
   if (rule.t === 'delete') return (message) => place.delete(message)
   if (rule.t === 'move') return move(rule, place, toPlace(rule.tot, String(rule.to ?? ''), scope.contexts))

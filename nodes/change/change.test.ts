@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Body } from '../../runtime/core/body.ts'
+import { LabelMap } from '../../runtime/core/labels/label-map.ts'
 import type { Sandbox } from '../../runtime/core/sandbox.ts'
 import { memoryContexts } from '../../test/kit/memory-context.ts'
 import { checkNode, type NodeTestOptions, testNode } from '../../test/kit/node-tester.ts'
@@ -47,6 +48,38 @@ describe('change: set', () => {
     const node = await testNode(change, { rules: [{ t: 'set', p: 'payload', pt: 'msg', to: '6*7', tot: 'jsonata' }, { t: 'set', p: 'x', pt: 'msg', to: 'payload', tot: 'msg' }] }, { sandbox })
     expect(await node.send(1)).toEqual([{ port: 'out', message: { payload: 42, x: 42 } }])
     expect(() => node.sendNow(1)).toThrow(/promise/)
+  })
+})
+
+describe('change: what is labelled', () => {
+  const from = { flow: 't', node: 'in', path: '' }
+  const labels = LabelMap.of([{ path: ['payload', 'person', 'pid'], label: 'pid', from }, { path: ['kept', 'pid'], label: 'pid', from }])
+  const gone = { t: 'delete', p: 'payload.person.pid', pt: 'msg' }
+  const json = '{"person":{"pid":"A123456789"},"name":"n"}'
+
+  it.each([
+    ['deleted', gone],
+    ['overwritten', { t: 'set', p: 'payload.person.pid', pt: 'msg', to: 'x', tot: 'str' }],
+    ['deleted with what is around it', { t: 'delete', p: 'payload.person', pt: 'msg' }],
+    ['moved', { t: 'move', p: 'payload.person.pid', pt: 'msg', to: 'other', tot: 'msg' }],
+  ])('is gone with the text that it lies in, when it is %s and nobody has parsed that', async (_how, rule) => {
+    for (const payload of [json, Buffer.from(json), Body.ofBytes(Buffer.from(json), 'text/plain', (bytes) => bytes.toString())]) {
+      const sent = await after([rule], { payload }, { labels })
+      expect(JSON.stringify(sent?.payload) ?? '').not.toContain('A123456789')
+    }
+    expect((await after([rule], { payload: { person: json, name: 'n' } }, { labels }))?.payload).toMatchObject({ name: 'n' })
+  })
+
+  it('follows what earlier rules have moved', async () => {
+    const rules = [{ t: 'move', p: 'kept', pt: 'msg', to: 'other', tot: 'msg' }, { t: 'delete', p: 'other.pid', pt: 'msg' }]
+    expect(await after(rules, { kept: json }, { labels })).toEqual({})
+    expect(await after(rules, { kept: { pid: 'A123456789', n: 1 } }, { labels })).toEqual({ other: { n: 1 } })
+  })
+
+  it('leaves text alone that carries nothing, and that a rule takes nothing labelled out of', async () => {
+    expect(await after([gone], { payload: json })).toEqual({ payload: json })
+    expect(await after([{ t: 'delete', p: 'payload.name', pt: 'msg' }, { t: 'set', p: 'topic', pt: 'msg', to: 'x', tot: 'str' }], { payload: json }, { labels })).toEqual({ payload: json, topic: 'x' })
+    expect(await after([gone], { payload: '' }, { labels })).toEqual({ payload: '' })
   })
 })
 

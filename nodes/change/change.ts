@@ -49,7 +49,7 @@ export const change = defineNode<ChangeConfig, 'out'>({
     return config.rules.flatMap((rule, index) => checkRule(rule).map((problem) => ({ ...problem, message: `Rule ${index + 1}: ${problem.message}` })))
   },
   async compile({ rules }, scope): Promise<Step<'out'>> {
-    const applies = await Promise.all(rules.map((rule) => compileRule(rule, scope)))
+    const applies = await Promise.all(rules.map((rule, at) => compileRule(rule, scope, scope.labels && followRules(rules.slice(0, at), scope.labels).message)))
     const applyFrom = (message: Message, run: Run, first: number): { out: Message } | Promise<{ out: Message }> => {
       let changed = message
       for (let i = first; i < applies.length; i += 1) {

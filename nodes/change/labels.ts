@@ -1,5 +1,6 @@
 import { LabelMap } from '../../runtime/core/labels/label-map.ts'
 import { every, isOnePlace, labelPathOf } from '../../runtime/core/labels/label-path.ts'
+import { labelsOfKey, labelsOfNames } from '../../runtime/core/labels/names.ts'
 import type { Leak } from '../../runtime/core/labels/labels.ts'
 import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import type { ChangeRule } from './rules.ts'
@@ -11,8 +12,8 @@ export function followRules(rules: readonly ChangeRule[], input: LabelMap): { re
   for (const rule of rules) {
     /** `before`: the message as it is where the rule is left out. */
     const keep = (place: unknown, kind: string, value: LabelMap, before: LabelMap) => {
-      if (kind !== 'msg') leaks.push({ to: 'store', what: `${kind}.${String(place)}`, property: 'rules', labels: value })
-      else message = put(message, String(place), value).and(before)
+      if (kind !== 'msg') leaks.push({ to: 'store', what: `${kind}.${String(place)}`, property: 'rules', labels: value.and(labelsOfKey(String(place), message)) })
+      else message = put(message, String(place), value).and(before).and(labelsOfNames(String(place), message))
     }
     const value = rule.t === 'delete' || rule.t === 'move' ? LabelMap.none : labelsOfValue(rule.to, rule.tot, message)
     if (rule.t === 'set') keep(rule.p, rule.pt, value, leftOut(message, rule.tot, rule.to))

@@ -5,7 +5,7 @@ import type { Run } from '../../runtime/core/run.ts'
 import type { LeaseCharge, OnLoss } from '../../runtime/core/state.ts'
 import type { Sends } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
-import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole } from '../limit-inputs.ts'
+import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole, leaksOfNumbers } from '../limit-inputs.ts'
 import { createLeaseKeeper } from '../limit-leases.ts'
 import { checkFragments, compileFragments, type Fragment, fragmentsSchema, type Level, levelSchema, whoIs } from '../limit-level.ts'
 import { createRefuse, type LimitPort, lossSchema, toRefusal } from '../limit-refusal.ts'
@@ -30,6 +30,7 @@ export const concurrencyLimit = defineNode<ConcurrencyLimitConfig, LimitPort>({
   icon: 'fa-clone',
   outputs: ['ok', 'refused'],
   labels: unchanged,
+  leaks: ({ limit, limitType }, input) => leaksOfNumbers([['the limit', 'limit', limit, limitType]], input),
   faults: ['concurrency.exceeded', 'limit.value', 'limit.no_client', 'state.unavailable', 'expression.error'],
   config: {
     type: 'object',

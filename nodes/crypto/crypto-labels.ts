@@ -1,14 +1,17 @@
-import type { LabelMap } from '../../runtime/core/labels/label-map.ts'
+import { LabelMap } from '../../runtime/core/labels/label-map.ts'
 import { LabelPathError, parseLabelPath, type WrittenPath } from '../../runtime/core/labels/label-path.ts'
 import type { LabelFacts, LabelsOut } from '../../runtime/core/labels/labels.ts'
+import { labelsOfNames } from '../../runtime/core/labels/names.ts'
 import { protect, type ProtectedField, reveal } from '../../runtime/core/labels/protect.ts'
 import { type CryptoConfig, isBeside } from './crypto-config.ts'
 
-type Meant = Pick<CryptoConfig, 'operation' | 'signature' | 'what' | 'property' | 'fields'>
+type Meant = Pick<CryptoConfig, 'operation' | 'signature' | 'what' | 'property' | 'fields'> & Partial<Pick<CryptoConfig, 'field'>>
 
 /** What is known of a message after its data was encrypted, decrypted or signed. */
 export function labelsOfCrypto(config: Meant, input: LabelMap, { node }: LabelFacts): LabelsOut {
-  return { ok: after(config, input, node), invalid: input }
+  // The name of the place that a signature is put into may say something.
+  const named = config.operation === 'sign' ? labelsOfNames(config.field ?? '', input) : LabelMap.none
+  return { ok: after(config, input, node).and(named), invalid: input }
 }
 
 function after(config: Meant, input: LabelMap, node: LabelFacts['node']): LabelMap {

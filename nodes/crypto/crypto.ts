@@ -1,5 +1,6 @@
 import { Body } from '../../runtime/core/body.ts'
 import { Fault, fault } from '../../runtime/core/fault.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -29,6 +30,7 @@ export const crypto = defineNode<CryptoConfig, 'ok' | 'invalid'>({
   icon: 'fa-key',
   color: '#C0DEED',
   outputs: ['ok', 'invalid'],
+  leaks: nothing,
   labels: labelsOfCrypto,
   vaultNames: ({ key }) => [{ kind: 'key', name: key, property: 'key' }],
   faults: ['key.unknown', 'key.foreign', 'key.disabled', 'key.unfit', 'crypto.invalid', 'crypto.signature', 'field.missing', 'vault.unavailable', 'vault.too_large', 'body.malformed', 'step.config', 'expression.error'],

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import iconv from 'iconv-lite'
 import { payloadOf } from '../../runtime/core/body.ts'
 import { fault } from '../../runtime/core/fault.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -43,6 +44,7 @@ export const csv = defineNode<CsvConfig, 'out'>({
   stockForm: 'parsers/70-CSV',
   stockFormFields: ['encoding'],
   outputs: ['out'],
+  leaks: nothing,
   labels: (_config, input) => input.put(['payload'], input.at(['payload']).anywhere).and(input.at(['columns']).anywhere.under(['payload'])),
   faults: ['step.error', 'flow.sequence_too_large'],
   config: {

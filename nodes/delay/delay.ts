@@ -1,4 +1,4 @@
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Port } from './held.ts'
 import { pauseStep } from './pause.ts'
@@ -34,6 +34,7 @@ export const delay = defineNode<DelayConfig, Port>({
   stockForm: 'function/89-delay',
   outputs: (config) => (config.outputs === 2 ? ['out', 'dropped'] : ['out']),
   labels: unchanged,
+  leaks: nothing,
   faults: ['flow.sequence_too_large'],
   config: {
     type: 'object',

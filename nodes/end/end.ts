@@ -1,4 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 
 /** Where a branch of a structured node ends: what comes here goes back to that node. */
@@ -10,6 +11,7 @@ export const end = defineNode<object, never>({
   icon: 'fa-level-up',
   color: '#C7E0D4',
   outputs: [],
+  leaks: nothing,
   ends: true,
   faults: ['branch.outside'],
   config: { type: 'object', properties: {} },

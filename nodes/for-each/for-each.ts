@@ -1,6 +1,7 @@
 import { fault } from '../../runtime/core/fault.ts'
 import { Body, resolve } from '../../runtime/core/body.ts'
 import { ByteStream } from '../../runtime/core/byte-stream.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { parseMessagePath } from '../../runtime/core/property.ts'
 import { whenAborted } from '../../runtime/core/when-aborted.ts'
@@ -36,6 +37,7 @@ export const forEach = defineNode<ForEachConfig, Port>({
   icon: 'fa-list-ol',
   color: '#C7E0D4',
   outputs: ['item', 'done'],
+  leaks: nothing,
   opens: () => [{ port: 'item', mustReturn: true }],
   labels({ items, itemsType }, input, { returned, inside }) {
     const list = labelsOfValue(items, itemsType, input)

@@ -1,6 +1,6 @@
 import type { Cors, HttpEntry, Method } from '../../runtime/core/entry.ts'
 import { methods } from '../../runtime/core/methods.ts'
-import { checkLabelRows, type LabelRow, labelsOfRows, stockLabelRowsSchema } from '../../runtime/core/labels/labels.ts'
+import { checkLabelRows, type LabelRow, labelsOfRows, nothing, stockLabelRowsSchema } from '../../runtime/core/labels/labels.ts'
 import { atAllPlaces } from '../../runtime/core/labels/of-request.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 
@@ -41,6 +41,7 @@ export const httpIn = defineNode<HttpInConfig, 'out'>({
   // A GET has no body by itself; whoever sends one has it held to the same limit.
   holdsBytes: ({ method, streamBody, bodyLimitBytes }) => (streamBody === true || method.toUpperCase() === 'GET' ? undefined : (bodyLimitBytes ?? 'gateway')),
   outputs: ['out'],
+  leaks: nothing,
   startsLabels: ({ labels }) => (labels?.length ?? 0) > 0,
   labels({ labels, method, skipBodyParsing }, _input, facts) {
     const known = atAllPlaces(labelsOfRows(labels, facts), method)

@@ -8,6 +8,7 @@ export function leaksOfRequest({ url, method, paytoqs, headers }: HttpRequestCon
   const sendsPayload = method.toUpperCase() === 'GET' ? paytoqs !== 'ignore' : method.toUpperCase() !== 'HEAD'
   return [
     { to: 'callout', what: 'the URL', property: 'url', labels: url.trim() === '' ? input.at(['url']) : labelsOfTemplate(url, input) },
+    ...(method === 'use' ? [{ to: 'callout' as const, what: 'the method', property: 'method', labels: input.at(['method']) }] : []),
     ...(sendsPayload ? [{ to: 'callout' as const, what: 'payload', labels: input.at(['payload']) }] : []),
     { to: 'callout', what: 'headers', labels: input.at(['headers']) },
     { to: 'callout', what: 'cookies', labels: input.at(['cookies']) },

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { MessageClient } from '../../runtime/core/clients.ts'
 import { Fault, fault, toFault } from '../../runtime/core/fault.ts'
 import { isHeaderName } from '../../runtime/core/header-name.ts'
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parseMessagePath, PathError } from '../../runtime/core/property.ts'
@@ -51,6 +51,7 @@ export const idempotency = defineNode<IdempotencyConfig, Port>({
   icon: 'fa-clone',
   outputs: ['run', 'replay'],
   labels: unchanged,
+  leaks: nothing,
   faults: ['idem.missing', 'idem.invalid', 'idem.conflict', 'idem.mismatch', 'idem.not_kept', 'state.unavailable'],
   config: {
     type: 'object',

@@ -1,6 +1,7 @@
 import { Cron } from 'croner'
 import type { Entry } from '../../runtime/core/entry.ts'
 import { fault } from '../../runtime/core/fault.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { parseMessagePath, type PropertyPath, setProperty } from '../../runtime/core/property.ts'
@@ -40,6 +41,8 @@ export const inject = defineNode<InjectConfig, 'out'>({
   stockForm: 'common/20-inject',
   inputs: 0,
   outputs: ['out'],
+  labels: unchanged,
+  leaks: nothing,
   faults: ['step.config', 'expression.error'],
   config: {
     type: 'object',

@@ -22,7 +22,7 @@ export const jobProgress = defineNode<JobProgressConfig, 'out'>({
   summary: { en: 'Says how far the job is that this run works on.', 'zh-TW': '說明本次執行所處理工作的進度。' },
   icon: 'fa-tasks',
   outputs: ['out'],
-  leaks: ({ text, textType }, input) => [{ to: 'answer', what: 'the progress of the job', property: 'text', labels: labelsOfValue(text, textType, input) }],
+  leaks: ({ text, textType, percent, percentType }, input) => [{ to: 'answer', what: 'the progress of the job', property: 'text', labels: labelsOfValue(text, textType, input) }, { to: 'answer', what: 'how far the job is', property: 'percent', labels: labelsOfValue(percent, percentType, input) }],
   labels: unchanged,
   faults: ['expression.error'],
   config: {

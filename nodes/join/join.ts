@@ -1,4 +1,6 @@
 import { every, labelPathOf } from '../../runtime/core/labels/label-path.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
+import { putAt } from '../../runtime/core/labels/names.ts'
 import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { checkTypedValue } from '../../runtime/core/typed-value.ts'
@@ -18,13 +20,14 @@ export const join = defineNode<JoinConfig, 'out'>({
   icon: 'join.svg',
   stockForm: 'sequence/17-split',
   outputs: ['out'],
+  leaks: nothing,
   labels({ mode, build, property, propertyType, key }, input) {
     const path = propertyType === 'full' ? ['payload'] : labelPathOf(property)
     // Of an automatic join the parts say when it runs what it makes, and where.
     if (mode !== 'custom' || !path) return input.anywhere
     const value = propertyType === 'full' ? input : input.at(path)
     const joined = build === 'array' ? value.under([every]) : build === 'object' ? value.under([every]).and(labelsOfValue(key, 'msg', input).anywhere) : build === 'merged' ? value : value.anywhere
-    return path.length === 1 ? input.put(path, joined) : input.and(joined.under(path))
+    return propertyType === 'full' ? input.put(['payload'], joined) : putAt(input, property, joined)
   },
   faults: ['flow.sequence_too_large', 'expression.error'],
   config: {

@@ -2,6 +2,7 @@ import { Body } from '../../runtime/core/body.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { parseJson } from '../../runtime/core/json-depth.ts'
 import { labelPathOf } from '../../runtime/core/labels/label-path.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -26,6 +27,7 @@ export const json = defineNode<JsonConfig, 'out'>({
   icon: 'parser-json.svg',
   stockForm: 'parsers/70-JSON',
   outputs: ['out'],
+  leaks: nothing,
   labels({ property, action }, input) {
     const path = labelPathOf(property)
     if (!path) return input.anywhere

@@ -1,5 +1,6 @@
 import { LabelMap, unionOf } from '../../runtime/core/labels/label-map.ts'
-import { every as anyItem, labelPathOf } from '../../runtime/core/labels/label-path.ts'
+import { every as anyItem } from '../../runtime/core/labels/label-path.ts'
+import { putAt } from '../../runtime/core/labels/names.ts'
 import { type AlongNames, asValue, flat, itemsOf, nameBelow } from '../../runtime/core/labels/through-lists.ts'
 import type { Row } from './mapping/row.ts'
 import { every, parseSource } from './mapping/source-path.ts'
@@ -17,10 +18,8 @@ interface Around {
 
 /** What is known of the message behind a table: field from field, and the union of what functions are given. */
 export function followTable({ rows, into }: MapConfig, input: LabelMap): LabelMap {
-  const path = labelPathOf(into)
   const made = ofRows(rows, { message: input, item: LabelMap.none, names: new Map(), outer: undefined, depth: 0 })
-  if (!path) return input.anywhere
-  return path.length === 1 ? input.put(path, made) : input.and(made.under(path))
+  return putAt(input, into, made)
 }
 
 function ofRows(rows: readonly Row[], around: Around): LabelMap {

@@ -1,5 +1,6 @@
 import { Body } from '../../runtime/core/body.ts'
 import { fault } from '../../runtime/core/fault.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -27,6 +28,7 @@ export const map = defineNode<MapConfig, 'out'>({
   icon: 'fa-table',
   color: '#E6E0F8',
   outputs: ['out'],
+  leaks: nothing,
   labels: followTable,
   pure: true,
   moreHelp: toFunctionTable,

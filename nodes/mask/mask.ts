@@ -1,5 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
-import { checkName, checkPath } from '../../runtime/core/labels/labels.ts'
+import { checkName, checkPath, nothing } from '../../runtime/core/labels/labels.ts'
 import { protect, type ProtectedField } from '../../runtime/core/labels/protect.ts'
 import { checkLinear } from '../../runtime/core/linear-regex.ts'
 import type { Message } from '../../runtime/core/message.ts'
@@ -32,6 +32,7 @@ export const mask = defineNode<MaskConfig, 'out'>({
   summary: { en: 'Hides values, or all but their first and last characters, by path or by data label.', 'zh-TW': '依路徑或資料標籤遮蔽欄位的值，可保留前後幾個字元。' },
   icon: 'fa-eye-slash',
   outputs: ['out'],
+  leaks: nothing,
   labels: ({ fields }, input, { node }) => protect(input, fields, { by: 'mask', flow: node.flow, node: node.id }),
   faults: ['field.missing', 'body.malformed', 'step.config', 'script.timeout'],
   config: {

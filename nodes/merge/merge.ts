@@ -1,5 +1,6 @@
 import { followMerge } from './labels.ts'
 import { Body, resolve } from '../../runtime/core/body.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { getProperty, parsePath, PathError, setProperty, parseMessagePath } from '../../runtime/core/property.ts'
@@ -27,6 +28,7 @@ export const merge = defineNode<MergeConfig, 'out'>({
   icon: 'fa-compress',
   color: '#E2D96E',
   outputs: ['out'],
+  leaks: nothing,
   labels: followMerge,
   pure: true,
   faults: ['merge.conflict', 'merge.input', 'expression.error', 'body.malformed'],

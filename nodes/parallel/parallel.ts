@@ -51,6 +51,8 @@ export const parallel = defineNode<ParallelConfig>({
     const payload = join === 'any' ? unionOf(results.map(({ result }) => result)) : unionOf(results.map(({ name, result }) => result.under([name])))
     return { ...Object.fromEntries(branches.map(({ name }) => [name, input])), done: input.put(['payload'], payload) }
   },
+  // The last good result of a branch is kept for the calls that come after.
+  leaks: ({ branches }, _input, { returned }) => branches.flatMap(({ name, ifFails }) => (ifFails === 'last good' ? [{ to: 'store' as const, what: `the last good result of ${name}`, property: 'branches', labels: returned(name).at(['payload']) }] : [])),
   faults: ['branch.timeout', 'branch.no_result', 'parallel.too_few', 'flow.nested', 'expression.error'],
   config: {
     type: 'object',

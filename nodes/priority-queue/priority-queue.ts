@@ -1,5 +1,5 @@
 import { holdingHeader } from '../../runtime/core/holding.ts'
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Place } from '../../runtime/core/lines.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
@@ -40,6 +40,7 @@ export const priorityQueue = defineNode<PriorityQueueConfig, Port>({
   icon: 'fa-sort-amount-asc',
   outputs: ['admitted', 'refused'],
   labels: unchanged,
+  leaks: nothing,
   faults: ['queue.self', 'queue.full', 'queue.evicted', 'queue.hopeless', 'queue.expired', 'queue.closed', 'queue.unavailable', 'job.lost', 'queue.priority', 'expression.error'],
   config: {
     type: 'object',

@@ -7,7 +7,7 @@ import type { Charge, ChargeOutcome, CounterCharge, LimitState, OnLoss } from '.
 import { type Output, SentTo } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
 import { toRateLimitHeaders } from '../limit-headers.ts'
-import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole } from '../limit-inputs.ts'
+import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole, leaksOfNumbers } from '../limit-inputs.ts'
 import { createLeaseKeeper } from '../limit-leases.ts'
 import { checkFragments, compileFragments, type Fragment, fragmentsSchema, type Level, levelSchema, whoIs, whoIsNamed } from '../limit-level.ts'
 import { createRefuse, type LimitPort, lossSchema, toDecided, toRefusal } from '../limit-refusal.ts'
@@ -69,6 +69,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
   icon: 'fa-tachometer',
   outputs: ['ok', 'refused'],
   labels: unchanged,
+  leaks: ({ windows, weight, weightType }, input) => leaksOfNumbers([...windows.map(({ limit, limitType }) => ['the limit', 'windows', limit, limitType] as const), ['the weight', 'weight', weight, weightType]], input),
   faults: ['quota.exceeded', 'spike.exceeded', 'concurrency.exceeded', 'limit.weight', 'limit.value', 'limit.no_client', 'limit.no_plan', 'state.unavailable', 'expression.error'],
   config: {
     type: 'object',

@@ -1,4 +1,4 @@
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
 import type { Step } from '../../runtime/core/step.ts'
@@ -24,6 +24,7 @@ export const range = defineNode<RangeConfig, 'out'>({
   stockForm: 'function/16-range',
   outputs: ['out'],
   labels: unchanged,
+  leaks: nothing,
   pure: true,
   config: {
     type: 'object',

@@ -1,4 +1,4 @@
-import { checkName, checkPath } from '../../runtime/core/labels/labels.ts'
+import { checkName, checkPath, nothing } from '../../runtime/core/labels/labels.ts'
 import { protect, type ProtectedField } from '../../runtime/core/labels/protect.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 
@@ -18,6 +18,7 @@ export const releaseLabel = defineNode<ReleaseConfig, 'out'>({
   icon: 'fa-unlock',
   color: '#E49191',
   outputs: ['out'],
+  leaks: nothing,
   labels: ({ fields, reason }, input, { node }) => protect(input, fields, { by: 'released', flow: node.flow, node: node.id, reason: reason.trim() }),
   config: {
     type: 'object',

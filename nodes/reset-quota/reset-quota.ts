@@ -1,5 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -34,6 +34,7 @@ export const resetQuota = defineNode<ResetQuotaConfig, 'ok'>({
   icon: 'fa-undo',
   outputs: ['ok'],
   labels: unchanged,
+  leaks: nothing,
   faults: ['quota.unknown', 'limit.value', 'limit.no_client', 'limit.no_plan', 'state.unavailable', 'expression.error'],
   config: {
     type: 'object',

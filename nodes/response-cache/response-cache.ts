@@ -2,6 +2,7 @@ import { BoundedMap } from '../../runtime/core/bounded-map.ts'
 import type { CacheFind, CacheMark, CacheValue } from '../../runtime/core/cache.ts'
 import { fault, type Fault } from '../../runtime/core/fault.ts'
 import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run, RunOutcome } from '../../runtime/core/run.ts'
@@ -57,6 +58,8 @@ export const responseCache = defineNode<ResponseCacheConfig, Port>({
   icon: 'fa-database',
   outputs: ['run', 'hit'],
   labels: unchanged,
+  // Answers that are kept went out before; operators see what they are tagged with.
+  leaks: ({ tags }, input) => tags.map(({ value, valueType }) => ({ to: 'cache', what: 'a tag', property: 'tags', labels: labelsOfValue(value, valueType, input) })),
   faults: ['cache.only', 'config.invalid', 'expression.error'],
   config: {
     type: 'object',

@@ -1,4 +1,5 @@
 import type { AttemptEnd } from '../../runtime/core/jobs.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import type { Tick } from '../../runtime/core/schedules.ts'
@@ -25,6 +26,8 @@ export const schedule = defineNode<ScheduleConfig, 'out'>({
   icon: 'fa-calendar',
   inputs: 0,
   outputs: ['out'],
+  labels: unchanged,
+  leaks: nothing,
   faults: ['job.unavailable', 'job.unsafe', 'job.no_key', 'job.full', 'job.cancelled'],
   config: {
     type: 'object',

@@ -4,10 +4,12 @@ import { labelsOfTemplate, labelsOfValue } from '../../runtime/core/labels/of-va
 import type { ServiceCalloutConfig } from './config.ts'
 
 /** What the answer carries as the node says; the rest of the message stays. */
-export function labelsOfAnswer({ labels, sandbox, mock, sandboxBody, sandboxBodyType }: ServiceCalloutConfig, input: LabelMap, facts: Pick<LabelFacts, 'node'>): LabelsOut {
+export function labelsOfAnswer({ labels, answerAs, sandbox, mock, sandboxBody, sandboxBodyType }: ServiceCalloutConfig, input: LabelMap, facts: Pick<LabelFacts, 'node'>): LabelsOut {
   const rest = ['payload', 'statusCode', 'headers', 'responseUrl'].reduce((map, name) => map.without([name]), input)
   const played = sandbox === 'mock' || mock !== 'off' ? labelsOfValue(sandboxBody, sandboxBodyType, input, { templates: true }).under(['payload']) : undefined
-  const ok = rest.and(labelsOfRows(labels, facts))
+  const came = labelsOfRows(labels, facts)
+  // A stream has no fields yet: what it says lies in its lines, wherever.
+  const ok = rest.and(answerAs === 'stream' ? came.and(came.at(['payload']).anywhere.under(['payload'])) : came)
   const answered = played ? ok.and(played) : ok
   // Nothing may have been answered: then the message goes on as it came.
   return { ok: answered, error: answered.and(input), timeout: answered.and(input) }
@@ -20,6 +22,7 @@ export function leaksOfCallout(config: ServiceCalloutConfig, input: LabelMap): r
   const sendsPayload = config.bodyFrom === 'payload' || (config.bodyFrom === 'auto' && (config.transparent || !['GET', 'HEAD', 'DELETE', 'OPTIONS'].includes(config.method)))
   return [
     out('the URL', 'url', labelsOfTemplate(config.url, input)),
+    ...(config.method === 'use' ? [out('the method', 'method', input.at(['method']))] : []),
     out('the sandbox URL', 'sandboxUrl', labelsOfTemplate(config.sandboxUrl, input)),
     ...pairs('the parameter', 'query'),
     ...pairs('the header', 'headers'),

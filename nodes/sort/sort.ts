@@ -1,5 +1,6 @@
 import { fault } from '../../runtime/core/fault.ts'
 import { labelPathOf } from '../../runtime/core/labels/label-path.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
 import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -31,6 +32,7 @@ export const sort = defineNode<SortConfig, 'out'>({
   icon: 'sort.svg',
   stockForm: 'sequence/18-sort',
   outputs: ['out'],
+  leaks: nothing,
   labels: ({ target, targetType }, input) => (targetType === 'msg' ? input.withMovedItems(labelPathOf(target) ?? []) : input),
   faults: ['expression.error', 'flow.sequence_too_large'],
   config: {

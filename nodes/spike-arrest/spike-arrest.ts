@@ -6,7 +6,7 @@ import type { ChargeOutcome, OnLoss, RateCharge } from '../../runtime/core/state
 import type { Sends } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
 import { whenAborted } from '../../runtime/core/when-aborted.ts'
-import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole } from '../limit-inputs.ts'
+import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole, leaksOfNumbers } from '../limit-inputs.ts'
 import { checkFragments, compileFragments, type Fragment, fragmentsSchema, type Level, levelSchema, whoIs } from '../limit-level.ts'
 import { createRefuse, type LimitPort, lossSchema, toRefusal } from '../limit-refusal.ts'
 import { sharedName } from '../shared-name.ts'
@@ -40,6 +40,7 @@ export const spikeArrest = defineNode<SpikeArrestConfig, LimitPort>({
   icon: 'fa-area-chart',
   outputs: ['ok', 'refused'],
   labels: unchanged,
+  leaks: ({ rate, rateType, weight, weightType }, input) => leaksOfNumbers([['the rate', 'rate', rate, rateType], ['the weight', 'weight', weight, weightType]], input),
   faults: ['spike.exceeded', 'limit.weight', 'limit.value', 'limit.no_client', 'state.unavailable', 'expression.error'],
   config: {
     type: 'object',

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { unionOf } from '../../runtime/core/labels/label-map.ts'
 import { every, labelPathOf } from '../../runtime/core/labels/label-path.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
+import { putAt } from '../../runtime/core/labels/names.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -33,6 +35,7 @@ export const split = defineNode<SplitConfig, 'out'>({
   icon: 'split.svg',
   stockForm: 'sequence/17-split',
   outputs: ['out'],
+  leaks: nothing,
   labels({ property, addname }, input) {
     const path = labelPathOf(property)
     if (!path) return input.anywhere
@@ -40,10 +43,9 @@ export const split = defineNode<SplitConfig, 'out'>({
     // Text and bytes fall into pieces, lists into items or shorter lists, objects into their fields.
     const piece = whole.at([every])
     const pieces = unionOf([piece, piece.under([every]), whole.filter((entry) => entry.path.length === 0)])
-    const named = addname === '' ? undefined : labelPathOf(addname)
     const parts = whole.filter((entry) => entry.path.length === 0).under(['parts'])
     const out = input.put(path, pieces).and(parts)
-    return named ? out.and(whole.filter((entry) => entry.path.length === 0).anywhere.under(named)) : out
+    return addname === '' ? out : out.and(putAt(out, addname, whole.filter((entry) => entry.path.length === 0).anywhere))
   },
   pure: false,
   faults: ['flow.sequence_too_large'],

@@ -1,4 +1,4 @@
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import { checkWatchedScope, toWatchedScope, watchedScopeSchema, type WatchedScope } from '../../runtime/core/watched-scope.ts'
 
@@ -17,6 +17,7 @@ export const status = defineNode<StatusConfig, 'out'>({
   inputs: 0,
   outputs: ['out'],
   labels: unchanged,
+  leaks: nothing,
   config: {
     type: 'object',
     properties: {

@@ -3,6 +3,7 @@ import { fault } from '../../runtime/core/fault.ts'
 import type { FaultCode } from '../../runtime/core/faults.ts'
 import { compileSchema, type CompiledSchema } from '../../runtime/core/json-schema/compile-schema.ts'
 import { SchemaProblem } from '../../runtime/core/json-schema/schema-problem.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
 import { labelsOfSchema, mayHoldLabels } from '../../runtime/core/labels/of-schema.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 
@@ -22,6 +23,7 @@ export const subFlowIn = defineNode<SubFlowInConfig, 'out'>({
   icon: 'fa-sign-in',
   inputs: 0,
   outputs: ['out'],
+  leaks: nothing,
   startsLabels: ({ inputSchema }) => inputSchema !== null && mayHoldLabels(JSON.stringify(inputSchema ?? null)),
   labels: ({ inputSchema }, input, { node }) => input.and(labelsOfSchema(inputSchema, { flow: node.flow, node: node.id }).under(['payload'])),
   opens: () => [{ port: 'out', mustReturn: true }],

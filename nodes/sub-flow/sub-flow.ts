@@ -1,7 +1,8 @@
 import { resolve as read } from '../../runtime/core/body.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { unionOf } from '../../runtime/core/labels/label-map.ts'
-import { labelPathOf } from '../../runtime/core/labels/label-path.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
+import { putAt } from '../../runtime/core/labels/names.ts'
 import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
@@ -30,11 +31,11 @@ export const subFlow = defineNode<SubFlowConfig, 'out'>({
   summary: { en: 'Calls a flow that declares its inputs and outputs, maybe pinned to a revision.', 'zh-TW': '呼叫已宣告輸入與輸出的流程，並可固定其版次。' },
   icon: 'fa-external-link',
   outputs: ['out'],
+  leaks: nothing,
   labels({ parameters, inputsFrom, target }, input, { returned }) {
     const payload = inputsFrom === 'payload' ? input.at(['payload']) : unionOf(parameters.map(({ name, value, valueType }) => labelsOfValue(value, valueType, input).under([name.trim()])))
-    const path = labelPathOf(target)
     const back = returned('call').at(['payload'])
-    return { call: payload.under(['payload']), out: !path ? input.and(back).anywhere : path.length === 1 ? input.put(path, back) : input.and(back.under(path)) }
+    return { call: payload.under(['payload']), out: putAt(input, target, back) }
   },
   faults: ['subflow.input', 'subflow.output', 'flow.target_missing', 'flow.nested', 'branch.no_result', 'branch.timeout'],
   config: {

@@ -1,5 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -34,6 +34,7 @@ export const switchNode = defineNode<SwitchConfig>({
   chooses: true,
   outputs: (config) => Array.from({ length: config.rules.length }, (_, index) => String(index)),
   labels: unchanged,
+  leaks: nothing,
   faults: ['step.config', 'expression.error', 'flow.sequence_too_large'],
   config: {
     type: 'object',

@@ -1,7 +1,7 @@
 import { fault } from '../../runtime/core/fault.ts'
 import { parseJson } from '../../runtime/core/json-depth.ts'
 import { LabelMap } from '../../runtime/core/labels/label-map.ts'
-import { labelPathOf } from '../../runtime/core/labels/label-path.ts'
+import { labelsOfKey, putAt } from '../../runtime/core/labels/names.ts'
 import { labelsOfTemplate } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
@@ -32,12 +32,9 @@ export const template = defineNode<TemplateConfig, 'out'>({
   stockForm: 'function/80-template',
   outputs: ['out'],
   labels(config, input) {
-    const path = labelPathOf(config.field)
-    if (config.fieldType !== 'msg') return input
-    if (!path) return input.anywhere
-    return path.length === 1 ? input.put(path, labelsOfText(config, input)) : input.and(labelsOfText(config, input).under(path))
+    return config.fieldType === 'msg' ? putAt(input, config.field, labelsOfText(config, input)) : input
   },
-  leaks: (config, input) => (config.fieldType === 'msg' ? [] : [{ to: 'store', what: `${config.fieldType}.${config.field}`, property: 'field', labels: labelsOfText(config, input) }]),
+  leaks: (config, input) => (config.fieldType === 'msg' ? [] : [{ to: 'store', what: `${config.fieldType}.${config.field}`, property: 'field', labels: labelsOfText(config, input).and(labelsOfKey(config.field, input)) }]),
   faults: ['template.error'],
   config: {
     type: 'object',

@@ -1,3 +1,4 @@
+import { nothing } from '../../runtime/core/labels/labels.ts'
 import { protect } from '../../runtime/core/labels/protect.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
@@ -41,6 +42,7 @@ export const tokenize = defineNode<TokenizeConfig, 'out'>({
   icon: 'fa-user-secret',
   color: '#C0DEED',
   outputs: ['out'],
+  leaks: nothing,
   labels: ({ property, fields }, input, { node }) => fields.reduce((known, row) => protect(known, [toField(property, row)], { by: row.mode === 'mask' ? 'mask' : 'token', flow: node.flow, node: node.id }), input),
   vaultNames: ({ domain, fields }) => domainNames(domain, fields.filter(({ mode }) => mode !== 'mask')),
   faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.foreign', 'domain.shredded', 'token.no_room', 'body.malformed'],

@@ -1,4 +1,5 @@
 import { Body } from '../../runtime/core/body.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
 import { labelsOfExpression } from '../../runtime/core/labels/of-value.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import { checkTypedValue } from '../../runtime/core/typed-value.ts'
@@ -16,6 +17,7 @@ export const transform = defineNode<TransformConfig, 'out'>({
   icon: 'fa-magic',
   color: '#E6E0F8',
   outputs: ['out'],
+  leaks: nothing,
   labels: ({ expression }, input) => input.put(['payload'], labelsOfExpression(expression, input.at(['payload']), { message: input })),
   pure: true,
   faults: ['expression.error', 'script.timeout', 'script.memory', 'script.quarantined', 'script.input_too_large', 'body.malformed'],

@@ -1,5 +1,6 @@
 import { fault, type Fault } from '../../runtime/core/fault.ts'
 import { unionOf } from '../../runtime/core/labels/label-map.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { SentTo } from '../../runtime/core/step.ts'
@@ -31,6 +32,7 @@ export const tryNode = defineNode<TryConfig, Port>({
   summary: { en: 'Catches chosen faults of its body, and does what must be done in the end, also when the call is cancelled.', 'zh-TW': '捕捉主體中指定的錯誤，並在最後執行收尾，呼叫取消時亦然。' },
   icon: 'fa-life-ring',
   outputs: ['body', 'caught', 'finally', 'done'],
+  leaks: nothing,
   opens: () => [{ port: 'body', mustReturn: true }, { port: 'caught', mustReturn: false }, { port: 'finally', mustReturn: false }],
   labels(_config, input, { returned, inside }) {
     const failed = unionOf([input, inside, inside.anywhere.under(['error', 'message']), inside.anywhere.under(['error', 'facts'])])

@@ -27,6 +27,7 @@ export const validate = defineNode<ValidateConfig, Port>({
   summary: { en: 'Lets requests through that fit a JSON Schema or an OpenAPI operation, and says where others do not.', 'zh-TW': '只讓符合 JSON Schema 或 OpenAPI 操作的請求通過，並指出其他請求不符之處。' },
   icon: 'fa-check-square-o',
   outputs: ['ok', 'invalid'],
+  leaks: () => [],
   startsLabels: (config) => mayHoldLabels(config.operation + config.body + config.query + config.params + config.headers + config.cookies),
   labels: (config, input, { node }) => input.and(labelsOfSchemas(config, { flow: node.flow, node: node.id })),
   faults: ['request.invalid', 'upstream.invalid', 'body.unsupported', 'body.malformed', 'schema.work', 'step.config'],

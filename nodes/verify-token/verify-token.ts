@@ -1,5 +1,6 @@
 import { fault } from '../../runtime/core/fault.ts'
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
+import { labelsOfNames } from '../../runtime/core/labels/names.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import { parseMessagePath, setProperty } from '../../runtime/core/property.ts'
@@ -35,7 +36,8 @@ export const verifyToken = defineNode<VerifyTokenConfig, Port>({
   icon: 'fa-check-square-o',
   color: '#C0DEED',
   outputs: ({ answer }) => (answer === 'property' ? ['out'] : ['same', 'different']),
-  labels: unchanged,
+  labels: ({ answer, into }, input) => (answer === 'property' ? input.and(labelsOfNames(into, input)) : input),
+  leaks: nothing,
   chooses: true,
   vaultNames: ({ domain }) => [{ kind: 'domain', name: domain, property: 'domain' }],
   faults: ['vault.unavailable', 'vault.too_large', 'field.missing', 'domain.unknown', 'domain.foreign', 'domain.shredded', 'verify.too_many', 'step.config'],

@@ -1,6 +1,6 @@
 import { fault } from '../../runtime/core/fault.ts'
 import { resolve } from '../../runtime/core/body.ts'
-import { unchanged } from '../../runtime/core/labels/labels.ts'
+import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { SentTo } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
@@ -21,6 +21,7 @@ export const wait = defineNode<WaitConfig, 'out'>({
   icon: 'fa-hourglass-half',
   outputs: ['out'],
   labels: unchanged,
+  leaks: nothing,
   faults: ['wait.too_long', 'step.config', 'expression.error'],
   config: {
     type: 'object',

@@ -1,4 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
+import { nothing } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { SentTo } from '../../runtime/core/step.ts'
@@ -27,6 +28,7 @@ export const whileNode = defineNode<WhileConfig, Port>({
   icon: 'fa-repeat',
   color: '#C7E0D4',
   outputs: ['body', 'done'],
+  leaks: nothing,
   opens: () => [{ port: 'body', mustReturn: true }],
   labels(_config, input, { returned }) {
     const again = input.and(returned('body'))

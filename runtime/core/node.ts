@@ -108,8 +108,8 @@ export interface NodeDefinition<Config = any, Port extends string = string> {
    * given. Absent: whatever came may be anywhere in what leaves. Pure, and never less for more.
    */
   labels?(config: Config, input: LabelMap, facts: LabelFacts): LabelsOut
-  /** What of a message leaves the flow by it: in an answer, a callout, a log, a store. Absent: all of it by a callout or reply, else nothing. Pure. */
-  leaks?(config: Config, input: LabelMap): readonly Leak[]
+  /** What of a message leaves the flow by it: in an answer, a callout, a log, a store. Absent: all of it, as of a node that nobody knows. Pure. */
+  leaks?(config: Config, input: LabelMap, facts: Pick<LabelFacts, 'returned'>): readonly Leak[]
   /** Domains and keys of the vault that it works with. Pure. */
   vaultNames?(config: Config): readonly VaultName[]
   /** Credentials of config nodes that it sends, and where to. Pure. */

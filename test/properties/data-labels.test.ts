@@ -82,6 +82,36 @@ describe('data labels', () => {
     expect(leaks(...between)).toEqual(expected)
   })
 
+  const empty = set('payload', '{}', 'json')
+  const asked = change(set('asked', 'payload'), empty)
+  test.each<[string, readonly Record<string, unknown>[], readonly string[]]>([
+    ['a field that change sets', [asked, change(set('payload[msg.asked.pid]', '1', 'num'))], ['out pid']],
+    ['a field below a field', [asked, change(set('payload.by[msg.asked.pid].seen', '1', 'num'))], ['out pid']],
+    ['a name within a name', [change(set('asked', 'payload'), set('table', '{}', 'json'), empty), change(set('payload[msg.table[msg.asked.pid]]', '1', 'num'))], []],
+    ['a field that something is moved to', [asked, change(set('one', '1', 'num'), { t: 'move', p: 'one', pt: 'msg', to: 'payload[msg.asked.pid]', tot: 'msg' })], ['out pid']],
+    ['the key of a context', [asked, change({ t: 'set', p: 'seen[msg.asked.pid]', pt: 'flow', to: '1', tot: 'num' })], ['n1 pid']],
+    ['the key of a named context store', [asked, change({ t: 'set', p: '#:(memory)::seen[msg.asked.pid]', pt: 'flow', to: '1', tot: 'num' })], ['n1 pid']],
+    ['the destination of a template', [asked, { type: 'template', field: 'payload[msg.asked.pid]', template: 'x' }], ['out pid']],
+    ['the context key of a template', [asked, { type: 'template', field: 'seen[msg.asked.pid]', fieldType: 'flow', template: 'x' }], ['n1 pid']],
+    ['the destination of a map', [asked, { type: 'map', into: 'payload[msg.asked.pid]', rows: [{ to: 'x', from: 'payload.x' }] }], ['out pid']],
+    ['the destination of a merge', [asked, { type: 'merge', target: 'payload[msg.asked.pid]', sources: [{ value: 'payload', valueType: 'msg' }] }], ['out pid']],
+    ['where a value of a cache goes', [asked, { type: 'cache get', key: [{ value: 'k', valueType: 'str' }], property: 'payload[msg.asked.pid]' }], ['out pid']],
+    ['where the answer to a comparison goes', [asked, { type: 'verify token', domain: 'people', answer: 'property', into: 'payload[msg.asked.pid]' }], ['out pid']],
+    ['where a signature goes', [asked, { type: 'crypto', operation: 'sign', key: 'k', signature: 'jws-detached', putInto: 'field', field: 'payload[msg.asked.pid]', property: 'asked' }], ['out pid']],
+    ['a key that an expression makes', [change(set('payload', '{ payload.pid: 1 }', 'jsonata'))], ['out pid']],
+    ['the key of an object that is joined', [asked, { type: 'join', mode: 'custom', build: 'object', key: 'asked.pid', count: 1 }], ['out pid']],
+    ['the method of a callout', [asked, change(set('method', 'asked.pid'), set('payload', '', 'str')), { type: 'service callout', url: 'https://example.org', method: 'use', bodyFrom: 'none' }], ['n2 pid']],
+    ['the method of a request', [asked, change(set('method', 'asked.pid')), { type: 'http request', url: 'https://example.org', method: 'use' }], ['n2 pid']],
+    ['the URL of a request', [asked, change(set('url', '"https://example.org/" & asked.pid', 'jsonata')), { type: 'http request', method: 'GET' }], ['n2 pid']],
+    ['the name of a header', [asked, { type: 'http request', method: 'GET', url: 'https://example.org', headers: [{ keyType: 'msg', keyValue: 'asked.pid', valueType: 'other', valueValue: '1' }] }], ['n1 pid']],
+    ['a name among the headers of a request', [asked, change(set('headers[msg.asked.pid]', '1', 'str')), { type: 'http request', method: 'GET', url: 'https://example.org' }], ['n2 pid', 'out pid']],
+    ['a topic', [change(set('topic', 'payload.pid'), set('payload', 'topic'))], ['out pid']],
+  ])('a value that becomes a name keeps its label: %s', (_what, between, expected) => {
+    const nodes = between.map((node, at) => ({ id: `n${at}`, z: 't', ...node, wires: [[at + 1 < between.length ? `n${at + 1}` : 'out'], ['out'], ['out']].slice(0, node['type'] === 'service callout' ? 3 : node['type'] === 'change' || node['type'] === 'http request' ? 1 : 2) }))
+    const found = problemsOf([tab, { ...entry, wires: [['n0']] }, ...nodes, answer])
+    expect([...new Set(found)]).toEqual([...new Set(expected)])
+  })
+
   test('labels of a query are known in the payload of a GET and in the URL; those of x-label behind validate', () => {
     const get = { ...entry, method: 'get', labels: [{ path: 'req.query.pid', label: 'pid' }], wires: [['out']] }
     expect(problemsOf([tab, get, answer])).toEqual(['out pid'])

@@ -90,7 +90,7 @@ export function followLabels(home: AssembledFlow, linkIns: LinkIns): Followed {
   return {
     incoming,
     around,
-    visited: [...states.values()].map(({ node, home: where, input, sent }) => ({ node, home: where, input, sent, leaks: input.isEmpty ? [] : leaksOf(node, where, input) })),
+    visited: [...states.values()].map((state) => ({ node: state.node, home: state.home, input: state.input, sent: state.sent, leaks: leaksOf(state) })),
     complete: looks < mostLooks,
   }
 
@@ -212,14 +212,12 @@ function labelsOut({ definition, type }: FlowNode, config: Readonly<Record<strin
   return (typeof outputs === 'function' ? outputs(config) : outputs).length === 0 ? LabelMap.none : unionOf([input, facts.inside]).anywhere
 }
 
-/** What of a message leaves the flow by a node; of one that says nothing and calls or answers, all of it. */
-function leaksOf({ definition, id }: FlowNode, { configs }: AssembledFlow, input: LabelMap): readonly Leak[] {
-  if (!definition) return []
-  const config = configs.get(id) ?? {}
-  if (definition.leaks) return definition.leaks(config, input)
-  if (definition.category === 'callout') return [{ to: 'callout', what: 'the message', labels: input }]
-  if (definition.category === 'reply') return [{ to: 'answer', what: 'the message', labels: input }]
-  return []
+/** What of a message leaves the flow by a node; of one that says nothing about it, all of it. */
+function leaksOf({ node: { definition, id, type }, home: { configs }, input, frames }: State): readonly Leak[] {
+  const returned = (port: string) => frames.get(port)?.returned ?? LabelMap.none
+  if (!definition || passages.has(type) || type === 'link call' || (input.isEmpty && [...frames.values()].every((frame) => frame.returned.isEmpty))) return []
+  if (definition.leaks) return definition.leaks(configs.get(id) ?? {}, input, { returned })
+  return [{ to: definition.category === 'callout' ? 'callout' : definition.category === 'reply' ? 'answer' : 'store', what: 'the message', labels: input }]
 }
 
 function portsOf({ definition }: FlowNode, config: object): readonly string[] {
