@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { BoundedMap } from '../core/bounded-map.ts'
 import type { Vault, VaultAnswer, VaultAsk } from '../core/vault.ts'
+import { askPlayedKey, played } from './played-keys.ts'
 
 const remembered = 10_000
-const played = 'played:'
 
 /**
  * The vault of cases: it keeps nothing and knows nobody, so that running a case neither fills a domain nor shows what is in one. The same
  * value gets the same token every time, whatever the mode, so that a case can expect it; `played:X` stands for X. Whoever let a caller in may see
- * values. Keys are not played.
+ * values. There is a key of every name: {@link askPlayedKey}.
  */
 export function createPlayedVault(): Vault {
   const byToken = new BoundedMap<{ readonly domain: string; readonly value: string; readonly json: boolean }>(remembered)
@@ -19,7 +19,7 @@ export function createPlayedVault(): Vault {
     return held?.domain === domain ? held : undefined
   }
 
-  function answer(ask: VaultAsk): VaultAnswer {
+  function answer(ask: VaultAsk): VaultAnswer | Promise<VaultAnswer> {
     switch (ask.do) {
       case 'tokenize': {
         const { domain, value, json = false } = ask
@@ -39,11 +39,11 @@ export function createPlayedVault(): Vault {
         return held ? { value: held.value, ...(held.json ? { json: true } : {}) } : { fault: 'token.unknown', facts: { domain } }
       }
       default:
-        return { fault: 'key.unknown', facts: { key: ask.key } }
+        return askPlayedKey(ask)
     }
   }
 
-  return { ask: (asks) => Promise.resolve(asks.map(answer)) }
+  return { ask: (asks) => Promise.all(asks.map(async (ask) => await answer(ask))) }
 }
 
 /** Digits for digits and letters for letters. */

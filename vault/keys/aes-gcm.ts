@@ -19,11 +19,10 @@ export interface GcmText {
 /**
  * Seals bytes with AES-256-GCM (NIST SP 800-38D) under a key and a nonce that is random for each. The text says how to open it:
  * `gcm1.<version>.<content type>.<nonce, ciphertext and tag>`, the last two in base64url. Everything before the last dot is
- * authenticated together with `aad`.
+ * authenticated together with `aad`. Only a key that protects nothing is given a nonce.
  */
-export function sealGcm(key: KeyVersion, plain: Uint8Array, aad: Uint8Array, contentType: string): string {
+export function sealGcm(key: KeyVersion, plain: Uint8Array, aad: Uint8Array, contentType: string, nonce: Uint8Array = randomBytes(nonceBytes)): string {
   const head = `${prefix}.${key.version}.${Buffer.from(contentType).toString('base64url')}`
-  const nonce = randomBytes(nonceBytes)
   const cipher = createCipheriv('aes-256-gcm', key.own, nonce)
   cipher.setAAD(additional(head, aad))
   const sealed = Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
