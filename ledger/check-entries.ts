@@ -25,12 +25,17 @@ export interface EntriesCheck {
   take(entries: readonly LedgerEntry[]): LedgerFlaw | undefined
   /** There are no more. `head`: what was written last, where that is known. */
   finish(head?: ChainPoint): LedgerFlaw | undefined
+  /** The first entry of an earlier time than the one before it. */
+  readonly backInTime: Saying | undefined
   /** Entries that were good, and periods that are whole. */
   readonly entries: number
   readonly periods: number
   /** Where the last good one stands. */
   readonly end: ChainPoint
 }
+
+/** Clocks of several controls may differ so much without anybody having done anything. */
+const skewMs = 60_000
 
 /**
  * Reads the entries of a ledger against roots that `checkRoots` found good. `from`: the number to begin with; the root before its
@@ -46,6 +51,8 @@ export function checkEntries({ ledger, roots, from = 1, to = Infinity }: { reado
   const stop = roots.find(({ last }) => last >= to)?.last ?? Infinity
   let entries = 0
   let periods = 0
+  let at: string | undefined
+  let backInTime: Saying | undefined
 
   function plant(entry: LedgerEntry): LedgerFlaw | undefined {
     const root = roots[place]
@@ -84,6 +91,8 @@ export function checkEntries({ ledger, roots, from = 1, to = Infinity }: { reado
           flaw = { kind: 'altered', number: entry.number, ...toReason('record.unwritable', { number: entry.number }) }
         }
         if (flaw) return flaw
+        if (at !== undefined && Date.parse(at) - Date.parse(entry.at) > skewMs) backInTime ??= { code: 'time.back', facts: { number: entry.number, at: entry.at, before: at } }
+        at = entry.at
         end = { number: entry.number, hash: entry.hash }
         entries++
       }
@@ -99,6 +108,9 @@ export function checkEntries({ ledger, roots, from = 1, to = Infinity }: { reado
       }
       if (head && end.number === head.number && end.hash !== head.hash) return { kind: 'altered', number: Math.max(1, end.number), ...toReason('record.not_last', { number: end.number }) }
       return undefined
+    },
+    get backInTime() {
+      return backInTime
     },
     get entries() {
       return entries

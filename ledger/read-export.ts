@@ -3,7 +3,7 @@ import { noHash } from './chain.ts'
 import type { LedgerEntry } from './entry.ts'
 import { checkRoots, toPublicKeys, type AnchorReceipt, type PublicKeys, type SignedRoot } from './period-root.ts'
 import { receiptFlaw } from './receipt.ts'
-import { sayRemedy, toReason } from './sayings.ts'
+import { say, sayRemedy, toReason, type Saying } from './sayings.ts'
 import type { LedgerVerdict } from './verdict.ts'
 
 /** The first line of an export. Roots follow, then receipts, then entries, one JSON text per line. */
@@ -94,7 +94,8 @@ export async function verifyExport(lines: AsyncIterable<string> | Iterable<strin
   return toVerdict(head.ledger, check, lastRoot, fits, first)
 }
 
-export function toVerdict(ledger: string, check: EntriesCheck, lastRoot: number, receipts: number, flaw: LedgerFlaw | undefined): LedgerVerdict {
+export function toVerdict(ledger: string, check: EntriesCheck, lastRoot: number, receipts: number, flaw: LedgerFlaw | undefined, others: readonly Saying[] = []): LedgerVerdict {
+  const remarks = [...(check.backInTime ? [check.backInTime] : []), ...others]
   const { end, entries, periods, first } = check
   return {
     ok: flaw === undefined,
@@ -106,6 +107,7 @@ export function toVerdict(ledger: string, check: EntriesCheck, lastRoot: number,
     receipts,
     head: end.number === 0 ? noHash : end.hash,
     ...(flaw ? { flaw: { ...flaw, remedy: sayRemedy(flaw.kind) } } : {}),
+    ...(remarks.length > 0 ? { remarks: remarks.map((remark) => ({ ...remark, text: say(remark) })) } : {}),
   }
 }
 

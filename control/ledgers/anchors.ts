@@ -14,6 +14,8 @@ export interface Anchor {
   put(root: SignedRoot): Promise<{ readonly at?: string; readonly token?: string }>
   /** What it holds, where that can be asked. */
   read?(ledger: string): Promise<readonly AnchorReceipt[]>
+  /** The newest period that it holds, likewise. */
+  newest?(ledger: string): Promise<AnchorReceipt | undefined>
 }
 
 const timeoutMs = 15_000
@@ -30,6 +32,7 @@ export function toAnchor(text: string, { post, publicKey, now }: { readonly post
 /** A file that only grows: a line per root. What is broken off in it stays there. */
 function fileAnchor(path: string, now: () => number): Anchor {
   const name = `file:${path}`
+  const newest = createNewest(path)
   return {
     name,
     kind: 'file',
@@ -51,6 +54,7 @@ function fileAnchor(path: string, now: () => number): Anchor {
       return {}
     },
     read: async (ledger) => (await readAnchorFile(path)).filter((receipt) => receipt.ledger === ledger),
+    newest,
   }
 }
 
@@ -62,14 +66,59 @@ export async function readAnchorFile(path: string): Promise<readonly AnchorRecei
   } catch {
     return []
   }
-  return text.split('\n').flatMap((line) => {
+  return text.split('\n').flatMap((line) => parseLine(line, path))
+}
+
+function parseLine(line: string, path: string): AnchorReceipt[] {
+  try {
+    const { root, hash, at } = JSON.parse(line) as { root: SignedRoot; hash: string; at: string }
+    return [{ ledger: root.ledger, period: root.period, hash, kind: 'file', anchor: `file:${path}`, at }]
+  } catch {
+    return []
+  }
+}
+
+const chunkBytes = 256 * 1024
+
+/** Reads of a file that grows only what came since; one that has become smaller is another one, and is read anew. */
+function createNewest(path: string): (ledger: string) => Promise<AnchorReceipt | undefined> {
+  let newest = new Map<string, AnchorReceipt>()
+  let readTo = 0
+
+  async function readOn(): Promise<void> {
+    const handle = await open(path, 'r')
     try {
-      const { root, hash, at } = JSON.parse(line) as { root: SignedRoot; hash: string; at: string }
-      return [{ ledger: root.ledger, period: root.period, hash, kind: 'file' as const, anchor: `file:${path}`, at }]
-    } catch {
-      return []
+      const { size } = await handle.stat()
+      if (size < readTo) {
+        newest = new Map()
+        readTo = 0
+      }
+      let rest = Buffer.alloc(0)
+      for (let at = readTo; at < size; ) {
+        const { bytesRead, buffer } = await handle.read(Buffer.alloc(chunkBytes), 0, chunkBytes, at)
+        if (bytesRead === 0) break
+        at += bytesRead
+        const text = Buffer.concat([rest, buffer.subarray(0, bytesRead)])
+        const end = text.lastIndexOf(10) + 1
+        for (const receipt of text.subarray(0, end).toString('utf8').split('\n').flatMap((line) => parseLine(line, path))) {
+          if (receipt.period > (newest.get(receipt.ledger)?.period ?? 0)) newest.set(receipt.ledger, receipt)
+        }
+        rest = text.subarray(end)
+        readTo = at - rest.length
+      }
+    } finally {
+      await handle.close()
     }
-  })
+  }
+
+  return async (ledger) => {
+    try {
+      await readOn()
+    } catch {
+      return undefined // it is gone, or cannot be read: a witness that is gone says nothing
+    }
+    return newest.get(ledger)
+  }
 }
 
 function httpAnchor(url: string, post: WitnessPost, publicKey: string): Anchor {

@@ -2,7 +2,7 @@ import { checkEntries, type LedgerFlaw } from '../../ledger/check-entries.ts'
 import { noHash, type ChainPoint } from '../../ledger/chain.ts'
 import { toLeaf, type LedgerEntry } from '../../ledger/entry.ts'
 import { createGrowingTree } from '../../ledger/merkle.ts'
-import { hashRoot, type SignedRoot } from '../../ledger/period-root.ts'
+import { hashRoot, type AnchorReceipt, type SignedRoot } from '../../ledger/period-root.ts'
 import { toReason } from '../../ledger/sayings.ts'
 import { signRoot, type ClosedPeriod, type RootSigner } from '../../ledger/sign-root.ts'
 import type { Clock } from '../../runtime/core/clock.ts'
@@ -75,6 +75,11 @@ export function createPeriods({ store, audit, sealer, signer, anchors, clock, lo
           if (((await lastRoot(name))?.period ?? 0) !== period) continue // another process was here meanwhile
           return note(name, { kind: 'missing', number: start.number + 1, ...toReason('root.history', { have: rootHashes.length, periods: period }) })
         }
+        const beyond = await knownBeyond(name, period)
+        if (beyond) {
+          if (((await lastRoot(name))?.period ?? 0) !== period) continue // likewise
+          return note(name, { kind: 'truncated', period: period + 1, number: start.number + 1, ...toReason('root.cut', { period: beyond.period, witness: beyond.anchor, since: beyond.at, last: period }) })
+        }
         const root = signRoot(signer, { ...read, rootHashes, closedAt: new Date(clock.now()).toISOString() })
         await store.transaction(async (tables) => {
           const added = await tables.ledgers.addPeriod({ ledger: name, period: root.period, last_number: root.last, hash: hashRoot(root), root: JSON.stringify(root) })
@@ -83,6 +88,15 @@ export function createPeriods({ store, audit, sealer, signer, anchors, clock, lo
         problems.delete(name)
       }
     })
+  }
+
+  /** What a witness holds of a period behind the last one here: another past would be signed in its place. */
+  async function knownBeyond(name: string, period: number): Promise<AnchorReceipt | undefined> {
+    for (const anchor of anchors) {
+      const newest = await anchor.newest?.(name)
+      if (newest && newest.period > period) return newest
+    }
+    return undefined
   }
 
   function note(name: string, flaw: LedgerFlaw): LedgerFlaw {

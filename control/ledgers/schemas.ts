@@ -16,7 +16,7 @@ export const ledgerSchemas = {
     ['name', 'entries', 'hash', 'open', 'anchors'],
   ),
   LedgerEntry: object({ ledger: string, number: integer, at: string, id: string, source: {}, value: {}, before: string, hash: string, sealedBy: string }, ['ledger', 'number', 'at', 'id', 'source', 'value', 'before', 'hash']),
-  LedgerVerdict: object({ ok: { type: 'boolean' }, ledger: string, from: integer, to: integer, periods: integer, open: integer, receipts: integer, head: string, flaw }, ['ok', 'ledger', 'from', 'to', 'periods', 'open', 'receipts', 'head']),
+  LedgerVerdict: object({ ok: { type: 'boolean' }, ledger: string, from: integer, to: integer, periods: integer, open: integer, receipts: integer, head: string, flaw, remarks: { type: 'array', items: object({ ...saying, text: string }, ['code', 'facts', 'text']), description: 'What is no flaw, and what an auditor will want to ask about.' } }, ['ok', 'ledger', 'from', 'to', 'periods', 'open', 'receipts', 'head']),
   LedgerWitness: object(
     {
       anchor: string, kind: { enum: ['file', 'http', 'timestamp'] }, waiting: { ...integer, description: 'Roots that wait to be taken there, of all ledgers together.' },

@@ -3,7 +3,7 @@ import { noHash, type ChainPoint } from '../../ledger/chain.ts'
 import { checkRoots, type AnchorReceipt, type PublicKeys, type SignedRoot } from '../../ledger/period-root.ts'
 import { toVerdict } from '../../ledger/read-export.ts'
 import { receiptFlaw } from '../../ledger/receipt.ts'
-import { toReason } from '../../ledger/sayings.ts'
+import { toReason, type Saying } from '../../ledger/sayings.ts'
 import type { LedgerVerdict } from '../../ledger/verdict.ts'
 import type { Store } from '../store/store.ts'
 import type { Anchor } from './anchors.ts'
@@ -46,9 +46,17 @@ export async function verifyLedger({ store, periods, anchors, trusted }: VerifyP
     flaw = check.take(page)
   }
   flaw ??= check.finish(head)
+  const lost = check.stop === Infinity ? anchors.flatMap((anchor) => (anchor.read ? lostRoots(anchor.name, kept, read) : [])) : []
   // Only who reads to the end can say something of it.
   if (!flaw && check.stop === Infinity) flaw = (endChecked ? undefined : await periods.headFlaw(source, { number: 0, hash: noHash })) ?? (await beyondEnd(store, name, check.end))
-  return toVerdict(name, check, good.at(-1)?.last ?? 0, rootFlaw ? 0 : receipts.length, firstOf(flaw, rootFlaw))
+  return toVerdict(name, check, good.at(-1)?.last ?? 0, rootFlaw ? 0 : receipts.length, firstOf(flaw, rootFlaw), lost)
+}
+
+/** Roots that a file was given, and does not hold any more. */
+function lostRoots(witness: string, kept: readonly AnchorReceipt[], read: readonly AnchorReceipt[]): Saying[] {
+  const held = new Set(read.filter(({ anchor }) => anchor === witness).map(({ period }) => period))
+  const lost = kept.filter(({ anchor, period }) => anchor === witness && !held.has(period)).map(({ period }) => period)
+  return lost.length === 0 ? [] : [{ code: 'witness.lost', facts: { witness, count: lost.length, period: Math.min(...lost) } }]
 }
 
 /** The first receipt that proves nothing by itself. */

@@ -64,6 +64,7 @@ for (const form of document.querySelectorAll('form[data-verify]')) {
     }
     button.disabled = true
     try {
+      const noted = new Map()
       const sum = { from: all > 0 ? 1 : 0, to: 0, periods: 0, receipts: 0 }
       for (let first = 1; ; first = sum.to + 1) {
         const last = first + step - 1
@@ -71,16 +72,17 @@ for (const form of document.querySelectorAll('form[data-verify]')) {
         const query = all <= step ? '' : last < all ? `?from=${first}&to=${last}` : `?from=${first}`
         const answer = await fetch(verify + query, { headers: { accept: 'application/json' } })
         if (!answer.ok) throw new Error(String(answer.status))
-        const { to, periods, receipts, flaw } = await answer.json()
+        const { to, periods, receipts, flaw, remarks = [] } = await answer.json()
         if (flaw) {
           const reason = fill(sayings[flaw.code] ?? flaw.reason, flaw.facts)
           const remedy = sayings[`remedy.${flaw.kind}`] ?? sayings.remedy ?? flaw.remedy
           return say('bad', fill(bad, { reason, remedy, number: flaw.last > flaw.number ? `${flaw.number}–${flaw.last}` : flaw.number }))
         }
+        for (const { code, facts, text } of remarks) noted.set(code, noted.get(code) ?? fill(sayings[code] ?? text, facts))
         Object.assign(sum, { to: Math.max(sum.to, to), periods: sum.periods + periods, receipts })
         if (!query.includes('to=')) break
       }
-      say('good', fill(good, sum))
+      say('good', [fill(good, sum), ...noted.values()].join(' '))
     } catch {
       say('bad', failed)
     } finally {

@@ -11,7 +11,7 @@ import { loadReleaseSigner } from '../../control/keys/key-files.ts'
 import { toAnchor, type Anchor } from '../../control/ledgers/anchors.ts'
 import { WitnessProblem } from '../../control/ledgers/witness-problem.ts'
 import { openLedgers, type LedgerLimits, type OpenLedgers } from '../../control/ledgers/open-ledgers.ts'
-import type { LedgerEntryRow } from '../../control/store/schema.ts'
+import type { LedgerEntryRow, LedgerPeriodRow } from '../../control/store/schema.ts'
 import type { Store } from '../../control/store/store.ts'
 import { noHash } from '../../ledger/chain.ts'
 import { hashEntry } from '../../ledger/entry.ts'
@@ -186,6 +186,91 @@ export function ledgerSuite(name: string, makePlace: () => Promise<StorePlace>):
       writeFileSync(anchorFile, good.split('\n').map((text, at) => (at === line ? text.replace(/"hash":"[0-9a-f]{64}"/, `"hash":"${noHash}"`) : text)).join('\n'))
       expect((await ledgers.verify('cut', {}, root)).flaw).toMatchObject({ kind: 'anchor', period: 1 })
       writeFileSync(anchorFile, good)
+    })
+
+    test('a period that was cut off, put in another’s place, moved, or replaced by an older one is named', async () => {
+      await fill('roots', 21)
+      await ledgers.look()
+      await dropGuards()
+      const periods = await store.ledgers.periods('roots')
+      const put = async (rows: readonly LedgerPeriodRow[]) => {
+        await store.database.deleteFrom('ledger_periods').where('ledger', '=', 'roots').execute()
+        await store.database.insertInto('ledger_periods').values([...rows]).execute()
+      }
+      const [first, second, third] = periods as [LedgerPeriodRow, LedgerPeriodRow, LedgerPeriodRow]
+      // Signed by control, over the same records, before: what a backup or another copy of the database holds.
+      await put([first])
+      const copy = open({ periodEntries: 5 }, [])
+      await copy.look()
+      await copy.verify('roots', {}, root)
+      const older = (await store.ledgers.periods('roots'))[1]!
+      await copy.close()
+      const acts: Readonly<Record<string, [readonly LedgerPeriodRow[], object]>> = {
+        swapped: [[first, { ...third, period: 2 }, { ...second, period: 3 }], { code: 'root.missing', period: 2, number: 8 }],
+        'an older one in its place': [[first, second, { ...first, period: 3 }], { code: 'root.replayed', period: 3, number: 15 }],
+        'another signature of the same period': [[first, older, third], { code: 'root.anew', period: 2, number: 8 }],
+        'its last number changed': [[first, second, { ...third, root: third.root.replace('"last":21', '"last":20') }], { code: 'root.unsigned', period: 3, number: 15 }],
+      }
+      for (const [act, [rows, flaw]] of Object.entries(acts)) {
+        await put(rows)
+        expect((await ledgers.verify('roots', {}, root)).flaw, act).toMatchObject(flaw)
+      }
+      // The newest one and all that the database says of it: nothing is signed in its place while a file outside knows it.
+      await put([first, second])
+      await store.database.deleteFrom('ledger_anchors').where('ledger', '=', 'roots').where('period', '=', 3).execute()
+      expect((await ledgers.verify('roots', {}, root)).flaw).toMatchObject({ code: 'root.cut', kind: 'truncated', number: 15, facts: { period: 3, last: 2 } })
+      expect(await ledgers.get('roots', root)).toMatchObject({ open: 7, why: { code: 'root.cut' } })
+      await put(periods)
+      expect(await ledgers.verify('roots', {}, root)).toMatchObject({ ok: true, periods: 3 })
+    })
+
+    test('rows that were added, or whose numbers were changed round, are named', async () => {
+      await fill('rows', 12)
+      await ledgers.look()
+      await dropGuards()
+      const rows = await rowsOf('rows')
+      const row = (number: number) => rows[number - 1]!
+      const acts: Readonly<Record<string, [readonly LedgerEntryRow[], object]>> = {
+        'two swapped in a signed period': [rows.with(1, { ...row(5), number: 2 }).with(4, { ...row(2), number: 5 }), { number: 2 }],
+        'two swapped in what is open': [rows.with(8, { ...row(11), number: 9 }).with(10, { ...row(9), number: 11 }), { number: 9 }],
+        'added behind the end': [[...rows, { ...row(12), number: 13, id: 'new' }], { code: 'record.beyond', number: 13 }],
+        'who sent it changed': [rows.with(3, { ...row(4), source: row(4).source.replace('"g1"', '"g2"') }), { code: 'record.altered', number: 4 }],
+        'its time changed': [rows.with(3, { ...row(4), at: '2001-01-01T00:00:00.000Z' }), { code: 'record.altered', number: 4 }],
+        'no JSON any more': [rows.with(3, { ...row(4), value: '{"place":' }), { code: 'record.altered', number: 4 }],
+        'all gone': [[], { code: 'record.cut', number: 1 }],
+      }
+      for (const [act, [forged, flaw]] of Object.entries(acts)) {
+        await putBack('rows', forged)
+        expect((await ledgers.verify('rows', {}, root)).flaw, act).toMatchObject(flaw)
+      }
+      await putBack('rows', rows)
+      const head = (await store.ledgers.get('rows'))!
+      await store.ledgers.moveHead('rows', { ...head, number: 11, hash: row(11).hash })
+      expect((await ledgers.verify('rows', {}, root)).flaw).toMatchObject({ kind: 'truncated', number: 12 })
+      await store.database.deleteFrom('ledgers').where('name', '=', 'rows').execute()
+      await expect(ledgers.verify('rows', {}, root)).rejects.toMatchObject({ code: 'record.none' })
+      await store.database.insertInto('ledgers').values(head).execute()
+      expect(await ledgers.verify('rows', {}, root)).toMatchObject({ ok: true, to: 12 })
+    })
+
+    test('a clock that was set back, and a witness whose file was cut, are remarked on', async () => {
+      await fill('remarks', 7)
+      await ledgers.look()
+      const dayAgo = open({ periodEntries: 7 }, undefined, silentLog, { ...clock, now: () => clock.now() - 86_400_000 })
+      await dayAgo.take('g1', [record('remarks', 'later')])
+      await dayAgo.close()
+      const good = readFileSync(anchorFile, 'utf8')
+      expect(await ledgers.verify('remarks', {}, root)).toMatchObject({ ok: true, remarks: [{ code: 'time.back', facts: { number: 8 }, text: expect.stringContaining('Record 8') }] })
+      await ledgers.look()
+      // Cut in the middle of a line, as a disk that was full leaves it: the next root is on a line of its own.
+      const line = good.split('\n').findIndex((text) => text.includes('"ledger":"remarks"'))
+      writeFileSync(anchorFile, good.split('\n').slice(0, line + 1).join('\n').slice(0, -9))
+      await fill('remarks', 6, 8)
+      await ledgers.verify('remarks', {}, root)
+      await ledgers.look()
+      const verdict = await ledgers.verify('remarks', {}, root)
+      expect(verdict.remarks).toEqual(expect.arrayContaining([expect.objectContaining({ code: 'witness.lost', facts: { witness: `file:${anchorFile}`, count: 2, period: 1 } })]))
+      expect(verdict).toMatchObject({ ok: true, receipts: 1 })
     })
 
     test('a root that cannot be read any more is named, and keeps no other ledger from being signed', async () => {

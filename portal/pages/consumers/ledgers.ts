@@ -119,7 +119,8 @@ function toWitnessState({ away }: LedgerWitness, { t, exchange: { language } }: 
 
 function toSentence(verdict: LedgerVerdict, { t, exchange }: View): string {
   const { from, to, periods, receipts, flaw } = verdict
-  if (!flaw) return fill(t('ledgerGood'), { from, to, periods, receipts })
+  const remarks = (verdict.remarks ?? []).map((remark) => say(remark, exchange.language))
+  if (!flaw) return [fill(t('ledgerGood'), { from, to, periods, receipts }), ...remarks].join(' ')
   return fill(t('ledgerBad'), { number: flaw.last !== undefined && flaw.last > flaw.number ? `${flaw.number}–${flaw.last}` : flaw.number, reason: say(flaw, exchange.language), remedy: sayRemedy(flaw.kind, exchange.language) })
 }
 

@@ -61,7 +61,8 @@ async function verifyWhole(client: LedgerClient, name: string, output: Output): 
   for (let first = 1; ; first = (whole?.to ?? 0) + 1) {
     const last = first + partEntries - 1 < entries ? first + partEntries - 1 : undefined
     const part = await client.verify(name, { from: first, to: last })
-    whole = whole ? { ...part, from: whole.from, to: Math.max(whole.to, part.to), periods: whole.periods + part.periods } : part
+    const remarks = [...(whole?.remarks ?? []), ...(part.remarks ?? [])]
+    whole = { ...part, ...(whole ? { from: whole.from, to: Math.max(whole.to, part.to), periods: whole.periods + part.periods } : {}), ...(remarks.length > 0 ? { remarks } : {}) }
     if (part.flaw || last === undefined) return whole
     output.note(`${name}: record ${whole.to} of ${entries}`)
   }
@@ -92,9 +93,9 @@ async function keyInside(file: string): Promise<string> {
   return 'unknown'
 }
 
-function toPraise({ ledger, to, from, periods, open, receipts, head }: LedgerVerdict): string {
+function toPraise({ ledger, to, from, periods, open, receipts, head, remarks = [] }: LedgerVerdict): string {
   if (to === 0) return `Ledger ${ledger} is empty.`
-  return `Ledger ${ledger} is whole: records ${from} to ${to} in ${periods} signed periods${open > 0 ? ` and ${open} not signed yet` : ''}, ${receipts} receipts of witnesses fit, head ${head}.`
+  return `Ledger ${ledger} is whole: records ${from} to ${to} in ${periods} signed periods${open > 0 ? ` and ${open} not signed yet` : ''}, ${[`${receipts} receipts of witnesses fit, head ${head}.`, ...remarks.map(({ text }) => text)].join(' ')}`
 }
 
 function toComplaint({ ledger, flaw }: LedgerVerdict): string {
