@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Problem } from '../../runtime/core/flow.ts'
 import { isHeaderName } from '../../runtime/core/header-name.ts'
 import { SchemaProblem } from '../../runtime/core/json-schema/schema-problem.ts'
+import { mayHoldLabels } from '../../runtime/core/labels/of-schema.ts'
 import { methods } from '../../runtime/core/methods.ts'
 import { upgradeDocument } from '../../runtime/core/openapi/upgrade-document.ts'
 import { problem } from '../consumers/check.ts'
@@ -13,6 +14,7 @@ import { isServed, operationsAtMost, type Operation } from './operation.ts'
 import { joinPaths, parsePath, PathProblem, toRouteKey } from './path-parts.ts'
 import { openapiProblem, refuseProblems } from './problems.ts'
 import { find, type Json } from './read-document.ts'
+import { answerLabels } from './answer-labels.ts'
 import { toContract } from './to-contract.ts'
 import { toMock } from './to-mock.ts'
 import { whyNoUpstream } from './upstream-url.ts'
@@ -74,6 +76,9 @@ export async function fromOpenapi(document: Json, { path: base, methods: wanted,
     taken.set(key, `${method} ${path}`)
     operations.push(operation)
   }
+  if (!validate && !mock && mayHoldLabels(toJsonText(document))) {
+    warnings.push({ ...openapiProblem('', 'The document labels data by x-label. Labels are followed from where requests are checked, and here they are not.', 'Register it with checks.'), severity: 'warning' })
+  }
   // What components say is the same for every operation; so are problems of servers.
   const said = new Set<string>()
   const fresh = warnings.filter(({ pointer, message }) => !said.has(`${pointer} ${message}`) && said.add(`${pointer} ${message}`))
@@ -89,6 +94,10 @@ export async function fromOpenapi(document: Json, { path: base, methods: wanted,
       const shared = resolve(upgraded, asObject(upgraded['paths'])[path])
       const { operation, warnings: found } = toContract(upgraded, { operation: asObject(shared[method.toLowerCase()]), shared, pointer, isSwagger })
       warnings.push(...found)
+      const told = mock ? [] : answerLabels(operation)
+      if (told.length > 0) {
+        warnings.push({ ...openapiProblem(`${pointer}/responses`, `Answers of ${method} ${path} hold data labelled ${told.map((label) => `“${label}”`).join(', ')}, which passes to callers as it comes: what is made checks requests, and follows the labels of those.`, 'Where callers must not see it, put a validate node that checks the answer behind the callout, and tokenize or mask it behind that.'), severity: 'warning' })
+      }
       const plain = alignParameters(operation, path, route.path)
       return { ...route, ...(validate ? { contract: toJsonText(plain) } : {}), ...(mock ? { upstream: '', mock: toMock(plain) } : {}) }
     } catch (thrown) {

@@ -261,6 +261,28 @@ describe('an OpenAPI document', () => {
     expect(plain.nodes.some(({ type }) => type === 'validate')).toBe(false)
   })
 
+  test('keeps its data labels: what it labels in requests is not passed on in clear, and what it labels in answers is told', async () => {
+    const person = { type: 'object', properties: { id: { type: 'string', 'x-label': 'pid' }, name: { type: 'string' } } }
+    const content = { 'application/json': { schema: { $ref: '#/components/schemas/Person' } } }
+    const document = (operation: object) => minimal({ '/people/{id}': { parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }], post: operation } }, { components: { schemas: { Person: person } } })
+    const leaks = async (operation: object, more: object = {}) => {
+      const { problems } = await publishing().preview({ id: 'people', ...base, openapi: document(operation), ...more }, admin)
+      return problems.filter(({ code, message }) => code === 'label.leak' || message.includes('label')).map(({ code, severity, message }) => `${severity} ${code} ${/“(.*?)”/.exec(code === 'label.leak' ? message.slice(message.indexOf('labelled')) : message)?.[1] ?? ''}`)
+    }
+    expect(await leaks(ok)).toEqual([])
+    expect([...new Set(await leaks({ ...ok, requestBody: { content } }))]).toEqual(['error label.leak pid'])
+    expect([...new Set(await leaks({ ...ok, parameters: [{ name: 'pan', in: 'query', schema: { type: 'string', 'x-label': 'pan' } }] }))]).toEqual(['error label.leak pan'])
+    expect(await leaks({ responses: { 200: { description: 'ok', content } } })).toEqual(['warning openapi.invalid pid'])
+    expect(await leaks({ ...ok, requestBody: { content } }, { validate: false })).toEqual(['warning openapi.invalid '])
+
+    const before = await release()
+    const refused = await refusal(publishing().register({ id: 'people', ...base, openapi: document({ ...ok, requestBody: { content } }) }, admin))
+    expect(refused.problems).toContainEqual(expect.objectContaining({ severity: 'error', code: 'label.leak' }))
+    expect(await release()).toBe(before)
+    const { apis: [mocked] } = await publishing().register({ id: 'people', ...base, openapi: document({ ...ok, requestBody: { content } }), mock: true }, admin)
+    expect(JSON.parse(mocked!.nodes.find(({ type }) => type === 'validate')!['operation'] as string)).toMatchObject({ components: { schemas: { Person: person } } })
+  })
+
   test('without a server can be mocked, and keeps as a remark what cannot be checked in linear time', async () => {
     const parameters = [{ name: 'code', in: 'query', schema: { type: 'string', pattern: '^(?!x)a' } }]
     const { apis: [api], problems } = await publishing().preview({ id: 'serverless', ...base, mock: true, openapi: minimal({ '/a': { get: { ...ok, parameters } } }, { servers: undefined }) }, admin)
