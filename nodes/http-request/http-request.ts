@@ -67,7 +67,7 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
   stockForm: 'network/21-httprequest',
   stockFormFields: ['upstream', 'answerAs', 'responseLimitBytes', 'labels'],
   credentials: { user: 'text', password: 'password' },
-  holdsBytes: ({ responseLimitBytes }) => responseLimitBytes,
+  holdsBytes: ({ responseLimitBytes, answerAs }) => (answerAs === 'stream' ? undefined : responseLimitBytes),
   outputs: ['out'],
   startsLabels: ({ labels }) => (labels?.length ?? 0) > 0,
   labels({ labels, ret, answerAs }, input, facts) {

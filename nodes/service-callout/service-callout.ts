@@ -36,7 +36,7 @@ export const serviceCallout = defineNode<ServiceCalloutConfig, Port>({
   summary: { en: 'Calls an HTTP service and sends its answer on.', 'zh-TW': '呼叫 HTTP 服務並送出其回應。' },
   icon: 'fa-cloud-download',
   color: '#E7E7AE',
-  holdsBytes: ({ responseLimitBytes }) => responseLimitBytes,
+  holdsBytes: ({ responseLimitBytes, answerAs }) => (answerAs === 'stream' ? undefined : responseLimitBytes),
   outputs: ['ok', 'error', 'timeout'],
   startsLabels: ({ labels }) => labels.length > 0,
   labels: labelsOfAnswer,

@@ -78,6 +78,7 @@ test('a deploy notes where bodies are held in memory, and how large they may get
   const posted = { ...entry('c'), method: 'post', bodyLimitBytes: 2048 }
   expect(notes([posted, callout('c', 'reply', { responseLimitBytes: 1_048_576 }), respond])[0]).toContain('“in” (http in) up to 2 KB, “c” (service callout) up to 1 MB; 1 MB together.')
   expect(notes([{ ...posted, streamBody: true }, respond])).toEqual([])
+  expect(notes([entry('c'), callout('c', 'reply', { answerAs: 'stream' }), respond])).toEqual([])
 })
 
 test('a circle without a way out is refused; one with a choice in it is warned of', () => {
