@@ -103,7 +103,7 @@ export function createFakeControl(): FakeControl {
       prove: noLedger,
       proveGrowth: noLedger,
       exportPage: noLedger,
-      key: noLedger,
+      witnesses: async () => [], witnessesAway: 0, key: noLedger,
     },
     deploys: [],
     commands: [],

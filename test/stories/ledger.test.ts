@@ -2,13 +2,14 @@ import { fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { TravellingRecord } from '../../runtime/core/ledger.ts'
 import { systemClock } from '../../runtime/core/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import { createLedger } from '../../runtime/ledger/create-ledger.ts'
 import { createRecordLine } from '../../runtime/sync/record-line.ts'
 import { estate, flow } from '../kit/flow-builder.ts'
+import { openOwnLedgers, travelling } from '../kit/own-ledgers.ts'
 import { until } from '../kit/planes.ts'
 import { root } from '../kit/sources.ts'
 import { admin, openWhole, type Whole } from '../kit/whole-product.ts'
@@ -84,5 +85,65 @@ describe('records of flows', () => {
     }
     rmSync(folder, { recursive: true, force: true })
     expect(await whole.control.ledgers.verify('killed', {}, admin)).toMatchObject({ ok: true })
+  })
+})
+
+describe('a ledger whose control breaks down', () => {
+  let dataDir: string
+  beforeEach(() => {
+    dataDir = mkdtempSync(join(tmpdir(), 'sluice-broken-'))
+  })
+  afterEach(() => rmSync(dataDir, { recursive: true, force: true }))
+
+  test('two processes that write to it, and are killed in the middle, leave one whole chain with all that they promised', async () => {
+    const first = await openOwnLedgers({ dataDir, shared: true }) // makes the tables
+    const told = new Map<string, number>()
+    const children = ['one', 'two'].map((name) => {
+      const child = fork(join(root, 'test/kit/ledger-child.ts'), [dataDir, name], { execArgv: ['--disable-warning=ExperimentalWarning'] })
+      let count = 0
+      const busy = new Promise<void>((resolve) => child.on('message', ({ id, number }: { id: string; number: number }) => {
+        told.set(id, number)
+        if (++count === 60) resolve()
+      }))
+      return { child, busy, ended: new Promise((resolve) => child.once('exit', resolve)) }
+    })
+    for (const { child, busy, ended } of children) {
+      await busy
+      child.kill('SIGKILL')
+      await ended
+    }
+    const verdict = await first.verify('shared', {}, admin)
+    expect(verdict).toMatchObject({ ok: true, open: 0 })
+    expect(verdict.to).toBeGreaterThanOrEqual(told.size)
+    const kept = new Map<string, number>()
+    for (let cursor: string | undefined; ;) {
+      const page = await first.entries('shared', { limit: 200, ...(cursor === undefined ? {} : { cursor }) }, admin)
+      for (const { id, number } of page.items) kept.set(id, number)
+      if ((cursor = page.next) === undefined) break
+    }
+    expect([...told].filter(([id, number]) => kept.get(id) !== number)).toEqual([])
+    // What was on its way to the witness when its process was killed is taken there by whoever comes after.
+    await first.look()
+    expect(await first.verify('shared', {}, admin)).toMatchObject({ ok: true })
+    await first.close()
+  })
+
+  test('a full disk takes a record whole or not at all, and says so', async () => {
+    const full = await openOwnLedgers({ dataDir, limitBytes: 2_000_000 })
+    const promised: number[] = []
+    let refused: unknown
+    for (let turn = 0; refused === undefined && turn < 200; turn++) {
+      await full.take('g1', [0, 1].map((place) => travelling(`${turn}-${place}`, 'x'.repeat(30_000)))).then(
+        (answers) => void promised.push(...answers.flatMap((answer) => ('number' in answer ? [answer.number] : []))),
+        (thrown: unknown) => void (refused = thrown),
+      )
+    }
+    expect(refused).toMatchObject({ code: 'store.unavailable', status: 503 })
+    expect((await full.get('shared', admin)).entries).toBe(promised.length)
+    await full.close()
+    const again = await openOwnLedgers({ dataDir })
+    expect(await again.verify('shared', {}, admin)).toMatchObject({ ok: true, to: promised.length })
+    expect(await again.take('g1', [travelling('after', 1)])).toMatchObject([{ number: promised.length + 1 }])
+    await again.close()
   })
 })
