@@ -20,7 +20,7 @@ export class ConsumerClient {
   async request<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<T> {
     const reply = await fetch(`${this.#url}/api/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${this.#token}`, ...(method === 'DELETE' ? { 'if-match': '*' } : {}), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: { authorization: `Bearer ${this.#token}`, ...(method === 'DELETE' || (method === 'POST' && body === undefined) ? { 'if-match': '*' } : {}), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await reply.text()
