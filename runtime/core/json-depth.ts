@@ -12,14 +12,13 @@ export const tooDeepReason = `it is nested deeper than ${jsonDepthLimit} levels`
 
 const quote = 1
 const opener = 2
-const closer = 3
 const backslash = 0x5c
 const quoteByte = 0x22
 /** What a byte of UTF-8 is to the structure of JSON; bytes above 127 are never anything. */
 const kinds = new Uint8Array(256)
 kinds[quoteByte] = quote
 kinds[0x5b] = kinds[0x7b] = opener
-kinds[0x5d] = kinds[0x7d] = closer
+kinds[0x5d] = kinds[0x7d] = 3
 
 /**
  * Whether JSON is nested deeper than {@link jsonDepthLimit}. A text with too few brackets to be is not looked at any
@@ -49,15 +48,23 @@ function hasManyOpeners(text: string): boolean {
   return false
 }
 
+/** Two loops that hardly do more than look: most bytes are blanks, numbers or within texts. */
 function isDeep(bytes: Uint8Array): boolean {
+  let end = bytes.length
+  // Up to the last byte that means something, so that a search for such a one needs no other end.
+  while (end > 0 && kinds[bytes[end - 1] as number] === 0) end--
   let depth = 0
-  for (let at = 0; at < bytes.length; at++) {
-    const kind = kinds[bytes[at] as number]
-    if (kind === 0) continue
-    if (kind === opener) {
+  let at = 0
+  while (at < end) {
+    let kind: number | undefined
+    do kind = kinds[bytes[at++] as number]
+    while (kind === 0)
+    if (kind === quote) {
+      for (; at < end && bytes[at] !== quoteByte; at++) if (bytes[at] === backslash) at++
+      at++
+    } else if (kind === opener) {
       if (++depth > jsonDepthLimit) return true
-    } else if (kind === closer) depth--
-    else for (at++; at < bytes.length && bytes[at] !== quoteByte; at++) if (bytes[at] === backslash) at++
+    } else depth--
   }
   return false
 }

@@ -24,7 +24,8 @@ for (const letter of '0123456789abcdefABCDEF') hex[letter.charCodeAt(0)] = 1
  * than `depthLeft`. One pass, nothing is made. False says only that it has to be parsed to know.
  */
 export function isPlainJson(bytes: Uint8Array, depthLeft = jsonDepthLimit): boolean {
-  const end = bytes.length
+  let end = bytes.length
+  while (end > 0 && space[bytes[end - 1] as number] === 1) end--
   let at = 0
   /** For each open list or object, whether it is an object. */
   const objects: boolean[] = []
@@ -32,7 +33,11 @@ export function isPlainJson(bytes: Uint8Array, depthLeft = jsonDepthLimit): bool
   const names: (number[] | Set<number>)[] = []
 
   function skip(): void {
-    while (at < end && space[bytes[at] as number] === 1) at++
+    // A local one: what functions share costs a load and a store each time.
+    let place = at
+    // The last byte is no space, so that the search needs no other end.
+    if (place < end) while (space[bytes[place] as number] === 1) place++
+    at = place
   }
 
   /** Behind the quote that begins a text. */
