@@ -12,7 +12,7 @@ export function addLedgerCommands(program: Command, { run, remote, targetOf }: C
 
   leaf('list', 'ledgers, and how far each is signed and witnessed').action(run(async (output, options) => (await commands()).runLedgerList(client(options), output)))
   leaf('verify', 'read a ledger, all ledgers when none is named, or an export; fails at the first record that is not as it was written').argument('[ledger]')
-    .option('--from <number>', 'first record of a range').option('--to <number>', 'its last')
+    .option('--from <number>', 'first record of a range').option('--to <number>', 'its last').option('--entry <number>', 'one record: its period is read, and its proof is checked and printed as JSON with --json')
     .option('--file <export>', 'what `ledger export` wrote, in place of a running control').option('--key <pem...>', 'public keys that are trusted, with --file').option('--anchors <file...>', 'what a file anchor holds, with --file')
     .action(run(async (output, name, options) => (await commands()).runLedgerVerify(options.file === undefined ? client(options) : undefined, name, options, output)))
   leaf('prove', 'write the proof of one record').argument('<ledger>').argument('<number>').option('--out <file>', 'stdout when absent')

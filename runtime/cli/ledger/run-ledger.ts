@@ -34,6 +34,7 @@ const partEntries = 100_000
 interface VerifyOptions {
   readonly from?: string
   readonly to?: string
+  readonly entry?: string
   readonly file?: string
   readonly key?: readonly string[]
   readonly anchors?: readonly string[]
@@ -43,6 +44,7 @@ interface VerifyOptions {
 export async function runLedgerVerify(client: LedgerClient | undefined, name: string | undefined, options: VerifyOptions, output: Output): Promise<void> {
   const range = { from: toNumber(options.from, '--from'), to: toNumber(options.to, '--to') }
   const verdicts: LedgerVerdict[] = []
+  if (options.entry !== undefined) return await verifyEntry(client, name, options, output)
   if (client) {
     const names = name === undefined ? (await client.list()).map((ledger) => ledger.name) : [name]
     for (const one of names) verdicts.push(range.from === undefined && range.to === undefined ? await verifyWhole(client, one, output) : await client.verify(one, range))
@@ -51,6 +53,19 @@ export async function runLedgerVerify(client: LedgerClient | undefined, name: st
   }
   for (const verdict of verdicts) if (verdict.flaw) throw new CommandFailed(toComplaint(verdict), { verdicts })
   output.result(verdicts.length === 0 ? 'No ledgers.' : verdicts.map(toPraise).join('\n'), { ok: true, verdicts })
+}
+
+/** One entry: the periods that hold it are read, and its proof is held against the key, as whoever takes it away does. */
+async function verifyEntry(client: LedgerClient | undefined, name: string | undefined, { entry, from, to, key }: VerifyOptions, output: Output): Promise<void> {
+  const number = toNumber(entry, '--entry') as number
+  if (!client || name === undefined) throw new CommandFailed('--entry asks a running control, and needs the name of a ledger. Of a file, take a range.', {}, exitCodes.usage)
+  if (from !== undefined || to !== undefined) throw new CommandFailed('Give --entry, or a range, not both.', {}, exitCodes.usage)
+  const proof = await client.prove(name, number)
+  const verdict = await client.verify(name, { from: number, to: number })
+  if (verdict.flaw) throw new CommandFailed(toComplaint(verdict), { verdicts: [verdict] })
+  const proved = checkProof(proof, (await readKeys(key)) ?? toPublicKeys([(await client.key()).publicKey]))
+  if (!proved.ok) throw new CommandFailed(`The proof does not hold. ${proved.reason}`, { ok: false, reason: proved.reason })
+  output.result(proved.says.join('\n'), { ok: true, says: proved.says, proof })
 }
 
 /** A part at a time where one answer would be long in coming; the last part is open, and holds the end against what control knows of it. */
