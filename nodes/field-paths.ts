@@ -1,5 +1,5 @@
 import { FunctionExpressionType, JSONPathEnvironment, JSONPathNode, jsonpath, type JSONPathQuery } from 'json-p3'
-import { resolve } from '../runtime/core/body.ts'
+import { Body, resolve } from '../runtime/core/body.ts'
 import { containerOf } from '../runtime/core/container-of.ts'
 import { jsonDepthLimit } from '../runtime/core/json-depth.ts'
 import { compilePattern, type LinearPattern } from '../runtime/core/json-schema/linear-pattern.ts'
@@ -108,10 +108,11 @@ export function checkFieldPath(text: string, property: string): NodeProblem | un
 
 /**
  * A copy of `root` with these values in place of those that were found in it. Only what lies above a change is copied. A place below
- * one that was replaced before is passed over.
+ * one that was replaced before is passed over. Bodies that were looked through go on as they were read: their bytes may name a member twice, and
+ * another parser take the one that nobody saw (RFC 8259 §4).
  */
 export function replaceFields(root: unknown, changes: readonly (readonly [location: Location, value: unknown])[]): unknown {
-  if (changes.length === 0) return root
+  if (changes.length === 0) return asRead(root)
   const ours = new Set<unknown>()
   const own = (value: unknown): Container | undefined => {
     if (ours.has(value)) return value as Container
@@ -140,7 +141,19 @@ export function replaceFields(root: unknown, changes: readonly (readonly [locati
     // Assigning to a member that is there never meets a setter of the prototype: `__proto__` of a JSON text is a member like any other.
     if (parent && Object.hasOwn(parent, last)) parent[last] = value
   }
-  return changed
+  return asRead(changed)
+}
+
+function asRead(root: unknown): unknown {
+  if (typeof root !== 'object' || root === null || Array.isArray(root)) return root
+  let read = root as Container
+  for (const key of Object.keys(root)) {
+    const body = (root as Container)[key]
+    if (!(body instanceof Body) || !body.parsed || !toContainer(body.value())) continue
+    if (read === root) read = { ...root } as Container
+    read[key] = body.value()
+  }
+  return read
 }
 
 type Container = Record<string | number, unknown>

@@ -130,3 +130,15 @@ test('the label of a header holds however its name is written', async () => {
   const nodes = (label: string) => drawn('t').httpIn('GET', '/t', { labels: [{ path: label, label: 'pid' }] }).change({ t: 'set', p: 'payload', pt: 'msg', to: 'req.headers["x-id"]', tot: 'msg' }).httpResponse().nodes()
   for (const label of ['req.headers["X-Id"]', 'req.headers["x-id"]']) await expect(startGateway({ nodes: nodes(label) }).then(({ close }) => close())).rejects.toThrow('labelled “pid”')
 })
+
+test('a name that stands twice in a body smuggles nothing past a node that protects', async () => {
+  const other = await startGateway({ nodes: drawn('t').httpIn('POST', '/t', { labels: [{ path: '$.a.pid', label: 'pid' }] }).node('mask', { fields: [{ by: 'path', field: '$.a.pid', how: 'keep', first: 0, last: 0 }] }).httpResponse().nodes() })
+  try {
+    for (const body of [`{"a":{"pid":"${canary}"},"a":{"x":1}}`, `{"a":{"pid":"${canary}","pid":null}}`]) {
+      const answer = await fetch(`${other.url}/t`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+      expect([answer.status, (await answer.text()).includes(canary)]).toEqual([200, false])
+    }
+  } finally {
+    await other.close()
+  }
+})
