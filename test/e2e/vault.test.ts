@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../kit/tools.ts'
@@ -73,6 +74,19 @@ describe.skipIf(!needs('chromium'))('a data officer, with a browser', () => {
     await create.getByRole('button', { name: 'Create a key' }).click()
     await page.getByRole('button', { name: 'Rotate: signing' }).click()
     await page.getByText('(current: 2)').waitFor()
+    const imported = page.locator('section', { has: page.getByRole('heading', { name: 'Import a key' }) })
+    const pair = generateKeyPairSync('ed25519')
+    const privatePem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+    await imported.getByLabel('Name').fill('partner')
+    const material = imported.getByLabel('Private key or secret')
+    await material.fill(pair.publicKey.export({ type: 'spki', format: 'pem' }) as string)
+    await imported.getByRole('button', { name: 'Import a key' }).press('Enter')
+    await imported.getByRole('alert').getByRole('link', { name: 'Private key or secret' }).press('Enter')
+    expect(await material.evaluate((field: any) => [field.ownerDocument.activeElement === field, field.value, field.getAttribute('aria-invalid'), field.ownerDocument.getElementById(field.getAttribute('aria-describedby').split(' ')[1]).textContent])).toEqual([true, '', 'true', 'This is a public key. Paste the private key.'])
+    await material.fill(privatePem)
+    await imported.getByRole('button', { name: 'Import a key' }).press('Enter')
+    await page.getByText('Imported. The material').waitFor()
+    expect([await page.getByRole('button', { name: 'Rotate: partner' }).count(), (await page.content()).includes(privatePem.split('\n')[1]!)]).toEqual([1, false])
     await tab('Domains')
     await page.getByRole('link', { name: 'customers' }).click()
     await page.getByRole('link', { name: 'Shred the domain' }).click()
