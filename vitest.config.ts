@@ -4,9 +4,9 @@ import { nodeFlags } from './runtime/node-flags.mjs'
 const rooms = ['runtime', 'nodes', 'editor', 'control', 'portal', 'auth-server', 'vault', 'ledger', 'flows', 'docs', 'test/kit', 'test/golden', 'test/bench', 'test/simulate', 'test/verify']
 
 /**
- * Seven suites, so that `npm run verify` can name and count them. What floods a real process, kills or counts them, or minds the
+ * Eight suites, so that `npm run verify` can name and count them. What floods a real process, kills or counts them, or minds the
  * time of a real Redis or PostgreSQL (floods, browser, suites) runs one file at a time: on two cores two floods starve each other.
- * Other stories wait more than they work, and go in pairs.
+ * Other stories wait more than they work, and go in pairs. The soak counts what is held and minds no time.
  */
 export default defineConfig({
   test: {
@@ -22,13 +22,14 @@ export default defineConfig({
       suite('house', ['test/house/**/*.test.ts']),
       suite('stories', ['test/stories/**/*.test.ts'], 2),
       suite('floods', ['test/floods/**/*.test.ts'], 1),
+      suite('soak', ['test/soak/**/*.test.ts'], 1),
       suite('e2e', ['test/e2e/**/*.test.ts'], 1),
     ],
   },
 })
 
 function suite(name: string, include: string[], maxWorkers?: number | '100%') {
-  const order = ['unit', 'suites', 'properties', 'house', 'stories', 'floods', 'e2e'].indexOf(name)
+  const order = ['unit', 'suites', 'properties', 'house', 'stories', 'floods', 'soak', 'e2e'].indexOf(name)
   return {
     extends: true as const,
     test: { name, include, sequence: { groupOrder: order }, ...(maxWorkers ? { maxWorkers } : {}), ...(typeof maxWorkers === 'number' ? { testTimeout: 120_000, hookTimeout: 120_000 } : {}) },

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { soak } from '../soak/soak.ts'
+import { soak } from './soak.ts'
 
 /** Two minutes where everything is proven, less where somebody waits for it. */
 const seconds = process.env['VERIFY'] === undefined ? 20 : 120
