@@ -33,9 +33,9 @@ export interface NodeTestOptions {
   readonly node?: Partial<Scope['node']>
   /** Default: a fake clock, reachable as `tested.clock`. */
   readonly clock?: Clock
-  /** Default: a sandbox that fails, so that a test says when a node needs one. */
   /** Default: nobody listens. */
   readonly log?: Log
+  /** Default: a sandbox that fails, so that a test says when a node needs one. */
   readonly sandbox?: Sandbox
   readonly upstream?: Upstream
   readonly contexts?: Contexts

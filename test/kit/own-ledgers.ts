@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { createAudit } from '../../control/audit.ts'
 import { toAccess } from '../../control/consumers/rights.ts'
 import { loadReleaseSigner } from '../../control/keys/key-files.ts'
@@ -6,7 +7,6 @@ import { openLedgers, type OpenLedgers } from '../../control/ledgers/open-ledger
 import { openStore, type StoreOptions } from '../../control/store/store.ts'
 import { systemClock } from '../../runtime/core/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
-import { join } from 'node:path'
 
 /** Ledgers of a data folder as one of several processes of control has them: seven records make a period. */
 export async function openOwnLedgers(options: StoreOptions): Promise<OpenLedgers> {

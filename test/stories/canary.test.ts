@@ -58,6 +58,8 @@ function flows(partner: string, dead: string): EditorNode[] {
   ]
 }
 
+const tabs = flows('a', 'b').flatMap(({ type, id }) => (type === 'tab' ? [id] : []))
+
 describe.skipIf(!bin || !needs('redis-server'))('values that are planted', () => {
   const closers: (() => Promise<void> | void)[] = []
   const spans: Buffer[] = []
@@ -115,7 +117,7 @@ describe.skipIf(!bin || !needs('redis-server'))('values that are planted', () =>
     key = await records.issueKey('ward')
     await records.request('POST', '/vault/grants', { domain: 'people', client: 'ward', purpose: 'care' })
     await editor.deploy(flows(partner, '127.0.0.1:9'))
-    for (const id of new Set(flows('a', 'b').flatMap(({ type, id }) => (type === 'tab' ? [id] : [])))) expect((await editor.request('POST', '/sluice/watch', { flow: id, next: 20, forMs: 60_000 })).status).toBe(200)
+    for (const id of tabs) expect((await editor.request('POST', '/sluice/watch', { flow: id, next: 20, forMs: 60_000 })).status).toBe(200)
   })
   afterAll(async () => {
     for (const close of closers.reverse()) await close()
@@ -194,7 +196,7 @@ describe.skipIf(!bin || !needs('redis-server'))('values that are planted', () =>
   test('are in nothing that people are shown: runs, cases, why calls were refused, jobs, the record of reveals, ledgers, the audit log, data flows', async () => {
     const places: Record<string, string> = {}
     const ids: string[] = []
-    for (const id of flows('a', 'b').flatMap(({ type, id }) => (type === 'tab' ? [id] : []))) {
+    for (const id of tabs) {
       const { runs } = (await (await editor.request('GET', `/sluice/runs?flow=${id}&limit=50`)).json()) as { runs: readonly { id: string }[] }
       for (const run of runs) {
         ids.push(run.id)
