@@ -1,6 +1,8 @@
+import type { Text } from '../runtime/core/node.ts'
+
 /**
- * What verifying finds, in words: the one place where these sentences are, in the languages of the pages. `{blanks}` are filled in from
- * the facts. Programs go by the code, which stays what it is.
+ * What verifying finds, and why a witness takes nothing, in words: the one place where these sentences are, in the languages of the
+ * pages. `{blanks}` are filled in from the facts. Programs go by the code, which stays what it is.
  */
 export const sayings = {
   'record.altered': { en: 'Record {number}, or its hash, was changed after it was written.', 'zh-TW': '第 {number} 筆紀錄或其雜湊值在寫入後遭到更改。' },
@@ -59,10 +61,9 @@ export const sayings = {
     'zh-TW': '若控制端曾重新安裝，請提供先前的公鑰；否則此根是沒有金鑰的人所寫。請與備份及外部見證比對。',
   },
   'remedy.anchor': { en: 'Keep what the anchor holds: it is what was signed first. Compare this ledger with a backup from that time.', 'zh-TW': '請保留見證所持者：那是最初簽章的內容。請將此帳本與當時的備份比對。' },
-} as const
+} as const satisfies Readonly<Record<string, Text>>
 
 export type SayingCode = keyof typeof sayings
-export type SayingLanguage = 'en' | 'zh-TW'
 export type Facts = Readonly<Record<string, string | number>>
 
 /** Something that was found, for programs and for people. */
@@ -72,7 +73,7 @@ export interface Saying {
 }
 
 /** The sentence, with its blanks filled in; of a code that is not known here, from another version, the code. */
-export function say({ code, facts }: Saying, language: SayingLanguage = 'en'): string {
+export function say({ code, facts }: Saying, language: keyof Text = 'en'): string {
   if (!Object.hasOwn(sayings, code)) return code
   return sayings[code][language].replace(/\{(\w+)\}/g, (whole, name: string) => String(facts[name] ?? whole))
 }
@@ -83,7 +84,7 @@ export function toReason(code: SayingCode, facts: Facts): Saying & { readonly re
 }
 
 /** What to do about a flaw of a kind. */
-export function sayRemedy(kind: string, language: SayingLanguage = 'en'): string {
+export function sayRemedy(kind: string, language: keyof Text = 'en'): string {
   const code = `remedy.${kind}`
   return say({ code: Object.hasOwn(sayings, code) ? (code as SayingCode) : 'remedy', facts: {} }, language)
 }

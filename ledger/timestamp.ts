@@ -1,5 +1,6 @@
 import { createHash, verify, X509Certificate } from 'node:crypto'
 import { readDer, tags, toDer, toDerInteger, toDerOid, within, type DerItem } from './der.ts'
+import { say } from './sayings.ts'
 
 /** Time stamps of RFC 3161: somebody with a clock signs that a hash was there. */
 
@@ -41,11 +42,11 @@ export function readTimestamp(response: Buffer, hash: string, nonce?: Buffer): T
   try {
     parts = parse(response)
   } catch (cause) {
-    throw cause instanceof TimestampProblem ? cause : new TimestampProblem('unreadable', 'What the time stamp authority answered is no time stamp.', { cause })
+    throw cause instanceof TimestampProblem ? cause : new TimestampProblem('unreadable', { cause })
   }
   const { info, imprint } = parts
-  if (!imprint.algorithm.subarray(0, sha256.length).equals(sha256) || imprint.hash !== hash) throw new TimestampProblem('hash', 'The time stamp is of another hash.')
-  if (nonce && !info.some(({ tag, whole }) => tag === tags.integer && whole.equals(toDerInteger(nonce)))) throw new TimestampProblem('nonce', 'The time stamp answers another question: its nonce is not ours.')
+  if (!imprint.algorithm.subarray(0, sha256.length).equals(sha256) || imprint.hash !== hash) throw new TimestampProblem('hash')
+  if (nonce && !info.some(({ tag, whole }) => tag === tags.integer && whole.equals(toDerInteger(nonce)))) throw new TimestampProblem('nonce')
   return { at: parts.at, isSignedBy: (certificate) => isSigned(parts, certificate) }
 }
 
@@ -53,8 +54,8 @@ export function readTimestamp(response: Buffer, hash: string, nonce?: Buffer): T
 export class TimestampProblem extends Error {
   readonly kind: 'unreadable' | 'refused' | 'hash' | 'nonce'
 
-  constructor(kind: TimestampProblem['kind'], message: string, options?: ErrorOptions) {
-    super(message, options)
+  constructor(kind: TimestampProblem['kind'], options?: ErrorOptions) {
+    super(say({ code: `witness.stamp_${kind}`, facts: {} }), options)
     this.kind = kind
   }
 }
@@ -63,7 +64,7 @@ function parse(response: Buffer) {
   const [status, token] = within(readDer(response)[0])
   const code = within(status)[0]
   const number = code?.tag === tags.integer ? code.value.readUIntBE(0, code.value.length) : -1
-  if (number !== 0 && number !== 1) throw new TimestampProblem('refused', `The time stamp authority did not grant it (status ${number}).`)
+  if (number !== 0 && number !== 1) throw new TimestampProblem('refused', { cause: new Error(`status ${number}`) })
   const [type, content] = within(token)
   if (!type?.whole.equals(signedData)) throw new Error('no SignedData')
   const signed = within(within(content, 0xa0)[0])

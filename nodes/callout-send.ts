@@ -69,11 +69,13 @@ interface Way {
 }
 
 /** Straight to its URL, once. @param shown the URL in the place of that of the request */
-function toPlainWay({ upstream, node }: Scope, shown = (url: string) => url): Way {
+function toPlainWay({ upstream, node }: Scope, shown?: (url: string) => string): Way {
   const { openStream } = upstream
+  // A callout that depends on nothing gives the same request each time: no copy, by which it would not be known again.
+  const placed = <Q extends { readonly url: string }>(request: Q): Q => (shown ? { ...request, url: shown(request.url) } : request)
   return {
-    send: (request, _message, run) => upstream.request(withJobKey({ ...request, url: shown(request.url) }, run, node.id), run),
-    openStream: openStream && ((request, _message, run) => openStream(withJobKey({ ...request, url: shown(request.url) }, run, node.id), run)),
+    send: (request, _message, run) => upstream.request(withJobKey(placed(request), run, node.id), run),
+    openStream: openStream && ((request, _message, run) => openStream(withJobKey(placed(request), run, node.id), run)),
   }
 }
 

@@ -60,7 +60,7 @@ export type { KeyAlgorithm, KeyKind }
 export interface Key {
   readonly name: string
   readonly kind: KeyKind
-  /** The one thing it does, chosen when it is made: one of `algorithmsOf` its kind. */
+  /** The one thing it does, chosen when it is made: one of `algorithmsFor` its kind. */
   readonly algorithm: KeyAlgorithm
   /** Key set whose public halves are published together. */
   readonly set?: string

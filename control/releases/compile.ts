@@ -24,28 +24,35 @@ export interface Compile {
   lent?(revisions: readonly Revision[]): readonly Problem[]
 }
 
+interface Look {
+  readonly problems: readonly Problem[]
+  readonly lent: readonly Problem[]
+  readonly vaultNames: readonly UsedVaultName[]
+}
+
 /** Compiles all flows as gateways will, and opens nothing. */
 export function createCompile(definitions: readonly NodeDefinition[], notYet: readonly NotYet[] = [], options: AssemblerOptions = {}): Compile {
   const assemble = createAssembler(createCatalogue(definitions, notYet), {}, options)
   const seen = new WeakMap<FlowDocument, readonly Problem[]>()
-  const namedIn = new WeakMap<readonly Revision[], readonly UsedVaultName[]>()
-  const lentIn = new WeakMap<readonly Revision[], readonly Problem[]>()
-  const assembled = (revisions: readonly Revision[]) => {
-    const all = assemble(revisions)
-    lentIn.set(revisions, asDrawn(all.problems.filter(({ code }) => code === lentCredentials), revisions))
-    const assembly = { ...all, problems: all.problems.filter(({ code }) => code !== lentCredentials) }
-    namedIn.set(revisions, assembly.flows.flatMap(({ vaultNames }) => vaultNames))
-    return assembly
+  const looked = new WeakMap<readonly Revision[], Look>()
+  /** One look at an estate answers all that is asked of it. */
+  function look(revisions: readonly Revision[]): Look {
+    let found = looked.get(revisions)
+    if (!found) {
+      const { problems: all, flows } = assemble(revisions)
+      const problems = asDrawn(all, revisions)
+      const isLent = ({ code }: Problem) => code === lentCredentials
+      found = { problems: problems.filter((one) => !isLent(one)), lent: problems.filter(isLent), vaultNames: flows.flatMap(({ vaultNames }) => vaultNames) }
+      looked.set(revisions, found)
+    }
+    return found
   }
   return {
     read: readNodes,
     split: splitFlows,
-    assemble: (revisions) => asDrawn(assembled(revisions).problems, revisions),
-    vaultNames: (revisions) => namedIn.get(revisions) ?? assembled(revisions).flows.flatMap(({ vaultNames }) => vaultNames),
-    lent(revisions) {
-      if (!lentIn.has(revisions)) assembled(revisions)
-      return lentIn.get(revisions) ?? []
-    },
+    assemble: (revisions) => look(revisions).problems,
+    vaultNames: (revisions) => look(revisions).vaultNames,
+    lent: (revisions) => look(revisions).lent,
     pasted(document) {
       let found = seen.get(document)
       if (!found) seen.set(document, (found = checkPastedSecrets(document)))

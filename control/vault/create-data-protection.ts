@@ -4,9 +4,10 @@ import type { Log } from '../../runtime/core/log.ts'
 import type { Domain, Expected, Grant, Reveal, VaultDesk } from '../../vault/contract.ts'
 import type { Audit, AuditFacts } from '../audit.ts'
 import { invalid, problem } from '../consumers/check.ts'
+import { bodyOf } from '../consumers/kind.ts'
 import type { Access } from '../consumers/rights.ts'
 import { owns } from '../consumers/sees.ts'
-import { Refused, type Actor, type DataProtection, type GrantInput, type KnownGrant, type Right } from '../contract.ts'
+import { Refused, type Actor, type ClientApplication, type DataProtection, type GrantInput, type KnownGrant, type Right } from '../contract.ts'
 import type { ConsumerRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import { createPublishedSets } from './published-sets.ts'
@@ -67,10 +68,10 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
     return done
   }
 
-  /** Of a list of few; the vault keeps no other door to one of them. */
-  async function findIn<T extends { readonly name: string }>(list: Promise<readonly T[]>, name: string, code: string): Promise<T> {
+  /** Of a list of few; the vault keeps no other door to one of them. @throws Refused `code` 404 */
+  async function findIn<T extends { readonly name: string }>(list: Promise<readonly T[]>, name: string, code: string, none = `The vault has none of the name “${name}”.`): Promise<T> {
     const found = (await list).find((one) => one.name === name)
-    if (!found) throw new Refused(code, 404, `The vault has none of the name “${name}”.`)
+    if (!found) throw new Refused(code, 404, none)
     return found
   }
 
@@ -83,9 +84,7 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
   }
 
   async function find(name: string): Promise<Domain> {
-    const found = (await vault().domains.list()).find((one) => one.name === name)
-    if (!found) throw new Refused('domain.unknown', 404, `The vault has no domain “${name}”.`)
-    return found
+    return await findIn(vault().domains.list(), name, 'domain.unknown', `The vault has no domain “${name}”.`)
   }
 
   function known(grant: Grant): KnownGrant {
@@ -324,7 +323,7 @@ async function* toCsv(load: (after: number) => Promise<readonly Reveal[]>, after
 }
 
 function toApplication(row: ConsumerRow): { readonly name: string; readonly clearance?: string } {
-  const { name, rules } = JSON.parse(row.body) as { readonly name?: string; readonly rules?: { readonly clearance?: string } }
+  const { name, rules } = bodyOf(row) as Partial<ClientApplication>
   return { name: name ?? row.id, ...(rules?.clearance === undefined ? {} : { clearance: rules.clearance }) }
 }
 

@@ -26,6 +26,15 @@ describe('service callout', () => {
     expect(payloadOf(sent?.message ?? {})).toEqual({ from: 'upstream' })
   })
 
+  it('asks with one request each time when nothing of it depends on the message, so that what is known of it is not looked for again', async () => {
+    const upstream = fakeUpstream({})
+    const node = await testNode(serviceCallout, { url }, { upstream })
+    await node.send({ payload: 1 })
+    await node.send({ payload: 2 })
+    expect(upstream.asked).toHaveLength(2)
+    expect(upstream.asked[1]).toBe(upstream.asked[0])
+  })
+
   it('fills URL, query and headers from message and environment, encoded for their place', async () => {
     const { asked } = await call(
       {

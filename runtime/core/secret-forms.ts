@@ -1,5 +1,5 @@
 /** What stands in the place of a secret. */
-const hidden = '[hidden]'
+export const hidden = '[hidden]'
 /** A shorter text is in too many others to be taken for the secret. */
 const shortest = 5
 /** Characters of a form by which it is looked for. */

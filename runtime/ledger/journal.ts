@@ -1,6 +1,7 @@
 import { open, readdir, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder } from '../core/make-folder.ts'
+import { syncFolder } from '../core/sync-folder.ts'
 import type { TravellingRecord } from '../core/ledger.ts'
 
 /** Records on their way, on the disk of this gateway: files of a line per record, each gone when control has all of it. */
@@ -129,16 +130,6 @@ export async function openJournal(folder: string): Promise<Journal> {
       await writing
       await leave()
     },
-  }
-}
-
-/** A new file is there after a power cut only when its folder says so. */
-async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, 'r')
-    await handle.sync().finally(() => handle.close())
-  } catch {
-    // not every system can sync a folder
   }
 }
 

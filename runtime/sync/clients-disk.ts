@@ -1,8 +1,9 @@
 import { open, readdir, readFile, rm, truncate } from 'node:fs/promises'
 import { chmodSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { syncFolder } from '../core/sync-folder.ts'
 import type { SealedClientKey, SignedText } from '../core/sync-wire.ts'
-import { readJson, syncFolder, writeWhole } from './whole-file.ts'
+import { readJson, writeWhole } from './whole-file.ts'
 
 /**
  * Where a gateway keeps the records of callers: the pages of the last snapshot by hash, the signed list of them, and

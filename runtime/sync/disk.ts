@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { syncFolder } from '../core/sync-folder.ts'
 import type { RevisionText, SignedManifest } from '../core/sync-wire.ts'
-import { readJson, syncFolder, writeWhole } from './whole-file.ts'
+import { readJson, writeWhole } from './whole-file.ts'
 
 /** Who this gateway is to control. */
 export interface Identity {

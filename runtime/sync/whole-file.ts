@@ -26,13 +26,3 @@ export async function writeWhole(file: string, text: string): Promise<void> {
     throw thrown
   }
 }
-
-/** Makes renames in a folder last. */
-export async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, 'r')
-    await handle.sync().finally(() => handle.close())
-  } catch {
-    // not every system can sync a folder; the next start would load what was there before
-  }
-}

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import type { RunRecorder } from '../core/deployment.ts'
 import type { Log } from '../core/log.ts'
+import { hidden } from '../core/secret-forms.ts'
 import { createLineWriter } from './line-writer.ts'
 import { createRunLines } from './run-lines.ts'
 import { toRunText, toTextLine } from './text-line.ts'
@@ -51,7 +52,7 @@ export function openLog(options: LogOptions): OpenLog {
   const writer = createLineWriter(options.write ?? 1)
   const stream = { write: (line: string): void => writer.write(format === 'json' ? line : toTextLine(line)) }
   const how: pino.LoggerOptions = { level, base, formatters: { level: (label) => ({ level: label }) }, timestamp: () => `,"time":"${new Date(now()).toISOString()}"` }
-  const hiding = pino({ ...how, redact: { paths: redacted, censor: '[hidden]' } }, stream)
+  const hiding = pino({ ...how, redact: { paths: redacted, censor: hidden } }, stream)
   const plain = hasSecretName(base) ? hiding : pino(how, stream)
   const writeLine = createRunLines(writer, now)
   const runs: RunRecorder =

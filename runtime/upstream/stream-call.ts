@@ -81,8 +81,11 @@ export class StreamCall implements Dispatcher.DispatchHandler, Carried {
       destroy: (error, done) => {
         this.#cancelIdle?.()
         // Read to its end or not: whoever lets go of it ends the exchange.
-        if (!body.readableEnded) controller.abort(error ?? fault('client.closed'))
-        this.#over(error ?? fault('client.closed'))
+        if (!body.readableEnded) {
+          const reason = error ?? fault('client.closed')
+          controller.abort(reason)
+          this.#over(reason)
+        }
         done(error)
       },
     })

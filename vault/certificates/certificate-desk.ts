@@ -28,12 +28,11 @@ export function createCertificateDesk({ records, clock }: { readonly records: Re
     },
 
     async remove(name, _by, expected) {
-      if (typeof expected === 'number') {
-        if (await records.remove('certificate', name, expected)) return
-        const found = await records.get('certificate', name)
-        if (found) checkRevision(`certificate ${name}`, expected, found.version)
-      }
-      if (expected !== undefined || !(await records.remove('certificate', name))) throw new Refused('certificate.unknown', 404, `There is no certificate ${namePattern.test(name) ? name : 'of that name'}.`)
+      const revision = typeof expected === 'number' ? expected : undefined
+      if (expected !== 'none' && (await records.remove('certificate', name, revision))) return
+      const found = revision === undefined ? undefined : await records.get('certificate', name)
+      if (found) checkRevision(`certificate ${name}`, revision, found.version)
+      throw new Refused('certificate.unknown', 404, `There is no certificate ${namePattern.test(name) ? name : 'of that name'}.`)
     },
   }
 }

@@ -53,7 +53,7 @@ function importSecret(kind: KeyKind, text: string): Buffer {
 function importPem(kind: KeyKind | undefined, text: string): ImportedMaterial {
   const blocks = [...text.matchAll(block)]
   const labels = blocks.map(([, label]) => label as string).filter((label) => label !== 'EC PARAMETERS')
-  const [found] = blocks.filter(([, label]) => Object.hasOwn(pemTypes, label as string))
+  const found = blocks.find(([, label]) => Object.hasOwn(pemTypes, label as string))
   if (labels.includes('ENCRYPTED PRIVATE KEY') || /^Proc-Type: 4,ENCRYPTED/m.test(text)) throw wrong('The private key is encrypted. Take the password away first: openssl pkey -in key.pem -out plain.pem')
   if (!found && labels.includes('OPENSSH PRIVATE KEY')) throw wrong('The private key is in the format of OpenSSH. Convert it first: ssh-keygen -p -m PKCS8')
   if (!found && labels.some((label) => label.endsWith('PUBLIC KEY'))) throw wrong('This is a public key. What is imported is the private key.')
@@ -74,9 +74,8 @@ function importJwk(kind: KeyKind | undefined, text: string): ImportedMaterial {
     throw wrong('The text begins as a JWK does, and is no JSON.')
   }
   if (Array.isArray(jwk.keys)) throw wrong('This is a set of keys. Paste one of them.')
-  const algorithm = typeof jwk.alg === 'string' ? jwk.alg : undefined
   if (jwk.kty === 'oct') {
-    const said = (algorithm === undefined ? undefined : secretsByAlgorithm[algorithm]) ?? (jwk.use === 'sig' ? 'hmac-256' : jwk.use === 'enc' ? 'aes-256' : undefined)
+    const said = (typeof jwk.alg === 'string' && Object.hasOwn(secretsByAlgorithm, jwk.alg) ? secretsByAlgorithm[jwk.alg] : undefined) ?? (jwk.use === 'sig' ? 'hmac-256' : jwk.use === 'enc' ? 'aes-256' : undefined)
     const own = kind ?? said
     if (own === undefined) throw new Refused('key.kind', 422, 'The JWK does not say whether the secret is for AES or for HMAC (“alg”): say the kind.')
     if (!isSecret(own) || (said !== undefined && said !== own)) throw wrong(`The key is not of kind ${own}.`)
@@ -85,9 +84,17 @@ function importJwk(kind: KeyKind | undefined, text: string): ImportedMaterial {
   if (jwk.kty !== 'RSA' && jwk.kty !== 'EC' && jwk.kty !== 'OKP') throw wrong('The JWK says no type of key (“kty”) that is known: RSA, EC, OKP or oct.')
   if (kind !== undefined && isSecret(kind)) throw wrong(`The key is not of kind ${kind}.`)
   if (typeof jwk.d !== 'string') throw wrong('This is a public key. What is imported is the private key.')
-  // `alg` of ECDH and RSA says a way of several that the same key does.
-  const does = algorithm?.startsWith('ECDH-ES') || (algorithm === undefined && jwk.kty === 'EC' && jwk.use === 'enc') ? 'ECDH-ES+A256KW' : algorithm === undefined && jwk.kty === 'RSA' && jwk.use === 'enc' ? 'RSA-OAEP-256' : algorithm
+  const does = algorithmOfPair(jwk)
   return { ...importPair(kind, () => createPrivateKey({ key: jwk as never, format: 'jwk' })), ...(does === undefined ? {} : { algorithm: does }) }
+}
+
+/** What the JWK of a pair says it is for, by `alg`, else by `use` where the pair could sign as well. */
+function algorithmOfPair({ alg, kty, use }: Jwk): string | undefined {
+  // ECDH-ES names a way of several to agree on a key, which the same pair does.
+  if (typeof alg === 'string') return alg.startsWith('ECDH-ES') ? 'ECDH-ES+A256KW' : alg
+  if (use !== 'enc') return undefined
+  if (kty === 'EC') return 'ECDH-ES+A256KW'
+  return kty === 'RSA' ? 'RSA-OAEP-256' : undefined
 }
 
 function importPair(kind: KeyKind | undefined, read: () => KeyObject): ImportedMaterial {

@@ -62,7 +62,7 @@ export function createKeyDesk({ records, envelope, clock, shelf, log }: KeyDeskO
 
     async create(name, part, by) {
       const { set, material } = part
-      checkName(name, part)
+      checkPart(name, part)
       if (await records.get('key', name)) throw new Refused('key.exists', 409, `There is a key ${name} already. Rotate it, or choose another name.`)
       const { kind, algorithm, bytes } = await takeMaterial(part)
       const sealed = await seal(name, { kind, algorithm, versions: new Map([[1, bytes]]) }).finally(() => bytes.fill(0))
@@ -110,8 +110,8 @@ export function createKeyDesk({ records, envelope, clock, shelf, log }: KeyDeskO
   }
 }
 
-/** @throws Refused */
-function checkName(name: string, { kind, set, material }: NewKey): void {
+/** Name, kind and set of a new key, before its material is looked at. @throws Refused */
+function checkPart(name: string, { kind, set, material }: NewKey): void {
   if (!namePattern.test(name)) throw new Refused('key.name', 422, `The name of a key ${nameRule}.`)
   if (kind === undefined ? material === undefined : !isKeyKind(kind)) throw new Refused('key.kind', 422, `A key is of one of these kinds: ${keyKinds.join(', ')}.`)
   if (set !== undefined && set !== '' && (typeof set !== 'string' || !namePattern.test(set))) throw new Refused('key.set', 422, `The name of a key set ${nameRule}.`)

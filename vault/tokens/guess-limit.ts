@@ -31,14 +31,12 @@ export function createGuessLimit({ store }: { readonly store: Pick<VaultStore, '
       const wrong = new Map<string, number>()
       guesses.forEach(({ same }, index) => wrong.set(places[index] as string, (wrong.get(places[index] as string) ?? 0) + (same ? 0 : 1)))
       const asked = [...wrong].map(([place, count]) => ({ place, wrong: count }))
-      const windows = await store.guesses.add(asked, now, windowMs)
-      const used = new Map(asked.map(({ place }, index) => [place, windows[index]?.before ?? 0]))
-      const ends = new Map(asked.map(({ place }, index) => [place, windows[index]?.endsAt ?? now + windowMs]))
+      const found = await store.guesses.add(asked, now, windowMs)
+      const windows = new Map(asked.map(({ place }, index) => [place, { ...(found[index] as (typeof found)[number]) }]))
       return guesses.map(({ domain, same }, index) => {
-        const place = places[index] as string
-        const before = used.get(place) as number
-        if (before >= (domain.guessesPerMinute ?? guessesByDefault)) return Math.max(1, Math.ceil(((ends.get(place) as number) - now) / 1000))
-        if (!same) used.set(place, before + 1)
+        const window = windows.get(places[index] as string) as { before: number; readonly endsAt: number }
+        if (window.before >= (domain.guessesPerMinute ?? guessesByDefault)) return Math.max(1, Math.ceil((window.endsAt - now) / 1000))
+        if (!same) window.before++
         return undefined
       })
     },

@@ -5,7 +5,7 @@ import type { VaultAnswer, VaultAsk } from '../../runtime/core/vault.ts'
 import type { Reveal } from '../contract.ts'
 import type { DataKeys } from '../envelope.ts'
 import type { NewReveal, TokenPlace, TokenRow, VaultStore } from '../store/vault-store.ts'
-import { scopeOf, whyDenied, type DomainFacts, type Policy } from './policy.ts'
+import { scopeOf, whyDenied, type DomainFacts, type Policy, type WhyDenied } from './policy.ts'
 import { hashReveal } from './reveal-chain.ts'
 import { createGuessLimit, type Guess } from './guess-limit.ts'
 import { aboutToken } from './tokenize.ts'
@@ -16,6 +16,9 @@ export type VerifyAsk = Extract<VaultAsk, { readonly do: 'verify' }>
 
 /** Characters of what a gateway says about a viewer that the record keeps. */
 const wordLimit = 200
+
+/** Whether a token is looked for, or why not. */
+type Decision = 'look' | 'foreign' | 'no domain' | 'shredded' | { readonly why: WhyDenied }
 
 /** What became of a token that was looked for. */
 type Opened = { readonly bytes: Buffer; readonly row: TokenRow } | 'unknown' | 'expired'
@@ -69,12 +72,13 @@ export function createRevealer({ store, envelope, chainKey, log }: { readonly st
 
   return {
     async reveal(policy, asks, now) {
-      const decisions = asks.map((ask) => {
+      const decisions = asks.map((ask): Decision => {
         // Before anything else: whose flow it is shuts it out, whatever its caller may see, and tells it nothing of the domain.
         if (isForeign(ask)) return 'foreign'
         const domain = policy.domains.get(ask.domain)
         if (!domain) return 'no domain'
-        if (whyDenied(policy, domain, ask.viewer, now)) return 'denied'
+        const why = whyDenied(policy, domain, ask.viewer, now)
+        if (why) return { why }
         return domain.state === 'shredded' ? 'shredded' : 'look'
       })
       const looks = asks.filter((_, index) => decisions[index] === 'look')
@@ -84,14 +88,15 @@ export function createRevealer({ store, envelope, chainKey, log }: { readonly st
       const lines = asks.map((ask, index): NewReveal => {
         const found = openedOf.get(ask)
         const takes = typeof found === 'object' && found.row.mode === 'once' ? { domain: ask.domain, token: ask.token } : undefined
-        return { at, ...toWords(ask), outcome: toOutcome(decisions[index] as string, found), takes }
+        return { at, ...toWords(ask), outcome: toOutcome(decisions[index] as Decision, found), takes }
       })
       const written = await store.reveals.append(lines, (before, row) => hashReveal(chainKey, before, row))
       return asks.map((ask, index): VaultAnswer => {
         const found = openedOf.get(ask)
-        if (decisions[index] === 'foreign') return { fault: 'domain.foreign', facts: { domain: ask.domain } }
-        if (decisions[index] === 'no domain') return { fault: 'domain.unknown', facts: { domain: ask.domain } }
-        if (decisions[index] === 'shredded') return { fault: 'domain.shredded', facts: { domain: ask.domain } }
+        const decision = decisions[index]
+        if (decision === 'foreign') return { fault: 'domain.foreign', facts: { domain: ask.domain } }
+        if (decision === 'no domain') return { fault: 'domain.unknown', facts: { domain: ask.domain } }
+        if (decision === 'shredded') return { fault: 'domain.shredded', facts: { domain: ask.domain } }
         switch (written[index]?.outcome) {
           case 'revealed':
             return fromValueBytes((found as { readonly bytes: Buffer }).bytes)
@@ -100,42 +105,33 @@ export function createRevealer({ store, envelope, chainKey, log }: { readonly st
           case 'unknown':
             return { fault: 'token.unknown', facts: { domain: ask.domain } }
           default:
-            return { fault: 'detoken.denied', facts: { domain: ask.domain, purpose: String(ask.viewer.purpose), ...why(policy, ask, now) } }
+            // Why is for who looks after grants; a flow does not hand it to its caller.
+            return { fault: 'detoken.denied', facts: { domain: ask.domain, purpose: String(ask.viewer.purpose), ...(typeof decision === 'object' ? decision : {}) } }
         }
       })
     },
     async verify(policy, asks, now) {
-      const stateOf = (ask: VerifyAsk) => policy.domains.get(ask.domain)?.state
-      const looks = asks.filter((ask) => !isForeign(ask) && stateOf(ask) === 'active')
+      const looks = asks.filter((ask) => !isForeign(ask) && policy.domains.get(ask.domain)?.state === 'active')
       const opened = await open(looks, now)
-      const openedOf = new Map(looks.map((ask, index) => [ask, opened[index] as Opened]))
       const at = new Date(now).toISOString()
-      const compared = looks.map((ask): Guess => ({ domain: policy.domains.get(ask.domain) as DomainFacts, viewer: ask.viewer, same: isSame(ask, openedOf.get(ask)) }))
+      const compared = looks.map((ask, index): Guess => ({ domain: policy.domains.get(ask.domain) as DomainFacts, viewer: ask.viewer, same: isSame(ask, opened[index]) }))
       const waits = await guesses.judge(compared, now)
-      const placeOf = new Map(looks.map((ask, index) => [ask, index]))
+      const judgedOf = new Map(looks.map((ask, index) => [ask, { same: compared[index]?.same, retryAfter: waits[index] }]))
       const made = asks.map((ask): { readonly answer: VaultAnswer; readonly outcome: Reveal['outcome'] } => {
         if (isForeign(ask)) return { answer: { fault: 'domain.foreign', facts: { domain: ask.domain } }, outcome: 'denied' }
         const domain = policy.domains.get(ask.domain)
         if (!domain) return { answer: { fault: 'domain.unknown', facts: { domain: ask.domain } }, outcome: 'unknown' }
         if (domain.state === 'shredded') return { answer: { fault: 'domain.shredded', facts: { domain: ask.domain } }, outcome: 'expired' }
-        const place = placeOf.get(ask) as number
-        const retryAfter = waits[place]
+        const { same: isRight, retryAfter } = judgedOf.get(ask) ?? {}
         // A right one is not told either: it would be the answer.
         if (retryAfter !== undefined) return { answer: { fault: 'verify.too_many', facts: { domain: ask.domain, retryAfter } }, outcome: 'too-many' }
-        const same = compared[place]?.same === true
+        const same = isRight === true
         return { answer: { same }, outcome: same ? 'same' : 'different' }
       })
       await store.reveals.append(asks.map((ask, index): NewReveal => ({ at, ...toWords(ask), outcome: (made[index] as (typeof made)[number]).outcome })), (before, row) => hashReveal(chainKey, before, row))
       return made.map(({ answer }) => answer)
     },
   }
-}
-
-/** For who looks after grants; a flow does not hand it to its caller. */
-function why(policy: Policy, { domain, viewer }: RevealAsk, now: number): { readonly why?: string } {
-  const found = policy.domains.get(domain)
-  const reason = found && whyDenied(policy, found, viewer, now)
-  return reason === undefined ? {} : { why: reason }
 }
 
 function isForeign({ organisation, domain }: RevealAsk | VerifyAsk): boolean {
@@ -148,8 +144,8 @@ function isSame(ask: VerifyAsk, found: Opened | undefined): boolean {
   return wanted.length === found.bytes.length && timingSafeEqual(wanted, found.bytes)
 }
 
-function toOutcome(decision: string, found: Opened | undefined): Reveal['outcome'] {
-  if (decision === 'denied' || decision === 'foreign') return 'denied'
+function toOutcome(decision: Decision, found: Opened | undefined): Reveal['outcome'] {
+  if (decision === 'foreign' || typeof decision === 'object') return 'denied'
   if (decision === 'shredded') return 'expired'
   if (found === undefined) return 'unknown'
   return typeof found === 'object' ? 'revealed' : found

@@ -2,7 +2,7 @@
  * What each kind of key can be made for, the usual first (names of JOSE: RFC 7518, RFC 8037). A key of two purposes is none: what signs does
  * not decrypt (RFC 8725 §3.1; NIST SP 800-57 part 1 §5.2).
  */
-export const algorithmsOf = {
+const algorithmsOf = {
   'aes-256': ['A256GCM'],
   'hmac-256': ['HS256'],
   ed25519: ['EdDSA'],

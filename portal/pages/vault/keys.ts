@@ -2,7 +2,7 @@ import type { Key, KeyAlgorithm, KeyKind, KeyUse, NewKey } from '../../../contro
 import { keyMaterialLimit } from '../../../vault/words/input-limits.ts'
 import { algorithmsFor, isSigning, keyKinds } from '../../../vault/words/key-kinds.ts'
 import { defined, toText } from '../../forms/form-values.ts'
-import { createFormView, type Fields, type FormProblem, type FormView } from '../../forms/form-view.ts'
+import { createFormView, type Choice, type Fields, type FormProblem, type FormView } from '../../forms/form-view.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import type { TextKey } from '../../texts.ts'
@@ -106,7 +106,7 @@ ${uses.length === 0 ? html`<p>${t('noKeyUses')}</p>` : html`<div class="scroll c
 function drawForm(view: View, again: Again | undefined): Html {
   const { t } = view
   const form = createFormView(again?.fields ?? new URLSearchParams(), placed(again, t), t('optional'))
-  const drawn = drawNames(form, view, uses.map(({ kind, algorithm, signs }) => ({ value: `${kind} ${algorithm}`, text: `${kind}, ${algorithm} (${t(signs ? 'usesSign' : 'usesEncrypt')})` })))
+  const drawn = drawNames(form, view, [])
   return html`<form method="post" action="/vault/keys" class="record">${form.summary(t('checkFields'))}${drawn}<p><button class="primary">${t('addVaultKey')}</button></p></form>`
 }
 
@@ -117,7 +117,7 @@ function drawImport(view: View, again: Again | undefined): Html {
   const problems = placed(again, t)
   const form = createFormView(kept, problems.filter(({ at: place }) => place !== 'material'), t('optional'), 'i')
   const wrong = problems.filter(({ at: place }) => place === 'material')
-  const drawn = html`${drawNames(form, view, [{ value: '', text: t('kindAsMaterial') }, ...uses.map(({ kind, algorithm, signs }) => ({ value: `${kind} ${algorithm}`, text: `${kind}, ${algorithm} (${t(signs ? 'usesSign' : 'usesEncrypt')})` }))])}
+  const drawn = html`${drawNames(form, view, [{ value: '', text: t('kindAsMaterial') }])}
 <div class="field"><label for="i-material">${t('keyMaterial')}</label><textarea id="i-material" name="material" class="code" rows="7" required maxlength="${keyMaterialLimit}" autocomplete="off" autocapitalize="none" spellcheck="false" aria-describedby="i-material-hint${wrong.length > 0 && ' i-material-error'}"${wrong.length > 0 && html` aria-invalid="true"`}></textarea>
 <p class="hint" id="i-material-hint">${t('keyMaterialHint')}</p>${wrong.length > 0 && html`<p class="error" id="i-material-error">${wrong.map(({ text }) => text).join(' ')}</p>`}</div>
 <div class="field"><label for="i-file">${t('certificateFile')} <span class="soft">(${t('optional')})</span></label><input id="i-file" type="file" accept=".pem,.key,.jwk,.json" data-into="i-material"></div>`
@@ -125,7 +125,9 @@ function drawImport(view: View, again: Again | undefined): Html {
   return html`<form method="post" action="/vault/keys/import#import" class="record" autocomplete="off">${summary}${drawn}<p><button class="primary">${t('importKey')}</button></p></form>`
 }
 
-function drawNames(form: FormView, { t }: View, choices: readonly { readonly value: string; readonly text: string }[]): Html {
+/** What the key is called, and what it is for: `first`, or one of the uses there are. */
+function drawNames(form: FormView, { t }: View, first: readonly Choice[]): Html {
+  const choices = [...first, ...uses.map(({ kind, algorithm, signs }) => ({ value: `${kind} ${algorithm}`, text: `${kind}, ${algorithm} (${t(signs ? 'usesSign' : 'usesEncrypt')})` }))]
   return html`<div class="pair">${form.input('name', t('name'), { required: true, hint: t('domainNameHint'), maxLength: 64 })}${form.input('set', t('keySet'), { hint: t('keySetHint'), maxLength: 64 })}</div>
 ${form.select('use', t('keyKind'), choices)}`
 }

@@ -1,6 +1,5 @@
 import type { TextKey } from '../../texts.ts'
-import type { T } from '../consumers/view.ts'
-import { fill } from '../consumers/view.ts'
+import { fill, type T } from '../consumers/view.ts'
 
 /** What the vault says of material that it does not take, and what a person at a form reads instead. */
 const sayings: readonly (readonly [RegExp, TextKey])[] = [

@@ -1,3 +1,4 @@
+import { secretLimitBytes } from '../../../runtime/core/secret-reference.ts'
 import { html, type Html } from '../../html.ts'
 import { toText } from '../../forms/form-values.ts'
 import { createFormView } from '../../forms/form-view.ts'
@@ -62,7 +63,7 @@ function drawForm({ t }: View, again: Again | undefined, of: { readonly name: st
   const form = createFormView(kept, problems.filter(({ at: place }) => place !== 'value'), t('optional'))
   const wrong = problems.filter(({ at: place }) => place === 'value')
   const drawn = html`<div class="pair">${form.input('name', t('name'), { required: true, hint: t('secretNameHint'), maxLength: 64 })}${form.input('description', t('description'), { maxLength: 200 })}</div>
-<div class="field"><label for="secret-value">${t('secretValue')}</label><input id="secret-value" name="value" type="password" required maxlength="65536" autocomplete="new-password" spellcheck="false" aria-describedby="secret-value-hint${wrong.length > 0 && ' secret-value-error'}"${wrong.length > 0 && html` aria-invalid="true"`}>
+<div class="field"><label for="secret-value">${t('secretValue')}</label><input id="secret-value" name="value" type="password" required maxlength="${secretLimitBytes}" autocomplete="new-password" spellcheck="false" aria-describedby="secret-value-hint${wrong.length > 0 && ' secret-value-error'}"${wrong.length > 0 && html` aria-invalid="true"`}>
 <p class="hint" id="secret-value-hint">${t('secretValueHint')}</p>${wrong.length > 0 && html`<p class="error" id="secret-value-error">${wrong.map(({ text }) => text).join(' ')}</p>`}</div>`
   return html`<form method="post" action="/vault/secrets" class="record">${form.summary(t('checkFields'))}${of && html`<input type="hidden" name="of" value="${of.name}">${revisionField(of.version)}`}${drawn}<p><button class="primary">${t('setSecret')}</button></p></form>`
 }

@@ -63,9 +63,8 @@ async function verifyEntry(client: LedgerClient | undefined, name: string | unde
   const proof = await client.prove(name, number)
   const verdict = await client.verify(name, { from: number, to: number })
   if (verdict.flaw) throw new CommandFailed(toComplaint(verdict), { verdicts: [verdict] })
-  const proved = checkProof(proof, (await readKeys(key)) ?? toPublicKeys([(await client.key()).publicKey]))
-  if (!proved.ok) throw new CommandFailed(`The proof does not hold. ${proved.reason}`, { ok: false, reason: proved.reason })
-  output.result(proved.says.join('\n'), { ok: true, says: proved.says, proof })
+  const { says } = hold(proof, (await readKeys(key)) ?? toPublicKeys([(await client.key()).publicKey]))
+  output.result(says.join('\n'), { ok: true, says, proof })
 }
 
 /** A part at a time where one answer would be long in coming; the last part is open, and holds the end against what control knows of it. */
@@ -76,11 +75,15 @@ async function verifyWhole(client: LedgerClient, name: string, output: Output): 
   for (let first = 1; ; first = (whole?.to ?? 0) + 1) {
     const last = first + partEntries - 1 < entries ? first + partEntries - 1 : undefined
     const part = await client.verify(name, { from: first, to: last })
-    const remarks = [...(whole?.remarks ?? []), ...(part.remarks ?? [])]
-    whole = { ...part, ...(whole ? { from: whole.from, to: Math.max(whole.to, part.to), periods: whole.periods + part.periods } : {}), ...(remarks.length > 0 ? { remarks } : {}) }
+    whole = whole ? joined(whole, part) : part
     if (part.flaw || last === undefined) return whole
     output.note(`${name}: record ${whole.to} of ${entries}`)
   }
+}
+
+function joined(before: LedgerVerdict, part: LedgerVerdict): LedgerVerdict {
+  const remarks = [...(before.remarks ?? []), ...(part.remarks ?? [])]
+  return { ...part, from: before.from, to: Math.max(before.to, part.to), periods: before.periods + part.periods, ...(remarks.length > 0 ? { remarks } : {}) }
 }
 
 async function verifyFile({ file = '', key, anchors = [] }: VerifyOptions, range: { readonly from: number | undefined; readonly to: number | undefined }, output: Output): Promise<LedgerVerdict> {
@@ -147,11 +150,17 @@ export async function runLedgerCheck(file: string, { key, tsa = [] }: { readonly
   }
   const given = await readKeys(key)
   const keys = given ?? insideKeys(proof)
-  const verdict = checkProof(proof, keys)
-  if (!verdict.ok) throw new CommandFailed(`The proof does not hold. ${verdict.reason}`, { ok: false, reason: verdict.reason })
+  const verdict = hold(proof, keys)
   const says = [...verdict.says, ...(await checkTimestamps(proof, tsa))]
   if (!given) output.note(`No key was given: the proof is held against the key it brings itself, ${[...keys.keys()].join()}. Compare that with one you have from elsewhere.`)
   output.result(says.join('\n'), { ...verdict, says })
+}
+
+/** A proof against keys. @throws CommandFailed when it does not hold */
+function hold(proof: LedgerProof, keys: PublicKeys): Extract<ReturnType<typeof checkProof>, { readonly ok: true }> {
+  const verdict = checkProof(proof, keys)
+  if (!verdict.ok) throw new CommandFailed(`The proof does not hold. ${verdict.reason}`, { ok: false, reason: verdict.reason })
+  return verdict
 }
 
 async function checkTimestamps({ receipts }: LedgerProof, files: readonly string[]): Promise<string[]> {

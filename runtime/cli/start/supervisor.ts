@@ -263,15 +263,19 @@ async function makeOwnFolder(settings: Settings, folder: string): Promise<void> 
   }
 }
 
+/** Ports that are settled before any process starts, in this order. */
+const placedPorts = ['controlPort', 'gatewayPort', 'opsPort', 'samplePort', 'authPort', 'vaultPort'] as const
+/** All that children listen on: that of operators of the vault is none unless somebody names it. */
+const namedPorts = [...placedPorts, 'vaultOpsPort'] as const
+
 /**
  * Settles the ports: one that is 0 becomes a free one now, so that a child keeps it when it is started
  * again and the others know it; one that is busy is named before any process starts.
  */
 async function withPlaces(settings: Settings, gateways: number): Promise<Settings> {
   const chosen = { controlPort: 0, gatewayPort: 0, opsPort: 0, samplePort: 0, authPort: settings.authPort, vaultPort: settings.vaultPort ?? 0 }
-  const names = ['controlPort', 'gatewayPort', 'opsPort', 'samplePort', 'authPort', 'vaultPort'] as const
-  const taken = new Set(names.map((name) => settings[name] ?? 0))
-  for (const name of names) {
+  const taken = new Set(namedPorts.map((name) => settings[name] ?? 0))
+  for (const name of placedPorts) {
     const wanted = settings[name] ?? 0
     if ((name === 'samplePort' && !settings.samples) || (name === 'authPort' && !settings.auth) || (name === 'vaultPort' && !runsVault(settings))) continue
     const host = name === 'samplePort' || name === 'vaultPort' ? '127.0.0.1' : settings.host
@@ -342,6 +346,6 @@ function withSample(settings: Settings): Settings {
 async function explain(thrown: unknown, settings: Settings): Promise<StartFailed> {
   if (!(thrown instanceof ChildFailed)) return thrown instanceof StartFailed ? thrown : new StartFailed((thrown as Error).message, { cause: thrown })
   if (thrown.busyPort === undefined) return new StartFailed(thrown.message)
-  const name = (['controlPort', 'gatewayPort', 'opsPort', 'samplePort', 'authPort', 'vaultPort', 'vaultOpsPort'] as const).find((one) => settings[one] === thrown.busyPort) ?? 'opsPort'
+  const name = namedPorts.find((one) => settings[one] === thrown.busyPort) ?? 'opsPort'
   return new StartFailed(await busyPortSentence(variableOf(name), thrown.busyPort))
 }

@@ -10,6 +10,7 @@ import { backoffMs } from './backoff.ts'
 import { Handlers } from './handlers.ts'
 import { hasten } from './hasten.ts'
 import { jobId, workHash, workOfId } from './job-id.ts'
+import { createOrphanWatch } from './orphan-watch.ts'
 import { standardDeadMs, standardOrphanMs, sweepEveryMs } from './periods.ts'
 import { createProgressNotes } from './progress.ts'
 import { mostCrashes, reasonOf } from './reason.ts'
@@ -88,19 +89,15 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   let closed = false
   let counted: JobCounts = { pending: 0, running: 0, dead: 0, paused: 0 }
   let cancelSweep: (() => void) | undefined
-  /** Since when (`time()`) Redis has answered without a pause. Before it nobody could say what work it does. */
-  let answersSince = Infinity
-  let sweptAt = -Infinity
   const sweepMs = Math.min(sweepEveryMs, orphanMs / 5)
+  const watch = createOrphanWatch({ orphanMs, sweepMs })
 
   redis.defineCommand('sluiceAdvance', {
     numberOfKeys: 1,
     lua: `local b = redis.call('HGET', KEYS[1], ARGV[1]) if not b or tonumber(b) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end return b`,
   })
   redis.on('ready', () => void check().then(sayDoing).catch(noteFailure))
-  redis.on('close', () => {
-    answersSince = Infinity
-  })
+  redis.on('close', () => watch.lost())
   void ears.subscribe(keys.cancel, keys.ended(gateway)).catch(() => {})
   ears.on('message', (channel: string, id: string) => {
     if (channel === keys.cancel) attempts.cancel(id)
@@ -229,7 +226,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
   /** Another gateway may still be on the way to the revision that can do it. */
   async function noHandler(hash: string, job: KeptJob, token: string): Promise<never> {
     const seenMs = Number(await redis.hget(keys.seen, hash))
-    if (!isOrphaned(seenMs)) return await putOff(job, token, Math.min(1000, orphanMs))
+    if (!watch.isOrphaned(seenMs, time())) return await putOff(job, token, Math.min(1000, orphanMs))
     throw new UnrecoverableError(reasonOf(fault('job.no_revision', { flow: job.data.f, node: job.data.n })))
   }
 
@@ -261,10 +258,6 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     }, sweepMs)
   }
 
-  function isOrphaned(seenMs: number, now = time()): boolean {
-    return now - Math.max(seenMs, answersSince) >= orphanMs
-  }
-
   /** Work that is not said again for `orphanMs` is nobody's. */
   async function sayDoing(): Promise<void> {
     const doing = [...works].filter(([, { handlers }]) => handlers.newest)
@@ -278,8 +271,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
     await sayDoing()
     const [names, seen, paused] = await Promise.all([redis.hgetall(keys.works), redis.hgetall(keys.seen), pauses.flows()])
     const now = time()
-    if (answersSince === Infinity || now - sweptAt > 3 * sweepMs) answersSince = now
-    sweptAt = now
+    watch.swept(now)
     let [pending, running, dead] = [0, 0, 0]
     for (const [hash, name] of Object.entries(names)) {
       if (closed) return
@@ -293,7 +285,7 @@ export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, me
       dead += counts['failed'] ?? 0
       const entry = works.get(hash) as Work
       if (entry.handlers.newest) continue
-      const orphaned = isOrphaned(Number(seen[hash] ?? 0), now)
+      const orphaned = watch.isOrphaned(Number(seen[hash] ?? 0), now)
       if (orphaned && waiting + (counts['active'] ?? 0) > 0 && taking) {
         entry.orphans = true
         work(hash, 1)

@@ -1,5 +1,5 @@
 import type { CaseAnswer } from '../../core/cases.ts'
-import { hidden } from './hiding.ts'
+import { hidden } from '../../core/secret-forms.ts'
 
 const mostDifferences = 100
 

@@ -1,7 +1,6 @@
 import { textsUnseen } from '../../core/labels/hide.ts'
 import type { LabelMap } from '../../core/labels/label-map.ts'
-import { createHideText } from '../../core/secret-forms.ts'
-import { hidden } from './hiding.ts'
+import { createHideText, hidden } from '../../core/secret-forms.ts'
 import type { CalloutNote } from './run-notes.ts'
 
 /**

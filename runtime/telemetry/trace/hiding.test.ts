@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Body } from '../../core/body.ts'
-import { createHiding, hidden } from './hiding.ts'
+import { hidden } from '../../core/secret-forms.ts'
+import { createHiding } from './hiding.ts'
 import { show, showMessage, toBodyRecord } from './show.ts'
 
 /** Letters only, so that JSON writes it as it is, and none of the words of a message. */

@@ -1,6 +1,8 @@
 import { Body } from '../../core/body.ts'
+import { hidden } from '../../core/secret-forms.ts'
+import { secretLimitBytes } from '../../core/secret-reference.ts'
 import type { BodyRecord } from '../../core/trace.ts'
-import { hidden, type Hiding } from './hiding.ts'
+import type { Hiding } from './hiding.ts'
 
 /** What one message may show. */
 export interface ShowLimits {
@@ -11,8 +13,8 @@ export interface ShowLimits {
 }
 
 export const messageLimits: ShowLimits = { values: 2000, characters: 48 * 1024, textCharacters: 4000, depth: 16 }
-/** No secret is written longer: 64 KiB, each byte as three characters. */
-const longestSecret = 3 * 65_536
+/** No secret is written longer: each byte as three characters. */
+const longestSecret = 3 * secretLimitBytes
 /** Of bodies that a case is made of. */
 export const bodyLimitBytes = 256 * 1024
 

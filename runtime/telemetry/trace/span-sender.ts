@@ -1,5 +1,6 @@
 import type { Agent, IncomingMessage } from 'node:http'
 import { http } from '../../core/node-http.ts'
+import { retryAfterMs } from '../../core/retry-after.ts'
 
 /** Takes batches to a collector over OTLP/HTTP, on one connection that is kept. */
 export interface SpanSender {
@@ -28,18 +29,11 @@ export function createSpanSender(url: string, headers: Readonly<Record<string, s
       }
       request.on('error', () => settle(0))
       request.on('response', (response: IncomingMessage) => {
-        const again = laterStatuses.has(response.statusCode) ? toRetryAfterMs(response.headers['retry-after']) : undefined
+        const again = laterStatuses.has(response.statusCode) ? (retryAfterMs(response.headers['retry-after'], Date.now()) ?? 0) : undefined
         response.on('error', () => settle(again)).on('end', () => settle(again)).resume()
       })
       request.end(body)
     }).catch(() => undefined), // a request that cannot even be made, such as for what a header may not hold
     close: () => agent.destroy(),
   }
-}
-
-/** Of `Retry-After` in seconds or as a date (RFC 9110 §10.2.3). */
-function toRetryAfterMs(given: string | undefined): number {
-  if (given === undefined) return 0
-  const ms = /^\d+$/.test(given) ? Number(given) * 1000 : Date.parse(given) - Date.now()
-  return ms > 0 ? ms : 0
 }

@@ -1,7 +1,7 @@
 import type { FlowCase, PlayedUpstream } from '../../core/cases.ts'
 import { fault } from '../../core/fault.ts'
+import { hidden } from '../../core/secret-forms.ts'
 import type { BodyRecord, CalloutRecord, RunRecord } from '../../core/trace.ts'
-import { hidden } from './hiding.ts'
 
 /** What stands before the path of a callout to an upstream by name. */
 const byName = 'http://upstream/'
