@@ -3,12 +3,13 @@ import { Refused } from '../refused.ts'
 import { keyMaterialLimit } from '../words/input-limits.ts'
 import { isSecret, keyKinds, type KeyKind } from '../words/key-kinds.ts'
 import { fromBase64url } from './base64url.ts'
+import { findGuessable, leastSecretBytes } from './find-guessable.ts'
 
-const secretBytes = 32
 /** A longer secret than the block of SHA-256 is hashed before its use (RFC 2104 §2): nobody needs one longer than this. */
 const hmacLimitBytes = 512
 const curves: Readonly<Record<string, KeyKind>> = { prime256v1: 'ec-p256', secp384r1: 'ec-p384' }
-/** Smaller ones have been attacked. */
+/** Smaller moduli have been broken (NIST SP 800-131A §3), smaller exponents attacked. */
+const leastModulusBits = 2048
 const leastExponent = 65_537n
 const block = /-----BEGIN ([A-Z0-9 ]+)-----\s[\s\S]*?-----END \1-----/g
 /** PKCS #8 (RFC 5958), and what OpenSSL wrote before: PKCS #1 (RFC 8017) and SEC 1 (RFC 5915). */
@@ -45,9 +46,19 @@ export function importMaterial(kind: KeyKind | undefined, material: unknown): Im
 function importSecret(kind: KeyKind, text: string): Buffer {
   const bytes = fromBase64url(text)
   if (!bytes) throw wrong(`The material of a key of kind ${kind} is base64url, without padding.`)
-  if (kind === 'aes-256' && bytes.length !== secretBytes) throw wrong(`An AES key has ${secretBytes} bytes; this one has ${bytes.length}.`)
-  if (bytes.length < secretBytes || bytes.length > hmacLimitBytes) throw wrong(`An HMAC key has ${secretBytes} to ${hmacLimitBytes} bytes (RFC 7518 §3.2); this one has ${bytes.length}.`)
+  if (kind === 'aes-256' && bytes.length !== leastSecretBytes) throw wrong(`An AES key has ${leastSecretBytes} bytes; this one has ${bytes.length}.`)
+  if (bytes.length < leastSecretBytes || bytes.length > hmacLimitBytes) throw wrong(`An HMAC key has ${leastSecretBytes} to ${hmacLimitBytes} bytes (RFC 7518 §3.2); this one has ${bytes.length}.`)
+  checkGuessable(bytes)
   return bytes
+}
+
+/** @throws Refused when the bytes of a secret, or of a private number, protect nothing; they are wiped then */
+function checkGuessable(bytes: Buffer): void {
+  const found = findGuessable(bytes)
+  if (found === undefined) return
+  bytes.fill(0)
+  if (found === 'filled') throw wrong(`The key is shorter than it looks: fewer than ${leastSecretBytes} bytes are its own, the rest is one byte over and over. Make a new one with a generator: openssl rand`)
+  throw wrong('The key can be guessed: its bytes are all the same or nearly, repeat a short part, or count up. Make a new one with a generator: openssl rand')
 }
 
 function importPem(kind: KeyKind | undefined, text: string): ImportedMaterial {
@@ -105,15 +116,26 @@ function importPair(kind: KeyKind | undefined, read: () => KeyObject): ImportedM
     // What the library says of it may hold a part of it.
     throw wrong('The private key cannot be read.')
   }
+  checkRsa(key)
   const found = kindOf(key)
   if (kind !== undefined && kind !== found) throw wrong(`The private key is not of kind ${kind}${found === undefined ? '' : `; it is of kind ${found}`}.`)
   if (found === undefined) throw wrong(`The private key is of no kind that is taken: ${keyKinds.filter((one) => !isSecret(one)).join(', ')}.`)
   if (!holdsTogether(key)) throw wrong('The public half in the text is not that of the private key.')
+  // The private number of a curve is as good as a secret is; that of RSA follows from the primes.
+  if (key.asymmetricKeyType !== 'rsa') checkGuessable(Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url'))
   return { kind: found, bytes: key.export({ type: 'pkcs8', format: 'der' }) }
 }
 
+/** @throws Refused */
+function checkRsa({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): void {
+  if (type !== 'rsa') return
+  const { modulusLength = 0, publicExponent = 0n } = details ?? {}
+  if (modulusLength < leastModulusBits) throw wrong(`An RSA key has at least ${leastModulusBits} bits; this one has ${modulusLength}.`)
+  if (publicExponent < leastExponent) throw wrong(`The public exponent of an RSA key is at least ${leastExponent}.`)
+}
+
 function kindOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): KeyKind | undefined {
-  if (type === 'rsa') return (details?.publicExponent ?? 0n) >= leastExponent ? keyKinds.find((kind) => kind === `rsa-${details?.modulusLength}`) : undefined
+  if (type === 'rsa') return keyKinds.find((kind) => kind === `rsa-${details?.modulusLength}`)
   if (type === 'ec') return curves[details?.namedCurve ?? '']
   return keyKinds.find((kind) => kind === type)
 }

@@ -1,4 +1,3 @@
-import { createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
@@ -286,83 +285,4 @@ test('material is in no answer, record, line of the log or fault', async () => {
       for (const coding of ['base64url', 'base64', 'hex', 'latin1'] as const) expect(everything.includes(secret.toString(coding))).toBe(false)
     }
   }
-})
-
-describe('imported keys', () => {
-  const pem = (type: string, options: object = {}) => (generateKeyPairSync as any)(type, options).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
-
-  test('sign what their other owner signs, and nothing answers or logs their material', async () => {
-    const { ring, lines, rows } = open()
-    const secret = Buffer.from('a secret that is shared with a partner, and not short')
-    const answer = await ring.desk.keys.create('partner', { kind: 'hmac-256', material: `${secret.toString('base64url')}\n` }, 'ann')
-    const { signature } = { signature: data(await ring.ask({ do: 'sign', key: 'partner', form: 'raw', data: b64('body') })) }
-    expect(signature).toBe(createHmac('sha256', secret).update('body').digest('base64url'))
-    expect(JSON.stringify([answer, await ring.desk.keys.list(), lines, [...rows]])).not.toContain(secret.toString('base64url'))
-    const kinds = [['ed25519', pem('ed25519')], ['x25519', pem('x25519')], ['ec-p256', pem('ec', { namedCurve: 'P-256' })], ['ec-p384', pem('ec', { namedCurve: 'P-384' })], ['rsa-2048', pem('rsa', { modulusLength: 2048 })], ['aes-256', 'q'.repeat(42) + 'A']] as const
-    for (const [kind, material] of kinds) {
-      expect(await ring.desk.keys.create(`of-${kind}`, { kind, material }, 'ann')).toMatchObject({ kind, current: 1 })
-      const made = await ring.ask(kind.endsWith('25519') && kind[0] === 'x' || kind === 'aes-256' ? { do: 'encrypt', key: `of-${kind}`, form: 'jwe', data: b64('x') } : { do: 'sign', key: `of-${kind}`, form: 'jws', data: b64('x') })
-      expect(made).toMatchObject({ version: 1 })
-    }
-    expect(await ring.desk.keys.rotate('partner', 'ann')).toMatchObject({ current: 2 })
-    expect(await ring.ask({ do: 'check', key: 'partner', form: 'raw', data: b64('body'), signature })).toMatchObject({ valid: true, version: 1 })
-  })
-
-  test('of another kind, too short, encrypted or no key at all are refused without a word of them, and nothing is kept', async () => {
-    const { ring, lines } = open()
-    const encrypted = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }) as string
-    const p256 = pem('ec', { namedCurve: 'P-256' })
-    const wrong = [
-      ['aes-256', 'canary'], ['aes-256', b64('canary '.repeat(6))], ['hmac-256', b64('canary')], ['hmac-256', 'can ary+/'], ['hmac-256', b64('canary '.repeat(100))], ['hmac-256', ''], ['ec-p384', p256], ['ed25519', p256], ['rsa-2048', pem('rsa', { modulusLength: 1024 })],
-      ['rsa-3072', pem('rsa', { modulusLength: 2048 })], ['rsa-2048', pem('rsa', { modulusLength: 2048, publicExponent: 3 })], ['rsa-2048', pem('rsa-pss', { modulusLength: 2048 })], ['ed25519', encrypted], ['ed25519', p256 + p256],
-      ['ed25519', p256.replace(/[A-Z]/g, 'Q')], ['ed25519', '-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----'], ['ed25519', 7],
-    ] as const
-    for (const [kind, material] of wrong) {
-      const refused = await ring.desk.keys.create('wrong', { kind, material: material as string }, 'ann').catch((error: unknown) => error)
-      expect([kind, material, refused]).toEqual([kind, material, expect.objectContaining({ code: 'key.material', status: 422 })])
-      expect((refused as Error).message).not.toContain('canary')
-    }
-    expect(await ring.desk.keys.list()).toEqual([])
-    expect(JSON.stringify(lines)).not.toContain('canary')
-  })
-
-  test('the kind is told by the material where it says it: PEM old and new, JWKs of pairs and of secrets', async () => {
-    const { ring, rows } = open()
-    const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
-    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
-    const jwk = (key: KeyObject, more: object = {}) => JSON.stringify({ ...key.export({ format: 'jwk' }), ...more })
-    const secret = 'q'.repeat(42) + 'A'
-    const given = [
-      [pem('ed25519'), 'ed25519', 'EdDSA'], [ec.export({ type: 'sec1', format: 'pem' }), 'ec-p256', 'ES256'], [`-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n${ec.export({ type: 'sec1', format: 'pem' })}`, 'ec-p256', 'ES256'],
-      [rsa.export({ type: 'pkcs1', format: 'pem' }), 'rsa-2048', 'PS256'], [jwk(rsa, { alg: 'RS256', kid: 'x' }), 'rsa-2048', 'RS256'], [jwk(rsa, { use: 'enc' }), 'rsa-2048', 'RSA-OAEP-256'], [jwk(ec, { alg: 'ECDH-ES' }), 'ec-p256', 'ECDH-ES+A256KW'],
-      [jwk(generateKeyPairSync('x25519').privateKey), 'x25519', 'ECDH-ES+A256KW'], [JSON.stringify({ kty: 'oct', alg: 'HS256', k: secret }), 'hmac-256', 'HS256'], [JSON.stringify({ kty: 'oct', use: 'enc', k: secret }), 'aes-256', 'A256GCM'],
-    ] as const
-    for (const [place, [material, kind, algorithm]] of given.entries()) expect(await ring.desk.keys.create(`of-${place}`, { material: material as string }, 'ann')).toMatchObject({ kind, algorithm, revision: 1 })
-    expect(await ring.desk.keys.create('named', { material: jwk(ec), algorithm: 'ECDH-ES+A256KW', kind: 'ec-p256' }, 'ann')).toMatchObject({ algorithm: 'ECDH-ES+A256KW' })
-    expect(JSON.stringify([...rows])).not.toContain(secret)
-  })
-
-  test('what cannot be taken is named, so that whoever pasted it knows what to do', async () => {
-    const { ring } = open()
-    const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
-    const own = pair.privateKey.export({ format: 'jwk' })
-    const why = async (material: string, kind?: 'aes-256' | 'ed25519') => (await ring.desk.keys.create('x', { material, ...(kind ? { kind } : {}) }, 'ann').catch((error: unknown) => error)) as Error & { code: string }
-    const said = [
-      [pair.publicKey.export({ type: 'spki', format: 'pem' }), 'This is a public key'], [JSON.stringify(pair.publicKey.export({ format: 'jwk' })), 'This is a public key'], ['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', 'This is a certificate'],
-      [pair.privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }), 'is encrypted'], ['-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----', 'format of OpenSSH'], ['-----BEGIN PRIVATE KEY-----\nMC4C', 'no whole private key'],
-      ['{"kty":"EC","d":"canary', 'is no JSON'], ['{"keys":[]}', 'set of keys'], ['{"kty":"canary"}', 'no type of key'], [JSON.stringify({ ...own, x: stranger.x, y: stranger.y }), /public half|cannot be read/], [pem('ec', { namedCurve: 'secp256k1' }), 'of no kind that is taken'],
-      [pem('rsa', { modulusLength: 1024 }), 'of no kind that is taken'], ['x'.repeat(20_000), 'longer than'],
-    ] as const
-    for (const [material, text] of said) {
-      const refused = await why(material as string)
-      expect(refused).toMatchObject({ code: 'key.material', message: typeof text === 'string' ? expect.stringContaining(text) : expect.stringMatching(text) })
-      expect(refused.message).not.toContain('canary')
-    }
-    expect(await why('q'.repeat(42) + 'A')).toMatchObject({ code: 'key.kind' })
-    expect(await why('{"kty":"oct","k":"AAAA"}')).toMatchObject({ code: 'key.kind' })
-    expect(await why(JSON.stringify({ ...own, alg: 'ES512' }))).toMatchObject({ code: 'key.algorithm' })
-    expect(await why(JSON.stringify(own), 'ed25519')).toMatchObject({ code: 'key.material', message: 'The private key is not of kind ed25519; it is of kind ec-p256.' })
-    expect(await ring.desk.keys.list()).toEqual([])
-  })
 })

@@ -1,10 +1,11 @@
 import type { CertificateFacts } from '../../../control/contract.ts'
+import { fill } from '../../../runtime/core/saying.ts'
 import { createFormView } from '../../forms/form-view.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import { toTime } from '../../time.ts'
 import type { PageRoute } from '../../web/router.ts'
-import { fill, type View } from '../consumers/view.ts'
+import type { View } from '../consumers/view.ts'
 import { nameBox, needName, problemsOf, toExpected, vaultAct, vaultPage, type Again, type VaultPage } from './vault-page.ts'
 
 const soonDays = 30

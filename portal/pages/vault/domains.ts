@@ -1,11 +1,12 @@
 import type { Domain, DomainPart } from '../../../control/contract.ts'
+import { fill } from '../../../runtime/core/saying.ts'
 import { toLines, toNumber, toText } from '../../forms/form-values.ts'
 import { createFormView, type Fields, type FormProblem } from '../../forms/form-view.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import { toTime } from '../../time.ts'
 import type { PageRoute } from '../../web/router.ts'
-import { fill, toFacts, type View } from '../consumers/view.ts'
+import { toFacts, type View } from '../consumers/view.ts'
 import { drawGrants } from './grants.ts'
 import { button, nameBox, needName, problemsOf, revisionField, sendVaultPage, toExpected, vaultAct, vaultPage, type Again, type VaultPage } from './vault-page.ts'
 

@@ -1,5 +1,6 @@
+import { fill } from '../../../runtime/core/saying.ts'
 import type { TextKey } from '../../texts.ts'
-import { fill, type T } from '../consumers/view.ts'
+import type { T } from '../consumers/view.ts'
 
 /** What the vault says of material that it does not take, and what a person at a form reads instead. */
 const sayings: readonly (readonly [RegExp, TextKey])[] = [
@@ -16,6 +17,10 @@ const sayings: readonly (readonly [RegExp, TextKey])[] = [
   [/is not of kind (\S+?)(?:\.|; it is of kind (\S+)\.)$/, 'materialOtherKind'],
   [/is of no kind that is taken: (.*)\.$/, 'materialNoKind'],
   [/public half/, 'materialHalves'],
+  [/can be guessed/, 'materialGuessed'],
+  [/shorter than it looks: fewer than (\d+) bytes/, 'materialFilled'],
+  [/^An RSA key has at least (\d+) bits; this one has (\d+)/, 'materialRsaSize'],
+  [/public exponent of an RSA key is at least (\d+)/, 'materialRsaExponent'],
   [/^An AES key has (\d+) bytes; this one has (\d+)/, 'materialAesSize'],
   [/^An HMAC key has (\d+) to (\d+) bytes .*; this one has (\d+)/, 'materialHmacSize'],
   [/kind (\S+) is base64url/, 'materialBase64url'],

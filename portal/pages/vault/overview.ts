@@ -1,8 +1,9 @@
+import { fill } from '../../../runtime/core/saying.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import { toTime } from '../../time.ts'
 import type { PageRoute } from '../../web/router.ts'
-import { fill, toFacts, type View } from '../consumers/view.ts'
+import { toFacts, type View } from '../consumers/view.ts'
 import { endsSoon } from './certificates.ts'
 import { vaultAct, vaultPage, type VaultPage } from './vault-page.ts'
 

@@ -1,4 +1,5 @@
 import type { Reveal, RevealVerdict } from '../../../control/contract.ts'
+import { fill } from '../../../runtime/core/saying.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import type { TextKey } from '../../texts.ts'
@@ -7,7 +8,7 @@ import { toActor } from '../../web/exchange.ts'
 import { sendPieces } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { toPager } from '../consumers/record-pages.ts'
-import { fill, type View } from '../consumers/view.ts'
+import type { View } from '../consumers/view.ts'
 import { vaultPage, type VaultPage } from './vault-page.ts'
 
 const outcomes: Readonly<Record<Reveal['outcome'], { readonly text: TextKey; readonly kind: string }>> = {
