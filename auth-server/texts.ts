@@ -1,3 +1,5 @@
+import { fill } from '../runtime/core/saying.ts'
+
 /** Languages of the pages. */
 export type Language = 'en' | 'zh-TW'
 
@@ -91,7 +93,7 @@ export type Say = (key: TextKey, blanks?: Readonly<Record<string, string>>) => s
 /** Texts in one language, with `{names}` filled in. */
 export function createSay(language: Language): Say {
   const texts = language === 'zh-TW' ? zhTW : en
-  return (key, blanks = {}) => texts[key].replace(/\{(\w+)\}/g, (whole, name: string) => blanks[name] ?? whole)
+  return (key, blanks = {}) => fill(texts[key], blanks)
 }
 
 /** Of what the client asked for (`ui_locales`), then of what the browser wants, the first we speak. */

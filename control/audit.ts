@@ -1,5 +1,6 @@
-import { toReason, type Facts, type SayingCode } from '../ledger/sayings.ts'
+import { toReason, type SayingCode } from '../ledger/sayings.ts'
 import type { Clock } from '../runtime/core/clock.ts'
+import type { Facts } from '../runtime/core/saying.ts'
 import type { AuditAnchor } from './audit-anchor.ts'
 import type { AuditRecord, AuditVerdict, Doer } from './contract.ts'
 import type { SealingKey } from './keys/key-files.ts'

@@ -172,8 +172,9 @@ describe('a ledger', () => {
       const written = write(signer, 47, 10)
       for (const number of [1, 10, 11, 25, 40, 41, 47]) {
         const proof = JSON.parse(JSON.stringify(prove(written, number))) as unknown
-        expect(checkProof(proof, trusted())).toMatchObject({ ok: true, kind: 'inclusion' })
-        expect(checkProof(proof, toPublicKeys([createSigner().publicKey]))).toMatchObject({ ok: false })
+        const [entry, later] = [{ code: 'proof.entry', facts: { number } }, { code: 'proof.later', facts: { later: 5 } }]
+        expect(checkProof(proof, trusted())).toMatchObject({ ok: true, kind: 'inclusion', says: number > 40 ? [entry] : [entry, later] })
+        expect(checkProof(proof, toPublicKeys([createSigner().publicKey]))).toMatchObject({ ok: false, code: 'root.key' })
       }
     })
 

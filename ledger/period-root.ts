@@ -1,8 +1,9 @@
 import { createHash, createPublicKey, verify } from 'node:crypto'
+import type { Facts } from '../runtime/core/saying.ts'
 import { toCanonicalJson } from './canonical-json.ts'
 import { noHash } from './chain.ts'
 import { createGrowingTree, hashLeaf } from './merkle.ts'
-import { toReason, type Facts, type Saying, type SayingCode } from './sayings.ts'
+import { toReason, type Saying, type SayingCode } from './sayings.ts'
 
 /** What is signed of a period: its entries as the root of a tree, and all periods before it. */
 export interface PeriodRoot {

@@ -1,8 +1,9 @@
+import type { Facts } from '../runtime/core/saying.ts'
 import { toLeaf, hashEntry, type LedgerEntry } from './entry.ts'
 import { consistencyPath, hashLeaf, inclusionPath, isConsistent, isIncluded } from './merkle.ts'
 import { hashRoot, signatureFlaw, type AnchorReceipt, type PublicKeys, type SignedRoot } from './period-root.ts'
 import { receiptFlaw } from './receipt.ts'
-import { say } from './sayings.ts'
+import { toReason, toSaid, type Said, type Saying, type SayingCode } from './sayings.ts'
 
 /** A root shown to be part of what a later root was signed on top of. */
 export interface RootInHistory {
@@ -69,32 +70,34 @@ export function toConsistencyProof({ from, to, rootHashes, receipts, publicKey }
   return { ...head, kind: 'consistency', from, to, path: consistencyPath(leaves, from.period - 1), inclusion: from.period < to.period ? inclusionPath(leaves, from.period - 1) : [], receipts, publicKey }
 }
 
-/** What a proof shows, or why it shows nothing. */
-export type ProofVerdict = { readonly ok: true; readonly kind: LedgerProof['kind']; readonly says: readonly string[] } | { readonly ok: false; readonly reason: string }
+/** What a proof shows, or why it shows nothing; sentences in English beside their codes. */
+export type ProofVerdict = { readonly ok: true; readonly kind: LedgerProof['kind']; readonly says: readonly Said[] } | (Saying & { readonly ok: false; readonly reason: string })
 
 /** Checks a proof as it was read from a file; needs no ledger and no network. */
 export function checkProof(given: unknown, keys: PublicKeys): ProofVerdict {
   const proof = given as LedgerProof | null
-  if (typeof proof !== 'object' || proof === null || proof.sluice !== 'ledger proof' || proof.version !== 1) return bad('This is no proof of a ledger of version 1.')
+  if (typeof proof !== 'object' || proof === null || proof.sluice !== 'ledger proof' || proof.version !== 1) return bad('proof.no_proof')
   try {
-    return proof.kind === 'inclusion' ? checkInclusion(proof, keys) : proof.kind === 'consistency' ? checkConsistency(proof, keys) : bad('It is a proof of a kind that is not known here.')
+    return proof.kind === 'inclusion' ? checkInclusion(proof, keys) : proof.kind === 'consistency' ? checkConsistency(proof, keys) : bad('proof.kind')
   } catch {
-    return bad('The proof is not whole: something that belongs to it is missing, or is of another type.')
+    return bad('proof.torn')
   }
 }
 
 function checkInclusion({ entry, path, root, later, receipts }: InclusionProof, keys: PublicKeys): ProofVerdict {
+  const { ledger, number } = entry
+  const { period, first, last } = root
   const unsigned = signatureFlaw(root, keys)
-  if (unsigned) return bad(say(unsigned))
-  if (entry.ledger !== root.ledger) return bad('The entry is of another ledger than the root.')
-  if (entry.number < root.first || entry.number > root.last) return bad(`Entry ${entry.number} is not in period ${root.period}, which has ${root.first} to ${root.last}.`)
-  if (entry.sealedBy === undefined && hashEntry(entry.before, entry) !== entry.hash) return bad(`Entry ${entry.number} was changed: its hash is another one.`)
-  if (!isIncluded({ leaf: toLeaf(entry), index: entry.number - root.first, size: root.last - root.first + 1, path, root: root.root })) return bad(`Entry ${entry.number} is not what was signed in period ${root.period}: it, or the proof, was changed.`)
-  const says = [`Entry ${entry.number} of ledger ${entry.ledger} is as it was written: period ${root.period} (entries ${root.first} to ${root.last}) was signed over it at ${root.closedAt}.`]
+  if (unsigned) return bad(unsigned.code, unsigned.facts)
+  if (ledger !== root.ledger) return bad('proof.other_ledger')
+  if (number < first || number > last) return bad('proof.other_period', { number, period, first, last })
+  if (entry.sealedBy === undefined && hashEntry(entry.before, entry) !== entry.hash) return bad('proof.entry_changed', { number })
+  if (!isIncluded({ leaf: toLeaf(entry), index: number - first, size: last - first + 1, path, root: root.root })) return bad('proof.not_signed', { number, period })
+  const says: Saying[] = [{ code: 'proof.entry', facts: { number, ledger, period, first, last, at: root.closedAt } }]
   if (later) {
     const flaw = historyFlaw(root, later, keys)
-    if (flaw !== undefined) return bad(flaw)
-    says.push(`Period ${root.period} is part of what was signed as period ${later.root.period} at ${later.root.closedAt}.`)
+    if (flaw) return bad(flaw.code, flaw.facts)
+    says.push({ code: 'proof.later', facts: { period, later: later.root.period, at: later.root.closedAt } })
   }
   return withReceipts(says, 'inclusion', receipts, [root, ...(later ? [later.root] : [])])
 }
@@ -102,37 +105,39 @@ function checkInclusion({ entry, path, root, later, receipts }: InclusionProof, 
 function checkConsistency({ from, to, path, inclusion, receipts }: ConsistencyProof, keys: PublicKeys): ProofVerdict {
   for (const root of [from, to]) {
     const unsigned = signatureFlaw(root, keys)
-    if (unsigned) return bad(say(unsigned))
+    if (unsigned) return bad(unsigned.code, unsigned.facts)
   }
-  if (from.ledger !== to.ledger) return bad('The two roots are of different ledgers.')
-  if (from.period > to.period) return bad('The first root is younger than the second.')
-  if (from.period === to.period && hashRoot(from) !== hashRoot(to)) return bad(`Period ${from.period} was signed twice, with different entries.`)
-  if (!isConsistent({ from: from.history, fromSize: from.period - 1, to: to.history, toSize: to.period - 1, path })) return bad(`What lies before period ${from.period} is not the same in both roots.`)
-  if (from.period < to.period) {
+  const { ledger, period } = from
+  if (ledger !== to.ledger) return bad('proof.roots_differ')
+  if (period > to.period) return bad('proof.order')
+  if (period === to.period && hashRoot(from) !== hashRoot(to)) return bad('proof.twice', { period })
+  if (!isConsistent({ from: from.history, fromSize: period - 1, to: to.history, toSize: to.period - 1, path })) return bad('proof.past', { period })
+  if (period < to.period) {
     const flaw = historyFlaw(from, { root: to, path: inclusion }, keys)
-    if (flaw !== undefined) return bad(flaw)
+    if (flaw) return bad(flaw.code, flaw.facts)
   }
-  return withReceipts([`Ledger ${from.ledger} has only grown between period ${from.period} (${from.last} entries, ${from.closedAt}) and period ${to.period} (${to.last} entries, ${to.closedAt}).`], 'consistency', receipts, [from, to])
+  return withReceipts([{ code: 'proof.grown', facts: { ledger, from: period, before: from.last, since: from.closedAt, to: to.period, after: to.last, until: to.closedAt } }], 'consistency', receipts, [from, to])
 }
 
-function historyFlaw(root: SignedRoot, { root: later, path }: RootInHistory, keys: PublicKeys): string | undefined {
+function historyFlaw(root: SignedRoot, { root: later, path }: RootInHistory, keys: PublicKeys): Saying | undefined {
   const unsigned = signatureFlaw(later, keys)
-  if (unsigned) return say(unsigned)
-  if (later.ledger !== root.ledger) return 'The later root is of another ledger.'
+  if (unsigned) return unsigned
+  if (later.ledger !== root.ledger) return { code: 'proof.later_ledger', facts: {} }
   const included = isIncluded({ leaf: leafOf(hashRoot(root)), index: root.period - 1, size: later.period - 1, path, root: later.history })
-  return included ? undefined : `Period ${root.period} is not part of what was signed as period ${later.period}.`
+  return included ? undefined : { code: 'proof.not_part', facts: { period: root.period, later: later.period } }
 }
 
-function withReceipts(says: string[], kind: LedgerProof['kind'], receipts: readonly AnchorReceipt[], roots: readonly SignedRoot[]): ProofVerdict {
+function withReceipts(says: Saying[], kind: LedgerProof['kind'], receipts: readonly AnchorReceipt[], roots: readonly SignedRoot[]): ProofVerdict {
   const hashes = new Map(roots.map((root) => [hashRoot(root), root]))
   for (const receipt of receipts) {
-    const root = hashes.get(receipt.hash)
-    if (!root || root.ledger !== receipt.ledger || root.period !== receipt.period) return bad(`The receipt of ${receipt.anchor} is of another root.`)
+    const { anchor: witness, at, hash } = receipt
+    const root = hashes.get(hash)
+    if (!root || root.ledger !== receipt.ledger || root.period !== receipt.period) return bad('proof.receipt', { witness })
     const flaw = receiptFlaw(receipt)
-    if (flaw) return bad(say(flaw))
-    says.push(receipt.kind === 'timestamp' ? `The time stamp of ${receipt.anchor} says that period ${root.period} was there at ${receipt.at}; its own signature is for \`openssl ts -verify\`.` : `Look at ${receipt.anchor}: since ${receipt.at} it should hold ${receipt.hash} for period ${root.period}.`)
+    if (flaw) return bad(flaw.code, flaw.facts)
+    says.push(receipt.kind === 'timestamp' ? { code: 'proof.stamp', facts: { witness, period: root.period, at } } : { code: 'proof.witness', facts: { witness, at, hash, period: root.period } })
   }
-  return { ok: true, kind, says }
+  return { ok: true, kind, says: says.map(toSaid) }
 }
 
-const bad = (reason: string): ProofVerdict => ({ ok: false, reason })
+const bad = (code: SayingCode, facts: Facts = {}): ProofVerdict => ({ ok: false, ...toReason(code, facts) })

@@ -3,7 +3,7 @@ import { noHash } from './chain.ts'
 import type { LedgerEntry } from './entry.ts'
 import { checkRoots, toPublicKeys, type AnchorReceipt, type PublicKeys, type SignedRoot } from './period-root.ts'
 import { receiptFlaw } from './receipt.ts'
-import { say, sayRemedy, toReason, type Saying } from './sayings.ts'
+import { sayRemedy, toReason, toSaid, type Saying } from './sayings.ts'
 import type { LedgerVerdict } from './verdict.ts'
 
 /** The first line of an export. Roots follow, then receipts, then entries, one JSON text per line. */
@@ -107,7 +107,7 @@ export function toVerdict(ledger: string, check: EntriesCheck, lastRoot: number,
     receipts,
     head: end.number === 0 ? noHash : end.hash,
     ...(flaw ? { flaw: { ...flaw, remedy: sayRemedy(flaw.kind) } } : {}),
-    ...(remarks.length > 0 ? { remarks: remarks.map((remark) => ({ ...remark, text: say(remark) })) } : {}),
+    ...(remarks.length > 0 ? { remarks: remarks.map(toSaid) } : {}),
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Text } from '../runtime/core/node.ts'
+import { fill, lookUp, type Facts, type Saying as AnySaying, type Sayings } from '../runtime/core/saying.ts'
 
 /**
- * What verifying finds, and why a witness takes nothing, in words: the one place where these sentences are, in the languages of the
+ * What verifying finds, what a proof shows, and why a witness takes nothing, in words: the one place where these sentences are, in the languages of the
  * pages. `{blanks}` are filled in from the facts. Programs go by the code, which stays what it is.
  */
 export const sayings = {
@@ -52,6 +53,33 @@ export const sayings = {
   'witness.stamp_refused': { en: 'The time stamp authority did not grant it.', 'zh-TW': '時戳機構未予核發。' },
   'witness.stamp_hash': { en: 'The time stamp is of another hash.', 'zh-TW': '時戳屬於另一個雜湊值。' },
   'witness.stamp_nonce': { en: 'The time stamp answers another question: its nonce is not ours.', 'zh-TW': '時戳回應的是另一次查詢：隨機值與送出的不符。' },
+  'proof.entry': {
+    en: 'Entry {number} of ledger {ledger} is as it was written: period {period} (entries {first} to {last}) was signed over it at {at}.',
+    'zh-TW': '帳本 {ledger} 的第 {number} 筆與寫入時相同：期間 {period}（第 {first} 至 {last} 筆）於 {at} 對其簽章。',
+  },
+  'proof.later': { en: 'Period {period} is part of what was signed as period {later} at {at}.', 'zh-TW': '期間 {period} 包含於 {at} 簽章的期間 {later} 之中。' },
+  'proof.grown': {
+    en: 'Ledger {ledger} has only grown between period {from} ({before} entries, {since}) and period {to} ({after} entries, {until}).',
+    'zh-TW': '帳本 {ledger} 自期間 {from}（{before} 筆，{since}）至期間 {to}（{after} 筆，{until}）只有增加。',
+  },
+  'proof.stamp': { en: 'The time stamp of {witness} says that period {period} was there at {at}; its own signature is for `openssl ts -verify`.', 'zh-TW': '{witness} 的時戳表示期間 {period} 於 {at} 已存在；時戳本身的簽章請以 `openssl ts -verify` 查驗。' },
+  'proof.stamp_signed': { en: 'The time stamp of {witness} for period {period} is signed by a certificate that was given.', 'zh-TW': '{witness} 對期間 {period} 的時戳由所給的憑證簽章。' },
+  'proof.witness': { en: 'Look at {witness}: since {at} it should hold {hash} for period {period}.', 'zh-TW': '請查看 {witness}：自 {at} 起應持有期間 {period} 的 {hash}。' },
+  'proof.no_proof': { en: 'This is no proof of a ledger of version 1.', 'zh-TW': '這不是版本 1 的帳本證明。' },
+  'proof.kind': { en: 'It is a proof of a kind that is not known here.', 'zh-TW': '此處不認得這種證明。' },
+  'proof.torn': { en: 'The proof is not whole: something that belongs to it is missing, or is of another type.', 'zh-TW': '證明不完整：缺少應有的部分，或型別不符。' },
+  'proof.other_ledger': { en: 'The entry is of another ledger than the root.', 'zh-TW': '該筆紀錄與根屬於不同的帳本。' },
+  'proof.other_period': { en: 'Entry {number} is not in period {period}, which has {first} to {last}.', 'zh-TW': '第 {number} 筆不在期間 {period} 內，該期間為第 {first} 至 {last} 筆。' },
+  'proof.entry_changed': { en: 'Entry {number} was changed: its hash is another one.', 'zh-TW': '第 {number} 筆遭到更改：雜湊值不符。' },
+  'proof.not_signed': { en: 'Entry {number} is not what was signed in period {period}: it, or the proof, was changed.', 'zh-TW': '第 {number} 筆並非期間 {period} 所簽章者：該筆或證明遭到更改。' },
+  'proof.roots_differ': { en: 'The two roots are of different ledgers.', 'zh-TW': '兩個根屬於不同的帳本。' },
+  'proof.order': { en: 'The first root is younger than the second.', 'zh-TW': '第一個根比第二個根新。' },
+  'proof.twice': { en: 'Period {period} was signed twice, with different entries.', 'zh-TW': '期間 {period} 簽章過兩次，且內容不同。' },
+  'proof.past': { en: 'What lies before period {period} is not the same in both roots.', 'zh-TW': '兩個根在期間 {period} 之前的內容不同。' },
+  'proof.later_ledger': { en: 'The later root is of another ledger.', 'zh-TW': '較新的根屬於另一本帳本。' },
+  'proof.not_part': { en: 'Period {period} is not part of what was signed as period {later}.', 'zh-TW': '期間 {period} 不包含於簽章為期間 {later} 的內容之中。' },
+  'proof.receipt': { en: 'The receipt of {witness} is of another root.', 'zh-TW': '{witness} 的收據屬於另一個根。' },
+  'proof.stamp_unsigned': { en: 'The time stamp of {witness} for period {period} is signed by none of these certificates.', 'zh-TW': '{witness} 對期間 {period} 的時戳並非由所給的任何憑證簽章。' },
   remedy: {
     en: 'Change nothing. Compare with a backup, or with an export from before, to see what was written there; the audit log and the database log say who was in the database.',
     'zh-TW': '請勿更動任何內容。請與備份或先前的匯出檔比對，以查明原本寫了什麼；稽核紀錄與資料庫日誌會顯示誰進過資料庫。',
@@ -61,21 +89,24 @@ export const sayings = {
     'zh-TW': '若控制端曾重新安裝，請提供先前的公鑰；否則此根是沒有金鑰的人所寫。請與備份及外部見證比對。',
   },
   'remedy.anchor': { en: 'Keep what the anchor holds: it is what was signed first. Compare this ledger with a backup from that time.', 'zh-TW': '請保留見證所持者：那是最初簽章的內容。請將此帳本與當時的備份比對。' },
-} as const satisfies Readonly<Record<string, Text>>
+} as const satisfies Sayings
 
 export type SayingCode = keyof typeof sayings
-export type Facts = Readonly<Record<string, string | number>>
 
-/** Something that was found, for programs and for people. */
-export interface Saying {
-  readonly code: SayingCode
-  readonly facts: Facts
-}
+/** Something that was found. */
+export type Saying = AnySaying<SayingCode>
+
+/** With its sentence in English, for who has no table of sentences. */
+export type Said = Saying & { readonly text: string }
 
 /** The sentence, with its blanks filled in; of a code that is not known here, from another version, the code. */
-export function say({ code, facts }: Saying, language: keyof Text = 'en'): string {
-  if (!Object.hasOwn(sayings, code)) return code
-  return sayings[code][language].replace(/\{(\w+)\}/g, (whole, name: string) => String(facts[name] ?? whole))
+export function say({ code, facts }: AnySaying, language: keyof Text = 'en'): string {
+  const sentence = lookUp<Text>(sayings, code)
+  return sentence ? fill(sentence[language], facts) : code
+}
+
+export function toSaid({ code, facts }: Saying): Said {
+  return { code, facts, text: say({ code, facts }) }
 }
 
 /** What is wrong, with the sentence in English beside the code. */
@@ -85,6 +116,5 @@ export function toReason(code: SayingCode, facts: Facts): Saying & { readonly re
 
 /** What to do about a flaw of a kind. */
 export function sayRemedy(kind: string, language: keyof Text = 'en'): string {
-  const code = `remedy.${kind}`
-  return say({ code: Object.hasOwn(sayings, code) ? (code as SayingCode) : 'remedy', facts: {} }, language)
+  return (lookUp<Text>(sayings, `remedy.${kind}`) ?? sayings.remedy)[language]
 }

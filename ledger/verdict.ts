@@ -1,5 +1,5 @@
 import type { LedgerFlaw } from './check-entries.ts'
-import type { Saying } from './sayings.ts'
+import type { Said } from './sayings.ts'
 
 /** What reading a ledger, or a part of it, found. */
 export interface LedgerVerdict {
@@ -19,5 +19,5 @@ export interface LedgerVerdict {
   /** The first thing that is wrong. */
   readonly flaw?: LedgerFlaw & { readonly remedy: string }
   /** What is no flaw, and what an auditor will want to ask about; `text` in English. */
-  readonly remarks?: readonly (Saying & { readonly text: string })[]
+  readonly remarks?: readonly Said[]
 }

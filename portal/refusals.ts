@@ -1,7 +1,8 @@
 import type { Refused } from '../control/contract.ts'
 import type { Problem } from '../runtime/core/flow.ts'
+import { fill } from '../runtime/core/saying.ts'
 import type { FormProblem } from './forms/form-view.ts'
-import { fill, type T } from './pages/consumers/view.ts'
+import type { T } from './pages/consumers/view.ts'
 import { texts, translator, type TextKey } from './texts.ts'
 import type { Language } from './web/language.ts'
 

@@ -1,3 +1,4 @@
+import type { Saying } from '../runtime/core/saying.ts'
 import type { VaultAnswer, VaultAsk } from '../runtime/core/vault.ts'
 import type { KeyAlgorithm, KeyKind } from './words/key-kinds.ts'
 
@@ -157,9 +158,18 @@ export interface VaultDesk {
   keys: { list(): Promise<readonly Key[]>; /** With `material` it is one that was made elsewhere: a private key in PEM, a JWK, base64url of a secret. */ create(name: string, part: NewKey, by: string): Promise<Key>; rotate(name: string, by: string, expected?: Expected): Promise<Key>; setState(name: string, state: Key['state'], by: string, version?: number, expected?: Expected): Promise<Key>; publicSet(set: string): Promise<{ keys: readonly unknown[] }>; /** The newest hours first; `limit` 1 … 1000. */ uses(name: string, limit?: number): Promise<readonly KeyUse[]> }
   certificates: { list(): Promise<readonly CertificateFacts[]>; put(name: string, pem: string, by: string, expected?: Expected): Promise<CertificateFacts>; remove(name: string, by: string, expected?: Expected): Promise<void> }
   secrets: { list(): Promise<readonly SecretFacts[]>; put(name: string, value: string, description: string | undefined, by: string, expected?: Expected): Promise<SecretFacts>; remove(name: string, by: string, expected?: Expected): Promise<void> }
-  reveals: { list(query: RevealQuery): Promise<readonly Reveal[]>; verify(): Promise<{ readonly ok: boolean; readonly entries: number; readonly number?: number; readonly reason?: string }> }
+  reveals: { list(query: RevealQuery): Promise<readonly Reveal[]>; verify(): Promise<RevealVerdict> }
   status(): Promise<VaultStatus>
   rotateMasterKey(by: string): Promise<VaultStatus>
+}
+
+/** What reading the whole record of reveals found. */
+export interface RevealVerdict extends Partial<Saying> {
+  readonly ok: boolean
+  readonly entries: number
+  /** The first bad one, and what is wrong with it: a code with facts, and the sentence in English. */
+  readonly number?: number
+  readonly reason?: string
 }
 
 /** `ttlS: null`: tokens live for ever from now on; `guessesPerMinute: null`: as many as by default. */

@@ -1,7 +1,7 @@
-import type { CertificateFacts, Domain, DomainPart, Expected, Grant, Key, KeyAlgorithm, KeyKind, KeyUse, NewKey, Reveal, SecretFacts, VaultStatus } from '../../vault/contract.ts'
+import type { CertificateFacts, Domain, DomainPart, Expected, Grant, Key, KeyAlgorithm, KeyKind, KeyUse, NewKey, Reveal, RevealVerdict, SecretFacts, VaultStatus } from '../../vault/contract.ts'
 import type { Actor, Page } from '../consumers-contract.ts'
 
-export type { CertificateFacts, Domain, DomainPart, Expected, Key, KeyAlgorithm, KeyKind, KeyUse, NewKey, Reveal, SecretFacts, VaultStatus }
+export type { CertificateFacts, Domain, DomainPart, Expected, Key, KeyAlgorithm, KeyKind, KeyUse, NewKey, Reveal, RevealVerdict, SecretFacts, VaultStatus }
 
 /**
  * The vault, as those who answer for data run it: where tokens are unique, who may see values, what keys and secrets there are, and
@@ -108,12 +108,4 @@ export interface RevealPageQuery {
   readonly cursor?: string
   readonly domain?: string
   readonly client?: string
-}
-
-export interface RevealVerdict {
-  readonly ok: boolean
-  readonly entries: number
-  /** The first bad one. */
-  readonly number?: number
-  readonly reason?: string
 }

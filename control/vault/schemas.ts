@@ -63,7 +63,7 @@ export const vaultSchemas = {
     },
     ['number', 'at', 'domain', 'token', 'client', 'purpose', 'run', 'flow', 'node', 'outcome'],
   ),
-  VaultRevealVerdict: object({ ok: { type: 'boolean' }, entries: integer, number: { ...integer, description: 'The first bad one.' }, reason: string }, ['ok', 'entries']),
+  VaultRevealVerdict: object({ ok: { type: 'boolean' }, entries: integer, number: { ...integer, description: 'The first bad one.' }, reason: string, code: { ...string, description: 'What is wrong, as `reason` says it.' }, facts: { type: 'object', description: 'What stands in the sentence of that code.' } }, ['ok', 'entries']),
   VaultStatus: object(
     {
       ok: { type: 'boolean' }, masterKey: object({ provider: { enum: ['file', 'pkcs11'] }, id: string, since: time }, ['provider', 'id', 'since']), store: { enum: ['sqlite', 'postgresql'] },

@@ -3,6 +3,7 @@ import type { Check } from './client-rules.ts'
 import type { Decision } from './decision.ts'
 import type { ReadLanguage } from './read-language.ts'
 import { refusalReasons } from './refusal-reasons.ts'
+import { lookUp } from './saying.ts'
 import { toZonedMoment } from './zoned-moment.ts'
 
 /** What people read of one check: what was looked at, what was found, and when it passes again. */
@@ -33,11 +34,6 @@ function zoneOf(check: Check | undefined): string {
 
 /** The end of what a date can hold (ECMA-262 §21.4.1.1). */
 const latestMs = 8.64e15
-
-/** What gateways say is looked up among own names only. */
-function lookUp<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
-  return Object.hasOwn(table, name) ? table[name] : undefined
-}
 
 type Say = (check: Check, words: Words, en: boolean) => { readonly name: string; readonly found: string; readonly passes?: string | undefined }
 

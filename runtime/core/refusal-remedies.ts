@@ -1,5 +1,6 @@
 import type { FaultCode } from './faults.ts'
 import type { Text } from './node.ts'
+import { lookUp } from './saying.ts'
 
 /** What whoever calls, or the operator, can do about a refusal. Every code that `refuseCall` is given has one. */
 export const refusalRemedies = {
@@ -59,5 +60,5 @@ export const refusalRemedies = {
 
 /** What can be done about a refusal; `undefined` for a code of another release. */
 export function remedyOf(code: string): Text | undefined {
-  return Object.hasOwn(refusalRemedies, code) ? refusalRemedies[code as keyof typeof refusalRemedies] : undefined
+  return lookUp<Text>(refusalRemedies, code)
 }

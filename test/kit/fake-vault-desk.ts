@@ -1,5 +1,5 @@
 import { checkRevision } from '../../vault/check-revision.ts'
-import type { CertificateFacts, Domain, Expected, Grant, Key, KeyAlgorithm, Reveal, SecretFacts, VaultDesk, VaultStatus } from '../../vault/contract.ts'
+import type { CertificateFacts, Domain, Expected, Grant, Key, KeyAlgorithm, Reveal, RevealVerdict, SecretFacts, VaultDesk, VaultStatus } from '../../vault/contract.ts'
 import { algorithmsFor } from '../../vault/words/key-kinds.ts'
 
 export interface FakeVaultDesk extends VaultDesk {
@@ -11,6 +11,8 @@ export interface FakeVaultDesk extends VaultDesk {
   /** Thrown by what makes a key, when set. */
   refusing?: Error | undefined
   left: number
+  /** What is wrong with the record of reveals, when set. */
+  verdict?: RevealVerdict | undefined
 }
 
 /** A vault's desk in memory that keeps what the contract says: for tests of what stands before it. */
@@ -113,7 +115,7 @@ export function createFakeVaultDesk(): FakeVaultDesk {
         if (before === undefined) return fits.filter(({ number }) => number > after).slice(0, limit)
         return fits.filter(({ number }) => before === 'newest' || number < before).toReversed().slice(0, limit)
       },
-      verify: async () => ({ ok: true, entries: desk.record.length }),
+      verify: async () => desk.verdict ?? { ok: true, entries: desk.record.length },
     },
     status: async () => status(),
     rotateMasterKey: async () => {

@@ -113,10 +113,10 @@ signer_digest = sha256
     await ledgers.look()
     expect(posted.map(({ body, key }) => [body.root.period, body.hash === hashRoot(body.root), key === body.hash])).toEqual([[1, true, true], [2, true, true]])
     const proof = await ledgers.prove('stamped', 3, root)
-    expect(checkProof(proof, toPublicKeys([ledgers.publicKey]))).toMatchObject({ ok: true, says: expect.arrayContaining([expect.stringContaining('time stamp')]) })
+    expect(checkProof(proof, toPublicKeys([ledgers.publicKey]))).toMatchObject({ ok: true, says: expect.arrayContaining([expect.objectContaining({ code: 'proof.stamp', text: expect.stringContaining('time stamp') })]) })
     const receipt = proof.receipts.find(({ kind }) => kind === 'timestamp')!
     // The time is what the authority signed, not what stands beside it.
-    expect(checkProof({ ...proof, receipts: [{ ...receipt, at: '2001-01-01T00:00:00.000Z' }] }, toPublicKeys([ledgers.publicKey]))).toMatchObject({ ok: false, reason: expect.stringContaining('another time') })
+    expect(checkProof({ ...proof, receipts: [{ ...receipt, at: '2001-01-01T00:00:00.000Z' }] }, toPublicKeys([ledgers.publicKey]))).toMatchObject({ ok: false, code: 'stamp.time', reason: expect.stringContaining('another time') })
     const token = Buffer.from(receipt.token!, 'base64')
     const stamp = readTimestamp(token, receipt.hash)
     expect(stamp.isSignedBy(readFileSync(at('tsa.pem'), 'utf8'))).toBe(true)

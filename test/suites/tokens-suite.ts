@@ -455,7 +455,7 @@ export function tokensSuite(name: string, makePlace: () => Promise<TokensPlace>)
       expect((await vault.reveal('tampered', [mine, yours])).map(outcomeOf)).toEqual(['token.unknown', 'yours'])
       await onDatabase(place.url ? 'alter table reveals disable trigger reveals_no_change' : 'drop trigger reveals_no_update')
       await onDatabase("update reveals set client = 'somebody else' where number = 3")
-      expect(await vault.tokens.desk.reveals.verify()).toMatchObject({ ok: false, number: 3 })
+      expect(await vault.tokens.desk.reveals.verify()).toMatchObject({ ok: false, number: 3, code: 'record.altered', facts: { number: 3 }, reason: expect.stringContaining('changed') })
     })
 
     test('a vault opened again knows all of it, and with another master key does not start', async () => {

@@ -150,7 +150,10 @@ export function createTokensDesk({ store, envelope, chainKey, clock, log, buryNo
             rows.map((row) => ({ number: row.number, hash: row.hash, content: row })),
             { from: end, head: last ? head : undefined, hash: (hashBefore, { content }) => hashReveal(chainKey, hashBefore, content as RevealRow) },
           )
-          if (check.flaw) return { ok: false, entries: check.end.number, number: check.flaw.number, reason: check.flaw.reason }
+          if (check.flaw) {
+            const { number, code, facts, reason } = check.flaw
+            return { ok: false, entries: check.end.number, number, code, facts, reason }
+          }
           end = check.end
           if (last) return { ok: true, entries: end.number }
         }

@@ -1,4 +1,5 @@
 import type { Lifecycle, ManagedApi, ManagedApiInput, Role } from '../../../control/contract.ts'
+import { fill } from '../../../runtime/core/saying.ts'
 import { defined, fromMoment, toMoment, toText } from '../../forms/form-values.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
@@ -9,7 +10,7 @@ import type { PageRoute } from '../../web/router.ts'
 import { fromScopes, toScopes } from './api-scopes.ts'
 import { actButton, confirmBox, recordPages, type RecordPages } from './record-pages.ts'
 import { roleChoices, roleName } from './roles.ts'
-import { choicesOf, fill, openView, sendPage, toFacts, type T, type View } from './view.ts'
+import { choicesOf, openView, sendPage, toFacts, type T, type View } from './view.ts'
 
 const lifecycles: readonly Lifecycle[] = ['CREATED', 'PROTOTYPED', 'PUBLISHED', 'BLOCKED', 'DEPRECATED', 'RETIRED']
 const kinds: Readonly<Record<Lifecycle, string>> = { CREATED: '', PROTOTYPED: 'warn', PUBLISHED: 'good', BLOCKED: 'bad', DEPRECATED: 'warn', RETIRED: '' }

@@ -1,11 +1,12 @@
 import { say, type AuditQuery, type AuditRecord, type AuditVerdict } from '../../../control/contract.ts'
+import { fill } from '../../../runtime/core/saying.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import { toTime } from '../../time.ts'
 import type { Exchange } from '../../web/exchange.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { toPager } from './record-pages.ts'
-import { fill, openView, sendPage, type View } from './view.ts'
+import { openView, sendPage, type View } from './view.ts'
 
 /** The audit log: search, what changed, and whether it is whole. */
 export function auditRoutes({ control }: PortalOptions): PageRoute[] {

@@ -1,4 +1,5 @@
 import type { Connector, ConnectorInput, ConnectorState, ConnectorStatus, FetchResult, Refused } from '../../../control/contract.ts'
+import { fill } from '../../../runtime/core/saying.ts'
 import { defined, toNumber, toText } from '../../forms/form-values.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
@@ -10,7 +11,7 @@ import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { actButton, recordPages, toVersion, type Fresh, type RecordPages } from './record-pages.ts'
 import { sayRefusal } from '../../refusals.ts'
-import { choicesOf, fill, openView, toFacts, type T, type View } from './view.ts'
+import { choicesOf, openView, toFacts, type T, type View } from './view.ts'
 
 const stateTexts: Readonly<Record<ConnectorState, TextKey>> = {
   new: 'connectorNew', ok: 'connectorOk', unreachable: 'connectorUnreachable', invalid: 'connectorInvalid', held: 'connectorHeld', off: 'connectorOff',

@@ -1,4 +1,5 @@
 import { say, sayings, sayRemedy, type LedgerAnchorInfo, type LedgerEntry, type LedgerInfo, type LedgerVerdict, type LedgerWitness } from '../../../control/contract.ts'
+import { fill } from '../../../runtime/core/saying.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import { toTime } from '../../time.ts'
@@ -6,7 +7,7 @@ import type { Exchange } from '../../web/exchange.ts'
 import { sendText } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { toPager } from './record-pages.ts'
-import { fill, openView, sendPage, toFacts, type View } from './view.ts'
+import { openView, sendPage, toFacts, type View } from './view.ts'
 
 /** Records of one step of the verification that a page follows; its script asks for them one after the other. */
 const stepEntries = 5000

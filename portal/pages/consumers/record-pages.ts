@@ -1,4 +1,5 @@
 import type { Consumers, PageQuery, RecordHead, Records, Refused, Right } from '../../../control/contract.ts'
+import { fill } from '../../../runtime/core/saying.ts'
 import { createFormView, type Choice, type Fields, type FormProblem, type FormView } from '../../forms/form-view.ts'
 import { toText } from '../../forms/form-values.ts'
 import { html, type Html, type HtmlValue } from '../../html.ts'
@@ -10,7 +11,7 @@ import type { Exchange } from '../../web/exchange.ts'
 import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { sayRefusal, toFormProblems } from '../../refusals.ts'
-import { choicesOf, fill, openView, sendPage, type T, type View } from './view.ts'
+import { choicesOf, openView, sendPage, type T, type View } from './view.ts'
 
 /** A kind of record as pages show it: a list with search, a form, one record, and taking it out of use. */
 export interface RecordPages<R extends RecordHead & { readonly name: string }, Input extends { readonly name: string }> {

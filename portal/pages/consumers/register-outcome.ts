@@ -1,7 +1,8 @@
 import type { RegisteredApi, RegistrationResult } from '../../../control/contract.ts'
+import { fill } from '../../../runtime/core/saying.ts'
 import { html, type Html } from '../../html.ts'
 import type { TextKey } from '../../texts.ts'
-import { fill, type T } from './view.ts'
+import type { T } from './view.ts'
 
 const tags = { add: 'good', change: 'changed', remove: 'bad', same: '' } as const
 const words: Readonly<Record<keyof typeof tags, TextKey>> = { add: 'routeAdded', change: 'routeChanged', remove: 'routeRemoved', same: 'routeSame' }

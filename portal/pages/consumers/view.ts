@@ -75,8 +75,3 @@ export async function choicesOf<R extends RecordHead & { readonly name: string }
 export function toFacts(facts: readonly (readonly [string, HtmlValue])[]): Html {
   return html`<dl class="facts">${facts.filter(([, value]) => value !== undefined && value !== '' && value !== false).map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>`
 }
-
-/** A sentence with its blanks filled in. */
-export function fill(sentence: string, blanks: Readonly<Record<string, string | number>>): string {
-  return sentence.replace(/\{(\w+)\}/g, (whole, name: string) => String(blanks[name] ?? whole))
-}

@@ -1,4 +1,4 @@
-import type { Reveal, RevealVerdict } from '../../../control/contract.ts'
+import { say, type Reveal, type RevealVerdict } from '../../../control/contract.ts'
 import { fill } from '../../../runtime/core/saying.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
@@ -60,8 +60,8 @@ function toRow(one: Reveal, { t, exchange }: View): Html {
 <td><code title="${one.token}">${one.token.slice(0, 10)}…</code></td><td><code>${one.run}</code><br><span class="soft">${one.flow} · ${one.node}</span></td></tr>`
 }
 
-function toNotice(verdict: RevealVerdict, { t }: View) {
-  return verdict.ok
-    ? { kind: 'good' as const, text: fill(t('revealsGood'), { entries: verdict.entries }) }
-    : { kind: 'bad' as const, text: fill(t('revealsBad'), { number: verdict.number ?? 0, reason: verdict.reason ?? '', entries: verdict.entries }) }
+function toNotice({ ok, entries, number = 0, reason = '', code, facts = {} }: RevealVerdict, { t, exchange }: View) {
+  return ok
+    ? { kind: 'good' as const, text: fill(t('revealsGood'), { entries }) }
+    : { kind: 'bad' as const, text: fill(t('revealsBad'), { number, reason: code === undefined ? reason : say({ code, facts }, exchange.language), entries }) }
 }

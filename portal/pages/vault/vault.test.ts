@@ -209,6 +209,8 @@ test('the record of reveals is for auditors: filtered, page by page, as CSV that
   expect(csv.text).toContain(`"'=HYPERLINK(""x"")"`)
   expect(await newest()).toMatchObject({ user: 'anna', action: 'vault.reveals.download', detail: { after: 0, upTo: 120, client: 'till' } })
   expect((await post('anna', '/vault/reveals/verify')).text).toContain('The record of reveals is whole: 120 entries.')
+  vault.verdict = { ok: false, entries: 2, number: 3, code: 'record.altered', facts: { number: 3 }, reason: 'Record 3, or its hash, was changed after it was written.' }
+  for (const [language, sentence] of [['en', vault.verdict.reason], ['zh-TW', '第 3 筆紀錄或其雜湊值在寫入後遭到更改。']] as const) expect((await send('anna', 'POST', '/vault/reveals/verify', {}, { 'accept-language': language })).text).toContain(sentence)
   // Whole, however long it is.
   for (let number = 121; number <= 3000; number++) vault.record.push({ ...vault.record[0]!, number, token: `hash-${number}` })
   for (const path of ['/vault/reveals.csv', '/api/v1/vault/reveals.csv']) expect((await get('anna', path)).text.match(/hash-\d+/g)).toEqual(Array.from({ length: 3000 }, (_, place) => `hash-${place + 1}`))

@@ -44,6 +44,8 @@ test('a proof is written, and checked where there is no control', async () => {
   writeFileSync(at('forged.json'), readFileSync(at('proof.json'), 'utf8').replace('"place": 16', '"place": 61'))
   expect(await runCommandLine(['ledger', 'check', at('forged.json'), '--key', at('key.pem')])).toBe(1)
   expect(cli.err).toContain('Entry 17 was changed')
+  expect(await runCommandLine(['ledger', 'check', at('forged.json'), '--key', at('key.pem'), '--json'])).toBe(1)
+  expect(JSON.parse(cli.out.trim().split('\n').at(-1)!)).toMatchObject({ ok: false, code: 'proof.entry_changed', facts: { number: 17 } })
   expect(await sluice('ledger', 'prove-growth', 'claims', '1', '--out', at('growth.json'))).toBe(0)
   expect(await runCommandLine(['ledger', 'check', at('growth.json')])).toBe(0)
   expect(cli.out).toContain('only grown between period 1')

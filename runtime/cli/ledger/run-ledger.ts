@@ -6,6 +6,7 @@ import { readAnchorFile } from '../../../control/ledgers/anchors.ts'
 import { keyIdOf, toPublicKeys, type PublicKeys } from '../../../ledger/period-root.ts'
 import { checkProof, type LedgerProof } from '../../../ledger/proof.ts'
 import { verifyExport, type ExportHead } from '../../../ledger/read-export.ts'
+import { toReason, toSaid, type Said } from '../../../ledger/sayings.ts'
 import { readTimestamp } from '../../../ledger/timestamp.ts'
 import { CommandFailed, exitCodes, type Output } from '../outcome.ts'
 import { toColumns } from '../records/print.ts'
@@ -64,7 +65,7 @@ async function verifyEntry(client: LedgerClient | undefined, name: string | unde
   const verdict = await client.verify(name, { from: number, to: number })
   if (verdict.flaw) throw new CommandFailed(toComplaint(verdict), { verdicts: [verdict] })
   const { says } = hold(proof, (await readKeys(key)) ?? toPublicKeys([(await client.key()).publicKey]))
-  output.result(says.join('\n'), { ok: true, says, proof })
+  output.result(toText(says), { ok: true, says, proof })
 }
 
 /** A part at a time where one answer would be long in coming; the last part is open, and holds the end against what control knows of it. */
@@ -153,23 +154,26 @@ export async function runLedgerCheck(file: string, { key, tsa = [] }: { readonly
   const verdict = hold(proof, keys)
   const says = [...verdict.says, ...(await checkTimestamps(proof, tsa))]
   if (!given) output.note(`No key was given: the proof is held against the key it brings itself, ${[...keys.keys()].join()}. Compare that with one you have from elsewhere.`)
-  output.result(says.join('\n'), { ...verdict, says })
+  output.result(toText(says), { ...verdict, says })
 }
 
 /** A proof against keys. @throws CommandFailed when it does not hold */
 function hold(proof: LedgerProof, keys: PublicKeys): Extract<ReturnType<typeof checkProof>, { readonly ok: true }> {
   const verdict = checkProof(proof, keys)
-  if (!verdict.ok) throw new CommandFailed(`The proof does not hold. ${verdict.reason}`, { ok: false, reason: verdict.reason })
+  if (!verdict.ok) throw new CommandFailed(`The proof does not hold. ${verdict.reason}`, { ...verdict })
   return verdict
 }
 
-async function checkTimestamps({ receipts }: LedgerProof, files: readonly string[]): Promise<string[]> {
+const toText = (says: readonly Said[]) => says.map(({ text }) => text).join('\n')
+
+async function checkTimestamps({ receipts }: LedgerProof, files: readonly string[]): Promise<Said[]> {
   if (files.length === 0) return []
   const certificates = await Promise.all(files.map((path) => readText(path)))
-  return receipts.filter(({ kind }) => kind === 'timestamp').map(({ token = '', hash, anchor, period }) => {
+  return receipts.filter(({ kind }) => kind === 'timestamp').map(({ token = '', hash, anchor: witness, period }) => {
     const stamp = readTimestamp(Buffer.from(token, 'base64'), hash)
-    if (!certificates.some((certificate) => stamp.isSignedBy(certificate))) throw new CommandFailed(`The time stamp of ${anchor} for period ${period} is signed by none of these certificates.`, { ok: false })
-    return `The time stamp of ${anchor} for period ${period} is signed by a certificate that was given.`
+    if (certificates.some((certificate) => stamp.isSignedBy(certificate))) return toSaid({ code: 'proof.stamp_signed', facts: { witness, period } })
+    const flaw = toReason('proof.stamp_unsigned', { witness, period })
+    throw new CommandFailed(flaw.reason, { ok: false, ...flaw })
   })
 }
 
