@@ -1,6 +1,7 @@
 import type { DataFlow } from '../runtime/compile/labels/data-flow.ts'
 import type { EditorNode, Problem } from '../runtime/core/flow.ts'
 import type { GatewayCommand, GatewayEvent } from '../runtime/core/deployer.ts'
+import type { Facts } from '../runtime/core/saying.ts'
 import type { RefusalDecisions } from './decisions-contract.ts'
 import type { Actor, Consumers } from './consumers-contract.ts'
 import type { Caches } from './caches-contract.ts'
@@ -134,16 +135,18 @@ export interface Users {
   revokeToken(token: string): Promise<void>
 }
 
-/** A refusal with a stable code; the HTTP status is in `status`, `problems` when a deploy was refused. */
+/** A refusal with a stable code; the HTTP status is in `status`, `problems` when a deploy was refused, in `facts` what its sentence names. */
 export class Refused extends Error {
   readonly code: string
   readonly status: number
   readonly problems: readonly Problem[]
-  constructor(code: string, status: number, message: string, problems: readonly Problem[] = []) {
+  readonly facts: Facts
+  constructor(code: string, status: number, message: string, problems: readonly Problem[] = [], facts: Facts = {}) {
     super(message)
     this.code = code
     this.status = status
     this.problems = problems
+    this.facts = facts
   }
 }
 

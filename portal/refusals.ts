@@ -57,7 +57,7 @@ export function refusalKey(code: string): TextKey | undefined {
 /** A refusal in the reader's words: of those that are known in his language, of others what was said. */
 export function sayRefusal(refused: Refused, t: T): string {
   const key = refusalKey(refused.code)
-  return (key && t(key)) || refused.message
+  return (key && fill(t(key), refused.facts)) || refused.message
 }
 
 /** The same on a page that stands for nothing else: English as control says it, whatever a page has put in words already as it is. */

@@ -1,4 +1,5 @@
 import { http } from '../../runtime/core/node-http.ts'
+import type { Facts } from '../../runtime/core/saying.ts'
 import type { Expected, VaultDesk } from '../../vault/contract.ts'
 import { Refused } from '../contract.ts'
 
@@ -150,11 +151,11 @@ function read(status: number, text: string): unknown {
     throw new Refused('vault.unavailable', 503, 'What answers at SLUICE_VAULT_URL is no vault.')
   }
   if (status >= 200 && status < 300) return body
-  const { code, detail } = (body ?? {}) as { readonly code?: unknown; readonly detail?: unknown }
+  const { code, detail, facts = {} } = (body ?? {}) as { readonly code?: unknown; readonly detail?: unknown; readonly facts?: Facts }
   if (status === 401 || status === 403) throw new Refused('vault.unavailable', 503, 'The vault does not take what control shows it. Check SLUICE_VAULT_CONTROL_TOKEN on both sides.')
   if (typeof code !== 'string' || status < 400) throw new Refused('vault.unavailable', 503, `The vault answered ${status}.`)
   const known = typeof detail === 'string' ? detail : code
   // To a flow an unknown name is a mistake of the gateway’s; to who asks for it here it is not there.
-  if (code.endsWith('.unknown')) throw new Refused(code, 404, known)
-  throw new Refused(code, status >= 500 ? 503 : status, known)
+  if (code.endsWith('.unknown')) throw new Refused(code, 404, known, [], facts)
+  throw new Refused(code, status >= 500 ? 503 : status, known, [], facts)
 }

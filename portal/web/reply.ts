@@ -38,6 +38,7 @@ export function sendProblem(response: ServerResponse, thrown: unknown): void {
     status: refused.status,
     code: refused.code,
     detail: refused.message,
+    ...(Object.keys(refused.facts).length > 0 ? { facts: refused.facts } : {}),
     ...(refused.problems.length > 0 ? { problems: refused.problems } : {}),
   }
   sendText(response, refused.status, 'application/problem+json; charset=utf-8', JSON.stringify(problem))
@@ -49,7 +50,7 @@ export function toRefused(thrown: unknown): Refused {
   // Control may live behind another copy of the class; its shape is what counts.
   const like = thrown as Partial<Refused> | undefined
   if (typeof like?.code === 'string' && typeof like.status === 'number' && like.status >= 400) {
-    return new Refused(like.code, like.status, like.message ?? like.code, like.problems ?? [])
+    return new Refused(like.code, like.status, like.message ?? like.code, like.problems, like.facts)
   }
   return new Refused('control.error', 500, 'Something went wrong inside. The log says more.')
 }

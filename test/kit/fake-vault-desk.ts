@@ -8,7 +8,7 @@ export interface FakeVaultDesk extends VaultDesk {
   readonly record: Reveal[]
   /** Thrown by everything, when set. */
   failure?: Error | undefined
-  /** Thrown by what makes a key, when set. */
+  /** Thrown by what takes a key or a certificate in, when set. */
   refusing?: Error | undefined
   left: number
   /** What is wrong with the record of reveals, when set. */
@@ -86,6 +86,7 @@ export function createFakeVaultDesk(): FakeVaultDesk {
       list: async () => [...certificates.values()],
       put: async (name, pem, _by, expected) => {
         desk.told.push(pem)
+        if (desk.refusing) throw desk.refusing
         const daysLeft = Number(/days:(-?\d+)/.exec(pem)?.[1] ?? 90)
         const notAfter = new Date(Date.now() + daysLeft * 86_400_000).toISOString()
         return keep(certificates, { name, subject: `CN=${name}`, issuer: 'CN=Example CA', serial: '01', fingerprint: 'ab'.repeat(32), notBefore: at, notAfter, daysLeft }, expected)

@@ -28,7 +28,7 @@ export function give(response: ServerResponse, { status, body, type = 'applicati
  * “the vault is not available”, because texts of other errors quote what they failed on.
  */
 export function toProblem(thrown: unknown, log: Log): Answer {
-  if (thrown instanceof Refused) return problem(thrown.status, thrown.code, thrown.message)
+  if (thrown instanceof Refused) return problem(thrown.status, thrown.code, thrown.message, thrown.facts)
   if (thrown instanceof Fault) return problem(thrown.status, thrown.code, thrown.message, thrown.facts, thrown.headers)
   const error = thrown instanceof Error ? thrown : new Error('something was thrown that is no error')
   // Where it happened, and no text of it: what a database says of a row may hold the row.

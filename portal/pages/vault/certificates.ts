@@ -1,6 +1,6 @@
 import type { CertificateFacts } from '../../../control/contract.ts'
 import { fill } from '../../../runtime/core/saying.ts'
-import { createFormView } from '../../forms/form-view.ts'
+import { createFormView, type FormProblem } from '../../forms/form-view.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import { toTime } from '../../time.ts'
@@ -10,6 +10,8 @@ import { nameBox, needName, problemsOf, toExpected, vaultAct, vaultPage, type Ag
 
 const soonDays = 30
 const urgentDays = 7
+/** What is wrong with the text that was pasted, as the vault says it. */
+const ofText = /^certificate\.(?!name$|conflict$|unknown$)/
 const at = (name: string) => `/vault/certificates/${encodeURIComponent(name)}`
 
 /** Whether somebody should renew it. */
@@ -64,11 +66,18 @@ ${writes && html`<section class="card"><h2>${t('importCertificate')}</h2>${drawF
 
 /** What was pasted is not shown again: it may hold a private key by mistake. */
 function drawForm({ t }: View, again: Again | undefined): Html {
-  const form = createFormView(new URLSearchParams({ name: again?.fields.get('name') ?? '' }), again ? problemsOf(again, t) : [], t('optional'))
+  const form = createFormView(new URLSearchParams({ name: again?.fields.get('name') ?? '' }), placed(again, t), t('optional'))
   const drawn = html`${form.input('name', t('name'), { required: true, hint: t('domainNameHint'), maxLength: 64 })}
 ${form.area('pem', t('certificatePem'), { required: true, rows: 6, hint: t('certificatePemHint') })}
 <div class="field"><label for="pem-file">${t('certificateFile')} <span class="soft">(${t('optional')})</span></label><input id="pem-file" type="file" accept=".pem,.crt,.cer" data-into="f-pem"></div>`
   return html`<form method="post" action="/vault/certificates" class="record">${form.summary(t('checkFields'))}${drawn}<p><button class="primary">${t('importCertificate')}</button></p></form>`
+}
+
+/** What was refused, beside the field that it is about. */
+function placed(again: Again | undefined, t: View['t']): readonly FormProblem[] {
+  if (!again) return []
+  const { code } = again.refused
+  return problemsOf(again, t).map(({ at: field, text }) => ({ at: field || (code === 'certificate.name' ? 'name' : ofText.test(code) ? 'pem' : ''), text }))
 }
 
 function drawDays({ daysLeft }: CertificateFacts, { t }: View): Html {

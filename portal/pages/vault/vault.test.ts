@@ -9,6 +9,7 @@ import { Refused } from '../../../control/contract.ts'
 import { systemClock } from '../../../runtime/core/clock.ts'
 import type { Log } from '../../../runtime/core/log.ts'
 import { createFakeVaultDesk } from '../../../test/kit/fake-vault-desk.ts'
+import { parseCertificates } from '../../../vault/certificates/parse-certificates.ts'
 import { createPortal } from '../../portal.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-vault-pages-'))
@@ -119,6 +120,23 @@ test('a key that was made elsewhere is imported by a form that says beside the f
     expect([refused.status, refused.text]).toEqual([422, expect.stringMatching(new RegExp(`<textarea id="i-material"[^>]* aria-describedby="i-material-hint i-material-error" aria-invalid="true"></textarea>[\\s\\S]*id="i-material-error">[^<]*${said}`))])
     expect(refused.text).toMatch(/value="other"[\s\S]*value="shown"[\s\S]*<option value="ed25519 EdDSA" selected>/)
     expect(refused.text).not.toContain('canary-5f1c9e')
+  }
+  vault.refusing = undefined
+})
+
+test('a certificate that is none is refused beside the field by a sentence of its own, in the reader’s language', async () => {
+  const wrong = { 'not a chain': '以 -----BEGIN CERTIFICATE-----', '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----': '憑證以外的項目（public key）', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----': '第 1 張憑證無法讀取', '-----BEGIN PRIVATE KEY-----': '內容含有私鑰' }
+  for (const [pem, said] of Object.entries(wrong)) {
+    try {
+      parseCertificates(pem)
+    } catch (thrown) {
+      const { code, status, message, facts } = thrown as Refused
+      vault.refusing = new Refused(code, status, message, [], facts)
+    }
+    for (const [language, sentence] of [['en', vault.refusing?.message.slice(0, 15)], ['zh-TW', said]] as const) {
+      const { status, text } = await send('olive', 'POST', '/vault/certificates', { name: 'web', pem }, { 'accept-language': language })
+      expect([status, text]).toEqual([422, expect.stringMatching(new RegExp(`id="f-pem"[^>]* aria-invalid="true"[^>]*></textarea>[\\s\\S]*id="f-pem-error">[^<]*${sentence}`))])
+    }
   }
   vault.refusing = undefined
 })
