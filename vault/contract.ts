@@ -57,8 +57,26 @@ export interface Grant {
 
 export type { KeyAlgorithm, KeyKind }
 
+/** What the vault does with versions of a key by itself; absent: nothing. */
+export interface KeySchedule {
+  /** Days after which the current version is replaced; 1 … 3650. */
+  readonly rotateEveryDays?: number
+  /** Days that a version goes on decrypting and verifying after it was replaced; then it is switched off, not destroyed. 1 … 36500; absent: for ever. */
+  readonly keepOldDays?: number
+}
+
+export interface KeyVersionFacts {
+  readonly version: number
+  readonly createdAt: string
+  readonly state: 'active' | 'disabled'
+  /** Absent: somebody had it made. */
+  readonly made?: 'schedule' | 'import'
+  /** When the vault switches it off; RFC 3339. */
+  readonly offAt?: string
+}
+
 /** A key by name; its material is in no answer. */
-export interface Key {
+export interface Key extends KeySchedule {
   readonly name: string
   readonly kind: KeyKind
   /** The one thing it does, chosen when it is made: one of `algorithmsFor` its kind. */
@@ -67,7 +85,9 @@ export interface Key {
   readonly set?: string
   readonly state: 'active' | 'disabled'
   readonly current: number
-  readonly versions: readonly { readonly version: number; readonly createdAt: string; readonly state: 'active' | 'disabled' }[]
+  readonly versions: readonly KeyVersionFacts[]
+  /** When the current version is to be replaced; RFC 3339. Absent: by nobody but people, or not while the key is off. */
+  readonly dueAt?: string
   /** Counts up with every change. */
   readonly revision: number
 }
@@ -88,8 +108,11 @@ export interface KeyUse {
   readonly count: number
 }
 
+/** What is left out stays; `null` takes it away. */
+export type KeySchedulePart = { readonly [name in keyof KeySchedule]: KeySchedule[name] | null }
+
 /** Material comes in once, and is in no answer; with it the kind may be left out where the material says it. */
-export type NewKey = Partial<Pick<Key, 'kind' | 'set' | 'algorithm'>> & { readonly material?: string | undefined }
+export type NewKey = Partial<Pick<Key, 'kind' | 'set' | 'algorithm'>> & KeySchedulePart & { readonly material?: string | undefined }
 
 export interface CertificateFacts {
   readonly name: string
@@ -141,13 +164,15 @@ export interface VaultStatus {
   readonly toReseal: number
   /** `fullest`: how near the newest data key that sealed most is to being replaced by itself (1), which is at half of what it may; `replaced`: how many were, by this vault since it started. */
   readonly dataKeys?: { readonly replaced: number; readonly fullest: number }
+  /** `overdue`: of those on a schedule, due for more than an hour; `replaced`: how many versions this vault made by schedule since it started; `next`: the one that is due first. */
+  readonly keys?: { readonly made: number; readonly scheduled: number; readonly overdue: number; readonly replaced: number; readonly next?: { readonly key: string; readonly at: string } }
   /** `leastDaysLeft`: of the one that ends first, below 0 when it has; absent when there is none. */
   readonly certificates?: { readonly imported: number; readonly expired: number; readonly leastDaysLeft?: number }
 }
 
 /**
  * What operators do, by HTTP: `GET|PUT /v1/domains/:name`, `POST /v1/domains/:name/rotate|shred`, `POST /v1/domains/:name/subjects/shred`
- * ({ subject }), `GET|POST /v1/grants`, `DELETE /v1/grants/:id`, `GET|PUT /v1/keys/:name`, `GET /v1/keys/:name/uses?limit=`, `POST /v1/keys/:name/rotate|disable|enable`,
+ * ({ subject }), `GET|POST /v1/grants`, `DELETE /v1/grants/:id`, `GET|PUT /v1/keys/:name`, `GET /v1/keys/:name/uses?limit=`, `POST /v1/keys/:name/rotate|disable|enable`, `PUT /v1/keys/:name/schedule`,
  * `GET /v1/key-sets/:name` (JWKS), `GET|PUT|DELETE /v1/certificates/:name`, `GET /v1/secrets-list`, `PUT|DELETE /v1/secrets/:name`,
  * `GET /v1/reveals?after=&before=&limit=&domain=&client=`, `GET /v1/reveals/verify`, `POST /v1/master-key/rotate`, `GET /v1/status`.
  * Every change says who asked for it in `X-Sluice-User`, and may say what it started from ({@link Expected}). Lists are `{ items: [] }`, faults are problem documents.
@@ -155,7 +180,7 @@ export interface VaultStatus {
 export interface VaultDesk {
   domains: { list(): Promise<readonly Domain[]>; put(name: string, part: DomainPart, by: string, expected?: Expected): Promise<Domain>; rotate(name: string, by: string): Promise<Domain>; shred(name: string, by: string, expected?: Expected): Promise<Domain>; shredSubject(name: string, subject: string, by: string): Promise<{ shredded: number }> }
   grants: { list(): Promise<readonly Grant[]>; add(grant: Pick<Grant, 'domain' | 'client' | 'purpose' | 'until'>, by: string): Promise<Grant>; remove(id: string, by: string): Promise<void> }
-  keys: { list(): Promise<readonly Key[]>; /** With `material` it is one that was made elsewhere: a private key in PEM, a JWK, base64url of a secret. */ create(name: string, part: NewKey, by: string): Promise<Key>; rotate(name: string, by: string, expected?: Expected): Promise<Key>; setState(name: string, state: Key['state'], by: string, version?: number, expected?: Expected): Promise<Key>; publicSet(set: string): Promise<{ keys: readonly unknown[] }>; /** The newest hours first; `limit` 1 … 1000. */ uses(name: string, limit?: number): Promise<readonly KeyUse[]> }
+  keys: { list(): Promise<readonly Key[]>; /** With `material` it is one that was made elsewhere: a private key in PEM, a JWK, base64url of a secret. */ create(name: string, part: NewKey, by: string): Promise<Key>; rotate(name: string, by: string, expected?: Expected): Promise<Key>; schedule(name: string, part: KeySchedulePart, by: string, expected?: Expected): Promise<Key>; setState(name: string, state: Key['state'], by: string, version?: number, expected?: Expected): Promise<Key>; publicSet(set: string): Promise<{ keys: readonly unknown[] }>; /** The newest hours first; `limit` 1 … 1000. */ uses(name: string, limit?: number): Promise<readonly KeyUse[]> }
   certificates: { list(): Promise<readonly CertificateFacts[]>; put(name: string, pem: string, by: string, expected?: Expected): Promise<CertificateFacts>; remove(name: string, by: string, expected?: Expected): Promise<void> }
   secrets: { list(): Promise<readonly SecretFacts[]>; put(name: string, value: string, description: string | undefined, by: string, expected?: Expected): Promise<SecretFacts>; remove(name: string, by: string, expected?: Expected): Promise<void> }
   reveals: { list(query: RevealQuery): Promise<readonly Reveal[]>; verify(): Promise<RevealVerdict> }

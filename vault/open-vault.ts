@@ -12,6 +12,7 @@ import { openFileMasterKey } from './master-key-file.ts'
 import { openPkcs11MasterKey, type Pkcs11Options } from './master-key-pkcs11.ts'
 import type { MasterKey, OpenVault } from './parts.ts'
 import { Refused } from './refused.ts'
+import { repeat } from './repeat.ts'
 import { createSecretKeep } from './secrets/secret-keep.ts'
 import { openVaultStore } from './store/open-vault-store.ts'
 import { createTokens } from './tokens/create-tokens.ts'
@@ -26,6 +27,9 @@ export interface VaultOptions {
   readonly clock: Clock
   readonly log: Log
 }
+
+/** How long after it is due a key is replaced at most, while a vault runs. */
+const schedulesEveryMs = 60_000
 
 type TokenAsk = Exclude<VaultAsk, CryptoAsk>
 
@@ -50,6 +54,7 @@ export async function openVault({ folder, databaseUrl, masterKey: key, clock, lo
     const uses = createKeyUses({ store, clock, log })
     const secrets = createSecretKeep({ records, envelope, clock })
     const certificates = watchCertificates({ records, clock, log })
+    const schedules = repeat(keyring.upkeep.look, { everyMs: schedulesEveryMs, clock, failed: (thrown) => log.warn({ error: (thrown as Error).name }, 'the schedules of keys cannot be looked at') })
 
     const status = async (): Promise<VaultStatus> => ({
       ok: true,
@@ -57,6 +62,7 @@ export async function openVault({ folder, databaseUrl, masterKey: key, clock, lo
       store: store.kind,
       ...(await tokens.status()),
       dataKeys: await envelope.wear(),
+      keys: await keyring.upkeep.status(),
       certificates: await loadCertificateStatus({ records, clock }),
     })
     return {
@@ -93,6 +99,7 @@ export async function openVault({ folder, databaseUrl, masterKey: key, clock, lo
       },
       async close() {
         certificates.close()
+        schedules.close()
         await tokens.close()
         await uses.close()
         await store.close()

@@ -1,5 +1,6 @@
 import type { CryptoAsk, VaultAnswer, VaultAsk } from '../runtime/core/vault.ts'
 import type { SecretFacts, SecretsReply, SecretsRequest, VaultDesk } from './contract.ts'
+import type { KeyUpkeep } from './keys/key-upkeep.ts'
 
 /** The parts a vault is made of; `open-vault.ts` is where they meet. */
 
@@ -63,6 +64,7 @@ export interface Tokens {
 /** Keys and certificates: `createKeyring`. */
 export interface Keyring {
   ask(ask: CryptoAsk): Promise<VaultAnswer>
+  readonly upkeep: KeyUpkeep
   readonly desk: { readonly keys: Omit<VaultDesk['keys'], 'uses'>; readonly certificates: VaultDesk['certificates'] }
 }
 

@@ -1,7 +1,7 @@
-import type { CertificateFacts, Domain, DomainPart, Expected, Grant, Key, KeyAlgorithm, KeyKind, KeyUse, NewKey, Reveal, RevealVerdict, SecretFacts, VaultStatus } from '../../vault/contract.ts'
+import type { CertificateFacts, Domain, DomainPart, Expected, Grant, Key, KeyAlgorithm, KeyKind, KeySchedulePart, KeyUse, KeyVersionFacts, NewKey, Reveal, RevealVerdict, SecretFacts, VaultStatus } from '../../vault/contract.ts'
 import type { Actor, Page } from '../consumers-contract.ts'
 
-export type { CertificateFacts, Domain, DomainPart, Expected, Key, KeyAlgorithm, KeyKind, KeyUse, NewKey, Reveal, RevealVerdict, SecretFacts, VaultStatus }
+export type { CertificateFacts, Domain, DomainPart, Expected, Key, KeyAlgorithm, KeyKind, KeySchedulePart, KeyUse, KeyVersionFacts, NewKey, Reveal, RevealVerdict, SecretFacts, VaultStatus }
 
 /**
  * The vault, as those who answer for data run it: where tokens are unique, who may see values, what keys and secrets there are, and
@@ -50,6 +50,8 @@ export interface DataProtection {
     create(name: string, part: NewKey, by: Actor): Promise<Key>
     /** @throws Refused `key.unknown` 404 */
     rotate(name: string, by: Actor, expected?: Expected): Promise<Key>
+    /** When the vault replaces it by itself, and for how long older versions go on. @throws Refused `key.unknown` 404, `key.schedule` 422 */
+    schedule(name: string, part: KeySchedulePart, by: Actor, expected?: Expected): Promise<Key>
     /** Of the whole key, or of one of its versions. */
     setState(name: string, state: Key['state'], version: number | undefined, by: Actor, expected?: Expected): Promise<Key>
     /** Who used it, by the hour, the newest first. @throws Refused `key.unknown` 404 */

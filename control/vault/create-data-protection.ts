@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
-import type { Domain, Expected, Grant, Reveal, VaultDesk } from '../../vault/contract.ts'
+import type { Domain, Expected, Grant, Key, Reveal, VaultDesk } from '../../vault/contract.ts'
 import type { Audit, AuditFacts } from '../audit.ts'
 import { invalid, problem } from '../consumers/check.ts'
 import { bodyOf } from '../consumers/kind.ts'
@@ -244,6 +244,11 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
         return await act(by, part.material === undefined ? 'keys.create' : 'keys.import', `keys/${name}`, (desk) => desk.keys.create(name, part, by.name), (after) => ({ after }))
       },
       rotate: (name, by, expected) => act(by, 'keys.rotate', `keys/${name}`, (desk) => desk.keys.rotate(name, by.name, expected), ({ current }) => ({ detail: { current } })),
+      async schedule(name, part, by, expected) {
+        await allow('vault.write', by)
+        const before = toSchedule(await findIn(vault().keys.list(), name, 'key.unknown'))
+        return await act(by, 'keys.schedule', `keys/${name}`, (desk) => desk.keys.schedule(name, part, by.name, expected), (after) => ({ before, after: toSchedule(after) }))
+      },
       setState: (name, state, version, by, expected) => act(by, state === 'active' ? 'keys.enable' : 'keys.disable', `keys/${name}`, (desk) => desk.keys.setState(name, state, by.name, version, expected), () => ({ detail: version === undefined ? {} : { version } })),
       async uses(name, limit, by) {
         await allow('vault.read', by)
@@ -309,6 +314,11 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
 
 function toFacts({ name, description, version, updatedAt, by }: Awaited<ReturnType<VaultDesk['secrets']['put']>>) {
   return { name, version, updatedAt, by, ...(description === undefined ? {} : { description }) }
+}
+
+/** Null where there is none, so that the audit log says that something was taken away. */
+function toSchedule({ rotateEveryDays, keepOldDays }: Key) {
+  return { rotateEveryDays: rotateEveryDays ?? null, keepOldDays: keepOldDays ?? null }
 }
 
 /** Lines from behind `after` up to `upTo`, as many at a time as the vault gives. */

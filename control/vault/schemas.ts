@@ -1,6 +1,7 @@
 import { secretLimitBytes, secretName } from '../../runtime/core/secret-reference.ts'
 import { certificatesLimit, keyMaterialLimit } from '../../vault/words/input-limits.ts'
 import { keyAlgorithms, keyKinds } from '../../vault/words/key-kinds.ts'
+import { keyScheduleLimits } from '../../vault/words/key-schedule-limits.ts'
 import { namePattern } from '../../vault/words/names.ts'
 import { line, object, time } from '../consumers/schema-parts.ts'
 
@@ -14,6 +15,11 @@ const guessesPerMinute = { type: 'integer', minimum: 1, maximum: 1_000_000, desc
 const kind = { enum: keyKinds }
 const algorithm = { enum: keyAlgorithms, description: 'The one thing it does (RFC 7518, RFC 8037).' }
 const material = { type: 'string', minLength: 1, maxLength: keyMaterialLimit, writeOnly: true, description: 'Of a key that was made elsewhere, in no answer: a private key in PEM, not encrypted; a JWK as a text; of `aes-256` and `hmac-256` also base64url of the bytes. Absent: the vault makes it.' }
+const schedule = {
+  rotateEveryDays: { type: 'integer', minimum: 1, maximum: keyScheduleLimits.rotateEveryDays, description: 'Days after which the vault replaces the current version by itself; absent: it does not.' },
+  keepOldDays: { type: 'integer', minimum: 1, maximum: keyScheduleLimits.keepOldDays, description: 'Days that a version goes on decrypting and verifying after it was replaced; then it is switched off. Absent: for ever.' },
+}
+const scheduleOrNone = { rotateEveryDays: { ...schedule.rotateEveryDays, type: ['integer', 'null'] }, keepOldDays: { ...schedule.keepOldDays, type: ['integer', 'null'] } }
 const state = { enum: ['active', 'disabled'] }
 const part = { description: text, clearances, purposes, ttlS, guessesPerMinute }
 const integer = { type: 'integer' }
@@ -33,9 +39,13 @@ export const vaultSchemas = {
   VaultGrantCreate: object({ domain: id, client: { ...id, description: 'Id of an application.' }, purpose: line(64), until: { ...time, description: 'RFC 3339; absent: until it is taken back.' } }, ['domain', 'client', 'purpose']),
   VaultGrantDecision: object({ agree: { type: 'boolean' } }, ['agree']),
   VaultGrant: object({ id: string, domain: string, client: string, purpose: string, until: time, createdAt: time, by: string, state: { enum: ['active', 'expired', 'requested'], description: '`requested`: waits for a second person.' }, application: object({ name: string, clearance: string }, ['name']) }, ['id', 'domain', 'client', 'purpose', 'createdAt', 'by', 'state']),
-  VaultKeyCreate: object({ name: id, kind: { ...kind, description: 'May be left out where the material says it: PEM, and most JWKs.' }, algorithm, material, set: { ...id, description: 'Key set whose public halves are published together.' } }, ['name']),
+  VaultKeyCreate: object({ name: id, kind: { ...kind, description: 'May be left out where the material says it: PEM, and most JWKs.' }, algorithm, material, set: { ...id, description: 'Key set whose public halves are published together.' }, ...scheduleOrNone }, ['name']),
+  VaultKeySchedule: object(scheduleOrNone, []),
   VaultKey: object(
-    { name: string, kind, algorithm, set: string, state, current: integer, versions: { type: 'array', items: object({ version: integer, createdAt: time, state }, ['version', 'createdAt', 'state']) }, revision },
+    {
+      name: string, kind, algorithm, set: string, ...schedule, dueAt: { ...time, description: 'When the current version is to be replaced.' }, state, current: integer,
+      versions: { type: 'array', items: object({ version: integer, createdAt: time, state, made: { enum: ['schedule', 'import'], description: 'Absent: somebody had it made.' }, offAt: { ...time, description: 'When it is switched off, having been replaced.' } }, ['version', 'createdAt', 'state']) }, revision,
+    },
     ['name', 'kind', 'algorithm', 'state', 'current', 'versions', 'revision'],
   ),
   VaultKeyUse: object(
@@ -69,6 +79,13 @@ export const vaultSchemas = {
       ok: { type: 'boolean' }, masterKey: object({ provider: { enum: ['file', 'pkcs11'] }, id: string, since: time }, ['provider', 'id', 'since']), store: { enum: ['sqlite', 'postgresql'] },
       domains: integer, tokens: integer, toReseal: { ...integer, description: 'Rows still under an older key while a rotation goes on.' },
       dataKeys: object({ replaced: { ...integer, description: 'Data keys that this vault replaced by itself since it started.' }, fullest: { type: 'number', description: 'Of the newest data key that sealed most, as a share of what one does before it is replaced.' } }, ['replaced', 'fullest']),
+      keys: object(
+        {
+          made: integer, scheduled: { ...integer, description: 'Keys that are replaced on a schedule.' }, overdue: { ...integer, description: 'Of those, due for more than an hour.' }, replaced: { ...integer, description: 'Versions that this vault made by schedule since it started.' },
+          next: object({ key: string, at: time }, ['key', 'at']),
+        },
+        ['made', 'scheduled', 'overdue', 'replaced'],
+      ),
       certificates: object({ imported: integer, expired: integer, leastDaysLeft: { ...integer, description: 'Of the one that ends first; below 0 when it has.' } }, ['imported', 'expired']),
     },
     ['ok', 'masterKey', 'store', 'domains', 'tokens', 'toReseal'],

@@ -109,6 +109,7 @@ export function createVaultClient({ urls, token, ca, cert, key, wake, timeoutMs 
       list: () => list(at('keys')),
       create: (name, part, by) => call('PUT', at('keys', name), { by, body: part }),
       rotate: (name, by, expected) => call('POST', at('keys', name, 'rotate'), { by, expected }),
+      schedule: (name, part, by, expected) => call('PUT', at('keys', name, 'schedule'), { by, body: part, expected }),
       setState: (name, state, by, version, expected) => call('POST', at('keys', name, state === 'active' ? 'enable' : 'disable'), { by, body: version === undefined ? {} : { version }, expected }),
       uses: (name, limit = 200) => list(`${at('keys', name, 'uses')}?limit=${limit}`),
       publicSet: (set) => call('GET', at('key-sets', set)),

@@ -1,4 +1,4 @@
-import type { DomainPart, GrantInput, NewKey } from '../../control/contract.ts'
+import type { DomainPart, GrantInput, KeySchedulePart, NewKey } from '../../control/contract.ts'
 import type { Endpoint, QueryParameter, Reply } from './endpoint.ts'
 
 const base = '/api/v1/vault'
@@ -129,6 +129,10 @@ function keyEndpoints(): Endpoint[] {
     {
       ...writes, path: `${path}/:id/rotate`, operation: 'rotateVaultKey', summary: 'Makes a new version of the key; older ones go on decrypting and verifying.', answer, ifMatch: true,
       handle: ({ dataProtection, id, by, version: expected }) => one(dataProtection.keys.rotate(id, by, expected)),
+    },
+    {
+      ...writes, method: 'PUT', path: `${path}/:id/schedule`, operation: 'scheduleVaultKey', summary: 'Says when the vault replaces the key by itself, and for how long older versions go on; null takes it away, what is left out stays.', request: 'VaultKeySchedule', answer, ifMatch: true,
+      handle: ({ dataProtection, id, body, by, version: expected }) => one(dataProtection.keys.schedule(id, body as KeySchedulePart, by, expected)),
     },
     ...(['disable', 'enable'] as const).map((act): Endpoint => ({
       ...writes, path: `${path}/:id/${act}`, operation: `${act}VaultKey`, summary: act === 'disable' ? 'Switches a key off: whoever uses it is answered 409.' : 'Switches a key on again.', query: [version], answer, ifMatch: true,

@@ -66,14 +66,20 @@ export function createFakeVaultDesk(): FakeVaultDesk {
     },
     keys: {
       list: async () => [...keys.values()],
-      create: async (name, { material, kind = 'ed25519', ...part }) => {
+      create: async (name, { material, kind = 'ed25519', rotateEveryDays, keepOldDays, ...part }) => {
         if (material !== undefined) desk.told.push(material)
         if (desk.refusing) throw desk.refusing
-        return keep(keys, { algorithm: algorithmsFor(kind)[0] as KeyAlgorithm, kind, ...part, name, state: 'active', current: 1, versions: [{ version: 1, createdAt: at, state: 'active' }] })
+        const schedule = { ...(rotateEveryDays ? { rotateEveryDays } : {}), ...(keepOldDays ? { keepOldDays } : {}) }
+        return keep(keys, { ...schedule, algorithm: algorithmsFor(kind)[0] as KeyAlgorithm, kind, ...part, name, state: 'active', current: 1, versions: [{ version: 1, createdAt: at, state: 'active' }] })
       },
       rotate: async (name, _by, expected) => {
         const { current, versions, ...key } = need(keys, name, 'key.unknown')
         return keep(keys, { ...key, current: current + 1, versions: [...versions, { version: current + 1, createdAt: at, state: 'active' }] }, expected)
+      },
+      schedule: async (name, part, _by, expected) => {
+        const { rotateEveryDays, keepOldDays, dueAt: _, ...key } = need(keys, name, 'key.unknown')
+        const said = Object.entries({ rotateEveryDays, keepOldDays, ...part }).filter(([, days]) => days != null)
+        return keep(keys, { ...key, ...Object.fromEntries(said), ...(part.rotateEveryDays ? { dueAt: new Date(Date.parse(at) + part.rotateEveryDays * 86_400_000).toISOString() } : {}) }, expected)
       },
       setState: async (name, state, _by, version, expected) => {
         const key = need(keys, name, 'key.unknown')

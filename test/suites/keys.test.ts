@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { silentLog } from '../../runtime/core/log.ts'
 import type { CryptoAsk, VaultAnswer } from '../../runtime/core/vault.ts'
 import { openVault } from '../../vault/open-vault.ts'
@@ -80,6 +80,15 @@ function keysSuite(name: string, begin: () => Promise<Place>) {
       expect(await sign(again)).toMatchObject({ version: 2 })
       expect((await again.desk.status()).certificates).toMatchObject({ imported: 1, expired: 0 })
       expect(await again.desk.certificates.list()).toMatchObject([{ name: 'bank', subject: 'CN=bank.example' }])
+    })
+
+    test('a key on a schedule is replaced once, however many vaults look when it is due', async () => {
+      await vaults[0]?.desk.keys.create('timed', { kind: 'ed25519', rotateEveryDays: 7, keepOldDays: 7 }, 'ann')
+      clock.shift(7 * 86_400_000)
+      const looking = await Promise.all([open(), open(), open()]) // each looks when it is opened
+      const replaced = async () => (await Promise.all(looking.map(({ desk }) => desk.status()))).reduce((sum, { keys }) => sum + (keys?.replaced ?? 0), 0)
+      await vi.waitFor(async () => expect(await replaced()).toBe(1), { timeout: 20_000 })
+      expect((await looking[0].desk.keys.list()).find(({ name }) => name === 'timed')).toMatchObject({ current: 2, versions: [{ version: 1, offAt: expect.any(String) }, { version: 2, made: 'schedule' }] })
     })
   })
 }

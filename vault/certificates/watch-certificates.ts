@@ -1,6 +1,7 @@
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { RecordStore } from '../parts.ts'
+import { repeat } from '../repeat.ts'
 import { keptOf } from './certificate-facts.ts'
 import { type Alarm, dueAlarms } from './due-alarms.ts'
 
@@ -17,9 +18,6 @@ export interface CertificateWatch {
  * one database one says it: what was said is in the record.
  */
 export function watchCertificates({ records, clock, log }: { readonly records: RecordStore; readonly clock: Clock; readonly log: Log }): CertificateWatch {
-  let cancel: () => void = () => {}
-  let isClosed = false
-
   async function look(): Promise<readonly Alarm[]> {
     const found = await records.list('certificate')
     const due = dueAlarms(found.map((record) => ({ name: record.name, kept: keptOf(record) })), clock.now())
@@ -36,21 +34,6 @@ export function watchCertificates({ records, clock, log }: { readonly records: R
     return said
   }
 
-  function again(): void {
-    if (isClosed) return
-    look()
-      .catch((error: unknown) => log.warn({ error: (error as Error).message }, 'certificates cannot be looked at'))
-      .finally(() => {
-        if (!isClosed) cancel = clock.setTimer(again, everyMs)
-      })
-  }
-  again()
-
-  return {
-    look,
-    close() {
-      isClosed = true
-      cancel()
-    },
-  }
+  const watch = repeat(look, { everyMs, clock, failed: (thrown) => log.warn({ error: (thrown as Error).message }, 'certificates cannot be looked at') })
+  return { look, close: watch.close }
 }

@@ -1,8 +1,9 @@
 import type { Key } from '../contract.ts'
 import type { VaultRecord } from '../parts.ts'
+import { dueAt } from './key-schedule.ts'
 
 /** The open facts of a key, as its record holds them. */
-export interface KeyFacts extends Omit<Key, 'name' | 'revision'> {
+export interface KeyFacts extends Omit<Key, 'name' | 'revision' | 'dueAt'> {
   /** Who changed it last. */
   readonly by: string
 }
@@ -21,6 +22,14 @@ export function factsOf(record: VaultRecord): KeyFacts {
 
 /** As the desk shows it. */
 export function toKey(record: VaultRecord): Key {
-  const { kind, algorithm, set, state, current, versions } = factsOf(record)
-  return { name: record.name, kind, algorithm, ...(set === undefined ? {} : { set }), state, current, versions, revision: record.version }
+  const facts = factsOf(record)
+  const { kind, algorithm, set, rotateEveryDays, keepOldDays, state, current, versions } = facts
+  const due = dueAt(facts)
+  return { name: record.name, kind, algorithm, ...defined({ set, rotateEveryDays, keepOldDays }), state, current, versions, ...(due === undefined ? {} : { dueAt: new Date(due).toISOString() }), revision: record.version }
+}
+
+type Defined<T> = { [name in keyof T]?: Exclude<T[name], undefined> }
+
+function defined<T extends object>(parts: T): Defined<T> {
+  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as Defined<T>
 }

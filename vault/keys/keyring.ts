@@ -7,7 +7,9 @@ import { createCertificateDesk } from '../certificates/certificate-desk.ts'
 import type { Envelope, Keyring, RecordStore } from '../parts.ts'
 import { askKey } from './key-asks.ts'
 import { createKeyDesk } from './key-desk.ts'
+import { createKeyRecords } from './key-records.ts'
 import { createKeyShelf } from './key-shelf.ts'
+import { createKeyUpkeep } from './key-upkeep.ts'
 
 export interface KeyringOptions {
   readonly records: RecordStore
@@ -19,6 +21,7 @@ export interface KeyringOptions {
 /** Keys by name, whose material stays here: what is asked of them comes as bytes and goes as bytes. */
 export function createKeyring({ records, envelope, clock, log = silentLog }: KeyringOptions): Keyring {
   const shelf = createKeyShelf({ records, envelope, clock })
+  const keys = createKeyRecords({ records, envelope, clock, shelf, log })
 
   async function answer(ask: CryptoAsk): Promise<VaultAnswer> {
     const key = await shelf.get(ask.key)
@@ -37,8 +40,9 @@ export function createKeyring({ records, envelope, clock, log = silentLog }: Key
         return { fault: 'vault.unavailable' }
       }
     },
+    upkeep: createKeyUpkeep({ records: keys, clock, shelf, log }),
     desk: {
-      keys: createKeyDesk({ records, envelope, clock, shelf, log }),
+      keys: createKeyDesk({ records: keys, clock, shelf }),
       certificates: createCertificateDesk({ records, clock }),
     },
   }

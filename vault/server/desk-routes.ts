@@ -1,5 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
-import type { DomainPart, Expected, Grant, NewKey, RevealQuery, VaultDesk } from '../contract.ts'
+import type { DomainPart, Expected, Grant, KeySchedulePart, NewKey, RevealQuery, VaultDesk } from '../contract.ts'
 
 /** A request of control: parts of its path, what it asks for, what it carries, and who stands behind it. */
 export interface DeskCall {
@@ -36,6 +36,7 @@ export const deskRoutes: readonly DeskRoute[] = [
   route('PUT', '/v1/keys/:', (desk, { names: [name = ''], body, by }) => desk.keys.create(name, body as unknown as NewKey, by)),
   route('GET', '/v1/keys/:/uses', (desk, { names: [name = ''], query }) => items(desk.keys.uses(name, toRevealQuery(query).limit))),
   route('POST', '/v1/keys/:/rotate', (desk, { names: [name = ''], by, expected }) => desk.keys.rotate(name, by, expected)),
+  route('PUT', '/v1/keys/:/schedule', (desk, { names: [name = ''], body, by, expected }) => desk.keys.schedule(name, body as KeySchedulePart, by, expected)),
   route('POST', '/v1/keys/:/disable', (desk, { names: [name = ''], body, by, expected }) => desk.keys.setState(name, 'disabled', by, version(body), expected)),
   route('POST', '/v1/keys/:/enable', (desk, { names: [name = ''], body, by, expected }) => desk.keys.setState(name, 'active', by, version(body), expected)),
   route('GET', '/v1/key-sets/:', (desk, { names: [name = ''] }) => desk.keys.publicSet(name)),

@@ -9,6 +9,7 @@ import type { TextKey } from '../../texts.ts'
 import { toTime } from '../../time.ts'
 import type { PageRoute } from '../../web/router.ts'
 import type { View } from '../consumers/view.ts'
+import { drawScheduleFields, keyScheduleRoutes, sayDue, toSchedulePart } from './key-schedule.ts'
 import { sayMaterialProblem } from './material-problem.ts'
 import { button, nameBox, needName, problemsOf, toExpected, vaultAct, vaultPage, type Again, type VaultPage } from './vault-page.ts'
 
@@ -23,8 +24,8 @@ const outcomes = {
 const at = (name: string) => `/vault/keys/${encodeURIComponent(name)}`
 
 /** Keys by name, without their material. */
-export function keyRoutes({ control }: PortalOptions): PageRoute[] {
-  const { consumers, dataProtection } = control
+export function keyRoutes(options: PortalOptions): PageRoute[] {
+  const { consumers, dataProtection } = options.control
 
   /** Forms are held to what the API is held to. */
   function checked<T extends { readonly name: string }>(input: T): T {
@@ -63,7 +64,7 @@ ${uses.length === 0 ? html`<p>${t('noKeyUses')}</p>` : html`<div class="scroll c
     {
       method: 'POST', path: '/vault/keys', access: 'signed-in',
       handle: vaultAct(consumers, 'vaultKeys', async ({ by }, form) => {
-        const { name, ...part } = checked(toInput(form))
+        const { name, ...part } = checked({ ...toInput(form), ...toSchedulePart(form) })
         await dataProtection.keys.create(name, part, by)
         return '/vault/keys?said=keyMade'
       }, (view, _params, again) => draw(view, again)),
@@ -83,6 +84,7 @@ ${uses.length === 0 ? html`<p>${t('noKeyUses')}</p>` : html`<div class="scroll c
         return '/vault/keys?said=vaultChanged'
       }, (view) => draw(view)),
     },
+    ...keyScheduleRoutes(options),
     { method: 'GET', path: '/vault/keys/:name/uses', access: 'signed-in', handle: vaultPage(consumers, 'vaultKeys', (view, { name }) => drawUses(view, name!)) },
     { method: 'GET', path: '/vault/keys/:name/disable', access: 'signed-in', handle: vaultPage(consumers, 'vaultKeys', (view, { name }) => drawDisable(view, name!)) },
     {
@@ -106,7 +108,7 @@ ${uses.length === 0 ? html`<p>${t('noKeyUses')}</p>` : html`<div class="scroll c
 function drawForm(view: View, again: Again | undefined): Html {
   const { t } = view
   const form = createFormView(again?.fields ?? new URLSearchParams(), placed(again, t), t('optional'))
-  const drawn = drawNames(form, view, [])
+  const drawn = html`${drawNames(form, view, [])}${drawScheduleFields(form, view)}`
   return html`<form method="post" action="/vault/keys" class="record">${form.summary(t('checkFields'))}${drawn}<p><button class="primary">${t('addVaultKey')}</button></p></form>`
 }
 
@@ -147,9 +149,13 @@ function toInput(form: Fields): { readonly name: string } & NewKey {
   return { name: form.get('name')?.trim() ?? '', ...defined({ kind: (kind || undefined) as KeyKind | undefined, algorithm: (algorithm || undefined) as KeyAlgorithm | undefined, set: toText(form, 'set') }) }
 }
 
-function toRow({ name, kind, algorithm, set, state, current, versions, revision }: Key, { t, exchange }: View, writes: boolean): Html {
-  return html`<tr><th scope="row">${name}<br><a href="${at(name)}/uses" aria-label="${t('keyUses')}: ${name}">${t('keyUses')}</a></th><td><code>${kind}</code><br><span class="soft">${algorithm}</span></td><td>${set && html`<code>${set}</code>`}</td>
-<td><details><summary>${versions.length} <span class="soft">(${t('currentVersion')}: ${current})</span></summary><ul>${versions.map((one) => html`<li>${one.version} · ${toTime(one.createdAt, exchange.language)}${one.state === 'disabled' && html` <span class="tag bad">${t('disabled')}</span>`}</li>`)}</ul></details></td>
+function toRow(key: Key, view: View, writes: boolean): Html {
+  const { name, kind, algorithm, set, state, current, versions, revision } = key
+  const { t, exchange } = view
+  const sayVersion = ({ version, createdAt, state: its, made, offAt }: Key['versions'][number]) => html`<li>${version} · ${toTime(createdAt, exchange.language)}${made && html` <span class="soft">${t(made === 'import' ? 'madeElsewhere' : 'madeBySchedule')}</span>`}${its === 'disabled' && html` <span class="tag bad">${t('disabled')}</span>`}${offAt && html` <span class="soft">${t('keyOffAt')}: ${toTime(offAt, exchange.language)}</span>`}</li>`
+  const links = html`<a href="${at(name)}/uses" aria-label="${t('keyUses')}: ${name}">${t('keyUses')}</a>${writes && html` · <a href="${at(name)}/schedule" aria-label="${t('keySchedule')}: ${name}">${t('keySchedule')}</a>`}`
+  return html`<tr><th scope="row">${name}<br>${links}</th><td><code>${kind}</code><br><span class="soft">${algorithm}</span></td><td>${set && html`<code>${set}</code>`}</td>
+<td><details><summary>${versions.length} <span class="soft">(${t('currentVersion')}: ${current})</span></summary><ul>${versions.map(sayVersion)}</ul></details>${sayDue(key, view)}</td>
 <td><span class="tag ${state === 'active' ? 'good' : 'bad'}">${t(state === 'active' ? 'enabled' : 'disabled')}</span></td>
 ${writes && html`<td><div class="row">${state === 'active' ? html`${button(`${at(name)}/rotate`, t('rotate'), name, '', { revision: String(revision) })}<a class="button danger" href="${at(name)}/disable" aria-label="${t('disable')}: ${name}">${t('disable')}</a>` : button(`${at(name)}/enable`, t('enable'), name, '', { revision: String(revision) })}</div></td>`}</tr>`
 }

@@ -1,4 +1,5 @@
 import { fill } from '../../../runtime/core/saying.ts'
+import type { VaultStatus } from '../../../control/contract.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import { toTime } from '../../time.ts'
@@ -25,6 +26,7 @@ ${soon > 0 && html`<p class="notice warn"><a href="/vault/certificates">${fill(t
   [t('domains'), number.format(status.domains)],
   [t('tokensKept'), number.format(status.tokens)],
   [t('masterKey'), html`${t(status.masterKey.provider === 'file' ? 'masterKeyFile' : 'masterKeyPkcs11')} <code>${status.masterKey.id}</code> <span class="soft">${t('since')} ${toTime(status.masterKey.since, exchange.language)}</span>`],
+  [t('keysOnSchedule'), status.keys && status.keys.scheduled > 0 && drawSchedules(status.keys, view)],
   [t('toReseal'), status.toReseal === 0 ? t('toResealNone') : drawProgress(status.toReseal, status.tokens, number.format(status.toReseal), view)],
 ])}</div></section>
 ${view.may('vault.write') && html`<section class="card"><h2>${t('rotateMasterKey')}</h2><p class="soft">${t('rotateMasterKeyExplain')}</p><form method="post" action="/vault/master-key/rotate"><button>${t('rotateMasterKey')}</button></form></section>`}`
@@ -41,6 +43,11 @@ ${view.may('vault.write') && html`<section class="card"><h2>${t('rotateMasterKey
       }, draw),
     },
   ]
+}
+
+/** How many, whether any should have been replaced by now, and which is next. */
+function drawSchedules({ scheduled, overdue, next }: NonNullable<VaultStatus['keys']>, { t, exchange }: View): Html {
+  return html`<a href="/vault/keys">${scheduled}</a>${overdue > 0 && html` <span class="tag bad">${fill(t('keysOverdue'), { count: overdue })}</span>`}${next && html` <span class="soft">${t('keysNext')}: ${next.key}, ${toTime(next.at, exchange.language)}</span>`}`
 }
 
 /** How much of it is done is known as far as it is about tokens; wrapped keys are few beside them. */

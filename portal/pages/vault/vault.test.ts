@@ -141,6 +141,18 @@ test('a certificate that is none is refused beside the field by a sentence of it
   vault.refusing = undefined
 })
 
+test('a key gets a schedule by a form, which says what is wrong beside the field; the list says when it is due, and the audit log who said so', async () => {
+  expect((await post('olive', '/vault/keys', { name: 'timed', use: 'ed25519 EdDSA', set: '', rotateEveryDays: '30', keepOldDays: '' })).status).toBe(303)
+  expect((await vault.keys.list()).find(({ name }) => name === 'timed')).toMatchObject({ rotateEveryDays: 30 })
+  const wrong = await post('olive', '/vault/keys/timed/schedule', { rotateEveryDays: '0', keepOldDays: 'x' })
+  expect([wrong.status, wrong.text]).toEqual([422, expect.stringMatching(/id="f-rotateEveryDays-error"[\s\S]*id="f-keepOldDays-error"/)])
+  expect((await post('olive', '/vault/keys/timed/schedule', { rotateEveryDays: '90', keepOldDays: '400' })).status).toBe(303)
+  expect(await newest()).toMatchObject({ user: 'olive', action: 'vault.keys.schedule', subject: 'vault/keys/timed', before: { rotateEveryDays: 30, keepOldDays: null }, after: { rotateEveryDays: 90, keepOldDays: 400 } })
+  expect((await get('olive', '/vault/keys')).text).toContain('replaced every 90 days')
+  expect((await get('olive', '/vault/keys/timed/schedule', { 'accept-language': 'zh-TW' })).text).toMatch(/下次更換[\s\S]*每隔幾天更換[\s\S]*value="90"/)
+  expect((await get('vera', '/vault/keys/timed/schedule')).status).toBe(403)
+})
+
 test('a change names the revision that it started from; one that was overtaken is refused, on pages and by the API', async () => {
   const api = (method: string, path: string, body?: object, headers: Record<string, string> = {}) => send('olive', method, `/api/v1/vault/${path}`, JSON.stringify(body ?? {}), headers)
   const etag = async (path: string) => (await fetch(`${base}/api/v1/vault/${path}`, { headers: { authorization: `Bearer ${sessions.get('olive')}` } })).headers.get('etag') as string
@@ -148,7 +160,7 @@ test('a change names the revision that it started from; one that was overtaken i
   await vault.keys.create('raced', { kind: 'ed25519' }, 'admin')
   expect((await api('PUT', 'certificates/raced', { pem: 'one' })).status).toBe(200)
   expect((await api('PUT', 'secrets/raced', { value: 'one' })).status).toBe(200)
-  const changes = [['PUT', 'domains/raced', '', { purposes: ['care', 'more'] }], ['POST', 'keys/raced', '/rotate'], ['POST', 'keys/raced', '/disable'], ['PUT', 'certificates/raced', '', { pem: 'two' }], ['PUT', 'secrets/raced', '', { value: 'two' }], ['POST', 'domains/raced', '/shred', { confirm: 'raced' }], ['DELETE', 'certificates/raced', ''], ['DELETE', 'secrets/raced', '']] as const
+  const changes = [['PUT', 'domains/raced', '', { purposes: ['care', 'more'] }], ['POST', 'keys/raced', '/rotate'], ['PUT', 'keys/raced', '/schedule', { rotateEveryDays: 30, keepOldDays: null }], ['POST', 'keys/raced', '/disable'], ['PUT', 'certificates/raced', '', { pem: 'two' }], ['PUT', 'secrets/raced', '', { value: 'two' }], ['POST', 'domains/raced', '/shred', { confirm: 'raced' }], ['DELETE', 'certificates/raced', ''], ['DELETE', 'secrets/raced', '']] as const
   for (const [method, path, act, body] of changes) {
     const read = await etag(path)
     expect(read).toMatch(/^"\d+"$/)

@@ -1,4 +1,4 @@
-import type { CertificateFacts, Domain, DomainPart, GrantInput, Key, KeyAlgorithm, KeyKind, KeyUse, KnownGrant, Page, Reveal, RevealVerdict, SecretFacts, VaultStatus } from '../../../control/contract.ts'
+import type { CertificateFacts, Domain, DomainPart, GrantInput, Key, KeyAlgorithm, KeyKind, KeySchedulePart, KeyUse, KnownGrant, Page, Reveal, RevealVerdict, SecretFacts, VaultStatus } from '../../../control/contract.ts'
 import { callControl, type Target } from '../control-client.ts'
 import { toFailure, toQuery } from '../records/client.ts'
 
@@ -18,8 +18,9 @@ export interface VaultAdminClient {
   decideGrant(id: string, agree: boolean): Promise<Partial<KnownGrant>>
   removeGrant(id: string): Promise<void>
   keys(): Promise<readonly Key[]>
-  createKey(name: string, part: { readonly kind?: KeyKind | undefined; readonly algorithm?: KeyAlgorithm | undefined; readonly set?: string | undefined; readonly material?: string }): Promise<Key>
+  createKey(name: string, part: { readonly kind?: KeyKind | undefined; readonly algorithm?: KeyAlgorithm | undefined; readonly set?: string | undefined; readonly material?: string } & KeySchedulePart): Promise<Key>
   rotateKey(name: string): Promise<Key>
+  scheduleKey(name: string, part: KeySchedulePart): Promise<Key>
   switchKey(name: string, act: 'disable' | 'enable', version: number | undefined): Promise<Key>
   keyUses(name: string, limit: number): Promise<readonly KeyUse[]>
   keySet(name: string): Promise<{ readonly keys: readonly unknown[] }>
@@ -70,6 +71,7 @@ export function createVaultAdminClient(target: Target): VaultAdminClient {
     keys: () => list('keys', at('keys')),
     createKey: (name, part) => call('No key was made', 'POST', at('keys'), { name, ...part }),
     rotateKey: (name) => call(unchanged, 'POST', at('keys', name, 'rotate'), undefined, whichever),
+    scheduleKey: (name, part) => call(unchanged, 'PUT', at('keys', name, 'schedule'), part, whichever),
     switchKey: (name, act, version) => call(unchanged, 'POST', at('keys', name, act) + toQuery({ version }), undefined, whichever),
     keyUses: (name, limit) => list('uses', at('keys', name, 'uses') + toQuery({ limit })),
     keySet: (name) => call(`“${name}” could not be read`, 'GET', at('key-sets', name)),

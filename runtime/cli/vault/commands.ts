@@ -41,9 +41,11 @@ export function addVaultCommands(vault: Command, { run, remote, targetOf }: Comm
     .addOption(new Option('--kind <kind>', 'what it is').choices(keyKinds).makeOptionMandatory(command.name() === 'create'))
     .addOption(new Option('--algorithm <algorithm>', 'the one thing it does; signs by default where it can').choices(keyAlgorithms))
     .option('--set <name>', 'key set whose public halves are published together')
-  made(leaf(keys, 'create', 'make a key')).action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysCreate(client(options), name, options, output)))
+  const schedule = (command: Command) => command.option('--every <days>', 'the vault replaces it by itself, such as 90d; or never').option('--keep-old <days>', 'for how long versions that were replaced go on decrypting and verifying; or forever')
+  schedule(made(leaf(keys, 'create', 'make a key'))).action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysCreate(client(options), name, options, output)))
   made(leaf(keys, 'import', 'import a key that was made elsewhere; from stdin or a prompt: PEM, a JWK, or base64url of a secret, whose kind has to be said')).action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysImport(client(options), name, options, output)))
   leaf(keys, 'rotate', 'make a new version; older ones go on decrypting and verifying').argument('<key>').action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysRotate(client(options), name, output)))
+  schedule(leaf(keys, 'schedule', 'say when the vault replaces a key by itself').argument('<key>')).action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysSchedule(client(options), name, options, output)))
   for (const [act, description] of [['disable', 'switch a key off: who uses it is answered 409'], ['enable', 'switch a key on again']] as const) {
     leaf(keys, act, description).argument('<key>').option('--key-version <number>', 'this version only')
       .action(run(async (output, name, options) => (await import('./keys.ts')).runVaultKeysSwitch(client(options), name, act, options, output)))

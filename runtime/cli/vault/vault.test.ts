@@ -51,6 +51,10 @@ test('a grant is given by two where the organisation wants it, listed, and taken
 test('keys are made, rotated and switched, also one version; certificates say how long they last', async () => {
   expect([await sluice('keys', 'create', 'signing', '--kind', 'ed25519', '--set', 'public'), cli.out]).toEqual([0, expect.stringMatching(/signing +ed25519 +EdDSA +public +active +1/)])
   expect([await sluice('keys', 'rotate', 'signing'), cli.out]).toEqual([0, expect.stringContaining('version 2')])
+  expect([await sluice('keys', 'schedule', 'signing', '--every', '90d', '--keep-old', '30d'), cli.out]).toEqual([0, expect.stringMatching(/every 90 days, next on 2026-[\s\S]*for 30 days/)])
+  expect([await sluice('keys', 'schedule', 'signing', '--every', 'never', '--keep-old', 'forever'), cli.out]).toEqual([0, expect.stringMatching(/nobody but people[\s\S]*for ever/)])
+  expect([await sluice('keys', 'schedule', 'signing', '--every', 'soon'), cli.err]).toEqual([2, expect.stringContaining('--every takes a number of days')])
+  expect([await sluice('keys', 'schedule', 'signing'), cli.err]).toEqual([2, expect.stringContaining('--keep-old')])
   expect([await sluice('keys', 'disable', 'signing', '--key-version', '1'), cli.out]).toEqual([0, expect.stringContaining('2, disabled: 1')])
   pipe(`${'q'.repeat(43)}\n`)
   expect([await sluice('keys', 'import', 'partner', '--kind', 'hmac-256', '--json'), vault.told.at(-1), cli.out.includes('qqq')]).toEqual([0, 'q'.repeat(43), false])
