@@ -134,6 +134,16 @@ describe('a body with the same bytes', () => {
     expect(got.map((body) => body.value())).toEqual([{ a: 1 }, { a: 1 }, { a: 2 }, { a: 1 }])
   })
 
+  it('is one for all calls that were under way when the document changed', async () => {
+    const { node } = reused((_request, count): Said => ({ headers: { etag: `"${count === 1 ? 1 : 2}"` }, body: count === 1 ? '{"a":1}' : '{"a":2}' }))
+    const upstream = node()
+    const before = await upstream.request(ask(), run)
+    const after = await Promise.all([1, 2, 3].map(() => upstream.request(ask(), run)))
+    expect(after.map(({ body }) => body.value())).toEqual([{ a: 2 }, { a: 2 }, { a: 2 }])
+    expect(new Set(after.map(({ body }) => body)).size).toBe(1)
+    expect(before.body.value()).toEqual({ a: 1 })
+  })
+
   it('memory has an end, whatever is asked for', async () => {
     const { node, reuse } = reused((request) => ({ headers: { etag: '"1"' }, body: JSON.stringify(request.url.repeat(50)) }), 200_000)
     const upstream = node()

@@ -73,7 +73,9 @@ export function createReusedUpstream(upstream: Upstream, parts: ReusedUpstreamPa
       if (last !== undefined) parts.answers.delete(key)
       return reply
     }
-    const body = last === undefined || last.reply.body === reply.body ? reply.body : sameBody(last.reply.body, reply.body, run)
+    // Of many calls under way at once when the document changed, the first brought the new one meanwhile.
+    const before = (parts.answers.get(key) ?? last)?.reply.body
+    const body = before === undefined || before === reply.body ? reply.body : sameBody(before, reply.body, run)
     const kept = body === reply.body ? reply : { ...reply, body }
     const bytes = body.raw().length * (1 + parsedTimes)
     if (bytes <= parts.answers.limitBytes / largestShare) parts.answers.set(key, { reply: kept, validators: toValidators(reply.headers) }, bytes + 2000)
