@@ -6,6 +6,7 @@ import type { Revision } from '../core/release.ts'
 import type { Catalogue } from './catalogue.ts'
 import { checkBorders, toBorderEnds, type LinkEndsOf } from './check-borders.ts'
 import { checkDocument, judgeConfig } from './check-document.ts'
+import { checkIds, jointIds } from './check-ids.ts'
 import { checkRoutes, routeKey } from './check-routes.ts'
 import { checkGraph } from './check-graph.ts'
 import { checkLentCredentials } from './check-lent-credentials.ts'
@@ -88,6 +89,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
   const linkEnds = new WeakMap<FlowDocument, LinkEnds>()
   const policiesSeen = new WeakMap<FlowDocument, PoliciesOf>()
   const bordersSeen = new WeakMap<FlowDocument, LinkEndsOf>()
+  const jointIdsSeen = new WeakMap<FlowDocument, readonly string[]>()
   /** The tabs of the policies with which a flow's routes were judged. */
   const judgedWith = new WeakMap<AssembledFlow, readonly AssembledFlow[]>()
   const checkLabels = createLabelCheck()
@@ -160,7 +162,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
       }
     }
     const labelled = checkLabels(flows, linkIns)
-    problems.push(...labelled.problems, ...checkRoutes(flows), ...checkBorders(documents, borderEndsOf))
+    problems.push(...labelled.problems, ...checkRoutes(flows), ...checkBorders(documents, borderEndsOf), ...checkIds(documents, flows, jointIdsOf))
     return { estate, flows: labelled.flows, problems: unique(problems), linkIns }
   }
 
@@ -234,6 +236,12 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     let ends = bordersSeen.get(document)
     if (!ends) bordersSeen.set(document, (ends = toBorderEnds(document)))
     return ends
+  }
+
+  function jointIdsOf(document: FlowDocument): readonly string[] {
+    let ids = jointIdsSeen.get(document)
+    if (!ids) jointIdsSeen.set(document, (ids = jointIds(document)))
+    return ids
   }
 
   /** Calls of a document that are pinned to a revision: what they call depends on which are kept. */
