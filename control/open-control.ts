@@ -229,7 +229,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
       changed: (id) => registry.tell(id),
     })
 
-    const decisions = openDecisions({ store, clock, log, access: desk.access, ask: (command) => hub.ask(command), limits: options.decisionLimits })
+    const decisions = openDecisions({ store, clock, log, access: desk.access, ask: (command) => hub.ask(command), flowOf: releases.flowOf, limits: options.decisionLimits })
 
     const witnesses = { post: options.witnessPost, publicKey: signer.publicKey, now: () => clock.now() }
     const ledgers = openLedgers({

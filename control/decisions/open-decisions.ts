@@ -17,6 +17,8 @@ export interface DecisionsParts {
   access(by: Actor): Promise<Access>
   /** Asks every connected gateway; each answer comes by itself. */
   ask(command: GatewayCommand): readonly Promise<{ readonly gateway: string; readonly result?: unknown } | undefined>[]
+  /** The flow that is live under an id, and whose it is; left out: there is none. */
+  readonly flowOf?: ((id: string) => { readonly organisation?: string } | undefined) | undefined
   readonly limits?: Partial<DecisionLimits> | undefined
 }
 
@@ -44,7 +46,7 @@ const asksWaiting = 200
 const writesWaiting = 50
 
 /** Why calls were refused, as gateways say. */
-export function openDecisions({ store, clock, log, access, ask, limits }: DecisionsParts): OpenDecisions {
+export function openDecisions({ store, clock, log, access, ask, flowOf = () => undefined, limits }: DecisionsParts): OpenDecisions {
   const { days, rows: mostRows, pruneEveryMs } = { ...standard, ...limits }
   const writing = createSerial(1, writesWaiting)
   const asking = createSerial(asksAtOnce, asksWaiting)
@@ -92,12 +94,19 @@ export function openDecisions({ store, clock, log, access, ask, limits }: Decisi
     )
   }
 
+  function maySee(held: Access, flow: string): boolean {
+    const home = flowOf(flow)
+    return home !== undefined && (home.organisation === undefined || held.may('flows.read', home.organisation))
+  }
+
   /** What somebody may see of it; `undefined`: nothing. */
   async function view(row: DecisionRow, held: Access): Promise<KnownDecision | undefined> {
     const decision = JSON.parse(row.body) as Decision
-    if (held.may('decisions.read', row.organisation) || held.may('decisions.read', row.provider)) return { ...decision, gateway: row.gateway }
+    if (held.may('decisions.read', row.provider)) return { ...decision, gateway: row.gateway }
+    // Whoever runs the caller's organisation knows no more of a flow of another than the application's owner does.
+    if (held.may('decisions.read', row.organisation)) return maySee(held, decision.flow) ? { ...decision, gateway: row.gateway } : toCallersView(decision)
     const application = row.application === null ? undefined : await store.consumers.get('applications', row.application)
-    return application && owns(held, application) ? toOwnersView(decision) : undefined
+    return application && owns(held, application) ? toCallersView(decision) : undefined
   }
 
   return {
@@ -156,7 +165,7 @@ function toRow(gateway: string, decision: Decision): DecisionRow {
 /** Lists of networks in a flow name others than the caller; so may a check of somebody else's credential. */
 const ofTheFlow: ReadonlySet<string> = new Set(['allowed', 'not denied'])
 
-function toOwnersView({ flow: _flow, node: _node, nodeName: _name, ...decision }: Decision): KnownDecision {
+function toCallersView({ flow: _flow, node: _node, nodeName: _name, ...decision }: Decision): KnownDecision {
   const checks = decision.checks.map((check) => {
     const { networks, application, ...rest } = check
     return {

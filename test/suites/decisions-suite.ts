@@ -91,6 +91,25 @@ export function decisionsSuite(name: string, makePlace: () => Promise<StorePlace
       decisions.close()
     })
 
+    test('whoever runs the caller’s organisation learns of another’s flow no more than the application’s owner does', async () => {
+      await clear()
+      const access = async (by: Actor) => toAccess(by, [{ organisation: by.name, role: 'auditor' }])
+      const decisions = open({ access, flowOf: (id) => ({ theirs: { organisation: 'bank' }, ours: { organisation: 'shop' }, shared: {} })[id] })
+      const networks = { check: 'allowed', passed: false, networks: ['10.1.2.0/24'] }
+      const made = (id: string, flow: string, provider?: string) => decision(id, start, { flow, nodeName: 'Gate', organisation: 'shop', application: 'till', checks: [networks], ...(provider ? { provider } : {}) })
+      await decisions.take('g1', [made('of-api', 'theirs', 'bank'), made('no-record', 'theirs'), made('gone', 'nowhere'), made('own', 'ours'), made('common', 'shared')])
+      const member = (name: string): Actor => ({ name, role: 'subscriber', from: '' })
+      for (const id of ['of-api', 'no-record', 'gone']) {
+        const seen = await decisions.get(id, member('shop'))
+        expect(seen).toMatchObject({ application: 'till', code: 'auth.missing' })
+        expect(JSON.stringify(seen)).not.toMatch(/theirs|nowhere|Gate|10\.1\.2|"gateway"/)
+      }
+      expect(JSON.stringify((await decisions.list({}, member('shop'))).items.filter(({ id }) => id === 'of-api'))).not.toMatch(/theirs|Gate|10\.1\.2/)
+      for (const id of ['own', 'common']) expect(await decisions.get(id, member('shop'))).toMatchObject({ nodeName: 'Gate', gateway: 'g1', checks: [networks] })
+      expect(await decisions.get('of-api', member('bank'))).toMatchObject({ flow: 'theirs', checks: [networks] })
+      decisions.close()
+    })
+
     test('they move to another database with everything else', async () => {
       await clear()
       const decisions = open()
