@@ -90,3 +90,15 @@ test('the name of a certificate is one credential’s, however it is written', a
     await expect(consumers.credentials.create({ application: 'one', kind: 'certificate', san }, admin), san).rejects.toMatchObject({ code: 'credential.taken' })
   }
 })
+
+test('a cursor names no record that is hidden from whoever pages', async () => {
+  for (const id of ['paged-1', 'paged-2-hidden', 'paged-3']) {
+    await consumers.apis.create({ id, name: id, organisation: 'bank', flow: id, visibility: id.endsWith('hidden') ? 'organisation' : 'public' }, admin)
+    await consumers.apis.move(id, 'PUBLISHED', undefined, admin)
+  }
+  const reader = await member('shop-pager', 'shop', 'viewer')
+  const first = await consumers.apis.list({ search: 'paged-', limit: 1 }, reader)
+  expect(Buffer.from(first.next!, 'base64url').toString()).toBe('paged-1')
+  const second = await consumers.apis.list({ search: 'paged-', limit: 1, cursor: first.next! }, reader)
+  expect([first, second].flatMap(({ items }) => items.map(({ id }) => id))).toEqual(['paged-1', 'paged-3'])
+})

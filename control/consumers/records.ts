@@ -53,7 +53,8 @@ async function listRecords<T extends RecordHead>(kind: KindName, desk: Desk, que
         after = row.id
         continue
       }
-      if (items.length === limit) return { items, next: Buffer.from(after ?? '').toString('base64url') }
+      // Begins behind the last one shown: whoever reads a cursor learns of no record that is not his to see.
+      if (items.length === limit) return { items, next: Buffer.from(items.at(-1)?.id ?? '').toString('base64url') }
       items.push(toRecord<T>(row))
       after = row.id
     }
