@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { shareCompileCache } from '../kit/compile-cache.ts'
 
 /** The whole product as `npm start` runs it, on free ports and in a folder of its own. */
 export interface Product {
@@ -30,6 +31,7 @@ interface Ready {
 /** Starts it and waits until it says that it is ready. @throws with everything it printed when it stops before */
 export async function startProduct(env: Readonly<Record<string, string>> = {}): Promise<Product> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sluice-e2e-'))
+  shareCompileCache(env['SLUICE_DATA_DIR'] ?? dataDir)
   const password = 'browser story 1'
   const child = spawn(process.execPath, [start, 'start', '--json'], {
     env: {

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { shareCompileCache } from '../kit/compile-cache.ts'
 import { root } from '../kit/sources.ts'
 
 interface Ready {
@@ -17,7 +18,10 @@ interface Ready {
 
 let dataDir: string
 let started: ChildProcess[] = []
-beforeEach(() => void (dataDir = mkdtempSync(join(tmpdir(), 'sluice-start-'))))
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'sluice-start-'))
+  shareCompileCache(dataDir)
+})
 afterEach(() => {
   for (const child of started) child.kill('SIGKILL')
   started = []

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http'
+import { flushCompileCache } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { openControl } from '../../control/open-control.ts'
 import { definitions, notYet } from '../../nodes/index.ts'
@@ -17,6 +18,7 @@ const server = createServer((request, response) => {
   )
 })
 server.listen(Number(port), '127.0.0.1', () => process.send?.({ ready: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }))
+flushCompileCache() // it is killed rather than ended
 process.on('disconnect', () => process.exit(0))
 process.on('message', (message: { id: number; path: string; args: unknown[] }) => {
   const names = message.path.split('.')

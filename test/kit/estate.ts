@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { EditorNode } from '../../runtime/core/flow.ts'
 import { AdminClient } from './admin-client.ts'
+import { shareCompileCache } from './compile-cache.ts'
 import { root } from './sources.ts'
 
 export interface EstateOptions {
@@ -36,6 +37,7 @@ const password = 'estate-of-a-test'
 /** Starts `start.mjs start` on free ports with an empty estate. Always `stop` it. */
 export async function startEstate(options: EstateOptions = {}): Promise<Estate> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'sluice-estate-'))
+  if (options.dataDir === undefined) shareCompileCache(dataDir)
   // Output goes to a file, as under a service manager: a pipe would make the reader part of what is measured.
   const logFile = join(mkdtempSync(join(tmpdir(), 'sluice-estate-log-')), 'output.log')
   const log = openSync(logFile, 'w')

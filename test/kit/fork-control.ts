@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { join } from 'node:path'
+import { compileCache } from './compile-cache.ts'
 import { root } from './sources.ts'
 
 export interface ForkedControl {
@@ -13,7 +14,9 @@ export interface ForkedControl {
 
 /** A control plane in a process of its own, without pages. `port` keeps its address over a restart. */
 export async function forkControl({ dataDir, databaseUrl = '', port = 0 }: { readonly dataDir: string; readonly databaseUrl?: string; readonly port?: number }): Promise<ForkedControl> {
-  const child = fork(join(root, 'test/kit/control-child.ts'), [dataDir, databaseUrl, String(port)], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], serialization: 'advanced', execArgv: ['--disable-warning=ExperimentalWarning'] })
+  const child = fork(join(root, 'test/kit/control-child.ts'), [dataDir, databaseUrl, String(port)], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'], serialization: 'advanced', execArgv: ['--disable-warning=ExperimentalWarning'], env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
+  })
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (part: Buffer) => (text += part.toString()))
   const waiting = new Map<number, { resolve(value: unknown): void; reject(thrown: Error): void }>()

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { shareCompileCache } from './compile-cache.ts'
 import { root } from './sources.ts'
 
 export interface LoneGateway {
@@ -13,6 +14,7 @@ export interface LoneGateway {
 
 /** One `sluice gateway` process, started as people start it, on free ports. Without a token it starts with what is in its folder. */
 export async function startLoneGateway(options: { readonly controlUrl: string; readonly dataDir: string; readonly token?: string; readonly env?: Readonly<Record<string, string>> }): Promise<LoneGateway> {
+  shareCompileCache(options.dataDir)
   const machine = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SLUICE_') && name !== 'DATABASE_URL'))
   const child = spawn(process.execPath, ['start.mjs', 'gateway'], {
     cwd: root,

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { shareCompileCache } from './compile-cache.ts'
 import { root } from './sources.ts'
 
 export interface StartedVault {
@@ -13,6 +14,7 @@ export const vaultTokens = { gateway: 'gateway-token-of-a-test-0123456789abcdef'
 
 /** One `sluice vault`, started as people start it, on a free port. */
 export async function startVault(dataDir: string, env: Readonly<Record<string, string>> = {}): Promise<StartedVault> {
+  shareCompileCache(dataDir)
   const machine = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SLUICE_') && !name.endsWith('DATABASE_URL')))
   const child = spawn(process.execPath, ['start.mjs', 'vault'], {
     cwd: root,
