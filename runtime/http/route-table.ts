@@ -3,7 +3,7 @@ import type { BuildRoutes, Route, RouteConflict, RouteMatch, RouteTable } from '
 import { versionKey } from '../core/version-order.ts'
 import { hostnameOf } from './hostname.ts'
 import { areApart, toPlaceRoute } from './place-versions.ts'
-import { toPatterns, trimSlash, type Pattern } from './route-path.ts'
+import { toPatterns, trimSlash, type Pattern } from '../core/route-path.ts'
 
 /**
  * Routes by host, first path segment and method. Routing is as Express users know it: the case of fixed
