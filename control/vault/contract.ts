@@ -66,7 +66,7 @@ export interface DataProtection {
     list(by: Actor): Promise<readonly CertificateFacts[]>
     /** @throws Refused `certificate.unknown` 404 */
     get(name: string, by: Actor): Promise<CertificateFacts>
-    /** With `none` only where there is none yet. @throws Refused `precondition.required` 428 when there is */
+    /** With `none` only where there is none yet. @throws Refused `record.exists` 409 when there is */
     put(name: string, pem: string, by: Actor, expected?: Expected): Promise<CertificateFacts>
     remove(name: string, by: Actor, expected?: Expected): Promise<void>
   }
@@ -75,7 +75,7 @@ export interface DataProtection {
     list(by: Actor): Promise<readonly SecretFacts[]>
     /** @throws Refused `secret.unknown` 404 */
     get(name: string, by: Actor): Promise<SecretFacts>
-    /** With `none` only where there is none yet. @throws Refused `precondition.required` 428 when there is */
+    /** With `none` only where there is none yet. @throws Refused `record.exists` 409 when there is */
     set(name: string, value: string, description: string | undefined, by: Actor, expected?: Expected): Promise<SecretFacts>
     remove(name: string, by: Actor, expected?: Expected): Promise<void>
   }

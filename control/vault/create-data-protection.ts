@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Clock } from '../../runtime/core/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
-import type { Domain, Expected, Grant, Key, Reveal, VaultDesk } from '../../vault/contract.ts'
+import type { Domain, Grant, Key, Reveal, VaultDesk } from '../../vault/contract.ts'
 import type { Audit, AuditFacts } from '../audit.ts'
 import { invalid, problem } from '../consumers/check.ts'
 import { bodyOf } from '../consumers/kind.ts'
@@ -73,14 +73,6 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
     const found = (await list).find((one) => one.name === name)
     if (!found) throw new Refused(code, 404, none)
     return found
-  }
-
-  /** What is written where something may be already is written over it only by who says what he read. */
-  async function unlessThere<T>(expected: Expected, work: Promise<T>): Promise<T> {
-    return await work.catch((thrown: unknown) => {
-      if (expected !== 'none' || (thrown as Partial<Refused>).code !== 'record.exists') throw thrown
-      throw new Refused('precondition.required', 428, `${(thrown as Refused).message} Say with If-Match which one you change: its ETag as you read it, or * for whichever there is.`)
-    })
   }
 
   async function find(name: string): Promise<Domain> {
@@ -269,7 +261,7 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
         await allow('vault.read', by)
         return await findIn(vault().certificates.list(), name, 'certificate.unknown')
       },
-      put: (name, pem, by, expected) => act(by, 'certificates.import', `certificates/${name}`, (desk) => unlessThere(expected, desk.certificates.put(name, pem, by.name, expected)), ({ subject, serial, fingerprint, notAfter }) => ({ after: { subject, serial, fingerprint, notAfter } })),
+      put: (name, pem, by, expected) => act(by, 'certificates.import', `certificates/${name}`, (desk) => desk.certificates.put(name, pem, by.name, expected), ({ subject, serial, fingerprint, notAfter }) => ({ after: { subject, serial, fingerprint, notAfter } })),
       remove: (name, by, expected) => act(by, 'certificates.remove', `certificates/${name}`, (desk) => desk.certificates.remove(name, by.name, expected), () => ({})),
     },
     secrets: {
@@ -282,7 +274,7 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
         return await findIn(vault().secrets.list(), name, 'secret.unknown')
       },
       // Picked one by one: whatever else a vault says of a secret stays out of the log.
-      set: (name, value, description, by, expected) => act(by, 'secrets.set', `secrets/${name}`, async (desk) => toFacts(await unlessThere(expected, desk.secrets.put(name, value, description, by.name, expected))), (after) => ({ after })),
+      set: (name, value, description, by, expected) => act(by, 'secrets.set', `secrets/${name}`, async (desk) => toFacts(await desk.secrets.put(name, value, description, by.name, expected)), (after) => ({ after })),
       remove: (name, by, expected) => act(by, 'secrets.remove', `secrets/${name}`, (desk) => desk.secrets.remove(name, by.name, expected), () => ({})),
     },
     reveals: {

@@ -36,6 +36,20 @@ export function readVersion({ request }: Exchange): number | undefined {
   return Number(version)
 }
 
+/** The same of what may be made as well: `none` without, or with `If-None-Match: *` (RFC 9110 §13.1.2). */
+export function readExpected(exchange: Exchange): number | 'none' | undefined {
+  const { headers } = exchange.request
+  return headers['if-none-match'] === '*' || !headers['if-match'] ? 'none' : readVersion(exchange)
+}
+
+/** What was to be made and is there already: 412 for who said that there was to be none, else 428, so that nobody replaces it unawares. */
+export function toUnmet(thrown: unknown, { request }: Exchange): unknown {
+  const { code, message } = thrown as Partial<Refused>
+  if (code !== 'record.exists') return thrown
+  const how = 'Say with If-Match which one you change: its ETag as you read it, or * for whichever there is.'
+  return request.headers['if-none-match'] === '*' ? new Refused(code, 412, `${message} ${how}`) : new Refused('precondition.required', 428, `${message} ${how}`)
+}
+
 /** @throws Refused `query.invalid` 422 for parameters that are not known or not what they should be */
 export function readQuery(url: URL, wanted: readonly QueryParameter[]): Call['query'] {
   const problems: Problem[] = []

@@ -160,6 +160,7 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
       await vault.keys.create(id, { kind: 'aes-256' }, 'admin')
       return { id, body: undefined }
     }
+    case 'scheduleVaultKey': return { id: (await vault.keys.create(id, { kind: 'aes-256' }, 'admin')).name, body: { rotateEveryDays: 90 } }
     case 'getVaultCertificate': return { id: (await vault.certificates.put(id, 'a certificate', 'admin')).name, body: undefined }
     case 'getVaultSecret': return { id: (await vault.secrets.put(id, 'a-canary-value', undefined, 'admin')).name, body: undefined }
     case 'putVaultCertificate': return { id, body: { pem: 'a certificate' } }

@@ -5,7 +5,7 @@ import type { PageRoute } from '../web/router.ts'
 import type { Endpoint } from './endpoint.ts'
 import { endpoints } from './endpoints.ts'
 import { toOpenApi } from './openapi.ts'
-import { readCallBody, readQuery, readVersion } from './read-call.ts'
+import { readCallBody, readExpected, readQuery, readVersion, toUnmet } from './read-call.ts'
 
 /** The admin API of the records of consumers, and its own description. Who may do what is decided behind it, by control. */
 export function recordsApiRoutes({ control }: { readonly control: Control }): PageRoute[] {
@@ -25,11 +25,13 @@ async function answer(control: Control, endpoint: Endpoint, exchange: Exchange, 
   const { response, request, user, from, scopes } = exchange
   const { name, role } = user!
   const query = readQuery(exchange.url, endpoint.query ?? [])
-  const isNew = endpoint.ifMatch === 'if-there' && !request.headers['if-match']
-  const version = endpoint.ifMatch && !isNew ? readVersion(exchange) : undefined
+  const expected = endpoint.ifMatch === 'if-there' ? readExpected(exchange) : endpoint.ifMatch ? readVersion(exchange) : undefined
+  const version = expected === 'none' ? undefined : expected
   const body = await readCallBody(exchange, endpoint)
   if (endpoint.request !== undefined && endpoint.request !== 'yaml') control.consumers.check(endpoint.request, body)
-  const reply = await endpoint.handle({ consumers: control.consumers, decisions: control.decisions, publishing: control.publishing, queues: control.queues, caches: control.caches, accepted: control.accepted, dataProtection: control.dataProtection, ledgers: control.ledgers, by: { name, role, from, ...(scopes ? { scopes } : {}) }, id, body, version, expected: isNew ? 'none' : version, query })
+  const reply = await endpoint.handle({ consumers: control.consumers, decisions: control.decisions, publishing: control.publishing, queues: control.queues, caches: control.caches, accepted: control.accepted, dataProtection: control.dataProtection, ledgers: control.ledgers, by: { name, role, from, ...(scopes ? { scopes } : {}) }, id, body, version, expected, query }).catch((thrown: unknown) => {
+    throw expected === 'none' ? toUnmet(thrown, exchange) : thrown
+  })
   if (reply.location !== undefined) response.setHeader('location', reply.location)
   if (reply.version !== undefined) {
     const etag = `"${reply.version}"`

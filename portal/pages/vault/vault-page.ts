@@ -124,6 +124,13 @@ export function toExpected(form: Fields): Expected {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
+/** The same of a form that puts something in the place of what is there: without one nothing is replaced. @throws Refused `record.stale` */
+export function needRevision(form: Fields): number {
+  const expected = toExpected(form)
+  if (typeof expected !== 'number') throw new Refused('record.stale', 412, 'The form does not say what it was drawn from. Open it again.')
+  return expected
+}
+
 /** A small form that is one button. */
 export function button(action: string, text: string, label: string, kind = '', hidden: Readonly<Record<string, string>> = {}): Html {
   return html`<form method="post" action="${action}">${Object.entries(hidden).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}<button${kind && html` class="${kind}"`} aria-label="${text}: ${label}">${text}</button></form>`

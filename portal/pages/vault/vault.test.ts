@@ -178,6 +178,37 @@ test('a change names the revision that it started from; one that was overtaken i
   expect((await get('olive', '/vault/keys')).text).toMatch(/name="revision" value="\d+"/)
 })
 
+test('a form that makes a secret or imports a certificate replaces none; another value is a form of its own, that knows what it started from', async () => {
+  const values = { secrets: { first: { value: 'one' }, other: { value: 'two' } }, certificates: { first: { pem: 'days:200' }, other: { pem: 'days:300' } } }
+  for (const [kind, { first, other }] of Object.entries(values) as ['secrets' | 'certificates', (typeof values)[keyof typeof values]][]) {
+    const path = `/vault/${kind}`
+    const stored = async () => (await vault[kind].list()).find(({ name }) => name === 'kept') as unknown as Record<string, unknown> | undefined
+    expect((await post('olive', path, { name: 'kept', ...first })).status).toBe(303)
+    const before = await stored()
+    const [told, audited] = [vault.told.length, await newest()]
+    for (const [language, said] of [['en', 'of this name already'], ['zh-TW', '已有同名的']] as const) {
+      const taken = await send('olive', 'POST', path, { name: 'kept', ...other }, { 'accept-language': language })
+      expect([taken.status, taken.text]).toEqual([409, expect.stringMatching(new RegExp(`id="f-name"[^>]*value="kept"[\\s\\S]*id="f-name-error"[^<]*>[^<]*${said}`))])
+      expect(taken.text).not.toContain('days:300')
+    }
+    expect([await stored(), await newest()]).toEqual([before, audited])
+    const form = (await get('olive', `${path}?name=kept`)).text
+    const revision = /name="revision" value="(\d+)"/.exec(form.slice(form.indexOf(`action="${path}/kept"`)))![1] as string
+    expect(form).not.toMatch(/id="f-name"/)
+    expect((await post('olive', `${path}/kept`, { ...other })).status).toBe(412)
+    expect((await post('olive', `${path}/kept`, { revision: '99', ...other })).status).toBe(412)
+    expect(await stored()).toEqual(before)
+    expect((await post('olive', `${path}/kept`, { revision, ...other })).status).toBe(303)
+    expect(await stored()).not.toEqual(before)
+    expect(vault.told.length).toBeGreaterThan(told)
+    // The API: without a word of it 428, and 412 for who said that there was to be none.
+    const api = (headers: Record<string, string>) => send('olive', 'PUT', `/api/v1${path}/kept`, JSON.stringify(first), headers)
+    expect(await api({ 'if-none-match': '*' })).toMatchObject({ status: 412, text: expect.stringContaining('record.exists') })
+    expect(await api({})).toMatchObject({ status: 428, text: expect.stringContaining('precondition.required') })
+    expect((await send('olive', 'PUT', `/api/v1${path}/fresh`, JSON.stringify(first), { 'if-none-match': '*' })).status).toBe(200)
+  }
+})
+
 test('where an organisation wants four eyes, a grant waits until somebody else agrees', async () => {
   expect((await post('olive', '/vault/grants', { domain: 'customers', client: 'clinic', purpose: 'care' })).to).toBe('/vault/grants?said=grantAsked')
   const [asked] = await control.dataProtection.grants.list({ application: 'clinic' }, root)

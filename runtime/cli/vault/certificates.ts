@@ -11,8 +11,8 @@ export async function runCertificatesList(client: VaultAdminClient, output: Outp
 }
 
 /** `sluice vault certificates import` */
-export async function runCertificatesImport(client: VaultAdminClient, name: string, file: string, output: Output): Promise<void> {
-  const facts = await client.importCertificate(name, await readText(file))
+export async function runCertificatesImport(client: VaultAdminClient, name: string, file: string, options: { readonly new?: boolean }, output: Output): Promise<void> {
+  const facts = await client.importCertificate(name, await readText(file), options.new)
   output.result(toText([facts]), { ...facts })
 }
 

@@ -25,10 +25,11 @@ export interface VaultAdminClient {
   keyUses(name: string, limit: number): Promise<readonly KeyUse[]>
   keySet(name: string): Promise<{ readonly keys: readonly unknown[] }>
   certificates(): Promise<readonly CertificateFacts[]>
-  importCertificate(name: string, pem: string): Promise<CertificateFacts>
+  /** `isNew`: only where there is none yet, here and of secrets. */
+  importCertificate(name: string, pem: string, isNew?: boolean): Promise<CertificateFacts>
   removeCertificate(name: string): Promise<void>
   secrets(): Promise<readonly SecretFacts[]>
-  setSecret(name: string, value: string, description: string | undefined): Promise<SecretFacts>
+  setSecret(name: string, value: string, description: string | undefined, isNew?: boolean): Promise<SecretFacts>
   removeSecret(name: string): Promise<void>
   reveals(query: RevealOptions & { readonly limit: number }): Promise<readonly Reveal[]>
   revealsCsv(query: RevealOptions & { readonly after?: number | undefined }): Promise<string>
@@ -45,6 +46,7 @@ export function createVaultAdminClient(target: Target): VaultAdminClient {
 
   /** Who types a command means whatever there is. */
   const whichever = { 'if-match': '*' }
+  const onlyNew = { 'if-none-match': '*' }
 
   async function call<Result>(what: string, method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Result> {
     const answer = await callControl(target, method, path, body, headers)
@@ -76,10 +78,10 @@ export function createVaultAdminClient(target: Target): VaultAdminClient {
     keyUses: (name, limit) => list('uses', at('keys', name, 'uses') + toQuery({ limit })),
     keySet: (name) => call(`“${name}” could not be read`, 'GET', at('key-sets', name)),
     certificates: () => list('certificates', at('certificates')),
-    importCertificate: (name, pem) => call('Not imported', 'PUT', at('certificates', name), { pem }, whichever),
+    importCertificate: (name, pem, isNew) => call('Not imported', 'PUT', at('certificates', name), { pem }, isNew ? onlyNew : whichever),
     removeCertificate: async (name) => void (await call(unchanged, 'DELETE', at('certificates', name), undefined, whichever)),
     secrets: () => list('secrets', at('secrets')),
-    setSecret: (name, value, description) => call('The secret was not set', 'PUT', at('secrets', name), { value, ...(description === undefined ? {} : { description }) }, whichever),
+    setSecret: (name, value, description, isNew) => call('The secret was not set', 'PUT', at('secrets', name), { value, ...(description === undefined ? {} : { description }) }, isNew ? onlyNew : whichever),
     removeSecret: async (name) => void (await call(unchanged, 'DELETE', at('secrets', name), undefined, whichever)),
     reveals: (query) => list('reveals', at('reveals') + toQuery(query)),
     async revealsCsv(query) {

@@ -55,12 +55,12 @@ export function addVaultCommands(vault: Command, { run, remote, targetOf }: Comm
 
   const certificates = vault.command('certificates').description('certificates that are watched for their end')
   leaf(certificates, 'list', 'list them, the one that ends first first').action(run(async (output, options) => (await import('./certificates.ts')).runCertificatesList(client(options), output)))
-  leaf(certificates, 'import', 'import a certificate, or its renewal').argument('<name>').argument('<file>', 'PEM; - for stdin').action(run(async (output, name, file, options) => (await import('./certificates.ts')).runCertificatesImport(client(options), name, file, output)))
+  leaf(certificates, 'import', 'import a certificate, or its renewal').argument('<name>').argument('<file>', 'PEM; - for stdin').option('--new', 'only where there is none of this name yet').action(run(async (output, name, file, options) => (await import('./certificates.ts')).runCertificatesImport(client(options), name, file, options, output)))
   leaf(certificates, 'remove', 'watch it no more').argument('<name>').action(run(async (output, name, options) => (await import('./certificates.ts')).runCertificatesRemove(client(options), name, output)))
 
   const secrets = vault.command('secrets').description('secrets by name; values go in and never come out')
   leaf(secrets, 'list', 'list secrets').action(run(async (output, options) => (await import('./secrets.ts')).runSecretsList(client(options), output)))
-  leaf(secrets, 'set', 'set a secret, or its next value; the value comes from stdin or a prompt').argument('<name>').option('--description <text>', 'for people').action(run(async (output, name, options) => (await import('./secrets.ts')).runSecretsSet(client(options), name, options, output)))
+  leaf(secrets, 'set', 'set a secret, or its next value; the value comes from stdin or a prompt').argument('<name>').option('--description <text>', 'for people').option('--new', 'only where there is none of this name yet').action(run(async (output, name, options) => (await import('./secrets.ts')).runSecretsSet(client(options), name, options, output)))
   leaf(secrets, 'remove', 'remove a secret').argument('<name>').action(run(async (output, name, options) => (await import('./secrets.ts')).runSecretsRemove(client(options), name, output)))
 
   const reveals = vault.command('reveals').description('who saw or compared what, and who was refused')

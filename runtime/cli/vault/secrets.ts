@@ -10,10 +10,10 @@ export async function runSecretsList(client: VaultAdminClient, output: Output): 
 }
 
 /** `sluice vault secrets set`: from stdin or a prompt, so that the value stands in no list of processes and no history. */
-export async function runSecretsSet(client: VaultAdminClient, name: string, { description }: { readonly description?: string }, output: Output): Promise<void> {
+export async function runSecretsSet(client: VaultAdminClient, name: string, { description, new: isNew }: { readonly description?: string; readonly new?: boolean }, output: Output): Promise<void> {
   const value = await readUnseen(`Value of ${name}: `)
   if (value === '') throw new CommandFailed('No value came in. Pipe it to the command, or type it.', {}, exitCodes.usage)
-  const facts = await client.setSecret(name, value, description)
+  const facts = await client.setSecret(name, value, description, isNew)
   output.result(`${name} is at version ${facts.version}: {{secret:${name}}}. Gateways use it within seconds.`, { ...facts })
 }
 

@@ -70,6 +70,8 @@ test('keys are made, rotated and switched, also one version; certificates say ho
 test('the value of a secret comes from stdin, whole, and is printed nowhere', async () => {
   pipe(`${canary}\n`)
   expect([await sluice('secrets', 'set', 'bank', '--description', 'Of the bank'), cli.out, vault.told.at(-1)]).toEqual([0, expect.stringContaining('{{secret:bank}}'), canary])
+  pipe('another')
+  expect([await sluice('secrets', 'set', 'bank', '--new') > 0, cli.err]).toEqual([true, expect.stringMatching(/already/)])
   expect(await sluice('secrets', 'list', '--json')).toBe(0)
   expect(cli.out + cli.err).not.toContain('canary')
   pipe('')
