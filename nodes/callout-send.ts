@@ -1,24 +1,18 @@
 import { createHash } from 'node:crypto'
-import { fault } from '../runtime/core/fault.ts'
-import { withJobKey } from '../runtime/core/job-key.ts'
+import { fault, toFault } from '../runtime/core/fault.ts'
 import type { Message } from '../runtime/core/message.ts'
 import { toText } from '../runtime/core/path-template.ts'
 import type { Scope } from '../runtime/core/node.ts'
 import type { Run } from '../runtime/core/run.ts'
-import { compileTypedValue, type TypedValue } from '../runtime/core/typed-value.ts'
-import type { StreamReply, StreamRequest, UpstreamReply, UpstreamRequest, UpstreamSecret } from '../runtime/core/upstream.ts'
-import type { CallOptions, ServiceSpec, UpstreamService } from '../runtime/core/upstream-service.ts'
+import { compileTypedValue } from '../runtime/core/typed-value.ts'
+import type { StreamReply, UpstreamSecret } from '../runtime/core/upstream.ts'
+import type { CallOptions, ServiceSpec } from '../runtime/core/upstream-service.ts'
+import { toPlainWay, toServiceWay, type Way } from './callout-way.ts'
 import { admitCredentials } from './credential-uses.ts'
 import { type CalloutAuth, openAuth } from './open-auth.ts'
 import { openService, toOwnSpec, toServiceSpec } from './open-upstream.ts'
 import { toUpstreamConfig, type UpstreamConfig } from './upstream-config.ts'
 import { toTries, type UpstreamOptions } from './upstream-options.ts'
-
-/** Sends a request that is ready. */
-export type Send = (request: UpstreamRequest, message: Message, run: Run) => Promise<UpstreamReply>
-
-/** Sends a request whose answer passes while it comes. */
-export type OpenStream = (request: StreamRequest, message: Message, run: Run) => Promise<StreamReply>
 
 /** What of a callout's config says how its requests go out. */
 export interface SendConfig {
@@ -33,10 +27,7 @@ export interface SendConfig {
 }
 
 /** How a callout's requests go out, and what of its config its upstream decides. */
-export interface Sender {
-  readonly send: Send
-  /** Absent where no stream can be passed. */
-  readonly openStream?: OpenStream | undefined
+export interface Sender extends Way {
   /** The callout's URL, whole. */
   readonly url: string
   readonly tellBudget: boolean
@@ -54,28 +45,10 @@ export async function compileSend(config: SendConfig, scope: Scope, options?: Up
   const place = named && toPlace(config.upstream, toServiceSpec(named, scope))
   const way = named && place ? await compileNamed(config, options, named, place, scope) : config.resilience === 'own' && options ? compileOwn(config, options, scope) : toPlainWay(scope)
   return {
-    send: auth ? withAuth(way.send, auth, () => {}) : way.send,
-    openStream: way.openStream && (auth ? withAuth(way.openStream, auth, ({ body }) => body.discard()) : way.openStream),
+    ...(auth ? withAuth(way, auth) : way),
     url: place ? place.origin + config.url.trim() : config.url,
     tellBudget,
     ownTls: named === undefined,
-  }
-}
-
-/** How requests go out, before anything proves who calls. */
-interface Way {
-  readonly send: Send
-  readonly openStream: OpenStream | undefined
-}
-
-/** Straight to its URL, once. @param shown the URL in the place of that of the request */
-function toPlainWay({ upstream, node }: Scope, shown?: (url: string) => string): Way {
-  const { openStream } = upstream
-  // A callout that depends on nothing gives the same request each time: no copy, by which it would not be known again.
-  const placed = <Q extends { readonly url: string }>(request: Q): Q => (shown ? { ...request, url: shown(request.url) } : request)
-  return {
-    send: (request, _message, run) => upstream.request(withJobKey(placed(request), run, node.id), run),
-    openStream: openStream && ((request, _message, run) => openStream(withJobKey(placed(request), run, node.id), run)),
   }
 }
 
@@ -111,7 +84,7 @@ async function compileNamed(config: SendConfig, own: UpstreamOptions | undefined
   const key = await compileTypedValue(named.hashKey, named.hashKeyType, scope)
   const withKey = (value: unknown): CallOptions => (value === undefined || value === null || value === '' ? options : { ...options, key: toText(value) })
   return toServiceWay(service, scope, (message, run) => {
-    const found = evaluate(key, message, run)
+    const found: unknown = key.evaluate(message, run)
     return found instanceof Promise ? found.then(withKey) : withKey(found)
   }, shown)
 }
@@ -123,47 +96,30 @@ function compileOwn(config: SendConfig, options: UpstreamOptions, scope: Scope):
   return service ? toServiceWay(service, scope, () => none) : toPlainWay(scope)
 }
 
-/** By an upstream that remembers. */
-function toServiceWay(service: UpstreamService, scope: Scope, optionsOf: (message: Message, run: Run) => CallOptions | Promise<CallOptions>, shown?: (url: string) => string): Way {
+/** With what proves who calls. */
+function withAuth({ send, openStream, openTunnel }: Way, auth: CalloutAuth): Way {
   return {
-    send(request, message, run) {
-      const options = optionsOf(message, run)
-      return options instanceof Promise ? options.then((ready) => call(service, request, run, scope, ready, shown)) : call(service, request, run, scope, options, shown)
-    },
-    openStream: service.openStream && (async (request, message, run) => {
-      const reply = await (service as Required<UpstreamService>).openStream(withJobKey(request, run, scope.node.id), run, await optionsOf(message, run))
-      if (reply.attempts !== undefined) run.trace?.note(scope.node.id, { tries: reply.attempts })
-      return reply
-    }),
+    send: proving(send, auth, () => {}),
+    openStream: openStream && proving(openStream, auth, ({ body }) => body.discard()),
+    openTunnel: openTunnel && proving(openTunnel, auth, () => {}),
   }
 }
 
-/** One call with all its tries; to who writes the run down it is one callout. */
-function call(service: UpstreamService, given: UpstreamRequest, run: Run, { node }: Scope, options: CallOptions, shown?: (url: string) => string): Promise<UpstreamReply> {
-  const request = withJobKey(given, run, node.id)
-  const { trace } = run
-  if (trace === undefined) return service.request(request, run, options)
-  return trace.callout(node.id, shown ? { ...request, url: shown(request.url) } : request, async (asked) => {
-    const reply = await service.request(shown ? { ...asked, url: request.url } : asked, run, options)
-    if (reply.attempts !== undefined) trace.note(node.id, { tries: reply.attempts })
-    return reply
-  })
-}
-
-/** With what proves who calls. A token that the service does not take is replaced by another one, once. */
-function withAuth<Q extends { readonly secret?: UpstreamSecret }, R extends { readonly status: number }>(send: (request: Q, message: Message, run: Run) => Promise<R>, auth: CalloutAuth, drop: (reply: R) => void): (request: Q, message: Message, run: Run) => Promise<R> {
+/** A token that the service does not take is replaced by another one, once: 401 says that nothing was done, whatever the method. */
+function proving<Q extends { readonly secret?: UpstreamSecret }, R extends Pick<StreamReply, 'headers'> & { readonly status?: number }>(ask: (request: Q, message: Message, run: Run) => Promise<R>, auth: CalloutAuth, drop: (reply: R) => void): (request: Q, message: Message, run: Run) => Promise<R> {
   return async (request, message, run) => {
     const secret = await auth.secret(run)
-    const reply = await send({ ...request, secret }, message, run)
-    if (reply.status !== 401 || !auth.refused(secret)) return reply
-    drop(reply)
-    // 401 says that nothing was done: it is safe to ask again, whatever the method.
-    return await send({ ...request, secret: await auth.secret(run) }, message, run)
+    try {
+      const reply = await ask({ ...request, secret }, message, run)
+      if (reply.status !== 401 || !auth.refused(secret)) return reply
+      drop(reply)
+    } catch (thrown) {
+      // Who is refused a WebSocket has no answer.
+      const { code, facts } = toFault(thrown)
+      if (code !== 'upstream.upgrade' || facts['status'] !== 401 || !auth.refused(secret)) throw thrown
+    }
+    return await ask({ ...request, secret: await auth.secret(run) }, message, run)
   }
-}
-
-function evaluate(value: TypedValue, message: Message, run: Run): unknown {
-  return value.evaluate(message, run)
 }
 
 function hostOf(url: string): string {

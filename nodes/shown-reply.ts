@@ -22,7 +22,7 @@ export function withoutSecrets<R extends Way>(reply: R, hide: HideText | undefin
   const headers: Record<string, string | string[]> = { ...reply.headers }
   for (const name of urlHeaders) {
     const value = headers[name]
-    if (value !== undefined) headers[name] = typeof value === 'string' ? hide(value) : value.map(hide)
+    if (value !== undefined) headers[name] = typeof value === 'string' ? hide(value) : value.map((one) => hide(one))
   }
   return { ...reply, headers, url: hide(reply.url), ...(reply.redirects ? { redirects: reply.redirects.map((hop) => ({ ...hop, url: hide(hop.url) })) } : {}) }
 }

@@ -12,6 +12,7 @@
       wire: 'On the wire from {from} to {to}', messages: '{n} messages from {from} to {to}', nobody: 'Messages are not kept for this run.', local: 'Values stay on the gateway: names and kinds are shown.',
       save: 'Save as case', caseName: 'Name of the case', saved: 'Saved as a case.', replay: 'Replay against the draft', replaying: 'Replaying…', same: 'The draft gives the same answer.', differs: 'The draft answers differently:',
       broken: 'The draft cannot be run:', bytes: '{n} bytes', attempts: '{n} attempts', leftOut: '{n} steps more were not kept.', stepsOf: 'Steps', recorded: 'A run was recorded: {what}.',
+      streamOf: '{n} bytes', firstByte: 'the first after {ms}', streamWhole: 'whole after {ms}', streamCut: 'broken off after {ms} ({fault})', streamGone: 'its reader was gone after {ms}', streamOpen: 'still coming', beginning: 'the beginning of {n} bytes',
     },
     'zh-TW': {
       label: '觀察', name: '觀察', flow: '流程', none: '請先開啟要觀察的流程。',
@@ -23,6 +24,7 @@
       wire: '從「{from}」到「{to}」的連線', messages: '從「{from}」到「{to}」共 {n} 則訊息', nobody: '此次執行未保留訊息。', local: '值留在閘道上，這裡只顯示名稱與型別。',
       save: '存成案例', caseName: '案例名稱', saved: '已存成案例。', replay: '以草稿重播', replaying: '重播中…', same: '草稿的回應相同。', differs: '草稿的回應不同：',
       broken: '草稿無法執行：', bytes: '{n} 位元組', attempts: '{n} 次嘗試', leftOut: '另有 {n} 步未保留。', stepsOf: '步驟', recorded: '已記錄一次執行：{what}。',
+      streamOf: '{n} 位元組', firstByte: '首位元組 {ms}', streamWhole: '{ms} 後完整結束', streamCut: '{ms} 後中斷（{fault}）', streamGone: '{ms} 後讀取端離開', streamOpen: '仍在傳送', beginning: '{n} 位元組的開頭',
     },
   })
 
@@ -30,8 +32,9 @@
   /** {id, flow, next, until, token, left} while one is under way. */
   let watch
   let timer
+  let following
   let runs = []
-  /** {record, at} of the run that is open. */
+  /** {record, at, wire} of the run that is open; `wire`: its messages on one wire are shown, not a step. */
   let open
 
   const flowNow = () => {
@@ -173,11 +176,13 @@
     drawList()
     drawDetail()
     go(0)
+    followStreams()
     detail.trigger('focus')
     detail[0].scrollIntoView({ block: 'start' })
   }
 
   function close() {
+    clearTimeout(following)
     open = undefined
     sluice.unpaint('watch')
     detail.hide().empty()
@@ -239,6 +244,7 @@
   /** Goes to a step: the canvas shows the way up to it, the sidebar its messages. */
   function go(to) {
     const { record } = open
+    open.wire = false
     open.at = Math.max(0, Math.min(record.steps.length - 1, to))
     const step = record.steps[open.at]
     if (!step) return
@@ -269,13 +275,36 @@
     message(into, t('came'), step.in === undefined ? undefined : record.messages[step.in])
     for (const send of step.sends) if (send.message !== undefined) message(into, t('left', { port: send.port + 1 }), record.messages[send.message])
     const made = record.callouts.filter((callout) => callout.step === open.at)
-    for (const callout of made) message(into, `${t('callouts')}: ${callout.method} ${callout.url}`, { status: callout.status ?? callout.fault, took: sluice.ms(callout.tookMs), headers: callout.headers, body: bodyOf(callout.body) })
-    if (open.at === record.steps.length - 1 && record.answer) message(into, t('answer'), { ...record.answer, body: bodyOf(record.answer.body) })
+    for (const callout of made) message(into, `${t('callouts')}: ${callout.method} ${callout.url}`, { status: callout.status ?? callout.fault, took: sluice.ms(callout.tookMs), headers: callout.headers, ...streamed(callout), body: bodyOf(callout.body) })
+    if (open.at === record.steps.length - 1 && record.answer) message(into, t('answer'), { ...record.answer, ...streamed(record.answer), body: bodyOf(record.answer.body) })
+  }
+
+  /** How an answer passed that was not held, in words. */
+  function streamed({ stream }) {
+    if (!stream) return {}
+    const end = { whole: 'streamWhole', cut: 'streamCut', gone: 'streamGone' }[stream.end] || 'streamOpen'
+    const first = stream.firstByteMs === undefined ? [] : [t('firstByte', { ms: sluice.ms(stream.firstByteMs) })]
+    return { stream: [t('streamOf', { n: stream.bytes }), ...first, t(end, { ms: sluice.ms(stream.endMs), fault: stream.fault })].join(', ') }
+  }
+
+  /** What still comes when the run has ended is looked at again until it is over. */
+  function followStreams() {
+    clearTimeout(following)
+    const { record } = open
+    if (![record.answer, ...record.callouts].some((one) => one && one.stream && !one.stream.end)) return
+    following = setTimeout(async () => {
+      const fresh = await sluice.ask('GET', `runs/${record.id}`).catch(() => undefined)
+      if (!fresh || !open || open.record !== record) return
+      open.record = fresh
+      if (!open.wire) drawStep(fresh.steps[open.at])
+      followStreams()
+    }, 1500)
   }
 
   function bodyOf(body) {
     if (!body) return undefined
     if (body.text === undefined) return t('bytes', { n: body.bytes })
+    if (body.cut) return { [t('beginning', { n: body.bytes })]: body.text }
     try {
       return JSON.parse(body.text)
     } catch {
@@ -317,6 +346,7 @@
         RED.sidebar.show('sluice-watch')
         open.at = wire.sends[0].index
         go(open.at)
+        open.wire = true
         const into = detail.find('.sluice-shown').empty()
         $('<h4></h4>').text(t('wire', { from: sluice.labelOf(wire.from), to: sluice.labelOf(wire.to) })).appendTo(into)
         for (const { index, send } of wire.sends.slice(0, 20)) message(into, `${index + 1}. ${sluice.labelOf(record.steps[index].node)}`, send.message === undefined ? undefined : record.messages[send.message])

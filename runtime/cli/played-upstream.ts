@@ -1,7 +1,12 @@
+import { Readable } from 'node:stream'
 import { Body } from '../core/body.ts'
-import { fault } from '../core/fault.ts'
+import { ByteStream } from '../core/byte-stream.ts'
+import { type Fault, fault } from '../core/fault.ts'
 import type { Upstream, UpstreamRequest } from '../core/upstream.ts'
 import type { PlayedUpstream } from '../core/cases.ts'
+
+const linesType = /^application\/(?:x-ndjson|ndjson|jsonl|x-jsonlines|x-jsonl)\b/i
+const pieceBytes = 1000
 
 /** An upstream that answers from a case, and remembers what was called that the case does not play. */
 export interface UpstreamOfCases extends Upstream {
@@ -14,6 +19,24 @@ export function createPlayedUpstream(): UpstreamOfCases {
   let playing: readonly PlayedUpstream[] = []
   let strays: string[] = []
   let answered = new Map<PlayedUpstream, number>()
+
+  /** What the case says to a request. @throws Fault of an upstream that it has fail, or that it does not play */
+  function answerTo({ method, url, timeoutMs }: Pick<UpstreamRequest, 'method' | 'url' | 'timeoutMs'>): Played {
+    const played = playing.find((one) => matches(one.match, { method, url }) && (answered.get(one) ?? 0) < (one.times ?? Infinity))
+    const { host } = new URL(url)
+    if (!played) {
+      strays.push(`${method} ${url}`)
+      throw fault('upstream.connect', { host, reason: 'the case does not play this upstream' })
+    }
+    answered.set(played, (answered.get(played) ?? 0) + 1)
+    const { status = 200, headers: given, body, fail } = played.reply
+    if (fail === 'timeout') throw fault('upstream.timeout', { host, afterMs: timeoutMs })
+    if (fail === 'connect') throw fault('upstream.connect', { host })
+    const headers = lowerCase({ 'content-type': typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json', ...given })
+    const type = String(headers['content-type'])
+    return { status, headers, type, bytes: toBytes(body, type), ...(fail === 'cut' ? { cut: fault('upstream.eof', { host }) } : {}) }
+  }
+
   return {
     get strays() {
       return strays
@@ -24,32 +47,47 @@ export function createPlayedUpstream(): UpstreamOfCases {
       answered = new Map()
     },
     async request(request) {
-      const played = playing.find((one) => matches(one.match, request) && (answered.get(one) ?? 0) < (one.times ?? Infinity))
-      const { host } = new URL(request.url)
-      if (!played) {
-        strays.push(`${request.method} ${request.url}`)
-        throw fault('upstream.connect', { host, reason: 'the case does not play this upstream' })
-      }
-      answered.set(played, (answered.get(played) ?? 0) + 1)
-      const { reply } = played
-      if (reply.fail === 'timeout') throw fault('upstream.timeout', { host, afterMs: request.timeoutMs })
-      if (reply.fail === 'connect') throw fault('upstream.connect', { host })
-      const isText = typeof reply.body === 'string'
-      const headers = lowerCase({ 'content-type': isText ? 'text/plain; charset=utf-8' : 'application/json', ...reply.headers })
-      const bytes = reply.body === undefined ? Buffer.alloc(0) : Buffer.from(isText ? (reply.body as string) : JSON.stringify(reply.body))
-      const type = String(headers['content-type'])
-      return {
-        status: reply.status ?? 200,
-        headers,
-        body: /[/+]json\b/.test(type) ? Body.ofJsonBytes(bytes, type) : Body.ofBytes(bytes, type, (given) => given.toString('utf8')),
-        url: request.url,
-        redirects: [],
-      }
+      const { status, headers, type, bytes, cut } = answerTo(request)
+      if (cut) throw cut
+      const body = /[/+]json\b/.test(type) ? Body.ofJsonBytes(bytes, type) : Body.ofBytes(bytes, type, (given) => given.toString('utf8'))
+      return { status, headers, body, url: request.url, redirects: [] }
+    },
+    async openStream(request) {
+      const { status, headers, type, bytes, cut } = answerTo(request)
+      return { status, headers, body: new ByteStream(Readable.from(inPieces(bytes, cut), { objectMode: false }), type, cut ? undefined : bytes.length), url: request.url }
+    },
+    async openTunnel({ url }) {
+      strays.push(`GET ${url} (WebSocket)`)
+      throw fault('upstream.upgrade', { host: new URL(url).host })
     },
   }
 }
 
-function matches(match: PlayedUpstream['match'], request: UpstreamRequest): boolean {
+/** An answer of a case. */
+interface Played {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly type: string
+  readonly bytes: Buffer
+  /** What its connection breaks off with. */
+  readonly cut?: Fault
+}
+
+function toBytes(body: unknown, type: string): Buffer {
+  if (body === undefined) return Buffer.alloc(0)
+  if (typeof body === 'string') return Buffer.from(body)
+  // Items of a stream may be written as a list.
+  if (Array.isArray(body) && linesType.test(type)) return Buffer.from(body.map((item) => `${JSON.stringify(item)}\n`).join(''))
+  return Buffer.from(JSON.stringify(body))
+}
+
+/** A stream comes in pieces, which begin and end anywhere. */
+async function* inPieces(bytes: Buffer, cut: Fault | undefined): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
+  if (cut) throw cut
+}
+
+function matches(match: PlayedUpstream['match'], request: Pick<UpstreamRequest, 'method' | 'url'>): boolean {
   if ((match.method ?? 'GET').toUpperCase() !== request.method.toUpperCase()) return false
   const [first = '', ...rest] = match.url.split('*')
   if (rest.length === 0) return request.url === first

@@ -38,8 +38,8 @@ export interface PlayedUpstream {
     readonly body?: unknown
     /** A file beside cases.json in place of `body`. */
     readonly file?: string
-    /** Fails instead of answering: `timeout` or `connect`. */
-    readonly fail?: 'timeout' | 'connect'
+    /** Fails instead of answering: `timeout` or `connect`; `cut`: its connection breaks off behind what it says. */
+    readonly fail?: 'timeout' | 'connect' | 'cut'
   }
   /** How often it answers before the next that matches does. Absent: always. */
   readonly times?: number

@@ -19,6 +19,11 @@ export class PassesOnce<T extends { destroy(): unknown }> {
     return source
   }
 
+  /** Puts what looks on between it and whoever reads it; nothing once somebody does. What is put there ends and breaks off as what it reads from. */
+  through(wrap: (source: T) => T): void {
+    if (this.#source !== undefined) this.#source = wrap(this.#source)
+  }
+
   /** Nobody reads it. */
   discard(): void {
     this.#source?.destroy()

@@ -30,6 +30,16 @@ describe('a secret in a text', () => {
     for (const form of [secret, encodeURIComponent(secret), Buffer.from(secret).toString('hex'), Buffer.from(secret).toString('base64').slice(2, 20)]) expect(shown.toLowerCase()).not.toContain(form.toLowerCase())
   })
 
+  it('leaves no beginning of itself at the end of a text that was cut', () =>
+    fc.assert(
+      fc.property(fc.string(), fc.constantFrom(secret, encodeURIComponent(secret), wholly(secret), Buffer.from(secret).toString('hex'), JSON.stringify(secret).slice(1, -1)), fc.nat({ max: 60 }), (before, form, at) => {
+        const kept = form.slice(0, Math.max(4, at % form.length))
+        fc.pre(!before.includes('[') && !before.includes(kept))
+        expect(createHideText([secret])?.(`${before} ${kept}`, true)).not.toContain(kept)
+      }),
+      { numRuns: 60 },
+    ))
+
   it('is taken out alone: what stands around it stays', () => {
     expect(hide(`https://a.example/x?k=${encodeURIComponent(secret)}&b=1`)).toBe('https://a.example/x?k=[hidden]&b=1')
     expect(hide(`/x?k=${wholly(secret)}&b=%20`)).toBe('/x?k=[hidden]&b=%20')

@@ -7,9 +7,10 @@ const gram = 4
 
 /**
  * Takes secrets out of a text: as they are, and as JSON, URLs, forms, hexadecimal digits and Base64 (also as a part of what was encoded) write
- * them. It costs one pass over the text, however many secrets there are.
+ * them. It costs one pass over the text, however many secrets there are. `cut`: the text went on, so that what may be the beginning of a secret
+ * at its end goes as well.
  */
-export type HideText = (text: string) => string
+export type HideText = (text: string, cut?: boolean) => string
 
 /** The same text where there is nothing in it; `undefined` when no value is long enough to be looked for. */
 export function createHideText(values: Iterable<string>): HideText | undefined {
@@ -34,8 +35,21 @@ export function createHideText(values: Iterable<string>): HideText | undefined {
     return once.includes('%') && holds(decode(once))
   }
 
-  return (text) => {
-    const result = plain(text)
+  /** The end of a text that a secret may begin with, or the last word where that is encoded in a way of which nobody knows how much is missing. */
+  function withoutBeginning(text: string): string {
+    let from = text.length
+    const lastWord = /[^\s"'<>]*$/.exec(text)
+    if (lastWord?.[0].includes('%')) from = lastWord.index
+    for (const { text: form } of all) {
+      for (let at = text.indexOf(form[0] as string, Math.max(0, text.length - form.length + 1)); at !== -1 && at < Math.min(from, text.length - gram + 1); at = text.indexOf(form[0] as string, at + 1)) {
+        if (form.startsWith(text.slice(at))) from = at
+      }
+    }
+    return from === text.length ? text : text.slice(0, from) + hidden
+  }
+
+  return (text, cut = false) => {
+    const result = cut ? withoutBeginning(plain(text)) : plain(text)
     if (!result.includes('%')) return result
     return result.replaceAll(/[^\s"'<>]+/g, (word) => {
       if (!word.includes('%') || !decoded(word)) return word

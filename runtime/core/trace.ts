@@ -4,7 +4,7 @@ import type { LinkedNode } from './pipeline.ts'
 import type { Credentials } from './release.ts'
 import type { Run, RunEnd } from './run.ts'
 import type { Result } from './step.ts'
-import type { UpstreamReply, UpstreamRequest } from './upstream.ts'
+import type { StreamReply, StreamRequest, TunnelReply, TunnelRequest, UpstreamReply, UpstreamRequest } from './upstream.ts'
 
 /** Writes down one run while it goes. The engine looks for it once a step; a run without one pays that look and nothing else. */
 export interface RunTrace {
@@ -14,6 +14,10 @@ export interface RunTrace {
   pass(node: LinkedNode, message: Message): void
   /** Makes a callout of a node and notes what was asked and answered; one call is one attempt. */
   callout(node: string, request: UpstreamRequest, call: (request: UpstreamRequest) => Promise<UpstreamReply>): Promise<UpstreamReply>
+  /** The same of a callout whose answer passes while it comes. It is noted to its end, which may lie behind that of the run. */
+  stream(node: string, request: StreamRequest, call: (request: StreamRequest) => Promise<StreamReply>): Promise<StreamReply>
+  /** The same of a WebSocket: what passes there is counted, not kept. */
+  tunnel(node: string, request: TunnelRequest, call: (request: TunnelRequest) => Promise<TunnelReply>): Promise<TunnelReply>
   /** Says something more of what a node does at the moment, such as `reused: 'parse'`. Few and small values, never a secret. */
   note(node: string, facts: TraceFacts): void
 }
@@ -50,7 +54,7 @@ export interface RunRecord extends RunRecordHead {
   readonly messages: readonly unknown[]
   readonly callouts: readonly CalloutRecord[]
   readonly request?: { readonly method: string; readonly url: string; readonly headers: Readonly<Record<string, string>>; readonly body?: BodyRecord }
-  readonly answer?: { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body?: BodyRecord; readonly fault?: string }
+  readonly answer?: { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body?: BodyRecord; readonly stream?: StreamRecord; readonly fault?: string }
   /** What nodes that know callers added to the message, by field. */
   readonly caller?: Readonly<Record<string, unknown>>
 }
@@ -114,17 +118,34 @@ export interface CalloutRecord {
   readonly method: string
   readonly url: string
   readonly atMs: number
+  /** Until it was answered; of an answer that passes as a stream, until that began. */
   readonly tookMs?: number
   readonly status?: number
   readonly fault?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: BodyRecord
+  /** Its answer passed while it came. */
+  readonly stream?: StreamRecord
+}
+
+/** How a stream passed. Times are milliseconds after its callout began; of an answer that no callout gave, after the run did. */
+export interface StreamRecord {
+  readonly bytes: number
+  readonly firstByteMs?: number
+  readonly endMs?: number
+  /**
+   * `whole`: all of it came and was read. `cut`: whoever sent it broke it off. `gone`: whoever read it let go of it, such as a client that
+   * left. Absent: it still comes.
+   */
+  readonly end?: 'whole' | 'cut' | 'gone'
+  /** Code of what it was broken off with. */
+  readonly fault?: string
 }
 
 /** A body: whole, or only its size when it is too large, not text, or does not leave the gateway. */
 export interface BodyRecord {
   readonly bytes: number
   readonly text?: string
-  /** Why there is no text. */
+  /** Why there is no text; of a stream that is too large the text is its beginning. */
   readonly cut?: 'large' | 'binary' | 'local'
 }

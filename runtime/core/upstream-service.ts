@@ -1,5 +1,5 @@
 import type { Run } from './run.ts'
-import type { StreamReply, StreamRequest, UpstreamReply, UpstreamRequest, UpstreamTls } from './upstream.ts'
+import type { StreamReply, StreamRequest, TunnelReply, TunnelRequest, UpstreamReply, UpstreamRequest, UpstreamTls } from './upstream.ts'
 
 /** What is tried again, and when. Holds for one call; a callout may have its own. */
 export interface TryPolicy {
@@ -127,6 +127,12 @@ export interface UpstreamService {
    * @throws Fault `upstream.*` or `egress.denied`
    */
   openStream?(request: StreamRequest, run: Run, options?: CallOptions): Promise<StreamReply>
+  /**
+   * Opens a WebSocket. What goes wrong until the server agrees counts as with a call, by its status as well, and is tried again elsewhere; none is
+   * hedged. Its place is taken until it is closed, and how it ends says nothing of the server. Absent: none can be opened here.
+   * @throws Fault `upstream.*` or `egress.denied`
+   */
+  openTunnel?(request: TunnelRequest, run: Run, options?: CallOptions): Promise<TunnelReply>
   /** Another spec from now on. Instances that stay keep what is known of them; calls under way end as they began. */
   configure(spec: ServiceSpec): void
   facts(): ServiceFacts

@@ -104,12 +104,18 @@ export interface TunnelRequest {
   /** Longest silence afterwards. */
   readonly idleMs: number
   readonly tls?: UpstreamTls
+  /** What proves who calls. It stands in no reply, fault or log. */
+  readonly secret?: UpstreamSecret
+  /** Send `X-Request-Deadline` (milliseconds left until the upstream is to agree) and `traceparent` along. */
+  readonly tellBudget?: boolean
 }
 
 export interface TunnelReply {
   /** Lower-case names, without those of the connection. */
   readonly headers: Readonly<Record<string, string | string[]>>
   readonly tunnel: Tunnel
+  /** Tries that it took until one agreed, when it was more than one. */
+  readonly attempts?: number
 }
 
 /** The only door to other servers: pools connections, applies the egress policy at connect time, keeps limits. */
@@ -121,7 +127,7 @@ export interface Upstream {
    * @throws Fault `upstream.*` or `egress.denied`
    */
   openStream?(request: StreamRequest, run: Run): Promise<StreamReply>
-  /** Opens a WebSocket. Absent: as `open`. @throws Fault `upstream.*` or `egress.denied` */
+  /** Opens a WebSocket. Absent: as `open`. @throws Fault `upstream.*`, of which `upstream.upgrade` says the `status` of who refused, or `egress.denied` */
   openTunnel?(request: TunnelRequest, run: Run): Promise<TunnelReply>
   /** Why no call may go to a URL whose host is an address, written out. `undefined` also for what only a call can tell. */
   whyRefused?(url: string): string | undefined

@@ -80,9 +80,11 @@ interface Watch extends WatchOrder {
 }
 
 interface Kept {
-  readonly record: RunRecord
-  readonly bytes: number
+  record: RunRecord
+  bytes: number
   readonly until: number
+  /** Of a run whose streams still pass: writes down what came of them since, or no longer waits for more. */
+  following: { refresh(): void; leave(): void } | undefined
 }
 
 /** Decides which runs are written down, and keeps what was, for a while and in memory only. */
@@ -128,24 +130,52 @@ export function createTracing(options: TracingOptions): RunTracing {
     const { request } = notes
     const own = request ? secretsOfRequest(request, claims) : { names: [], values: [] }
     const hiding = createHiding(own.names, [...own.values, ...notes.secrets], ofFlows())
-    const record = toRecord(notes, hiding, notes.bodies ? shown : 'none', protects)
-    const bytes = JSON.stringify(record).length
-    records.push({ record, bytes, until: clock.elapsed() + limits.keptMs })
-    recordsBytes += bytes
-    while (records.length > limits.records || recordsBytes > limits.recordsBytes) recordsBytes -= (records.shift() as Kept).bytes
+    const write = () => {
+      const record = toRecord(notes, hiding, notes.bodies ? shown : 'none', protects)
+      return { record, bytes: JSON.stringify(record).length }
+    }
+    const one: Kept = { ...write(), until: clock.elapsed() + limits.keptMs, following: undefined }
+    records.push(one)
+    recordsBytes += one.bytes
+    follow(one, notes, write)
+    makeRoom()
+  }
+
+  /** As long as the streams of a run that has ended still pass, its record goes on with them. */
+  function follow(one: Kept, notes: RunNotes, write: () => Pick<Kept, 'record' | 'bytes'>): void {
+    if (notes.openStreams().length === 0) return
+    const refresh = () => {
+      recordsBytes -= one.bytes
+      Object.assign(one, write())
+      recordsBytes += one.bytes
+      makeRoom()
+    }
+    one.following = { refresh, leave: () => notes.leaveStreams() }
+    notes.streamOver = () => {
+      if (notes.openStreams().length === 0) one.following = undefined
+      refresh()
+    }
+  }
+
+  function forget(one: Kept): void {
+    recordsBytes -= one.bytes
+    one.following?.leave()
+  }
+
+  function makeRoom(): void {
+    while (records.length > limits.records || recordsBytes > limits.recordsBytes) forget(records.shift() as Kept)
   }
 
   function current(): readonly Kept[] {
     const now = clock.elapsed()
-    if (records.some((one) => one.until <= now)) {
-      records = records.filter((one) => one.until > now)
-      recordsBytes = records.reduce((sum, one) => sum + one.bytes, 0)
-    }
+    for (const one of records) if (one.until <= now) forget(one)
+    if (records.some((one) => one.until <= now)) records = records.filter((one) => one.until > now)
     return records
   }
 
   const whole = (id: string): RunRecord | undefined => {
     const kept = current().find(({ record }) => record.id === id)
+    kept?.following?.refresh()
     if (kept) return kept.record
     const notes = sampled.find(({ spanId }) => spanId === id)
     return notes && toRecord(notes, createHiding([], []), 'none', protects)

@@ -2,8 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Body } from '../../core/body.ts'
 import { hidden } from '../../core/secret-forms.ts'
+import { toBodyRecord } from './body-record.ts'
+import { cleanText } from './clean-text.ts'
 import { createHiding } from './hiding.ts'
-import { show, showMessage, toBodyRecord } from './show.ts'
+import { show, showMessage } from './show.ts'
 
 /** Letters only, so that JSON writes it as it is, and none of the words of a message. */
 const secret = fc.string({ unit: fc.constantFrom('q', 'x', 'z', 'j', 'k', 'v', 'w'), minLength: 8, maxLength: 40 })
@@ -33,6 +35,27 @@ describe('what is hidden', () => {
     const hiding = createHiding([], [])
     expect(hiding.url('https://ada:pw@example.org/a')).toBe(`https://${hidden}@example.org/a`)
     expect(hiding.text('sent Authorization: Bearer abcdefghijkl')).toBe(`sent Authorization: Bearer ${hidden}`)
+  })
+})
+
+describe('a text that was cut', () => {
+  const hiding = createHiding([], ['plain-secret-42'])
+  it.each([
+    ['application/json', '{"a":[1,{"b":2,"password":"named-secr', '{"a":[1,{"b":2}]}'],
+    ['application/json', '{"a":1,"credentials":{"user":"u","pin":"12', '{"a":1,"credentials":"[hidden]"}'],
+    ['application/x-ndjson', '{"token":"t"}\n{"a":1,"token":"named-se', '{"token":"[hidden]"}\n{"a":1}'],
+    ['text/event-stream', 'event: a\ndata: {"token":"t"}\n\ndata: {"a":1,\ndata: "token":"named"}\n\ndata: plain-secr', `event: a\ndata: {"token":"[hidden]"}\n\ndata: {"a":1,"token":"[hidden]"}\n\ndata: ${hidden}`],
+    ['text/plain', 'it is plain-sec', `it is ${hidden}`],
+    ['application/json-seq', '\x1e{"token":"t"}\n\x1e{"a":', '\x1e{"token":"[hidden]"}\n\x1e{}'],
+  ])('of %s holds neither what a name gives away nor the beginning of a secret: %s', (type, text, shown) => {
+    expect(cleanText(text, type, hiding, true)).toBe(shown)
+  })
+
+  it('never shows what a name gives away, wherever it ends', () => {
+    const lines = [1, 2].map((n) => `${JSON.stringify({ n, list: [{ client_secret: 'qqqqzzzz' }], last: { password: 'qqqqzzzz' } })}\n`).join('')
+    fc.assert(fc.property(fc.nat({ max: lines.length }), fc.constantFrom('application/x-ndjson', 'text/plain', 'application/json'), (end, type) => {
+      expect(cleanText(lines.slice(0, end), type, createHiding([], []), true)).not.toContain('q')
+    }))
   })
 })
 

@@ -7,8 +7,8 @@ const secretName = /^(?:proxy[-_]?)?authorization$|cookies?$|passw(?:or)?d|passp
 /** Hides the secrets of one run: by the names they go by, and wherever their values turn up. */
 export interface Hiding {
   isSecret(name: string): boolean
-  /** A text without the values that are secret. */
-  text(text: string): string
+  /** A text without the values that are secret. `cut`: it went on, and one may lie across its end. */
+  text(text: string, cut?: boolean): string
   url(url: string): string
   headers(headers: Readonly<Record<string, unknown>>): Record<string, string>
 }
@@ -18,9 +18,9 @@ export function createHiding(names: Iterable<string>, values: Iterable<string>, 
   const own = new Set(names)
   const hide = createHideText(values)
   const isSecret = (name: string) => secretName.test(name) || own.has(name.toLowerCase())
-  const text = (given: string) => {
-    let result = hide ? hide(given) : given
-    if (others) result = others(result)
+  const text = (given: string, cut = false) => {
+    let result = hide ? hide(given, cut) : given
+    if (others) result = others(result, cut)
     if (/^[a-z][a-z\d+.-]*:\/\//i.test(result)) result = withoutSecrets(result, isSecret)
     else if (result.includes('=')) result = result.replaceAll(/([\w.-]+)=([^&\s;,"'<>]+)/g, (all, name: string) => (isSecret(name) ? `${name}=${hidden}` : all))
     return result.replaceAll(/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${hidden}`)

@@ -1,3 +1,4 @@
+import { ByteStream } from '../../core/byte-stream.ts'
 import { toFault } from '../../core/fault.ts'
 import { tellingFaults } from '../../core/labels/telling-faults.ts'
 import type { Message } from '../../core/message.ts'
@@ -6,8 +7,9 @@ import type { RequestFacts } from '../../core/request-facts.ts'
 import type { Run, RunEnd, RunOutcome } from '../../core/run.ts'
 import { SentTo, type Output, type Result } from '../../core/step.ts'
 import type { RunTrace, TracedRun, TraceFacts } from '../../core/trace.ts'
-import type { UpstreamReply, UpstreamRequest } from '../../core/upstream.ts'
+import type { StreamReply, StreamRequest, TunnelReply, TunnelRequest, UpstreamReply, UpstreamRequest } from '../../core/upstream.ts'
 import type { TraceContext } from '../../core/trace-context.ts'
+import { StreamNote, type StreamRoom } from './stream-note.ts'
 
 export interface RunFacts {
   readonly id: string
@@ -45,9 +47,21 @@ export interface CalloutNote {
   tookMs: number | undefined
   status: number | undefined
   fault: string | undefined
-  reply: UpstreamReply | undefined
+  /** Kept when bodies are. */
+  headers: UpstreamReply['headers'] | undefined
+  body: UpstreamReply['body'] | undefined
+  /** In the place of a body that passes while it comes. */
+  stream: StreamNote | undefined
 }
 
+/** What of a request and its answer is noted of every callout, however its body comes. */
+type Asked = Pick<UpstreamRequest, 'method' | 'url' | 'headers' | 'secret' | 'tellBudget'>
+type Answered = Pick<UpstreamReply, 'status' | 'headers'>
+
+/** Bytes kept of all streams of one run. */
+const streamBytesKept = 2 * 1024 * 1024
+/** Statuses whose answers have no body (RFC 9110 §6.4.1). */
+const bodiless = new Set([204, 304])
 /** Steps kept of one run: a circle may take a million. */
 const stepsKept = 2000
 const calloutsKept = 500
@@ -74,6 +88,12 @@ export class RunNotes implements RunTrace {
   tookMs = 0
   end: RunEnd | undefined = undefined
   outcome: RunOutcome | undefined = undefined
+  /** How the answer passes, when it is a stream. */
+  answer: StreamNote | undefined = undefined
+  /** Told when a stream of the run is over that was not when the run was. */
+  streamOver: (() => void) | undefined = undefined
+  readonly #streams = new Map<ByteStream, StreamNote>()
+  readonly #room: StreamRoom = { leftBytes: streamBytesKept }
   readonly #startedAt = performance.now()
   readonly #newId: () => string
 
@@ -87,7 +107,7 @@ export class RunNotes implements RunTrace {
     this.traceId = input.parent?.traceId ?? input.ids.traceId()
     this.spanId = input.ids.spanId()
     this.#newId = input.ids.spanId
-    if (this.bodies) input.run.beforeAnswer?.((outcome) => void (this.outcome = outcome))
+    if (this.bodies) input.run.beforeAnswer?.((outcome) => this.#answered(outcome))
     input.run.onEnd((end) => {
       this.end = end
       this.tookMs = this.#now()
@@ -112,25 +132,37 @@ export class RunNotes implements RunTrace {
   }
 
   async callout(node: string, request: UpstreamRequest, call: (request: UpstreamRequest) => Promise<UpstreamReply>): Promise<UpstreamReply> {
-    const step = this.#openStep(node)
-    if (step) step.attempts++
-    const note: CalloutNote = {
-      step, node, spanId: this.#newId(), method: request.method, url: request.url, atMs: this.#now(), tookMs: undefined, status: undefined, fault: undefined, reply: undefined,
-    }
-    if (this.callouts.length < calloutsKept) this.callouts.push(note)
-    try {
-      if (this.bodies && request.secret) this.secrets.push(request.secret.value)
-      // Who is not told how much time is left is not told what this is part of either.
-      const reply = await call(request.tellBudget === true ? { ...request, headers: this.#withParent(request.headers, note.spanId) } : request)
-      note.status = reply.status
-      if (this.bodies) note.reply = reply
-      return reply
-    } catch (thrown) {
-      note.fault = toFault(thrown).code
-      throw thrown
-    } finally {
-      note.tookMs = this.#now() - note.atMs
-    }
+    const note = this.#begin(node, request)
+    const reply = await this.#call(note, request, call)
+    if (this.bodies) note.body = reply.body
+    return reply
+  }
+
+  async stream(node: string, request: StreamRequest, call: (request: StreamRequest) => Promise<StreamReply>): Promise<StreamReply> {
+    const note = this.#begin(node, request)
+    const reply = await this.#call(note, request, call)
+    if (request.method !== 'HEAD' && !bodiless.has(reply.status)) note.stream = this.#watchStream(reply.body, reply.headers['content-encoding'], note.atMs)
+    return reply
+  }
+
+  async tunnel(node: string, request: TunnelRequest, call: (request: TunnelRequest) => Promise<TunnelReply>): Promise<TunnelReply> {
+    const note = this.#begin(node, { ...request, method: 'GET' })
+    const { tunnel, headers } = await this.#call(note, { ...request, method: 'GET' }, async (asked) => ({ ...(await call(asked)), status: 101 }))
+    const stream = this.#newStream({}, note.atMs)
+    tunnel.through((socket) => stream.follow(socket))
+    note.stream = stream
+    return { tunnel, headers }
+  }
+
+  /** Nobody wants to know any more what becomes of its streams. */
+  leaveStreams(): void {
+    this.streamOver = undefined
+    for (const stream of this.openStreams()) stream.whenOver = undefined
+  }
+
+  /** Those that still pass. */
+  openStreams(): readonly StreamNote[] {
+    return [...this.callouts.map(({ stream }) => stream), this.answer].filter((stream) => stream !== undefined && stream.end === undefined) as StreamNote[]
   }
 
   /** The span that a step is. */
@@ -150,6 +182,51 @@ export class RunNotes implements RunTrace {
 
   #now(): number {
     return performance.now() - this.#startedAt
+  }
+
+  #begin(node: string, { method, url }: Pick<Asked, 'method' | 'url'>): CalloutNote {
+    const step = this.#openStep(node)
+    if (step) step.attempts++
+    const note: CalloutNote = {
+      step, node, spanId: this.#newId(), method, url, atMs: this.#now(), tookMs: undefined, status: undefined, fault: undefined, headers: undefined, body: undefined, stream: undefined,
+    }
+    if (this.callouts.length < calloutsKept) this.callouts.push(note)
+    return note
+  }
+
+  async #call<Q extends Asked, R extends Answered>(note: CalloutNote, request: Q, call: (request: Q) => Promise<R>): Promise<R> {
+    try {
+      if (this.bodies && request.secret) this.secrets.push(request.secret.value)
+      // Who is not told how much time is left is not told what this is part of either.
+      const reply = await call(request.tellBudget === true ? { ...request, headers: this.#withParent(request.headers, note.spanId) } : request)
+      note.status = reply.status
+      if (this.bodies) note.headers = reply.headers
+      return reply
+    } catch (thrown) {
+      note.fault = toFault(thrown).code
+      throw thrown
+    } finally {
+      note.tookMs = this.#now() - note.atMs
+    }
+  }
+
+  #answered(outcome: RunOutcome): void {
+    this.outcome = outcome
+    const payload = outcome.kind === 'reply' ? outcome.message.payload : undefined
+    if (payload instanceof ByteStream) this.answer = this.#streams.get(payload) ?? this.#watchStream(payload, undefined, 0)
+  }
+
+  #watchStream(passing: ByteStream, encoding: string | string[] | undefined, fromMs: number): StreamNote {
+    const stream = this.#newStream({ contentType: passing.contentType, contentEncoding: encoding?.toString() }, fromMs, this.bodies ? this.#room : undefined)
+    passing.through((source) => stream.watch(source))
+    this.#streams.set(passing, stream)
+    return stream
+  }
+
+  #newStream(type: ConstructorParameters<typeof StreamNote>[0], fromMs: number, room?: StreamRoom): StreamNote {
+    const stream = new StreamNote(type, () => this.#now() - fromMs, room)
+    stream.whenOver = () => this.streamOver?.()
+    return stream
   }
 
   #enter(node: LinkedNode, message: Message): StepNote | undefined {

@@ -1,7 +1,6 @@
 import { Body } from '../../core/body.ts'
 import { hidden } from '../../core/secret-forms.ts'
 import { secretLimitBytes } from '../../core/secret-reference.ts'
-import type { BodyRecord } from '../../core/trace.ts'
 import type { Hiding } from './hiding.ts'
 
 /** What one message may show. */
@@ -17,6 +16,8 @@ export const messageLimits: ShowLimits = { values: 2000, characters: 48 * 1024, 
 const longestSecret = 3 * secretLimitBytes
 /** Of bodies that a case is made of. */
 export const bodyLimitBytes = 256 * 1024
+/** What a body may show that is kept whole. */
+export const bodyLimits: ShowLimits = { values: Infinity, characters: 4 * bodyLimitBytes, textCharacters: Infinity, depth: 100 }
 
 /** A value that JSON can hold, without secrets and not endless; what is left out is said in its place. */
 export function show(value: unknown, hiding: Hiding, limits: ShowLimits = messageLimits): unknown {
@@ -124,43 +125,4 @@ function ofBody(body: Body): unknown {
   } catch {
     return body.text().slice(0, 4000)
   }
-}
-
-/** A body as cases and replays need it: whole and without secrets, or not at all. */
-export function toBodyRecord(body: unknown, contentType: string | undefined, hiding: Hiding): BodyRecord | undefined {
-  const given = body instanceof Body ? body.raw() : body
-  if (given === undefined || given === null || given === '') return undefined
-  const type = (body instanceof Body ? body.contentType : contentType) ?? ''
-  if (given instanceof Uint8Array || typeof given === 'string') {
-    const bytes = typeof given === 'string' ? Buffer.byteLength(given) : given.byteLength
-    if (bytes > bodyLimitBytes) return { bytes, cut: 'large' }
-    const text = typeof given === 'string' ? given : toText(given)
-    if (text === undefined) return { bytes, cut: 'binary' }
-    return { bytes, text: cleanText(text, type, hiding) }
-  }
-  if (typeof given === 'object' && Object.getPrototypeOf(given) !== Object.prototype && !Array.isArray(given)) return { bytes: 0, cut: 'binary' }
-  const shown = JSON.stringify(show(given, hiding, whole)) ?? ''
-  const bytes = Buffer.byteLength(shown)
-  return bytes > bodyLimitBytes ? { bytes, cut: 'large' } : { bytes, text: shown }
-}
-
-const whole: ShowLimits = { values: Infinity, characters: 4 * bodyLimitBytes, textCharacters: Infinity, depth: 100 }
-
-function toText(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    return undefined
-  }
-}
-
-function cleanText(text: string, type: string, hiding: Hiding): string {
-  if (/[/+]json\b/i.test(type) || /^\s*[[{]/.test(text)) {
-    try {
-      return JSON.stringify(show(JSON.parse(text), hiding, whole))
-    } catch {
-      // Not JSON after all: a text like any other.
-    }
-  }
-  return hiding.text(text)
 }

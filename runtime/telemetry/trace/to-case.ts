@@ -17,6 +17,7 @@ const travelling = /^(?:host|connection|keep-alive|content-length|content-encodi
 export function toCase(record: RunRecord, name: string, env: Readonly<Record<string, string>>): FlowCase {
   const { request, answer, caller } = record
   if (!request || !answer) throw cannot('only an answered request can be made into a case')
+  if (record.callouts.some(({ status }) => status === 101)) throw cannot('it opened a WebSocket, which no case plays')
   const body = toValue(request.body, 'the body of the request')
   const headers = kept(request.headers)
   return {
@@ -28,8 +29,12 @@ export function toCase(record: RunRecord, name: string, env: Readonly<Record<str
   }
 }
 
-function toExpected({ body, fault: code }: NonNullable<RunRecord['answer']>): Pick<FlowCase['expect'], 'json' | 'text'> {
+function toExpected({ body, stream, fault: code }: NonNullable<RunRecord['answer']>): Pick<FlowCase['expect'], 'json' | 'text'> {
   if (code !== undefined) return { json: { code } }
+  if (stream && stream.end === undefined) throw cannot('its answer has not ended yet')
+  if (stream?.end === 'cut') throw cannot('its answer was broken off')
+  // Who left before the end has not seen all that there is to promise.
+  if (stream?.end === 'gone') return {}
   const value = toValue(body, 'the answer')
   if (value === undefined) return {}
   // A text is compared whole, so that one with something hidden in it can promise nothing.
@@ -58,18 +63,25 @@ function toPattern(url: string, bases: readonly string[]): string {
   return (base === undefined ? url : `*${url.slice(base.length)}`).replaceAll(hidden, '*').replaceAll(encodeURIComponent(hidden), '*')
 }
 
-function toReply({ status, fault: code, headers, body, url }: CalloutRecord): PlayedUpstream['reply'] {
-  if (code !== undefined) return { fail: code === 'upstream.timeout' || code === 'flow.timeout' ? 'timeout' : 'connect' }
+function toReply({ status, fault: code, headers, body, url, stream }: CalloutRecord): PlayedUpstream['reply'] {
+  if (code !== undefined) return { fail: failOf(code) }
   if (status === undefined) return { fail: 'timeout' }
-  const value = toValue(body, `the answer of ${url.split('?', 1)[0]}`)
+  const what = `the answer of ${url.split('?', 1)[0]}`
+  if (stream && stream.end === undefined) throw cannot(`${what} has not ended yet`)
+  const value = toValue(body, what)
   const own = kept(headers ?? {})
-  return { status, ...(Object.keys(own).length > 0 ? { headers: own } : {}), ...(value === undefined ? {} : { body: value }) }
+  return { status, ...(Object.keys(own).length > 0 ? { headers: own } : {}), ...(value === undefined ? {} : { body: value }), ...(stream?.end === 'cut' ? { fail: 'cut' as const } : {}) }
+}
+
+function failOf(code: string): NonNullable<PlayedUpstream['reply']['fail']> {
+  if (code === 'upstream.timeout' || code === 'flow.timeout') return 'timeout'
+  return code === 'upstream.eof' ? 'cut' : 'connect'
 }
 
 /** JSON as a value, anything else as the text it is. */
 function toValue(body: BodyRecord | undefined, what: string): unknown {
   if (!body) return undefined
-  if (body.text === undefined) {
+  if (body.text === undefined || body.cut !== undefined) {
     const why = body.cut === 'local' ? 'does not leave its gateway (SLUICE_TRACE_PAYLOADS=local)' : body.cut === 'binary' ? 'is no text' : `has ${body.bytes} bytes, which is more than is kept`
     throw cannot(`${what} ${why}`)
   }

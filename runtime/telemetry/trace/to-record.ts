@@ -5,10 +5,11 @@ import type { RequestFacts } from '../../core/request-facts.ts'
 import type { BodyRecord, CalloutRecord, RunRecord, RunRecordHead, StepRecord } from '../../core/trace.ts'
 import { hideInMessage, hideLabels } from '../../core/labels/hide.ts'
 import { LabelMap, unionOf } from '../../core/labels/label-map.ts'
+import { toBodyRecord, toMs, toStreamBody, toStreamRecord } from './body-record.ts'
 import { calloutUrl } from './callout-url.ts'
 import type { Hiding } from './hiding.ts'
 import { endOf, type CalloutNote, type RunNotes, type StepNote } from './run-notes.ts'
-import { show, showMessage, toBodyRecord } from './show.ts'
+import { show, showMessage } from './show.ts'
 
 /** Characters of all messages of one run together; later ones only say that there were more. */
 const messagesLimit = 1024 * 1024
@@ -144,7 +145,8 @@ function addOpened(steps: StepRecord[], notes: readonly StepNote[]): void {
 
 function toCallout(note: CalloutNote, stepAt: ReadonlyMap<StepNote, number>, hiding: Hiding, labels: LabelMap | undefined): CalloutRecord {
   const step = note.step && stepAt.get(note.step)
-  const body = note.reply && toBodyRecord(withoutLabels(note.reply.body, labels?.at(['payload'])), undefined, hiding)
+  const ofBody = labels?.at(['payload'])
+  const body = note.stream ? (note.headers && toStreamBody(note.stream, hiding, ofBody)) : toBodyRecord(note.body, undefined, hiding, ofBody)
   return {
     ...(step === undefined ? {} : { step }),
     node: note.node,
@@ -154,15 +156,16 @@ function toCallout(note: CalloutNote, stepAt: ReadonlyMap<StepNote, number>, hid
     ...(note.tookMs === undefined ? {} : { tookMs: toMs(note.tookMs) }),
     ...(note.status === undefined ? {} : { status: note.status }),
     ...(note.fault === undefined ? {} : { fault: note.fault }),
-    ...(note.reply ? { headers: hiding.headers(hideLabels(note.reply.headers, labels?.at(['headers'])) as typeof note.reply.headers) } : {}),
+    ...(note.headers ? { headers: hiding.headers(hideLabels(note.headers, labels?.at(['headers'])) as typeof note.headers) } : {}),
     ...(body ? { body } : {}),
+    ...(note.stream ? { stream: toStreamRecord(note.stream) } : {}),
   }
 }
 
 function toRequest(request: RequestFacts, message: Message | undefined, hiding: Hiding, labels: LabelMap | undefined): NonNullable<RunRecord['request']> {
   const type = request.headers['content-type']
   const hasBody = message !== undefined && request.method !== 'GET' && request.method !== 'HEAD'
-  const body = hasBody ? toBodyRecord(withoutLabels(message.payload, labels?.at(['payload'])), typeof type === 'string' ? type : undefined, hiding) : undefined
+  const body = hasBody ? toBodyRecord(message.payload, typeof type === 'string' ? type : undefined, hiding, labels?.at(['payload'])) : undefined
   const isHidden = labels?.at(['req', 'url']).unseen.isEmpty === false
   const headers = hideLabels(request.headers, labels?.at(['req', 'headers'])) as typeof request.headers
   return { method: request.method, url: isHidden ? request.route : hiding.url(request.url), headers: hiding.headers(headers), ...(body ? { body } : {}) }
@@ -178,8 +181,9 @@ function toAnswer(notes: RunNotes, hiding: Hiding, known: ReadonlyMap<Message, L
   const shown = hideLabels(message['headers'] ?? {}, labels.at(['headers']))
   const headers = hiding.headers(typeof shown === 'object' ? (shown as Record<string, unknown>) : {})
   const type = Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? (message.payload instanceof Body ? message.payload.contentType : undefined)
-  const body = toBodyRecord(withoutLabels(message.payload, labels.at(['payload'])), type, hiding)
-  return { answer: { status: notes.end?.status ?? 200, headers, ...(body ? { body } : {}) } }
+  const { answer } = notes
+  const body = answer ? toStreamBody(answer, hiding, labels.at(['payload'])) : toBodyRecord(message.payload, type, hiding, labels.at(['payload']))
+  return { answer: { status: notes.end?.status ?? 200, headers, ...(body ? { body } : {}), ...(answer ? { stream: toStreamRecord(answer) } : {}) } }
 }
 
 /** Fields that nodes that know callers added to the message: a case says them again in the place of a credential. */
@@ -219,14 +223,4 @@ function labelsBehind(node: LinkedNode, seen = new Set<LinkedNode>()): LabelMap[
 /** What may come to a node or leave it. */
 function labelsAround({ steps }: RunNotes, id: string): LabelMap | undefined {
   return steps.find(({ node }) => node.id === id)?.node.labels
-}
-
-/** A body without what is labelled in it; one that is not read stays as it is where nothing is. */
-function withoutLabels(body: unknown, labels: LabelMap | undefined): unknown {
-  return labels === undefined || labels.unseen.isEmpty ? body : hideLabels(body, labels)
-}
-
-/** Milliseconds, to the microsecond. */
-function toMs(ms: number): number {
-  return Math.round(ms * 1000) / 1000
 }
