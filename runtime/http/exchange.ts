@@ -285,7 +285,7 @@ export class Exchange implements RunInput, Waits {
 function addMissing(headers: string[], more: readonly string[]): void {
   for (let i = 0; i < more.length; i += 2) {
     const name = more[i] as string
-    if (headerOf(headers, name.toLowerCase()) === undefined) headers.push(name, more[i + 1] as string)
+    if (headerOf(headers, name) === undefined) headers.push(name, more[i + 1] as string)
   }
 }
 
@@ -295,19 +295,23 @@ const lists = new Set(['vary', 'link'])
 function replaceHeaders(headers: string[], set: readonly string[]): void {
   for (let i = 0; i < set.length; i += 2) {
     const name = set[i] as string
-    const lower = name.toLowerCase()
-    if (!lists.has(lower)) removeHeader(headers, lower)
+    if (!lists.has(name.toLowerCase())) removeHeader(headers, name)
     headers.push(name, set[i + 1] as string)
   }
 }
 
 function removeHeader(headers: string[], name: string): void {
-  for (let i = headers.length - 2; i >= 0; i -= 2) if ((headers[i] as string).toLowerCase() === name) headers.splice(i, 2)
+  for (let i = headers.length - 2; i >= 0; i -= 2) if (isSameName(headers[i] as string, name)) headers.splice(i, 2)
 }
 
 function headerOf(headers: readonly string[], name: string): string | undefined {
-  for (let i = 0; i < headers.length; i += 2) if ((headers[i] as string).toLowerCase() === name) return headers[i + 1]
+  for (let i = 0; i < headers.length; i += 2) if (isSameName(headers[i] as string, name)) return headers[i + 1]
   return undefined
+}
+
+/** Names of headers are ASCII in any case (RFC 9110 §5.1): most differ in length already, which costs nothing to see. */
+function isSameName(one: string, other: string): boolean {
+  return one.length === other.length && one.toLowerCase() === other.toLowerCase()
 }
 
 function announcesBody(raw: IncomingMessage): boolean {
