@@ -53,7 +53,7 @@ import { openSpanExport } from './telemetry/trace/span-export.ts'
 import { createTraceDesk } from './telemetry/trace/trace-desk.ts'
 import { parseEgressAllow } from './upstream/egress-policy.ts'
 import { createUpstream } from './upstream/upstream.ts'
-import { vaultTrust } from './vault-trust.ts'
+import { vaultTrust, watchVaultTrust } from './vault-trust.ts'
 import { createGatewaySecrets } from './vault/secrets.ts'
 import { createVaultClient, type VaultClient } from './vault/vault-client.ts'
 
@@ -191,7 +191,11 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     onQuarantine: () => metrics.count('scripts_quarantined'),
   })
   let vaultClient: VaultClient | undefined
-  const openVault = () => (vaultClient ??= createVaultClient({ urls: settings.vaultUrl, timeoutMs: settings.vaultTimeoutMs, ...vaultTrust(settings, 'gateway'), clock, log, ...(parts.wakeVault ? { started: parts.wakeVault() } : {}) }))
+  let unwatchVaultTrust: (() => void) | undefined
+  const openVault = () => {
+    unwatchVaultTrust ??= watchVaultTrust(settings, 'gateway', (trust) => vaultClient?.renew(trust), log)
+    return (vaultClient ??= createVaultClient({ urls: settings.vaultUrl, timeoutMs: settings.vaultTimeoutMs, ...vaultTrust(settings, 'gateway'), clock, log, ...(parts.wakeVault ? { started: parts.wakeVault() } : {}) }))
+  }
   const ownSecrets = parts.secrets || settings.vaultUrl.length === 0 ? undefined : createGatewaySecrets({ ask: (request) => openVault().secrets(request), clock, log })
   const secrets = parts.secrets ?? ownSecrets
   const vault = parts.vault ? () => parts.vault as Vault : settings.vaultUrl.length > 0 ? openVault : undefined
@@ -335,6 +339,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       jobs.drain()
       await deployer.close()
       ownSecrets?.close()
+      unwatchVaultTrust?.()
       vaultClient?.close()
       tracing.close()
       await spans?.close()

@@ -15,6 +15,7 @@ import { createVaultClient } from './vault-client.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-desk-'))
 const token = 'control-token-of-at-least-32-characters'
+const trust = () => ({ token })
 const gateway = 'gateway-token-of-at-least-32-characters'
 const canary = 'canary-77d1-秘密'
 let vault: OpenVault
@@ -46,7 +47,7 @@ async function stand(status: number, body: string): Promise<string> {
 }
 
 test('a vault does over HTTP what its desk says, and knows who asked for it', async () => {
-  const desk = createVaultClient({ urls: [url], token })
+  const desk = createVaultClient({ urls: [url], trust })
   const by = 'olive@例'
   expect(await desk.domains.put('customers', { description: 'People', clearances: ['high'], purposes: ['billing'], ttlS: 3600 }, by)).toMatchObject({ name: 'customers', clearances: ['high'], state: 'active', keyVersion: 1 })
   expect((await desk.domains.put('customers', { purposes: ['billing', 'care'] }, by))).toMatchObject({ clearances: ['high'], purposes: ['billing', 'care'], ttlS: 3600 })
@@ -83,7 +84,7 @@ test('a vault does over HTTP what its desk says, and knows who asked for it', as
 })
 
 test('what a vault refuses has its code, its status and its sentence; nothing that was sent is in it', async () => {
-  const desk = createVaultClient({ urls: [url], token })
+  const desk = createVaultClient({ urls: [url], trust })
   await expect(desk.domains.rotate('nowhere', 'me')).rejects.toMatchObject({ code: 'domain.unknown', status: 404 })
   await expect(desk.keys.rotate('nothing', 'me')).rejects.toMatchObject({ code: 'key.unknown', status: 404 })
   const { privateKey } = generateKeyPairSync('ed25519', { privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } })
@@ -93,28 +94,28 @@ test('what a vault refuses has its code, its status and its sentence; nothing th
 
 test('a vault that is away is said at once; the next of several is asked, and a change that may have happened is not repeated', async () => {
   const dead = 'http://127.0.0.1:1'
-  await expect(createVaultClient({ urls: [dead], token }).status()).rejects.toMatchObject({ code: 'vault.unavailable', status: 503, message: expect.stringContaining('ECONNREFUSED') })
-  const second = createVaultClient({ urls: [dead, url], token })
+  await expect(createVaultClient({ urls: [dead], trust }).status()).rejects.toMatchObject({ code: 'vault.unavailable', status: 503, message: expect.stringContaining('ECONNREFUSED') })
+  const second = createVaultClient({ urls: [dead, url], trust })
   expect((await second.status()).ok).toBe(true)
   expect((await second.secrets.put('by-second', canary, undefined, 'me')).version).toBe(1)
   const cut = await stand(0, '')
-  expect((await createVaultClient({ urls: [cut, url], token }).status()).ok).toBe(true)
-  const lost = await createVaultClient({ urls: [cut, url], token }).secrets.put('twice', canary, undefined, 'me').catch((thrown: unknown) => thrown)
+  expect((await createVaultClient({ urls: [cut, url], trust }).status()).ok).toBe(true)
+  const lost = await createVaultClient({ urls: [cut, url], trust }).secrets.put('twice', canary, undefined, 'me').catch((thrown: unknown) => thrown)
   expect([lost, String((lost as Error).message).includes('canary'), (await vault.desk.secrets.list()).some(({ name }) => name === 'twice')]).toMatchObject([{ code: 'vault.unavailable', unknown: true }, false, false])
-  await expect(createVaultClient({ urls: [await stand(200, '<html>')], token }).status()).rejects.toMatchObject({ code: 'vault.unavailable' })
-  await expect(createVaultClient({ urls: [await stand(500, '{}')], token }).status()).rejects.toMatchObject({ code: 'vault.unavailable', status: 503 })
+  await expect(createVaultClient({ urls: [await stand(200, '<html>')], trust }).status()).rejects.toMatchObject({ code: 'vault.unavailable' })
+  await expect(createVaultClient({ urls: [await stand(500, '{}')], trust }).status()).rejects.toMatchObject({ code: 'vault.unavailable', status: 503 })
 })
 
 test('what a gateway shows is not taken, nor is nothing; control asks for a vault to be started first', async () => {
   for (const shown of [gateway, 'wrong-token-of-at-least-32-characters', undefined]) {
-    const refused = await createVaultClient({ urls: [url], token: shown }).domains.put('mine', {}, 'me').catch((thrown: Error) => thrown)
+    const refused = await createVaultClient({ urls: [url], trust: () => ({ token: shown }) }).domains.put('mine', {}, 'me').catch((thrown: Error) => thrown)
     expect(refused).toMatchObject({ code: 'vault.unavailable', status: 503, message: expect.stringContaining('SLUICE_VAULT_CONTROL_TOKEN') })
     if (shown) expect((refused as Error).message).not.toContain(shown)
   }
   let woken = 0
-  const desk = createVaultClient({ urls: [url], token, wake: async () => void woken++ })
+  const desk = createVaultClient({ urls: [url], trust, wake: async () => void woken++ })
   await desk.status()
   expect(woken).toBe(1)
   // One that does not come up is not waited for for ever.
-  await expect(createVaultClient({ urls: ['http://127.0.0.1:1'], token, wake: () => new Promise(() => {}), timeoutMs: 20 }).status()).rejects.toMatchObject({ code: 'vault.unavailable' })
+  await expect(createVaultClient({ urls: ['http://127.0.0.1:1'], trust, wake: () => new Promise(() => {}), timeoutMs: 20 }).status()).rejects.toMatchObject({ code: 'vault.unavailable' })
 })

@@ -3,15 +3,20 @@ import type { Facts } from '../../runtime/core/saying.ts'
 import type { Expected, VaultDesk } from '../../vault/contract.ts'
 import { Refused } from '../contract.ts'
 
-export interface VaultClientOptions {
-  /** Origins of vaults on one database; the first that answers is asked. */
-  readonly urls: readonly string[]
-  /** What control shows; absent: its certificate alone. */
+export interface VaultTrust {
+  /** Absent: its certificate alone. */
   readonly token?: string | undefined
   /** PEM: who signed the vault's certificate, and what control shows of its own. */
   readonly ca?: string | undefined
   readonly cert?: string | undefined
   readonly key?: string | undefined
+}
+
+export interface VaultClientOptions {
+  /** Origins of vaults on one database; the first that answers is asked. */
+  readonly urls: readonly string[]
+  /** What control shows and trusts; asked anew for each request, so that renewed files count from the next one on. */
+  readonly trust: () => VaultTrust
   /** Gets a vault started where one is started on demand; resolves when it may be asked. */
   readonly wake?: (() => Promise<void>) | undefined
   /** Until an answer; 10 s when absent. */
@@ -31,7 +36,7 @@ class Unknown extends Refused {
  * The vault's desk over HTTP. Nothing that is sent is in an error: no value, no token.
  * Methods throw Refused with the code of the vault, or `vault.unavailable` 503.
  */
-export function createVaultClient({ urls, token, ca, cert, key, wake, timeoutMs = 10_000 }: VaultClientOptions): VaultDesk {
+export function createVaultClient({ urls, trust, wake, timeoutMs = 10_000 }: VaultClientOptions): VaultDesk {
   async function call<T>(method: string, path: string, { by, body, expected }: { readonly by?: string; readonly body?: unknown; readonly expected?: Expected } = {}): Promise<T> {
     if (wake) await within(wake(), timeoutMs) // one that cannot be started is said by asking it
     let last: unknown
@@ -52,6 +57,7 @@ export function createVaultClient({ urls, token, ca, cert, key, wake, timeoutMs 
   function send(url: string, method: string, path: string, by: string | undefined, body: unknown, expected: Expected): Promise<unknown> {
     const target = new URL(path, url)
     const text = body === undefined ? undefined : JSON.stringify(body)
+    const { token, ca, cert, key } = trust()
     const headers = {
       accept: 'application/json',
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),

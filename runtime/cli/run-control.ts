@@ -12,7 +12,7 @@ import { loadTls, watchTls } from '../http/tls-files.ts'
 import type { Settings } from '../settings.ts'
 import { createRelyingParty } from '../openid/relying-party.ts'
 import { openLog } from '../telemetry/log.ts'
-import { vaultTrust } from '../vault-trust.ts'
+import { vaultTrust, watchVaultTrust } from '../vault-trust.ts'
 import { exitCodes } from './outcome.ts'
 import { createPartnerFetch } from './partner-fetch.ts'
 import { pagesOrigins } from './pages-origins.ts'
@@ -50,7 +50,7 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
   const extraCa = settings.extraCaFiles.map((file) => readFileSync(file, 'utf8'))
   const partners = createPartnerFetch({ egressAllow: settings.egressAllow, extraCa, clock: systemClock, log })
   const control = await openControl({
-    ...createVaultDesks(settings, channel),
+    ...createVaultDesks(settings, channel, log),
     partnerFetch: partners.fetch,
     dataDir: settings.dataDir,
     databaseUrl: settings.databaseUrl,
@@ -128,9 +128,11 @@ async function openRunning(settings: Settings, samples: boolean, channel: ChildC
 const quietMs = 1_500
 
 /** The vault, where there is one: for those who want something of it, and for pages that only show a part of it. */
-function createVaultDesks(settings: Settings, channel: ChildChannel): { readonly vault?: VaultDesk; readonly quietVault?: VaultDesk; readonly vaultAwake?: () => boolean } {
+function createVaultDesks(settings: Settings, channel: ChildChannel, log: Log): { readonly vault?: VaultDesk; readonly quietVault?: VaultDesk; readonly vaultAwake?: () => boolean } {
   if (settings.vaultUrl.length === 0) return {}
-  const reach = { ...vaultTrust(settings, 'control'), urls: settings.vaultUrl }
+  let trust = vaultTrust(settings, 'control')
+  watchVaultTrust(settings, 'control', (renewed) => (trust = renewed), log)
+  const reach = { trust: () => trust, urls: settings.vaultUrl }
   const wake = createAskForVault(channel)
   return { vault: createVaultClient({ ...reach, wake }), quietVault: createVaultClient({ ...reach, timeoutMs: quietMs }), vaultAwake: wake.isAwake }
 }

@@ -1,8 +1,8 @@
-import { readFileSync, watch, type FSWatcher } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { Log } from '../core/log.ts'
+import { watchContents } from '../core/watch-contents.ts'
 import type { TlsHost, TlsOptions } from './tls.ts'
 
 /** TLS settings by file name; the shape of {@link TlsOptions} with paths in place of contents. */
@@ -41,22 +41,13 @@ function loadHost(files: TlsHostFiles): TlsHost {
   }
 }
 
-const settleMs = 200
-
 /**
- * Calls `apply` with new certificates when a file changes, by notification and, because network and container
- * file systems often give none, by looking every `pollMs`. What cannot be used is logged and the old ones stay.
+ * Calls `apply` with new certificates when a file changes ({@link watchContents}). What cannot be used is logged and the old ones stay.
  * @returns what stops the watching
  */
-export function watchTls(files: TlsFiles, apply: (options: TlsOptions) => void, log: Log, pollMs = 30_000): () => void {
+export function watchTls(files: TlsFiles, apply: (options: TlsOptions) => void, log: Log, pollMs?: number): () => void {
   const paths = [files, ...Object.values(files.hosts ?? {})].flatMap((host) => [host.certFile, host.keyFile, ...(host.clientCaFile ? [host.clientCaFile] : [])])
-  let known = fingerprint(paths)
-  let settle: NodeJS.Timeout | undefined
-
-  function look(): void {
-    const now = fingerprint(paths)
-    if (now === known) return
-    known = now
+  return watchContents(paths, () => {
     try {
       const options = loadTls(files)
       apply(options)
@@ -64,39 +55,5 @@ export function watchTls(files: TlsFiles, apply: (options: TlsOptions) => void, 
     } catch (error) {
       log.error({ reason: (error as Error).message }, 'New TLS certificates cannot be used; the old ones stay.')
     }
-  }
-  /** Certificate and key are two files: the second is often written a moment after the first. */
-  function soon(): void {
-    clearTimeout(settle)
-    settle = setTimeout(look, settleMs).unref()
-  }
-
-  const names = new Set(paths.map((path) => basename(path)))
-  const watchers: FSWatcher[] = []
-  for (const folder of new Set(paths.map((path) => dirname(path)))) {
-    try {
-      // The folder, not the file: renewals replace files, and links to them, instead of writing into them.
-      watchers.push(watch(folder, { persistent: false }, (_event, name) => (name === null || names.has(name) || name.startsWith('..')) && soon()).on('error', () => {}))
-    } catch {
-      // The poll is enough.
-    }
-  }
-  const poll = setInterval(look, pollMs).unref()
-  return () => {
-    clearInterval(poll)
-    clearTimeout(settle)
-    for (const watcher of watchers) watcher.close()
-  }
-}
-
-function fingerprint(paths: readonly string[]): string {
-  return paths
-    .map((path) => {
-      try {
-        return readFileSync(path, 'base64')
-      } catch {
-        return ''
-      }
-    })
-    .join('\n')
+  }, pollMs)
 }

@@ -23,6 +23,8 @@ export interface VaultClient extends Vault {
   secrets(request: SecretsRequest): Promise<SecretsReply>
   /** Whether one of the vaults answered when it was last asked. */
   readonly available: boolean
+  /** Shows and trusts this from now on. What is under way is answered as it was asked. */
+  renew(trust: VaultTrust): void
   /** Since the start. */
   readonly counts: { readonly asks: number; readonly requests: number; readonly failed: number }
   close(): void
@@ -213,6 +215,9 @@ export function createVaultClient(options: VaultClientOptions): VaultClient {
     },
     get available() {
       return links.some((link) => link.answers)
+    },
+    renew(trust) {
+      for (const link of links) link.renew(trust)
     },
     counts,
     close() {

@@ -1,4 +1,5 @@
 import type { Agent, IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Clock } from '../core/clock.ts'
 import { http } from '../core/node-http.ts'
 
@@ -22,6 +23,8 @@ export interface VaultReply {
 /** Connections to one vault, kept open. */
 export interface VaultLink {
   readonly url: string
+  /** New connections show and trust this from now on; what is under way on older ones ends there. */
+  renew(trust: VaultTrust): void
   /**
    * @throws Error when nothing came back: with `code` as Node gives it, `ETIMEDOUT` after `timeoutMs`
    */
@@ -37,16 +40,26 @@ export function createVaultLink(url: string, trust: VaultTrust, clock: Clock): V
   const { protocol, hostname, port } = new URL(url)
   const secure = protocol === 'https:'
   const client = secure ? process.getBuiltinModule('node:https') : http
-  const { token, ca, cert, key } = trust
-  const agent: Agent = new client.Agent({
-    keepAlive: true, scheduling: 'lifo', timeout: idleMs,
-    ...(secure ? { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }), minVersion: 'TLSv1.2' as const } : {}),
-  })
   const host = hostname.replace(/^\[|\]$/g, '')
-  const authorization: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` }
+  let way = openWay(trust)
+
+  function openWay({ token, ca, cert, key }: VaultTrust): { readonly agent: Agent; readonly authorization: Readonly<Record<string, string>> } {
+    const agent = new client.Agent({
+      keepAlive: true, scheduling: 'lifo', timeout: idleMs,
+      ...(secure ? { ...(ca === undefined ? {} : { ca }), ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }), minVersion: 'TLSv1.2' as const } : {}),
+    })
+    return { agent, authorization: token === undefined ? {} : { Authorization: `Bearer ${token}` } }
+  }
+
+  /** Connections that carry nothing end now, the others with what they carry. */
+  function retire(agent: Agent): void {
+    agent.on('free', (socket: Socket) => socket.destroy())
+    for (const socket of Object.values(agent.freeSockets).flatMap((some) => some ?? [])) socket.destroy()
+  }
 
   function once(method: 'GET' | 'POST', path: string, body: string | undefined, timeoutMs: number): Promise<VaultReply & { readonly reused: boolean }> {
     return new Promise((resolve, reject) => {
+      const { agent, authorization } = way
       const headers = { ...authorization, ...(body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }) }
       const request = client.request({ agent, host, port: port || (secure ? 443 : 80), method, path, headers })
       const stop = clock.setTimer(() => request.destroy(Object.assign(new Error('the vault did not answer in time'), { code: 'ETIMEDOUT' })), timeoutMs)
@@ -86,6 +99,10 @@ export function createVaultLink(url: string, trust: VaultTrust, clock: Clock): V
         throw thrown
       }
     },
-    close: () => agent.destroy(),
+    renew(next) {
+      retire(way.agent)
+      way = openWay(next)
+    },
+    close: () => way.agent.destroy(),
   }
 }

@@ -45,6 +45,7 @@ export function watchLink(link: VaultLink, clock: Clock, log: Log, lookTimeoutMs
 
   return {
     url: link.url,
+    renew: link.renew,
     send: (method, path, body, timeoutMs) => link.send(method, path, body, timeoutMs),
     get answers() {
       return answers
