@@ -111,6 +111,16 @@ test('a deploy that is refused tells nothing of flows that are not to be seen', 
   expect((await deploy('eve', (flows) => [...flows, entry('t-shop', '/orders', [])])).json.problems.map(({ flow }: { flow: string }) => flow)).toContain('t-bank')
 })
 
+test('a deploy in which a call could mean a path of another organisation is refused on the node that is new', async () => {
+  const entry = (z: string, url: string) => ({ id: `${z}-in`, type: 'http in', z, name: '', url, method: 'get', x: 1, y: 1, wires: [[`${z}-r`]] })
+  const reply = (z: string) => ({ id: `${z}-r`, type: 'http response', z, name: '', statusCode: '', headers: {}, x: 1, y: 1, wires: [] })
+  await control.flows.deploy({ nodes: [...estate, entry('t-bank', '/vault/:account'), reply('t-bank')], user: 'test' })
+  const { status, text, json } = await deploy('sue', (flows) => [...flows, entry('t-shop', '/vault/7'), reply('t-shop')])
+  expect([status, json.problems.filter(({ severity }: { severity: string }) => severity === 'error')]).toMatchObject([422, [{ code: 'route.overlap', flow: 't-shop', node: 't-shop-in', property: 'url' }]])
+  expect(text).not.toMatch(/t-bank|Accounts/)
+  expect((await deploy('sue', (flows) => [...flows, entry('t-shop', '/shop/7'), reply('t-shop')])).status).toBe(200)
+})
+
 test('a member sees the flows of the own organisation and what belongs to nobody; who looks everywhere sees all; who is nobody, nothing', async () => {
   const own = ['t-shop', 't-free', 's-free', 'shared', 's1', 'f1', 's2']
   for (const who of ['sue', 'val']) expect((await seen(who)).flows.map(({ id }) => id)).toEqual(own)

@@ -1,8 +1,9 @@
-import { createAssembler, type AssemblerOptions } from '../../runtime/compile/assemble.ts'
+import { createAssembler, type AssembledFlow, type AssemblerOptions } from '../../runtime/compile/assemble.ts'
 import { createCatalogue, type NotYet } from '../../runtime/compile/catalogue.ts'
 import type { UsedVaultName } from '../../runtime/compile/check-vault-names.ts'
 import { lentCredentials } from '../../runtime/compile/check-lent-credentials.ts'
 import { checkPastedSecrets } from '../../runtime/compile/check-pasted-secrets.ts'
+import { findOverlaps, type Overlap } from '../../runtime/compile/find-overlaps.ts'
 import { readNodes } from '../../runtime/compile/read-nodes.ts'
 import { splitFlows } from '../../runtime/compile/split.ts'
 import type { EditorNode, FlowDocument, Problem } from '../../runtime/core/flow.ts'
@@ -22,12 +23,16 @@ export interface Compile {
   pasted?(document: FlowDocument): readonly Problem[]
   /** Shared credentials that flows of an organisation send where they like. Gateways go on with them, for the same reason. */
   lent?(revisions: readonly Revision[]): readonly Problem[]
+  /** Routes of different owners that one call could mean. Gateways go on with them as well. */
+  overlaps?(revisions: readonly Revision[]): readonly Overlap[]
 }
+
 
 interface Look {
   readonly problems: readonly Problem[]
   readonly lent: readonly Problem[]
   readonly vaultNames: readonly UsedVaultName[]
+  readonly flows: readonly AssembledFlow[]
 }
 
 /** Compiles all flows as gateways will, and opens nothing. */
@@ -42,7 +47,7 @@ export function createCompile(definitions: readonly NodeDefinition[], notYet: re
       const { problems: all, flows } = assemble(revisions)
       const problems = asDrawn(all, revisions)
       const isLent = ({ code }: Problem) => code === lentCredentials
-      found = { problems: problems.filter((one) => !isLent(one)), lent: problems.filter(isLent), vaultNames: flows.flatMap(({ vaultNames }) => vaultNames) }
+      found = { problems: problems.filter((one) => !isLent(one)), lent: problems.filter(isLent), vaultNames: flows.flatMap(({ vaultNames }) => vaultNames), flows }
       looked.set(revisions, found)
     }
     return found
@@ -53,6 +58,7 @@ export function createCompile(definitions: readonly NodeDefinition[], notYet: re
     assemble: (revisions) => look(revisions).problems,
     vaultNames: (revisions) => look(revisions).vaultNames,
     lent: (revisions) => look(revisions).lent,
+    overlaps: (revisions) => findOverlaps(look(revisions).flows),
     pasted(document) {
       let found = seen.get(document)
       if (!found) seen.set(document, (found = checkPastedSecrets(document)))

@@ -22,6 +22,7 @@ import { notSecretOf } from '../../runtime/compile/check-pasted-secrets.ts'
 import { drawnId, pinOf } from '../../runtime/compile/pinned-flow.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import { findClaimed, type FlowClaim } from './find-claimed.ts'
+import { createKeptProblems } from './find-kept.ts'
 import { findForeign } from './find-foreign.ts'
 import { asDrawn, findPins, withPinnedCredentials } from './find-pins.ts'
 import { findMissing, type NamedInVault } from './find-missing.ts'
@@ -86,6 +87,7 @@ interface Plan {
 export async function openReleases(parts: ReleasesParts) {
   const { store, kept, compile, signer, rollout, audit, clock, log, kindsOf } = parts
   const inTurn = createSerial()
+  const keptProblems = createKeptProblems(compile)
   const newest = await store.releases.newest()
   let current: LoadedRelease | undefined = newest && (await loadRelease(store, newest))
 
@@ -119,17 +121,6 @@ export async function openReleases(parts: ReleasesParts) {
   /** Doubts about names that the vault does not know. */
   async function missingIn(revisions: readonly Revision[], named: NamedInVault): Promise<readonly Problem[]> {
     return asDrawn(await findMissing(compile.vaultNames?.(revisions) ?? [], named), revisions)
-  }
-
-  /** Secrets that were pasted into flows, and shared ones that they send where they like: an error in what is changed, a warning where it is so already. */
-  function pastedIn(revisions: readonly Revision[], changed: ReadonlySet<FlowDocument | undefined>, toRun: readonly Revision[]): Problem[] {
-    const pasted = revisions.flatMap(({ document }) => (compile.pasted?.(document) ?? []).map((problem): Problem => (changed.has(document) ? problem : { ...problem, severity: 'warning' })))
-    const ids = new Set([...changed].flatMap((document) => (document ? [document.id] : [])))
-    // What lies in a subflow is painted on its instance: a tab changes with the subflows that it may use.
-    const template = [...changed].some((document) => document?.kind === 'subflow')
-    if (template) for (const { document } of toRun) if (document.nodes.some(({ type }) => type.startsWith('subflow:'))) ids.add(document.id)
-    const lent = (compile.lent?.(toRun) ?? []).map((problem): Problem => (problem.flow !== undefined && ids.has(problem.flow) ? problem : { ...problem, severity: 'warning' }))
-    return [...pasted, ...lent]
   }
 
   const pinnedIn = (documents: readonly Interned[]) => documents.flatMap(({ revision: { document } }) => (pinOf(document) ? [document] : []))
@@ -258,15 +249,15 @@ export async function openReleases(parts: ReleasesParts) {
         const problems = compile.assemble(toRun)
         const told = visible && new Set([...visible, ...revisions.map(({ document }) => document.id).filter((id) => !known().has(id))])
         refuseErrors(problems, told)
-        const pasted = pastedIn(revisions, new Set(touches.map(({ after }) => after)), toRun)
-        refuseErrors(pasted, told)
+        const standing = [...keptProblems.pasted(revisions, new Set(touches.map(({ after }) => after)), toRun), ...keptProblems.overlapping(toRun, current?.revisions ?? [])]
+        refuseErrors(standing, told)
         const cases = await parts.casesGate(revisions.map(({ document }) => document), touches.flatMap(({ after }) => (after ? [after] : [])), [...nodes, ...pinnedIn(documents).flatMap((one) => one.nodes)])
         refuseErrors(cases, told)
         return await putLive({
           nodes,
           documents,
           credentials: withPinnedCredentials(credentials, pinnedIn(documents), kept.live, kept.removed),
-          warnings: [...read.problems, ...problems, ...pasted, ...cases, ...toGiven(given, revisions), ...(await findUnknown(touches, parts.organisationsOf))],
+          warnings: [...read.problems, ...problems, ...standing, ...cases, ...toGiven(given, revisions), ...(await findUnknown(touches, parts.organisationsOf))],
           doubts: missingIn(toRun, parts.namedInVault.deploying),
           user: input.user,
           comment: oneLine(input.comment),
@@ -281,8 +272,8 @@ export async function openReleases(parts: ReleasesParts) {
         const all = whole(read.nodes, visible)
         const { documents, toRun, problems, missing } = await compiled(extractCredentials(all, new Map(), kindsOf).nodes)
         const revisions = drawn(documents.map(({ revision }) => revision))
-        const pasted = pastedIn(revisions, new Set(revisions.flatMap(({ hash, document }) => (known().get(document.id)?.hash === hash ? [] : [document]))), toRun)
-        return [...read.problems, ...problems, ...pasted, ...(await missing())].filter(toldTo(visible && new Set([...visible, ...compile.split(read.nodes).map(({ id }) => id)])))
+        const changed = new Set(revisions.flatMap(({ hash, document }) => (known().get(document.id)?.hash === hash ? [] : [document])))
+        return [...read.problems, ...problems, ...keptProblems.pasted(revisions, changed, toRun), ...keptProblems.overlapping(toRun, current?.revisions ?? []), ...(await missing())].filter(toldTo(visible && new Set([...visible, ...compile.split(read.nodes).map(({ id }) => id)])))
       } catch (thrown) {
         if (thrown instanceof Refused) return [...read.problems, ...thrown.problems]
         throw thrown
@@ -318,7 +309,7 @@ export async function openReleases(parts: ReleasesParts) {
         const target = await loadRelease(store, row, byHash())
         const visible = seenBy(access)
         await admit(toTouches(drawn(), drawn(target.revisions)), access, visible)
-        const problems = compile.assemble(target.revisions)
+        const problems = [...compile.assemble(target.revisions), ...keptProblems.overlapping(target.revisions, current?.revisions ?? [])]
         refuseErrors(problems, visible)
         return await putLive({
           nodes: target.nodes,
