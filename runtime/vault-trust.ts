@@ -34,8 +34,8 @@ export function watchVaultTrust(settings: Settings, role: Role, apply: (trust: T
       const trust = vaultTrust(settings, role)
       const { ca, cert, key } = trust
       // An authority that is an empty text would be none: public ones would be trusted in its place.
-      if (ca !== undefined) new X509Certificate(ca)
-      const own = cert === undefined ? undefined : new X509Certificate(cert)
+      if (ca !== undefined) readFirst(ca)
+      const own = cert === undefined ? undefined : readFirst(cert)
       createSecureContext({ ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }) })
       apply(trust)
       log.info(own ? { validTo: own.validTo } : {}, 'What the vault is shown and known by was renewed.')
@@ -50,4 +50,9 @@ export function vaultTokens(settings: Settings, role: Role): readonly string[] {
   const [given, file] = role === 'gateway' ? [settings.vaultGatewayToken, settings.vaultGatewayTokenFile] : [settings.vaultControlToken, settings.vaultControlTokenFile]
   const lines = file === undefined ? [] : readFileSync(file, 'utf8').split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'))
   return [...given, ...lines]
+}
+
+/** @throws Error when it is no certificate */
+function readFirst(pem: string): X509Certificate {
+  return new X509Certificate(pem)
 }

@@ -1,4 +1,5 @@
-import { fault } from '../../runtime/core/fault.ts'
+import { refuseCall } from '../../runtime/core/decision.ts'
+import { fault, type Fault } from '../../runtime/core/fault.ts'
 import { nothing } from '../../runtime/core/labels/labels.ts'
 import { labelsOfNames } from '../../runtime/core/labels/names.ts'
 import type { Message } from '../../runtime/core/message.ts'
@@ -6,6 +7,7 @@ import { defineNode } from '../../runtime/core/node.ts'
 import { parseMessagePath, setProperty } from '../../runtime/core/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { checkTypedValue, compileTypedValue, type ValueType } from '../../runtime/core/typed-value.ts'
+import type { Viewer } from '../../runtime/core/vault.ts'
 import { checkDomain, toVaultValue } from '../vault-fields.ts'
 import { refusalOf, vaultOf } from '../vault-of.ts'
 import { viewerOf } from '../viewer-of.ts'
@@ -71,15 +73,23 @@ export const verifyToken = defineNode<VerifyTokenConfig, Port>({
     const value = await compileTypedValue(config.value, config.valueType, scope)
     const into = parseMessagePath(config.into)
 
+    /** A client that was wrong too often, as a refusal that people can look up. */
+    function toTooMany({ code, facts, headers }: Fault, run: Run, { client, purpose }: Viewer): Fault {
+      const passesAtMs = typeof facts.retryAfter === 'number' ? scope.clock.now() + facts.retryAfter * 1000 : undefined
+      const check = { check: 'comparisons', passed: false, domain: facts.domain, ...(purpose === '' ? {} : { purpose }), ...(passesAtMs === undefined ? {} : { passesAtMs }) }
+      return refuseCall(scope, run, { code: code as 'verify.too_many', facts, headers, checks: [check], application: client, passesAtMs })
+    }
+
     async function isSame(message: Message, run: Run): Promise<boolean> {
       const [shown, meant] = [await token.evaluate(message, run), await value.evaluate(message, run)]
       if (shown === undefined || shown === null) throw fault('field.missing', { path: config.token })
       if (meant === undefined || meant === null) throw fault('field.missing', { path: config.value })
       if (typeof shown !== 'string') return false
-      const [answer] = await vault.ask([{ do: 'verify', domain: config.domain, token: shown, ...toVaultValue(meant), viewer: viewerOf(run, scope.node.id, config.purpose) }], { deadline: run.deadline })
+      const viewer = viewerOf(run, scope.node.id, config.purpose)
+      const [answer] = await vault.ask([{ do: 'verify', domain: config.domain, token: shown, ...toVaultValue(meant), viewer }], { deadline: run.deadline })
       const refused = answer && refusalOf(answer, config.token)
       // No token, or none any more, stands for no value.
-      if (refused && refused.code !== 'token.unknown' && refused.code !== 'token.expired') throw refused
+      if (refused && refused.code !== 'token.unknown' && refused.code !== 'token.expired') throw refused.code === 'verify.too_many' ? toTooMany(refused, run, viewer) : refused
       return answer !== undefined && 'same' in answer && answer.same
     }
 

@@ -148,6 +148,15 @@ const checks: Readonly<Record<string, Say>> = {
     const say = lookUp(whyDenied, String(why)) ?? whyDenied['grant']!
     return { name: en ? 'Protected data' : '受保護資料', found: `${text('domain')}${en ? ', ' : '，'}${text('purpose')}${en ? ': ' : '：'}${say[en ? 0 : 1]}${why === 'clearance' && clearance !== undefined ? (en ? `; it has ${String(clearance)}` : `（現為 ${String(clearance)}）`) : ''}` }
   },
+  comparisons: ({ purpose }, { text, moment }, en) => {
+    const again = moment('passesAtMs')
+    const where = `${text('domain')}${purpose === undefined ? '' : `${en ? ', ' : '，'}${text('purpose')}`}`
+    return {
+      name: en ? 'Comparisons with tokens' : '核對代碼',
+      found: en ? `${where}: too many of this client came out different within a minute` : `${where}：此用戶端一分鐘內核對不符的次數過多`,
+      passes: again && (en ? `compares again ${again}` : `${again} 可再核對`),
+    }
+  },
   'idempotency key': (_check, { text }, en) => ({ name: en ? 'Idempotency key' : '防重複鍵', found: en ? `from ${text('keyFrom')}: does not let this request pass` : `來源 ${text('keyFrom')}：不允許此請求` }),
 }
 

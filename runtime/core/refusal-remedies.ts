@@ -51,6 +51,7 @@ export const refusalRemedies = {
   'session.expired': { en: 'Begin a new session.', 'zh-TW': '請建立新的工作階段。' },
   'session.limit': { en: 'End a session first.', 'zh-TW': '請先結束一個工作階段。' },
   'detoken.denied': { en: 'A data officer has to give the application a grant for this domain and purpose, or an operator the clearance that the domain asks for.', 'zh-TW': '需由資料保護人員授予應用程式此網域與目的的授權，或由管理員給予網域要求的許可等級。' },
+  'verify.too_many': { en: 'Wait, then compare only what people really typed. If so many wrong ones are usual, a data officer can allow the domain more a minute; if not, somebody guesses: look at the record of reveals.', 'zh-TW': '請稍候，且只核對實際輸入的值。若不符次數屬正常，可由資料保護人員提高網域每分鐘的上限；否則可能有人在猜測，請查看檢視紀錄。' },
   'idem.missing': { en: 'Send a key that is new for each transaction.', 'zh-TW': '每筆交易請附上新的鍵。' },
   'idem.invalid': { en: 'Send a shorter key of printable characters.', 'zh-TW': '請使用較短且可列印字元的鍵。' },
   'idem.conflict': { en: 'Ask again in a moment for the answer of the first request.', 'zh-TW': '請稍後再次詢問第一筆請求的回應。' },

@@ -3,6 +3,7 @@ import { gatewayLimitType } from '../../../runtime/core/admission.ts'
 import { explainCheck, explainPassing } from '../../../runtime/core/explain-check.ts'
 import { faults } from '../../../runtime/core/faults.ts'
 import { refusalRemedies, remedyOf } from '../../../runtime/core/refusal-remedies.ts'
+import { lookUp } from '../../../runtime/core/saying.ts'
 import { html, type Html } from '../../html.ts'
 import type { PortalOptions } from '../../portal.ts'
 import { toTime } from '../../time.ts'
@@ -33,7 +34,7 @@ export function decisionRoutes({ control }: PortalOptions): PageRoute[] {
 <datalist id="codes">${Object.keys(refusalRemedies).map((code) => html`<option value="${code}">`)}</datalist>
 ${page.items.length === 0
   ? html`<p>${t('noDecisions')}</p>`
-  : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('when')}</th><th scope="col">${t('code')}</th><th scope="col">${t('application')}</th><th scope="col">${t('api')}</th><th scope="col">${t('call')}</th><th scope="col">${t('decisionId')}</th></tr></thead>
+  : html`<div class="scroll card"><table aria-label="${t('refusedCalls')}"><thead><tr><th scope="col">${t('when')}</th><th scope="col">${t('code')}</th><th scope="col">${t('application')}</th><th scope="col">${t('api')}</th><th scope="col">${t('call')}</th><th scope="col">${t('decisionId')}</th></tr></thead>
 <tbody>${page.items.map((one) => toRow(one, view))}</tbody></table></div>`}
 ${toPager(exchange.url, page.next, t)}`
     sendPage(view, 'refusedCalls', { title: t('refusedCalls'), body })
@@ -100,15 +101,14 @@ ${toFacts([
 
 /** The register of faults speaks English to programs; people of the other language read the remedy. */
 function titleOf(code: string, language: 'en' | 'zh-TW'): string {
-  if (language !== 'en' && Object.hasOwn(titles, code)) return titles[code as keyof typeof titles]
-  return Object.hasOwn(faults, code) ? faults[code as keyof typeof faults].title : code
+  return (language === 'en' ? undefined : lookUp<string>(titles, code)) ?? lookUp<{ readonly title: string }>(faults, code)?.title ?? code
 }
 
 const titles: Readonly<Record<keyof typeof refusalRemedies, string>> = {
   'request.invalid': '請求不符', 'body.unsupported': '不支援的內容類型', 'body.malformed': '本文格式錯誤', 'schema.work': '檢查量過大',
   'ip.denied': '位址不允許', 'auth.missing': '需要憑證', 'auth.required': '此 API 未公開', 'auth.invalid_key': 'API 金鑰無效', 'auth.invalid_login': '使用者名稱或密碼錯誤',
   'auth.invalid_token': '權杖無效', 'auth.expired': '憑證已到期', 'auth.revoked': '憑證已撤銷', 'auth.signature': '簽章無效', 'auth.replayed': '請求重複送出', 'auth.certificate': '不認得的用戶端憑證',
-  'auth.unknown_client': '不認得的用戶端', 'auth.scope': '缺少權限範圍', 'auth.clearance': '缺少許可等級', 'detoken.denied': '不得檢視受保護資料', 'auth.not_subscribed': '尚未訂閱', 'auth.subscription_inactive': '訂閱未生效',
+  'auth.unknown_client': '不認得的用戶端', 'auth.scope': '缺少權限範圍', 'auth.clearance': '缺少許可等級', 'detoken.denied': '不得檢視受保護資料', 'verify.too_many': '核對次數過多', 'auth.not_subscribed': '尚未訂閱', 'auth.subscription_inactive': '訂閱未生效',
   'auth.too_many_attempts': '登入失敗次數過多', 'auth.unavailable': '暫時無法驗證憑證', 'client.disabled': '應用程式已停用', 'client.rules': '用戶端規則無法讀取', 'plan.not_yet_valid': '尚未生效',
   'plan.expired': '已失效', 'plan.hours': '不在服務時間內', 'api.not_published': 'API 尚未發布', 'api.blocked': 'API 已封鎖', 'api.retired': 'API 已退役', 'api.sunset': 'API 已終止服務',
   'quota.exceeded': '配額已用完', 'spike.exceeded': '呼叫過於密集', 'concurrency.exceeded': '同時呼叫數過多', 'state.unavailable': '共用狀態無法使用', 'limit.no_plan': '沒有方案', 'queue.full': '等候者過多', 'queue.evicted': '等候者過多', 'queue.hopeless': '等候時間將過長', 'queue.expired': '等候逾時', 'queue.closed': '佇列已關閉', 'queue.self': '會等到自己', 'queue.unavailable': '無法分配順位', 'session.none': '沒有工作階段',
