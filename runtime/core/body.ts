@@ -1,5 +1,5 @@
 import { freezeDeep } from './freeze.ts'
-import { isTooDeep, jsonDepthLimit, tooDeep } from './json-depth.ts'
+import { isTooDeep, jsonDepthLimit, NestedTooDeep, parseJson, tooDeep } from './json-depth.ts'
 import { isPlainJson } from './plain-json.ts'
 
 /** How a body's bytes become a value. Given by whoever knows the content type (HTTP front, upstream). */
@@ -101,7 +101,7 @@ export class Body {
   }
 
   /**
-   * The parsed value, made once.
+   * The parsed value, made once; of an empty JSON text `undefined`, as an empty body has no value.
    * @throws SyntaxError (or the error made from it) for malformed JSON, Fault `body.malformed` for JSON nested too deep,
    * or what the given parser throws
    */
@@ -125,12 +125,15 @@ export class Body {
   }
 
   #parseJson(): unknown {
-    const text = this.#shallowText()
-    if (this.#malformed === undefined) return parse(text)
+    const text = this.text()
+    if (text.length === 0) return undefined
     try {
-      return parse(text)
+      const value: unknown = this.#shallow ? JSON.parse(text) : parseJson(text, this.#bytes)
+      this.#shallow = true
+      return value
     } catch (error) {
-      throw this.#malformed(error)
+      if (error instanceof NestedTooDeep) throw tooDeep()
+      throw this.#malformed?.(error) ?? error
     }
   }
 
@@ -159,12 +162,4 @@ export function resolve(value: unknown): unknown {
 /** A message's payload as a value, parsed if nobody did so before. */
 export function payloadOf(message: { readonly payload?: unknown }): unknown {
   return resolve(message.payload)
-}
-
-/**
- * JSON.parse that keeps `__proto__` an ordinary own property (JSON.parse itself never sets a prototype)
- * and treats an empty text as `undefined`, as an empty body has no value.
- */
-function parse(text: string): unknown {
-  return text.length === 0 ? undefined : JSON.parse(text)
 }

@@ -31,6 +31,11 @@ describe('JSON from outside', () => {
         const text = '[['.repeat(more / 2) + JSON.stringify(value) + ']]'.repeat(more / 2)
         const padded = text.length > jsonDepthLimit ? text : text + ' '.repeat(jsonDepthLimit)
         expect(isTooDeep(padded)).toBe(depthOf(JSON.parse(padded)) > jsonDepthLimit)
+        // The same JSON with hardly any brackets to its length is looked through after it is parsed.
+        for (const given of [padded, padded.replaceAll('[', `[${' '.repeat(20)}`)]) {
+          if (depthOf(value) + 2 * Math.floor(more / 2) > jsonDepthLimit) expect(() => parseJson(given)).toThrow(`deeper than ${jsonDepthLimit} levels`)
+          else expect(JSON.stringify(parseJson(given))).toBe(JSON.stringify(JSON.parse(given)))
+        }
       }),
     )
   })

@@ -7,6 +7,12 @@ import { fault, type Fault } from './fault.ts'
  */
 export const jsonDepthLimit = 512
 
+/**
+ * With no more than one opening bracket in so many characters, a text that is nested as deep as it can be is parsed in the
+ * time of one of small values. Looking through its value takes a fifth of the time that looking through the text takes.
+ */
+const sparseCharacters = 16
+
 /** Ends the sentence “The body is not valid JSON: …”. */
 export const tooDeepReason = `it is nested deeper than ${jsonDepthLimit} levels`
 
@@ -26,13 +32,29 @@ kinds[0x5d] = kinds[0x7d] = 3
  * gives up where it is wrong, and up to there the answer holds.
  */
 export function isTooDeep(text: string, bytes?: Uint8Array): boolean {
-  return text.length > jsonDepthLimit && hasManyOpeners(text) && isDeep(bytes ?? Buffer.from(text, 'utf8'))
+  return countOpeners(text) > jsonDepthLimit && isDeep(bytes ?? Buffer.from(text, 'utf8'))
 }
 
-/** Parses JSON that came from outside. @throws SyntaxError when it is none, or is nested too deep */
+/** Parses JSON that came from outside. @throws SyntaxError when it is none; NestedTooDeep */
 export function parseJson(text: string, bytes?: Uint8Array): unknown {
-  if (isTooDeep(text, bytes)) throw new SyntaxError(tooDeepReason)
-  return JSON.parse(text)
+  const openers = countOpeners(text)
+  if (openers <= jsonDepthLimit) return JSON.parse(text)
+  if (openers > text.length / sparseCharacters) {
+    if (isDeep(bytes ?? Buffer.from(text, 'utf8'))) throw new NestedTooDeep()
+    return JSON.parse(text)
+  }
+  const value: unknown = JSON.parse(text)
+  if (isDeepValue(value, jsonDepthLimit)) throw new NestedTooDeep()
+  return value
+}
+
+/** JSON that is nested deeper than {@link jsonDepthLimit}. */
+export class NestedTooDeep extends SyntaxError {
+  override readonly name = 'NestedTooDeep'
+
+  constructor() {
+    super(tooDeepReason)
+  }
 }
 
 /** The fault of a body that is nested too deep. */
@@ -40,11 +62,28 @@ export function tooDeep(): Fault {
   return fault('body.malformed', { type: 'JSON', reason: tooDeepReason })
 }
 
-/** The engine's own search is many times faster than a loop, and most texts have no such number of brackets. */
-function hasManyOpeners(text: string): boolean {
+/**
+ * Brackets that open something, in texts too; counting ends where more would tell nothing. The engine's own search is many
+ * times faster than a loop, and most texts have no more of them than may be nested.
+ */
+function countOpeners(text: string): number {
+  if (text.length <= jsonDepthLimit) return 0
+  const most = Math.max(jsonDepthLimit, text.length / sparseCharacters)
   let count = 0
-  for (let at = text.indexOf('['); at !== -1; at = text.indexOf('[', at + 1)) if (++count > jsonDepthLimit) return true
-  for (let at = text.indexOf('{'); at !== -1; at = text.indexOf('{', at + 1)) if (++count > jsonDepthLimit) return true
+  for (let at = text.indexOf('['); at !== -1 && count <= most; at = text.indexOf('[', at + 1)) count++
+  for (let at = text.indexOf('{'); at !== -1 && count <= most; at = text.indexOf('{', at + 1)) count++
+  return count
+}
+
+/** Whether a parsed value goes deeper than so many levels. */
+function isDeepValue(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (levels === 0) return true
+  if (Array.isArray(value)) {
+    for (const part of value) if (isDeepValue(part, levels - 1)) return true
+    return false
+  }
+  for (const name in value) if (isDeepValue((value as Record<string, unknown>)[name], levels - 1)) return true
   return false
 }
 
