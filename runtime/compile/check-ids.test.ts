@@ -16,6 +16,16 @@ test('no node, tab or subflow has the id of a copy, not even one that is switche
   expect(same(...bank, tab('thief', 'thief'), node('used-elsewhere', 'work', 'thief'), node('used2-in', 'work', 'thief'))).toEqual([])
 })
 
+test('a flow that was looked at before is nobody else', async () => {
+  const bare = bareDeployer({})
+  const again = () => bare.deploy([...bank, tab('by-hand'), node('by-hand-1', 'http in', 'by-hand', { url: '/by-hand', wires: [['by-hand-r']] }), node('by-hand-r', 'reply', 'by-hand')])
+  try {
+    for (let round = 0; round < 2; round++) expect(await again()).toMatchObject({ ok: true })
+  } finally {
+    await bare.deployer.close()
+  }
+})
+
 test('two copies have two ids, however their parts are written', () => {
   const inner = { id: 'T', type: 'subflow', name: 'Inner', in: [], out: [] }
   expect(same(tab('bank', 'bank'), inner, node('c', 'work', 'T'), { ...inner, id: 'U' }, node('b-c', 'work', 'U'), node('a', 'subflow:U', 'bank'), tab('thief', 'thief'), node('a-b', 'subflow:T', 'thief'))).toEqual(['thief c'])

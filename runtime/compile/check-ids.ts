@@ -36,7 +36,7 @@ export function checkIds(documents: readonly FlowDocument[], flows: readonly Ass
       if (!home) {
         if (made.has(id)) problems.set(id, toProblem(origin.node, document))
         made.add(id)
-      } else if (home !== document) refuse(id, home)
+      } else if (home.id !== document.id) refuse(id, home) // a flow that is known already may come with another copy of its document
     }
   }
   return [...problems.values()]
