@@ -78,7 +78,8 @@ export type CacheSweep = { readonly all: true } | { readonly tags: readonly stri
 
 /** The beginning of every key and tag of a cache. */
 export function toCachePlace({ reach, owner, cache }: CacheName): string {
-  return `${reach === 'flow' ? 'f' : 'o'}:${owner}/${cache}`
+  // The id of a flow is any text: none may reach into the keys and tags of another.
+  return `${reach === 'flow' ? 'f' : 'o'}:${owner.replaceAll(/[%/#*]/g, (one) => `%${one.charCodeAt(0).toString(16)}`)}/${cache}`
 }
 
 export function toCacheTag(place: string, tag: string): string {
