@@ -206,7 +206,7 @@ export async function openControl(options: ControlOptions): Promise<OpenControl>
         for (const gateway of registry.list()) if (gateway.state !== 'live') emit({ kind: 'gateway', gateway })
       },
     })
-    const { watching, ...cases } = createWatching({ audit, clock, rights: (by) => releases.flows.rights(by), command: (command, asked) => hub.command(command, asked), documents, withPins: (nodes) => releases.nodesWithPins(nodes) })
+    const { watching, ...cases } = createWatching({ audit, clock, rights: (by) => releases.flows.rights(by), command: (command, asked) => hub.command(command, asked), documents, withPins: releases.nodesWithPins })
     casesGate.gate = createCasesGate(cases)
     const registry = await openRegistry({
       store,

@@ -75,7 +75,7 @@ export async function openEditorHost(options: EditorHostOptions): Promise<Editor
     flows: createFlowsApi(control, actorOf),
     context: createContextApi(control, red.util.util.encodeObject, actorOf),
     comms: comms.api,
-    diagnostics: createDiagnosticsApi(control),
+    diagnostics: createDiagnosticsApi(control, actorOf),
     isStarted: async () => true,
   })
   red.api.init(settings, server, red.runtime.storage, runtimeApi)

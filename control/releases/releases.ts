@@ -38,7 +38,7 @@ import { toTouches, type Touch } from './touches.ts'
 import { toLabelReleases } from './label-releases.ts'
 import { keepUnchanged } from './unchanged.ts'
 import { unlikeProblems } from './unlike-problems.ts'
-import { visibleDocuments } from './visible-documents.ts'
+import { maySee, visibleDocuments } from './visible-documents.ts'
 
 export interface ReleasesParts {
   readonly store: Store
@@ -442,9 +442,11 @@ export async function openReleases(parts: ReleasesParts) {
     return publicRoutes.byFlow.get(flow)
   }
 
-  /** Nodes of the editor, and behind them those of the earlier revisions that they are pinned to. */
-  async function nodesWithPins(nodes: readonly EditorNode[]): Promise<readonly EditorNode[]> {
-    return [...nodes, ...pinnedIn(await withPins(internDocuments(compile.split(nodes), known()))).flatMap((document) => document.nodes)]
+  /** Nodes of the editor, and behind them those of the earlier revisions that they are pinned to: whose those are they say themselves, whatever was sent. */
+  async function nodesWithPins(nodes: readonly EditorNode[], by: Actor): Promise<readonly EditorNode[]> {
+    const access = await parts.accessOf(by)
+    const pinned = pinnedIn(await withPins(internDocuments(compile.split(nodes), known())))
+    return [...nodes, ...pinned.filter((document) => maySee(document, access)).flatMap((document) => document.nodes)]
   }
 
   return { flows, releases, flowOf, publicRouteOf, nodesWithPins, current: () => current }

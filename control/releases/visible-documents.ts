@@ -21,8 +21,13 @@ export function visibleDocuments(documents: readonly FlowDocument[], access: Flo
     }
   }
   for (const document of documents) {
-    const organisation = organisationOf(document)
-    if (organisation === undefined || access.may('flows.read', organisation)) see(document)
+    if (maySee(document, access)) see(document)
   }
   return visible
+}
+
+/** Whether a document is his to see by whose it is. */
+export function maySee(document: FlowDocument, access: FlowAccess): boolean {
+  const organisation = organisationOf(document)
+  return organisation === undefined || access.may('flows.read', organisation)
 }

@@ -19,8 +19,8 @@ export interface WatchingParts {
   rights(by: Actor): Promise<FlowRights>
   /** Asks every connected gateway; answers of those who replied in time. */
   command(command: GatewayCommand, options?: { readonly withinMs?: number; readonly any?: boolean }): Promise<readonly Answered[]>
-  /** Nodes with the earlier revisions that they are pinned to; absent: there are none. */
-  withPins?(nodes: readonly EditorNode[]): Promise<readonly EditorNode[]>
+  /** Nodes with the earlier revisions that they are pinned to, of flows that he may see; absent: there are none. */
+  withPins?(nodes: readonly EditorNode[], by: Actor): Promise<readonly EditorNode[]>
   readonly documents: { get(key: string): Promise<unknown>; set(key: string, value: unknown): Promise<void> }
 }
 
@@ -45,6 +45,8 @@ export function createWatching({ audit, clock, rights, command, documents, withP
   /** The record, if whoever asks may see its flow. A flow that is gone is for those who may see everything. */
   async function recordOf(id: string, by: Actor): Promise<RunRecord> {
     const record = first<RunRecord>(await command({ do: 'traces.get', id }), isRecord)
+    // Of a run of a flow that he does not even see, not that there was one.
+    if (!(await rights(by)).mayRead(record.flow)) throw noRun()
     await need(record.flow, by)
     return record
   }
@@ -87,7 +89,7 @@ export function createWatching({ audit, clock, rights, command, documents, withP
     },
     async replay(id, nodes, by) {
       const { flow } = await recordOf(id, by)
-      return first<ReplayReport>(await command({ do: 'traces.replay', id, nodes: pickNodes(await withPins(nodes), flow) }, { withinMs: workMs }), (value) => Array.isArray((value as ReplayReport | null)?.differences))
+      return first<ReplayReport>(await command({ do: 'traces.replay', id, nodes: pickNodes(await withPins(nodes, by), flow) }, { withinMs: workMs }), (value) => Array.isArray((value as ReplayReport | null)?.differences))
     },
     async cases(flow, by) {
       await need(flow, by)
@@ -110,7 +112,7 @@ export function createWatching({ audit, clock, rights, command, documents, withP
     },
     async runCases(flow, nodes, cases, by) {
       await need(flow, by)
-      return await runOn(await withPins(nodes), flow, cases ?? (await stored(flow)))
+      return await runOn(await withPins(nodes, by), flow, cases ?? (await stored(flow)))
     },
   }
   return { watching, stored, runOn }
@@ -122,7 +124,11 @@ function first<T>(answers: readonly Answered[], isIt: (value: unknown) => boolea
   const failed = answers.find(({ error }) => error !== undefined)
   if (failed) throw new Refused('gateway.refused', 502, String(failed.error))
   if (answers.length === 0) throw nobody(answers)
-  throw new Refused('record.none', 404, 'No gateway that is connected has this run any more. Runs are kept for 15 minutes.')
+  throw noRun()
+}
+
+function noRun(): Refused {
+  return new Refused('record.none', 404, 'No gateway that is connected has this run any more. Runs are kept for 15 minutes.')
 }
 
 function nobody(answers: readonly Answered[]): Refused {

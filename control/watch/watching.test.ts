@@ -17,7 +17,7 @@ function open(answer: (command: GatewayCommand) => Answered | undefined = () => 
   const parts = createWatching({
     audit: { add: async (_by, action) => void audited.push(action) },
     clock: { now: () => 0 },
-    rights: async (by) => ({ mayRead: () => true, mayWrite: (id) => by.name === 'eve' && id !== 'theirs', readsEverything: false, writesEverything: false }) satisfies FlowRights,
+    rights: async (by) => ({ mayRead: (id) => id !== 'hidden', mayWrite: (id) => by.name === 'eve' && id !== 'theirs', readsEverything: false, writesEverything: false }) satisfies FlowRights,
     async command(command) {
       commands.push(command)
       const answered = answer(command)
@@ -52,6 +52,9 @@ describe('watching', () => {
     await expect(watching.get('r', drawer)).rejects.toMatchObject({ code: 'auth.role' })
     await expect(watching.toCase('r', 'n', drawer)).rejects.toMatchObject({ code: 'auth.role' })
     await expect(watching.replay('r', [], drawer)).rejects.toMatchObject({ code: 'auth.role' })
+    // Nor that there was one, where even the flow is not to be seen.
+    const said = (result: unknown) => open(() => ({ gateway: 'g', result })).watching.get('r', drawer).catch((refused: Error) => refused)
+    expect(await said({ id: 'r', flow: 'hidden', steps: [] })).toEqual(await said(undefined))
   })
 
   it('says so when no gateway is there, and when none has the run', async () => {
