@@ -1,7 +1,7 @@
 import { fault } from './fault.ts'
 
 /** Something that is there for one reader: nobody can keep it, or give it twice. Whoever is not interested leaves it alone. */
-export class PassesOnce<T extends { destroy(): unknown }> {
+export class PassesOnce<T extends { destroy(): unknown; readonly errored?: Error | null }> {
   #source: T | undefined
 
   constructor(source: T) {
@@ -17,6 +17,11 @@ export class PassesOnce<T extends { destroy(): unknown }> {
     if (source === undefined) throw fault('body.taken')
     this.#source = undefined
     return source
+  }
+
+  /** What it was broken off with before anybody read it. */
+  get brokenOff(): Error | undefined {
+    return this.#source?.errored ?? undefined
   }
 
   /** Puts what looks on between it and whoever reads it; nothing once somebody does. What is put there ends and breaks off as what it reads from. */

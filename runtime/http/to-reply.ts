@@ -35,7 +35,7 @@ const badValue = /[^\t\x20-\x7e\x80-\xff]/
 /**
  * What a message answers with, in the meaning of Node-RED's `http response`: `statusCode`, `headers`,
  * `cookies`, and `payload` by its kind (text as HTML and objects as JSON unless a content type says else).
- * @throws Fault `reply.invalid`
+ * @throws Fault `reply.invalid`, and what a stream that nobody has read was broken off with
  */
 export function toReply(message: Message): Reply {
   const status = message.payload instanceof Tunnel ? 101 : toStatus(message['statusCode'])
@@ -98,6 +98,8 @@ function toBody(payload: unknown, type: number, headers: string[]): Reply['body'
   }
   if (payload instanceof Tunnel) return payload
   if (payload instanceof ByteStream) {
+    // While nothing of the answer has left it may still say so.
+    if (payload.brokenOff) throw payload.brokenOff
     if (type === -1 && payload.contentType !== undefined) headers.push('Content-Type', payload.contentType)
     return payload
   }

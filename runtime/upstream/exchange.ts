@@ -12,11 +12,8 @@ import { markHolding } from './holding-mark.ts'
 import type { Lane } from './lane.ts'
 import type { Pools } from './pools.ts'
 import type { Hop } from './redirect.ts'
+import { goesAgain, keptBy } from './resend.ts'
 
-/** Methods that may be sent again when their connection broke before an answer began (RFC 9110 §9.2.1, §9.2.2). */
-const repeatable = new Set(['GET', 'HEAD', 'OPTIONS'])
-/** A request that meets closed connections is sent again so often at most. */
-const mostRepeats = 16
 const codings = ['accept-encoding', acceptedCodings] as const
 
 /** One hop of a request. Its time is over `timeoutMs` after `startedAt`, and with the run. */
@@ -28,8 +25,7 @@ export function createExchange({ pools, clock, holding }: { readonly pools: Pool
     const { pool, host, path } = findPlace(pools, hop.url, tls, request.http2, lane)
     const leftMs = Math.min(startedAt + timeoutMs, run.deadline) - clock.now()
     if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: Math.round(Math.min(timeoutMs, run.deadline - startedAt)) }))
-    // Those that were kept open beside the broken one may all have been closed: after a pause a server closes them together.
-    const again = repeats === 0 || (repeats < mostRepeats && keptBy(pool) > 0)
+    const keptBefore = keptBy(pool)
     return new Promise((resolve, reject) => {
       const bounds = new CallBounds(run, clock)
       const done = (answer: Answer) => {
@@ -38,10 +34,8 @@ export function createExchange({ pools, clock, holding }: { readonly pools: Pool
       }
       const failed = (error: Error) => {
         bounds.lift()
-        // A connection that was kept open may be closed by the server just as we write on it.
-        if (again && !call.started && repeatable.has(hop.method) && (error as { code?: string }).code === 'upstream.eof') {
-          resolve(exchange(hop, request, tls, timeoutMs, startedAt, run, lane, repeats + 1))
-        } else reject(error)
+        if (goesAgain(error, { method: hop.method, started: call.started, repeats, keptBefore })) resolve(exchange(hop, request, tls, timeoutMs, startedAt, run, lane, repeats + 1))
+        else reject(error)
       }
       const call = new Call(host, request.responseLimitBytes, done, failed, run)
       bounds.hold(leftMs, () => fault('upstream.timeout', { host, afterMs: Math.round(clock.now() - startedAt) }), (reason) => call.abort(reason))
@@ -57,11 +51,6 @@ export function createExchange({ pools, clock, holding }: { readonly pools: Pool
   }
 
   return (hop, request, tls, timeoutMs, startedAt, run, lane) => exchange(hop, request, tls, timeoutMs, startedAt, run, lane, 0)
-}
-
-/** Connections that were kept open and carry nothing now: the next request may go out on one of them. */
-function keptBy(pool: object): number {
-  return (pool as { readonly stats?: { readonly free?: number } }).stats?.free ?? 0
 }
 
 /** Whether a hop goes where the request itself was meant to go: what is told there is told to no other origin. */

@@ -7,6 +7,13 @@ export interface Carried {
   abort(reason: Error): void
 }
 
+/** How one try of a call differs from one that is made once. */
+export interface OneTry {
+  readonly startedAt: number
+  readonly timeoutMs: number
+  readonly lane?: Lane
+}
+
 /** The way of one try: over which connections it goes, how it is broken off, and whether anything of it was sent. */
 export class Lane {
   readonly #placeOf: ((url: string) => Place | undefined) | undefined

@@ -9,21 +9,15 @@ import { dropHopHeaders, toHeaderList } from './call.ts'
 import { showSecret, tellBudget } from './exchange.ts'
 import { findPlace } from './find-place.ts'
 import { markHolding } from './holding-mark.ts'
-import type { Lane } from './lane.ts'
+import type { OneTry } from './lane.ts'
 import type { Pools } from './pools.ts'
+import { goesAgain, keptBy } from './resend.ts'
 import { StreamCall } from './stream-call.ts'
 
 export interface OpenStreamOptions {
   readonly pools: Pools
   readonly clock: Clock
   readonly holding: Holding | undefined
-}
-
-/** How one try of a call differs from one that is made once. */
-export interface StreamTry {
-  readonly startedAt: number
-  readonly timeoutMs: number
-  readonly lane: Lane
 }
 
 export interface OpenedStream extends StreamReply {
@@ -39,44 +33,47 @@ export interface OpenedStream extends StreamReply {
 const firstByteMs = 1_000
 
 /** Makes what calls an upstream and gives its answer before its body has come. The run's deadline holds until then. */
-export function createOpenStream({ pools, clock, holding }: OpenStreamOptions): (request: StreamRequest, run: Run, one?: StreamTry) => Promise<OpenedStream> {
-  return function openStream(request, run, one) {
-    const { url, http2, secret } = request
-    const { pool, host, path } = findPlace(pools, url, request.tls, http2, one?.lane)
-    const now = clock.now()
-    const startedAt = one?.startedAt ?? now
-    const timeoutMs = one?.timeoutMs ?? request.timeoutMs
-    const leftMs = Math.min(startedAt + timeoutMs, run.deadline) - now
-    if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: Math.round(now - startedAt) }))
+export function createOpenStream({ pools, clock, holding }: OpenStreamOptions): (request: StreamRequest, run: Run, one?: OneTry) => Promise<OpenedStream> {
+  function openStream(request: StreamRequest, run: Run, one: OneTry, repeats: number): Promise<OpenedStream> {
+    const { url, method, http2, secret, body } = request
+    const { startedAt, timeoutMs, lane } = one
+    const { pool, host, path } = findPlace(pools, url, request.tls, http2, lane)
+    const leftMs = Math.min(startedAt + timeoutMs, run.deadline) - clock.now()
+    if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: Math.round(clock.now() - startedAt) }))
+    const keptBefore = keptBy(pool)
     return new Promise((resolve, reject) => {
       const bounds = new CallBounds(run, clock)
       let isOver: (reason: Error | undefined) => void = () => {}
       const over = new Promise<Error | undefined>((done) => (isOver = done))
       const call = new StreamCall({
-        host, idleMs: request.idleMs, clock, holdMs: one ? Math.min(firstByteMs, leftMs / 2) : 0,
+        host, idleMs: request.idleMs, clock, holdMs: lane ? Math.min(firstByteMs, leftMs / 2) : 0,
         began: () => run.noteBackend?.(),
-        answered: ({ status, headers, body }) => {
+        answered: (head) => {
           bounds.lift()
+          const { status, headers } = head
           dropHopHeaders(headers)
           const [type, length] = [headers['content-type'], headers['content-length']]
-          resolve({ status, headers, body: new ByteStream(body, typeof type === 'string' ? type : type?.[0], typeof length === 'string' ? Number(length) : undefined), url, over })
+          resolve({ status, headers, body: new ByteStream(head.body, typeof type === 'string' ? type : type?.[0], typeof length === 'string' ? Number(length) : undefined), url, over })
         },
         failed: (error) => {
           bounds.lift()
-          reject(error)
+          // What passes once cannot be sent twice.
+          if (!(body instanceof ByteStream) && goesAgain(error, { method, started: call.started, repeats, keptBefore })) resolve(openStream(request, run, one, repeats + 1))
+          else reject(error)
         },
         over: isOver,
       })
       bounds.hold(leftMs, () => fault('upstream.timeout', { host, afterMs: Math.round(clock.now() - startedAt) }), (reason) => call.abort(reason))
-      one?.lane.carry(call)
+      lane?.carry(call)
       if (call.settled) return
       const headers = toHeaderList(request.headers, [])
       markHolding(headers, run, holding)
       if (request.tellBudget === true) tellBudget(headers, leftMs, run)
-      const { body } = request
       if (body instanceof ByteStream && body.lengthBytes !== undefined) headers.push('Content-Length', String(body.lengthBytes))
       const shown = secret === undefined ? path : showSecret(headers, path, secret)
-      pool.dispatch({ path: shown, method: request.method, headers, body: (body instanceof ByteStream ? body.take() : body) ?? null }, call)
+      pool.dispatch({ path: shown, method, headers, body: (body instanceof ByteStream ? body.take() : body) ?? null }, call)
     })
   }
+
+  return (request, run, one) => openStream(request, run, one ?? { startedAt: clock.now(), timeoutMs: request.timeoutMs }, 0)
 }

@@ -1,5 +1,3 @@
-import type { Duplex } from 'node:stream'
-import type { Dispatcher } from 'undici'
 import type { Clock } from '../core/clock.ts'
 import { fault } from '../core/fault.ts'
 import type { Holding } from '../core/holding.ts'
@@ -8,56 +6,58 @@ import { Tunnel } from '../core/tunnel.ts'
 import type { TunnelReply, TunnelRequest } from '../core/upstream.ts'
 import { CallBounds } from './call-bounds.ts'
 import { dropHopHeaders, toHeaderList } from './call.ts'
+import { showSecret, tellBudget } from './exchange.ts'
 import { findPlace } from './find-place.ts'
 import { markHolding } from './holding-mark.ts'
+import type { OneTry } from './lane.ts'
 import type { Pools } from './pools.ts'
-import { toUpstreamFault } from './to-fault.ts'
+import { goesAgain, keptBy } from './resend.ts'
+import { TunnelCall } from './tunnel-call.ts'
 
-/** Makes what asks an upstream to speak WebSocket (RFC 6455 §4) and gives the connection that it then speaks on. */
-export function createOpenTunnel({ pools, clock, holding }: { readonly pools: Pools; readonly clock: Clock; readonly holding: Holding | undefined }): (request: TunnelRequest, run: Run) => Promise<TunnelReply> {
-  return function openTunnel(request, run) {
-    const { pool, host, path } = findPlace(pools, request.url, request.tls)
-    const leftMs = Math.min(request.timeoutMs, run.deadline - clock.now())
-    if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: 0 }))
-    return new Promise((resolve, reject) => {
-      const bounds = new CallBounds(run, clock)
-      let settled = false
-      let controller: Dispatcher.DispatchController | undefined
-      const settle = (done: () => void) => {
-        if (settled) return
-        settled = true
-        bounds.lift()
-        done()
-      }
-      const fail = (error: Error) => settle(() => {
-        controller?.abort(error)
-        reject(error)
-      })
-      const handler: Dispatcher.DispatchHandler = {
-        onRequestStart(given) {
-          controller = given
-          if (settled) given.abort(fault('client.closed'))
-          else run.noteBackend?.()
-        },
-        onRequestUpgrade(_controller, _status, headers, socket: Duplex) {
-          if (settled) return void socket.destroy()
-          dropHopHeaders(headers as Record<string, string | string[]>)
-          settle(() => resolve({ headers: headers as Record<string, string | string[]>, tunnel: new Tunnel(socket, request.idleMs) }))
-        },
-        onResponseStart() {},
-        onResponseData() {},
-        onResponseEnd: () => fail(refused(host)),
-        onResponseError: (_controller, error) => fail((error as { message?: string }).message === 'bad upgrade' ? refused(host) : toUpstreamFault(error, host, false)),
-      }
-      bounds.hold(leftMs, () => fault('upstream.timeout', { host, afterMs: Math.round(leftMs) }), fail)
-      if (settled) return
-      const headers = toHeaderList(request.headers, [])
-      markHolding(headers, run, holding)
-      pool.dispatch({ path, method: 'GET', headers, upgrade: 'websocket' }, handler)
-    })
-  }
+export interface OpenedTunnel extends TunnelReply {
+  readonly status: 101
+  /** Resolves when it is closed. How that came about says nothing of the upstream: either side may leave at any time. */
+  readonly over: Promise<undefined>
 }
 
-function refused(host: string): Error {
-  return fault('upstream.upgrade', { host })
+/**
+ * Makes what asks an upstream to speak WebSocket (RFC 6455 §4) and gives the connection that it then speaks on. Time runs until it agrees. Only
+ * HTTP/1.1 is spoken.
+ */
+export function createOpenTunnel({ pools, clock, holding }: { readonly pools: Pools; readonly clock: Clock; readonly holding: Holding | undefined }): (request: TunnelRequest, run: Run, one?: OneTry) => Promise<OpenedTunnel> {
+  function openTunnel(request: TunnelRequest, run: Run, one: OneTry, repeats: number): Promise<OpenedTunnel> {
+    const { startedAt, timeoutMs, lane } = one
+    const { pool, host, path } = findPlace(pools, request.url, request.tls, false, lane)
+    const leftMs = Math.min(startedAt + timeoutMs, run.deadline) - clock.now()
+    if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: Math.round(clock.now() - startedAt) }))
+    const keptBefore = keptBy(pool)
+    return new Promise((resolve, reject) => {
+      const bounds = new CallBounds(run, clock)
+      const call = new TunnelCall({
+        host,
+        began: () => run.noteBackend?.(),
+        agreed: (headers, socket) => {
+          bounds.lift()
+          dropHopHeaders(headers)
+          const over = new Promise<undefined>((done) => void socket.once('close', () => done(undefined)))
+          resolve({ status: 101, headers, tunnel: new Tunnel(socket, request.idleMs), over })
+        },
+        failed: (error) => {
+          bounds.lift()
+          if (goesAgain(error, { method: 'GET', started: false, repeats, keptBefore })) resolve(openTunnel(request, run, one, repeats + 1))
+          else reject(error)
+        },
+      })
+      bounds.hold(leftMs, () => fault('upstream.timeout', { host, afterMs: Math.round(clock.now() - startedAt) }), (reason) => call.abort(reason))
+      lane?.carry(call)
+      if (call.settled) return
+      const headers = toHeaderList(request.headers, [])
+      markHolding(headers, run, holding)
+      if (request.tellBudget === true) tellBudget(headers, leftMs, run)
+      const shown = request.secret === undefined ? path : showSecret(headers, path, request.secret)
+      pool.dispatch({ path: shown, method: 'GET', headers, upgrade: 'websocket' }, call)
+    })
+  }
+
+  return (request, run, one) => openTunnel(request, run, one ?? { startedAt: clock.now(), timeoutMs: request.timeoutMs }, 0)
 }

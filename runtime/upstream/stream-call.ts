@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../core/clock.ts'
-import { fault } from '../core/fault.ts'
+import { Fault, fault } from '../core/fault.ts'
 import type { Carried } from './lane.ts'
 import { toUpstreamFault } from './to-fault.ts'
 
@@ -51,6 +51,11 @@ export class StreamCall implements Dispatcher.DispatchHandler, Carried {
     return this.#controller !== undefined
   }
 
+  /** True once an answer has begun to arrive. */
+  get started(): boolean {
+    return this.#body !== undefined
+  }
+
   /** True once an answer has come, or none will. */
   get settled(): boolean {
     return this.#settled
@@ -82,13 +87,15 @@ export class StreamCall implements Dispatcher.DispatchHandler, Carried {
         this.#cancelIdle?.()
         // Read to its end or not: whoever lets go of it ends the exchange.
         if (!body.readableEnded) {
-          const reason = error ?? fault('client.closed')
+          const reason = error instanceof Fault ? error : fault('client.closed')
           controller.abort(reason)
           this.#over(reason)
         }
         done(error)
       },
     })
+    // Nobody may read it yet when it breaks off: whoever does is told then.
+    body.on('error', () => {})
     this.#body = body
     this.#lastMs = this.#options.clock.elapsed()
     this.#watchIdle()

@@ -3,7 +3,7 @@ import { createServer as createTcpServer, type AddressInfo, type Socket } from '
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { fakeRun } from '../../test/kit/fake-run.ts'
-import type { UpstreamRequest } from '../core/upstream.ts'
+import type { Upstream, UpstreamRequest } from '../core/upstream.ts'
 import { parseEgressAllow } from './egress-policy.ts'
 import { createUpstream, type UpstreamOptions } from './upstream.ts'
 
@@ -127,6 +127,31 @@ describe('a call', () => {
     expect((await upstream.request(ask(origin), fakeRun())).status).toBe(200)
     await expect(upstream.request(ask(origin, { method: 'POST', body: 'x' }), fakeRun())).rejects.toMatchObject({ code: 'upstream.eof' })
     expect(seen).toEqual(['GET', 'GET', 'GET', 'POST'])
+  })
+
+  it('does the same for an answer that passes as a stream, and for a WebSocket, until something came', async () => {
+    const seen: string[] = []
+    const origin = await serveRaw((socket) => {
+      let requests = 0
+      socket.on('data', (data) => {
+        const [line = ''] = data.toString().split(' HTTP', 1)
+        seen.push(line)
+        requests += 1
+        if (line.endsWith('/torn')) return void socket.end('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok')
+        if (requests === 2) return void socket.destroy()
+        socket.write(/upgrade: websocket/i.test(data.toString()) ? 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n' : 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok')
+      })
+    })
+    const upstream = open(undefined, { connectionsPerOrigin: 1 }) as Required<Upstream>
+    const stream = async (path: string, more: object = {}) => (await upstream.openStream({ method: 'GET', url: origin + path, timeoutMs: 5_000, idleMs: 5_000, ...more }, fakeRun())).body.take().toArray()
+    await stream('/a')
+    expect(String(await stream('/b'))).toBe('ok')
+    await expect(stream('/c', { method: 'POST', body: Buffer.from('x') })).rejects.toMatchObject({ code: 'upstream.eof' })
+    await stream('/d')
+    const { tunnel } = await upstream.openTunnel({ url: `${origin}/ws`, timeoutMs: 5_000, idleMs: 5_000 }, fakeRun())
+    tunnel.discard()
+    await expect(stream('/torn')).rejects.toMatchObject({ code: 'upstream.eof' })
+    expect(seen).toEqual(['GET /a', 'GET /b', 'GET /b', 'POST /c', 'GET /d', 'GET /ws', 'GET /ws', 'GET /torn'])
   })
 
   it('sends a GET again until it meets a connection that is open, when a server has closed several together', async () => {

@@ -80,6 +80,7 @@ export function createUpstream(options: UpstreamOptions): OpenUpstream {
   const resolve = createResolve({ lookup: options.lookup, ttlOf: options.ttlOf, now: () => clock.elapsed() })
   const exchange = createExchange({ pools, clock, holding: options.holding })
   const openStream = createOpenStream({ pools, clock, holding: options.holding })
+  const openTunnel = createOpenTunnel({ pools, clock, holding: options.holding })
   const openServices = new Set<Service>()
 
   async function finish(answer: Answer, url: string, limitBytes: number, redirects: UpstreamReply['redirects']): Promise<UpstreamReply> {
@@ -134,7 +135,10 @@ export function createUpstream(options: UpstreamOptions): OpenUpstream {
       const { over: _, ...reply } = await openStream(request, run)
       return reply
     },
-    openTunnel: createOpenTunnel({ pools, clock, holding: options.holding }),
+    async openTunnel(request, run) {
+      const { headers, tunnel } = await openTunnel(request, run)
+      return { headers, tunnel }
+    },
     whyRefused(text) {
       const { protocol, hostname, port } = new URL(text)
       const host = hostname.replace(/^\[|\]$/g, '')
@@ -143,12 +147,13 @@ export function createUpstream(options: UpstreamOptions): OpenUpstream {
       return options.egress.refusal(host, Number(port) || (protocol === 'https:' ? 443 : 80), address)
     },
     open(spec) {
-      const service = new Service(spec, { clock, log, random: options.random ?? Math.random, call: follow, openStream, openPool: pools.open, resolve, observer: options.observer, closed: () => void openServices.delete(service) })
+      const service = new Service(spec, { clock, log, random: options.random ?? Math.random, call: follow, openStream, openTunnel, openPool: pools.open, resolve, observer: options.observer, closed: () => void openServices.delete(service) })
       openServices.add(service)
       // Whoever puts something in front of it makes an object that inherits from this one, which a class with private fields does not bear.
       return {
         request: (request, run, options) => service.request(request, run, options),
         openStream: (request, run, options) => service.openStream(request, run, options),
+        openTunnel: (request, run, options) => service.openTunnel(request, run, options),
         configure: (next) => service.configure(next),
         facts: () => service.facts(),
         close: () => service.close(),

@@ -29,7 +29,7 @@ export interface Seen {
   answered: boolean
 }
 
-/** A service that goes wrong on demand, by hand over TCP: what an HTTP library would never send. */
+/** A service that goes wrong on demand, by hand over TCP: what an HTTP library would never send. When it is well it agrees to speak WebSocket, and says back what it hears. */
 export interface FaultyUpstream extends AsyncDisposable {
   readonly url: string
   readonly port: number
@@ -62,6 +62,7 @@ export async function startFaultyUpstream(options: { readonly tls?: { readonly c
     sockets.add(socket)
     let buffered = ''
     let current: Seen | undefined
+    let agreed = false
     const gone = () => {
       sockets.delete(socket)
       if (current && !current.answered) current.aborted = true
@@ -70,6 +71,8 @@ export async function startFaultyUpstream(options: { readonly tls?: { readonly c
     socket.on('close', gone)
     socket.on('end', () => socket.end())
     socket.on('data', (chunk) => {
+      // Who was agreed with hears himself.
+      if (agreed) return void socket.write(chunk)
       buffered += chunk.toString('latin1')
       for (;;) {
         const request = parse(buffered)
@@ -78,6 +81,8 @@ export async function startFaultyUpstream(options: { readonly tls?: { readonly c
         const behaviour = (behaviours.length > 1 ? behaviours.shift() : behaviours[0]) as Behaviour
         current = { ...request.facts, connection, behaviour, aborted: false, answered: false }
         seen.push(current)
+        agreed = current.headers['upgrade'] === 'websocket' && behaviour === 'well'
+        if (agreed) return void socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nx-agreed: yes\r\n\r\n')
         act(socket, current)
       }
     })

@@ -26,9 +26,9 @@ export class Instance implements Candidate, Judged {
   healthy = true
   /** Checks in a row that ended the same way. */
   checksAlike = 0
-  connections: OwnPool
+  #connections: Connections
 
-  constructor(place: { readonly id: string; readonly origin: string; readonly base: string; readonly host: string; readonly address: string | undefined }, weight: number, sinceMs: number, connections: OwnPool) {
+  constructor(place: { readonly id: string; readonly origin: string; readonly base: string; readonly host: string; readonly address: string | undefined }, weight: number, sinceMs: number, connections: Connections) {
     this.id = place.id
     this.origin = place.origin
     this.base = place.base
@@ -36,14 +36,41 @@ export class Instance implements Candidate, Judged {
     this.address = place.address
     this.weight = weight
     this.sinceMs = sinceMs
-    this.connections = connections
+    this.#connections = connections
   }
 
   /** Its own connections for a URL at its origin. */
   placeOf(url: string): Place | undefined {
-    const { origin, path } = splitUrl(url) ?? toTarget(url)
-    return origin === this.origin ? { pool: this.connections.pool, host: this.host, path } : undefined
+    return this.#place(url, this.#connections.usual())
   }
+
+  /** Those for WebSockets, which are opened by HTTP/1.1 alone. */
+  tunnelPlaceOf(url: string): Place | undefined {
+    return this.#place(url, this.#connections.http1())
+  }
+
+  /** Other connections from now on; calls under way end on the old ones. */
+  reconnect(connections: Connections): void {
+    this.retire()
+    this.#connections = connections
+  }
+
+  /** Calls under way finish; connections close behind them. */
+  retire(): void {
+    this.#connections.retire()
+  }
+
+  #place(url: string, { pool }: OwnPool): Place | undefined {
+    const { origin, path } = splitUrl(url) ?? toTarget(url)
+    return origin === this.origin ? { pool, host: this.host, path } : undefined
+  }
+}
+
+/** Connections of one instance. */
+interface Connections {
+  usual(): OwnPool
+  http1(): OwnPool
+  retire(): void
 }
 
 interface Target {
@@ -88,7 +115,7 @@ export class Instances {
     this.#http2 = policy.http2
     this.#tls = tls
     for (const target of this.#targets) if (isIP(target.host) !== 0) target.resolved = { addresses: [target.host], untilMs: Infinity }
-    if (another) for (const instance of this.all) this.#reconnect(instance)
+    if (another) for (const instance of this.all) instance.reconnect(this.#connect(instance, toTarget(instance.origin).port))
     this.#settle()
   }
 
@@ -113,7 +140,7 @@ export class Instances {
 
   close(): void {
     this.#closed = true
-    for (const instance of this.all) instance.connections.retire()
+    for (const instance of this.all) instance.retire()
     this.all = []
   }
 
@@ -145,7 +172,7 @@ export class Instances {
       }
     }
     this.all = next
-    for (const gone of known.values()) gone.connections.retire()
+    for (const gone of known.values()) gone.retire()
   }
 
   /** Those that are there from the start all begin warm: there is nobody else to take their share. */
@@ -154,15 +181,20 @@ export class Instances {
     return new Instance(place, weight, fresh ? -Infinity : this.#parts.now(), this.#connect(place, target.port))
   }
 
-  #connect({ origin, host, address }: { readonly origin: string; readonly host: string; readonly address: string | undefined }, port: number): OwnPool {
-    return this.#parts.openPool({ origin, host, port, address, tls: this.#policy.tls, http2: this.#policy.http2 })
-  }
-
-  /** Other connections under another TLS profile; calls under way end on the old ones. */
-  #reconnect(instance: Instance): void {
-    const old = instance.connections
-    instance.connections = this.#connect(instance, toTarget(instance.origin).port)
-    old.retire()
+  #connect({ origin, host, address }: { readonly origin: string; readonly host: string; readonly address: string | undefined }, port: number): Connections {
+    const { tls, http2 } = this.#policy
+    const open = (two: boolean) => this.#parts.openPool({ origin, host, port, address, tls, http2: two })
+    const usual = open(http2)
+    // Where HTTP/2 is spoken a second pool, for those who first need one.
+    let http1 = http2 ? undefined : usual
+    return {
+      usual: () => usual,
+      http1: () => (http1 ??= open(false)),
+      retire() {
+        usual.retire()
+        if (http1 !== usual) http1?.retire()
+      },
+    }
   }
 }
 

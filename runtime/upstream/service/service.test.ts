@@ -8,7 +8,7 @@ import { ByteStream } from '../../core/byte-stream.ts'
 import type { Clock } from '../../core/clock.ts'
 import { fault } from '../../core/fault.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../core/upstream.ts'
-import type { ServiceSpec, TargetsPolicy, TryPolicy } from '../../core/upstream-service.ts'
+import type { CallOptions, ServiceSpec, TargetsPolicy, TryPolicy, UpstreamService } from '../../core/upstream-service.ts'
 import { parseEgressAllow } from '../egress-policy.ts'
 import { createUpstream, type UpstreamOptions } from '../upstream.ts'
 
@@ -496,11 +496,11 @@ describe('an answer that passes while it comes', () => {
   })
 
   it('is asked for again while nothing of it came, and no more when something did; what breaks off counts', async () => {
-    const server = await start('reset', 'status 503', 'too short')
+    const server = await start('reset', 'reset', 'status 503', 'too short')
     const { service, told } = open(spec({ targets: targets([server.url]), try: { retries: 5 }, breaker: { windowMs: 60_000, minCalls: 4, errorShare: 0.5, slowMs: 0, slowShare: 1, openMs: 60_000, probes: 1 } }))
     const reply = await service.openStream?.(stream(), fakeRun())
     await expect(text(reply?.body as ByteStream)).rejects.toMatchObject({ code: 'upstream.eof' })
-    expect([server.seen.length, told, service.facts()]).toEqual([3, ['retry', 'retry', 'eof'], expect.objectContaining({ inFlight: 0, breaker: 'open', instances: [expect.objectContaining({ inFlight: 0 })] })])
+    expect([server.seen.length, told, service.facts()]).toEqual([4, ['retry', 'retry', 'eof'], expect.objectContaining({ inFlight: 0, breaker: 'open', instances: [expect.objectContaining({ inFlight: 0 })] })])
     await expect(service.openStream?.(stream(), fakeRun())).rejects.toMatchObject({ code: 'upstream.breaker' })
   })
 
@@ -524,6 +524,96 @@ describe('an answer that passes while it comes', () => {
     const reply = await service.openStream?.(stream({ method: 'PUT', body: new ByteStream(Readable.from([Buffer.from('x')]), undefined, 1) }), fakeRun())
     expect([reply?.status, server.seen.length]).toEqual([503, 1])
     reply?.body.discard()
+  })
+})
+
+describe('a WebSocket', () => {
+  const handshake = (extra: object = {}) => ({ url: 'http://upstream/chat', headers: { 'sec-websocket-version': '13' }, timeoutMs: 1_000, idleMs: 60_000, ...extra })
+  const openTunnel = async (service: UpstreamService, extra: object = {}, run = fakeRun(), options?: CallOptions) => {
+    const reply = await (service as Required<UpstreamService>).openTunnel(handshake(extra), run, options)
+    const socket = reply.tunnel.take()
+    closers.push(() => socket.destroy())
+    const hears = (text: string) => new Promise<string>((resolve) => {
+      socket.once('data', (heard: Buffer) => resolve(heard.toString()))
+      socket.write(text)
+    })
+    return { ...reply, socket, hears }
+  }
+  const codeOf = (opening: Promise<unknown>) => opening.then(() => 'agreed', (error: { code?: string; facts?: { status?: number } }) => [error.code, ...(error.facts?.status === undefined ? [] : [error.facts.status])].join(' '))
+
+  it('goes to the servers in turn, with their path, and to another one where the handshake fails or is answered 5xx', async () => {
+    const [a, b, away] = [await start(), await start('status 503', 'well'), await start()]
+    await away.close()
+    const { service, told } = open(spec({ targets: targets([`${a.url}/base`, `${b.url}/base`, away.url]), try: { retries: 2 } }))
+    const opened = [await openTunnel(service), await openTunnel(service), await openTunnel(service)]
+    expect(opened.map(({ attempts, headers }) => [attempts ?? 1, headers['x-agreed'], headers['upgrade']])).toEqual([1, 3, 2].map((tries) => [tries, 'yes', undefined]))
+    for (const { hears } of opened) expect(await hears('hello')).toBe('hello')
+    expect([a.seen[0]?.path, told]).toEqual(['/base/chat', ['retry', 'retry', 'retry']])
+  })
+
+  it('counts handshakes for breaker and ejection: no connection and 5xx are bad, a refusal is not, and how it ends says nothing', async () => {
+    const server = await start('status 500', 'status 500', 'well')
+    const { service, clock } = open(spec({ targets: targets([server.url]), breaker: { windowMs: 60_000, minCalls: 2, errorShare: 0.6, slowMs: 0, slowShare: 1, openMs: 1_000, probes: 1 } }))
+    expect(await codeOf(openTunnel(service))).toBe('upstream.upgrade 500')
+    expect(await codeOf(openTunnel(service))).toBe('upstream.upgrade 500')
+    expect(await codeOf(openTunnel(service))).toBe('upstream.breaker')
+    await clock.advance(1_001)
+    const { socket } = await openTunnel(service)
+    expect(service.facts().breaker).toBe('closed')
+    socket.destroy(new Error('reset'))
+    await until(() => service.facts().inFlight === 0)
+    server.behave('redirect to metadata')
+    for (let n = 0; n < 4; n += 1) expect(await codeOf(openTunnel(service))).toBe('upstream.upgrade 302')
+    expect(service.facts().breaker).toBe('closed')
+
+    const [bad, good] = [await start('status 503'), await start()]
+    const left = open(spec({ targets: targets([bad.url, good.url], { ejection: { after: 1, baseMs: 60_000, maxMs: 60_000, maxShare: 0.5 } }), try: { retries: 1 } }))
+    for (let n = 0; n < 3; n += 1) await openTunnel(left.service)
+    expect([left.service.facts().instances.map(({ state }) => state), bad.seen.length]).toEqual([['ejected', 'up'], 1])
+  })
+
+  it('has its place among most at once, and counts for its server, until it is closed by either side, over deploys', async () => {
+    const server = await start()
+    const limited = { targets: targets([server.url]), bulkhead: { limit: 1, maxWaitMs: 0, maxWaiting: 0 } }
+    const { service, told } = open(spec(limited))
+    const one = await openTunnel(service)
+    expect(service.facts()).toMatchObject({ inFlight: 1, instances: [{ inFlight: 1 }] })
+    expect(await codeOf(openTunnel(service))).toBe('upstream.bulkhead')
+    service.configure(spec({ ...limited, targets: targets([server.url], { http2: true }) }))
+    expect(await one.hears('still here')).toBe('still here')
+    expect(told).toEqual(['bulkhead'])
+    one.socket.destroy()
+    await until(() => service.facts().inFlight === 0)
+    expect(told).toEqual(['bulkhead', 'ok'])
+    const two = await openTunnel(service)
+    two.socket.resume()
+    service.close()
+    expect(await two.hears('behind its upstream')).toBe('behind its upstream')
+    await server.close()
+    await until(() => service.facts().inFlight === 0)
+  })
+
+  it('speaks HTTP/1.1 by the TLS profile where calls speak HTTP/2, with what proves who calls and what is told', async () => {
+    const files = makeTlsFiles()
+    const server = await startFaultyUpstream({ tls: files.right })
+    closers.push(() => server.close())
+    const { service } = open(spec({ targets: targets([server.url], { tls: { ca: files.ca, servername: 'localhost' }, http2: true }) }))
+    const { hears } = await openTunnel(service, { secret: { in: 'header', name: 'Authorization', value: 'Bearer t' }, tellBudget: true })
+    expect(await hears('in secret')).toBe('in secret')
+    expect(server.seen[0]?.headers).toMatchObject({ authorization: 'Bearer t', 'x-request-deadline': expect.any(String), upgrade: 'websocket' })
+  })
+
+  it('passes the egress policy like any call, is not hedged, and ends with its caller before it is agreed to', async () => {
+    const server = await start('slow headers')
+    const closed = open(spec({ targets: targets([server.url]) }), { egress: parseEgressAllow([]) })
+    expect(await codeOf(openTunnel(closed.service))).toBe('egress.denied')
+    const { service, clock, told } = open(spec({ targets: targets([server.url]), try: { hedgeMs: 10 } }))
+    const run = fakeRun()
+    const opening = codeOf(openTunnel(service, {}, run))
+    await until(() => server.seen.length === 1)
+    await clock.advance(50)
+    run.abort(fault('client.closed'))
+    expect([await opening, server.seen.length, told]).toEqual(['client.closed', 1, ['aborted']])
   })
 })
 

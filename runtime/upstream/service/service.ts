@@ -4,11 +4,10 @@ import { Fault, fault, toFault } from '../../core/fault.ts'
 import type { Log } from '../../core/log.ts'
 import { retryAfterMs } from '../../core/retry-after.ts'
 import type { Run } from '../../core/run.ts'
-import type { StreamReply, StreamRequest, UpstreamReply, UpstreamRequest } from '../../core/upstream.ts'
+import type { StreamReply, StreamRequest, TunnelReply, TunnelRequest, UpstreamReply, UpstreamRequest } from '../../core/upstream.ts'
 import type { CallOptions, ServiceFacts, ServiceSpec, TryPolicy, UpstreamObserver, UpstreamService } from '../../core/upstream-service.ts'
 import { whenAborted } from '../../core/when-aborted.ts'
 import { Lane } from '../lane.ts'
-import type { OpenedStream, StreamTry } from '../open-stream.ts'
 import type { Pools } from '../pools.ts'
 import { splitUrl, toTarget } from '../target.ts'
 import { toUpstreamFault } from '../to-fault.ts'
@@ -17,20 +16,17 @@ import { pick } from './balancer.ts'
 import { Breaker } from './breaker.ts'
 import { Bulkhead } from './bulkhead.ts'
 import { isEjected, judge, usable } from './ejection.ts'
-import { askHealth, type CallUpstream, noteHealth } from './health-check.ts'
+import { askHealth, noteHealth } from './health-check.ts'
 import { Instances, type Instance } from './instances.ts'
+import { type Kind, type Kinds, type Question, toKinds, type TryParts } from './kinds.ts'
 import type { Resolve } from './resolve.ts'
 import { RetryBudget } from './retry-budget.ts'
 import { type Answered, isRetryable, isSafeToRepeat, type Outcome, verdictOf, wordOf } from './retryable.ts'
 
-export interface ServiceParts {
+export interface ServiceParts extends TryParts {
   readonly clock: Clock
   readonly log: Log
   readonly random: () => number
-  /** One call with its redirects, over the usual connections or those of a lane. */
-  readonly call: CallUpstream
-  /** One try whose answer passes while it comes. */
-  readonly openStream: (request: StreamRequest, run: Run, one: StreamTry) => Promise<OpenedStream>
   readonly openPool: Pools['open']
   readonly resolve: Resolve
   readonly observer?: UpstreamObserver | undefined
@@ -42,18 +38,6 @@ interface Try<R extends Answered> {
   readonly ended: Promise<Outcome<R>>
   readonly instance: Instance | undefined
   abort(reason: Error): void
-}
-
-/** What is asked, whether the answer is held or passes. */
-type Question = Pick<UpstreamRequest, 'method' | 'url' | 'headers' | 'timeoutMs' | 'tls' | 'http2'>
-
-/** How a try is made, and what its answer is like. */
-interface Kind<Q extends Question, R extends Answered> {
-  send(request: Q, run: Run, startedAt: number, timeoutMs: number, lane: Lane): Promise<R>
-  /** Of an answer that still comes: resolves when it is over, with the reason when it was broken off. */
-  over?(reply: R): Promise<Error | undefined>
-  /** Nobody takes this answer. */
-  drop?(reply: R): void
 }
 
 /** What one call keeps while it is tried. */
@@ -80,8 +64,7 @@ export class Service implements UpstreamService {
   #bulkhead: Bulkhead | undefined
   #instances: Instances | undefined
   #inFlight = 0
-  readonly #held: Kind<UpstreamRequest, UpstreamReply>
-  readonly #passing: Kind<StreamRequest, OpenedStream>
+  readonly #kinds: Kinds
   #stopChecks: (() => void) | undefined
   #closed = false
 
@@ -89,12 +72,7 @@ export class Service implements UpstreamService {
     this.#spec = spec
     this.#parts = parts
     this.#budget = new RetryBudget(spec.retryShare)
-    this.#held = { send: parts.call }
-    this.#passing = {
-      send: (request, run, startedAt, timeoutMs, lane) => parts.openStream(request, run, { startedAt, timeoutMs, lane }),
-      over: (reply) => reply.over,
-      drop: (reply) => reply.body.discard(),
-    }
+    this.#kinds = toKinds(parts)
     this.configure(spec)
   }
 
@@ -118,7 +96,7 @@ export class Service implements UpstreamService {
   }
 
   async request(request: UpstreamRequest, run: Run, { tries = this.#spec.tries, key }: CallOptions = {}): Promise<UpstreamReply> {
-    const journey = this.#setOut(request, run, tries, key, this.#held)
+    const journey = this.#setOut(request, run, tries, key, this.#kinds.held)
     const reply = await this.#answer(journey)
     return journey.attempts > 1 ? { ...reply, attempts: journey.attempts } : reply
   }
@@ -126,9 +104,16 @@ export class Service implements UpstreamService {
   async openStream(request: StreamRequest, run: Run, { tries = this.#spec.tries, key }: CallOptions = {}): Promise<StreamReply> {
     // A body that passes once cannot be sent twice.
     const policy = request.body instanceof ByteStream ? { ...tries, retries: 0, hedgeMs: 0 } : tries
-    const journey = this.#setOut(request, run, policy, key, this.#passing)
+    const journey = this.#setOut(request, run, policy, key, this.#kinds.passing)
     const { over: _, ...reply } = await this.#answer(journey)
     return journey.attempts > 1 ? { ...reply, attempts: journey.attempts } : reply
+  }
+
+  async openTunnel(request: TunnelRequest, run: Run, { tries = this.#spec.tries, key }: CallOptions = {}): Promise<TunnelReply> {
+    // Two that are agreed to at once would be two callers to the service.
+    const journey = this.#setOut({ ...request, method: 'GET' as const }, run, { ...tries, hedgeMs: 0 }, key, this.#kinds.tunnels)
+    const { headers, tunnel } = await this.#answer(journey)
+    return { headers, tunnel, ...(journey.attempts > 1 ? { attempts: journey.attempts } : {}) }
   }
 
   #setOut<Q extends Question, R extends Answered>(request: Q, run: Run, policy: TryPolicy, key: string | undefined, kind: Kind<Q, R>): Journey<Q, R> {
@@ -291,7 +276,7 @@ export class Service implements UpstreamService {
       permit?.end('none', 0)
       return { thrown: fault('upstream.connect', { host: this.#spec.name, reason: 'it has no server at the moment' }), sent: false }
     }
-    const lane = new Lane(instance && ((url) => instance.placeOf(url)))
+    const lane = new Lane(instance && ((url) => (kind.placeOf ? kind.placeOf(instance, url) : instance.placeOf(url))))
     const ownMs = policy.tryTimeoutMs > 0 ? policy.tryTimeoutMs : request.timeoutMs
     const begun = clock.elapsed()
     journey.attempts += 1
