@@ -90,9 +90,9 @@ describe('a stream of bytes', () => {
     expect(() => stream.take()).toThrowError(expect.objectContaining({ code: 'body.taken' }))
   })
 
-  it('takes a path with an upstream by name, which no sandbox caller gets to, and opens no WebSocket there', async () => {
+  it('takes a path with an upstream by name, which no sandbox caller gets to', async () => {
     const problems = (config: object, types: Record<string, string> = { ups: 'upstream' }) => checkNode(passThrough, { url: '/a/{{+req.params["*"]}}', upstream: 'ups', ...config }, { configNodes: Object.fromEntries(Object.entries(types).map(([id, type]) => [id, { type, config: {} }])) }).map(({ code, property }) => `${code} ${property}`)
-    expect([problems({}), problems({ url: 'https://else.example/' })[0], problems({ webSockets: true }), problems({}, {})]).toEqual([[], 'callout.path url', ['callout.tunnel webSockets'], ['config.missing upstream']])
+    expect([problems({}), problems({ url: 'https://else.example/' })[0], problems({ webSockets: true }), problems({}, {})]).toEqual([[], 'callout.path url', [], ['config.missing upstream']])
     const asked: StreamRequest[] = []
     const byName: StreamRequest[] = []
     const door: Upstream = { ...upstream(asked), open: () => ({ ...upstream(byName), configure() {}, facts: () => ({ name: 'f', breaker: 'none', inFlight: 0, waiting: 0, instances: [] }), close() {} }) }

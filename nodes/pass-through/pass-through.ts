@@ -12,7 +12,7 @@ import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
 import { parseUrlTemplate, type UrlTemplate } from '../../runtime/core/url-template.ts'
 import { asksForWebSocket } from '../../runtime/core/web-socket.ts'
 import { compileSend } from '../callout-send.ts'
-import type { OpenStream } from '../callout-way.ts'
+import { type OpenStream, type OpenTunnel, toPlainWay, type Way } from '../callout-way.ts'
 import { credentialUses } from '../credential-uses.ts'
 import { withEnv } from '../with-env.ts'
 import { toForwarded } from './to-forwarded.ts'
@@ -88,7 +88,7 @@ export const passThrough = defineNode<PassThroughConfig, never>({
       },
       timeoutMs: { type: 'integer', minimum: 1, default: 10_000, title: 'Timeout (ms)', description: 'Until the answer begins; the deadline of the run applies as well.', 'x-form': { 'zh-TW': { title: '逾時（毫秒）', description: '到回應開始為止；執行期限同樣適用。' } } },
       idleMs: { type: 'integer', minimum: 100, default: 60_000, title: 'Longest silence (ms)', description: 'Once the answer has begun it may take as long as it takes, but not be silent for longer.', 'x-form': { 'zh-TW': { title: '最長靜默（毫秒）', description: '回應開始後不限總時間，但不可靜默超過此值。' } } },
-      webSockets: { type: 'boolean', default: false, title: 'WebSockets', description: 'Callers may open WebSockets to the upstream: limits and rights are looked at when they open one, not for what passes.', 'x-form': { when: { upstream: [''] }, 'zh-TW': { title: 'WebSocket', description: '允許呼叫者與上游建立 WebSocket：只在建立時檢查權限與限制，之後不檢視內容。' } } },
+      webSockets: { type: 'boolean', default: false, title: 'WebSockets', description: 'Callers may open WebSockets to the upstream: limits and rights are looked at when they open one, not for what passes.', 'x-form': { 'zh-TW': { title: 'WebSocket', description: '允許呼叫者與上游建立 WebSocket：只在建立時檢查權限與限制，之後不檢視內容。' } } },
       tls: { type: 'string', default: '', 'x-config': 'tls-config', title: 'TLS', description: 'Client certificate and trusted authorities.', 'x-form': { when: { upstream: [''] }, 'zh-TW': { title: 'TLS', description: '用戶端憑證與信任的憑證機構。' } } },
       sandboxUrl: {
         type: 'string', default: '', title: 'Sandbox URL', description: 'For callers with a sandbox credential, who never get to the URL above; empty: they are refused (501).',
@@ -116,11 +116,9 @@ export const passThrough = defineNode<PassThroughConfig, never>({
     return problems.filter((problem) => problem !== undefined)
   },
   async compile(config, scope): Promise<Step<never>> {
-    const { openStream, openTunnel } = scope.upstream
-    if (!openStream || !openTunnel) throw fault('config.invalid', { message: 'Streams cannot be passed through here.' })
-    const plain: OpenStream = (request, _message, run) => openStream(request, run)
+    const plain = toStreaming(toPlainWay(scope))
     const named = config.upstream === '' ? undefined : await compileSend({ upstream: config.upstream, url: config.url, auth: '', tellBudget: 'auto', resilience: 'upstream' }, scope)
-    const open = named?.openStream ?? plain
+    const way = named ? toStreaming(named) : plain
     const place = compileUrl(named?.url ?? config.url, scope)
     const sandboxUrl = config.sandboxUrl.trim() === '' ? undefined : compileUrl(config.sandboxUrl, scope)
     const set = config.headers.filter(({ name }) => name.trim() !== '').map(({ name, value }) => ({ name: name.trim(), template: parsePathTemplate(withEnv(value, (key) => scope.env(key))) }))
@@ -147,16 +145,17 @@ export const passThrough = defineNode<PassThroughConfig, never>({
       }
       const query = request.url.slice(request.path.length + 1)
       const url = query === '' ? target : `${target}${target.includes('?') ? '&' : '?'}${query}`
-      if (config.webSockets && !named && asksForWebSocket(request)) {
-        const agreed = await openTunnel({ url, headers, timeoutMs: config.timeoutMs, idleMs: config.idleMs, ...(tls ? { tls } : {}) }, run)
+      // Callers of the sandbox never get to the upstream.
+      const { openStream, openTunnel } = chosen === place ? way : plain
+      const asked = { url, headers, timeoutMs: config.timeoutMs, idleMs: config.idleMs, ...(tls && !named ? { tls } : {}), ...(chosen === place && named?.tellBudget ? { tellBudget: true } : {}) }
+      if (config.webSockets && asksForWebSocket(request)) {
+        const agreed = await openTunnel(asked, message, run)
         run.onEnd?.(() => agreed.tunnel.discard())
         run.reply({ headers: agreed.headers, payload: agreed.tunnel })
         return undefined
       }
       const body = methodsWithoutBody.has(request.method) ? undefined : bodyOf(message, request.wireBody)
-      const asked = { method: request.method, url, headers, body, timeoutMs: config.timeoutMs, idleMs: config.idleMs, ...(tls && !named ? { tls } : {}) }
-      // Callers of the sandbox never get to the upstream.
-      const answer = chosen === place ? await open({ ...asked, ...(named?.tellBudget ? { tellBudget: true } : {}) }, message, run) : await openStream(asked, run)
+      const answer = await openStream({ ...asked, method: request.method, body }, message, run)
       // Whoever does not take the stream in the end lets go of it.
       run.onEnd?.(() => answer.body.discard())
       run.reply({ statusCode: answer.status, headers: answer.headers, payload: answer.body })
@@ -164,6 +163,12 @@ export const passThrough = defineNode<PassThroughConfig, never>({
     }
   },
 })
+
+/** @throws Fault `config.invalid` where nothing can be passed while it comes */
+function toStreaming({ openStream, openTunnel }: Way): { readonly openStream: OpenStream; readonly openTunnel: OpenTunnel } {
+  if (!openStream || !openTunnel) throw fault('config.invalid', { message: 'Streams cannot be passed through here.' })
+  return { openStream, openTunnel }
+}
 
 /** The body as the caller sent it; what the flow made of the payload is not looked at. */
 function bodyOf(message: Message, wireBody: Buffer | undefined): ByteStream | Buffer | undefined {
@@ -181,12 +186,11 @@ function compileUrl(text: string, scope: Scope): UrlTemplate {
 /** Where a path of an upstream stands for the rest of the URL. */
 const upstreamOrigin = 'http://upstream'
 
-function checkUpstream({ upstream, url, webSockets }: PassThroughConfig, facts: Pick<CheckFacts, 'typeOf'>): NodeProblem[] {
+function checkUpstream({ upstream, url }: PassThroughConfig, facts: Pick<CheckFacts, 'typeOf'>): NodeProblem[] {
   if (upstream === '') return []
   const problems: NodeProblem[] = []
   if (facts.typeOf(upstream) !== 'upstream') problems.push({ code: 'config.missing', property: 'upstream', message: 'The upstream that the pass through names does not exist.', remedy: 'Choose another one, or make it.' })
   if (!url.trim().startsWith('/')) problems.push({ code: 'callout.path', property: 'url', message: 'The pass through has an upstream, so its URL is a path.', remedy: 'Write the path only, such as /reports/{{+req.params["*"]}}; the host is one of the upstream’s targets.' })
-  if (webSockets) problems.push({ code: 'callout.tunnel', property: 'webSockets', message: 'WebSockets go to a URL, not to an upstream by name.', remedy: 'Write the whole URL into a pass through of their own, or switch WebSockets off.' })
   return problems
 }
 

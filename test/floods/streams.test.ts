@@ -86,6 +86,11 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     await pause(20)
     return void response.destroy()
   }
+  if (pathname === '/files/snapped') {
+    response.writeHead(200, { 'content-length': 10 }).write('a')
+    await pause(20)
+    return void response.destroy()
+  }
   if (pathname === '/files/teapot') {
     response.writeHead(418, { 'content-type': 'text/plain', 'x-tea': 'green', location: '/elsewhere' })
     return void response.end('short and stout')
@@ -112,6 +117,9 @@ describe('what passes through', () => {
         .httpIn('PUT', '/:id/*', { streamBody: true, bodyLimitBytes: 1000 }).node('pass through', through, 0)
         .httpIn('PATCH', '/:id/*').node('pass through', through, 0).nodes(),
       ...flow('chat').httpIn('GET', '/ws/*').node('pass through', { ...through, idleMs: 5000, webSockets: true }, 0).nodes(),
+      { id: 'ups', type: 'upstream', name: 'chats', targets: [{ url: `${upstream.url}/files`, weight: 1 }], maxConcurrent: 1, placeWaitMs: 0 } as never,
+      ...flow('named').httpIn('GET', '/named/*').node('pass through', { upstream: 'ups', url: '/{{+req.params["*"]}}', idleMs: 5000, webSockets: true }, 0).nodes(),
+      ...flow('waits').httpIn('GET', '/waits/:id/*').node('service callout', { url: `${upstream.url}/files/{{+req.params["*"]}}`, answerAs: 'stream' }, 3).delay(200).httpResponse().nodes(),
       ...flow('kept').httpIn('GET', '/kept/*').node('response cache', { ttlSeconds: 60 }, 1).node('pass through', through, 0).nodes(),
       ...flow('nowhere').httpIn('POST', '/nowhere', { streamBody: true }).node('pass through', { ...through, url: 'http://127.0.0.1:1/' }, 0).nodes(),
       ...flow('back').httpIn('POST', '/back', { streamBody: true }).httpResponse().nodes(),
@@ -245,6 +253,26 @@ describe('what passes through', () => {
     expect(upstream.asked[0]?.url).toBe('/files/chat?room=1')
     socket.close()
     await expect.poll(() => upstream.brokenOff, { timeout: 5000 }).toEqual(['/files/chat?room=1'])
+  })
+
+  test('is a WebSocket through an upstream by name, where it has its place until it is closed', async () => {
+    const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/named/chat`)
+    const heard = new Promise((resolve, reject) => {
+      socket.addEventListener('error', reject)
+      socket.addEventListener('open', () => socket.send('by name'))
+      socket.addEventListener('message', ({ data }) => resolve(data))
+    })
+    expect(await heard).toBe('by name')
+    const { length: before } = upstream.asked
+    expect((await fetch(`${gateway.url}/named/range`)).status).toBe(503)
+    expect(upstream.asked.length).toBe(before)
+    socket.close()
+    await expect.poll(async () => (await fetch(`${gateway.url}/named/range`)).status, { timeout: 5000 }).toBe(206)
+  })
+
+  test('is a fault when it breaks off before anybody has begun to read it', async () => {
+    const reply = await fetch(`${gateway.url}/waits/7/snapped`)
+    expect([reply.status, ((await reply.json()) as { code: string }).code]).toEqual([502, 'upstream.eof'])
   })
 
   test('is no WebSocket where the upstream, or the flow, does not agree', async () => {
