@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
+import { lookUp } from '../runtime/core/saying.ts'
 import { sendText } from './web/reply.ts'
 
 const types: Readonly<Record<string, string>> = {
@@ -10,7 +11,7 @@ const types: Readonly<Record<string, string>> = {
 
 /** Sends one of the pages' few files; only names on the list exist. */
 export async function sendAsset(response: ServerResponse, name: string): Promise<void> {
-  const type = Object.hasOwn(types, name) ? types[name] : undefined
+  const type = lookUp(types, name)
   if (!type) return sendText(response, 404, 'text/plain; charset=utf-8', 'Not Found')
   const text = await readFile(new URL(`./assets/${name}`, import.meta.url), 'utf8')
   response.setHeader('cache-control', 'public, max-age=300')

@@ -19,7 +19,7 @@ import { signInRoutes } from './pages/sign-in.ts'
 import { startRoutes } from './pages/start.ts'
 import { userRoutes } from './pages/users.ts'
 import { vaultRoutes } from './pages/vault/vault.ts'
-import { sayWhy } from './refusals.ts'
+import { sayProblem, sayWhy } from './refusals.ts'
 import type { SignInElsewhere } from './sign-in-elsewhere.ts'
 import { recordsApiRoutes } from './records-api/routes.ts'
 import { translator } from './texts.ts'
@@ -141,7 +141,7 @@ export function createPortal(options: PortalOptions): Portal {
 function sendRefusal(exchange: Exchange, refused: Refused): void {
   const t = translator(exchange.language)
   const body = html`<h1>${t('wentWrong')}</h1>
-${refused.problems.length > 0 && html`<ul class="problems">${refused.problems.map((problem) => html`<li>${problem.message} ${problem.remedy}</li>`)}</ul>`}
+${refused.problems.length > 0 && html`<ul class="problems">${refused.problems.map((problem) => html`<li>${sayProblem(problem, t)}</li>`)}</ul>`}
 <p><a class="button" href="${exchange.request.headers.referer && isSameOrigin(exchange.request) ? exchange.request.headers.referer : '/'}">${t('back')}</a></p>`
   sendHtml(exchange.response, refused.status, layout(exchange, { title: t('wentWrong'), body, notice: { kind: 'bad', text: sayWhy(refused, exchange.language) } }))
 }

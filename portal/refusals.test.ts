@@ -8,8 +8,8 @@ import { texts } from './texts.ts'
 const withoutText = new Set([
   'auth.elsewhere', 'auth.failed', 'auth.origin', 'auth.required', 'dry_run', 'flows.malformed', 'flows.state', 'gateway.command', 'invalid_api_version', 'not_found', 'precondition.required', 'query.invalid', 'record.invalid',
   'records.malformed', 'route.none', 'store.locked', 'store.malformed', 'store.not_empty', 'user.link',
-  // The page of connectors has words for what a partner service answered.
-  'connector.document', 'connector.shrunk', 'connector.unreachable',
+  // What is wrong with a partner service is said by the codes of its problems.
+  'connector.document', 'connector.unreachable',
 ])
 
 test('every refusal that somebody can meet on a page has words in Traditional Chinese', () => {
@@ -18,6 +18,17 @@ test('every refusal that somebody can meet on a page has words in Traditional Ch
   expect(codes.size).toBeGreaterThan(50)
   const silent = [...codes].filter((code) => !withoutText.has(code) && !/\p{Script=Han}/u.test(texts[refusalKey(code) ?? 'product']['zh-TW']))
   expect(silent).toEqual([])
+})
+
+test('what is wrong with a partner service or a certificate has words in Traditional Chinese, with facts that are there', () => {
+  const files = globSync(['control/partners/*.ts', 'vault/certificates/*.ts'], { cwd: new URL('..', import.meta.url).pathname, exclude: (name) => String(name).endsWith('.test.ts') })
+  const source = files.map((file) => readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')).join('\n')
+  const codes = new Set([...source.matchAll(/'(partner\.[a-z_]+)'|refused\('([a-z_]+)'/g)].map(([, partner, certificate]) => partner ?? `certificate.${certificate}`))
+  expect(codes.size).toBeGreaterThan(35)
+  const sentenceOf = (code: string) => texts[refusalKey(code) ?? 'product']['zh-TW']
+  expect([...codes].filter((code) => !/\p{Script=Han}/u.test(sentenceOf(code)))).toEqual([])
+  const blanks = new Set([...codes].flatMap((code) => [...sentenceOf(code).matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string)))
+  for (const name of blanks) expect(source, name).toMatch(new RegExp(`\\{ (?:\\w+(?:: [\\w.]+)?, )*${name}(?:: |,| \\})`))
 })
 
 test('a refusal is said in the reader’s language; in English as control says it, and what a page said stays', () => {

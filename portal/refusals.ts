@@ -1,6 +1,6 @@
 import type { Refused } from '../control/contract.ts'
 import type { Problem } from '../runtime/core/flow.ts'
-import { fill } from '../runtime/core/saying.ts'
+import { fill, lookUp } from '../runtime/core/saying.ts'
 import type { FormProblem } from './forms/form-view.ts'
 import type { T } from './pages/consumers/view.ts'
 import { texts, translator, type TextKey } from './texts.ts'
@@ -49,13 +49,12 @@ const byMessage: readonly (readonly [RegExp, TextKey])[] = [
 
 /** The sentence for a code, where the reader's language has one of its own; the others are `refused.<code>`. */
 export function refusalKey(code: string): TextKey | undefined {
-  if (Object.hasOwn(byCode, code)) return byCode[code]
-  const key = `refused.${code}`
+  const key = lookUp(byCode, code) ?? `refused.${code}`
   return Object.hasOwn(texts, key) ? (key as TextKey) : undefined
 }
 
 /** A refusal in the reader's words: of those that are known in his language, of others what was said. */
-export function sayRefusal(refused: Refused, t: T): string {
+export function sayRefusal(refused: Pick<Refused, 'code' | 'message' | 'facts'>, t: T): string {
   const key = refusalKey(refused.code)
   return (key && fill(t(key), refused.facts)) || refused.message
 }
@@ -71,11 +70,14 @@ export function toFormProblems(problems: readonly Problem[], t: T): FormProblem[
   return problems.map((problem) => ({ at: (problem.pointer ?? '').replace(/^\//, '').replaceAll('/', '.'), text: sayProblem(problem, t) }))
 }
 
-function sayProblem({ code, message, remedy }: Problem, t: T): string {
+/** One problem in the reader’s words, with what to do. */
+export function sayProblem({ code, message, remedy, facts = {} }: Problem, t: T): string {
+  const coded = refusalKey(code)
+  const said = coded && fill(t(coded), facts)
+  if (said) return said
   for (const [pattern, key] of byMessage) {
     const found = pattern.exec(message)
     if (found) return fill(t(key), Object.fromEntries(found.slice(1).map((part, i) => [String(i), part])))
   }
-  const key = refusalKey(code)
-  return (key && t(key)) || [message, remedy].join(' ')
+  return [message, remedy].join(' ')
 }

@@ -4,6 +4,7 @@ import { referenceTexts } from './reference-texts.ts'
 import { refusalTexts } from './refusal-texts.ts'
 import { dataFlowTexts } from './data-flow-texts.ts'
 import { ledgerTexts } from './ledger-texts.ts'
+import { partnerTexts } from './partner-texts.ts'
 import { vaultTexts } from './vault-texts.ts'
 import type { Language } from './web/language.ts'
 
@@ -218,6 +219,7 @@ export const texts = {
   ...refusalTexts,
   ...vaultTexts,
   ...ledgerTexts,
+  ...partnerTexts,
   ...dataFlowTexts,
 } as const satisfies Record<string, Text>
 

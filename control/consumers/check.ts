@@ -3,6 +3,7 @@ import addFormats from 'ajv-formats'
 import type { ClientRules } from '../../runtime/core/clients.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
 import { parseNetworks } from '../../runtime/core/networks.ts'
+import type { Facts } from '../../runtime/core/saying.ts'
 import { parseServiceHours } from '../../runtime/core/service-hours.ts'
 import { createZoneOffset } from '../../runtime/core/zone-offset.ts'
 import { Refused } from '../contract.ts'
@@ -38,8 +39,9 @@ export function invalid(problems: readonly Problem[]): Refused {
   return new Refused('record.invalid', 422, unique.length === 1 && first ? first.message : `${unique.length} things are not right: ${first?.message ?? ''}`, unique)
 }
 
-export function problem(pointer: string, message: string, remedy: string): Problem {
-  return { severity: 'error', code: 'record.invalid', pointer, message, remedy }
+/** `code` and `facts`: of a problem that pages have words of their own for. */
+export function problem(pointer: string, message: string, remedy: string, code = 'record.invalid', facts?: Facts): Problem {
+  return { severity: 'error', code, pointer, message, remedy, ...(facts ? { facts } : {}) }
 }
 
 function toProblem({ instancePath, keyword, params, message }: ErrorObject, base: string): Problem {

@@ -110,7 +110,7 @@ export async function choosePlan(unit: Unit, id: string, { provider }: Pick<Cons
   const row = await unit.live('plans', id)
   // A plan of the subscriber's own organisation would be limits that the provider never agreed to.
   if (!row || (row.organisation !== null && row.organisation !== provider)) {
-    throw invalid([problem('/plan', `There is no plan “${id}” for this.`, 'Choose a plan for everybody, or one of the provider.')])
+    throw invalid([problem('/plan', `There is no plan “${id}” for this.`, 'Choose a plan for everybody, or one of the provider.', 'plan.none', { plan: id })])
   }
   const plan = bodyOf(row) as unknown as ClientPlan
   if (plan.roles && !plan.roles.some((role) => unit.access.roles.has(role)) && !unit.access.may('subscriptions.approve', provider)) {

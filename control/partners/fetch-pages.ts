@@ -1,4 +1,8 @@
+import { Fault } from '../../runtime/core/fault.ts'
+import type { Problem } from '../../runtime/core/flow.ts'
 import { isTooDeep } from '../../runtime/core/json-depth.ts'
+import type { Facts } from '../../runtime/core/saying.ts'
+import { problem } from '../consumers/check.ts'
 import { readPointer } from '../consumers/json.ts'
 import { Refused, type Connector, type PartnerFetch, type PartnerTls } from '../contract.ts'
 
@@ -59,11 +63,13 @@ async function fetchAll(options: FetchPages, first: Page | undefined): Promise<F
   while (url !== undefined) {
     const at: string = url
     if (seen.has(at) || pages.length >= pagesAtMost) {
-      throw document(connector.map.next ?? '', seen.has(at) ? 'The pages lead back to one that was read already.' : `There are more than ${pagesAtMost} pages.`, 'Check “next” in the map, or what the service answers.', pages.length)
+      const next = placeOn(pages.length, connector.map.next ?? '')
+      const remedy = 'Check “next” in the map, or what the service answers.'
+      throw document(seen.has(at) ? problem(next, 'The pages lead back to one that was read already.', remedy, 'partner.pages_loop') : problem(next, `There are more than ${pagesAtMost} pages.`, remedy, 'partner.pages_many', { most: pagesAtMost }))
     }
     seen.add(at)
     const page: Page | 'unchanged' = pages.length === 0 && first ? first : await fetchPage(options, at, undefined, leftBytes)
-    if (page === 'unchanged') throw unreachable('The service answered 304 to a question without If-None-Match.')
+    if (page === 'unchanged') throw unreachable('The service answered 304 to a question without If-None-Match.', 'partner.status', { status: 304 })
     leftBytes -= page.bytes
     pages.push(page.value)
     if (page.tag !== undefined) tags.push({ url: at, tag: page.tag })
@@ -79,19 +85,19 @@ async function fetchPage({ connector, secret, tls, fetch, step }: FetchPages, ur
   try {
     reply = await fetch({ url, headers, timeoutMs: connector.timeoutMs, limitBytes: Math.max(leftBytes, 1), ...(tls ? { tls } : {}) })
   } catch (thrown) {
-    throw unreachable((thrown as Error).message)
+    throw unreachableBy(thrown)
   }
   if (reply.status === 304 && tag !== undefined) return 'unchanged'
-  if (reply.status === 401 || reply.status === 403) throw unreachable(`The service answered ${reply.status}: it does not take the credential of control.`)
-  if (reply.status !== 200) throw unreachable(`The service answered ${reply.status}, expected 200.`)
-  if (reply.body.length > leftBytes) throw unreachable(`The service answered more than ${connector.limitBytes} bytes.`)
+  if (reply.status === 401 || reply.status === 403) throw unreachable(`The service answered ${reply.status}: it does not take the credential of control.`, 'partner.not_signed_in', { status: reply.status })
+  if (reply.status !== 200) throw unreachable(`The service answered ${reply.status}, expected 200.`, 'partner.status', { status: reply.status })
+  if (reply.body.length > leftBytes) throw unreachable(`The service answered more than ${connector.limitBytes} bytes.`, 'partner.too_large', { most: connector.limitBytes })
   const etag = reply.headers.etag
   return { value: parse(reply.body), tag: typeof etag === 'string' && etag.length <= 500 ? etag : undefined, bytes: reply.body.length }
 }
 
 function authorization({ auth, hasSecret }: Connector, secret: string | undefined): Record<string, string> {
   if (auth.kind === 'none' || !hasSecret) return {}
-  if (secret === undefined) throw unreachable('The secret of this connector was sealed under another key and cannot be read. Set it again.')
+  if (secret === undefined) throw unreachable('The secret of this connector was sealed under another key and cannot be read. Set it again.', 'partner.secret_unreadable')
   return { authorization: auth.kind === 'bearer' ? `Bearer ${secret}` : `Basic ${Buffer.from(`${auth.user}:${secret}`).toString('base64')}` }
 }
 
@@ -103,7 +109,7 @@ function parse(body: Buffer): unknown {
   } catch (thrown) {
     // A parser's words may quote what it read, which is not ours to show.
     const reason = thrown instanceof SyntaxError ? (/position \d+|end of JSON input/.exec(thrown.message)?.[0] ?? '') : (thrown as Error).message
-    throw document('', `The service answered no JSON${reason === '' ? '' : ` (${reason})`}.`, 'Check the URL, and what the service answers there.')
+    throw document(problem('', `The service answered no JSON${reason === '' ? '' : ` (${reason})`}.`, 'Check the URL, and what the service answers there.', 'partner.no_json'))
   }
 }
 
@@ -111,20 +117,31 @@ function parse(body: Buffer): unknown {
 function nextOf(value: unknown, url: string, { map }: Connector, page: number): string | undefined {
   const next = map.next === undefined ? undefined : readPointer(value, map.next)
   if (map.next === undefined || next === undefined || next === null || next === '' || next === false) return undefined
-  if (typeof next !== 'string' && typeof next !== 'number') throw document(map.next, 'This names no next page.', 'Check “next” in the map, or what the service answers.', page)
+  if (typeof next !== 'string' && typeof next !== 'number') throw document(problem(placeOn(page, map.next), 'This names no next page.', 'Check “next” in the map, or what the service answers.', 'partner.no_next'))
   if (map.cursorParameter !== undefined) {
     const to = new URL(url)
     to.searchParams.set(map.cursorParameter, String(next))
     return to.href
   }
   const to = URL.canParse(String(next), url) ? new URL(String(next), url) : undefined
-  if (!to || to.origin !== new URL(url).origin) throw document(map.next, 'The next page is not at the same server.', 'Let the service name pages of its own.', page)
+  if (!to || to.origin !== new URL(url).origin) throw document(problem(placeOn(page, map.next), 'The next page is not at the same server.', 'Let the service name pages of its own.', 'partner.other_server'))
   return to.href
 }
 
-/** A service that gives no answer that can be used. */
-export const unreachable = (message: string) => new Refused('connector.unreachable', 502, message)
-
-function document(pointer: string, message: string, remedy: string, page?: number): Refused {
-  return new Refused('connector.document', 422, message, [{ severity: 'error', code: 'connector.document', pointer: page !== undefined && page > 1 ? `page ${page}: ${pointer}` : pointer, message, remedy }])
+/** A service that gives no answer that can be used: why is its one problem, which is at no place. */
+export function unreachable(message: string, code: string, facts: Facts = {}): Refused {
+  return new Refused('connector.unreachable', 502, message, [{ severity: 'error', code, message, remedy: '', facts }])
 }
+
+/** The same for what a call to it threw. */
+export function unreachableBy(thrown: unknown): Refused {
+  if (!(thrown instanceof Fault)) return unreachable((thrown as Error).message, 'partner.away')
+  const facts = Object.entries(thrown.facts).filter((one): one is [string, string | number] => typeof one[1] === 'string' || typeof one[1] === 'number')
+  return unreachable(thrown.message, thrown.code, Object.fromEntries(facts))
+}
+
+function document(problem: Problem): Refused {
+  return new Refused('connector.document', 422, problem.message, [problem])
+}
+
+const placeOn = (page: number, pointer: string) => (page > 1 ? `page ${page}: ${pointer}` : pointer)

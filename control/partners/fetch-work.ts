@@ -6,7 +6,7 @@ import { runOrTry } from '../consumers/run-or-try.ts'
 import { Refused, type Actor, type Connector, type ConnectorState, type FetchResult, type PartnerFetch, type PartnerTls } from '../contract.ts'
 import type { ConnectorStateRow } from '../store/schema.ts'
 import { openSecret, type SecretKeys } from './connector-secret.ts'
-import { fetchPages, unreachable, type PageTag } from './fetch-pages.ts'
+import { fetchPages, unreachable, unreachableBy, type PageTag } from './fetch-pages.ts'
 import { writerOf } from './kind.ts'
 import { pauseMs } from './pause.ts'
 import { readPartners, type Partner } from './read-partners.ts'
@@ -118,9 +118,9 @@ export function createFetchWork({ desk, clock, log, keys, holder, fetch, tlsOf }
       const found = await tlsOf?.(tls)
       if (found) return found
     } catch (thrown) {
-      throw unreachable((thrown as Error).message)
+      throw unreachableBy(thrown)
     }
-    throw unreachable(`There is no TLS configuration “${tls}” in the flows, or it holds no certificates.`)
+    throw unreachable(`There is no TLS configuration “${tls}” in the flows, or it holds no certificates.`, 'partner.no_tls', { tls })
   }
 
   return { attempt, leaseMs }

@@ -78,7 +78,7 @@ export async function reconcile(unit: Unit, connector: Connector, partners: read
     const row = await unit.find('applications', partner.id)
     if (row && bodyOf(row).managedBy !== writer) {
       throw new Refused('record.exists', 409, `There is an application “${partner.id}” that this connector does not keep.`, [
-        { severity: 'error', code: 'record.exists', pointer: connector.map.id, message: `There is an application “${partner.id}” that this connector does not keep.`, remedy: 'Give the connector another beginning of ids, or retire that application.' },
+        problem(connector.map.id, `There is an application “${partner.id}” that this connector does not keep.`, 'Give the connector another beginning of ids, or retire that application.', 'partner.foreign', { id: partner.id }),
       ])
     }
     const before = row && bodyOf(row)
@@ -156,9 +156,10 @@ function countDropped(own: ReadonlyMap<string, ConsumerRow>, credentialsOf: Read
 /** One partner may always go, as long as it is not the last. */
 function checkShare(dropped: number, total: number, { maxDropShare }: Connector, force: boolean): void {
   if (force || dropped === 0 || dropped <= total * maxDropShare || (dropped === 1 && total > 1)) return
-  const message = `${dropped} of ${total} partners could not call any more; at most ${Math.round(maxDropShare * 100)} % may go at once. Nothing was changed.`
+  const facts = { dropped, total, most: Math.round(maxDropShare * 100) }
+  const message = `${dropped} of ${total} partners could not call any more; at most ${facts.most} % may go at once. Nothing was changed.`
   throw new Refused('connector.shrunk', 409, message, [
-    { severity: 'error', code: 'connector.shrunk', pointer: '', message, remedy: 'Look at what would change (a fetch with dryRun). If the service is right, fetch once with force, or allow more in “maxDropShare”.' },
+    { severity: 'error', code: 'connector.shrunk', facts, pointer: '', message, remedy: 'Look at what would change (a fetch with dryRun). If the service is right, fetch once with force, or allow more in “maxDropShare”.' },
   ])
 }
 
@@ -173,7 +174,7 @@ async function at<T>(place: string, work: () => Promise<T>): Promise<T> {
     return await work()
   } catch (thrown) {
     if (!(thrown instanceof Refused) || thrown.status >= 500) throw thrown
-    const found = thrown.problems.length > 0 ? thrown.problems : [problem('', thrown.message, 'Correct it in the service, or in the map.')]
+    const found = thrown.problems.length > 0 ? thrown.problems : [problem('', thrown.message, 'Correct it in the service, or in the map.', thrown.code, thrown.facts)]
     const refused = invalid(found.map((one) => ({ ...one, pointer: place, message: one.pointer && !one.message.includes(one.pointer) ? `${one.pointer}: ${one.message}` : one.message })))
     throw new Refused('connector.document', 422, refused.message, refused.problems)
   }

@@ -1,3 +1,5 @@
+import type { Facts } from './saying.ts'
+
 /** A record of Node-RED flow JSON, as the editor wrote it: untrusted until `parse` has looked at it. */
 export interface EditorNode {
   readonly id: string
@@ -35,4 +37,6 @@ export interface Problem {
   readonly message: string
   /** What to do, as a sentence. */
   readonly remedy: string
+  /** What the sentence names, for who says it in other words. */
+  readonly facts?: Facts
 }

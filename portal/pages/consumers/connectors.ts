@@ -10,7 +10,7 @@ import type { Exchange } from '../../web/exchange.ts'
 import { redirect, toRefused } from '../../web/reply.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { actButton, recordPages, toVersion, type Fresh, type RecordPages } from './record-pages.ts'
-import { sayRefusal } from '../../refusals.ts'
+import { sayProblem, sayRefusal } from '../../refusals.ts'
 import { choicesOf, openView, toFacts, type T, type View } from './view.ts'
 
 const stateTexts: Readonly<Record<ConnectorState, TextKey>> = {
@@ -19,34 +19,6 @@ const stateTexts: Readonly<Record<ConnectorState, TextKey>> = {
 const signIns = ['none', 'bearer', 'basic'] as const
 const missings = ['suspend', 'retire', 'keep'] as const
 const shownRows = 100
-
-/** What a fetch says for programs, and what a person reads instead where that language has its own words. */
-const saidBy: readonly (readonly [RegExp, TextKey])[] = [
-  [/^(\d+) things are not right/, 'partnerSeveral'],
-  [/^(\d+) of (\d+) partners could not call any more; at most (\d+) %/, 'partnerShrunk'],
-  [/^The service answered no JSON/, 'partnerNoJson'],
-  [/^(The service answered .*|.*onnect.*|.*time.*out.*|Callouts to .*)$/, 'partnerNoAnswer'],
-  [/^There is no list of partners|^This is no list/, 'partnerNoList'],
-  [/^The partner has no id/, 'partnerNoId'],
-  [/^“(.*)” is there twice/, 'partnerTwice'],
-  [/^This is neither true nor false/, 'partnerNoFlag'],
-  [/^“(.*)” is no time/, 'partnerNoTime'],
-  [/^This is no text/, 'partnerNoText'],
-  [/^“(.*)” is no address and no network/, 'partnerNoNetwork'],
-  [/^This is no SHA-256 fingerprint/, 'partnerNoFingerprint'],
-  [/^This is no SHA-256\./, 'partnerNoHash'],
-  [/Another credential has this name/, 'partnerTaken'],
-  [/There is no plan “(.*)” for this/, 'partnerNoPlan'],
-  [/^There is an application “(.*)” that this connector does not keep/, 'partnerForeign'],
-]
-
-function say(message: string, remedy: string, t: T): string {
-  for (const [pattern, key] of saidBy) {
-    const found = pattern.exec(message)
-    if (found && t(key) !== '') return fill(t(key), Object.fromEntries(found.slice(1).map((part, i) => [String(i), part])))
-  }
-  return `${message} ${remedy}`.trim()
-}
 
 /** What a map looks like, for whoever begins with one. */
 const exampleMap = {
@@ -139,9 +111,18 @@ function drawStatus(status: ConnectorStatus, t: T, { language }: Exchange): Html
 ${status.problem && drawProblem(status.problem, t)}`
 }
 
-function drawProblem({ message, problems }: Pick<Refused, 'message' | 'problems'>, t: T): Html {
-  return html`<div class="notice bad"><p>${say(message, '', t)}</p>${problems.length > 0 && html`<div class="scroll"><table><thead><tr><th scope="col">${t('place')}</th><th scope="col">${t('whatIsWrong')}</th></tr></thead>
-<tbody>${problems.slice(0, shownRows).map((one) => html`<tr><td><code>${one.pointer || '/'}</code></td><td>${say(one.message, one.remedy, t)}</td></tr>`)}</tbody></table></div>`}</div>`
+function drawProblem(failed: Failure, t: T): Html {
+  const placed = failed.problems.filter(({ pointer }) => pointer !== undefined)
+  return html`<div class="notice bad"><p>${sayFailure(failed, t)}</p>${placed.length > 0 && html`<div class="scroll"><table aria-label="${t('problems')}"><thead><tr><th scope="col">${t('place')}</th><th scope="col">${t('whatIsWrong')}</th></tr></thead>
+<tbody>${placed.slice(0, shownRows).map((one) => html`<tr><td><code>${one.pointer || '/'}</code></td><td>${sayProblem(one, t)}</td></tr>`)}</tbody></table></div>`}</div>`
+}
+
+type Failure = Pick<Refused, 'code' | 'message' | 'problems'>
+
+/** In one sentence: the one thing that is wrong, or how many are. */
+function sayFailure({ code, message, problems: [only, ...more] }: Failure, t: T): string {
+  if (!only) return sayRefusal({ code, message, facts: {} }, t)
+  return more.length > 0 ? fill(t('partnerSeveral'), { count: more.length + 1 }) || message : sayRefusal({ code: only.code, message, facts: only.facts ?? {} }, t)
 }
 
 function drawSecret(record: Connector, at: string, t: T, fresh?: Fresh): Html {
@@ -155,7 +136,7 @@ function drawSecret(record: Connector, at: string, t: T, fresh?: Fresh): Html {
 function drawResult(result: FetchResult, t: T): Html {
   const words = { add: t('changeAdd'), change: t('changeChange'), retire: t('changeRetire'), restore: t('changeRestore') }
   return html`<section class="card" aria-labelledby="preview"><h2 id="preview">${t('previewTitle')}</h2><p>${fill(t('fetchSummary'), { partners: result.partners, changes: result.changeCount, dropped: result.dropped })}</p>
-${result.changes.length > 0 && html`<div class="scroll"><table><thead><tr><th scope="col">${t('recordId')}</th><th scope="col">${t('whatHappens')}</th><th scope="col">${t('staleField')}</th></tr></thead>
+${result.changes.length > 0 && html`<div class="scroll"><table aria-label="${t('previewTitle')}"><thead><tr><th scope="col">${t('recordId')}</th><th scope="col">${t('whatHappens')}</th><th scope="col">${t('staleField')}</th></tr></thead>
 <tbody>${result.changes.slice(0, shownRows).map(({ kind, id, change, fields }) => html`<tr><th scope="row">${t(kind)} <code>${id}</code></th><td>${words[change]}</td><td>${change === 'change' && fields.map(({ pointer, before, after }) => html`<code>${pointer}</code>: ${JSON.stringify(before) ?? '–'} → ${JSON.stringify(after) ?? '–'}<br>`)}</td></tr>`)}</tbody></table></div>
 ${result.changeCount > shownRows && html`<p class="soft">${fill(t('andMore'), { count: result.changeCount - shownRows })}</p>`}`}</section>`
 }
@@ -178,7 +159,7 @@ export function connectorRoutes({ control }: PortalOptions): PageRoute[] {
       const refused = toRefused(thrown)
       if (!refused.code.startsWith('connector.')) throw thrown
       const box = dryRun ? { fresh: { box: drawProblem(refused, view.t) } } : {}
-      await show(view, await consumers.connectors.get(id, view.by), { status: refused.status === 502 ? 200 : refused.status, notice: { kind: 'bad', text: `${view.t('fetchFailed')} ${say(refused.message, '', view.t)}` }, ...box })
+      await show(view, await consumers.connectors.get(id, view.by), { status: refused.status === 502 ? 200 : refused.status, notice: { kind: 'bad', text: `${view.t('fetchFailed')} ${sayFailure(refused, view.t)}` }, ...box })
     }
   }
 

@@ -1,6 +1,7 @@
 import { explainCheck, explainPassing } from '../../core/explain-check.ts'
 import { faults } from '../../core/faults.ts'
 import { remedyOf } from '../../core/refusal-remedies.ts'
+import { lookUp } from '../../core/saying.ts'
 import type { Output } from '../outcome.ts'
 import type { RecordsClient } from './client.ts'
 import { toLines } from './print.ts'
@@ -9,7 +10,7 @@ import { toLines } from './print.ts'
 export async function runWhy(client: RecordsClient, id: string, output: Output): Promise<void> {
   const decision = await client.why(id)
   const { code, status, checks, decidedBy } = decision
-  const title = Object.hasOwn(faults, code) ? faults[code as keyof typeof faults].title : ''
+  const title = lookUp<{ readonly title: string }>(faults, code)?.title
   const passes = explainPassing(decision, 'en')
   const remedy = remedyOf(code)?.en
   const text = [
