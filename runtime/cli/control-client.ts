@@ -7,6 +7,9 @@ export interface Target {
   readonly token: string
 }
 
+/** How long an answer is waited for. */
+const patienceMs = 60_000
+
 /** What control's admin API answered. */
 export interface Answer {
   readonly status: number
@@ -23,6 +26,40 @@ export async function callControl(target: Target, method: string, path: string, 
     headers: { authorization: `Bearer ${target.token}`, accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   }, read)
+  return taken(answer)
+}
+
+/**
+ * A call whose good answer is given piece by piece as it comes, however long it is. Not more than {@link patienceMs} are waited for each piece.
+ * @throws CommandFailed as {@link callControl} does; the pieces throw one when the answer breaks off
+ */
+export async function streamControl(target: Target, path: string, headers: Readonly<Record<string, string>>): Promise<Answer & { readonly pieces?: AsyncIterable<Uint8Array> }> {
+  const stop = new AbortController()
+  const wait = async <T>(work: Promise<T>): Promise<T> => {
+    const timer = setTimeout(() => stop.abort(new Error('it was silent for too long')), patienceMs)
+    return await work.finally(() => clearTimeout(timer))
+  }
+  const reply = await wait(ask(`${target.url}${path}`, { headers: { authorization: `Bearer ${target.token}`, ...headers }, signal: stop.signal }))
+  if (!reply.ok || !reply.body) return taken(await wait(readAnswer(reply)))
+  const reader = reply.body.getReader()
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) {
+        const { done, value } = await wait(reader.read()).catch((thrown: unknown) => {
+          throw new CommandFailed(`The answer of control broke off (${(thrown as { cause?: NodeJS.ErrnoException }).cause?.code ?? (thrown as Error).message}).`)
+        })
+        if (done) return
+        yield value
+      }
+    } finally {
+      stop.abort()
+    }
+  }
+  return { status: reply.status, body: undefined, pieces: pieces() }
+}
+
+/** @throws CommandFailed when the token is not taken, or its user may not */
+function taken(answer: Answer): Answer {
   if (answer.status === 401) throw new CommandFailed('The token is not valid or has expired; run `sluice token` for a new one.', { status: 401 })
   if (answer.status === 403) throw new CommandFailed(['The user of this token may not do that.', answer.body?.detail].filter(Boolean).join(' '), { status: 403, ...(answer.body?.code ? { code: answer.body.code } : {}) })
   return answer
@@ -53,13 +90,20 @@ export function refused(what: string, answer: Answer, problems: readonly Problem
 }
 
 async function send(url: string, init: RequestInit, read: 'json' | 'text' = 'json'): Promise<Answer> {
-  let reply: Response
+  return await readAnswer(await ask(url, { ...init, signal: AbortSignal.timeout(patienceMs) }), read)
+}
+
+/** @throws CommandFailed when control cannot be reached */
+async function ask(url: string, init: RequestInit): Promise<Response> {
   try {
-    reply = await fetch(url, { ...init, redirect: 'manual', signal: AbortSignal.timeout(60_000) })
+    return await fetch(url, { ...init, redirect: 'manual' })
   } catch (thrown) {
     const cause = (thrown as { cause?: NodeJS.ErrnoException }).cause
     throw new CommandFailed(`Control could not be reached at ${new URL(url).origin} (${cause?.code ?? (thrown as Error).message}). Is it running? --url says where.`)
   }
+}
+
+async function readAnswer(reply: Response, read: 'json' | 'text' = 'json'): Promise<Answer> {
   const text = await reply.text()
   if (read === 'text' && reply.ok) return { status: reply.status, body: text }
   let body: unknown = text

@@ -1,5 +1,5 @@
 import type { CertificateFacts, Domain, DomainPart, GrantInput, Key, KeyAlgorithm, KeyKind, KeySchedulePart, KeyUse, KnownGrant, Page, Reveal, RevealVerdict, SecretFacts, VaultStatus } from '../../../control/contract.ts'
-import { callControl, type Target } from '../control-client.ts'
+import { callControl, streamControl, type Target } from '../control-client.ts'
 import { toFailure, toQuery } from '../records/client.ts'
 
 /** The vault by the admin API under `/api/v1/vault`. Every method throws CommandFailed with what control said. */
@@ -32,7 +32,8 @@ export interface VaultAdminClient {
   setSecret(name: string, value: string, description: string | undefined, isNew?: boolean): Promise<SecretFacts>
   removeSecret(name: string): Promise<void>
   reveals(query: RevealOptions & { readonly limit: number }): Promise<readonly Reveal[]>
-  revealsCsv(query: RevealOptions & { readonly after?: number | undefined }): Promise<string>
+  /** As CSV, piece by piece. */
+  revealsCsv(query: RevealOptions & { readonly after?: number | undefined }): Promise<AsyncIterable<Uint8Array>>
   verifyReveals(): Promise<RevealVerdict>
 }
 
@@ -85,9 +86,9 @@ export function createVaultAdminClient(target: Target): VaultAdminClient {
     removeSecret: async (name) => void (await call(unchanged, 'DELETE', at('secrets', name), undefined, whichever)),
     reveals: (query) => list('reveals', at('reveals') + toQuery(query)),
     async revealsCsv(query) {
-      const answer = await callControl(target, 'GET', at('reveals.csv') + toQuery(query), undefined, { accept: 'text/csv' }, 'text')
-      if (answer.status >= 300) throw toFailure('The reveals could not be read', answer)
-      return String(answer.body)
+      const { pieces, ...answer } = await streamControl(target, at('reveals.csv') + toQuery(query), { accept: 'text/csv' })
+      if (!pieces) throw toFailure('The reveals could not be read', answer)
+      return pieces
     },
     verifyReveals: () => call('The reveals could not be verified', 'GET', at('reveals', 'verify')),
   }

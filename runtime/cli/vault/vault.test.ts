@@ -1,9 +1,14 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { useCommandLine } from '../../../test/kit/command-line.ts'
 import { createFakeVaultDesk } from '../../../test/kit/fake-vault-desk.ts'
+import { CommandFailed } from '../outcome.ts'
+import { createVaultAdminClient } from './client.ts'
+import { runRevealsExport } from './reveals.ts'
 
 const root = { name: 'admin', role: 'admin', from: '' } as const
 const vault = createFakeVaultDesk()
@@ -90,4 +95,41 @@ test('reveals are listed, exported and verified by those who may; how the vault 
   expect([await sluice('status'), cli.out]).toEqual([0, expect.stringMatching(/tokens +1200[\s\S]*none/)])
   expect([await sluice('rotate-master-key'), cli.out]).toEqual([0, expect.stringContaining('40, going on')])
   expect([await cli.run('vera', 'vault', 'status') > 0, cli.err]).toEqual([true, expect.stringContaining('data officers')])
+})
+
+test('an export is written as it comes, and one that breaks off is never taken for the whole', async () => {
+  let play: (response: ServerResponse) => void = () => {}
+  const played = createServer((_request, response) => play(response))
+  await new Promise<void>((resolve) => played.listen(0, '127.0.0.1', resolve))
+  const client = createVaultAdminClient({ url: `http://127.0.0.1:${(played.address() as AddressInfo).port}`, token: 'token' })
+  const results: unknown[] = []
+  const output = (json: boolean) => ({ json, result: (...given: unknown[]) => void results.push(given), note: () => {} })
+  const out = join(cli.folder, 'long.csv')
+  try {
+    for (const json of [false, true]) {
+      let printed = ''
+      vi.mocked(process.stdout.write).mockImplementation(((piece: Uint8Array | string) => ((printed += typeof piece === 'string' ? piece : Buffer.from(piece).toString()), true)) as never)
+      // The second piece, which begins in the middle of a character, is sent when the first has been printed.
+      const bytes = Buffer.from('number\r\n1,"王小明"\r\n')
+      play = (response) => {
+        response.writeHead(200, { 'content-type': 'text/csv' }).write(bytes.subarray(0, 13))
+        void vi.waitFor(() => expect(printed).toContain('number'), { timeout: 20_000 }).then(() => response.end(bytes.subarray(13)))
+      }
+      await runRevealsExport(client, {}, output(json))
+      expect(json ? (JSON.parse(printed) as { csv: string }).csv : printed.includes('1,"')).toEqual(json ? bytes.toString() : true)
+    }
+    writeFileSync(out, 'what was there')
+    play = (response) => response.writeHead(200, { 'content-type': 'text/csv' }).write('number\r\n1\r\n', () => response.destroy())
+    await expect(runRevealsExport(client, { out }, output(false))).rejects.toMatchObject({ code: 1, message: expect.stringContaining('broke off') })
+    expect([readFileSync(out, 'utf8'), existsSync(`${out}.part`)]).toEqual(['what was there', false])
+    play = (response) => response.writeHead(200, { 'content-type': 'text/csv' }).end('number\r\n1\r\n2\r\n')
+    await runRevealsExport(client, { out }, output(false))
+    expect([readFileSync(out, 'utf8'), statSync(out).mode & 0o777, results]).toEqual(['number\r\n1\r\n2\r\n', 0o600, [['2 reveals are in ' + out + '.', { out, lines: 2 }]]])
+    play = (response) => response.writeHead(503, { 'content-type': 'application/problem+json' }).end('{"code":"vault.unavailable","detail":"The vault is away."}')
+    await expect(runRevealsExport(client, { out }, output(false))).rejects.toMatchObject({ message: expect.stringContaining('The vault is away.') })
+    await expect(runRevealsExport(client, { out: join(cli.folder, 'none', 'x.csv') }, output(false)).catch((thrown: unknown) => thrown)).resolves.toBeInstanceOf(CommandFailed)
+  } finally {
+    played.closeAllConnections()
+    played.close()
+  }
 })
