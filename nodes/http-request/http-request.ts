@@ -107,7 +107,7 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
       },
       upstream: {
         type: 'string', default: '', 'x-config': 'upstream', title: 'Upstream', description: 'A service by name, with its servers and how calls stand up when they fail. The URL is then a path: /items/{{payload.id}}.',
-        'x-form': { 'zh-TW': { title: '上游服務', description: '具名的服務，含其伺服器與故障處理。此時 URL 只寫路徑：/items/{{payload.id}}。' } },
+        'x-form': { 'zh-TW': { title: '上游服務', description: '具名的服務，含其伺服器與故障處理。此時網址只寫路徑：/items/{{payload.id}}。' } },
       },
       answerAs: {
         enum: ['body', 'stream'], default: 'body', title: 'Answer as', description: 'stream: the payload passes while it comes, of any size, whatever “Return” says; for a for each node that reads it item by item (NDJSON), or for the answer. Redirects are not followed; the timeout is the longest silence as well.',

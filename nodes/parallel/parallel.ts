@@ -98,7 +98,7 @@ export const parallel = defineNode<ParallelConfig>({
       },
       lastGoodKey: {
         type: 'string', default: '', title: 'Last good by', description: 'What a last good value depends on. Empty: method, URL and payload, and so the whole request.',
-        'x-form': { when, 'zh-TW': { title: '上次成功的依據', description: '上次成功的值依據什麼。留空：方法、URL 與 payload。' } },
+        'x-form': { when, 'zh-TW': { title: '上次成功的依據', description: '上次成功的值依據什麼。留空：方法、網址與 payload。' } },
       },
       lastGoodKeyType: { enum: ['msg', 'jsonata', 'str'], default: 'msg' },
       lastGoodShared: {

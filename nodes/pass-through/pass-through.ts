@@ -63,7 +63,7 @@ export const passThrough = defineNode<PassThroughConfig, never>({
     properties: {
       upstream: {
         type: 'string', default: '', 'x-config': 'upstream', title: 'Upstream', description: 'A service by name, with its servers, credentials, and how calls stand up when they fail. The URL is then a path: /reports/{{+req.params["*"]}}.',
-        'x-form': { 'zh-TW': { title: '上游服務', description: '具名的服務，含其伺服器、憑證與故障處理。此時 URL 只寫路徑：/reports/{{+req.params["*"]}}。' } },
+        'x-form': { 'zh-TW': { title: '上游服務', description: '具名的服務，含其伺服器、憑證與故障處理。此時網址只寫路徑：/reports/{{+req.params["*"]}}。' } },
       },
       url: {
         type: 'string', default: '', title: 'URL', 'x-form': { control: 'template', 'zh-TW': { title: 'URL', description: 'https://files.example.org/{{+req.params["*"]}}。主機為固定文字或取自環境變數：${FILES_HOST}。呼叫者的查詢參數會一併送出。' } },
@@ -92,7 +92,7 @@ export const passThrough = defineNode<PassThroughConfig, never>({
       tls: { type: 'string', default: '', 'x-config': 'tls-config', title: 'TLS', description: 'Client certificate and trusted authorities.', 'x-form': { when: { upstream: [''] }, 'zh-TW': { title: 'TLS', description: '用戶端憑證與信任的憑證機構。' } } },
       sandboxUrl: {
         type: 'string', default: '', title: 'Sandbox URL', description: 'For callers with a sandbox credential, who never get to the URL above; empty: they are refused (501).',
-        'x-form': { control: 'template', 'zh-TW': { title: '沙箱網址', description: '給持沙箱憑證的呼叫者，他們絕不會連到上面的 URL；留空則拒絕（501）。' } },
+        'x-form': { control: 'template', 'zh-TW': { title: '沙箱網址', description: '給持沙箱憑證的呼叫者，他們絕不會連到上面的網址；留空則拒絕（501）。' } },
       },
     },
   },

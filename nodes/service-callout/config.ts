@@ -119,7 +119,7 @@ export const calloutSchema: JsonSchema = {
     },
     sandbox: {
       enum: ['refuse', 'url', 'mock'], default: 'refuse', title: 'Sandbox callers', description: 'Callers with a sandbox credential never get to the URL above. refuse: fault sandbox.none (501). url: another address. mock: an answer that is played.',
-      'x-form': { 'zh-TW': { title: '沙箱呼叫者', description: '持沙箱憑證的呼叫者絕不會連到上面的 URL。拒絕：錯誤 sandbox.none（501）；另一個網址；或由節點扮演回應。', choices: { refuse: '拒絕', url: '呼叫沙箱網址', mock: '模擬回應' } } },
+      'x-form': { 'zh-TW': { title: '沙箱呼叫者', description: '持沙箱憑證的呼叫者絕不會連到上面的網址。拒絕：錯誤 sandbox.none（501）；另一個網址；或由節點扮演回應。', choices: { refuse: '拒絕', url: '呼叫沙箱網址', mock: '模擬回應' } } },
     },
     sandboxUrl: {
       type: 'string', default: '', title: 'Sandbox URL', description: 'url: https://sandbox.example.org/items/{{payload.id}}. Method, query and body are those above.',
