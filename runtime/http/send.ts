@@ -38,6 +38,9 @@ function sendStream(res: ServerResponse, { status, headers }: Reply, body: ByteS
   pipeline(body.take(), res, () => {})
 }
 
+/** How long one side of a WebSocket stays behind the other. */
+const lastWordMs = 1_000
+
 /**
  * Agrees to speak WebSocket (RFC 6455 §4.2.2) and joins the two connections: from here on nobody looks at what passes.
  * @throws Error when the request did not ask for it
@@ -54,6 +57,11 @@ function sendTunnel(res: ServerResponse, { headers }: Reply, tunnel: Tunnel, ext
   for (const [from, to] of [[socket, upstream], [upstream, socket]] as const) {
     from.pipe(to)
     from.once('close', () => to.destroy())
+    // Half of a WebSocket is none: who has heard that the other side says no more may answer (RFC 6455 §7.1.1), and not stay for ever.
+    from.once('end', () => {
+      const timer = setTimeout(() => to.destroy(), lastWordMs)
+      to.once('close', () => clearTimeout(timer))
+    })
     from.once('error', () => to.destroy())
   }
 }

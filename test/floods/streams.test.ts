@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Readable } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -268,6 +268,14 @@ describe('what passes through', () => {
     expect(upstream.asked.length).toBe(before)
     socket.close()
     await expect.poll(async () => (await fetch(`${gateway.url}/named/range`)).status, { timeout: 5000 }).toBe(206)
+  })
+
+  test('is over on both sides soon after one has gone, although the other does not mind', async () => {
+    const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }
+    const socket = await new Promise<Duplex>((resolve, reject) => void httpRequest(`${gateway.url}/named/chat-2`, { headers }).on('upgrade', (_reply, given) => resolve(given)).on('error', reject).end())
+    expect((await fetch(`${gateway.url}/named/range`)).status).toBe(503)
+    socket.destroy()
+    await expect.poll(async () => (await fetch(`${gateway.url}/named/range`)).status, { timeout: 4500 }).toBe(206)
   })
 
   test('is a fault when it breaks off before anybody has begun to read it', async () => {

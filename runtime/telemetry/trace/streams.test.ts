@@ -1,5 +1,7 @@
-import { createServer, type ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import { createServer, request as httpRequest, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CasesReport, FlowCase, TraceList } from '../../core/cases.ts'
@@ -33,6 +35,12 @@ const upstream = createServer((request, response) => {
     default:
       return void response.writeHead(404).end('no')
   }
+})
+// Agrees to any protocol, and answers one thing.
+upstream.on('upgrade', (_request, socket) => {
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n')
+  socket.on('data', () => socket.write('private words'))
+  socket.on('end', () => socket.end())
 })
 let base: string
 beforeAll(async () => {
@@ -160,6 +168,21 @@ describe('a callout whose answer passes as a stream', () => {
     const record = await whole(gateway)
     expect(record.callout).toMatchObject({ stream: { end: 'whole' }, body: { bytes: lines.length, cut: 'local' } })
     expect(JSON.stringify(record)).not.toContain('Taipei')
+  })
+})
+
+describe('a WebSocket', () => {
+  it('is recorded as a callout that is counted and never kept, until it is closed, and no case is made of it', async () => {
+    await using gateway = await open(flow('s').httpIn('GET', '/s').node('pass through', { url: `${base}/ws`, webSockets: true }, 0).as('ask').nodes())
+    const socket = await new Promise<Duplex>((resolve) => void httpRequest(`${gateway.url}/s`, { headers: { connection: 'Upgrade', upgrade: 'websocket' } }).on('upgrade', (_reply, given) => resolve(given)).end())
+    socket.write('hello')
+    await once(socket, 'data')
+    expect((await newest(gateway)).callouts[0]).toMatchObject({ node: 'ask', method: 'GET', url: `${base}/ws`, status: 101 })
+    socket.destroy()
+    const record = await whole(gateway)
+    expect(record.callout).toMatchObject({ status: 101, stream: { bytes: 13, end: 'whole', endMs: expect.any(Number) } })
+    expect(JSON.stringify(record)).not.toContain('private')
+    await expect(toCase(gateway, record)).rejects.toMatchObject({ message: expect.stringContaining('WebSocket') })
   })
 })
 
