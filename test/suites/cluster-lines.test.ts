@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { Worker } from 'bullmq'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../runtime/core/clock.ts'
 import { defaultWeights, type Line, type LinePolicy, type Place } from '../../runtime/core/lines.ts'
@@ -176,11 +175,9 @@ describe('a line that gateways share', { timeout: 30_000 }, () => {
     await pause(50)
     // A gateway that takes the turn and is never heard of again.
     const queue = `line.${Buffer.from(line!.facts().name).toString('base64url')}`
-    const dead = new Worker(queue, undefined, { connection: { url: redis.url, maxRetriesPerRequest: null }, prefix: 'sluice:lines', autorun: false, lockDuration: 500 })
-    dead.on('error', () => {})
-    await redis.client.del(`sluice:lines:${queue}:active`)
-    expect(await dead.getNextJob('dead', { block: false })).toMatchObject({ data: { g: expect.any(String) as string } })
-    await dead.close(true)
+    const take = "local ticket = redis.call('ZPOPMIN', KEYS[1])[1]; redis.call('DEL', KEYS[2]); redis.call('LPUSH', KEYS[2], ticket); redis.call('SET', KEYS[3] .. ticket .. ':lock', 'dead', 'PX', 500); return ticket"
+    const [waiting, active, any] = ['prioritized', 'active', ''].map((key) => `sluice:lines:${queue}:${key}`)
+    expect(await redis.client.eval(take, 3, waiting!, active!, any!)).toMatch(/^[0-9a-f]{12}-\d+-\d+$/)
     const begun = performance.now()
     expect(await waits.settled).toMatchObject({ state: 'refused', reason: 'lost' })
     expect(performance.now() - begun).toBeLessThan(5000)

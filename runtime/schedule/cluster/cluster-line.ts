@@ -1,129 +1,114 @@
-import type { Clock } from '../../core/clock.ts'
 import type { Line, LineFacts, LinePolicy, LineSpec, NoTurn, Place } from '../../core/lines.ts'
-import type { Log } from '../../core/log.ts'
 import { type Priority, priorities } from '../../core/priority.ts'
-import type { Redis } from 'ioredis'
-import { ClassLine } from '../line/class-line.ts'
-import { ClassPace } from '../line/class-pace.ts'
 import { estimateMs } from '../line/estimate.ts'
 import { MeanService } from '../line/mean-service.ts'
-import { TimedLine } from '../line/timed-line.ts'
 import { type Turn, Turns } from '../line/turns.ts'
-import { ClusterPlace, enteredAtOf, type HeldSlot, toTicketId } from './cluster-place.ts'
-import { KnownWaits, rankOfClass } from './known-waits.ts'
-import { SharedTickets, type Slot, type Turned } from './shared-tickets.ts'
-
-/** What a line has of its gateway. */
-export interface ClusterLink {
-  /** This gateway's name in the cluster; no hyphen. */
-  readonly gateway: string
-  readonly redis: Redis
-  readonly prefix: string
-  readonly clock: Clock
-  readonly log: Log
-  /** Gateways among which slots are shared out while Redis is away. */
-  readonly shares: number
-  /** How long an answer of Redis is waited for before the gateway goes on by itself. */
-  readonly answerMs: number
-  /** Whether Redis answers, as far as is known. */
-  healthy(): boolean
-  /** Something did not come back in time. */
-  suspect(): void
-  /** Tells a gateway that a turn is its; false when nobody hears. */
-  grant(gateway: string, grant: Grant): Promise<boolean>
-  count(name: string, labels?: Readonly<Record<string, string>>): void
-}
-
-/** What travels when a turn is given: never anything of the request. */
-export interface Grant extends Slot {
-  readonly line: string
-  readonly lost?: true
-}
+import { Alarm } from './alarm.ts'
+import { claimsOf, isOwedElsewhere } from './choose-heir.ts'
+import type { ClusterLink } from './cluster-link.ts'
+import { ClusterPlace } from './cluster-place.ts'
+import { type Claim, KnownClaims, type Report } from './known-claims.ts'
+import type { LineTickets } from './line-tickets.ts'
+import { LocalShare } from './local-share.ts'
+import type { CallMessage, LineMessage, SlotMessage } from './messages.ts'
+import { createQuietly, type Quietly } from './quietly.ts'
+import { classOfRank, rankOfClass, toRank } from './ranks.ts'
+import { RedisTurns, type TurnTaker } from './redis-turns.ts'
+import { type HeldSlot, isSurelyHeld, SlotsHere } from './slots-here.ts'
+import { StandingTickets } from './standing-tickets.ts'
+import { WaitingHere } from './waiting-here.ts'
+import { within } from './within.ts'
 
 const renewEveryMs = 500
-/** Looks for free slots that are under way at once. */
-const mostPumps = 4
-/** Where others are known to wait, a free slot is looked for this late: whoever gives one back takes the next turn itself. */
-const pumpAfterMs = 25
-/** While most slots are free, one that nobody needs stays so long with the gateway that had it: the next caller costs no message. */
-const idleMs = 10
-/** What “most” means: no more than this share is taken. */
+/** What “most slots are free” means: no more than this share is taken. */
 const plentyShare = 0.5
-/** Tickets that one look for lost ones asks about. */
-const auditSize = 500
-const auditAfterMs = 1500
-/** Deadlines become ranks in steps of so many milliseconds, again from the start every 29 hours. */
-const deadlineStepMs = 50
-const deadlineSteps = 2 ** 21 - 2
+/** Somebody waits so long, once for the first class and ten times for the tenth, before other gateways are called. */
+const callAfterMs = 8
+/** When the gateway that was called has not helped by then, the next one is. */
+const callEveryMs = 8
+/** Of those that may wait so long before others are called, the others learn in time by themselves. */
+const callWithinMs = 20
+/** What a line that ends still says to Redis takes so long at most. */
+const farewellMs = 1000
 
 /**
- * A line whose slots all gateways on one Redis share, kept by BullMQ: who waits is a job that says only which gateway asks.
- * Whichever gateway finds a free slot takes the next job and grants the turn to the gateway that asks, which from then on
- * owns the job's lock, renews it and completes the job. Short locks and no second attempt: nothing is begun twice, and what
- * a dead gateway held is free within seconds.
+ * A line whose slots all gateways on one Redis share, kept by BullMQ: a slot is a job under way, locked by the gateway that holds it;
+ * who waits is a job that says only which gateway asks. Short locks and no second attempt: nothing is begun twice, and what a dead
+ * gateway held is free within seconds.
  *
  * A slot that is given back goes straight to whoever is next on the same gateway, unless somebody elsewhere is more important
- * or has waited noticeably longer: then it goes back to Redis. Handing it over between gateways takes messages, during which
- * it would stand empty.
+ * or has waited noticeably longer: then it goes to that gateway with one message. Only a slot that nobody needs goes back to Redis, and
+ * from there to the first ticket that comes. Where every turn has to come from Redis (a rate, an order by deadlines), each does.
  *
  * While Redis is away each gateway goes on with its share of the slots.
  */
 export class ClusterLine implements Line {
   readonly name: string
   readonly #link: ClusterLink
-  readonly #tickets: SharedTickets
-  readonly #known: KnownWaits
+  readonly #tickets: LineTickets
+  readonly #standing: StandingTickets
+  readonly #redis: RedisTurns
+  readonly #waiting = new WaitingHere()
+  readonly #slots = new SlotsHere()
+  readonly #known: KnownClaims
   readonly #turns: Turns
-  readonly #local: TimedLine
+  readonly #local: LocalShare
+  readonly #service = new MeanService()
+  readonly #quietly: Quietly
   #policy: LinePolicy
   #policyNumber = 0
-  /** Who waits on this gateway, by class and by ticket. */
-  readonly #classes = Array.from({ length: priorities }, () => new ClassLine())
-  readonly #waiting = new Map<string, ClusterPlace>()
-  /** Who began on this gateway, by the slot. */
-  readonly #held = new Map<string, ClusterPlace>()
-  /** Slots that nobody of this gateway needs at the moment; the one that is longest so first. */
-  readonly #idle: HeldSlot[] = []
-  readonly #token: string
+  /** Whether Redis knows the policy: before that no turn is taken there. */
+  #published = false
   #sequence = 0
-  readonly #service = new MeanService()
-  readonly #pace = new ClassPace()
-  #pumps = 0
-  #pumpAgain = false
-  #cancelPump: (() => void) | undefined
-  #cancelIdle: (() => void) | undefined
-  #cancelSweep: (() => void) | undefined
+  /** For whom others were called last, and which. */
+  #called: { readonly place: ClusterPlace; readonly gateways: Set<string> } | undefined
+  readonly #lookAlarm: Alarm
+  readonly #restAlarm: Alarm
+  readonly #callAlarm: Alarm
+  readonly #sweepAlarm: Alarm
   #closed = false
   #paused = false
 
   constructor(spec: LineSpec, link: ClusterLink) {
+    const { clock, gateway } = link
+    const noteFailure = (error: unknown) => {
+      if (!this.#closed) link.log.debug({ line: spec.name, cause: error instanceof Error ? error.message : String(error) }, 'A line in Redis failed for a moment.')
+    }
     this.name = spec.name
     this.#link = link
     this.#policy = spec.policy
     this.#turns = new Turns(spec.policy)
-    this.#local = new TimedLine({ ...spec, policy: toShare(spec.policy, link.shares) }, link.clock)
-    this.#token = `${link.gateway}/${spec.name}`
-    this.#tickets = new SharedTickets(spec.name, { redis: link.redis, prefix: link.prefix, noteFailure: (error) => this.#noteFailure(error) })
-    this.#known = new KnownWaits(this.#tickets, () => link.clock.elapsed())
-    void this.#quietly(() => this.#tickets.publishPolicy(spec.policy))
+    this.#quietly = createQuietly(noteFailure)
+    this.#local = new LocalShare(spec, clock, link.shares)
+    this.#tickets = link.openTickets(spec.name, noteFailure)
+    this.#standing = new StandingTickets(this.#tickets, gateway, () => clock.now())
+    this.#standing.setOneEach(this.#everyTurnFromRedis)
+    this.#known = new KnownClaims(gateway)
+    this.#redis = new RedisTurns({ line: spec.name, link, tickets: this.#tickets, standing: this.#standing, known: this.#known, taker: this.#asTaker(), quietly: this.#quietly })
+    this.#lookAlarm = new Alarm(clock, () => this.#look())
+    this.#restAlarm = new Alarm(clock, () => this.#endRests())
+    this.#callAlarm = new Alarm(clock, () => this.#callOthers())
+    this.#sweepAlarm = new Alarm(clock, () => void this.#sweep())
+    void this.#publishPolicy()
     void this.#quietly(() => this.#tickets.watchLocks())
     this.#sweepLater()
   }
 
   enter(priority: Priority, patienceMs: number, settled: (place: Place) => void): Place {
-    const now = this.#link.clock.elapsed()
+    const now = this.#now()
     const place = new ClusterPlace(priority, ++this.#sequence, now, now + patienceMs, settled)
-    place.id = toTicketId(this.#link.gateway, this.#link.clock.now(), place.sequence)
     if (this.#closed) return this.#refuse(place, 'closed')
-    if (!this.#link.healthy()) return this.#enterLocal(place, true)
-    const idle = this.#takeIdle()
-    if (idle) return this.#start(place, idle)
-    const estimate = this.estimateMs(priority)
-    if (estimate > patienceMs) return this.#refuse(place, 'hopeless', estimate)
+    if (!this.#link.healthy()) return this.#goOnAlone(place, false)
+    const rested = this.#takeRested(now)
+    if (rested) return this.#start(place, rested)
+    const expectedMs = this.estimateMs(priority)
+    if (expectedMs > patienceMs) return this.#refuse(place, 'hopeless', expectedMs)
     if (this.#waiting.size >= this.#policy.maxDepth && !this.#makeRoom(priority)) return this.#refuse(place, 'full')
-    this.#wait(place)
+    this.#wait(place, now)
     if (patienceMs !== Infinity) place.cancelTimer = this.#link.clock.setTimer(() => this.#turnAway(place, 'expired'), patienceMs)
-    void this.#ask(place)
+    if (this.#everyTurnFromRedis || !this.#redis.allTaken) this.#redis.settle()
+    this.#lookAlarm.setFor(now + this.#known.staleMs)
+    if (this.#mayCallFor(place)) this.#callAlarm.setFor(callAtMs(place))
     return place
   }
 
@@ -134,92 +119,93 @@ export class ClusterLine implements Line {
       place.state = 'left'
     } else if (place.state === 'waiting') {
       place.state = 'left'
-      this.#withdraw(place)
+      this.#endWait(place)
     } else if (place.state === 'admitted') {
       place.state = 'left'
-      const slot = place.slot as HeldSlot
-      this.#held.delete(slot.id)
-      this.#service.note(this.#link.clock.elapsed() - place.startedMs)
-      this.#passOn(slot)
+      this.#service.note(this.#now() - place.startedMs)
+      this.#passOn(this.#slots.free(place))
     }
   }
 
   facts(): LineFacts {
-    const now = this.#link.clock.elapsed()
     const local = this.#local.facts()
-    const active = [...local.active]
-    for (const { priority } of this.#held.values()) active[priority] = (active[priority] as number) + 1
-    let longest = now
-    for (const { first } of this.#classes) if (first) longest = Math.min(longest, first.enteredMs)
+    const held = this.#slots.countByClass()
+    const { sinceMs } = this.#waiting
     return {
       name: this.name, scope: 'cluster', slots: this.#policy.slots, paused: this.#paused,
-      waiting: local.waiting.map((count, at) => count + (this.#classes[at] as ClassLine).size), active,
-      longestWaitMs: Math.max(now - longest, local.longestWaitMs), serviceMs: this.#service.meanMs ?? local.serviceMs,
+      waiting: local.waiting.map((count, at) => count + this.#waiting.sizeOf(at)),
+      active: local.active.map((count, at) => count + (held[at] as number)),
+      longestWaitMs: Math.max(sinceMs === undefined ? 0 : this.#now() - sinceMs, local.longestWaitMs), serviceMs: this.#service.meanMs ?? local.serviceMs,
     }
   }
 
   setPolicy(policy: LinePolicy): void {
+    const places = this.#waiting.list()
+    for (const { rank } of places) this.#standing.went(rank)
     this.#policy = policy
     this.#policyNumber += 1
     this.#turns.setPolicy(policy)
-    this.#local.setPolicy(toShare(policy, this.#link.shares))
-    void this.#quietly(() => this.#tickets.publishPolicy(policy))
+    this.#local.setPolicy(policy)
+    this.#standing.setOneEach(this.#everyTurnFromRedis)
+    for (const place of places) this.#wantTicket(place)
+    void this.#publishPolicy()
   }
 
-  /** For all gateways. */
+  /** For all gateways. Resolves when nobody begins any more. */
   async pause(): Promise<void> {
     this.#paused = true
     this.#local.pause()
     await this.#tickets.pause()
+    // By now, no gateway goes by what it knew before.
+    await new Promise<void>((resolve) => this.#link.clock.setTimer(resolve, this.#known.freshMs))
   }
 
   async resume(): Promise<void> {
     this.#paused = false
     this.#local.resume()
     await this.#tickets.resume()
-    this.#pump()
+    this.#redis.pump()
   }
 
   /** Refuses all that wait on this gateway. */
   drain(): void {
-    for (const place of this.#waiting.values()) this.#turnAway(place, 'closed')
+    for (const place of this.#waiting.list()) this.#turnAway(place, 'closed')
     this.#local.drain()
   }
 
   /** Moves all of one class that wait on this gateway to another. Gives their number. */
   moveClass(from: Priority, to: Priority): number {
-    const moved = [...this.#waiting.values()].filter(({ priority }) => priority === from)
+    const moved = this.#waiting.list(from)
     for (const place of moved) {
       this.#stopWaiting(place)
       place.priority = to
-      this.#wait(place)
-      void this.#quietly(() => this.#tickets.move(place.id, this.#rankOf(place)))
+      this.#wait(place, this.#now())
     }
+    this.#redis.settle()
     return moved.length + this.#local.moveClass(from, to)
   }
 
-  /** A turn has come from whichever gateway found the slot. */
-  granted({ id, token, lost }: Grant): void {
-    const place = this.#waiting.get(id)
-    if (lost) {
-      const holder = this.#held.get(id)
-      if (place) {
-        this.#lose(place)
-      } else if (holder?.slot) {
-        holder.slot.lost = true
-        this.#link.log.warn({ line: this.name }, 'A slot was taken back because this gateway did not renew it in time.')
-      }
-      return
-    }
-    const slot: HeldSlot = { id, token, policyNumber: this.#policyNumber, lost: false, idleSinceMs: 0 }
-    // Whoever asked has left meanwhile, or had another slot.
-    if (!place) return this.#passOn(slot)
-    this.#begin(place, slot)
+  /** How long somebody of this class who comes now would wait, as far as is known here; 0 when nothing is. */
+  estimateMs(priority: Priority): number {
+    // Gateways are alike: what one sees of its own callers is true of all.
+    return this.#waiting.paceMs(priority, this.#now()) ?? estimateMs(this.#policy, this.#service.meanMs, this.#countWaiting(), priority)
+  }
+
+  /** Another gateway has said something. */
+  hear(message: LineMessage, from: string): void {
+    if ('slot' in message) this.#receive(message)
+    else if ('lost' in message) this.#loseTicket(message.lost)
+    else this.#noteCall(from, message)
   }
 
   /** Redis is away: who waits goes on in the line of this gateway alone. */
   goLocal(): void {
-    for (const place of this.#waiting.values()) this.#moveToLocal(place)
+    this.#standing.abandon()
+    for (const place of this.#waiting.list()) {
+      this.#waiting.remove(place)
+      place.cancelTimer?.()
+      this.#goOnAlone(place, true)
+    }
   }
 
   async close(): Promise<void> {
@@ -227,7 +213,10 @@ export class ClusterLine implements Line {
     this.drain()
     this.#local.close()
     // What is under way gives its slot back as it ends, or its lock does.
-    await Promise.allSettled(this.#slots().map((slot) => this.#giveBack(slot, false)))
+    if (this.#link.healthy()) {
+      const last = [...this.#slots.all.map((slot) => this.#redis.giveBack(slot)), this.#tickets.exchange(this.#link.gateway, ''), this.#standing.removeSurplus()]
+      await this.#quietly(() => within(this.#link.clock, farewellMs, Promise.all(last)))
+    }
     await this.#tickets.close()
   }
 
@@ -239,347 +228,278 @@ export class ClusterLine implements Line {
 
   #end(): void {
     this.#closed = true
-    this.#cancelSweep?.()
-    this.#cancelPump?.()
-    this.#cancelIdle?.()
+    for (const alarm of [this.#sweepAlarm, this.#lookAlarm, this.#restAlarm, this.#callAlarm]) alarm.stop()
+    this.#redis.stop()
   }
 
-  async #ask(place: ClusterPlace): Promise<void> {
-    const added = this.#tickets.add(place.id, this.#rankOf(place), this.#link.gateway)
-    try {
-      await within(this.#link.clock, this.#link.answerMs, added)
-    } catch {
-      // It may have arrived: then its turn finds nobody and is given on.
-      added.then(() => this.#quietly(() => this.#tickets.remove(place.id)), () => {})
-      this.#link.suspect()
-      if (this.#waiting.has(place.id)) this.#moveToLocal(place)
-      return
-    }
-    if (!this.#waiting.has(place.id)) return void this.#quietly(() => this.#tickets.remove(place.id))
-    if (this.#known.fresh && this.#known.counts.some((count) => count > 0)) this.#pumpLater(pumpAfterMs)
-    else this.#pump()
+  #now(): number {
+    return this.#link.clock.elapsed()
   }
 
-  #wait(place: ClusterPlace): void {
-    const line = this.#classes[place.priority] as ClassLine
-    if (line.size === 0) this.#pace.joined(place.priority, this.#link.clock.elapsed())
-    line.add(place)
-    this.#waiting.set(place.id, place)
+  /** Whether slots go back to Redis after each turn: only there is a rate counted, and are deadlines compared. */
+  get #everyTurnFromRedis(): boolean {
+    return this.#policy.order === 'deadline' || this.#policy.ratePerSecond !== undefined
+  }
+
+  /** How many wait on all gateways, by class. */
+  #countWaiting(): number[] {
+    return this.#known.countByClass().map((count, at) => count + this.#waiting.sizeOf(at))
+  }
+
+  // Who waits.
+
+  #wait(place: ClusterPlace, now: number): void {
+    this.#waiting.add(place, now)
+    this.#wantTicket(place)
+  }
+
+  #wantTicket(place: ClusterPlace): void {
+    place.rank = toRank(place, this.#policy, this.#link.clock.now(), this.#now())
+    this.#standing.came(place.rank)
   }
 
   #stopWaiting(place: ClusterPlace): void {
-    if (!this.#waiting.delete(place.id)) return
-    const line = this.#classes[place.priority] as ClassLine
-    line.remove(place)
-    if (line.size === 0) this.#pace.emptied(place.priority)
+    if (this.#waiting.remove(place)) this.#standing.went(place.rank)
   }
 
   /** Nobody waits there any more, nor is told that time is over. */
   #endWait(place: ClusterPlace): void {
     this.#stopWaiting(place)
     place.cancelTimer?.()
-  }
-
-  /** What it waited with is gone. */
-  #lose(place: ClusterPlace): void {
-    this.#endWait(place)
-    place.settled(this.#refuse(place, 'lost'))
-  }
-
-  /** Takes somebody out who waits, here and in Redis. */
-  #withdraw(place: ClusterPlace): void {
-    this.#endWait(place)
-    void this.#quietly(() => this.#tickets.remove(place.id))
+    if (this.#everyTurnFromRedis) this.#redis.settle()
   }
 
   #turnAway(place: ClusterPlace, reason: NoTurn): void {
     if (place.state !== 'waiting') return
-    this.#withdraw(place)
+    this.#endWait(place)
     place.settled(this.#refuse(place, reason))
+  }
+
+  #makeRoom(priority: Priority): boolean {
+    const place = this.#waiting.newestBelow(priority)
+    if (place) this.#turnAway(place, 'evicted')
+    return place !== undefined
+  }
+
+  #refuse(place: ClusterPlace, reason: NoTurn, retryAfterMs = this.estimateMs(place.priority)): ClusterPlace {
+    place.state = 'refused'
+    place.reason = reason
+    place.waitedMs = this.#now() - place.enteredMs
+    place.retryAfterMs = retryAfterMs
+    return place
   }
 
   /** The wait is over. */
   #begin(place: ClusterPlace, slot: HeldSlot): void {
-    this.#pace.started(place.priority, this.#link.clock.elapsed())
+    this.#waiting.noteStart(place.priority, this.#now())
     this.#endWait(place)
     place.settled(this.#start(place, slot))
   }
 
   #start(place: ClusterPlace, slot: HeldSlot): ClusterPlace {
     place.state = 'admitted'
-    place.slot = slot
-    place.startedMs = this.#link.clock.elapsed()
+    place.startedMs = this.#now()
     place.waitedMs = place.startedMs - place.enteredMs
-    this.#held.set(slot.id, place)
+    this.#slots.use(slot, place)
     return place
   }
 
-  /** What this gateway has of the line's slots. */
-  #slots(): HeldSlot[] {
-    return [...this.#idle, ...[...this.#held.values()].map(({ slot }) => slot as HeldSlot)]
-  }
-
-  #moveToLocal(place: ClusterPlace): void {
-    this.#endWait(place)
-    this.#enterLocal(place, false)
-  }
-
-  /** In this gateway's line alone. `asked`: the caller of `enter` learns the state from the result. */
-  #enterLocal(place: ClusterPlace, asked: boolean): ClusterPlace {
+  #goOnAlone(place: ClusterPlace, tell: boolean): ClusterPlace {
     this.#link.count('line_local', { line: this.name })
-    const take = (local: Place) => {
-      place.state = local.state
-      place.reason = local.reason
-      place.retryAfterMs = local.retryAfterMs
-      place.waitedMs = this.#link.clock.elapsed() - place.enteredMs
-    }
-    const left = Math.max(0, place.untilMs - this.#link.clock.elapsed())
-    place.local = this.#local.enter(place.priority, left, (local) => {
-      take(local)
-      place.settled(place)
-    })
-    take(place.local)
-    if (!asked && place.state !== 'waiting') place.settled(place)
-    return place
+    return this.#local.enter(place, tell)
   }
 
-  #rankOf(place: ClusterPlace): number {
-    if (this.#policy.order !== 'deadline') return rankOfClass(place.priority)
-    const wallMs = enteredAtOf(place.id) + Math.min(place.untilMs - place.enteredMs, 3_600_000)
-    return 1 + (Math.floor(wallMs / deadlineStepMs) % deadlineSteps)
-  }
+  // Where a slot goes.
 
-  #makeRoom(priority: Priority): boolean {
-    for (let at = priorities - 1; at > priority; at -= 1) {
-      const { last } = this.#classes[at] as ClassLine
-      if (!last) continue
-      this.#turnAway(last as ClusterPlace, 'evicted')
-      return true
-    }
-    return false
-  }
-
-  #refuse(place: ClusterPlace, reason: NoTurn, retryAfterMs = this.estimateMs(place.priority)): ClusterPlace {
-    place.state = 'refused'
-    place.reason = reason
-    place.waitedMs = this.#link.clock.elapsed() - place.enteredMs
-    place.retryAfterMs = retryAfterMs
-    return place
-  }
-
-  /** How long somebody of this class who comes now would wait, as far as is known here; 0 when nothing is. */
-  estimateMs(priority: Priority): number {
-    // Gateways are alike: what one sees of its own callers is true of all.
-    return this.#pace.waitMs(priority, (this.#classes[priority] as ClassLine).size, this.#link.clock.elapsed()) ?? estimateMs(this.#policy, this.#service.meanMs, this.#known.counts, priority)
-  }
-
-  /** Somebody's slot is free: the next of this gateway has it if nobody elsewhere is owed it, else it goes back to Redis. */
+  /** A slot has become free here: the next of this gateway has it, or of the one where somebody is owed it; else it goes back to Redis. */
   #passOn(slot: HeldSlot): void {
-    if (!this.#closed) void this.#quietly(() => this.#known.renew(this.#policy.order === 'deadline'))
-    if (!this.#mayStay(slot)) return void this.#giveBack(slot, this.#policy.order !== 'deadline')
-    if (this.#waiting.size === 0) return this.#rest(slot)
+    const now = this.#now()
+    if (!this.#closed && this.#known.isStale(now)) this.#redis.look()
+    if (!this.#mayStay(slot, now)) return void this.#redis.giveBack(slot)
     const turn = this.#drawTurn()
-    const heir = turn && this.#ownFor(turn)
-    const inClass = turn?.kind !== 'top' || this.#policy.order === 'weighted'
-    if (heir && !this.#known.isOwedElsewhere({ priority: heir.priority, enteredAt: enteredAtOf(heir.id) }, this.#link.clock.now(), inClass)) {
-      this.#turns.started(heir.priority)
-      void this.#quietly(() => this.#tickets.remove(heir.id))
-      return this.#begin(heir, slot)
-    }
-    if (turn) this.#bringForward(turn)
-    void this.#giveBack(slot, false)
+    if (!turn) return this.#rest(slot, now)
+    const heir = this.#waiting.heirOf(turn)
+    const { from, to, byClass } = claimsOf(turn)
+    const claim = this.#known.best(from, to, byClass)
+    if (claim && isOwedElsewhere(heir, claim, now, byClass)) return void this.#handOver(slot, claim, byClass)
+    if (!heir) return void this.#redis.giveBack(slot)
+    this.#turns.started(heir.priority)
+    this.#begin(heir, slot)
   }
 
-  /** Whether a slot may go to somebody of this gateway without a word to Redis. */
-  #mayStay(slot: HeldSlot): boolean {
-    const { order, ratePerSecond } = this.#policy
-    if (this.#closed || this.#paused || this.#known.paused || slot.lost || slot.policyNumber !== this.#policyNumber) return false
-    return order !== 'deadline' && ratePerSecond === undefined && this.#known.fresh && this.#link.healthy()
-  }
-
-  /** Nobody of this gateway needs a slot: while there are plenty it waits here for the next who comes, for a moment. */
-  #rest(slot: HeldSlot): void {
-    if (this.#known.anybody || this.#known.active > this.#policy.slots * plentyShare) return void this.#giveBack(slot, false)
-    slot.idleSinceMs = this.#link.clock.elapsed()
-    this.#idle.push(slot)
-    this.#watchIdle(idleMs)
-  }
-
-  #watchIdle(afterMs: number): void {
-    this.#cancelIdle ??= this.#link.clock.setTimer(() => {
-      this.#cancelIdle = undefined
-      const now = this.#link.clock.elapsed()
-      while (this.#idle[0] && now - this.#idle[0].idleSinceMs >= idleMs) void this.#giveBack(this.#idle.shift() as HeldSlot, false)
-      if (this.#idle[0]) this.#watchIdle(Math.max(1, this.#idle[0].idleSinceMs + idleMs - now))
-    }, afterMs)
-  }
-
-  /** A slot for somebody who comes, if one is here and nobody waits anywhere. */
-  #takeIdle(): HeldSlot | undefined {
-    const slot = this.#idle.at(-1)
-    if (!slot || this.#waiting.size > 0 || this.#known.anybody || !this.#mayStay(slot)) return undefined
-    return this.#idle.pop()
+  /** Whether a slot may go on without a word to Redis. */
+  #mayStay(slot: HeldSlot, now: number): boolean {
+    if (this.#closed || this.#paused || this.#known.paused || this.#everyTurnFromRedis || slot.policyNumber !== this.#policyNumber) return false
+    return isSurelyHeld(slot, now) && this.#known.isFresh(now) && this.#known.active <= this.#policy.slots && this.#link.healthy()
   }
 
   #drawTurn(): Turn | undefined {
-    const waits = (at: number) => (this.#known.counts[at] as number) > 0 || (this.#classes[at] as ClassLine).size > 0
-    for (let at = 0; at < priorities; at += 1) if (!waits(at)) this.#turns.joined(at)
-    return this.#turns.next(waits)
+    const counts = this.#countWaiting()
+    for (let at = 0; at < priorities; at += 1) if (counts[at] === 0) this.#turns.joined(at)
+    const turn = this.#turns.next((at) => (counts[at] as number) > 0)
+    return turn?.kind === 'top' && this.#policy.order === 'weighted' ? { kind: 'class', priority: turn.priority } : turn
   }
 
-  /** Who of this gateway would take a turn. */
-  #ownFor(turn: Turn): ClusterPlace | undefined {
-    if (turn.kind === 'class' || (turn.kind === 'top' && this.#policy.order === 'weighted')) return (this.#classes[turn.priority] as ClassLine).first as ClusterPlace | undefined
-    const [from, to] = turn.kind === 'top' ? [turn.priority, priorities] : [turn.above + 1, turn.below]
-    let chosen: ClusterPlace | undefined
-    for (let at = from; at < to; at += 1) {
-      const first = (this.#classes[at] as ClassLine).first as ClusterPlace | undefined
-      if (!first) continue
-      if (turn.kind === 'top') return first
-      if (!chosen || first.sequence < chosen.sequence) chosen = first
-    }
-    return chosen
-  }
-
-  /**
-   * Gives a slot back, and takes the next turn in the same step.
-   * @param draw whether whose turn comes after that is to be decided: a slot never waits for it
-   */
-  async #giveBack(slot: Slot, draw: boolean): Promise<void> {
+  /** Gives a slot to another gateway, which from then on holds its lock. */
+  async #handOver(slot: HeldSlot, claim: Claim, byClass: boolean): Promise<void> {
+    const now = this.#now()
+    this.#known.noteServed(claim, now)
+    this.#turns.started(claim.priority)
+    const message: SlotMessage = { line: this.name, slot: { id: slot.id, token: slot.token }, lockAgeMs: Math.ceil(now - slot.renewedMs), priority: claim.priority, inClass: !byClass }
     await this.#quietly(async () => {
-      let next: Turned | undefined
-      try {
-        next = await this.#tickets.giveBack(slot, !this.#closed && !this.#paused)
-      } catch {
-        return this.#pump() // its lock was lost: the slot is free already
-      }
-      if (!next) return this.#watchRate()
-      await this.#dispatch(next)
-      if (!draw) return
-      await this.#known.renew(false)
-      const turn = this.#drawTurn()
-      if (turn) this.#bringForward(turn)
+      if (await this.#link.tell(claim.gateway, message)) return
+      this.#known.forget(claim.gateway)
+      this.#passOn(slot)
     })
   }
 
-  /** Gives the turn to whoever asked for it. */
-  async #dispatch(turned: Turned): Promise<void> {
-    const { id, token, gateway, rank, lost } = turned
-    const grant: Grant = { line: this.name, id, token, ...(lost ? { lost: true } : {}) }
-    this.#known.noteTaken(rank, this.#policy.order === 'strict')
-    if (rank > 0 && this.#policy.order === 'weighted') this.#turns.started(rank - 1)
-    const heard = gateway === this.#link.gateway ? (this.granted(grant), true) : await this.#link.grant(gateway, grant)
-    if (lost || !heard) await this.#giveBack(turned, false)
+  /** A slot has come, from another gateway or by a ticket's turn. */
+  #receive({ slot: { id, token }, lockAgeMs, ticket, priority, inClass }: SlotMessage): void {
+    const slot: HeldSlot = { id, token, policyNumber: this.#policyNumber, renewedMs: this.#now() - lockAgeMs, lost: false, restsSinceMs: 0 }
+    const rank = ticket === undefined ? undefined : this.#standing.taken(ticket)
+    if (rank !== undefined) this.#redis.settle()
+    const heir = this.#closed || this.#paused || this.#known.paused ? undefined : this.#heirOfSent(inClass ? (priority ?? (rank === undefined ? undefined : classOfRank(rank))) : undefined)
+    if (heir) this.#begin(heir, slot)
+    // Whoever asked has left meanwhile, or had another slot.
+    else this.#passOn(slot)
   }
 
-  /** Looks whether a slot is free, for as long as one is. */
-  #pump(): void {
-    if (this.#closed || this.#paused) return
-    if (this.#pumps >= mostPumps) {
-      this.#pumpAgain = true
-      return
+  /** @param priority class that the turn is for, if it is for one */
+  #heirOfSent(priority: number | undefined): ClusterPlace | undefined {
+    if (this.#policy.order === 'deadline') return this.#waiting.mostUrgent
+    return (priority === undefined ? undefined : this.#waiting.firstOf(priority)) ?? this.#waiting.best
+  }
+
+  /** Nobody needs a slot: while there are plenty it waits here for the next who comes, for a moment. */
+  #rest(slot: HeldSlot, now: number): void {
+    if (this.#known.active > this.#policy.slots * plentyShare) return void this.#redis.giveBack(slot)
+    this.#slots.rest(slot, now)
+    this.#restAlarm.setFor(this.#slots.nextOverdueMs)
+  }
+
+  #endRests(): void {
+    for (const slot of this.#slots.takeOverdue(this.#now())) void this.#redis.giveBack(slot)
+    if (this.#slots.someRest) this.#restAlarm.setFor(this.#slots.nextOverdueMs)
+  }
+
+  /** A slot for somebody who comes, if one is here and nobody waits anywhere. */
+  #takeRested(now: number): HeldSlot | undefined {
+    if (!this.#slots.someRest || this.#waiting.size > 0 || this.#known.anybody) return undefined
+    const slot = this.#slots.takeRested() as HeldSlot
+    if (this.#mayStay(slot, now)) return slot
+    void this.#redis.giveBack(slot)
+    return undefined
+  }
+
+  // What other gateways know, and tell.
+
+  /** For as long as somebody waits here, all gateways say so and learn who else does. */
+  #look(): void {
+    this.#redis.look()
+    if (this.#waiting.size > 0 || this.#redis.reported) this.#lookAlarm.setFor(this.#now() + this.#known.staleMs)
+  }
+
+  #report(): Report {
+    const now = this.#now()
+    const waits = this.#waiting.firsts.map((first) => {
+      const waits = [first.priority, this.#waiting.sizeOf(first.priority), Math.round(now - first.enteredMs)] as const
+      const ticket = this.#everyTurnFromRedis ? this.#standing.firstOf(first.rank) : undefined
+      return ticket === undefined ? waits : ([...waits, ticket] as const)
+    })
+    return { held: this.#slots.size, waits }
+  }
+
+  /** Whether others are called for somebody: they would learn of it too late, and let it go before those that wait there. */
+  #mayCallFor(place: ClusterPlace): boolean {
+    return this.#policy.order === 'strict' && !this.#everyTurnFromRedis && callAtMs(place) - place.enteredMs < callWithinMs
+  }
+
+  /** Calls one gateway after the other for whoever waits here longer than one so important should. */
+  #callOthers(): void {
+    const { best } = this.#waiting
+    if (!best || !this.#mayCallFor(best)) return
+    const now = this.#now()
+    const dueMs = callAtMs(best)
+    if (now < dueMs) return this.#callAlarm.setFor(dueMs)
+    if (this.#called?.place !== best) this.#called = { place: best, gateways: new Set() }
+    const { gateways } = this.#called
+    const helper = this.#known.helperFor(best.priority, gateways)
+    if (helper === undefined) return
+    gateways.add(helper)
+    this.#callAlarm.setFor(now + callEveryMs)
+    const { priority } = best
+    void this.#quietly(() => this.#link.tell(helper, { line: this.name, priority, waitedMs: Math.round(now - best.enteredMs) }))
+  }
+
+  #noteCall(from: string, { priority, waitedMs }: CallMessage): void {
+    this.#known.noteCall(from, priority, this.#now() - waitedMs)
+    if (this.#slots.someRest) this.#passOn(this.#slots.takeRested() as HeldSlot)
+  }
+
+  // What turns that come from Redis need of this line.
+
+  #asTaker(): TurnTaker {
+    return {
+      policy: () => this.#policy,
+      someWait: () => this.#waiting.size > 0,
+      isOpen: () => this.#published && !this.#closed && !this.#paused,
+      slots: () => this.#slots.all,
+      report: () => this.#report(),
+      receive: (message) => this.#receive(message),
+      loseTicket: (id) => this.#loseTicket(id),
+      noteTurn: (rank) => this.#noteTurn(rank),
+      nextOutOfOrder: () => this.#nextOutOfOrder(),
     }
-    this.#pumps += 1
-    void this.#quietly(async () => {
-      const turned = await this.#tickets.take(this.#token)
-      if (turned) await this.#dispatch(turned)
-    }).finally(() => {
-      this.#pumps -= 1
-      if (!this.#pumpAgain) return
-      this.#pumpAgain = false
-      this.#pump()
-    })
-    this.#watchRate()
   }
 
-  #pumpLater(afterMs: number): void {
-    if (this.#cancelPump || this.#closed) return
-    this.#cancelPump = this.#link.clock.setTimer(() => {
-      this.#cancelPump = undefined
-      this.#pump()
-    }, afterMs)
+  /** The one that its ticket stood for hears so: nothing of it was begun. */
+  #loseTicket(id: string): void {
+    const rank = this.#standing.taken(id)
+    if (rank === undefined) return
+    const place = this.#policy.order === 'deadline' ? this.#waiting.mostUrgent : this.#waiting.firstOf(classOfRank(rank))
+    if (place) this.#turnAway(place, 'lost')
   }
 
-  /** With a rate, nobody's end says when the next may start. */
-  #watchRate(): void {
-    const { ratePerSecond } = this.#policy
-    if (ratePerSecond !== undefined && this.#waiting.size > 0) this.#pumpLater(Math.max(1, 1000 / ratePerSecond))
+  #noteTurn(rank: number): void {
+    if (rank > 0 && this.#policy.order === 'weighted') this.#turns.started(classOfRank(rank))
   }
 
-  /** Brings somebody who would not be next to the front of the queue in Redis. */
-  #bringForward(turn: Turn): void {
-    if (turn.kind === 'top') return
+  /** Where every turn comes from the queue: the ticket whose turn is next though it is not the first there. */
+  #nextOutOfOrder(): string | undefined {
+    const now = this.#now()
+    if (this.#policy.order === 'deadline' || !this.#everyTurnFromRedis || !this.#known.isFresh(now)) return undefined
+    const turn = this.#drawTurn()
+    if (!turn || turn.kind === 'top') return undefined
     if (turn.kind === 'class') this.#turns.started(turn.priority)
-    const id = turn.kind === 'class' ? this.#known.headOf(turn.priority) : this.#known.oldestBetween(turn.above, turn.below)
-    if (id !== undefined) void this.#quietly(() => this.#tickets.move(id, 0))
+    const { from, to } = claimsOf(turn)
+    const [heir, claim] = [this.#waiting.heirOf(turn), this.#known.best(from, to, false)]
+    if (claim && (!heir || claim.sinceMs < heir.enteredMs)) return claim.ticket
+    return heir && this.#standing.firstOf(rankOfClass(heir.priority))
   }
 
-  #noteFailure(error: unknown): void {
-    if (!this.#closed) this.#link.log.debug({ line: this.name, cause: error instanceof Error ? error.message : String(error) }, 'A line in Redis failed for a moment.')
+  async #publishPolicy(): Promise<void> {
+    const number = this.#policyNumber
+    this.#published = false
+    await this.#quietly(async () => {
+      await this.#tickets.publishPolicy(this.#policy)
+      this.#published = number === this.#policyNumber
+    })
+    this.#redis.settle()
+    this.#redis.pump()
+  }
+
+  async #sweep(): Promise<void> {
+    if (!this.#published && this.#link.healthy()) await this.#publishPolicy()
+    await this.#redis.sweep()
+    this.#sweepLater()
   }
 
   #sweepLater(): void {
-    this.#cancelSweep = this.#link.clock.setTimer(() => {
-      void this.#sweep().finally(() => {
-        if (!this.#closed) this.#sweepLater()
-      })
-    }, renewEveryMs)
-  }
-
-  /** Renews what is held, looks for free slots that nobody's end told of, and for tickets that are no more. */
-  async #sweep(): Promise<void> {
-    if (!this.#link.healthy()) return
-    await this.#renewLocks()
-    if (this.#waiting.size === 0) return
-    await this.#quietly(() => this.#known.renew(this.#policy.order === 'deadline'))
-    this.#pump()
-    await this.#quietly(() => this.#audit())
-  }
-
-  async #renewLocks(): Promise<void> {
-    const slots = this.#slots()
-    if (slots.length === 0) return
-    await this.#quietly(async () => {
-      const lost = new Set(await this.#tickets.renew(slots))
-      for (const slot of slots) if (lost.has(slot.id)) slot.lost = true
-    })
-  }
-
-  /** Tickets that Redis knows nothing of will never have a turn. */
-  async #audit(): Promise<void> {
-    const now = this.#link.clock.elapsed()
-    const old: ClusterPlace[] = []
-    for (const place of this.#waiting.values()) {
-      if (now - place.enteredMs < auditAfterMs || old.length >= auditSize) break
-      old.push(place)
-    }
-    if (old.length === 0) return
-    const missing = await this.#tickets.missing(old.map(({ id }) => id))
-    for (const place of old) {
-      if (!missing.has(place.id) || !this.#waiting.has(place.id)) continue
-      this.#lose(place)
-    }
-  }
-
-  /** What fails here is tried again by the next sweep. */
-  async #quietly(act: () => Promise<unknown>): Promise<void> {
-    try {
-      await act()
-    } catch (error) {
-      this.#noteFailure(error)
-    }
+    if (!this.#closed) this.#sweepAlarm.setFor(this.#now() + renewEveryMs)
   }
 }
 
-/** A gateway's part of the slots while it is on its own. */
-function toShare(policy: LinePolicy, shares: number): LinePolicy {
-  return { ...policy, slots: policy.slots === Infinity ? Infinity : Math.max(1, Math.floor(policy.slots / shares)), ...(policy.ratePerSecond === undefined ? {} : { ratePerSecond: policy.ratePerSecond / shares }) }
-}
-
-function within<T>(clock: Clock, limitMs: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    // When this process was late itself, the answer may lie there unread: it is read before the timer's second turn.
-    const cancel = clock.setTimer(() => setImmediate(() => setImmediate(() => reject(new Error('Redis did not answer in time.')))), limitMs)
-    promise.finally(cancel).then(resolve, reject)
-  })
+/** When others are called for somebody: the more important, the sooner. */
+function callAtMs({ enteredMs, priority }: ClusterPlace): number {
+  return enteredMs + callAfterMs * (priority + 1)
 }

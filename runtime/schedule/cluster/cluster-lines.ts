@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { BoundedMap } from '../../core/bounded-map.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Line, Lines } from '../../core/lines.ts'
 import type { Log } from '../../core/log.ts'
@@ -6,7 +7,10 @@ import type { OperatedLine } from '../line-desk.ts'
 import { createHeldLines } from '../held-lines.ts'
 import { createMemoryLines } from '../memory-lines.ts'
 import { connectRedis, type RedisAddress, whenReady } from '../redis-connection.ts'
-import { ClusterLine, type ClusterLink, type Grant } from './cluster-line.ts'
+import { ClusterLine } from './cluster-line.ts'
+import type { ClusterLink } from './cluster-link.ts'
+import type { LineMessage } from './messages.ts'
+import { SharedTickets } from './shared-tickets.ts'
 
 export interface ClusterLinesOptions extends RedisAddress {
   /** Before every key. */
@@ -50,10 +54,15 @@ export function openClusterLines({ url, ca, prefix, shares, answerMs = 40, clock
   const isHealthy = () => !suspected && redis.status === 'ready'
 
   const channelOf = (name: string) => `${prefix}grants:${name}`
+  let sent = 0
+  /** Number of the last message of each gateway: when a connection is made anew, one may come a second time. */
+  const heard = new BoundedMap<number>(1000)
   void ears.subscribe(channelOf(gateway)).catch(() => {})
   ears.on('message', (_channel: string, text: string) => {
-    const grant = JSON.parse(text) as Grant
-    shared.find(grant.line)?.granted(grant)
+    const [from, number, message] = JSON.parse(text) as [string, number, LineMessage]
+    if (number <= (heard.get(from) ?? 0)) return
+    heard.set(from, number)
+    shared.find(message.line)?.hear(message, from)
   })
   redis.on('close', () => suspect())
 
@@ -84,15 +93,14 @@ export function openClusterLines({ url, ca, prefix, shares, answerMs = 40, clock
 
   const link: ClusterLink = {
     gateway,
-    redis,
-    prefix: `${prefix}lines`,
     clock,
     log,
     shares,
     answerMs,
+    openTickets: (line, noteFailure) => new SharedTickets(line, { redis, prefix: `${prefix}lines`, noteFailure }),
     healthy: isHealthy,
     suspect,
-    grant: async (to, grant) => (await redis.publish(channelOf(to), JSON.stringify(grant))) > 0,
+    tell: async (to, message) => (await redis.publish(channelOf(to), JSON.stringify([gateway, ++sent, message]))) > 0,
     count: (name, labels) => metrics.count(name, labels),
   }
 

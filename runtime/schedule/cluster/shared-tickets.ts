@@ -1,40 +1,28 @@
 import { Job, Queue, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { LinePolicy } from '../../core/lines.ts'
+import { type Exchanged, type LineTickets, lockMs, type NewTicket, type Slot, type Turned } from './line-tickets.ts'
 
 /** What a waiting ticket says in Redis: which gateway asks, never anything of the request. */
 interface TicketData {
   readonly g: string
 }
 
-/** A slot: the job that stands for it in Redis is locked with the token until it is given back. */
-export interface Slot {
-  readonly id: string
-  readonly token: string
-}
+/** What gateways have said is forgotten when none has said anything for so long. */
+const reportsKeptMs = 5000
+type ExchangeAnswer = readonly [nowMs: number, active: number, paused: number, reports: readonly string[]]
 
-/** A turn that was taken from the queue. */
-export interface Turned extends Slot {
-  /** Which gateway asked. */
-  readonly gateway: string
-  readonly rank: number
-  /** Its gateway died or did not renew its lock: it is not begun again. */
-  readonly lost: boolean
-}
-
-/** Of one rank, what waits. */
-export interface RankFacts {
-  readonly count: number
-  /** The one that waits longest. */
-  readonly head: string | undefined
-  /** Smaller for those that came earlier, across ranks. */
-  readonly order: number
-}
-
-/** A lock that is not renewed for so long ends: its slot is free again. */
-const lockMs = 2000
-/** BullMQ keeps its order as rank × 2³² + a counter. */
-const rankStep = 2 ** 32
+/** Writes what a gateway says down with the time, or takes it away, and gives what all have said: one look at the one clock that all share. */
+const exchangeScript = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if ARGV[2] == '' then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+else
+  redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %s', now, ARGV[2]))
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
+return { now, redis.call('LLEN', KEYS[2]), redis.call('HEXISTS', KEYS[3], 'paused'), redis.call('HGETALL', KEYS[1]) }`
 const jobName = 'turn'
 /** Nothing is kept of a ticket once it is through. */
 const forget = { removeOnComplete: true, removeOnFail: true, attempts: 1 } as const
@@ -50,10 +38,11 @@ export interface SharedTicketsOptions {
  * The tickets of one line in Redis, as jobs of BullMQ: waiting by rank (1 … 2²¹, smaller first) and arrival, or under way with a
  * lock that its gateway renews. Nothing is tried a second time.
  */
-export class SharedTickets {
+export class SharedTickets implements LineTickets {
   readonly #redis: Redis
   readonly #queue: Queue<TicketData>
   readonly #worker: Worker<TicketData>
+  readonly #exchange: (gateway: string, said: string) => Promise<ExchangeAnswer>
 
   constructor(line: string, { redis, prefix, noteFailure }: SharedTicketsOptions) {
     this.#redis = redis
@@ -63,71 +52,56 @@ export class SharedTickets {
     this.#worker = new Worker<TicketData>(name, undefined, { ...options, autorun: false, lockDuration: lockMs, stalledInterval: 1000, maxStalledCount: 0, concurrency: 100_000, removeOnComplete: { count: 0 }, removeOnFail: { count: 0 } })
     this.#queue.on('error', noteFailure)
     this.#worker.on('error', noteFailure)
+    if (!('sluiceExchange' in redis)) redis.defineCommand('sluiceExchange', { lua: exchangeScript, numberOfKeys: 3 })
+    const scripts = redis as unknown as { sluiceExchange(...args: (string | number)[]): Promise<ExchangeAnswer> }
+    const keys = ['reports', 'active', 'meta'].map((key) => this.#queue.toKey(key))
+    this.#exchange = (gateway, said) => scripts.sluiceExchange(...keys, gateway, said, reportsKeptMs)
   }
 
-  /** Looks for locks that nobody renews, from now on. */
   async watchLocks(): Promise<void> {
     await this.#worker.startStalledCheckTimer()
   }
 
-  async add(id: string, rank: number, gateway: string): Promise<void> {
-    await this.#queue.add(jobName, { g: gateway }, { ...forget, jobId: id, priority: rank })
+  async add(tickets: readonly NewTicket[], gateway: string): Promise<void> {
+    await this.#queue.addBulk(tickets.map(({ id, rank }) => ({ name: jobName, data: { g: gateway }, opts: { ...forget, jobId: id, priority: rank } })))
   }
 
-  /** Takes out one that waits. */
   async remove(id: string): Promise<void> {
     await this.#queue.remove(id)
   }
 
-  /** Moves one that waits. Rank 0 goes before all others. */
   async move(id: string, rank: number): Promise<void> {
     await this.#job(id).changePriority({ priority: rank })
   }
 
-  /** The next turn if a slot is free. */
   async take(token: string): Promise<Turned | undefined> {
     const job = await this.#worker.getNextJob(token, { block: false })
     return job && toTurned(job, token)
   }
 
-  /**
-   * Gives a slot back and, if asked, takes the next turn in the same step.
-   * @throws when its lock was lost: it is free already
-   */
   async giveBack({ id, token }: Slot, takeNext: boolean): Promise<Turned | undefined> {
     const next = (await this.#job(id).moveToCompleted('', token, takeNext)) as readonly unknown[] | undefined
     return next?.[0] ? toTurned(Job.fromJSON(this.#worker, next[0] as never, next[1] as string) as Job<TicketData>, token) : undefined
   }
 
-  /** Renews locks. Gives the ids of those that were lost. */
   async renew(slots: readonly Slot[]): Promise<readonly string[]> {
     return (await this.#worker.extendJobLocks(slots.map(({ id }) => id), slots.map(({ token }) => token), lockMs)) as readonly string[]
   }
 
-  /** Who waits in each of the ranks, how many slots are taken, and whether nobody may begin at present. */
-  async look(ranks: readonly number[]): Promise<{ readonly paused: boolean; readonly active: number; readonly ranks: readonly RankFacts[] }> {
-    const key = this.#queue.toKey('prioritized')
-    const asked = this.#redis.pipeline()
-    for (const rank of ranks) {
-      const [from, to] = [rank * rankStep, (rank + 1) * rankStep - 1]
-      asked.zcount(key, from, to)
-      asked.zrangebyscore(key, from, to, 'WITHSCORES', 'LIMIT', 0, 1)
-    }
-    asked.llen(this.#queue.toKey('active'))
-    asked.hexists(this.#queue.toKey('meta'), 'paused')
-    const answers = (await asked.exec()) ?? []
-    const facts = ranks.map((_, at) => {
-      const [head, score] = (answers[2 * at + 1]?.[1] ?? []) as string[]
-      return { count: Number(answers[2 * at]?.[1] ?? 0), head, order: score === undefined ? Infinity : Number(score) % rankStep }
+  async exchange(gateway: string, said: string): Promise<Exchanged> {
+    const [nowMs, active, paused, fields] = await this.#exchange(gateway, said)
+    const reports = Array.from({ length: fields.length / 2 }, (_, at) => {
+      const value = fields[2 * at + 1] as string
+      const space = value.indexOf(' ')
+      return { gateway: fields[2 * at] as string, saidMs: Number(value.slice(0, space)), text: value.slice(space + 1) }
     })
-    return { paused: answers.at(-1)?.[1] === 1, active: Number(answers.at(-2)?.[1] ?? 0), ranks: facts }
+    return { nowMs, active, paused: paused === 1, reports }
   }
 
-  async countWaiting(): Promise<number> {
-    return await this.#queue.getPrioritizedCount()
+  async forgetReports(gateways: readonly string[]): Promise<void> {
+    await this.#redis.hdel(this.#queue.toKey('reports'), ...gateways)
   }
 
-  /** Which of them Redis knows nothing of. */
   async missing(ids: readonly string[]): Promise<ReadonlySet<string>> {
     const asked = this.#redis.pipeline()
     for (const id of ids) asked.exists(this.#queue.toKey(id))
@@ -142,7 +116,6 @@ export class SharedTickets {
     else await this.#queue.setGlobalRateLimit(burst, Math.max(1, Math.round((1000 * burst) / ratePerSecond)))
   }
 
-  /** For all gateways: nobody's turn comes until `resume`. */
   async pause(): Promise<void> {
     await this.#queue.pause()
   }

@@ -1,0 +1,25 @@
+import type { Clock } from '../../core/clock.ts'
+import type { Log } from '../../core/log.ts'
+import type { LineMessage } from './messages.ts'
+import type { LineTickets } from './line-tickets.ts'
+
+/** What a line has of its gateway. */
+export interface ClusterLink {
+  /** This gateway's name in the cluster; no hyphen. */
+  readonly gateway: string
+  readonly clock: Clock
+  readonly log: Log
+  /** Gateways among which slots are shared out while Redis is away. */
+  readonly shares: number
+  /** How long an answer of Redis is waited for before the gateway goes on by itself. */
+  readonly answerMs: number
+  /** The tickets of a line. */
+  openTickets(line: string, noteFailure: (error: unknown) => void): LineTickets
+  /** Whether Redis answers, as far as is known. */
+  healthy(): boolean
+  /** Something did not come back in time. */
+  suspect(): void
+  /** Tells another gateway; false when nobody hears. */
+  tell(gateway: string, message: LineMessage): Promise<boolean>
+  count(name: string, labels?: Readonly<Record<string, string>>): void
+}

@@ -1,0 +1,73 @@
+import type { Clock } from '../../core/clock.ts'
+import type { LineFacts, LinePolicy, LineSpec, Place } from '../../core/lines.ts'
+import type { Priority } from '../../core/priority.ts'
+import { TimedLine } from '../line/timed-line.ts'
+import type { ClusterPlace } from './cluster-place.ts'
+
+/** This gateway's part of a shared line's slots, and who waits for them, while Redis is away. */
+export class LocalShare {
+  readonly #clock: Clock
+  readonly #shares: number
+  readonly #line: TimedLine
+
+  /** @param shares gateways among which the slots are shared out */
+  constructor(spec: LineSpec, clock: Clock, shares: number) {
+    this.#clock = clock
+    this.#shares = shares
+    this.#line = new TimedLine({ ...spec, policy: toShare(spec.policy, shares) }, clock)
+  }
+
+  setPolicy(policy: LinePolicy): void {
+    this.#line.setPolicy(toShare(policy, this.#shares))
+  }
+
+  /** Gives a place of the shared line one here. @param tell whether it is told when it need not wait */
+  enter(place: ClusterPlace, tell: boolean): ClusterPlace {
+    const follow = (local: Place) => {
+      place.state = local.state
+      place.reason = local.reason
+      place.retryAfterMs = local.retryAfterMs
+      place.waitedMs = this.#clock.elapsed() - place.enteredMs
+    }
+    const leftMs = Math.max(0, place.untilMs - this.#clock.elapsed())
+    place.local = this.#line.enter(place.priority, leftMs, (local) => {
+      follow(local)
+      place.settled(place)
+    })
+    follow(place.local)
+    if (tell && place.state !== 'waiting') place.settled(place)
+    return place
+  }
+
+  leave(place: Place): void {
+    this.#line.leave(place)
+  }
+
+  moveClass(from: Priority, to: Priority): number {
+    return this.#line.moveClass(from, to)
+  }
+
+  pause(): void {
+    this.#line.pause()
+  }
+
+  resume(): void {
+    this.#line.resume()
+  }
+
+  drain(): void {
+    this.#line.drain()
+  }
+
+  facts(): LineFacts {
+    return this.#line.facts()
+  }
+
+  close(): void {
+    this.#line.close()
+  }
+}
+
+function toShare(policy: LinePolicy, shares: number): LinePolicy {
+  return { ...policy, slots: policy.slots === Infinity ? Infinity : Math.max(1, Math.floor(policy.slots / shares)), ...(policy.ratePerSecond === undefined ? {} : { ratePerSecond: policy.ratePerSecond / shares }) }
+}
