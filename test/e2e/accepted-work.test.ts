@@ -2,7 +2,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AdminClient } from '../kit/admin-client.ts'
 import { needs } from '../kit/tools.ts'
-import { artifacts, openBrowser, signIn } from './browser.ts'
+import { openBrowser, openPage, picture, signIn } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
 
 /** Work that fails until its caller says otherwise, and work that takes long. */
@@ -28,8 +28,7 @@ describe.skipIf(!needs('chromium'))('an operator, with a browser, at accepted wo
     const { flows, rev } = await admin.flows()
     await admin.deploy([...flows, ...flow], rev)
     browser = await openBrowser()
-    page = await (await browser.newContext({ viewport: { width: 1280, height: 820 }, locale: 'en-US' })).newPage()
-    page.on('pageerror', (error) => complaints.push(error.message))
+    page = await openPage(browser, { complaints })
     await signIn(page, product.control, product.password)
     await page.getByRole('link', { name: 'Jobs' }).click()
   }, 60_000)
@@ -42,7 +41,7 @@ describe.skipIf(!needs('chromium'))('an operator, with a browser, at accepted wo
     expect((await order({ n: 1 })).status).toBe(202)
     await order({ n: 2 })
     await expect.poll(() => page.getByText('job.status').count(), { timeout: 15_000 }).toBe(2)
-    await page.screenshot({ path: `${artifacts}85-accepted-work.png`, fullPage: true })
+    await picture(page, '85-accepted-work', { fullPage: true })
     await page.getByRole('button', { name: 'Try again' }).first().click()
     await expect.poll(() => page.getByText('job.status').count(), { timeout: 15_000 }).toBe(2)
     await page.getByRole('button', { name: 'Pause: j' }).click()
@@ -50,7 +49,7 @@ describe.skipIf(!needs('chromium'))('an operator, with a browser, at accepted wo
     expect((await order({ n: 3 })).status).toBe(202)
     await page.getByRole('link', { name: 'Waiting' }).click()
     await expect.poll(() => page.getByRole('button', { name: 'Cancel' }).count(), { timeout: 10_000 }).toBe(1)
-    await page.screenshot({ path: `${artifacts}87-work-paused.png`, fullPage: true })
+    await picture(page, '87-work-paused', { fullPage: true })
     await page.getByRole('button', { name: 'Resume: j' }).click()
     await page.getByRole('link', { name: 'Dead letters' }).click()
     await expect.poll(() => page.getByText('job.status').count(), { timeout: 15_000 }).toBe(3)
@@ -62,7 +61,7 @@ describe.skipIf(!needs('chromium'))('an operator, with a browser, at accepted wo
     await page.getByRole('button', { name: '繁體中文' }).click()
     await page.getByRole('heading', { name: '工作', exact: true }).waitFor()
     await page.goto(new URL('jobs', product.control).href)
-    await page.screenshot({ path: `${artifacts}86-accepted-work-zh.png`, fullPage: true })
+    await picture(page, '86-accepted-work-zh', { fullPage: true })
     expect(complaints).toEqual([])
   }, 60_000)
 })

@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findFreePort } from '../../runtime/cli/start/port.ts'
 import { needs } from '../kit/tools.ts'
-import { artifacts, openBrowser } from './browser.ts'
+import { openBrowser, picture } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
 
 const callback = 'http://127.0.0.1:9/callback'
@@ -29,7 +29,7 @@ describe.skipIf(!needs('chromium'))('somebody who signs in at the authorization 
     })
     return page
   }
-  const shot = (page: Page, name: string) => page.screenshot({ path: `${artifacts}${name}.png`, fullPage: true })
+  const shot = (page: Page, name: string) => picture(page, name, { fullPage: true })
 
   beforeAll(async () => {
     const authPort = await findFreePort('127.0.0.1')

@@ -2,7 +2,8 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AdminClient } from '../kit/admin-client.ts'
 import { needs } from '../kit/tools.ts'
-import { artifacts, openBrowser, signIn } from './browser.ts'
+import { openBrowser, openPage, picture, signIn } from './browser.ts'
+import { closeDialog, openDialog, openEditor, untilDialogRests, untilDialogStands } from './editor.ts'
 import { startProduct, type Product } from './product.ts'
 
 // What stands in the page.
@@ -48,44 +49,38 @@ describe.skipIf(!needs('chromium'))('the dialogs of callouts', () => {
     await product?.stop()
   })
 
-  async function open(page: Page, show: () => Promise<unknown>, selector: string, picture: string, chinese: boolean): Promise<readonly string[]> {
-    await show()
-    await page.waitForSelector(selector, { state: 'visible' })
-    await page.waitForTimeout(300)
+  async function look(page: Page, selector: string, name: string, chinese: boolean): Promise<readonly string[]> {
+    await untilDialogRests(page)
     const { titles, faults } = await page.evaluate(lookAt, { selector, chinese })
-    expect(faults, picture).toEqual([])
-    await page.screenshot({ path: `${artifacts}90-${picture}.png` })
+    expect(faults, name).toEqual([])
+    await picture(page, `90-${name}`)
     return titles
   }
 
   test.each([['en-US', false], ['zh-TW', true]] as const)('in %s ask for what means something, and are wholly in that language', async (locale, chinese) => {
-    const page = await (await browser.newContext({ viewport: { width: 1280, height: 1000 }, locale })).newPage()
+    const page = await openPage(browser, { viewport: { width: 1280, height: 1000 }, locale })
     await signIn(page, product.control, product.password)
-    await page.waitForURL((url) => !url.pathname.endsWith('sign-in'))
-    await page.goto(new URL('editor/', product.control).href)
-    await expect.poll(() => page.evaluate(() => Boolean(typeof RED !== 'undefined' && RED.nodes?.node?.('own'))), { timeout: 60_000, interval: 200 }).toBe(true)
+    await openEditor(page, product.control)
     const shown: Record<string, readonly string[]> = {}
     for (const id of ['bare', 'named', 'own']) {
-      shown[id] = await open(page, () => page.evaluate((node) => RED.editor.edit(RED.nodes.node(node)), id), '#dialog-form', `callout-${id}-${locale}`, chinese)
-      await page.click('#node-dialog-cancel')
-      await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+      await openDialog(page, id)
+      shown[id] = await look(page, '#dialog-form', `callout-${id}-${locale}`, chinese)
+      await closeDialog(page, '#node-dialog-cancel')
     }
     for (const [type, id] of [['upstream', 'ups'], ['callout auth', '_ADD_']] as const) {
-      shown[type] = await open(page, () => page.evaluate(([kind, node]) => RED.editor.editConfig('', kind, node), [type, id]), '#node-config-dialog-edit-form', `${type.replace(' ', '-')}-${locale}`, chinese)
-      await page.click('#node-config-dialog-cancel')
-      await page.waitForSelector('#node-config-dialog-cancel', { state: 'detached' })
+      await page.evaluate(([kind, node]) => RED.editor.editConfig('', kind, node), [type, id])
+      await untilDialogStands(page, '#node-config-dialog-ok')
+      shown[type] = await look(page, '#node-config-dialog-edit-form', `${type.replace(' ', '-')}-${locale}`, chinese)
+      await closeDialog(page, '#node-config-dialog-cancel')
     }
     // A stock node says nothing of an upstream until one is chosen, and keeps the one that was.
     const upstreamOf = () => page.evaluate(() => RED.nodes.node('stock').upstream)
     for (const [choice, expected] of [[undefined, undefined], ['ups', 'ups'], [undefined, 'ups']] as const) {
-      await page.evaluate(() => RED.editor.edit(RED.nodes.node('stock')))
-      await page.waitForSelector('#dialog-form', { state: 'visible' })
-      await page.waitForTimeout(300)
+      await openDialog(page, 'stock')
       await page.evaluate(() => void (document.querySelector('.sluice-more').open = true))
       if (choice !== undefined) await page.selectOption('#node-input-upstream', choice)
-      await page.screenshot({ path: `${artifacts}90-http-request-${locale}.png` })
-      await page.click('#node-dialog-ok')
-      await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+      await picture(page, `90-http-request-${locale}`)
+      await closeDialog(page)
       expect(await upstreamOf()).toBe(expected)
     }
     const [retries, breaker, window, tls, mock] = chinese ? ['重試次數', '斷路器', '觀察期間（毫秒）', 'TLS', '模擬本文'] : ['Retries', 'Circuit breaker', 'Window', 'TLS', 'Mock body']

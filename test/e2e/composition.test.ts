@@ -1,7 +1,8 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../kit/tools.ts'
-import { artifacts, openBrowser, openPage, signIn } from './browser.ts'
+import { openBrowser, openPage, picture, signIn } from './browser.ts'
+import { closeDialog, openDialog, openEditor } from './editor.ts'
 import { startProduct, type Product } from './product.ts'
 
 // What stands in the page.
@@ -27,41 +28,27 @@ describe.skipIf(!needs('chromium'))('composing in the editor', () => {
   async function open(locale: string): Promise<Page> {
     const page = await openPage(browser, { complaints, locale, viewport: { width: 1280, height: 1000 } })
     await signIn(page, product.control, product.password)
-    await page.waitForURL((url) => !url.pathname.endsWith('sign-in'))
-    await page.goto(new URL('editor/', product.control).href)
-    await expect.poll(() => page.evaluate((id) => Boolean(typeof RED !== 'undefined' && RED.nodes?.node?.(id)), parallel), { timeout: 60_000, interval: 200 }).toBe(true)
-    await page.evaluate(() => RED.workspaces.show('5a0c0005'))
+    await openEditor(page, product.control, '5a0c0005')
     return page
-  }
-
-  async function edit(page: Page): Promise<void> {
-    await page.evaluate((id) => RED.editor.edit(RED.nodes.node(id)), parallel)
-    await page.waitForSelector('#node-dialog-ok', { state: 'visible' })
-    await page.waitForTimeout(500)
-  }
-
-  async function done(page: Page): Promise<void> {
-    await page.click('#node-dialog-ok')
-    await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
   }
 
   const said = (page: Page) => page.evaluate((id) => RED.nodes.createExportableNodeSet([RED.nodes.node(id)])[0] as { branches: { name: string }[]; outputs: number; wires: string[][] }, parallel)
 
   test('branches are rows, an output each, and wires stay with their rows', async () => {
     const page = await open('en-US')
-    await page.screenshot({ path: `${artifacts}60-composition-canvas.png` })
-    await edit(page)
-    await page.screenshot({ path: `${artifacts}61-parallel-en.png` })
-    await done(page)
+    await picture(page, '60-composition-canvas')
+    await openDialog(page, parallel)
+    await picture(page, '61-parallel-en')
+    await closeDialog(page)
     expect(await page.evaluate(() => RED.nodes.dirty())).toBe(false)
 
-    await edit(page)
+    await openDialog(page, parallel)
     // Without the second branch, and with a new one behind the others.
     await page.locator('#dialog-form .red-ui-editableList-item-remove').nth(1).click()
     await page.locator('#dialog-form .red-ui-editableList-addButton').first().click()
     await page.locator('#dialog-form .sluice-cells').last().locator('input[type=text]').first().fill('extra')
-    await page.screenshot({ path: `${artifacts}63-parallel-edited.png` })
-    await done(page)
+    await picture(page, '63-parallel-edited')
+    await closeDialog(page)
     const after = await said(page)
     expect(after.branches.map(({ name }) => name)).toEqual(['forecast', 'weather', 'extra'])
     expect(after).toMatchObject({ outputs: 4, wires: [[forecast], [weather], [], [merge]] })
@@ -72,8 +59,8 @@ describe.skipIf(!needs('chromium'))('composing in the editor', () => {
 
   test('a Chinese reader is asked in Chinese', async () => {
     const page = await open('zh-TW')
-    await edit(page)
-    await page.screenshot({ path: `${artifacts}62-parallel-zh.png` })
+    await openDialog(page, parallel)
+    await picture(page, '62-parallel-zh')
     const labels = await page.locator('#dialog-form .sluice-row > label:visible, #dialog-form .sluice-title:visible').allTextContents()
     expect(labels).toContain('分支')
     expect(labels.filter((text) => !/[\u4e00-\u9fff]/.test(text))).toEqual([])

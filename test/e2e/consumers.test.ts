@@ -2,7 +2,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AdminClient } from '../kit/admin-client.ts'
 import { needs } from '../kit/tools.ts'
-import { artifacts, openBrowser, openPage, signIn } from './browser.ts'
+import { openBrowser, openPage, picture, signIn } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
 
 /** An API that asks who calls, and counts by the caller's plan. */
@@ -20,7 +20,7 @@ describe.skipIf(!needs('chromium'))('somebody who keeps consumers, with a browse
   let browser: Browser
   let page: Page
   const complaints: string[] = []
-  const shot = (name: string) => page.screenshot({ path: `${artifacts}${name}.png`, fullPage: true })
+  const shot = (name: string) => picture(page, name, { fullPage: true })
   const open = (path: string) => page.goto(new URL(path, product.control).href)
   const call = (key?: string) => fetch(`${product.gateway}/kept/orders`, { headers: key === undefined ? {} : { 'x-api-key': key } })
   /** Gateways hear of a change within a second; a test waits as long as it is allowed to. */

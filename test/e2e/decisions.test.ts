@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { artifacts, openBrowser, openPage } from './browser.ts'
+import { openBrowser, openPage, picture, signIn } from './browser.ts'
 import { estate, flow } from '../kit/flow-builder.ts'
 import { needs } from '../kit/tools.ts'
 import { admin, openWhole, type Whole } from '../kit/whole-product.ts'
@@ -11,7 +11,7 @@ describe.skipIf(!needs('chromium'))('somebody who asks why a call was refused, w
   let page: Page
   let decision: string
   const complaints: string[] = []
-  const shot = (name: string) => page.screenshot({ path: `${artifacts}${name}.png`, fullPage: true })
+  const shot = (name: string) => picture(page, name, { fullPage: true })
   const open = (path: string) => page.goto(whole.controlUrl + path)
 
   beforeAll(async () => {
@@ -30,11 +30,7 @@ describe.skipIf(!needs('chromium'))('somebody who asks why a call was refused, w
     await fetch(`${whole.url}/orders/8`)
     browser = await openBrowser()
     page = await openPage(browser, { complaints, expected: /status of 4\d\d/ })
-    await open('/sign-in')
-    await page.fill('input[name=name]', 'admin')
-    await page.fill('input[name=password]', 'open sesame')
-    await page.keyboard.press('Enter')
-    await page.getByRole('link', { name: 'Consumers' }).waitFor()
+    await signIn(page, whole.controlUrl, 'open sesame')
   })
   afterAll(async () => {
     await browser?.close()

@@ -2,7 +2,8 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AdminClient } from '../kit/admin-client.ts'
 import { needs } from '../kit/tools.ts'
-import { artifacts, openBrowser } from './browser.ts'
+import { openBrowser, openPage, picture, signIn } from './browser.ts'
+import { closeDialog, openDialog, openEditor, untilDialogRests, untilDialogStands } from './editor.ts'
 import { startProduct, type Product } from './product.ts'
 
 // What stands in the page, where `lookAt` runs.
@@ -29,7 +30,7 @@ const full: Readonly<Record<(typeof types)[number], object>> = {
 }
 
 /** What a dialog shows that somebody would stumble over. Runs in the page. */
-function lookAt(chinese: boolean): { readonly faults: string[]; readonly focused: boolean; readonly shown: string[] } {
+function lookAt(chinese: boolean): { readonly faults: string[]; readonly shown: string[] } {
   const dialog = document.querySelector('#dialog-form')
   const faults: string[] = []
   const seen = (element: any) => element.offsetParent !== null
@@ -52,12 +53,13 @@ function lookAt(chinese: boolean): { readonly faults: string[]; readonly focused
     if (name.trim() === '') faults.push(`without a name: ${input.outerHTML.slice(0, 160)}`)
   }
   const shown = [...dialog.querySelectorAll('.sluice-row > label, .sluice-row > .sluice-title')].filter(seen).map((one) => one.textContent ?? '')
-  return { faults, focused: document.activeElement !== null && document.activeElement.closest('.red-ui-tray') !== null, shown }
+  return { faults, shown }
 }
 
 describe.skipIf(!needs('chromium'))('the dialogs of the nodes that protect', () => {
   let product: Product
   let browser: Browser
+  const editors = new Map<string, Page>()
 
   beforeAll(async () => {
     product = await startProduct()
@@ -76,20 +78,19 @@ describe.skipIf(!needs('chromium'))('the dialogs of the nodes that protect', () 
     await product?.stop()
   })
 
-  async function openEditor(locale: string): Promise<Page> {
-    const page = await (await browser.newContext({ viewport: { width: 1280, height: 1000 }, locale })).newPage()
-    await page.goto(new URL('sign-in', product.control).href)
-    await page.fill('input[name=name]', 'admin')
-    await page.fill('input[name=password]', product.password)
-    await Promise.all([page.waitForURL((url) => !url.pathname.endsWith('sign-in')), page.keyboard.press('Enter')])
-    await page.goto(new URL('editor/', product.control).href)
-    await expect.poll(() => page.evaluate(() => Boolean(typeof RED !== 'undefined' && RED.nodes?.node?.('bare0'))), { timeout: 60_000, interval: 200 }).toBe(true)
-    await page.evaluate(() => RED.workspaces.show('looks'))
+  /** The editor in a language, loaded once: with nothing changed in it when a dialog has only been looked at. */
+  async function editorIn(locale: 'en-US' | 'zh-TW'): Promise<Page> {
+    const open = editors.get(locale)
+    if (open) return open
+    const page = await openPage(browser, { viewport: { width: 1280, height: 1000 }, locale })
+    await signIn(page, product.control, product.password)
+    await openEditor(page, product.control, 'looks')
+    editors.set(locale, page)
     return page
   }
 
   test.each([['en-US', 'en', false], ['zh-TW', 'zh', true]] as const)('in %s nothing is untranslated, cut off or without a name, and Done on an unchanged node changes nothing', async (locale, tag, chinese) => {
-    const page = await openEditor(locale)
+    const page = await editorIn(locale)
     const said = (id: string) => page.evaluate((node) => JSON.stringify(RED.nodes.createExportableNodeSet([RED.nodes.node(node)])), id)
     const faults: Record<string, readonly string[]> = {}
     const rows: Record<string, readonly string[]> = {}
@@ -97,17 +98,13 @@ describe.skipIf(!needs('chromium'))('the dialogs of the nodes that protect', () 
       for (const [i, type] of types.entries()) {
         const id = `${name}${i}`
         const before = await said(id)
-        await page.evaluate((node) => RED.editor.edit(RED.nodes.node(node)), id)
-        await page.waitForSelector('#node-dialog-ok', { state: 'visible' })
-        await page.waitForTimeout(500)
-        // The focus moves in when the dialog stands.
-        await expect.poll(() => page.evaluate(lookAt, chinese).then(({ focused }) => focused), { timeout: 10_000 }).toBe(true)
+        await openDialog(page, id) // the focus moves in when it stands
+        await untilDialogRests(page)
         const found = await page.evaluate(lookAt, chinese)
-        await page.screenshot({ path: `${artifacts}50-${type.replace(' ', '-')}-${name}-${tag}.png` })
+        await picture(page, `50-${type.replace(' ', '-')}-${name}-${tag}`)
         rows[id] = found.shown
         const all = [...found.faults]
-        await page.click('#node-dialog-ok')
-        await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+        await closeDialog(page)
         if ((await said(id)) !== before) all.push(`changed: ${before} → ${await said(id)}`)
         if (await page.evaluate((node) => RED.nodes.node(node).changed === true, id)) all.push('marked as changed')
         if (all.length > 0) faults[`${type} (${name})`] = all
@@ -118,14 +115,11 @@ describe.skipIf(!needs('chromium'))('the dialogs of the nodes that protect', () 
     // What means nothing is not asked for; what means something is.
     const count = (id: string) => rows[id]?.length ?? 0
     for (const [i, type] of types.entries()) if (type !== 'tokenize' && type !== 'access control') expect(count(`full${i}`), type).toBeGreaterThan(count(`bare${i}`))
-    await page.context().close()
   }, 180_000)
 
   test('a choice brings up what belongs to it, by the keyboard alone', async () => {
-    const page = await openEditor('en-US')
-    await page.evaluate(() => RED.editor.edit(RED.nodes.node('bare0')))
-    await page.waitForSelector('#node-dialog-ok', { state: 'visible' })
-    await page.waitForTimeout(500)
+    const page = await editorIn('en-US')
+    await openDialog(page, 'bare0')
     const titles = () => page.evaluate(lookAt, false).then(({ shown }) => shown)
     expect(await titles()).not.toContain('Token issuers')
     await page.focus('#dialog-form .sluice-cells select')
@@ -135,18 +129,15 @@ describe.skipIf(!needs('chromium'))('the dialogs of the nodes that protect', () 
     await page.waitForTimeout(1500) // what was typed before is not part of the next word any more
     await page.keyboard.type('introspection')
     await expect.poll(titles).toEqual(expect.arrayContaining(['Introspection', 'Client id for introspection', 'Client secret for introspection']))
-    await page.context().close()
+    await closeDialog(page, '#node-dialog-cancel')
   }, 120_000)
 
   test('a node that names no config node stays as it was at Done, whether there are any to pick or none', async () => {
-    const page = await openEditor('en-US')
+    const page = await editorIn('en-US')
     const said = () => page.evaluate(() => JSON.stringify(RED.nodes.createExportableNodeSet([RED.nodes.node('later')])))
     const done = async () => {
-      await page.evaluate(() => RED.editor.edit(RED.nodes.node('later')))
-      await page.waitForSelector('#node-dialog-ok', { state: 'visible' })
-      await page.waitForTimeout(300)
-      await page.click('#node-dialog-ok')
-      await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+      await openDialog(page, 'later')
+      await closeDialog(page)
     }
     const before = await said()
     await done()
@@ -156,31 +147,25 @@ describe.skipIf(!needs('chromium'))('the dialogs of the nodes that protect', () 
     expect([await said(), await page.evaluate(() => RED.nodes.node('later').changed === true)]).toEqual([before, false])
     // What is picked is taken, and can be given up again.
     for (const picked of ['pick', '_ADD_']) {
-      await page.evaluate(() => RED.editor.edit(RED.nodes.node('later')))
-      await page.waitForSelector('#node-dialog-ok', { state: 'visible' })
-      await page.waitForTimeout(300)
+      await openDialog(page, 'later')
       await page.selectOption('#node-input-resource', picked)
-      await page.click('#node-dialog-ok')
-      await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+      await closeDialog(page)
       expect(await page.evaluate(() => RED.nodes.node('later').resource)).toBe(picked === 'pick' ? 'pick' : '')
     }
-    await page.context().close()
   }, 120_000)
 
   test('a resource has one name, and keeps what was typed into it', async () => {
-    const page = await openEditor('zh-TW')
+    const page = await editorIn('zh-TW')
     await page.evaluate(() => RED.editor.editConfig('', 'resource', '_ADD_', undefined))
-    await page.waitForSelector('#node-config-dialog-ok', { state: 'visible' })
+    await untilDialogStands(page, '#node-config-dialog-ok')
     expect(await page.locator('#node-config-dialog-edit-form').getByLabel('名稱', { exact: true }).count()).toBe(1)
     await page.locator('#node-config-dialog-edit-form').getByLabel('名稱', { exact: true }).fill('core-host')
-    await page.click('#node-config-dialog-ok')
-    await page.waitForSelector('#node-config-dialog-ok', { state: 'detached' })
+    await closeDialog(page, '#node-config-dialog-ok')
     const named: string[] = await page.evaluate(() => {
       const names: string[] = []
       RED.nodes.eachConfig((node: { type: string; name: string }) => { if (node.type === 'resource') names.push(node.name) })
       return names
     })
     expect(named).toEqual(['core-host'])
-    await page.context().close()
   }, 120_000)
 })

@@ -1,14 +1,11 @@
-import { mkdir } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findTool, needs } from '../kit/tools.ts'
+import { needs } from '../kit/tools.ts'
+import { openBrowser, openPage, picture } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
-import { pressDeploy } from './editor.ts'
-
-const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
+import { closeDialog, openDialog, pressDeploy, untilDialogRests, untilEditorStands } from './editor.ts'
 
 declare const RED: any
 declare const document: any
@@ -47,15 +44,14 @@ describe.skipIf(!needs('chromium'))('an officer who never wrote code', () => {
   let upstream: Server
   let source: string
   const complaints: string[] = []
-  const shot = (name: string) => page.screenshot({ path: `${artifacts}${name}.png` })
+  const shot = (name: string) => picture(page, name)
 
   beforeAll(async () => {
-    await mkdir(artifacts, { recursive: true })
     upstream = createServer((request, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify(request.url === '/weather' ? weather : bikes)))
     await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
     source = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`
     product = await startProduct({ SLUICE_EGRESS_ALLOW: '127.0.0.1' })
-    browser = await chromium.launch({ executablePath: findTool('chromium')!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
+    browser = await openBrowser()
     page = await openEditor('en-US')
   })
   afterAll(async () => {
@@ -65,17 +61,12 @@ describe.skipIf(!needs('chromium'))('an officer who never wrote code', () => {
   })
 
   async function openEditor(locale: string): Promise<Page> {
-    const opened = await (await browser.newContext({ viewport: { width: 1440, height: 1000 }, locale })).newPage()
-    opened.on('pageerror', (error) => complaints.push(error.message))
-    opened.on('console', (line) => {
-      if (/Content Security Policy/i.test(line.text())) complaints.push(line.text())
-    })
+    const opened = await openPage(browser, { complaints, expected: /status of 4\d\d/, viewport: { width: 1440, height: 1000 }, locale })
     await opened.goto(`${product.control}editor/`)
     await opened.fill('input[name=name]', 'admin')
     await opened.fill('input[name=password]', product.password)
     await opened.keyboard.press('Enter')
-    await opened.waitForSelector('.red-ui-palette-node[data-palette-type="map"]')
-    await opened.waitForFunction(() => RED.nodes.filterNodes({}).length > 0)
+    await untilEditorStands(opened)
     return opened
   }
 
@@ -94,17 +85,8 @@ describe.skipIf(!needs('chromium'))('an officer who never wrote code', () => {
     await page.locator(`[id="${from}"] .red-ui-flow-port-output .red-ui-flow-port`).first().dragTo(page.locator(`[id="${to}"] .red-ui-flow-port-input .red-ui-flow-port`).first(), { force: true })
   }
 
-  async function open(id: string): Promise<void> {
-    await page.evaluate((node) => RED.editor.edit(RED.nodes.node(node)), id)
-    await page.waitForSelector('#node-dialog-ok', { state: 'visible' })
-    await page.waitForTimeout(400)
-  }
-
-  async function done(): Promise<void> {
-    await page.click('#node-dialog-ok')
-    await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
-  }
-
+  const open = (id: string) => openDialog(page, id)
+  const done = () => closeDialog(page)
   const deploy = () => pressDeploy(page)
 
   /** A row by its place, as the form counts. */
@@ -125,7 +107,6 @@ describe.skipIf(!needs('chromium'))('an officer who never wrote code', () => {
 
   test('draws two callouts, two tables and an answer, and deploys them still empty', async () => {
     await page.evaluate(() => RED.actions.invoke('core:add-flow'))
-    await page.waitForTimeout(300)
     entry = await drag('http in', 100, 120)
     first = await drag('service callout', 280, 120)
     kept = await drag('map', 460, 120)
@@ -239,8 +220,7 @@ describe.skipIf(!needs('chromium'))('an officer who never wrote code', () => {
     await page.keyboard.press('Enter')
     expect(await row('1').locator('.sm-from').inputValue()).toBe('payload.records[].town')
     await expect.poll(() => row('1').locator('.sm-value').innerText()).toBe('= ["大安區"]')
-    await page.click('#node-dialog-cancel')
-    await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+    await closeDialog(page, '#node-dialog-cancel')
     expect(await said()).toBe(before)
   })
 
@@ -266,12 +246,12 @@ describe.skipIf(!needs('chromium'))('an officer who never wrote code', () => {
     await page.click('.sm-show-jsonata')
     await row('1').locator(':scope > .sm-more .sm-add-function').click()
     await page.keyboard.type('單位')
+    await untilDialogRests(page)
     expect(await page.evaluate(lookAt, true)).toEqual([])
     await shot('64-map-zh')
     await page.keyboard.press('Escape')
     // Dark or narrow, it stays within its dialog.
     await page.setViewportSize({ width: 900, height: 900 })
-    await page.waitForTimeout(300)
     await shot('65-map-narrow')
     await page.click('#node-dialog-cancel')
     expect(complaints).toEqual([])

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../kit/tools.ts'
-import { artifacts, openBrowser, openPage, signIn } from './browser.ts'
+import { openBrowser, openPage, picture, signIn } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
 import { addOrganisation } from './organisations.ts'
 
@@ -13,7 +13,7 @@ describe.skipIf(!needs('chromium'))('somebody who has an OpenAPI document and no
   let browser: Browser
   let page: Page
   const complaints: string[] = []
-  const shot = (name: string, of: Page = page) => of.screenshot({ path: `${artifacts}${name}.png`, fullPage: true })
+  const shot = (name: string, of: Page = page) => picture(of, name, { fullPage: true })
   const open = (path: string) => page.goto(new URL(path, product.control).href)
 
   beforeAll(async () => {

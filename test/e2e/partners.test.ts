@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AdminClient } from '../kit/admin-client.ts'
 import { startPartnerService, type PartnerService } from '../kit/partner-service.ts'
 import { needs } from '../kit/tools.ts'
-import { artifacts, openBrowser } from './browser.ts'
+import { openBrowser, openPage, picture, signIn } from './browser.ts'
+import { closeDialog, openDialog, openEditor } from './editor.ts'
 import { startProduct, type Product } from './product.ts'
 
 // What stands in the page.
@@ -37,38 +38,29 @@ describe.skipIf(!needs('chromium'))('partner records and the sandbox, with a bro
     await service?.stop().catch(() => {})
   })
 
-  async function signIn(locale: string): Promise<Page> {
-    const page = await (await browser.newContext({ viewport: { width: 1280, height: 1000 }, locale })).newPage()
-    page.on('pageerror', (error) => complaints.push(error.message))
-    await page.goto(new URL('sign-in', product.control).href)
-    await page.fill('input[name=name]', 'admin')
-    await page.fill('input[name=password]', product.password)
-    await Promise.all([page.waitForURL((url) => !url.pathname.endsWith('sign-in')), page.keyboard.press('Enter')])
+  async function open(locale: string): Promise<Page> {
+    const page = await openPage(browser, { complaints, expected: /status of 4\d\d/, viewport: { width: 1280, height: 1000 }, locale })
+    await signIn(page, product.control, product.password)
     return page
   }
 
   test.each([['en-US', 'en', { url: ['Sandbox URL', 'Sandbox TLS'], mock: ['Mock body', 'Mock delay'] }], ['zh-TW', 'zh', { url: ['沙箱網址', '沙箱 TLS'], mock: ['模擬本文', '模擬延遲'] }]] as const)('in %s the dialog of a service callout asks for what its sandbox needs, and Done changes nothing', async (locale, tag, labels) => {
-    const page = await signIn(locale)
-    await page.goto(new URL('editor/', product.control).href)
-    await expect.poll(() => page.evaluate(() => Boolean(typeof RED !== 'undefined' && RED.nodes?.node?.('mock'))), { timeout: 60_000, interval: 200 }).toBe(true)
-    await page.evaluate(() => RED.workspaces.show('tries'))
+    const page = await open(locale)
+    await openEditor(page, product.control, 'tries')
     const said = (id: string) => page.evaluate((node) => JSON.stringify(RED.nodes.createExportableNodeSet([RED.nodes.node(node)])), id)
     for (const name of Object.keys(callouts)) {
       const before = await said(name)
-      await page.evaluate((node) => RED.editor.edit(RED.nodes.node(node)), name)
-      await page.waitForSelector('#node-dialog-ok', { state: 'visible' })
-      await page.waitForTimeout(500)
+      await openDialog(page, name)
       const choice = page.locator('#dialog-form').getByLabel(tag === 'zh' ? '沙箱呼叫者' : 'Sandbox callers')
       await choice.scrollIntoViewIfNeeded()
-      await page.screenshot({ path: `${artifacts}60-callout-${name}-${tag}.png` })
+      await picture(page, `60-callout-${name}-${tag}`)
       for (const [kind, label] of Object.entries<readonly string[]>(labels).flatMap(([one, list]) => list.map((text) => [one, text] as const))) {
         const shown = await page.locator('#dialog-form .sluice-row > label, #dialog-form .sluice-row > .sluice-title').filter({ hasText: label, visible: true }).count()
         expect([name, kind, shown > 0]).toEqual([name, kind, name === kind])
       }
       await page.locator('.red-ui-tray-body').evaluate((body) => void (body.scrollTop = body.scrollHeight))
-      await page.screenshot({ path: `${artifacts}61-callout-${name}-end-${tag}.png` })
-      await page.click('#node-dialog-ok')
-      await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+      await picture(page, `61-callout-${name}-end-${tag}`)
+      await closeDialog(page)
       expect(await said(name)).toBe(before)
     }
     await page.context().close()
@@ -76,9 +68,8 @@ describe.skipIf(!needs('chromium'))('partner records and the sandbox, with a bro
 
   test('a connector is made, previewed and fetched; what its service gets wrong stands on its page, in both languages', async () => {
     service.say([{ id: 'acme', name: 'Acme', active: true, branch: '042', certificates: [{ sha256: 'ab'.repeat(32) }] }])
-    const page = await signIn('en-US')
-    const open = (path: string) => page.goto(new URL(path, product.control).href)
-    await open('organisations?new')
+    const page = await open('en-US')
+    await page.goto(new URL('organisations?new', product.control).href)
     await page.getByLabel('Name').fill('North')
     await page.keyboard.press('Enter')
     await page.waitForSelector('.notice.good')
@@ -88,7 +79,7 @@ describe.skipIf(!needs('chromium'))('partner records and the sandbox, with a bro
     await page.getByLabel('Address').fill(service.url)
     await page.getByLabel('Seconds between fetches').fill('3600')
     await page.getByLabel('Method').selectOption('bearer')
-    await page.screenshot({ path: `${artifacts}62-connector-form.png`, fullPage: true })
+    await picture(page, '62-connector-form', { fullPage: true })
     await page.getByRole('button', { name: 'Save' }).last().click()
     await page.waitForSelector('.notice.good')
     await page.locator('#f-secret').fill('a token')
@@ -98,23 +89,23 @@ describe.skipIf(!needs('chromium'))('partner records and the sandbox, with a bro
     service.say([{ id: 'acme', name: 'Acme Inc.', active: true, branch: '043', certificates: [{ sha256: 'ab'.repeat(32) }] }, { id: 'beta', name: 'Beta' }])
     await page.getByRole('button', { name: 'Preview' }).click()
     await page.getByText('Nothing was changed: this is a preview.').waitFor()
-    await page.screenshot({ path: `${artifacts}63-connector-preview.png`, fullPage: true })
+    await picture(page, '63-connector-preview', { fullPage: true })
     expect(await page.getByText('/rules/attributes/branch').count()).toBe(1)
     await page.getByRole('button', { name: 'Fetch now' }).click()
     await page.waitForSelector('.notice.good')
     await page.getByRole('link', { name: 'Its applications' }).click()
     expect(await page.getByRole('link', { name: 'Beta' }).count()).toBe(1)
     await page.getByRole('link', { name: 'Acme Inc.' }).click()
-    await page.screenshot({ path: `${artifacts}64-kept-application.png`, fullPage: true })
+    await picture(page, '64-kept-application', { fullPage: true })
     expect(await page.getByRole('link', { name: 'Change', exact: true }).count()).toBe(0)
     service.say([{ id: 'acme', name: 'Acme', active: 'yes', certificates: [{ sha256: 'short' }] }])
-    await open('connectors/crm')
+    await page.goto(new URL('connectors/crm', product.control).href)
     await page.getByRole('button', { name: 'Fetch now' }).click()
     await page.waitForSelector('.notice.bad')
     expect(await page.getByText('/partners/0/certificates/0/sha256').count()).toBe(1)
     await page.getByRole('button', { name: '繁體中文' }).click()
     await page.getByText('回應無法使用').waitFor()
-    await page.screenshot({ path: `${artifacts}65-connector-zh.png`, fullPage: true })
+    await picture(page, '65-connector-zh', { fullPage: true })
     await page.context().close()
     expect(complaints).toEqual([])
   }, 120_000)

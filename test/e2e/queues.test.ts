@@ -2,7 +2,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AdminClient } from '../kit/admin-client.ts'
 import { needs } from '../kit/tools.ts'
-import { artifacts, openBrowser, openPage, signIn } from './browser.ts'
+import { openBrowser, openPage, picture, signIn } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
 
 /** Calls to a host that takes two at once. */
@@ -44,10 +44,10 @@ describe.skipIf(!needs('chromium'))('an operator, with a browser', () => {
     await queue.getByText('paused').waitFor()
     for (const priority of [0, 5, 5, 9, 9, 9, 9]) call(priority)
     await expect.poll(async () => [await depth(0), await depth(5), await depth(9)], { timeout: 10_000 }).toEqual(['1', '2', '4'])
-    await page.screenshot({ path: `${artifacts}80-queues.png`, fullPage: true })
+    await picture(page, '80-queues', { fullPage: true })
     await page.getByRole('button', { name: '繁體中文' }).click()
     await page.getByRole('heading', { name: '佇列' }).waitFor()
-    await page.screenshot({ path: `${artifacts}81-queues-zh.png`, fullPage: true })
+    await picture(page, '81-queues-zh', { fullPage: true })
     await page.getByRole('button', { name: 'English' }).click()
     await page.getByLabel('Queue').selectOption('core-banking')
     await page.getByRole('button', { name: 'Move' }).click()

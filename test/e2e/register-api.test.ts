@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../kit/tools.ts'
-import { artifacts, openBrowser, openPage, signIn } from './browser.ts'
+import { openBrowser, openPage, picture, signIn } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
 import { addOrganisation } from './organisations.ts'
 
@@ -48,7 +48,7 @@ describe.skipIf(!needs('chromium'))('somebody who has a service, with a browser'
   let browser: Browser
   let page: Page
   const complaints: string[] = []
-  const shot = (name: string) => page.screenshot({ path: `${artifacts}${name}.png`, fullPage: true })
+  const shot = (name: string) => picture(page, name, { fullPage: true })
   const open = (path: string) => page.goto(new URL(path, product.control).href)
   const call = (path: string, init?: RequestInit) => fetch(product.gateway + path, init)
   /** The admin API, in the name of the administrator. */
@@ -158,7 +158,6 @@ describe.skipIf(!needs('chromium'))('somebody who has a service, with a browser'
   test('opens the flow in the editor, laid out to be read', async () => {
     await page.getByRole('link', { name: '在編輯器開啟流程' }).click()
     await page.locator('.red-ui-flow-node-label', { hasText: 'getBook' }).first().waitFor({ timeout: 30_000 })
-    await page.waitForTimeout(300)
     await shot('67-registered-flow')
     expect(await page.locator('.red-ui-flow-node').count()).toBeGreaterThanOrEqual(13)
   })

@@ -1,9 +1,9 @@
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../kit/tools.ts'
-import { artifacts, openBrowser } from './browser.ts'
+import { openBrowser, openPage, picture } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
-import { pressDeploy } from './editor.ts'
+import { closeDialog, openDialog, openEditor, pressDeploy, untilEditorStands } from './editor.ts'
 
 // The editor's own global; the story uses what a hand would: palette, canvas, dialogs, buttons.
 declare const RED: any
@@ -14,24 +14,20 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
   let browser: Browser
   let page: Page
   const complaints: string[] = []
-  const shot = (name: string) => page.screenshot({ path: `${artifacts}${name}.png` })
+  const shot = (name: string) => picture(page, name)
 
   beforeAll(async () => {
     product = await startProduct()
     browser = await openBrowser()
-    page = await (await browser.newContext({ viewport: { width: 1360, height: 860 }, locale: 'en-US' })).newPage()
-    page.on('pageerror', (error) => {
-      // Monaco, when its dialog closes while it still colours the text; the stock editor has it as well.
-      if (!error.message.startsWith('TextModelPart is disposed')) complaints.push(error.message)
-    })
-    page.on('console', (line) => {
-      if (/Content Security Policy/i.test(line.text())) complaints.push(line.text())
-    })
+    page = await open()
   })
   afterAll(async () => {
     await browser?.close()
     await product?.stop()
   })
+
+  // Monaco is disturbed when its dialog closes while it still colours the text; the stock editor has it as well.
+  const open = (options: BrowserContextOptions = {}) => openPage(browser, { complaints, expected: /status of 4\d\d|^TextModelPart is disposed/, viewport: { width: 1360, height: 860 }, ...options })
 
   /** Drags a node out of the palette and gives the id of what was dropped. */
   async function drag(type: string, x: number, y: number): Promise<string> {
@@ -53,12 +49,9 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
 
   /** Opens a node's dialog, lets `fill` work in it, presses Done. */
   async function edit(id: string, fill: () => Promise<void>): Promise<void> {
-    await page.evaluate((node) => RED.editor.edit(RED.nodes.node(node)), id)
-    await page.waitForSelector('#node-dialog-ok', { state: 'visible' })
-    await page.waitForTimeout(500) // the tray slides in; its editors are made when it stands
+    await openDialog(page, id)
     await fill()
-    await page.click('#node-dialog-ok')
-    await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+    await closeDialog(page)
   }
 
   async function typeCode(text: string, faulty = false): Promise<void> {
@@ -83,8 +76,7 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
     await page.fill('input[name=name]', 'admin')
     await page.fill('input[name=password]', product.password)
     await page.keyboard.press('Enter')
-    await page.waitForSelector('.red-ui-palette-node[data-palette-type="http in"]')
-    await page.waitForTimeout(1000)
+    await untilEditorStands(page)
     await shot('02-editor')
     expect(await page.locator('.red-ui-palette-node[data-palette-type="exec"]').count()).toBe(0)
     expect(await page.locator('#red-ui-palette-container-callout .red-ui-palette-header').innerText()).toContain('callout')
@@ -95,18 +87,15 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
     await page.locator('.red-ui-tab', { hasText: 'Taipei today' }).click()
     await page.mouse.move(700, 400) // off the tab, whose tooltip goes
     await page.evaluate(() => RED.actions.invoke('core:zoom-fit'))
-    await page.waitForTimeout(800) // the zoom glides
     expect(await page.locator('.red-ui-flow-node').count()).toBeGreaterThan(15)
     await shot('02-taipei') // the README shows a copy of it
     await page.evaluate(() => RED.actions.invoke('core:zoom-reset'))
     await page.setViewportSize({ width: 1360, height: 860 })
     await page.locator('.red-ui-tab', { hasText: 'Hello' }).click()
-    await page.waitForTimeout(300)
   })
 
   test('draws an API, deploys it and calls it', async () => {
     await page.evaluate(() => RED.actions.invoke('core:add-flow'))
-    await page.waitForTimeout(300)
     httpIn = await drag('http in', 140, 140)
     script = await drag('function', 360, 140)
     response = await drag('http response', 580, 140)
@@ -145,7 +134,7 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
 
   test('mends it and deploys the next version; the marks go', async () => {
     await page.locator('.red-ui-notification button').last().click()
-    await page.waitForTimeout(500)
+    await page.waitForSelector('.sluice-problems', { state: 'detached' })
     await shot('05-painted')
     await edit(script, async () => {
       await untilChecked(true) // else what it finds in the old text may come after the new one
@@ -220,15 +209,11 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
   })
 
   test('two people deploy: the second is asked, merges, and both changes live', async () => {
-    const other = await (await browser.newContext({ viewport: { width: 1360, height: 860 }, locale: 'en-US', storageState: await page.context().storageState() })).newPage()
-    await other.goto(`${product.control}editor/`)
-    await other.waitForSelector('.red-ui-palette-node[data-palette-type="http in"]')
-    await other.waitForTimeout(1000)
     const mine = page
     const tab = await mine.evaluate((id) => RED.nodes.node(id).z as string, script)
+    const other = await open({ storageState: await mine.context().storageState() })
+    await openEditor(other, product.control, tab)
     page = other
-    await other.evaluate((id) => RED.workspaces.show(id), tab)
-    await other.waitForTimeout(300)
     const theirs = await drag('comment', 300, 460)
     expect(await deploy()).toMatchObject({ status: 200 })
     page = mine
@@ -236,7 +221,7 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
     expect(await deploy()).toMatchObject({ status: 409, body: { code: 'version_mismatch' } })
     await shot('06-merge')
     await page.click('#red-ui-deploy-dialog-confirm-deploy-merge')
-    await page.waitForTimeout(1000)
+    await page.waitForFunction((id) => RED.nodes.node(id), theirs)
     expect(await deploy()).toMatchObject({ status: 200 })
     const flows = (await (await page.request.get(`${product.control}editor/flows`, { headers: { 'node-red-api-version': 'v2' } })).json()) as { flows: { id: string }[] }
     expect(flows.flows.map((one) => one.id)).toEqual(expect.arrayContaining([theirs, ours]))
@@ -245,11 +230,10 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
 
   test('opens the form of a node of ours, in both languages', async () => {
     const callout = await drag('service callout', 360, 300)
-    await page.evaluate((id) => RED.editor.edit(RED.nodes.node(id)), callout)
-    await page.waitForTimeout(800)
+    await openDialog(page, callout)
     await shot('07-form')
     expect(await page.locator('.sluice-form label').allInnerTexts()).toContain('URL')
-    await page.click('#node-dialog-cancel')
+    await closeDialog(page, '#node-dialog-cancel')
     await page.evaluate((id) => {
       RED.nodes.remove(id)
       RED.nodes.dirty(false)
@@ -281,17 +265,14 @@ describe.skipIf(!needs('chromium'))('a person with a browser', () => {
     await page.getByRole('button', { name: '繁體中文' }).click()
     expect(await page.locator('html').getAttribute('lang')).toBe('zh-TW')
     await shot('15-start-zh')
-    const chinese = await (await browser.newContext({ viewport: { width: 1360, height: 860 }, locale: 'zh-TW', storageState: await page.context().storageState() })).newPage()
-    page = chinese
-    await page.goto(`${product.control}editor/`)
-    await page.waitForSelector('.red-ui-palette-node[data-palette-type="http in"]')
+    page = await open({ locale: 'zh-TW', storageState: await page.context().storageState() })
+    await openEditor(page, product.control)
     expect(await page.locator('#red-ui-palette-container-callout .red-ui-palette-header').innerText()).toContain('呼叫外部服務')
     const callout = await drag('service callout', 360, 300)
-    await page.evaluate((id) => RED.editor.edit(RED.nodes.node(id)), callout)
-    await page.waitForTimeout(800)
+    await openDialog(page, callout)
     expect(await page.locator('.sluice-form label').allInnerTexts()).toContain('網址')
     await shot('16-editor-zh')
-    await page.click('#node-dialog-cancel')
+    await closeDialog(page, '#node-dialog-cancel')
     // The callout has no URL.
     expect(await deploy()).toMatchObject({ status: 422 })
     await page.waitForSelector('.sluice-problems')

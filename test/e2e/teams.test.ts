@@ -1,11 +1,11 @@
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { EditorNode } from '../../runtime/core/flow.ts'
 import { AdminClient } from '../kit/admin-client.ts'
 import { needs } from '../kit/tools.ts'
-import { artifacts, openBrowser, signIn } from './browser.ts'
+import { openBrowser, openPage, picture, signIn } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
-import { pressDeploy } from './editor.ts'
+import { closeDialog, openDialog, pressDeploy, untilEditorStands } from './editor.ts'
 
 declare const RED: any
 /** The page's own. */
@@ -29,6 +29,7 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
   let admin: AdminClient
   let token: string
   const passwords = new Map<string, string>()
+  const editors = new Map<string, Page>()
   const complaints: string[] = []
 
   async function post(path: string, body: URLSearchParams | Record<string, unknown>): Promise<string> {
@@ -59,13 +60,15 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
     await product?.stop()
   })
 
-  /** Signs in on the page and opens the editor through the menu. */
-  async function editorOf(name: string, options: BrowserContextOptions = {}): Promise<Page> {
-    const page = await (await browser.newContext({ viewport: { width: 1360, height: 860 }, locale: 'en-US', ...options })).newPage()
-    page.on('pageerror', (error) => complaints.push(error.message))
+  /** Signs in on the page and opens the editor through the menu; who has done so goes on in that editor. */
+  async function editorOf(name: 'sue' | 'vic', locale = 'en-US'): Promise<Page> {
+    const open = editors.get(`${name} ${locale}`)
+    if (open) return open
+    const page = await openPage(browser, { complaints, expected: /status of 4\d\d/, viewport: { width: 1360, height: 860 }, locale })
+    editors.set(`${name} ${locale}`, page)
     await signIn(page, product.control, passwords.get(name)!, name)
     await page.click('nav a[href="/editor/"]')
-    await page.waitForFunction(() => typeof RED !== 'undefined' && RED.nodes?.workspace('f6f2187d00000002') && document.querySelector('.red-ui-palette-node'))
+    await untilEditorStands(page)
     // The stock editor's greeting stands before the canvas.
     await page.keyboard.press('Escape')
     return page
@@ -73,12 +76,10 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
 
   /** Gives a node another name, as a hand would in its dialog. */
   async function rename(page: Page, id: string, name: string): Promise<void> {
-    await page.evaluate((node) => (RED.view.reveal(node), RED.editor.edit(RED.nodes.node(node))), id)
-    await page.waitForSelector('#node-dialog-ok', { state: 'visible' })
-    await page.waitForTimeout(500)
+    await page.evaluate((node) => RED.view.reveal(node), id)
+    await openDialog(page, id)
     await page.fill('#node-input-name', name)
-    await page.click('#node-dialog-ok')
-    await page.waitForSelector('#node-dialog-ok', { state: 'detached' })
+    await closeDialog(page)
   }
 
   const tabsOf = (page: Page) => page.evaluate(() => [...document.querySelectorAll('#red-ui-workspace-tabs .red-ui-tab-label')].map((tab) => tab.textContent?.trim()))
@@ -105,6 +106,7 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
     await rename(page, 'o1', 'orders of tomorrow')
     expect(await pressDeploy(page)).toMatchObject({ status: 200 })
     expect((await admin.flows()).flows.find((node) => node.id === id)?.env).toEqual(env('shop'))
+    await page.context().close()
   })
 
   test('who looks at everything deploys his own changes, though the editor writes all flows again', async () => {
@@ -119,14 +121,14 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
 
   test('a change to another organisation’s flow is refused: tab and node wear the mark, the sentence says whose it is', async () => {
     for (const [locale, language, sentence] of [['en-US', 'en', 'belongs to the organisation bank'], ['zh-TW', 'zh', '不屬於您的組織']] as const) {
-      const page = await editorOf('vic', { locale })
+      const page = await editorOf('vic', locale)
       await rename(page, 'a2', 'balance of mine')
       expect(await pressDeploy(page)).toMatchObject({ status: 403, body: { code: 'deploy.not_yours' } })
       await expect.poll(() => page.locator('.sluice-notice').innerText()).toContain(sentence)
       expect(await page.locator('.sluice-tab-refused').innerText()).toContain('Accounts')
       expect(await page.locator('.sluice-notice .sluice-error a').innerText()).toContain('balance of mine')
       expect(await page.locator('[id="a2"] .red-ui-flow-node-status-label, [id="a2"] .red-ui-flow-node-status-group').first().isVisible()).toBe(true)
-      await page.screenshot({ path: `${artifacts}70-not-yours-${language}.png` })
+      await picture(page, `70-not-yours-${language}`)
       // Taken back, it deploys, and the marks go.
       await rename(page, 'a2', 'balance')
       await rename(page, 'o1', `orders ${language}`)
@@ -137,15 +139,14 @@ describe.skipIf(!needs('chromium'))('somebody who draws for one organisation, wi
   })
 
   test('the audit log tells on its page who deployed what from where, and that its end is known beside the database', async () => {
-    const page = await (await browser.newContext({ viewport: { width: 1280, height: 820 }, locale: 'zh-TW' })).newPage()
+    const page = await openPage(browser, { complaints, locale: 'zh-TW' })
     await signIn(page, product.control, product.password)
-    await page.waitForURL((url) => url.pathname === '/')
     await page.goto(new URL('audit?action=release.deploy&user=vic', product.control).href)
     await page.click('details summary')
     expect(await page.locator('main').innerText()).toContain('f6f2187d00000002')
     await page.click('form[action="/audit/verify"] button')
     expect(await page.locator('.notice.good').innerText()).toMatch(/\d/)
-    await page.screenshot({ path: `${artifacts}71-audit-anchored-zh.png`, fullPage: true })
+    await picture(page, '71-audit-anchored-zh', { fullPage: true })
   })
 
   test('nothing went wrong inside the pages', () => expect(complaints).toEqual([]))

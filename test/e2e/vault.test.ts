@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../kit/tools.ts'
-import { artifacts, openBrowser, openPage, signIn } from './browser.ts'
+import { openBrowser, openPage, picture, signIn } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
 
 describe.skipIf(!needs('chromium'))('a data officer, with a browser', () => {
@@ -27,7 +27,7 @@ describe.skipIf(!needs('chromium'))('a data officer, with a browser', () => {
 
   test('starts the vault by looking, makes a domain, grants a look, and takes it back', async () => {
     await page.getByText('healthy', { exact: true }).waitFor()
-    await page.screenshot({ path: `${artifacts}90-vault.png`, fullPage: true })
+    await picture(page, '90-vault', { fullPage: true })
     await tab('Domains')
     await page.getByLabel('Name').fill('Not a name')
     await page.getByRole('button', { name: 'Save' }).click()
@@ -49,10 +49,10 @@ describe.skipIf(!needs('chromium'))('a data officer, with a browser', () => {
     await page.getByLabel('Purpose').fill('billing')
     await page.getByRole('button', { name: 'Add a grant' }).click()
     await page.getByText('lacks the clearance').waitFor()
-    await page.screenshot({ path: `${artifacts}91-grants.png`, fullPage: true })
+    await picture(page, '91-grants', { fullPage: true })
     await page.getByRole('link', { name: 'Till' }).click()
     await page.getByRole('cell', { name: 'billing', exact: true }).waitFor()
-    await page.screenshot({ path: `${artifacts}92-application.png`, fullPage: true })
+    await picture(page, '92-application', { fullPage: true })
     await page.goto(new URL('vault/grants', product.control).href)
     await page.getByRole('button', { name: 'Revoke: till, customers, billing' }).click()
     await page.getByText('Nobody may see values.').waitFor()
@@ -66,7 +66,7 @@ describe.skipIf(!needs('chromium'))('a data officer, with a browser', () => {
     await page.getByText('{{secret:bank}}').waitFor()
     expect(await page.content()).not.toContain(canary)
     expect(await page.locator('#secret-value').inputValue()).toBe('')
-    await page.screenshot({ path: `${artifacts}93-secrets.png`, fullPage: true })
+    await picture(page, '93-secrets', { fullPage: true })
     await tab('Keys')
     const create = page.locator('section', { has: page.getByRole('heading', { name: 'Create a key' }) })
     await create.getByLabel('Name').fill('signing')
@@ -98,11 +98,11 @@ describe.skipIf(!needs('chromium'))('a data officer, with a browser', () => {
     await page.getByText('shredded').first().waitFor()
     await page.getByRole('button', { name: '繁體中文' }).click()
     await page.getByText('已銷毀').waitFor()
-    await page.screenshot({ path: `${artifacts}94-domain-zh.png`, fullPage: true })
+    await picture(page, '94-domain-zh', { fullPage: true })
     for (const [path, heading, name] of [['vault', '資料保護', '95-vault-zh'], ['vault/secrets', '密鑰', '96-secrets-zh'], ['vault/reveals', '檢視紀錄', '97-reveals-zh']] as const) {
       await page.goto(new URL(path, product.control).href)
       await page.getByRole('heading', { name: heading, exact: true }).waitFor()
-      await page.screenshot({ path: `${artifacts}${name}.png`, fullPage: true })
+      await picture(page, name, { fullPage: true })
     }
     expect([complaints, product.printed().includes(canary)]).toEqual([[], false])
   })

@@ -1,11 +1,9 @@
-import { mkdir } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findTool, needs } from '../kit/tools.ts'
+import { needs } from '../kit/tools.ts'
+import { openBrowser, openPage, picture } from './browser.ts'
+import { untilEditorStands } from './editor.ts'
 import { startProduct, type Product } from './product.ts'
-
-const artifacts = fileURLToPath(new URL('../artifacts/', import.meta.url))
 
 declare const RED: any
 
@@ -14,26 +12,24 @@ describe.skipIf(!needs('chromium'))('somebody who watches a flow', () => {
   let browser: Browser
   let page: Page
   const complaints: string[] = []
-  const shot = (name: string) => page.screenshot({ path: `${artifacts}watch-${name}.png` })
+  const shot = (name: string) => picture(page, `watch-${name}`)
 
   async function open(locale: string): Promise<Page> {
-    const opened = await (await browser.newContext({ viewport: { width: 1500, height: 900 }, locale })).newPage()
-    opened.on('pageerror', (error) => void complaints.push(error.message))
+    const opened = await openPage(browser, { complaints, expected: /status of 4\d\d/, viewport: { width: 1500, height: 900 }, locale })
     await opened.goto(`${product.control}editor/`)
     await opened.fill('input[name=name]', 'admin')
     await opened.fill('input[name=password]', product.password)
     await opened.keyboard.press('Enter')
-    await opened.waitForSelector('.red-ui-palette-node[data-palette-type="http in"]')
+    await untilEditorStands(opened)
     await opened.locator('.red-ui-tab', { hasText: 'Taipei today' }).click()
     await opened.evaluate(() => RED.actions.invoke('core:zoom-fit'))
     return opened
   }
 
   beforeAll(async () => {
-    await mkdir(artifacts, { recursive: true })
     // A busy machine must not cut the scripts short: what is recorded here is to be the same every time.
     product = await startProduct({ SLUICE_SCRIPT_TIMEOUT_MS: '5000' })
-    browser = await chromium.launch({ executablePath: findTool('chromium')!, args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
+    browser = await openBrowser()
     page = await open('en-US')
   })
   afterAll(async () => {
