@@ -1,8 +1,9 @@
+import { readFile } from 'node:fs/promises'
 import jsonata from 'jsonata'
 import { describe, expect, test } from 'vitest'
 import { checkRows } from './check.ts'
 import { compileRows } from './evaluate.ts'
-import { functions } from './functions.ts'
+import { categoryWords, functionOf, functions } from './functions.ts'
 import type { Row } from './row.ts'
 import { toJsonata } from './to-jsonata.ts'
 
@@ -21,9 +22,10 @@ describe.each(functions.map((one) => [one.name, one] as const))('%s', (_, one) =
   })
 })
 
-test('there are more than forty functions, each with its texts in both languages, and hardly one without JSONata', () => {
-  expect(functions.length).toBeGreaterThan(60)
+test('there are at least forty functions, in each category some, each with its texts in both languages, and hardly one without JSONata', () => {
+  expect(functions.length).toBeGreaterThanOrEqual(40)
   expect(new Set(functions.map(({ name }) => name)).size).toBe(functions.length)
+  expect([...new Set(functions.map(({ category }) => category))].toSorted()).toEqual(Object.keys(categoryWords).toSorted())
   const chinese = /[㐀-鿿]/
   for (const { label, summary, arguments: all } of functions) {
     for (const words of [label, summary, ...all.map((one) => one.label)]) {
@@ -32,4 +34,19 @@ test('there are more than forty functions, each with its texts in both languages
     }
   }
   expect(functions.filter((one) => !one.jsonata).map(({ name }) => name)).toEqual(['parseJson'])
+})
+
+test.each([
+  ['the calendar of the Republic of China, both ways', ['toRoc', 'fromRoc']],
+  ['lists that are grouped, sorted and joined by a key', ['group', 'sort', 'joinLists']],
+  ['the nearest by coordinates', ['nearest', 'distance']],
+  ['values looked up in a table', ['lookup']],
+  ['units', ['unit']],
+])('among them are those for %s', (_, names) => {
+  expect(names.filter((name) => !functionOf(name))).toEqual([])
+})
+
+test.each(['docs/nodes/map.md', 'docs/zh-TW/nodes/map.md'])('each has its place on the page %s', async (page) => {
+  const text = await readFile(new URL(`../../../${page}`, import.meta.url), 'utf8')
+  expect(functions.filter(({ name }) => !text.includes(`<br>\`${name}\` |`)).map(({ name }) => name)).toEqual([])
 })
