@@ -10,10 +10,9 @@ import { toLabels, type Narrow } from './analyse.ts'
 import { decodeValue, encodeMessage, encodeValue } from './frames.ts'
 import { limitOf, type Enter, type Guest } from './guest.ts'
 import type { Lane } from './lane.ts'
-import type { Limits } from './limits.ts'
+import { isLarge, type Limits } from './limits.ts'
 import { needsJsonata, parsePath } from './path-expression.ts'
 import type { OwnerPool } from './pool.ts'
-import { largeChars } from './script.ts'
 
 export interface ExpressionParts {
   readonly clock: Clock
@@ -98,7 +97,7 @@ export function createExpressions(parts: ExpressionParts): Expressions {
       if (input.length > parts.inputLimitBytes) {
         throw fault('script.input_too_large', { bytes: Buffer.byteLength(input), limitBytes: parts.inputLimitBytes })
       }
-      const large = input.length > largeChars
+      const large = isLarge(input)
       if (!large && limits.trusted(history)) {
         if (ready && !ready.guest.dead) return here(ready, input, bindings, kind)
         getReady()

@@ -21,6 +21,8 @@ export interface History {
   rests: number
 }
 
+/** Inputs above this many characters enter alone, in an isolate where nobody else is. */
+const largeChars = 64 * 1024
 const trustedAfter = 20
 const fastMs = 2
 const hitsToRest = 3
@@ -73,4 +75,9 @@ export function createLimits(clock: Clock, onQuarantine: (info: Quarantine) => v
     trusted: (record) => record.hits.length === 0 && record.fast >= trustedAfter,
     alone: (record) => record.hits.length > 0,
   }
+}
+
+/** Whether what goes in is so much that it enters alone. */
+export function isLarge(text: string): boolean {
+  return text.length > largeChars
 }
