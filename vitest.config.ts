@@ -4,9 +4,10 @@ import { nodeFlags } from './runtime/node-flags.mjs'
 const rooms = ['runtime', 'nodes', 'editor', 'control', 'portal', 'auth-server', 'vault', 'ledger', 'flows', 'docs', 'test/kit', 'test/golden', 'test/bench', 'test/simulate', 'test/verify']
 
 /**
- * Eight suites, so that `npm run verify` can name and count them. What floods a real process, kills or counts them, or minds the
- * time of a real Redis or PostgreSQL (floods, browser, suites) runs one file at a time: on two cores two floods starve each other.
- * Other stories wait more than they work, and go in pairs. The soak counts what is held and minds no time.
+ * Eight suites, so that `npm run verify` can name and count them. What floods a real process or minds the time of a real Redis or
+ * PostgreSQL (floods, suites) runs one file at a time: on two cores two floods starve each other. Stories, and people with a browser,
+ * wait more than they work, and go in pairs. What only computes (properties, house) takes one core, for it goes on beside the suites.
+ * The soak counts what is held and minds no time.
  */
 export default defineConfig({
   test: {
@@ -18,12 +19,12 @@ export default defineConfig({
     projects: [
       suite('unit', rooms.map((room) => `${room}/**/*.test.ts`), '100%'),
       suite('suites', ['test/suites/**/*.test.ts'], 1),
-      suite('properties', ['test/properties/**/*.test.ts']),
-      suite('house', ['test/house/**/*.test.ts']),
+      suite('properties', ['test/properties/**/*.test.ts'], 1),
+      suite('house', ['test/house/**/*.test.ts'], 1),
       suite('stories', ['test/stories/**/*.test.ts'], 2),
       suite('floods', ['test/floods/**/*.test.ts'], 1),
       suite('soak', ['test/soak/**/*.test.ts'], 1),
-      suite('e2e', ['test/e2e/**/*.test.ts'], 1),
+      suite('e2e', ['test/e2e/**/*.test.ts'], 2),
     ],
   },
 })

@@ -26,15 +26,16 @@ const mindsTime = ['suites', 'stories', 'floods', 'e2e']
 const mostAgain = 2
 
 const tallies: Tally[] = []
-await step('type check', () => run('tsc', ['--noEmit'], { env }), single)
-await step('lint', () => run('oxlint', ['--deny-warnings'], { env }), single)
 const unsteady: string[] = []
 const suite = (name: string) => step(name, () => vitest(name, name), (result) => tallyOfReport(name, result), mindsTime.includes(name) ? (result) => again(name, result) : undefined)
+const command = (name: string, args: readonly string[], count: (result: RunResult) => Tally) => step(name, () => run(process.execPath, ['start.mjs', ...args], { env }), count)
+
+await Promise.all([step('type check', () => run('tsc', ['--noEmit'], { env }), single), step('lint', () => run('oxlint', ['--deny-warnings'], { env }), single)])
 // The soak minds no time but its own two minutes, and unit tests mind none: together they take as long as unit tests.
 await Promise.all([suite('unit'), suite('soak')])
-for (const name of ['suites', 'properties', 'house', 'stories', 'floods', 'e2e']) await suite(name)
-await step('sample flows', () => run(process.execPath, ['start.mjs', 'test', 'flows'], { env }), (result) => tallyOfText(result.output, result.code))
-await step('generated docs are current', () => run(process.execPath, ['start.mjs', '--run', 'editor/docs.ts', '--check'], { env }), single)
+// Suites wait for Redis and PostgreSQL, one file at a time; what only computes, one after the other, takes the core that they leave.
+await Promise.all([suite('suites'), computing()])
+for (const name of ['stories', 'floods', 'e2e']) await suite(name)
 
 rmSync(reports, { recursive: true, force: true })
 if (unsteady.length > 0) say(`\nUnsteady, passed when run again by themselves: ${unsteady.join(', ')}`)
@@ -44,6 +45,12 @@ say(line)
 process.exitCode = / 0 failed/.test(line) ? 0 : 1
 // The channel to start.mjs would keep this process alive.
 if (process.connected) process.disconnect()
+
+async function computing(): Promise<void> {
+  for (const name of ['properties', 'house']) await suite(name)
+  await command('sample flows', ['test', 'flows'], (result) => tallyOfText(result.output, result.code))
+  await command('generated docs are current', ['--run', 'editor/docs.ts', '--check'], single)
+}
 
 /** Runs one suite, says how it went, shows its output when something failed. `again`: asked before a failure is final. */
 async function step(name: string, act: () => Promise<RunResult>, count: (result: RunResult) => Tally, again?: (result: RunResult) => Promise<Tally | undefined>): Promise<void> {

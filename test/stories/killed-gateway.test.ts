@@ -55,7 +55,7 @@ describe.skipIf(!needs('redis-server'))('a gateway process that is killed while 
     for (let i = 0; i < 5; i += 1) ask(dying.url)
     await expect.poll(answered, patience).toBe(5 - slots)
     // The slots are those of all gateways, and are renewed for longer than one lease.
-    await new Promise((resolve) => setTimeout(resolve, leaseMs * 1.5))
+    await new Promise((resolve) => setTimeout(resolve, leaseMs * 1.1))
     for (let i = 0; i < 5; i += 1) ask(other.url)
     await expect.poll(answered, patience).toBe(10 - slots)
 
