@@ -23,6 +23,21 @@ export interface SecretsReply {
 /** Which revision of a record a change started from; `none`: there was to be none yet; absent: whichever there is. Travels as `If-Match`, or `If-None-Match: *`. */
 export type Expected = number | 'none' | undefined
 
+/** How far a data key is used. */
+export interface DataKeyWear {
+  /** What it seals: `domain:customers`, `keys`, `secrets`. */
+  readonly scope: string
+  readonly version: number
+  /** When it was made; RFC 3339. */
+  readonly since: string
+  /** Values that it sealed, counted by samples: 0 is below 65,536 or so. All vaults on one database count together. */
+  readonly seals: number
+  /** Of those that it seals before another takes its place by itself, which is at 1. */
+  readonly share: number
+  /** When that is, if it goes on as it went since it was made; absent: nothing says so yet, or nobody lives to see it. */
+  readonly fullAt?: string
+}
+
 /** Where tokens are unique, and what one data key is for. */
 export interface Domain {
   readonly name: string
@@ -38,6 +53,8 @@ export interface Domain {
   readonly state: 'active' | 'shredded'
   /** Version of the data key that new rows are sealed under. */
   readonly keyVersion: number
+  /** How far that is used; absent: it was shredded. */
+  readonly dataKey?: DataKeyWear
   readonly createdAt: string
   /** Counts up with every change. */
   readonly revision: number
@@ -162,8 +179,8 @@ export interface VaultStatus {
   readonly tokens: number
   /** Rows still under an older data or master key, while a rotation goes on. */
   readonly toReseal: number
-  /** `fullest`: how near the newest data key that sealed most is to being replaced by itself (1), which is at half of what it may; `replaced`: how many were, by this vault since it started. */
-  readonly dataKeys?: { readonly replaced: number; readonly fullest: number }
+  /** `fullest`: how near the newest data key that sealed most is to being replaced by itself (1), which is at half of what it may; `replaced`: how many were, by this vault since it started; `used`: the newest ones that sealed most, without those of data subjects, at most 20. */
+  readonly dataKeys?: { readonly replaced: number; readonly fullest: number; readonly used?: readonly DataKeyWear[] }
   /** `overdue`: of those on a schedule, due for more than an hour; `replaced`: how many versions this vault made by schedule since it started; `next`: the one that is due first. */
   readonly keys?: { readonly made: number; readonly scheduled: number; readonly overdue: number; readonly replaced: number; readonly next?: { readonly key: string; readonly at: string } }
   /** `leastDaysLeft`: of the one that ends first, below 0 when it has; absent when there is none. */

@@ -3,6 +3,8 @@ import { BoundedMap } from '../runtime/core/bounded-map.ts'
 import { systemClock, type Clock } from '../runtime/core/clock.ts'
 import { fault } from '../runtime/core/fault.ts'
 import type { Log } from '../runtime/core/log.ts'
+import type { DataKeyWear, VaultStatus } from './contract.ts'
+import { toWear } from './data-key-wear.ts'
 import type { Envelope, MasterKey } from './parts.ts'
 import { createRandomPool } from './random-pool.ts'
 import { createRevisionWatch, type RevisionWatch } from './revision-watch.ts'
@@ -16,6 +18,8 @@ const keyBytes = 32
 /** Keys held in memory; one that is not is fetched and unwrapped again. */
 const heldKeys = 20_000
 const rewrapBatch = 100
+/** Of which it is told how far they are used. */
+const mostWears = 20
 
 /** A data key, unwrapped, in memory. */
 export interface DataKey {
@@ -49,7 +53,9 @@ export interface DataKeys extends Envelope {
   rewrap(): Promise<number>
   countToRewrap(): Promise<number>
   /** How near data keys are to their end by use, and how many this vault replaced by itself since it started. */
-  wear(): Promise<{ readonly replaced: number; /** Of the newest key that sealed most, as a share of what one may; 1: it is replaced. */ readonly fullest: number }>
+  wear(): Promise<NonNullable<VaultStatus['dataKeys']>>
+  /** How far these are used, in this order; of those that were shredded, nothing. */
+  wearOf(rows: readonly (DataKeyRow | undefined)[]): Promise<readonly (DataKeyWear | undefined)[]>
 }
 
 export interface EnvelopeOptions {
@@ -271,7 +277,13 @@ export async function createEnvelope({ store, masterKey, log, clock = systemCloc
       const used = await counts.list()
       const rows = (await store.keys.get([...used.keys()])).filter((row) => row !== undefined)
       const newest = new Set((await store.keys.newest(rows.map(({ scope }) => ({ scope, use: 'seal' })))).map((row) => row?.number))
-      return { replaced, fullest: Math.max(0, ...rows.filter(({ number }) => newest.has(number)).map(({ number }) => (used.get(number) ?? 0) / counts.limit)) }
+      const wears = rows.filter(({ number, wrapped }) => newest.has(number) && wrapped).map((row) => toWear(row, used.get(row.number) ?? 0, counts.limit, clock.now())).toSorted((a, b) => b.share - a.share)
+      // A data subject's key says whom it is about, if only by a mark.
+      return { replaced, fullest: wears[0]?.share ?? 0, used: wears.filter(({ scope }) => !scope.includes('/')).slice(0, mostWears) }
+    },
+    async wearOf(rows) {
+      const used = await counts.list()
+      return rows.map((row) => (row?.wrapped ? toWear(row, used.get(row.number) ?? 0, counts.limit, clock.now()) : undefined))
     },
   }
 

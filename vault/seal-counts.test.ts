@@ -50,6 +50,11 @@ describe('data keys', () => {
     const { replaced, fullest } = await vault.envelope.wear()
     expect(replaced).toBeGreaterThanOrEqual(3)
     expect([fullest >= 0, fullest < 2]).toEqual([true, true])
+    // Of the newest key: how far it is, and when the next one comes if it goes on like that; the older ones are not told of.
+    const wears = (await vault.envelope.wear()).used ?? []
+    const own = (await vault.tokens.desk.domains.list())[0]!
+    expect(own.dataKey).toMatchObject({ scope: 'domain:people', version: own.keyVersion, share: own.dataKey!.seals / 20 })
+    expect(wears.filter(({ scope }) => scope === 'domain:people').map(({ version, seals }) => [version, seals])).toEqual(own.dataKey!.seals === 0 ? [] : [[own.keyVersion, own.dataKey!.seals]])
     await vault.tokens.desk.domains.rotate('people', 'ann')
     expect(await vault.reveal('people', tokens.slice(0, 1))).toEqual([{ value: 'value 0 0' }])
   })

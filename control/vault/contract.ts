@@ -1,7 +1,7 @@
-import type { CertificateFacts, Domain, DomainPart, Expected, Grant, Key, KeyAlgorithm, KeyKind, KeySchedulePart, KeyUse, KeyVersionFacts, NewKey, Reveal, RevealVerdict, SecretFacts, VaultStatus } from '../../vault/contract.ts'
+import type { CertificateFacts, DataKeyWear, Domain, DomainPart, Expected, Grant, Key, KeyAlgorithm, KeyKind, KeySchedulePart, KeyUse, KeyVersionFacts, NewKey, Reveal, RevealVerdict, SecretFacts, VaultStatus } from '../../vault/contract.ts'
 import type { Actor, Page } from '../consumers-contract.ts'
 
-export type { CertificateFacts, Domain, DomainPart, Expected, Key, KeyAlgorithm, KeyKind, KeySchedulePart, KeyUse, KeyVersionFacts, NewKey, Reveal, RevealVerdict, SecretFacts, VaultStatus }
+export type { CertificateFacts, DataKeyWear, Domain, DomainPart, Expected, Key, KeyAlgorithm, KeyKind, KeySchedulePart, KeyUse, KeyVersionFacts, NewKey, Reveal, RevealVerdict, SecretFacts, VaultStatus }
 
 /**
  * The vault, as those who answer for data run it: where tokens are unique, who may see values, what keys and secrets there are, and

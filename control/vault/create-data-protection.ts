@@ -150,20 +150,20 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
       async create(name, part, by) {
         await allow('vault.write', by)
         if ((await vault().domains.list()).some((one) => one.name === name)) throw new Refused('domain.exists', 409, `There is a domain “${name}” already. What was shredded keeps its name.`)
-        return await act(by, 'domains.create', `domains/${name}`, (desk) => desk.domains.put(name, part, by.name, 'none'), (after) => ({ after }))
+        return await act(by, 'domains.create', `domains/${name}`, (desk) => desk.domains.put(name, part, by.name, 'none'), (after) => ({ after: toAudited(after) }))
       },
       async change(name, part, by, expected) {
         await allow('vault.write', by)
         const before = await find(name)
         if (before.state === 'shredded') throw new Refused('domain.shredded', 410, `The domain “${name}” was shredded.`)
-        return await act(by, 'domains.change', `domains/${name}`, (desk) => desk.domains.put(name, part, by.name, expected), (after) => ({ before, after }))
+        return await act(by, 'domains.change', `domains/${name}`, (desk) => desk.domains.put(name, part, by.name, expected), (after) => ({ before: toAudited(before), after: toAudited(after) }))
       },
       rotate: (name, by) => act(by, 'domains.rotate', `domains/${name}`, (desk) => desk.domains.rotate(name, by.name), ({ keyVersion }) => ({ detail: { keyVersion } })),
       async shred(name, confirm, by, expected) {
         await allow('vault.write', by)
         const before = await find(name)
         if (confirm !== name) throw new Refused('vault.confirm', 422, `Nothing was done: type the name “${name}” to confirm.`, [problem('/confirm', 'This is not the name.', `Type ${name}.`)])
-        return await act(by, 'domains.shred', `domains/${name}`, (desk) => desk.domains.shred(name, by.name, expected), (after) => ({ before, after }))
+        return await act(by, 'domains.shred', `domains/${name}`, (desk) => desk.domains.shred(name, by.name, expected), (after) => ({ before: toAudited(before), after: toAudited(after) }))
       },
       async shredSubject(name, subject, by) {
         // Who the subject is must not stand in a record that nobody can take it out of.
@@ -306,6 +306,13 @@ export function createDataProtection({ store, audit, clock, log, access, desk, q
 
 function toFacts({ name, description, version, updatedAt, by }: Awaited<ReturnType<VaultDesk['secrets']['put']>>) {
   return { name, version, updatedAt, by, ...(description === undefined ? {} : { description }) }
+}
+
+/** How far its data key is used is nobody's doing. */
+function toAudited(domain: Domain): Omit<Domain, 'dataKey'> {
+  const facts: { -readonly [name in keyof Domain]: Domain[name] } = { ...domain }
+  delete facts.dataKey
+  return facts
 }
 
 /** Null where there is none, so that the audit log says that something was taken away. */

@@ -28,11 +28,19 @@ const string = { type: 'string' }
 const pem = { type: 'string', minLength: 1, maxLength: certificatesLimit, description: 'One certificate or a chain, its own first.' }
 const value = { type: 'string', minLength: 1, maxLength: secretLimitBytes, description: 'Given to gateways, and to nobody else.' }
 
+const dataKeyWear = object(
+  {
+    scope: string, version: integer, since: time, seals: { ...integer, description: 'Counted by samples: 0 is below 65,536 or so.' },
+    share: { type: 'number', description: 'Of those that it seals before another takes its place by itself, which is at 1.' }, fullAt: { ...time, description: 'When that is, if it goes on as it went since it was made.' },
+  },
+  ['scope', 'version', 'since', 'seals', 'share'],
+)
+
 /** What is sent to the admin API of the vault, and what it answers. */
 export const vaultSchemas = {
   VaultDomainCreate: object({ name: id, ...part }, ['name']),
   VaultDomainPart: object({ ...part, ttlS: { ...ttlS, type: ['integer', 'null'] }, guessesPerMinute: { ...guessesPerMinute, type: ['integer', 'null'] } }, []),
-  VaultDomain: object({ name: id, ...part, state: { enum: ['active', 'shredded'] }, keyVersion: { ...integer, description: 'Of the data key that new rows are sealed under.' }, createdAt: time, revision }, ['name', 'clearances', 'purposes', 'state', 'keyVersion', 'createdAt', 'revision']),
+  VaultDomain: object({ name: id, ...part, state: { enum: ['active', 'shredded'] }, keyVersion: { ...integer, description: 'Of the data key that new rows are sealed under.' }, dataKey: dataKeyWear, createdAt: time, revision }, ['name', 'clearances', 'purposes', 'state', 'keyVersion', 'createdAt', 'revision']),
   VaultShred: object({ confirm: { ...string, maxLength: 64, description: 'The name of the domain again.' } }, ['confirm']),
   VaultSubjectShred: object({ subject: { ...string, minLength: 1, maxLength: 1000, description: 'As `tokenize` was told it. In no log and no record.' } }, ['subject']),
   VaultSubjectShredded: object({ shredded: { ...integer, description: 'Values that cannot be read any more.' }, mark: { ...string, description: 'Keyed hash that stands for the subject in the audit log.' } }, ['shredded', 'mark']),
@@ -78,7 +86,7 @@ export const vaultSchemas = {
     {
       ok: { type: 'boolean' }, masterKey: object({ provider: { enum: ['file', 'pkcs11'] }, id: string, since: time }, ['provider', 'id', 'since']), store: { enum: ['sqlite', 'postgresql'] },
       domains: integer, tokens: integer, toReseal: { ...integer, description: 'Rows still under an older key while a rotation goes on.' },
-      dataKeys: object({ replaced: { ...integer, description: 'Data keys that this vault replaced by itself since it started.' }, fullest: { type: 'number', description: 'Of the newest data key that sealed most, as a share of what one does before it is replaced.' } }, ['replaced', 'fullest']),
+      dataKeys: object({ replaced: { ...integer, description: 'Data keys that this vault replaced by itself since it started.' }, fullest: { type: 'number', description: 'Of the newest data key that sealed most, as a share of what one does before it is replaced.' }, used: { type: 'array', items: dataKeyWear, description: 'The newest ones that sealed most, at most 20.' } }, ['replaced', 'fullest']),
       keys: object(
         {
           made: integer, scheduled: { ...integer, description: 'Keys that are replaced on a schedule.' }, overdue: { ...integer, description: 'Of those, due for more than an hour.' }, replaced: { ...integer, description: 'Versions that this vault made by schedule since it started.' },

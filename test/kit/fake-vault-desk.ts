@@ -1,5 +1,5 @@
 import { checkRevision } from '../../vault/check-revision.ts'
-import type { CertificateFacts, Domain, Expected, Grant, Key, KeyAlgorithm, Reveal, RevealVerdict, SecretFacts, VaultDesk, VaultStatus } from '../../vault/contract.ts'
+import type { CertificateFacts, DataKeyWear, Domain, Expected, Grant, Key, KeyAlgorithm, Reveal, RevealVerdict, SecretFacts, VaultDesk, VaultStatus } from '../../vault/contract.ts'
 import { algorithmsFor } from '../../vault/words/key-kinds.ts'
 
 export interface FakeVaultDesk extends VaultDesk {
@@ -11,6 +11,8 @@ export interface FakeVaultDesk extends VaultDesk {
   /** Thrown by what takes a key or a certificate in, when set. */
   refusing?: Error | undefined
   left: number
+  /** How far data keys are used. */
+  wears: readonly DataKeyWear[]
   /** What is wrong with the record of reveals, when set. */
   verdict?: RevealVerdict | undefined
 }
@@ -37,10 +39,10 @@ export function createFakeVaultDesk(): FakeVaultDesk {
     into.set(one.name, one)
     return one
   }
-  const status = (): VaultStatus => ({ ok: true, masterKey: { provider: 'file', id: `mk-${masterKey}`, since: at }, store: 'sqlite', domains: domains.size, tokens: 1200, toReseal: desk.left })
+  const status = (): VaultStatus => ({ ok: true, masterKey: { provider: 'file', id: `mk-${masterKey}`, since: at }, store: 'sqlite', domains: domains.size, tokens: 1200, toReseal: desk.left, dataKeys: { replaced: desk.wears.length, fullest: desk.wears[0]?.share ?? 0, used: desk.wears } })
 
   const desk: FakeVaultDesk = {
-    told: [], record: [], left: 0,
+    told: [], record: [], left: 0, wears: [],
     domains: {
       list: async () => [...domains.values()],
       put: async (name, part, _by, expected) => {

@@ -7,7 +7,7 @@ import type { DataKeys } from '../envelope.ts'
 import type { RecordStore, Sealed, VaultRecord } from '../parts.ts'
 
 /** A domain without what its keys know. */
-export type DomainFacts = Omit<Domain, 'keyVersion'>
+export type DomainFacts = Omit<Domain, 'keyVersion' | 'dataKey'>
 
 /** What may be done at a moment: domains, grants, and the keys of the blind indexes. */
 export interface Policy {

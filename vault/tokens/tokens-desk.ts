@@ -63,7 +63,11 @@ export function createTokensDesk({ store, envelope, chainKey, clock, log, buryNo
 
   async function toDomains(list: readonly VaultRecord[]): Promise<Domain[]> {
     const keys = await store.keys.newest(list.map(({ name }) => ({ scope: scopeOf(name), use: 'seal' })))
-    return list.map(({ name, facts, version }, index) => ({ ...(facts as unknown as DomainFacts), name, keyVersion: keys[index]?.version ?? 0, revision: version }))
+    const wears = await envelope.wearOf(keys)
+    return list.map(({ name, facts, version }, index) => {
+      const dataKey = wears[index]
+      return { ...(facts as unknown as DomainFacts), name, keyVersion: keys[index]?.version ?? 0, ...(dataKey ? { dataKey } : {}), revision: version }
+    })
   }
 
   const toDomain = async (record: VaultRecord) => (await toDomains([record]))[0] as Domain

@@ -29,7 +29,7 @@ export function certificateRoutes({ control }: PortalOptions): PageRoute[] {
     const some = await dataProtection.certificates.list(by)
     const writes = view.may('vault.write')
     const body = html`<h1>${t('certificates')}</h1><p class="soft">${t('certificatesIntro')}</p>
-${some.length === 0 ? html`<p>${t('noCertificates')}</p>` : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('name')}</th><th scope="col">${t('certSubject')}</th><th scope="col">${t('ends')}</th><th scope="col">${t('state')}</th>${writes && html`<th scope="col">${t('actions')}</th>`}</tr></thead>
+${some.length === 0 ? html`<p>${t('noCertificates')}</p>` : html`<div class="scroll card"><table aria-label="${t('certificates')}"><thead><tr><th scope="col">${t('name')}</th><th scope="col">${t('certSubject')}</th><th scope="col">${t('ends')}</th><th scope="col">${t('state')}</th>${writes && html`<th scope="col">${t('actions')}</th>`}</tr></thead>
 <tbody>${some.map((one) => html`<tr><th scope="row">${one.name}</th><td>${one.subject}<br><span class="soft">${t('certIssuer')}: ${one.issuer}</span><br><code class="soft" title="${one.fingerprint}">SHA-256 ${one.fingerprint.slice(0, 16)}…</code></td><td>${toTime(one.notAfter, exchange.language)}</td><td>${drawDays(one, view)}</td>
 ${writes && html`<td><div class="row"><a class="button" href="/vault/certificates?name=${encodeURIComponent(one.name)}#import" aria-label="${t('renewIt')}: ${one.name}">${t('renewIt')}</a><a class="button danger" href="${at(one.name)}/remove" aria-label="${t('removeIt')}: ${one.name}">${t('removeIt')}</a></div></td>`}</tr>`)}</tbody></table></div>`}
 ${writes && html`<section class="card" id="import">${drawForm(view, again, some.find(({ name }) => name === of))}</section>`}`

@@ -7,6 +7,7 @@ import type { PortalOptions } from '../../portal.ts'
 import { toTime } from '../../time.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { toFacts, type View } from '../consumers/view.ts'
+import { sayFullAt, saySealed } from './data-keys.ts'
 import { drawGrants } from './grants.ts'
 import { button, nameBox, needName, problemsOf, revisionField, sendVaultPage, toExpected, vaultAct, vaultPage, type Again, type VaultPage } from './vault-page.ts'
 
@@ -20,7 +21,7 @@ export function domainRoutes({ control }: PortalOptions): PageRoute[] {
     const { t, by } = view
     const domains = (await dataProtection.domains.list(by)).toSorted((a, b) => a.name.localeCompare(b.name))
     const body = html`<h1>${t('domains')}</h1><p class="soft">${t('domainsIntro')}</p>
-${domains.length === 0 ? html`<p>${t('noDomains')}</p>` : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('name')}</th><th scope="col">${t('clearances')}</th><th scope="col">${t('purposes')}</th><th scope="col">${t('state')}</th></tr></thead>
+${domains.length === 0 ? html`<p>${t('noDomains')}</p>` : html`<div class="scroll card"><table aria-label="${t('domains')}"><thead><tr><th scope="col">${t('name')}</th><th scope="col">${t('clearances')}</th><th scope="col">${t('purposes')}</th><th scope="col">${t('state')}</th></tr></thead>
 <tbody>${domains.map((one) => html`<tr><th scope="row"><a href="${at(one.name)}">${one.name}</a>${one.description && html`<br><span class="soft">${one.description}</span>`}</th><td>${toCodes(one.clearances, t('anyClearance'))}</td><td>${toCodes(one.purposes, t('none'))}</td><td>${toState(one, view)}</td></tr>`)}</tbody></table></div>`}
 ${view.may('vault.write') && html`<section class="card"><h2>${t('addDomain')}</h2>${drawForm(view, '/vault/domains', again)}</section>`}`
     return { title: t('domains'), body, told: again !== undefined }
@@ -34,7 +35,7 @@ ${view.may('vault.write') && html`<section class="card"><h2>${t('addDomain')}</h
 <div class="head"><h1>${domain.name}</h1>${writes && html`<div class="row"><a class="button" href="${at(name)}/edit">${t('changeIt')}</a>${button(`${at(name)}/rotate`, t('rotateDataKey'), name)}<a class="button danger" href="${at(name)}/shred">${t('shredDomain')}</a></div>`}</div>
 <section class="card">${toFacts([
   [t('state'), toState(domain, view)], [t('description'), domain.description], [t('clearances'), toCodes(domain.clearances, t('anyClearance'))], [t('purposes'), toCodes(domain.purposes, t('none'))],
-  [t('tokensLive'), toLife(domain, t)], [t('dataKeyVersion'), domain.keyVersion], [t('madeAt'), toTime(domain.createdAt, exchange.language)],
+  [t('tokensLive'), toLife(domain, t)], [t('dataKeyVersion'), domain.keyVersion], ...(domain.dataKey ? [[t('dataKeySealed'), saySealed(domain.dataKey, view)], [t('dataKeyFullAt'), sayFullAt(domain.dataKey, view)]] as const : []), [t('madeAt'), toTime(domain.createdAt, exchange.language)],
 ])}</section>
 <section class="card"><h2>${t('grants')}</h2>${drawGrants(grants, view, { empty: t('noGrants'), domains: [domain], of: 'domain' })}
 ${writes && (domain.purposes.length > 0 ? html`<p><a href="/vault/grants?domain=${encodeURIComponent(name)}#add">${t('addGrant')}</a></p>` : html`<p class="soft">${t('purposeFirst')} <a href="${at(name)}/edit">${name}</a></p>`)}</section>

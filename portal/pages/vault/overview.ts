@@ -6,6 +6,7 @@ import { toTime } from '../../time.ts'
 import type { PageRoute } from '../../web/router.ts'
 import { toFacts, type View } from '../consumers/view.ts'
 import { endsSoon } from './certificates.ts'
+import { drawDataKeys } from './data-keys.ts'
 import { vaultAct, vaultPage, type VaultPage } from './vault-page.ts'
 
 /** How the vault is, and its master key. */
@@ -29,6 +30,7 @@ ${soon > 0 && html`<p class="notice warn"><a href="/vault/certificates">${fill(t
   [t('keysOnSchedule'), status.keys && status.keys.scheduled > 0 && drawSchedules(status.keys, view)],
   [t('toReseal'), status.toReseal === 0 ? t('toResealNone') : drawProgress(status.toReseal, status.tokens, number.format(status.toReseal), view)],
 ])}</div></section>
+${status.dataKeys && drawDataKeys(status.dataKeys, view)}
 ${view.may('vault.write') && html`<section class="card"><h2>${t('rotateMasterKey')}</h2><p class="soft">${t('rotateMasterKeyExplain')}</p><form method="post" action="/vault/master-key/rotate"><button>${t('rotateMasterKey')}</button></form></section>`}`
     return { title: t('dataProtection'), body }
   }

@@ -5,6 +5,7 @@ import { toColumns, toLines } from '../records/print.ts'
 import { parseDurationMs, parseNumber } from '../records/read-options.ts'
 import type { VaultAdminClient } from './client.ts'
 import { toGrantColumns } from './grants.ts'
+import { sayWear } from './status.ts'
 
 export interface DomainOptions {
   readonly clearance?: readonly string[]
@@ -68,8 +69,8 @@ function toPart({ clearance, purpose, ttl, guesses, description }: DomainOptions
 }
 
 function toText(domain: Domain): string {
-  const { name, state, description, clearances, purposes, guessesPerMinute = 60, keyVersion, createdAt } = domain
-  return toLines([['domain', name], ['state', state], ['description', description], ['clearances', clearances.join(', ') || 'any'], ['purposes', purposes.join(', ') || 'none'], ['tokens live', toTtl(domain)], ['wrong comparisons', `${guessesPerMinute} a minute and client`], ['data key', keyVersion], ['made', createdAt]])
+  const { name, state, description, clearances, purposes, guessesPerMinute = 60, keyVersion, dataKey, createdAt } = domain
+  return toLines([['domain', name], ['state', state], ['description', description], ['clearances', clearances.join(', ') || 'any'], ['purposes', purposes.join(', ') || 'none'], ['tokens live', toTtl(domain)], ['wrong comparisons', `${guessesPerMinute} a minute and client`], ['data key', dataKey ? sayWear(dataKey) : keyVersion], ['made', createdAt]])
 }
 
 function toTtl({ ttlS }: Domain): string {

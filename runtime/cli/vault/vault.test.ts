@@ -93,6 +93,9 @@ test('reveals are listed, exported and verified by those who may; how the vault 
   expect([await sluice('reveals', 'list') > 0, cli.err]).toEqual([true, expect.stringContaining('auditors')])
   vault.left = 0
   expect([await sluice('status'), cli.out]).toEqual([0, expect.stringMatching(/tokens +1200[\s\S]*none/)])
+  expect(cli.out).toContain('none has sealed 65,536 values')
+  vault.wears = [{ scope: 'domain:customers', version: 3, since: '2026-01-01T00:00:00.000Z', seals: 1_073_741_824, share: 0.5, fullAt: '2031-01-01T00:00:00.000Z' }, { scope: 'keys', version: 1, since: '2026-01-01T00:00:00.000Z', seals: 0, share: 0 }]
+  expect([await sluice('status'), cli.out]).toEqual([0, expect.stringMatching(/data keys +domain customers: version 3, since 2026-01-01, sealed about 1,073,741,824 values, 50 % of what it does; replaced by itself about 2031-01-01\n +keys: version 1, since 2026-01-01, sealed fewer than 65,536 values\n/)])
   expect([await sluice('rotate-master-key'), cli.out]).toEqual([0, expect.stringContaining('40, going on')])
   expect([await cli.run('vera', 'vault', 'status') > 0, cli.err]).toEqual([true, expect.stringContaining('data officers')])
 })
