@@ -1,4 +1,4 @@
-import { type CredentialFacts, type CredentialUse, isLent, isListedHost, listedHosts } from '../runtime/core/credential-use.ts'
+import { type CredentialFacts, type CredentialUse, isLent, unlistedServer } from '../runtime/core/credential-use.ts'
 import { fault } from '../runtime/core/fault.ts'
 import type { ConfigNodeView, Scope } from '../runtime/core/node.ts'
 import { parseUrlTemplate } from '../runtime/core/url-template.ts'
@@ -42,8 +42,7 @@ export function credentialUses({ upstream, url, auth }: CalloutPlace, facts: Cre
 export function admitCredentials(place: CalloutPlace, scope: Scope): void {
   for (const use of credentialUses(place, scope)) {
     const credentials = scope.configNode(use.credentials) as ConfigNodeView
-    const list = listedHosts(credentials)
-    const other = list.length === 0 ? undefined : use.to?.find((url) => !isListedHost(list, url))
+    const other = unlistedServer(use, credentials)
     const name = String(credentials.config['name'] ?? use.credentials)
     if (other !== undefined) throw fault('config.invalid', { message: `The credentials “${name}” may not be sent to ${new URL(other).host}: their config node lists other servers.` })
     if (isLent(use, credentials, scope.node.organisation)) scope.log.warn({ credentials: use.credentials }, `the credentials “${name}” belong to nobody and do not say where they may be sent; a change of this flow is refused until they do`)

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto'
 import { fault } from '../runtime/core/fault.ts'
 import type { Scope } from '../runtime/core/node.ts'
 import type { Run } from '../runtime/core/run.ts'
-import { toUpstreamTls } from '../runtime/core/tls-profile.ts'
 import type { UpstreamSecret } from '../runtime/core/upstream.ts'
 import { type CalloutAuthConfig, calloutAuthSchema } from './callout-auth-config.ts'
 import { createOauthTokens } from './oauth-tokens.ts'
+import { openTls } from './open-tls.ts'
+import { withDefaults } from './with-defaults.ts'
 import { withEnv } from './with-env.ts'
 
 /** What a callout shows to prove who calls. */
@@ -21,7 +22,7 @@ export function openAuth(id: string, scope: Scope): CalloutAuth {
   if (node?.type !== 'callout auth') throw fault('config.invalid', { message: 'The credentials that the callout refers to do not exist.' })
   // Where callouts are answered by a case there is nobody to prove anything to, and no secrets.
   if (!scope.upstream.open) return fixed({ in: 'header', name: 'Authorization', value: 'played' })
-  const config = toConfig(node.config)
+  const config = withDefaults<CalloutAuthConfig>(calloutAuthSchema, node.config)
   const env = (name: string) => scope.env(name)
   const credential = (name: string, what: string): string => {
     const value = node.credentials[name]
@@ -41,10 +42,9 @@ export function openAuth(id: string, scope: Scope): CalloutAuth {
     case 'key':
       return fixed({ in: config.keyIn, name: config.keyName, value: credential('apiKey', 'API key') })
     case 'oauth': {
-      const tlsNode = config.tls === '' ? undefined : scope.configNode(config.tls)
       const source = {
         url: withEnv(config.tokenUrl.trim(), env), clientId: withEnv(config.clientId, env), clientSecret: credential('clientSecret', 'client secret'),
-        clientAuth: config.clientAuth, scope: withEnv(config.scope, env), audience: withEnv(config.audience, env), tls: tlsNode && toUpstreamTls(tlsNode, env),
+        clientAuth: config.clientAuth, scope: withEnv(config.scope, env), audience: withEnv(config.audience, env), tls: openTls(config.tls, scope),
       }
       if (!URL.canParse(source.url)) throw fault('config.invalid', { message: 'The address of the token endpoint is no URL.' })
       // Other secrets, other tokens: a deploy that changes them begins anew.
@@ -67,12 +67,4 @@ export function openAuth(id: string, scope: Scope): CalloutAuth {
 
 function fixed(secret: UpstreamSecret): CalloutAuth {
   return { secret: () => secret, refused: () => false }
-}
-
-/** As it was drawn, its defaults filled in. */
-function toConfig(config: Readonly<Record<string, unknown>>): CalloutAuthConfig {
-  const properties = calloutAuthSchema.properties as Readonly<Record<string, { readonly default?: unknown }>>
-  const defaults = Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, property.default]))
-  const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined && value !== null))
-  return { ...defaults, ...given } as unknown as CalloutAuthConfig
 }

@@ -1,18 +1,16 @@
 import { fault } from '../runtime/core/fault.ts'
 import type { Scope } from '../runtime/core/node.ts'
-import { toUpstreamTls } from '../runtime/core/tls-profile.ts'
 import type { ServiceSpec, UpstreamService } from '../runtime/core/upstream-service.ts'
-import { parseUrlTemplate } from '../runtime/core/url-template.ts'
+import { compileUrl } from './callout-url.ts'
+import { openTls } from './open-tls.ts'
 import { parseStatuses } from './statuses.ts'
 import type { UpstreamConfig } from './upstream-config.ts'
 import { toBreaker, toBulkhead, toTries, type UpstreamOptions } from './upstream-options.ts'
-import { withEnv } from './with-env.ts'
 
 /** @throws Fault `config.invalid` when a variable is not set, or a target with it is no address */
 export function toServiceSpec(config: UpstreamConfig, scope: Pick<Scope, 'configNode' | 'env'>): ServiceSpec {
-  const tlsNode = config.tls === '' ? undefined : scope.configNode(config.tls)
-  const tls = tlsNode && toUpstreamTls(tlsNode, (name) => scope.env(name))
-  const targets = config.targets.filter(({ url }) => url.trim() !== '').map(({ url, weight }) => ({ url: toTarget(withEnv(url, (name) => scope.env(name))), weight: Number(weight ?? 1) || 1 }))
+  const tls = openTls(config.tls, scope)
+  const targets = config.targets.filter(({ url }) => url.trim() !== '').map(({ url, weight }) => ({ url: toTarget(url, scope), weight: Number(weight ?? 1) || 1 }))
   const breaker = toBreaker(config)
   const bulkhead = toBulkhead(config)
   return {
@@ -57,12 +55,8 @@ export function openService(scope: Scope, key: string, spec: ServiceSpec): Upstr
   return shared.service
 }
 
-function toTarget(url: string): string {
-  try {
-    const { constant, render } = parseUrlTemplate(url)
-    if (constant) return render({})
-  } catch (error) {
-    throw fault('config.invalid', { message: (error as Error).message }, error)
-  }
+function toTarget(url: string, scope: Pick<Scope, 'env'>): string {
+  const { constant, render } = compileUrl(url, scope)
+  if (constant) return render({})
   throw fault('config.invalid', { message: `“${url}” is no address of an upstream.` })
 }

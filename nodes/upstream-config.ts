@@ -1,5 +1,6 @@
 import type { ConfigNodeView, JsonSchema } from '../runtime/core/node.ts'
 import { optionFields, type UpstreamOptions } from './upstream-options.ts'
+import { withDefaults } from './with-defaults.ts'
 
 /** A service by name, as its form says it. */
 export interface UpstreamConfig extends UpstreamOptions {
@@ -71,8 +72,5 @@ export const upstreamSchema: JsonSchema = {
 
 /** The config of an upstream as it was drawn, its defaults filled in. */
 export function toUpstreamConfig({ config }: ConfigNodeView): UpstreamConfig {
-  const properties = upstreamSchema.properties as Readonly<Record<string, { readonly default?: unknown }>>
-  const defaults = Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, property.default]))
-  const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined && value !== null && value !== ''))
-  return { ...defaults, ...given } as unknown as UpstreamConfig
+  return withDefaults(upstreamSchema, config)
 }

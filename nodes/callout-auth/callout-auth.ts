@@ -2,6 +2,7 @@ import { isHostPattern } from '../../runtime/core/credential-use.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { parseUrlTemplate } from '../../runtime/core/url-template.ts'
 import { type CalloutAuthConfig, calloutAuthSchema } from '../callout-auth-config.ts'
+import { toKnownUrl } from '../callout-url.ts'
 
 /** What proves to a service who calls. Its secrets are kept apart from the flow, or come from the environment. */
 export const calloutAuth = defineNode<CalloutAuthConfig, never>({
@@ -25,8 +26,7 @@ export const calloutAuth = defineNode<CalloutAuthConfig, never>({
       if (config.tokenUrl.trim() === '') problems.push({ code: 'callout.token_url', property: 'tokenUrl', message: 'The credentials do not say where tokens come from.', remedy: 'Enter the address of the token endpoint.' })
       else {
         try {
-          const text = config.tokenUrl.trim().replace(/^\$\{[^}]+\}/, 'https://env.example').replace(/\$\{[^}]+\}/g, '1')
-          if (!parseUrlTemplate(text).constant) throw new Error('The address of the token endpoint does not come from a message.')
+          if (!parseUrlTemplate(toKnownUrl(config.tokenUrl)).constant) throw new Error('The address of the token endpoint does not come from a message.')
         } catch (error) {
           problems.push({ code: 'callout.token_url', property: 'tokenUrl', message: (error as Error).message, remedy: 'Write https://host/path, or take it from a variable.' })
         }

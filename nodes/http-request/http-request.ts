@@ -5,7 +5,6 @@ import { Body, payloadOf } from '../../runtime/core/body.ts'
 import { ByteStream } from '../../runtime/core/byte-stream.ts'
 import { type Fault, fault, toFault } from '../../runtime/core/fault.ts'
 import { parseJson } from '../../runtime/core/json-depth.ts'
-import { withJobKey } from '../../runtime/core/job-key.ts'
 import { checkLabelRows, type LabelRow, labelsOfRows, stockLabelRowsSchema } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
@@ -16,12 +15,13 @@ import type { Evaluate } from '../../runtime/core/sandbox.ts'
 import { shownUrl } from '../../runtime/core/shown-url.ts'
 import type { Sends } from '../../runtime/core/step.ts'
 import { tabProperties } from '../../runtime/core/tab-properties.ts'
-import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
 import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
 import { compileSend, type Sender } from '../callout-send.ts'
 import { type StreamedReply, toStreamed } from '../callout-stream.ts'
+import { toPlainWay, type Way } from '../callout-way.ts'
 import { credentialUses } from '../credential-uses.ts'
+import { openTls } from '../open-tls.ts'
 import { faultWithoutSecrets, withoutSecrets } from '../shown-reply.ts'
 import { toCookieHeader, toResponseCookies } from './cookies.ts'
 import { answerDigest } from './digest.ts'
@@ -147,11 +147,10 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
   async compile(config, scope) {
     const urlOf = await compileUrl(config.url, scope)
     const headersOf = compileHeaders(config.headers)
-    const tlsNode = config.tls === '' ? undefined : scope.configNode(config.tls)
-    const tls = tlsNode && toUpstreamTls(tlsNode, (name) => scope.env(name))
+    const tls = openTls(config.tls, scope)
     const place = config.upstream === '' ? undefined : await compilePlace(config, scope)
-    const plain = (request: UpstreamRequest, _message: Message, run: Run) => scope.upstream.request(withJobKey(request, run, scope.node.id), run)
-    const send = config.answerAs === 'stream' ? await compileStreamed(place, scope) : (place?.send ?? plain)
+    const way: Way = place ?? toPlainWay(scope)
+    const send = config.answerAs === 'stream' ? toStreamed(way, ({ timeoutMs }) => timeoutMs) : way.send
     const credentials = { user: textOf(scope.credentials.user), password: textOf(scope.credentials.password) }
     // Node-RED's node knows no second address: it calls nothing for sandbox callers unless the flow says that it may.
     const passesSandbox = scope.env(tabProperties.sandbox) === 'pass'
@@ -160,7 +159,7 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
     /** The request, and the credentials that a Digest challenge is answered with. */
     function build(urlText: unknown, message: Message): { request: UpstreamRequest; url: URL; user: string; password: string } {
       if (typeof urlText !== 'string' || urlText.trim() === '') throw fault('step.config', { message: 'No URL is given: set it in the node or in msg.url.' })
-      const { url, ...inUrl } = place ? { url: placeUrl(place.url, urlText), user: '', password: '' } : toRequestUrl(urlText, tlsNode !== undefined)
+      const { url, ...inUrl } = place ? { url: placeUrl(place.url, urlText), user: '', password: '' } : toRequestUrl(urlText, config.tls !== '')
       const user = credentials.user === '' ? inUrl.user : credentials.user
       const password = credentials.password === '' ? inUrl.password : credentials.password
       const method = config.method === 'use' ? (typeof message.method === 'string' && token.test(message.method) ? message.method.toUpperCase() : 'GET') : config.method.toUpperCase()
@@ -231,12 +230,6 @@ export const httpRequest = defineNode<HttpRequestConfig, 'out'>({
 async function compilePlace({ upstream, authType }: HttpRequestConfig, scope: Scope): Promise<Sender> {
   const own = authType !== '' && (textOf(scope.credentials.user) !== '' || textOf(scope.credentials.password) !== '')
   return await compileSend({ upstream, url: '', auth: own ? undefined : '', tellBudget: 'auto', resilience: 'upstream' }, scope)
-}
-
-/** Its requests, whose answers pass while they come. */
-async function compileStreamed(place: Sender | undefined, scope: Scope): Promise<(request: UpstreamRequest, message: Message, run: Run) => Promise<StreamedReply>> {
-  const sender = place ?? (await compileSend({ upstream: '', url: '', auth: undefined, tellBudget: 'no', resilience: 'upstream' }, scope))
-  return (request, message, run) => toStreamed(sender, request.timeoutMs)(request, message, run)
 }
 
 /** @throws Fault `step.config` when it is a whole URL: the flow must not choose another host */

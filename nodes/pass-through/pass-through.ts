@@ -3,17 +3,18 @@ import { fault } from '../../runtime/core/fault.ts'
 import { isHeaderName } from '../../runtime/core/header-name.ts'
 import { labelsOfTemplate } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
-import { type CheckFacts, defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
+import { type CheckFacts, defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { isSandboxCall, markSandboxAnswer } from '../../runtime/core/sandbox-call.ts'
 import type { Step } from '../../runtime/core/step.ts'
-import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
-import { parseUrlTemplate, type UrlTemplate } from '../../runtime/core/url-template.ts'
+import type { UrlTemplate } from '../../runtime/core/url-template.ts'
 import { asksForWebSocket } from '../../runtime/core/web-socket.ts'
 import { compileSend } from '../callout-send.ts'
+import { compileUrl, upstreamOrigin, whyNoUrl, withoutEnv } from '../callout-url.ts'
 import { type OpenStream, type OpenTunnel, toPlainWay, type Way } from '../callout-way.ts'
 import { credentialUses } from '../credential-uses.ts'
+import { openTls } from '../open-tls.ts'
 import { withEnv } from '../with-env.ts'
 import { toForwarded } from './to-forwarded.ts'
 
@@ -123,8 +124,7 @@ export const passThrough = defineNode<PassThroughConfig, never>({
     const sandboxUrl = config.sandboxUrl.trim() === '' ? undefined : compileUrl(config.sandboxUrl, scope)
     const set = config.headers.filter(({ name }) => name.trim() !== '').map(({ name, value }) => ({ name: name.trim(), template: parsePathTemplate(withEnv(value, (key) => scope.env(key))) }))
     const withheld = new Set(config.withhold.map((name) => name.trim().toLowerCase()))
-    const tlsNode = config.tls === '' ? undefined : scope.configNode(config.tls)
-    const tls = tlsNode && toUpstreamTls(tlsNode, (name) => scope.env(name))
+    const tls = openTls(config.tls, scope)
 
     function targetOf(message: Message, run: Run): UrlTemplate {
       if (!isSandboxCall(run, message)) return place
@@ -175,17 +175,6 @@ function bodyOf(message: Message, wireBody: Buffer | undefined): ByteStream | Bu
   return message.payload instanceof ByteStream ? message.payload : wireBody
 }
 
-function compileUrl(text: string, scope: Scope): UrlTemplate {
-  try {
-    return parseUrlTemplate(withEnv(text, (name) => scope.env(name)))
-  } catch (error) {
-    throw error instanceof TemplateError ? fault('config.invalid', { message: error.message }, error) : error
-  }
-}
-
-/** Where a path of an upstream stands for the rest of the URL. */
-const upstreamOrigin = 'http://upstream'
-
 function checkUpstream({ upstream, url }: PassThroughConfig, facts: Pick<CheckFacts, 'typeOf'>): NodeProblem[] {
   if (upstream === '') return []
   const problems: NodeProblem[] = []
@@ -194,15 +183,7 @@ function checkUpstream({ upstream, url }: PassThroughConfig, facts: Pick<CheckFa
   return problems
 }
 
-const withoutEnv = (text: string) => text.replace(/\$\{[^}]+\}/g, '1')
-
 function checkUrl(url: string, property: string): NodeProblem | undefined {
-  try {
-    // A variable may hold the whole beginning of the URL.
-    parseUrlTemplate(withoutEnv(url.trim().replace(/^\$\{[^}]+\}/, /^\$\{[^}]+\}[^/]*:\/\//.test(url.trim()) ? 'https' : 'https://env.example')))
-    return undefined
-  } catch (error) {
-    if (!(error instanceof TemplateError)) throw error
-    return { code: 'callout.url', property, message: error.message, remedy: 'Write https://host/path/{{+req.params["*"]}}; take a host that differs between environments from a variable: https://${FILES_HOST}/path.' }
-  }
+  const message = whyNoUrl(url)
+  return message === undefined ? undefined : { code: 'callout.url', property, message, remedy: 'Write https://host/path/{{+req.params["*"]}}; take a host that differs between environments from a variable: https://${FILES_HOST}/path.' }
 }

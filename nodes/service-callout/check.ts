@@ -1,8 +1,7 @@
 import { checkLabelRows } from '../../runtime/core/labels/labels.ts'
 import type { CheckFacts, NodeProblem } from '../../runtime/core/node.ts'
-import { TemplateError } from '../../runtime/core/path-template.ts'
 import { checkTypedValue } from '../../runtime/core/typed-value.ts'
-import { parseUrlTemplate } from '../../runtime/core/url-template.ts'
+import { upstreamOrigin, whyNoUrl } from '../callout-url.ts'
 import { parseStatuses } from '../statuses.ts'
 import { checkOptions } from '../upstream-options.ts'
 import type { ServiceCalloutConfig } from './config.ts'
@@ -12,9 +11,6 @@ import { checkSecrets } from './secrets-in-clear.ts'
 
 /** Headers that a flow cannot set: they frame the message or name the host, which the URL does. */
 const reserved = new Set(['host', 'content-length', 'connection', 'transfer-encoding', 'upgrade', 'te', 'trailer', 'keep-alive', 'expect', 'proxy-connection'])
-
-/** Where a path of an upstream stands for the rest of the URL. */
-const upstreamOrigin = 'http://upstream'
 
 /** What the schema cannot say of a callout. */
 export function checkCallout(config: ServiceCalloutConfig, facts: Pick<CheckFacts, 'typeOf'>): NodeProblem[] {
@@ -42,16 +38,9 @@ export function checkCallout(config: ServiceCalloutConfig, facts: Pick<CheckFact
   return problems.filter((problem) => problem !== undefined)
 }
 
-/** Checks a URL whose `${NAME}`s are not known yet: each stands for some plain text. */
 function checkUrl(url: string): NodeProblem | undefined {
-  try {
-    // A variable may hold the whole beginning of the URL.
-    parseUrlTemplate(url.trim().replace(/^\$\{[^}]+\}/, /^\$\{[^}]+\}[^/]*:\/\//.test(url.trim()) ? 'https' : 'https://env.example').replace(/\$\{[^}]+\}/g, '1'))
-    return undefined
-  } catch (error) {
-    if (!(error instanceof TemplateError)) throw error
-    return { code: 'callout.url', property: 'url', message: error.message, remedy: 'Write https://host/path/{{payload.id}}; take a host that differs between environments from a variable: https://${API_HOST}/path.' }
-  }
+  const message = whyNoUrl(url)
+  return message === undefined ? undefined : { code: 'callout.url', property: 'url', message, remedy: 'Write https://host/path/{{payload.id}}; take a host that differs between environments from a variable: https://${API_HOST}/path.' }
 }
 
 /** With an upstream the URL is a path, without one it is whole. */

@@ -3,12 +3,12 @@ import type { Message } from '../../runtime/core/message.ts'
 import { methods } from '../../runtime/core/methods.ts'
 import type { Scope } from '../../runtime/core/node.ts'
 import { parameterName } from '../../runtime/core/parameter-name.ts'
-import { TemplateError, toText } from '../../runtime/core/path-template.ts'
+import { toText } from '../../runtime/core/path-template.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
 import type { UpstreamRequest } from '../../runtime/core/upstream.ts'
-import { encodeQuery, parseUrlTemplate } from '../../runtime/core/url-template.ts'
-import { withEnv } from '../with-env.ts'
+import { encodeQuery } from '../../runtime/core/url-template.ts'
+import { compileUrl } from '../callout-url.ts'
+import { openTls } from '../open-tls.ts'
 import type { ServiceCalloutConfig } from './config.ts'
 import { compileInput, type Input } from './input.ts'
 import { namesOfQuery, passedQuery } from './passed-query.ts'
@@ -21,12 +21,11 @@ export type RequestConfig = Pick<ServiceCalloutConfig, 'method' | 'url' | 'query
 
 /** Compiles what makes a request of a message. A promise is given only when an expression needs one. */
 export async function compileRequest(config: RequestConfig, scope: Scope, tellBudget = false): Promise<(message: Message, run: Run) => UpstreamRequest | Promise<UpstreamRequest>> {
-  const url = compileUrl(withEnv(config.url, (name) => scope.env(name)))
+  const url = compileUrl(config.url, scope)
   const query = await compilePairs(config.query, scope)
   const headers = await compilePairs(config.headers, scope)
   const body = config.bodyFrom === 'expression' ? await compileInput(config.body, config.bodyType, scope) : undefined
-  const tlsNode = config.tls === '' ? undefined : scope.configNode(config.tls)
-  const tls = tlsNode && toUpstreamTls(tlsNode, (name) => scope.env(name))
+  const tls = openTls(config.tls, scope)
   const limits = { timeoutMs: config.timeoutMs, responseLimitBytes: config.responseLimitBytes, redirects: config.redirects, ...(tls ? { tls } : {}), ...(config.http2 ? { http2: true } : {}), ...(tellBudget ? { tellBudget } : {}), ...(scope.hideSecrets ? { hideSecrets: scope.hideSecrets } : {}) }
   const inputs = [...query.map(({ input }) => input), ...headers.map(({ input }) => input), ...(body ? [body] : [])]
   const anyAsync = inputs.some((input) => input.async)
@@ -54,14 +53,6 @@ export async function compileRequest(config: RequestConfig, scope: Scope, tellBu
   }
   if (!anyAsync) return (message, run) => build(message, inputs.map((input) => input.evaluate(message, run)))
   return (message, run) => Promise.all(inputs.map((input) => input.evaluate(message, run))).then((values) => build(message, values))
-}
-
-function compileUrl(text: string): ReturnType<typeof parseUrlTemplate> {
-  try {
-    return parseUrlTemplate(text)
-  } catch (error) {
-    throw error instanceof TemplateError ? fault('config.invalid', { message: error.message }, error) : error
-  }
 }
 
 async function compilePairs(list: readonly Pair[], scope: Scope): Promise<{ name: string; input: Input }[]> {

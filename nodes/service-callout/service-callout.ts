@@ -2,7 +2,6 @@ import { type Fault, fault, toFault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type Scope } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import { withJobKey } from '../../runtime/core/job-key.ts'
 import { isSandboxCall, markSandboxAnswer } from '../../runtime/core/sandbox-call.ts'
 import type { Sends } from '../../runtime/core/step.ts'
 import { compileTypedValue } from '../../runtime/core/typed-value.ts'
@@ -11,6 +10,7 @@ import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
 import type { UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
 import { compileSend } from '../callout-send.ts'
 import { type StreamedReply, toStreamed } from '../callout-stream.ts'
+import { toPlainWay } from '../callout-way.ts'
 import { credentialUses } from '../credential-uses.ts'
 import { faultWithoutSecrets, withoutSecrets } from '../shown-reply.ts'
 import { parseStatuses } from '../statuses.ts'
@@ -110,7 +110,7 @@ type Call<R = UpstreamReply> = (message: Message, run: Run) => Promise<R>
 async function compileCall(config: ServiceCalloutConfig, scope: Scope): Promise<Call<UpstreamReply | StreamedReply>> {
   const sender = await compileSend(config, scope, config)
   const { url, tellBudget, ownTls } = sender
-  const send: (request: UpstreamRequest, message: Message, run: Run) => Promise<UpstreamReply | StreamedReply> = config.answerAs === 'stream' ? toStreamed(sender, config.idleMs) : sender.send
+  const send: (request: UpstreamRequest, message: Message, run: Run) => Promise<UpstreamReply | StreamedReply> = config.answerAs === 'stream' ? toStreamed(sender, () => config.idleMs) : sender.send
   const prepare = await compileRequest({ ...config, url, ...(ownTls ? {} : { tls: '', http2: false }) }, scope, tellBudget)
   return (message, run) => {
     const request: UpstreamRequest | Promise<UpstreamRequest> = prepare(message, run)
@@ -134,5 +134,6 @@ async function compileSandbox(config: ServiceCalloutConfig, scope: Scope): Promi
   }
   const { sandboxUrl: url, sandboxTls: tls } = config
   const prepare = await compileRequest({ ...config, url, tls, headers: toSandboxHeaders(config.headers, config.sandboxHeaders), query: toSandboxQuery(config.query), passCredentials: false }, scope)
-  return async (message, run) => await scope.upstream.request(withJobKey(await prepare(message, run), run, scope.node.id), run)
+  const { send } = toPlainWay(scope)
+  return async (message, run) => await send(await prepare(message, run), message, run)
 }

@@ -1,6 +1,6 @@
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { checkTypedValue } from '../../runtime/core/typed-value.ts'
-import { parseUrlTemplate } from '../../runtime/core/url-template.ts'
+import { toKnownUrl, whyNoUrl } from '../callout-url.ts'
 import { parseStatuses } from '../statuses.ts'
 import { type UpstreamConfig, upstreamSchema } from '../upstream-config.ts'
 import { checkOptions } from '../upstream-options.ts'
@@ -41,12 +41,8 @@ export const upstream = defineNode<UpstreamConfig, never>({
 
 /** What is wrong with a target; variables of the environment stand for some plain text. */
 function whyNoTarget(url: string): string | undefined {
-  const text = url.trim().replace(/^\$\{[^}]+\}/, /^\$\{[^}]+\}[^/]*:\/\//.test(url.trim()) ? 'https' : 'https://env.example').replace(/\$\{[^}]+\}/g, '1')
-  try {
-    parseUrlTemplate(text)
-  } catch (error) {
-    return (error as Error).message
-  }
-  if (/[?#]|\{\{/.test(text)) return `“${url}” holds more than scheme, host, port and path.`
+  const problem = whyNoUrl(url)
+  if (problem !== undefined) return problem
+  if (/[?#]|\{\{/.test(toKnownUrl(url))) return `“${url}” holds more than scheme, host, port and path.`
   return undefined
 }

@@ -1,4 +1,4 @@
-import { type CredentialUse, isLent, isListedHost, listedHosts } from '../core/credential-use.ts'
+import { type CredentialUse, isLent, listedHosts, unlistedServer } from '../core/credential-use.ts'
 import type { Problem } from '../core/flow.ts'
 import type { ConfigNodeView } from '../core/node.ts'
 import type { AssembledFlow } from './assemble.ts'
@@ -36,9 +36,9 @@ function judge(node: FlowNode, use: CredentialUse, credentials: ConfigNodeView, 
       remedy: 'Have the servers listed in “May be sent to” of the credentials by who keeps them, have them chosen in an upstream that belongs to nobody, or make credentials on this tab.',
     }]
   }
-  const list = listedHosts(credentials)
-  const other = list.length === 0 ? undefined : use.to?.find((url) => !isListedHost(list, url))
+  const other = unlistedServer(use, credentials)
   if (other === undefined) return []
+  const list = listedHosts(credentials)
   return [{
     ...place, code: 'callout.auth_host',
     message: `${named} may not be sent to ${new URL(other).host}: it lists ${list.slice(0, 5).join(', ')}${list.length > 5 ? ' and others' : ''}.`,

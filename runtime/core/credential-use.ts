@@ -44,6 +44,12 @@ export function listedHosts({ config }: Pick<ConfigNodeView, 'config'>): readonl
   return Array.isArray(hosts) ? hosts.filter((one): one is string => typeof one === 'string' && one.trim() !== '') : []
 }
 
+/** The first server of a use that is none of those that its credentials list. Where none are listed there is none to tell. */
+export function unlistedServer({ to }: CredentialUse, credentials: Pick<ConfigNodeView, 'config'>): string | undefined {
+  const list = listedHosts(credentials)
+  return list.length === 0 ? undefined : to?.find((url) => !isListedHost(list, url))
+}
+
 /** Whether credentials that are nobody's are sent somewhere that an organisation says, while nobody has listed where they may go. */
 export function isLent({ byKeeper }: CredentialUse, credentials: ConfigNodeView, organisation: string | undefined): boolean {
   return organisation !== undefined && credentials.organisation === undefined && !byKeeper && listedHosts(credentials).length === 0
