@@ -185,7 +185,8 @@ export function createEditorFront(options: EditorFrontOptions) {
     const active = state === 'enable'
     const { nodes: deployed } = await control.flows.current()
     const known = new Set(deployed.flatMap(({ id, type }) => (type === 'debug' ? [id] : [])))
-    const wanted = [...new Set(nodes)].filter((node) => known.has(node))
+    // One that he does not see is as none.
+    const wanted = [...new Set(nodes)].filter((node) => known.has(node) && rights.mayRead(node))
     if (wanted.length === 0) return sendPlain(response, 404)
     need(wanted.every((node) => rights.mayWrite(node)))
     await Promise.all(wanted.map((node) => control.gateways.command({ do: 'debug', node, active })))
