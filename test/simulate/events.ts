@@ -26,6 +26,19 @@ export class Events {
     }
   }
 
+  /** Lets the next thing happen if it is due by then. Gives whether it was. */
+  happenNext(untilMs: number): boolean {
+    const first = this.#items[0]
+    if (!first || first.atMs > untilMs) {
+      this.nowMs = Math.max(this.nowMs, untilMs)
+      return false
+    }
+    this.#take()
+    this.nowMs = first.atMs
+    first.happen()
+    return true
+  }
+
   #take() {
     const items = this.#items
     const first = items[0]
