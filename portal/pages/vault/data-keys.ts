@@ -24,7 +24,9 @@ export function saySealed({ seals, share }: DataKeyWear, { t, exchange }: View):
 
 /** When another takes its place, if it goes on like that. */
 export function sayFullAt({ fullAt }: DataKeyWear, { t, exchange }: View): Html {
-  return fullAt === undefined ? html`<span class="soft">${t('dataKeyFullFar')}</span>` : html`${t('dataKeyFullAbout')} ${toTime(fullAt, exchange.language)}`
+  if (fullAt === undefined) return html`<span class="soft">${t('dataKeyFullFar')}</span>`
+  // A day at the most: it is guessed from the pace until now.
+  return html`${t('dataKeyFullAbout')} <time datetime="${fullAt}">${new Intl.DateTimeFormat(exchange.language, { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(fullAt))}</time>`
 }
 
 function drawScope(scope: string, { t }: View): Html {

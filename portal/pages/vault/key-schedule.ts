@@ -26,7 +26,7 @@ export function keyScheduleRoutes({ control }: PortalOptions): PageRoute[] {
     const off = key.versions.filter(({ offAt }) => offAt !== undefined)
     const body = html`<p class="crumb"><a href="/vault/keys">${t('vaultKeys')}</a></p><h1>${title}</h1><p class="soft">${t('keyScheduleIntro')}</p>
 <section class="card">${toFacts([
-  [t('currentVersion'), html`${key.current} · ${toTime(key.versions.find(({ version }) => version === key.current)?.createdAt ?? '', exchange.language)}`],
+  [t('keyCurrent'), html`${key.current} · ${toTime(key.versions.find(({ version }) => version === key.current)?.createdAt ?? '', exchange.language)}`],
   [t('keyDue'), key.dueAt === undefined ? t('keyDueNever') : toTime(key.dueAt, exchange.language)],
   [t('keyOffAt'), off.length > 0 && html`<ul>${off.map((one) => html`<li>${one.version} · ${toTime(one.offAt ?? '', exchange.language)}</li>`)}</ul>`],
 ])}</section>
