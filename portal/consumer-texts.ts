@@ -158,6 +158,7 @@ export const consumerTexts = {
   sandbox: { en: 'sandbox', 'zh-TW': '沙箱' },
   label: { en: 'Label', 'zh-TW': '標籤' },
   expires: { en: 'Expires', 'zh-TW': '到期' },
+  neverExpires: { en: 'never', 'zh-TW': '無期限' },
   expiresAt: { en: 'Expires (UTC)', 'zh-TW': '到期時間（UTC）' },
   issue: { en: 'Issue', 'zh-TW': '核發' },
   issueKey: { en: 'Issue an API key', 'zh-TW': '核發 API 金鑰' },

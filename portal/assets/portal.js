@@ -2,10 +2,13 @@
 const language = document.documentElement.lang
 
 // Times in the reader's own zone.
-for (const time of document.querySelectorAll('time[datetime]')) {
-  const date = new Date(time.dateTime)
-  if (!Number.isNaN(date.getTime())) time.textContent = date.toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' })
+function showTimes(part) {
+  for (const time of part.querySelectorAll('time[datetime]')) {
+    const date = new Date(time.dateTime)
+    if (!Number.isNaN(date.getTime())) time.textContent = date.toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' })
+  }
 }
+showTimes(document)
 
 document.addEventListener('click', async (event) => {
   const button = event.target.closest('[data-copy]')
@@ -40,7 +43,9 @@ for (const part of document.querySelectorAll('[data-refresh]')) {
     const answer = await fetch(location.href, { headers: { accept: 'text/html' } }).catch(() => undefined)
     if (!answer?.ok || answer.redirected) return
     const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById(part.id)
-    if (fresh && !part.contains(document.activeElement)) part.replaceChildren(...fresh.childNodes)
+    if (!fresh || part.contains(document.activeElement)) return
+    showTimes(fresh)
+    part.replaceChildren(...fresh.childNodes)
   }, Number(part.dataset.refresh))
 }
 

@@ -3,8 +3,10 @@ import { html, type Html } from '../html.ts'
 import { layout } from '../layout.ts'
 import type { PortalOptions } from '../portal.ts'
 import { translator, type TextKey } from '../texts.ts'
+import { toTime } from '../time.ts'
 import { readForm } from '../web/body.ts'
 import { toActor, type Exchange } from '../web/exchange.ts'
+import type { Language } from '../web/language.ts'
 import { redirect, sendHtml } from '../web/reply.ts'
 import type { PageRoute } from '../web/router.ts'
 
@@ -24,7 +26,7 @@ export function acceptedWorkRoutes({ control }: PortalOptions): PageRoute[] {
     const body = html`<h1>${t('jobs')}</h1>
 <p class="soft">${t('jobsIntro')}</p>
 <nav class="row" aria-label="${t('jobState')}">${states.map((one) => html`<a class="button${one === state && html` primary`}" href="/jobs?state=${one}"${one === state && html` aria-current="page"`}>${t(stateTexts[one])}</a>`)}</nav>
-<div id="jobs" class="stack" data-refresh="3000">${jobs.length === 0 ? html`<p>${t('noJobs')}</p>` : drawJobs(jobs, state, gateways, t)}${flows.length > 0 && drawFlows(flows, state, t)}</div>`
+<div id="jobs" class="stack" data-refresh="3000">${jobs.length === 0 ? html`<p>${t('noJobs')}</p>` : drawJobs(jobs, state, gateways, exchange.language)}${flows.length > 0 && drawFlows(flows, state, t)}</div>`
     sendHtml(exchange.response, 200, layout(exchange, { title: t('jobs'), section: 'jobs', body }))
   }
 
@@ -43,15 +45,16 @@ export function acceptedWorkRoutes({ control }: PortalOptions): PageRoute[] {
   ]
 }
 
-function drawJobs(jobs: readonly AcceptedJob[], state: Shown, gateways: readonly GatewayInfo[], t: (key: TextKey) => string): Html {
-  const button = (act: JobAct, id: string, text: TextKey, kind: string) => html`<form method="post" action="/jobs/${act}"><input type="hidden" name="job" value="${id}"><input type="hidden" name="state" value="${state}"><button class="${kind}">${t(text)}</button></form>`
+function drawJobs(jobs: readonly AcceptedJob[], state: Shown, gateways: readonly GatewayInfo[], language: Language): Html {
+  const t = translator(language)
+  const button = (act: JobAct, id: string, text: TextKey, kind: string) => html`<form method="post" action="/jobs/${act}"><input type="hidden" name="job" value="${id}"><input type="hidden" name="state" value="${state}"><button${kind && html` class="${kind}"`} aria-label="${t(text)}: ${id}">${t(text)}</button></form>`
   const acts = (job: AcceptedJob) => {
     if (state === 'failed' || state === 'expired') return button('retry', job.id, 'jobRetry', 'primary')
     if (state === 'pending') return html`${job.attempt > 0 && button('retry', job.id, 'jobRetry', '')}${button('cancel', job.id, 'jobCancel', 'danger')}`
     return state === 'running' ? button('cancel', job.id, 'jobCancel', 'danger') : html``
   }
-  return html`<div class="scroll"><table><thead><tr><th scope="col">${t('jobId')}</th><th scope="col">${t('jobFlow')}</th><th scope="col">${t('jobAccepted')}</th><th scope="col">${t('jobAttempts')}</th><th scope="col">${t('jobReason')}</th><th scope="col">${t('gateway')}</th><th></th></tr></thead>
-<tbody>${jobs.map((job) => html`<tr><td><code title="${job.id}">${job.id.slice(0, 20)}…</code></td><td>${job.flow} · ${job.node}${job.part !== undefined && html` (${job.part})`}</td><td>${new Date(job.acceptedAtMs).toISOString().replace('T', ' ').slice(0, 19)} UTC</td><td>${job.attempt} / ${job.attempts}</td>
+  return html`<div class="scroll card"><table aria-label="${t('jobs')}"><thead><tr><th scope="col">${t('jobId')}</th><th scope="col">${t('jobFlow')}</th><th scope="col">${t('jobAccepted')}</th><th scope="col">${t('jobAttempts')}</th><th scope="col">${t('jobReason')}</th><th scope="col">${t('gateway')}</th><th scope="col">${t('actions')}</th></tr></thead>
+<tbody>${jobs.map((job) => html`<tr><td><code title="${job.id}">${job.id.slice(0, 16)}…</code></td><td>${job.flow} · ${job.node}${job.part !== undefined && html` (${job.part})`}</td><td>${toTime(new Date(job.acceptedAtMs).toISOString(), language)}</td><td>${job.attempt} / ${job.attempts}</td>
 <td>${job.reason ? html`<code>${job.reason.code}</code> ${job.reason.message}` : (job.progress && html`${job.progress.percent !== undefined && html`${job.progress.percent} % `}${job.progress.text ?? ''}`)}</td><td>${gateways.find(({ id }) => id === job.gateway)?.name ?? job.gateway}</td><td><div class="row">${acts(job)}</div></td></tr>`)}</tbody></table></div>`
 }
 
@@ -59,6 +62,6 @@ function drawJobs(jobs: readonly AcceptedJob[], state: Shown, gateways: readonly
 function drawFlows(flows: readonly AcceptedFlow[], state: Shown, t: (key: TextKey) => string): Html {
   const button = ({ flow, paused }: AcceptedFlow) => html`<form method="post" action="/jobs/${paused ? 'resume' : 'pause'}"><input type="hidden" name="flow" value="${flow}"><input type="hidden" name="state" value="${state}"><button${paused && html` class="primary"`} aria-label="${t(paused ? 'resume' : 'pause')}: ${flow}">${t(paused ? 'resume' : 'pause')}</button></form>`
   return html`<section class="card"><h2>${t('jobFlows')}</h2><p class="soft">${t('jobFlowsHint')}</p>
-<div class="scroll"><table><thead><tr><th scope="col">${t('flow')}</th><th scope="col">${t('jobState')}</th><th scope="col" class="number">${t('jobPending')}</th><th scope="col" class="number">${t('jobRunning')}</th><th scope="col" class="number">${t('jobFailed')}</th><th></th></tr></thead>
+<div class="scroll"><table aria-label="${t('jobFlows')}"><thead><tr><th scope="col">${t('flow')}</th><th scope="col">${t('jobState')}</th><th scope="col" class="number">${t('jobPending')}</th><th scope="col" class="number">${t('jobRunning')}</th><th scope="col" class="number">${t('jobFailed')}</th><th scope="col">${t('actions')}</th></tr></thead>
 <tbody>${flows.map((one) => html`<tr><th scope="row">${one.flow}</th><td><span class="tag ${one.paused ? 'bad' : 'good'}">${t(one.paused ? 'paused' : 'running')}</span></td><td class="number">${one.pending}</td><td class="number">${one.running}</td><td class="number">${one.dead}</td><td>${button(one)}</td></tr>`)}</tbody></table></div></section>`
 }

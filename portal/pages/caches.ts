@@ -12,7 +12,7 @@ ${done && html`<div role="status"><p><strong>${t('cacheWent')} ${done.entries}</
 <ul>${done.gateways.map(({ name, entries, error }) => html`<li>${name}: ${error ?? entries}</li>`)}</ul></div>`}
 ${caches.length === 0
   ? html`<p>${t('noCaches')}</p>`
-  : html`<div class="scroll"><table><thead><tr><th scope="col">${t('cacheOf')}</th><th scope="col">${t('cacheName')}</th><th scope="col">${t('cacheEntries')}</th></tr></thead>
+  : html`<div class="scroll"><table aria-label="${t('caches')}"><thead><tr><th scope="col">${t('cacheOf')}</th><th scope="col">${t('cacheName')}</th><th scope="col">${t('cacheEntries')}</th></tr></thead>
 <tbody>${caches.map((cache) => html`<tr><th scope="row">${ofWhom(cache, t)}</th><td>${cache.cache}</td><td>${cache.gateways.map(({ gateway, store, entries }) => html`${nameOf(gateway)}: ${entries === undefined ? (store === 'redis' ? 'Redis' : '–') : entries}<br>`)}</td></tr>`)}</tbody></table></div>
 <form method="post" action="/gateways/caches/purge" class="row"><label>${t('cacheName')}<select name="of"><option value="">${t('allCaches')}</option>${caches.map((cache) => html`<option value="${cache.reach}:${cache.cache}:${cache.owner}">${ofWhom(cache, t)} / ${cache.cache}</option>`)}</select></label>
 <label>${t('cacheForget')}<select name="by"><option value="tags">${t('cacheByTag')}</option><option value="key">${t('cacheByKey')}</option><option value="all">${t('cacheAll')}</option></select></label>

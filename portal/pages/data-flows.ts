@@ -40,7 +40,7 @@ function wantsJson({ request }: Exchange): boolean {
 function drawFlow({ flow, label, organisation, routes, data }: DataFlow, editorPath: string, t: T, language: keyof Text): Html {
   return html`<section class="card" aria-labelledby="flow-${flow}"><h2 id="flow-${flow}">${label}${organisation !== undefined && html` <span class="tag">${organisation}</span>`}</h2>
 ${routes.length > 0 && html`<p>${t('dataFlowsOfRoutes')} ${routes.map((route, at) => html`${at > 0 && ', '}<code>${route}</code>`)}</p>`}
-<div class="scroll" tabindex="0" role="region" aria-labelledby="flow-${flow}"><table><thead><tr>${(['dataLabel', 'comesInAt', 'goesThrough', 'isProtectedBy', 'leavesIn'] as const).map((key) => html`<th scope="col">${t(key)}</th>`)}</tr></thead>
+<div class="scroll" tabindex="0" role="region" aria-labelledby="flow-${flow}"><table aria-label="${label}"><thead><tr>${(['dataLabel', 'comesInAt', 'goesThrough', 'isProtectedBy', 'leavesIn'] as const).map((key) => html`<th scope="col">${t(key)}</th>`)}</tr></thead>
 <tbody>${data.map((one) => drawData(one, editorPath, t, language))}</tbody></table></div></section>`
 }
 

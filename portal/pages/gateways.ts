@@ -49,7 +49,7 @@ export function gatewayRoutes({ control, secure, publicOrigin }: PortalOptions):
     const body = html`<h1>${t('gateways')}</h1>
 ${gateways.length === 0
   ? html`<p>${t('noGateways')}</p>`
-  : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('gateway')}</th><th scope="col">${t('state')}</th><th scope="col">${t('release')}</th><th scope="col">${t('callers')}</th><th scope="col">${t('address')}</th>${isAdmin && html`<th scope="col">${t('actions')}</th>`}</tr></thead>
+  : html`<div class="scroll card"><table aria-label="${t('gateways')}"><thead><tr><th scope="col">${t('gateway')}</th><th scope="col">${t('state')}</th><th scope="col">${t('release')}</th><th scope="col">${t('callers')}</th><th scope="col">${t('address')}</th>${isAdmin && html`<th scope="col">${t('actions')}</th>`}</tr></thead>
 <tbody>${gateways.map((gateway) => toRow(gateway, exchange, isAdmin, t))}</tbody></table></div>`}
 ${caches && drawCaches(caches, gateways, t, purged)}
 ${isAdmin && html`<section class="card"><h2>${t('joinGateway')}</h2>

@@ -32,7 +32,7 @@ export function releaseRoutes({ control }: PortalOptions): PageRoute[] {
 <p><a href="/data-flows">${t('dataFlows')}</a></p>
 ${releases.length === 0
   ? html`<p>${t('noRelease')}</p>`
-  : html`<div class="scroll"><table><thead><tr><th scope="col">${t('release')}</th><th scope="col">${t('when')}</th><th scope="col">${t('who')}</th><th scope="col">${t('changes')}</th><th scope="col">${t('comment')}</th><th scope="col">${t('actions')}</th></tr></thead>
+  : html`<div class="scroll"><table aria-label="${t('releases')}"><thead><tr><th scope="col">${t('release')}</th><th scope="col">${t('when')}</th><th scope="col">${t('who')}</th><th scope="col">${t('changes')}</th><th scope="col">${t('comment')}</th><th scope="col">${t('actions')}</th></tr></thead>
 <tbody>${releases.map((release) => html`<tr>
 <th scope="row"><a href="/releases/${release.id}">${release.id}</a>${release.current && html` <span class="tag good">${t('current')}</span>`}</th>
 <td>${toTime(release.createdAt, exchange.language)}</td><td>${release.user}</td><td>${toChanges(release, t)}</td>
@@ -72,7 +72,7 @@ ${release.calls.length > 0 && drawCalls(release.calls, t)}`
 <section class="card"><p><strong>${t('release')} ${id}</strong> · ${toTime(info.createdAt, exchange.language)} · ${info.user}</p><p>${t('rollbackExplain')}</p>
 <form method="post" action="/releases/${id}/rollback" class="stack"><label>${t('comment')}<input name="comment" maxlength="200"></label>
 <p class="row"><button class="primary">${t('confirm')}</button><a class="button" href="/releases/${id}">${t('cancel')}</a></p></form></section>
-${differences.length === 0 && html`<p>${t('noChanges')}</p>`}
+<h2>${t('changes')}</h2>${differences.length === 0 && html`<p>${t('noChanges')}</p>`}
 ${differences.map((difference) => toDifference(difference, t))}`
     sendHtml(exchange.response, 200, layout(exchange, { title: t('rollback'), section: 'releases', body }))
   }
@@ -104,7 +104,7 @@ function toChanges(release: ReleaseInfo, t: T): Html {
 function drawCalls(called: readonly CalledFlow[], t: T): Html {
   const short = (revision: string) => html`<code title="${revision}">${revision.slice(0, 12)}</code>`
   return html`<section class="card" id="calls"><h2>${t('subFlowCalls')}</h2><p class="soft">${t('subFlowCallsHint')}</p>
-<div class="scroll"><table><thead><tr><th scope="col">${t('calledFlow')}</th><th scope="col">${t('deployedRevision')}</th><th scope="col">${t('calledBy')}</th><th scope="col">${t('callsRevision')}</th></tr></thead>
+<div class="scroll"><table aria-label="${t('subFlowCalls')}"><thead><tr><th scope="col">${t('calledFlow')}</th><th scope="col">${t('deployedRevision')}</th><th scope="col">${t('calledBy')}</th><th scope="col">${t('callsRevision')}</th></tr></thead>
 <tbody>${called.flatMap((one) => one.calls.map((call, at) => html`<tr>${at === 0 && html`<th scope="row" rowspan="${one.calls.length}">${one.label} · ${one.name}</th><td rowspan="${one.calls.length}">${one.revision === undefined ? t('goneFlow') : short(one.revision)}</td>`}
 <td>${call.label} · ${call.name}</td><td>${short(call.revision)}${call.pinned && html` <span class="tag ${call.revision === one.revision ? 'good' : 'warn'}">${t('pinnedTo')}</span>`}</td></tr>`))}</tbody></table></div></section>`
 }
@@ -115,6 +115,6 @@ function toDifference(difference: FlowDifference, t: T): Html {
   return html`<section class="card"><h3>${label} <span class="tag ${change}">${t(change)}</span></h3>
 ${drawn && html`<div class="grid">${before.length > 0 && html`<figure><figcaption>${t('before')}</figcaption>${drawFlow(before, marks, after, 'before', `${t('before')}: ${label}`)}</figure>`}
 ${after.length > 0 && html`<figure><figcaption>${t('after')}</figcaption>${drawFlow(after, marks, before, 'after', `${t('after')}: ${label}`)}</figure>`}</div>`}
-${change === 'changed' && properties.length > 0 && html`<div class="scroll"><table><thead><tr><th scope="col">${t('node')}</th><th scope="col">${t('property')}</th><th scope="col">${t('before')}</th><th scope="col">${t('after')}</th></tr></thead>
+${change === 'changed' && properties.length > 0 && html`<div class="scroll"><table aria-label="${t('changes')}: ${label}"><thead><tr><th scope="col">${t('node')}</th><th scope="col">${t('property')}</th><th scope="col">${t('before')}</th><th scope="col">${t('after')}</th></tr></thead>
 <tbody>${properties.slice(0, 200).map((one) => html`<tr><th scope="row">${one.label}</th><td>${one.property}</td><td>${one.before !== undefined && html`<pre class="before">${one.before}</pre>`}</td><td>${one.after !== undefined && html`<pre class="after">${one.after}</pre>`}</td></tr>`)}</tbody></table></div>`}</section>`
 }

@@ -81,7 +81,7 @@ export function userRoutes({ control, upstream }: PortalOptions): PageRoute[] {
     const body = html`<h1>${t('users')}</h1>
 ${fresh && html`<section class="card" role="status"><h2>${t('passwordOf')} ${fresh.name}</h2><pre class="secret"><code>${fresh.password}</code></pre>
 <p class="row"><button type="button" data-copy="${fresh.password}" data-copied="${t('copied')}">${t('copy')}</button> ${t('passwordOnce')}</p></section>`}
-<div class="scroll card"><table><thead><tr><th scope="col">${t('name')}</th><th scope="col">${t('role')}</th><th scope="col">${t('state')}</th><th scope="col">${t('lastSignIn')}</th><th scope="col">${t('actions')}</th></tr></thead>
+<div class="scroll card"><table aria-label="${t('users')}"><thead><tr><th scope="col">${t('name')}</th><th scope="col">${t('role')}</th><th scope="col">${t('state')}</th><th scope="col">${t('lastSignIn')}</th><th scope="col">${t('actions')}</th></tr></thead>
 <tbody>${users.map((user) => toRow(user, exchange, t))}</tbody></table></div>
 <section class="card"><h2>${t('addUser')}</h2><form method="post" action="/users" class="row">
 <label>${t('name')}<input name="name" required maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false"></label>

@@ -25,7 +25,7 @@ export function auditRoutes({ control }: PortalOptions): PageRoute[] {
 <form method="get" action="/audit" role="search" class="row filters">${field('subject', t('record'), t('recordHint'))}${field('user', t('who'))}${field('action', t('action'))}${field('organisation', t('organisation'))}<button>${t('show')}</button></form>
 ${page.items.length === 0
   ? html`<p>${t('nothingFound')}</p>`
-  : html`<div class="scroll card"><table class="log"><thead><tr><th scope="col">${t('number')}</th><th scope="col">${t('when')}</th><th scope="col">${t('who')}</th><th scope="col">${t('action')}</th><th scope="col">${t('record')}</th></tr></thead>
+  : html`<div class="scroll card"><table class="log" aria-label="${t('audit')}"><thead><tr><th scope="col">${t('number')}</th><th scope="col">${t('when')}</th><th scope="col">${t('who')}</th><th scope="col">${t('action')}</th><th scope="col">${t('record')}</th></tr></thead>
 <tbody>${page.items.map((one) => toRow(one, view))}</tbody></table></div>`}
 ${toPager(exchange.url, page.next, t)}`
     sendPage(view, 'audit', { title: t('audit'), body, ...(verdict ? { notice: toNotice(verdict, view) } : {}) })

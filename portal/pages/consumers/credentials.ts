@@ -24,7 +24,7 @@ export async function drawCredentials(application: ClientApplication, view: View
   const live = items.filter((one) => !one.retiredAt)
   const gone = items.filter((one) => one.retiredAt)
   const may = { confirm: view.may('credentials.write'), write: !application.retiredAt && mayUpon(view, 'credentials.write', application), revoke: mayUpon(view, 'credentials.revoke', application) || mayUpon(view, 'credentials.write', application) }
-  const table = (some: readonly Credential[]) => html`<div class="scroll"><table><thead><tr><th scope="col">${t('publicPart')}</th><th scope="col">${t('kind')}</th><th scope="col">${t('environment')}</th><th scope="col">${t('state')}</th><th scope="col">${t('expires')}</th><th scope="col">${t('actions')}</th></tr></thead>
+  const table = (some: readonly Credential[]) => html`<div class="scroll"><table aria-label="${t('credentials')}"><thead><tr><th scope="col">${t('publicPart')}</th><th scope="col">${t('kind')}</th><th scope="col">${t('environment')}</th><th scope="col">${t('state')}</th><th scope="col">${t('expires')}</th><th scope="col">${t('actions')}</th></tr></thead>
 <tbody>${some.map((one) => toRow(one, application, view, may))}</tbody></table></div>`
   return html`<section class="card" aria-labelledby="credentials"><h2 id="credentials">${t('credentials')}</h2>
 ${live.length === 0 ? html`<p>${t('noCredentials')}</p>` : table(live)}
@@ -38,8 +38,8 @@ function toRow(credential: Credential, application: ClientApplication, { t, exch
   const state = toState(credential)
   const ours = credential.kind === 'key' || credential.kind === 'basic' || credential.kind === 'hmac'
   const keeper = credential.managedBy?.slice('connector:'.length) // who changes it, so that nobody here may
-  return html`<tr><th scope="row"><code>${name}</code>${credential.label && html`<br>${credential.label}`}</th><td>${t(kinds[credential.kind])}</td><td>${t(credential.environment)}</td>
-<td><span class="tag ${state === 'active' ? 'good' : state === 'toConfirm' ? 'warn' : 'bad'}">${t(state)}</span></td><td>${credential.expiresAt ? toTime(credential.expiresAt, exchange.language) : t('never')}</td>
+  return html`<tr><th scope="row"><code class="wrap">${name}</code>${credential.label && html`<br>${credential.label}`}</th><td>${t(kinds[credential.kind])}</td><td>${t(credential.environment)}</td>
+<td><span class="tag ${state === 'active' ? 'good' : state === 'toConfirm' ? 'warn' : 'bad'}">${t(state)}</span></td><td>${credential.expiresAt ? toTime(credential.expiresAt, exchange.language) : t('neverExpires')}</td>
 <td>${!credential.retiredAt && html`${may.confirm && state === 'toConfirm' && html`<a class="button" href="${at}/confirm" aria-label="${t('confirmClaim')}: ${name}">${t('confirmClaim')}</a> `}${keeper !== undefined ? html`<span class="soft">${t('keptBy')}: ${keeper}</span>` : html`${may.write && ours && html`<a class="button" href="${at}/rotate" aria-label="${t('rotate')}: ${name}">${t('rotate')}</a> `}
 ${may.write && actButton(`${at}/active`, credential.version, t(credential.active ? 'switchOff' : 'switchOn'), { label: `${t(credential.active ? 'switchOff' : 'switchOn')}: ${name}`, hidden: { active: String(!credential.active) } })}
 ${may.revoke && html`<a class="button danger" href="${at}/revoke" aria-label="${t('revoke')}: ${name}">${t('revoke')}</a>`}`}`}</td></tr>`

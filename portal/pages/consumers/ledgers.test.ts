@@ -48,6 +48,8 @@ test('an auditor sees ledgers and what is in them, in either language, and nothi
   const one = await see('anna', '/ledgers/claims')
   expect(one.text).toContain('&lt;b&gt;bold')
   expect(one.text).not.toContain('<b>bold')
+  // Who wrote a record in a word, and all of it on demand.
+  expect((await see('anna', '/ledgers/audit')).text).toMatch(/<summary>admin<\/summary><pre><code>\{\n {2}&quot;user&quot;: &quot;admin&quot;/)
   const next = /href="([^"]+cursor=[^"]+)"/.exec(one.text)?.[1]
   expect((await see('anna', next!.replaceAll('&amp;', '&'))).text).toContain('/ledgers/claims/proof/1"')
   expect((await see('anna', '/ledgers', {}, 'zh-TW')).text).toMatch(/帳本/)

@@ -24,10 +24,10 @@ export function ledgerRoutes({ control }: PortalOptions): PageRoute[] {
     const body = html`<h1>${t('ledgers')}</h1><p class="soft">${t('ledgersIntro')}</p>
 ${all.length === 0
   ? html`<p>${t('ledgerNone')}</p>`
-  : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('ledger')}</th><th scope="col" class="number">${t('ledgerEntries')}</th><th scope="col" class="number">${t('ledgerOpen')}</th><th scope="col">${t('ledgerSignedAt')}</th><th scope="col">${t('ledgerWitnesses')}</th><th scope="col">${t('ledgerVerify')}</th></tr></thead>
+  : html`<div class="scroll card"><table aria-label="${t('ledgers')}"><thead><tr><th scope="col">${t('ledger')}</th><th scope="col" class="number">${t('ledgerEntries')}</th><th scope="col" class="number">${t('ledgerOpen')}</th><th scope="col">${t('ledgerSignedAt')}</th><th scope="col">${t('ledgerWitnesses')}</th><th scope="col">${t('ledgerVerify')}</th></tr></thead>
 <tbody>${all.map((one) => html`<tr><th scope="row"><a href="/ledgers/${one.name}">${one.name}</a>${one.organisation && html`<br><span class="soft">${one.organisation}</span>`}</th><td class="number">${one.entries}</td><td class="number">${one.open}</td><td>${one.lastPeriod ? toTime(one.lastPeriod.closedAt, exchange.language) : '—'}</td><td>${toState(one, view)}</td><td>${toVerify(one, view)}</td></tr>`)}</tbody></table></div>`}
 <h2>${t('ledgerWitnesses')}</h2>
-<div class="scroll card"><table><thead><tr><th scope="col">${t('ledgerWitness')}</th><th scope="col" class="number">${t('ledgerWaiting')}</th><th scope="col">${t('ledgerState')}</th></tr></thead>
+<div class="scroll card"><table aria-label="${t('ledgerWitnesses')}"><thead><tr><th scope="col">${t('ledgerWitness')}</th><th scope="col" class="number">${t('ledgerWaiting')}</th><th scope="col">${t('ledgerState')}</th></tr></thead>
 <tbody>${witnesses.map((one) => html`<tr><th scope="row"><code class="wrap">${one.anchor}</code></th><td class="number">${one.waiting}</td><td>${toWitnessState(one, view)}</td></tr>`)}</tbody></table></div>
 <section class="card"><h2>${t('ledgerKey')}</h2><p class="soft">${t('ledgerKeyHint')}</p><p><code>${keyId}</code> <a class="button" href="/ledger-key.pem" download>${t('ledgerKey')}</a></p></section>${toSayings(view)}`
     sendPage(view, 'ledgers', { title: t('ledgers'), body })
@@ -46,11 +46,11 @@ ${toFacts([
   [t('organisation'), one.organisation ?? ''], [t('ledgerEntries'), one.entries], [t('ledgerOpen'), one.open], [t('ledgerPeriods'), one.lastPeriod?.period ?? 0],
   [t('ledgerSignedAt'), one.lastPeriod && toTime(one.lastPeriod.closedAt, exchange.language)],
 ])}
-<div class="scroll card"><table><thead><tr><th scope="col">${t('ledgerWitness')}</th><th scope="col">${t('ledgerWitnessed')}</th><th scope="col" class="number">${t('ledgerWaiting')}</th><th scope="col">${t('ledgerState')}</th></tr></thead>
+<div class="scroll card"><table aria-label="${t('ledgerWitnesses')}"><thead><tr><th scope="col">${t('ledgerWitness')}</th><th scope="col">${t('ledgerWitnessed')}</th><th scope="col" class="number">${t('ledgerWaiting')}</th><th scope="col">${t('ledgerState')}</th></tr></thead>
 <tbody>${one.anchors.map((anchor) => html`<tr><th scope="row"><code class="wrap">${anchor.anchor}</code></th><td>${anchor.period ?? '—'}${anchor.at && html`<br><span class="soft">${toTime(anchor.at, exchange.language)}</span>`}</td><td class="number">${anchor.waiting}</td><td>${toAnchorState(anchor, view)}</td></tr>`)}</tbody></table></div>
 ${page.items.length === 0
   ? html`<p>${t('nothingFound')}</p>`
-  : html`<div class="scroll card"><table class="log"><thead><tr><th scope="col">${t('number')}</th><th scope="col">${t('when')}</th><th scope="col">${t('ledgerProof')}</th><th scope="col">${t('ledgerValue')}</th><th scope="col">${t('ledgerSource')}</th></tr></thead>
+  : html`<div class="scroll card"><table class="log" aria-label="${t('ledgerEntries')}"><thead><tr><th scope="col">${t('number')}</th><th scope="col">${t('when')}</th><th scope="col">${t('ledgerProof')}</th><th scope="col">${t('ledgerValue')}</th><th scope="col">${t('ledgerSource')}</th></tr></thead>
 <tbody>${page.items.map((entry) => toRow(entry, view))}</tbody></table></div>`}
 ${toPager(exchange.url, page.next, t)}${toSayings(view)}`
     sendPage(view, 'ledgers', { title: `${t('ledger')} ${name}`, body, ...(verdict ? { notice: { kind: verdict.ok ? 'good' : 'bad', text: toSentence(verdict, view) } } : {}) })
@@ -94,7 +94,7 @@ ${toPager(exchange.url, page.next, t)}${toSayings(view)}`
 
 /** A button that verifies; with the pages' script it goes part by part, and says how far it is. */
 function toVerify({ name, entries }: LedgerInfo, { t }: View): Html {
-  return html`<form method="post" action="/ledgers/${name}" data-verify="/api/v1/ledgers/${name}/verify" data-entries="${entries}" data-step="${stepEntries}" data-good="${t('ledgerGood')}" data-bad="${t('ledgerBad')}" data-going="${t('ledgerVerifying')}" data-failed="${t('ledgerFailed')}"><button class="primary">${t('ledgerVerify')}</button> <output aria-live="polite"></output></form>`
+  return html`<form method="post" action="/ledgers/${name}" data-verify="/api/v1/ledgers/${name}/verify" data-entries="${entries}" data-step="${stepEntries}" data-good="${t('ledgerGood')}" data-bad="${t('ledgerBad')}" data-going="${t('ledgerVerifying')}" data-failed="${t('ledgerFailed')}"><button class="primary" aria-label="${t('ledgerVerify')}: ${name}">${t('ledgerVerify')}</button> <output aria-live="polite"></output></form>`
 }
 
 /** Sentences for the script that verifies, in the reader's language; in English the answers bring them. */
@@ -126,13 +126,21 @@ function toSentence(verdict: LedgerVerdict, { t, exchange }: View): string {
 }
 
 function toRow({ ledger, number, at, value, source, hash }: LedgerEntry, { t, exchange }: View): Html {
-  return html`<tr><th scope="row">${number}<br><code class="soft" title="${hash}">${hash.slice(0, 8)}</code></th><td>${toTime(at, exchange.language)}</td><td><a href="/ledgers/${ledger}/proof/${number}" download title="${t('ledgerProofHint')}">${t('ledgerProof')}</a></td>
-<td><code class="wrap">${toText(value)}</code></td><td><code class="wrap soft">${toText(source)}</code></td></tr>`
+  return html`<tr><th scope="row">${number}<br><code class="soft" title="${hash}">${hash.slice(0, 8)}</code></th><td>${toTime(at, exchange.language)}</td><td><a href="/ledgers/${ledger}/proof/${number}" download title="${t('ledgerProofHint')}" aria-label="${t('ledgerProof')} ${number}">${t('ledgerProof')}</a></td>
+<td>${drawJson(value)}</td><td>${drawJson(source, nameOf(source))}</td></tr>`
 }
 
-const shownCharacters = 500
+/** Of a value that is longer, this much stands in the row; opened, all of it, line by line. */
+const shownCharacters = 60
 
-function toText(value: unknown): string {
+function drawJson(value: unknown, name?: string): Html {
   const text = JSON.stringify(value)
-  return text.length > shownCharacters ? `${text.slice(0, shownCharacters)}…` : text
+  if (name === undefined && text.length <= shownCharacters) return html`<code class="wrap">${text}</code>`
+  return html`<details><summary>${name ?? html`<code class="wrap">${text.slice(0, shownCharacters)}…</code>`}</summary><pre><code>${JSON.stringify(value, undefined, 2)}</code></pre></details>`
+}
+
+/** Who wrote a record, in short: a person, or a node of a flow. */
+function nameOf(source: unknown): string | undefined {
+  const { user, flow, node } = Object(source) as { readonly user?: unknown; readonly flow?: unknown; readonly node?: unknown }
+  return typeof user === 'string' ? user : typeof flow === 'string' ? `${flow} · ${String(node)}` : undefined
 }

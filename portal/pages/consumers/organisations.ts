@@ -51,7 +51,7 @@ async function drawMembers(organisation: Organisation, view: View, fresh?: Fresh
   return html`<section class="card" aria-labelledby="members"><h2 id="members">${t('members')}</h2>
 ${items.length === 0
   ? html`<p>${t('noMembers')}</p>`
-  : html`<div class="scroll"><table><thead><tr><th scope="col">${t('user')}</th><th scope="col">${t('role')}</th>${mayWrite && html`<th scope="col">${t('actions')}</th>`}</tr></thead>
+  : html`<div class="scroll"><table aria-label="${t('members')}"><thead><tr><th scope="col">${t('user')}</th><th scope="col">${t('role')}</th>${mayWrite && html`<th scope="col">${t('actions')}</th>`}</tr></thead>
 <tbody>${items.map((member) => html`<tr><th scope="row">${member.user}</th><td>${roleName(member.role, t)}</td>${mayWrite && html`<td>${actButton(`${at(member)}/remove`, member.version, t('removeMember'), { kind: 'danger', label: `${t('removeMember')}: ${member.user}` })}</td>`}</tr>`)}</tbody></table></div>`}
 ${mayWrite && html`<h3>${t('addMember')}</h3><form method="post" action="/organisations/${organisation.id}/members" class="record">${form.summary(t('checkFields'))}
 <div class="pair">${form.input('user', t('user'), { required: true, maxLength: 64 })}${form.select('role', t('role'), roleChoices(t, organisationRoles))}</div><p><button class="primary">${t('add')}</button></p></form>`}</section>`

@@ -85,7 +85,7 @@ export function recordPages<R extends RecordHead & { readonly name: string }, In
 ${searchForm(of, path, organisations, pages.filters.states)}
 ${page.items.length === 0
   ? html`<p>${t('nothingFound')}</p>`
-  : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('name')}</th>${pages.columns.map(({ head }) => html`<th scope="col">${t(head)}</th>`)}</tr></thead>
+  : html`<div class="scroll card"><table aria-label="${t(pages.tab)}"><thead><tr><th scope="col">${t('name')}</th>${pages.columns.map(({ head }) => html`<th scope="col">${t(head)}</th>`)}</tr></thead>
 <tbody>${page.items.map((record) => html`<tr><th scope="row"><a href="${at(record.id)}">${record.name}</a>${record.name !== record.id && html`<br><code class="soft">${record.id}</code>`}${record.retiredAt && html` <span class="tag">${t('retired')}</span>`}</th>${pages.columns.map(({ cell }) => html`<td>${cell(record, of)}</td>`)}</tr>`)}</tbody></table></div>`}
 ${toPager(exchange.url, page.next, t)}`
     sendPage(of, tab, { title: t(pages.tab), body, ...noticeOf(exchange, t) })
@@ -139,7 +139,7 @@ ${zones()}`
     const stored = pages.toFields(record)
     const names = [...new Set([...stored.keys(), ...fields.keys()])].filter((name) => name !== 'version' && name !== 'act' && name !== 'id' && stored.getAll(name).join(', ') !== fields.getAll(name).join(', '))
     const stale = html`<div class="notice bad" role="alert"><h2>${t('staleTitle')}</h2><p>${fill(t('staleForm'), { who: record.updatedBy })}</p>
-${names.length > 0 && html`<div class="scroll"><table><thead><tr><th scope="col">${t('staleField')}</th><th scope="col">${t('staleStored')}</th><th scope="col">${t('staleYours')}</th></tr></thead>
+${names.length > 0 && html`<div class="scroll"><table aria-label="${t('staleTitle')}"><thead><tr><th scope="col">${t('staleField')}</th><th scope="col">${t('staleStored')}</th><th scope="col">${t('staleYours')}</th></tr></thead>
 <tbody>${names.map((name) => html`<tr><th scope="row"><code>${name}</code></th><td>${stored.getAll(name).join(', ')}</td><td>${fields.getAll(name).join(', ')}</td></tr>`)}</tbody></table></div>`}
 <p><a class="button" href="${at(record.id)}/edit">${t('takeStored')}</a></p></div>`
     const renewed = new URLSearchParams(fields)

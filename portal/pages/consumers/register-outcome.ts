@@ -21,6 +21,6 @@ function drawApi({ change, routes, kept, lost, added, changed, removed }: Regist
   return html`${lost.length > 0 && html`<div class="notice bad"><p>${t('wouldBeLost')}</p><ul>${lost.map(({ what }) => html`<li>${what}</li>`)}</ul></div>`}
 <p>${change === 'same' ? t('nothingChanges') : fill(t('nodesChange'), { added, changed, removed })}</p>
 ${kept.length > 0 && html`<p>${t('keptByHand')} ${kept.map(({ what }, i) => html`${i > 0 && ', '}${what}`)}</p>`}
-<div class="scroll"><table><thead><tr><th scope="col">${t('whatHappens')}</th><th scope="col">${t('method')}</th><th scope="col">${t('publishedPath')}</th><th scope="col">${t('upstreamCalled')}</th></tr></thead>
+<div class="scroll"><table aria-label="${t('whatHappens')}"><thead><tr><th scope="col">${t('whatHappens')}</th><th scope="col">${t('method')}</th><th scope="col">${t('publishedPath')}</th><th scope="col">${t('upstreamCalled')}</th></tr></thead>
 <tbody>${routes.map((route) => html`<tr><td><span class="tag ${tags[route.change]}">${t(words[route.change])}</span></td><td>${route.method}</td><th scope="row"><code>${route.path}</code>${route.summary && html`<br><span class="soft">${route.summary}</span>`}</th><td><code>${route.upstream}</code></td></tr>`)}</tbody></table></div>`
 }

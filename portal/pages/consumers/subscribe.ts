@@ -36,7 +36,7 @@ export async function drawSubscriptionsOf(application: ClientApplication, view: 
   return html`<section class="card" aria-labelledby="subscriptions"><h2 id="subscriptions">${t('subscriptions')}</h2>
 ${items.length === 0
   ? html`<p>${t('noSubscriptions')}</p>`
-  : html`<div class="scroll"><table><thead><tr><th scope="col">${t('target')}</th><th scope="col">${t('plan')}</th><th scope="col">${t('state')}</th><th scope="col">${t('actions')}</th></tr></thead>
+  : html`<div class="scroll"><table aria-label="${t('subscriptions')}"><thead><tr><th scope="col">${t('target')}</th><th scope="col">${t('plan')}</th><th scope="col">${t('state')}</th><th scope="col">${t('actions')}</th></tr></thead>
 <tbody>${items.map((one) => html`<tr><th scope="row">${subscriptionTarget(one, t)}</th><td><a href="/plans/${one.plan}">${one.plan}</a></td><td>${subscriptionState(one, t)}${one.reason && html`<br><span class="hint">${one.reason}</span>`}</td><td><a class="button" href="/subscriptions/${encodeURIComponent(one.id)}" aria-label="${t('show')}: ${one.api ?? one.group ?? one.product}">${t('show')}</a></td></tr>`)}</tbody></table></div>`}
 ${maySubscribe && (await drawForm(application, view, fresh))}</section>`
 }

@@ -42,7 +42,7 @@ export function subscriptionRoutes({ control }: PortalOptions): PageRoute[] {
 ${searchForm(view, '/subscriptions', organisations, filters)}
 ${page.items.length === 0
   ? html`<p>${t('nothingFound')}</p>`
-  : html`<div class="scroll card"><table><thead><tr><th scope="col">${t('application')}</th><th scope="col">${t('target')}</th><th scope="col">${t('plan')}</th><th scope="col">${t('comment')}</th><th scope="col">${t('state')}</th><th scope="col">${t('actions')}</th></tr></thead>
+  : html`<div class="scroll card"><table aria-label="${t('subscriptions')}"><thead><tr><th scope="col">${t('application')}</th><th scope="col">${t('target')}</th><th scope="col">${t('plan')}</th><th scope="col">${t('comment')}</th><th scope="col">${t('state')}</th><th scope="col">${t('actions')}</th></tr></thead>
 <tbody>${page.items.map((one) => html`<tr><th scope="row"><a href="/applications/${one.application}">${one.application}</a><br><span class="soft">${one.organisation}</span></th><td>${subscriptionTarget(one, t)}</td><td><a href="/plans/${one.plan}">${one.plan}</a></td><td>${one.comment}<br><span class="soft">${one.createdBy}, ${toTime(one.createdAt, exchange.language)}</span></td><td>${subscriptionState(one, t)}</td>
 <td>${one.state === 'pending' && !one.retiredAt && mayDo(view, 'approve', one) && actButton(`${at(one.id)}/decide`, one.version, t('approve'), { kind: 'primary', label: `${t('approve')}: ${one.application}`, hidden: { act: 'approve', back: 'list' } })}<a class="button" href="${at(one.id)}" aria-label="${t(one.state === 'pending' ? 'decide' : 'show')}: ${one.application}">${t(one.state === 'pending' ? 'decide' : 'show')}</a></td></tr>`)}</tbody></table></div>`}
 ${toPager(exchange.url, page.next, t)}`
