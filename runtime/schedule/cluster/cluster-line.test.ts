@@ -78,7 +78,6 @@ describe('a line that gateways share, whatever happens in whatever order', () =>
       const come = (at: number, { priority, patienceMs, serviceMs: tookMs, leavesMs }: { priority: Priority; patienceMs: number; serviceMs: number; leavesMs: number | undefined }) => {
         const gateway = gateways[at]!
         if (!gateway.isAlive) return
-        let place: Place | undefined
         const settled = (now: Place) => {
           waiting.delete(now)
           if (now.state !== 'admitted' || !gateway.isAlive) return
@@ -91,7 +90,7 @@ describe('a line that gateways share, whatever happens in whatever order', () =>
             if (gateway.isAlive) gateway.line.leave(now)
           })
         }
-        place = comeTo(gateway, priority, patienceMs, { begun: settled, refused: settled })
+        const place = comeTo(gateway, priority, patienceMs, { begun: settled, refused: settled })
         if (place.state !== 'waiting') return
         waiting.set(place, at)
         if (leavesMs === undefined) return

@@ -1,5 +1,6 @@
 import { median, percentile } from '../rounds.ts'
 import { maxWaitMs, serviceMs, slots } from './contestants.ts'
+import type { Counts } from './counts.ts'
 import type { Sample } from './open-load.ts'
 
 /** What the backend says of itself. */
@@ -38,6 +39,13 @@ export interface Verdict {
   readonly disorderedSeconds: number
   readonly seconds: number
   readonly classes: readonly ClassResult[]
+  readonly counts: Counts
+  readonly asked: number
+  readonly turns: number
+  /** How long the backend's slot stood empty between one turn and the next. */
+  readonly idlePerTurnMs: number
+  /** Median, as the backend measured it. */
+  readonly serviceMs: number
   /** p99 by second and class, for the chart. */
   readonly series: readonly { readonly priority: number; readonly p99Ms: readonly (number | undefined)[] }[]
 }
@@ -46,7 +54,7 @@ export interface Verdict {
 const jitterMs = 3
 
 /** Looks at what came back between two times of the load, by when it was due. */
-export function judge(samples: readonly Sample[], stats: BackendStats, fromMs: number, toMs: number): Verdict {
+export function judge(samples: readonly Sample[], stats: BackendStats, counts: Counts, fromMs: number, toMs: number): Verdict {
   const counted = samples.filter(({ atMs }) => atMs >= fromMs && atMs < toMs)
   const priorities = [...new Set(counted.map(({ priority }) => priority))].toSorted((a, b) => a - b)
   const seconds = Math.floor((toMs - fromMs) / 1000)
@@ -84,6 +92,11 @@ export function judge(samples: readonly Sample[], stats: BackendStats, fromMs: n
     disorderedSeconds,
     seconds,
     classes,
+    counts,
+    asked: counted.length,
+    turns: stats.served,
+    idlePerTurnMs: (slots * (toMs - fromMs) - stats.busyMs) / Math.max(1, stats.served),
+    serviceMs: stats.medianMs,
     series: bySecond.map(({ priority, values }) => ({ priority, p99Ms: values.map((list) => (list.length > 0 ? percentile(list, 99) : undefined)) })),
   }
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { startRedis } from '../../kit/redis.ts'
 import { root } from '../../kit/sources.ts'
@@ -13,6 +14,7 @@ import { toChart } from './chart.ts'
 import { contestants, maxWaitMs, path, serviceMs, slots, type QueueContestant } from './contestants.ts'
 import { clusterCosts, idleUs, urgentMs, waitingMb } from './costs.ts'
 import { judge, type BackendStats, type Verdict } from './judge.ts'
+import { type Counts, startCounting } from './counts.ts'
 import { openLoad } from './open-load.ts'
 import { toTextChart } from './text-chart.ts'
 
@@ -69,18 +71,26 @@ async function runOnce(contestant: QueueContestant, seed: number): Promise<Verdi
     const port = await backend.line((line) => (line.startsWith('port ') ? Number(line.slice(5)) : undefined))
     const running = await contestant.start(port)
     try {
-      const stats = new Promise<BackendStats>((resolve, reject) => {
-        setTimeout(() => void fetch(`http://127.0.0.1:${port}/reset`), warmSeconds * 1000)
-        setTimeout(() => fetch(`http://127.0.0.1:${port}/stats`).then((reply) => reply.json() as Promise<BackendStats>).then(resolve, reject), (warmSeconds + seconds) * 1000)
-      })
+      const counted = countBetween(port, running.pids)
       const samples = await openLoad({ port: running.port, path: (priority) => `${path}?p=${priority}`, perSecond, seconds: warmSeconds + seconds, classes, seed })
-      return judge(samples, await stats, warmSeconds * 1000, (warmSeconds + seconds) * 1000)
+      const { stats, counts } = await counted
+      return judge(samples, stats, counts, warmSeconds * 1000, (warmSeconds + seconds) * 1000)
     } finally {
       await running.stop()
     }
   } finally {
     await backend.stop()
   }
+}
+
+/** What the backend, the processors and Redis count from the end of the warm-up to the end of the load. */
+async function countBetween(port: number, pids: readonly number[]): Promise<{ readonly stats: BackendStats; readonly counts: Counts }> {
+  await pause(warmSeconds * 1000)
+  await fetch(`http://127.0.0.1:${port}/reset`)
+  const count = await startCounting(pids, redis)
+  await pause(seconds * 1000)
+  const reply = await fetch(`http://127.0.0.1:${port}/stats`)
+  return { stats: (await reply.json()) as BackendStats, counts: await count() }
 }
 
 async function measureCosts() {
@@ -117,7 +127,12 @@ function worst(list: readonly Verdict[]): Verdict {
 
 function describe(verdict: Verdict): string {
   const classesText = verdict.classes.map(({ priority, sent, served, refused, broken, p50Ms, p99Ms }) => `  priority ${priority}: ${sent} sent, ${served} served, ${refused} refused${broken > 0 ? `, ${broken} BROKEN` : ''}; p50 ${p50Ms.toFixed(0)} ms, p99 ${p99Ms.toFixed(0)} ms`)
-  return [...classesText, `  backend busy ${(verdict.capacityUsed * 100).toFixed(1)} %; disordered in ${verdict.disorderedSeconds} of ${verdict.seconds} s; longest of 9: ${(verdict.lowLongestMs / 1000).toFixed(2)} s; Retry-After ÷ truth ${verdict.retryAfterRatio.toFixed(2)}`].join('\n')
+  return [...classesText, `  backend busy ${(verdict.capacityUsed * 100).toFixed(1)} %; disordered in ${verdict.disorderedSeconds} of ${verdict.seconds} s; longest of 9: ${(verdict.lowLongestMs / 1000).toFixed(2)} s; Retry-After ÷ truth ${verdict.retryAfterRatio.toFixed(2)}`, `  ${describeCounts(verdict)}`].join('\n')
+}
+
+function describeCounts({ counts, turns, asked, idlePerTurnMs, serviceMs: served }: Verdict): string {
+  const each = (count: number, of: number) => (count / Math.max(1, of)).toFixed(2)
+  return `a request takes ${each(counts.serversCpuMs, asked)} ms of processor in gateways and ${each(counts.redisCpuMs, asked)} ms in Redis, ${each(counts.commands, asked)} commands, ${each(counts.scripts, asked)} of them scripts; a turn ${each(counts.messages, turns)} messages between gateways; a slot is empty ${idlePerTurnMs.toFixed(1)} ms between turns of ${served.toFixed(1)} ms`
 }
 
 function toRows(name: string, verdict: Verdict): Row[] {
