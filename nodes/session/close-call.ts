@@ -1,8 +1,7 @@
 import { errand } from '../../runtime/core/errand.ts'
-import { fault } from '../../runtime/core/fault.ts'
 import type { Scope } from '../../runtime/core/node.ts'
-import { toText } from '../../runtime/core/path-template.ts'
 import { parseUrlTemplate, type UrlTemplate } from '../../runtime/core/url-template.ts'
+import { withEnv } from '../with-env.ts'
 import type { JanitorOptions } from './janitor.ts'
 import { toView } from './record.ts'
 
@@ -14,11 +13,7 @@ export interface CloseCall {
 
 /** The URL with `${NAME}` replaced. @throws TemplateError, Fault `config.invalid` */
 export function parseCloseUrl(text: string, env: (name: string) => unknown): UrlTemplate {
-  return parseUrlTemplate(text.trim().replace(/\$\{([^}]+)\}/g, (_, name: string) => {
-    const value = env(name)
-    if (value === undefined || value === null || value === '') throw fault('config.invalid', { message: `The environment variable ${name} is not set.` })
-    return toText(value)
-  }))
+  return parseUrlTemplate(withEnv(text.trim(), env))
 }
 
 /** Tells the target that a session is over: the session's view and the reason, once per session (`Idempotency-Key`). */
