@@ -375,7 +375,9 @@
       samples.hidden = found.length === 0
       samples.replaceChildren(h('option', { value: '' }, t.choose), ...found.map(({ name }, i) => h('option', { value: i }, name)))
       samples.found = found
-      status.textContent = example.trim() !== '' && parsed === example ? t.noJson : ''
+      const wrong = example.trim() !== '' && parsed === example
+      // Who was quick waits for a message already when this is loaded: what is said of that stays.
+      if (wrong || !first) status.textContent = wrong ? t.noJson : ''
       schedule()
     }
 
