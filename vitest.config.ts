@@ -29,10 +29,12 @@ export default defineConfig({
   },
 })
 
+/** What minds processes has patience: a machine may be ten times as busy as usual, and vitest's own second for a poll is soon over. */
 function suite(name: string, include: string[], maxWorkers?: number | '100%') {
   const order = ['unit', 'suites', 'properties', 'house', 'stories', 'floods', 'soak', 'e2e'].indexOf(name)
+  const patience = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 20_000 } } }
   return {
     extends: true as const,
-    test: { name, include, sequence: { groupOrder: order }, ...(maxWorkers ? { maxWorkers } : {}), ...(typeof maxWorkers === 'number' ? { testTimeout: 120_000, hookTimeout: 120_000 } : {}) },
+    test: { name, include, sequence: { groupOrder: order }, ...(maxWorkers ? { maxWorkers } : {}), ...(typeof maxWorkers === 'number' ? patience : {}) },
   }
 }

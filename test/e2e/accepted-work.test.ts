@@ -31,7 +31,7 @@ describe.skipIf(!needs('chromium'))('an operator, with a browser, at accepted wo
     page = await openPage(browser, { complaints })
     await signIn(page, product.control, product.password)
     await page.getByRole('link', { name: 'Jobs' }).click()
-  }, 60_000)
+  })
   afterAll(async () => {
     await browser?.close()
     await product?.stop()
@@ -63,5 +63,5 @@ describe.skipIf(!needs('chromium'))('an operator, with a browser, at accepted wo
     await page.goto(new URL('jobs', product.control).href)
     await picture(page, '86-accepted-work-zh', { fullPage: true })
     expect(complaints).toEqual([])
-  }, 60_000)
+  })
 })

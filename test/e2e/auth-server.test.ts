@@ -61,7 +61,7 @@ describe.skipIf(!needs('chromium'))('somebody who signs in at the authorization 
     await api('applications', { id: 'web', name: 'Web shop', organisation: 'shop', oauth: { grants: ['authorization_code', 'refresh_token', 'device_code'], redirectUris: [callback], scopes: ['records.read', 'refund'] } }, token)
     secret = (await api('credentials', { application: 'web', kind: 'basic', name: 'web' }, token)).secret
     browser = await openBrowser()
-  }, 60_000)
+  })
   afterAll(async () => {
     await browser?.close()
     await product?.stop()

@@ -19,7 +19,7 @@ describe.skipIf(!needs('chromium'))('composing in the editor', () => {
   beforeAll(async () => {
     product = await startProduct()
     browser = await openBrowser()
-  }, 60_000)
+  })
   afterAll(async () => {
     await browser?.close()
     await product?.stop()
@@ -55,7 +55,7 @@ describe.skipIf(!needs('chromium'))('composing in the editor', () => {
     expect(JSON.stringify(after)).not.toContain(bikes)
     expect(complaints).toEqual([])
     await page.context().close()
-  }, 90_000)
+  })
 
   test('a Chinese reader is asked in Chinese', async () => {
     const page = await open('zh-TW')
@@ -65,5 +65,5 @@ describe.skipIf(!needs('chromium'))('composing in the editor', () => {
     expect(labels).toContain('分支')
     expect(labels.filter((text) => !/[\u4e00-\u9fff]/.test(text))).toEqual([])
     await page.context().close()
-  }, 90_000)
+  })
 })

@@ -20,7 +20,6 @@ describe.skipIf(!needs('chromium'))('somebody who has an OpenAPI document and no
     product = await startProduct()
     browser = await openBrowser()
     page = await openPage(browser, { complaints, expected: /status of 4\d\d/, viewport: { width: 1280, height: 900 } })
-    page.setDefaultTimeout(8_000)
     await signIn(page, product.control, product.password)
     await addOrganisation(page, 'Town')
   })
