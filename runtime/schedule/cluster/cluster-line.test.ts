@@ -62,6 +62,21 @@ describe('a line of four gateways, with twice the load that its slots can take',
   })
 })
 
+describe('a line of one gateway', () => {
+  test('gives thousands their turn that give it back at once', async () => {
+    const { time, gateways: [gateway] } = createClusterWorld(1, policy({ slots: 1 }), () => 0.5)
+    let begun = 0
+    const through = (place: Place) => {
+      begun += 1
+      gateway!.line.leave(place)
+    }
+    await time.runUntil(10)
+    for (let at = 0; at < 5000; at += 1) comeTo(gateway!, 5, 100_000, { begun: through, refused: () => {} })
+    await time.runUntil(1000)
+    expect(begun).toBe(5000)
+  })
+})
+
 describe('a line that gateways share, whatever happens in whatever order', () => {
   const gapMs = fc.constantFrom(0, 0, 1, 4, 9, 30)
   const callers = fc.record({ do: fc.constant('come' as const), gapMs, at: fc.nat(2), count: fc.integer({ min: 1, max: 4 }), priority: fc.constantFrom<Priority>(0, 5, 9), patienceMs: fc.constantFrom(30, 100_000, 100_000), serviceMs: fc.constantFrom(1, 12, 40), leavesMs: fc.constantFrom(undefined, undefined, 0, 20) })

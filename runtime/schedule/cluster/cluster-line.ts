@@ -50,6 +50,9 @@ export class ClusterLine implements Line {
   readonly #redis: RedisTurns
   readonly #waiting = new WaitingHere()
   readonly #slots = new SlotsHere()
+  /** Slots that have become free and have not been passed on yet. */
+  readonly #freed: HeldSlot[] = []
+  #passing = false
   readonly #known: KnownClaims
   readonly #turns: Turns
   readonly #local: LocalShare
@@ -311,8 +314,20 @@ export class ClusterLine implements Line {
 
   // Where a slot goes.
 
-  /** A slot has become free here: the next of this gateway has it, or of the one where somebody is owed it; else it goes back to Redis. */
+  /** A slot has become free here. Who has it next may give it back at once: that is served by this loop. */
   #passOn(slot: HeldSlot): void {
+    this.#freed.push(slot)
+    if (this.#passing) return
+    this.#passing = true
+    try {
+      for (let next = this.#freed.pop(); next; next = this.#freed.pop()) this.#passToNext(next)
+    } finally {
+      this.#passing = false
+    }
+  }
+
+  /** The next of this gateway has a slot, or of the one where somebody is owed it; else it goes back to Redis. */
+  #passToNext(slot: HeldSlot): void {
     const now = this.#now()
     if (!this.#closed && this.#known.isStale(now)) this.#redis.look()
     if (!this.#mayStay(slot, now)) return void this.#redis.giveBack(slot)
