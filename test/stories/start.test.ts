@@ -29,7 +29,7 @@ afterEach(() => {
 })
 
 test('a first start serves the samples, says how to sign in, and ends without a process left', async () => {
-  const run = start()
+  const run = start({ SLUICE_SCRIPT_TIMEOUT_MS: '5000' }) // a busy machine must not cut the scripts of the samples short
   const ready = await run.ready()
   const api = ready.gateways[0]?.url ?? ''
   const today = await fetch(`${api}/taipei/today?district=${encodeURIComponent('松山區')}`)
