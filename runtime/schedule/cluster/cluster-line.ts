@@ -4,6 +4,7 @@ import { estimateMs } from '../line/estimate.ts'
 import { MeanService } from '../line/mean-service.ts'
 import { type Turn, Turns } from '../line/turns.ts'
 import { Alarm } from './alarm.ts'
+import { CallsForHelp } from './calls-for-help.ts'
 import { claimsOf, isOwedElsewhere } from './choose-heir.ts'
 import type { ClusterLink } from './cluster-link.ts'
 import { ClusterPlace } from './cluster-place.ts'
@@ -22,12 +23,6 @@ import { within } from './within.ts'
 const renewEveryMs = 500
 /** What “most slots are free” means: no more than this share is taken. */
 const plentyShare = 0.5
-/** Somebody waits so long, once for the first class and ten times for the tenth, before other gateways are called. */
-const callAfterMs = 8
-/** When the gateway that was called has not helped by then, the next one is. */
-const callEveryMs = 8
-/** Of those that may wait so long before others are called, the others learn in time by themselves. */
-const callWithinMs = 20
 /** What a line that ends still says to Redis takes so long at most. */
 const farewellMs = 1000
 
@@ -63,11 +58,9 @@ export class ClusterLine implements Line {
   /** Whether Redis knows the policy: before that no turn is taken there. */
   #published = false
   #sequence = 0
-  /** For whom others were called last, and which. */
-  #called: { readonly place: ClusterPlace; readonly gateways: Set<string> } | undefined
   readonly #lookAlarm: Alarm
   readonly #restAlarm: Alarm
-  readonly #callAlarm: Alarm
+  readonly #calls: CallsForHelp
   readonly #sweepAlarm: Alarm
   #closed = false
   #paused = false
@@ -90,7 +83,7 @@ export class ClusterLine implements Line {
     this.#redis = new RedisTurns({ line: spec.name, link, tickets: this.#tickets, standing: this.#standing, known: this.#known, taker: this.#asTaker(), quietly: this.#quietly })
     this.#lookAlarm = new Alarm(clock, () => this.#look())
     this.#restAlarm = new Alarm(clock, () => this.#endRests())
-    this.#callAlarm = new Alarm(clock, () => this.#callOthers())
+    this.#calls = new CallsForHelp({ line: spec.name, link, known: this.#known, best: () => (this.#othersMayHelp ? this.#waiting.best : undefined), quietly: this.#quietly })
     this.#sweepAlarm = new Alarm(clock, () => void this.#sweep())
     void this.#publishPolicy()
     void this.#quietly(() => this.#tickets.watchLocks())
@@ -111,7 +104,7 @@ export class ClusterLine implements Line {
     if (patienceMs !== Infinity) place.cancelTimer = this.#link.clock.setTimer(() => this.#turnAway(place, 'expired'), patienceMs)
     if (this.#everyTurnFromRedis || !this.#redis.allTaken) this.#redis.settle()
     this.#lookAlarm.setFor(now + this.#known.staleMs)
-    if (this.#mayCallFor(place)) this.#callAlarm.setFor(callAtMs(place))
+    if (this.#othersMayHelp) this.#calls.watch(place)
     return place
   }
 
@@ -231,7 +224,8 @@ export class ClusterLine implements Line {
 
   #end(): void {
     this.#closed = true
-    for (const alarm of [this.#sweepAlarm, this.#lookAlarm, this.#restAlarm, this.#callAlarm]) alarm.stop()
+    for (const alarm of [this.#sweepAlarm, this.#lookAlarm, this.#restAlarm]) alarm.stop()
+    this.#calls.stop()
     this.#redis.stop()
   }
 
@@ -424,26 +418,9 @@ export class ClusterLine implements Line {
     return { held: this.#slots.size, waits }
   }
 
-  /** Whether others are called for somebody: they would learn of it too late, and let it go before those that wait there. */
-  #mayCallFor(place: ClusterPlace): boolean {
-    return this.#policy.order === 'strict' && !this.#everyTurnFromRedis && callAtMs(place) - place.enteredMs < callWithinMs
-  }
-
-  /** Calls one gateway after the other for whoever waits here longer than one so important should. */
-  #callOthers(): void {
-    const { best } = this.#waiting
-    if (!best || !this.#mayCallFor(best)) return
-    const now = this.#now()
-    const dueMs = callAtMs(best)
-    if (now < dueMs) return this.#callAlarm.setFor(dueMs)
-    if (this.#called?.place !== best) this.#called = { place: best, gateways: new Set() }
-    const { gateways } = this.#called
-    const helper = this.#known.helperFor(best.priority, gateways)
-    if (helper === undefined) return
-    gateways.add(helper)
-    this.#callAlarm.setFor(now + callEveryMs)
-    const { priority } = best
-    void this.#quietly(() => this.#link.tell(helper, { line: this.name, priority, waitedMs: Math.round(now - best.enteredMs) }))
+  /** Whether others would let somebody of this gateway go before those that wait there. */
+  get #othersMayHelp(): boolean {
+    return this.#policy.order === 'strict' && !this.#everyTurnFromRedis
   }
 
   #noteCall(from: string, { priority, waitedMs }: CallMessage): void {
@@ -512,9 +489,4 @@ export class ClusterLine implements Line {
   #sweepLater(): void {
     if (!this.#closed) this.#sweepAlarm.setFor(this.#now() + renewEveryMs)
   }
-}
-
-/** When others are called for somebody: the more important, the sooner. */
-function callAtMs({ enteredMs, priority }: ClusterPlace): number {
-  return enteredMs + callAfterMs * (priority + 1)
 }
