@@ -20,7 +20,7 @@ export interface SoakResult {
   /** How exchanges ended that had no answer, or another than expected. */
   readonly lost: readonly string[]
   readonly deploys: number
-  /** Of the first and of the second half of the time, without the beginning, in which a gateway warms up. */
+  /** Of the first and of the second half of the time, without the beginning, in which a gateway warms up; each with a full collection. */
   readonly early: Sample
   readonly late: Sample
   /** Connections to the upstream after the load has ended and idle ones were let go. */
@@ -28,39 +28,61 @@ export interface SoakResult {
 }
 
 export interface Sample {
-  /** What the gateway holds at the least: between two collections V8 lets garbage lie for as long as there is room. */
+  /** What the gateway holds at the least: between two full collections V8 lets garbage lie for as long as there is room. */
   readonly heldMb: number
   /** Open files and sockets of the gateway, as many as it had half of the time. */
   readonly files: number
 }
 
 const callers = 8
+/** The heap of a gateway may grow to this: in a larger one V8 hardly ever collects all within two minutes. */
+const heapLimitMb = 160
+
+interface Look extends Sample {
+  /** Full collections that the gateway has made. */
+  readonly collections: number
+}
 
 /** Callers, deploys and a service whose health changes, for a while: what a gateway holds must not grow. */
 export async function soak({ seconds, deployEveryMs, say = () => {} }: SoakOptions): Promise<SoakResult> {
   const upstream = await startFlappingUpstream(1500)
   const nodes = (version: number) => [...composed(upstream.url, version), ...passed(upstream.url)]
   // A machine that is busy with other things for a tenth of a second is not what is looked for.
-  const estate = await startEstateWith(nodes(0), { env: { SLUICE_EGRESS_ALLOW: new URL(upstream.url).host, SLUICE_SCRIPT_TIMEOUT_MS: '5000' } })
+  const estate = await startEstateWith(nodes(0), { env: { SLUICE_EGRESS_ALLOW: new URL(upstream.url).host, SLUICE_SCRIPT_TIMEOUT_MS: '5000', NODE_OPTIONS: `--max-old-space-size=${heapLimitMb}` } })
   try {
     const [gateway = 0] = estate.pids.gateways
     const counts = { asked: 0, mixed: 0, lost: [] as string[] }
-    const samples: Sample[] = []
-    const end = performance.now() + seconds * 1000
-    const going = () => performance.now() < end
-    const sampling = every(500, going, async () => void samples.push({ heldMb: await heldMb(estate.opsPort), files: readdirSync(`/proc/${gateway}/fd`).length }))
+    let over = false
+    const going = () => !over
+    let looks: Look[] = []
+    const sampling = every(500, going, async () => void looks.push({ ...(await memory(estate.opsPort)), files: readdirSync(`/proc/${gateway}/fd`).length }))
+    /** A share of the time, and some more when no full collection came in it. */
+    async function stretch(share: number): Promise<Sample> {
+      looks = []
+      const ms = seconds * 1000 * share
+      const began = performance.now()
+      const isCollected = () => (looks.at(-1)?.collections ?? 0) > (looks[0]?.collections ?? 0)
+      await pause(ms)
+      while (!isCollected() && performance.now() < began + 2 * ms) await pause(500)
+      return toSample(looks)
+    }
     let deploys = 0
     const deploying = every(deployEveryMs, going, async () => {
       await estate.admin.deploy(nodes(++deploys))
-      say(`  ${deploys} deploys, ${counts.asked} asked, ${Math.round(samples.at(-1)?.heldMb ?? 0)} MB, ${samples.at(-1)?.files ?? 0} files`)
+      say(`  ${deploys} deploys, ${counts.asked} asked, ${Math.round(looks.at(-1)?.heldMb ?? 0)} MB, ${looks.at(-1)?.files ?? 0} files`)
     })
     const asking = Array.from({ length: callers }, (_, caller) => ask(estate.gatewayPort, `caller-${caller}`, going, counts))
     const passing = pacedLoad({ port: estate.gatewayPort, path: '/passed', perSecond: 10, seconds })
     const leaving = leave(estate.gatewayPort, going)
-    await Promise.all([sampling, deploying, leaving, passing, ...asking])
+    const all = Promise.all([sampling, deploying, leaving, passing, ...asking])
+    all.catch(() => {}) // said when it is waited for
+    await stretch(0.2)
+    const early = await stretch(0.4)
+    const late = await stretch(0.4)
+    over = true
+    await all
     await pause(6000) // idle connections to upstreams are kept for four seconds
-    const [begin, middle] = [Math.floor(samples.length / 5), Math.floor(samples.length * 0.6)]
-    return { ...counts, deploys, early: toSample(samples.slice(begin, middle)), late: toSample(samples.slice(middle)), connectionsLeft: upstream.connections }
+    return { ...counts, deploys, early, late, connectionsLeft: upstream.connections }
   } finally {
     await estate.stop()
     upstream.close()
@@ -112,9 +134,12 @@ function toSample(samples: readonly Sample[]): Sample {
   return { heldMb: Math.min(...samples.map((sample) => sample.heldMb)), files: files[Math.floor(files.length / 2)] ?? 0 }
 }
 
-/** Heap and memory outside of it that a gateway uses, MB. */
-async function heldMb(opsPort: number): Promise<number> {
+/** Heap and memory outside of it that a gateway uses, MB, and how often it has collected all. */
+async function memory(opsPort: number): Promise<Omit<Look, 'files'>> {
   const text = await fetchMetrics(`http://127.0.0.1:${opsPort}`)
-  const bytes = (name: string) => Number(new RegExp(`^${name}(?:\\{[^}]*\\})? ([0-9.e+]+)`, 'm').exec(text)?.[1] ?? Number.NaN)
-  return (bytes('nodejs_heap_size_used_bytes') + bytes('nodejs_external_memory_bytes')) / 1024 / 1024
+  const value = (name: string, labels = '') => Number(new RegExp(`^${name}(?:\\{[^}]*${labels}[^}]*\\})? ([0-9.e+]+)`, 'm').exec(text)?.[1] ?? Number.NaN)
+  return {
+    heldMb: (value('nodejs_heap_size_used_bytes') + value('nodejs_external_memory_bytes')) / 1024 / 1024,
+    collections: value('nodejs_gc_duration_seconds_count', 'kind="major"') || 0,
+  }
 }
