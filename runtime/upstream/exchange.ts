@@ -25,7 +25,7 @@ export function createExchange({ pools, clock, holding }: { readonly pools: Pool
     const { pool, host, path } = findPlace(pools, hop.url, tls, request.http2, lane)
     const leftMs = Math.min(startedAt + timeoutMs, run.deadline) - clock.now()
     if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: Math.round(Math.min(timeoutMs, run.deadline - startedAt)) }))
-    const keptBefore = keptBy(pool)
+    const keptBefore = keptBy(pool, repeats)
     return new Promise((resolve, reject) => {
       const bounds = new CallBounds(run, clock)
       const done = (answer: Answer) => {

@@ -40,7 +40,7 @@ export function createOpenStream({ pools, clock, holding }: OpenStreamOptions): 
     const { pool, host, path } = findPlace(pools, url, request.tls, http2, lane)
     const leftMs = Math.min(startedAt + timeoutMs, run.deadline) - clock.now()
     if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: Math.round(clock.now() - startedAt) }))
-    const keptBefore = keptBy(pool)
+    const keptBefore = keptBy(pool, repeats)
     return new Promise((resolve, reject) => {
       const bounds = new CallBounds(run, clock)
       let isOver: (reason: Error | undefined) => void = () => {}

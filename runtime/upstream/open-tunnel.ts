@@ -30,7 +30,7 @@ export function createOpenTunnel({ pools, clock, holding }: { readonly pools: Po
     const { pool, host, path } = findPlace(pools, request.url, request.tls, false, lane)
     const leftMs = Math.min(startedAt + timeoutMs, run.deadline) - clock.now()
     if (leftMs <= 0) return Promise.reject(fault('upstream.timeout', { host, afterMs: Math.round(clock.now() - startedAt) }))
-    const keptBefore = keptBy(pool)
+    const keptBefore = keptBy(pool, repeats)
     return new Promise((resolve, reject) => {
       const bounds = new CallBounds(run, clock)
       const call = new TunnelCall({

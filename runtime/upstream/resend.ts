@@ -13,7 +13,10 @@ export function goesAgain(error: Error, { method, started, repeats, keptBefore }
   return repeats === 0 || (repeats < mostRepeats && keptBefore > 0)
 }
 
-/** Connections that were kept open and carry nothing now: the next request may go out on one of them. */
-export function keptBy(pool: object): number {
-  return (pool as { readonly stats?: { readonly free?: number } }).stats?.free ?? 0
+/**
+ * Connections that were kept open and carry nothing now: a request that is sent again may go out on one of them. They are counted one
+ * by one, so not for the first time, which goes again whatever they are.
+ */
+export function keptBy(pool: object, repeats: number): number {
+  return repeats === 0 ? 0 : ((pool as { readonly stats?: { readonly free?: number } }).stats?.free ?? 0)
 }
