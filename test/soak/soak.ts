@@ -38,7 +38,11 @@ const callers = 8
 /** The heap of a gateway may grow to this: in a larger one V8 hardly ever collects all within two minutes. */
 const heapLimitMb = 160
 
+/** A collection has marked what is held; V8 sweeps the rest away bit by bit after it. */
+const sweepMs = 8000
+
 interface Look extends Sample {
+  readonly atMs: number
   /** Full collections that the gateway has made. */
   readonly collections: number
 }
@@ -55,13 +59,16 @@ export async function soak({ seconds, deployEveryMs, say = () => {} }: SoakOptio
     let over = false
     const going = () => !over
     let looks: Look[] = []
-    const sampling = every(500, going, async () => void looks.push({ ...(await memory(estate.opsPort)), files: readdirSync(`/proc/${gateway}/fd`).length }))
-    /** A share of the time, and some more when no full collection came in it. */
+    const sampling = every(500, going, async () => void looks.push({ ...(await memory(estate.opsPort)), atMs: performance.now(), files: readdirSync(`/proc/${gateway}/fd`).length }))
+    /** A share of the time, and some more when no full collection came in it, or only just. */
     async function stretch(share: number): Promise<Sample> {
       looks = []
       const ms = seconds * 1000 * share
       const began = performance.now()
-      const isCollected = () => (looks.at(-1)?.collections ?? 0) > (looks[0]?.collections ?? 0)
+      const isCollected = () => {
+        const first = looks.find(({ collections }) => collections > (looks[0]?.collections ?? 0))
+        return first !== undefined && performance.now() > first.atMs + sweepMs
+      }
       await pause(ms)
       while (!isCollected() && performance.now() < began + 2 * ms) await pause(500)
       return toSample(looks)
@@ -135,7 +142,7 @@ function toSample(samples: readonly Sample[]): Sample {
 }
 
 /** Heap and memory outside of it that a gateway uses, MB, and how often it has collected all. */
-async function memory(opsPort: number): Promise<Omit<Look, 'files'>> {
+async function memory(opsPort: number): Promise<Omit<Look, 'files' | 'atMs'>> {
   const text = await fetchMetrics(`http://127.0.0.1:${opsPort}`)
   const value = (name: string, labels = '') => Number(new RegExp(`^${name}(?:\\{[^}]*${labels}[^}]*\\})? ([0-9.e+]+)`, 'm').exec(text)?.[1] ?? Number.NaN)
   return {
