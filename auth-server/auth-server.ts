@@ -62,6 +62,8 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
   })
   server.headersTimeout = 15_000
   server.requestTimeout = 30_000
+  // As control and gateways: whoever closes a kept connection first loses what was just written on it.
+  server.keepAliveTimeout = 75_000
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!current) return void response.writeHead(503).end()

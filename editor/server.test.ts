@@ -313,3 +313,8 @@ function example(path: string | RegExp): string {
   const first = /^\^\\\/(\w+)/.exec(path.source)?.[1] ?? 'x'
   return `/${first}/x/x`
 }
+
+test('a connection is kept for longer than load balancers and clients write on it', async () => {
+  const answer = await call('sync/')
+  expect(Number(/timeout=(\d+)/.exec(answer.headers.get('keep-alive') ?? '')?.[1])).toBeGreaterThan(60)
+})

@@ -61,6 +61,9 @@ export interface ControlServer {
   readonly editor: EditorHost | undefined
 }
 
+/** Longer than load balancers and clients keep a connection that they may write on again: closed first, it would lose what they just wrote. */
+const keepAliveMs = 75_000
+
 /** The control port: editor, pages, JSON API and whatever handlers it is given, on one server. */
 export function createControlServer({ control, definitions, notYet = [], options, handlers = {}, log }: ControlServerOptions): ControlServer {
   const basePath = options.basePath ?? '/editor/'
@@ -75,6 +78,7 @@ export function createControlServer({ control, definitions, notYet = [], options
   const server: Server = options.tls ? createTlsServer({ minVersion: 'TLSv1.2', ...options.tls }, handle) : createServer(handle)
   server.headersTimeout = 15_000
   server.requestTimeout = 60_000
+  server.keepAliveTimeout = keepAliveMs
   let editor: EditorHost | undefined
   let front: ReturnType<typeof createEditorFront> | undefined
 
