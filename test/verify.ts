@@ -21,7 +21,7 @@ const reports = mkdtempSync(join(tmpdir(), 'sluice-verify-'))
 if (!(await installNeeds(say))) process.exit(1)
 
 /** Suites whose processes, servers and browsers are real, and may starve on a busy machine. */
-const mindsTime = ['suites', 'stories', 'floods', 'e2e']
+const mindsTime = ['suites', 'stories', 'floods', 'soak', 'e2e']
 /** More files than these are no bad luck. */
 const mostAgain = 2
 
@@ -31,11 +31,11 @@ const suite = (name: string) => step(name, () => vitest(name, name), (result) =>
 const command = (name: string, args: readonly string[], count: (result: RunResult) => Tally) => step(name, () => run(process.execPath, ['start.mjs', ...args], { env }), count)
 
 await Promise.all([step('type check', () => run('tsc', ['--noEmit'], { env }), single), step('lint', () => run('oxlint', ['--deny-warnings'], { env }), single)])
-// The soak minds no time but its own two minutes, and unit tests mind none: together they take as long as unit tests.
-await Promise.all([suite('unit'), suite('soak')])
+await suite('unit')
 // Suites wait for Redis and PostgreSQL, one file at a time; what only computes, one after the other, takes the core that they leave.
 await Promise.all([suite('suites'), computing()])
-for (const name of ['stories', 'floods', 'e2e']) await suite(name)
+// The soak has the machine for itself: a script that keeps something is cut when others take its processor, and no answer may be lost.
+for (const name of ['stories', 'floods', 'soak', 'e2e']) await suite(name)
 
 rmSync(reports, { recursive: true, force: true })
 if (unsteady.length > 0) say(`\nUnsteady, passed when run again by themselves: ${unsteady.join(', ')}`)
