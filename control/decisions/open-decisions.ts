@@ -5,6 +5,7 @@ import type { Log } from '../../runtime/core/log.ts'
 import { owns } from '../consumers/sees.ts'
 import type { Access } from '../consumers/rights.ts'
 import { Refused, type Actor, type DecisionQuery, type KnownDecision, type RefusalDecisions } from '../contract.ts'
+import { maySeeFlowsOf } from '../releases/ownership.ts'
 import { createSerial } from '../serial.ts'
 import type { DecisionRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
@@ -96,7 +97,7 @@ export function openDecisions({ store, clock, log, access, ask, flowOf = () => u
 
   function maySee(held: Access, flow: string): boolean {
     const home = flowOf(flow)
-    return home !== undefined && (home.organisation === undefined || held.may('flows.read', home.organisation))
+    return home !== undefined && maySeeFlowsOf(held, home.organisation)
   }
 
   /** What somebody may see of it; `undefined`: nothing. */

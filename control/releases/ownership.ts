@@ -15,6 +15,11 @@ export function hasAnywhere(access: FlowAccess, right: 'flows.read' | 'flows.wri
   return access.everywhere.has(right) || [...access.organisations.values()].some((rights) => rights.has(right))
 }
 
+/** Whether somebody may see what is drawn for an organisation; what is nobody's is for all who see flows. */
+export function maySeeFlowsOf(access: Pick<FlowAccess, 'may'>, organisation: string | undefined): boolean {
+  return organisation === undefined || access.may('flows.read', organisation)
+}
+
 /** A tab or subflow with the organisation written into it; in a subflow hidden from the forms of its instances. */
 export function withOrganisation(head: EditorNode, organisation: string): EditorNode {
   const entry = { name: tabProperties.organisation, value: organisation, type: 'str', ...(head.type === 'subflow' ? { ui: { type: 'hide' } } : {}) }

@@ -28,7 +28,7 @@ import { asDrawn, findPins, withPinnedCredentials } from './find-pins.ts'
 import { findMissing, type NamedInVault } from './find-missing.ts'
 import { findUnknown } from './find-unknown.ts'
 import { internDocuments, type Interned } from './intern.ts'
-import { drawnFor, hasAnywhere, withOrganisation } from './ownership.ts'
+import { drawnFor, hasAnywhere, maySeeFlowsOf, withOrganisation } from './ownership.ts'
 import { putBack } from './put-back.ts'
 import { nameNotPublic, type FlowVisibility } from './not-public.ts'
 import type { Rollout } from './rollout.ts'
@@ -38,7 +38,7 @@ import { toTouches, type Touch } from './touches.ts'
 import { toLabelReleases } from './label-releases.ts'
 import { keepUnchanged } from './unchanged.ts'
 import { unlikeProblems } from './unlike-problems.ts'
-import { maySee, visibleDocuments } from './visible-documents.ts'
+import { visibleDocuments } from './visible-documents.ts'
 
 export interface ReleasesParts {
   readonly store: Store
@@ -446,7 +446,7 @@ export async function openReleases(parts: ReleasesParts) {
   async function nodesWithPins(nodes: readonly EditorNode[], by: Actor): Promise<readonly EditorNode[]> {
     const access = await parts.accessOf(by)
     const pinned = pinnedIn(await withPins(internDocuments(compile.split(nodes), known())))
-    return [...nodes, ...pinned.filter((document) => maySee(document, access)).flatMap((document) => document.nodes)]
+    return [...nodes, ...pinned.filter((document) => maySeeFlowsOf(access, organisationOf(document))).flatMap((document) => document.nodes)]
   }
 
   return { flows, releases, flowOf, publicRouteOf, nodesWithPins, current: () => current }

@@ -1,6 +1,6 @@
 import { organisationOf } from '../../runtime/compile/organisation-of.ts'
 import type { FlowDocument } from '../../runtime/core/flow.ts'
-import type { FlowAccess } from './ownership.ts'
+import { maySeeFlowsOf, type FlowAccess } from './ownership.ts'
 
 const subflowPrefix = 'subflow:'
 
@@ -21,13 +21,7 @@ export function visibleDocuments(documents: readonly FlowDocument[], access: Flo
     }
   }
   for (const document of documents) {
-    if (maySee(document, access)) see(document)
+    if (maySeeFlowsOf(access, organisationOf(document))) see(document)
   }
   return visible
-}
-
-/** Whether a document is his to see by whose it is. */
-export function maySee(document: FlowDocument, access: FlowAccess): boolean {
-  const organisation = organisationOf(document)
-  return organisation === undefined || access.may('flows.read', organisation)
 }
