@@ -1,6 +1,6 @@
-import { createAllowance } from '../runtime/core/allowance.ts'
-import type { Clock } from '../runtime/core/clock.ts'
-import { createCrowd } from '../runtime/core/crowd.ts'
+import { createAllowance } from '../runtime/core/access/allowance.ts'
+import type { Clock } from '../runtime/core/time/clock.ts'
+import { createCrowd } from '../runtime/core/access/crowd.ts'
 
 export interface TurnstileLimits {
   /** Sign-ins and device codes that an address may begin at once: each is kept in the store for a while. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Artifacts, Authority, Role } from '../control/oauth-contract.ts'
 import type { Log } from '../runtime/core/log.ts'
-import type { RelyingParty } from '../runtime/core/relying-party.ts'
+import type { RelyingParty } from '../runtime/core/access/relying-party.ts'
 import type { TextKey } from './texts.ts'
 
 /** Another provider at which people may sign in. */

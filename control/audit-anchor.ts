@@ -1,7 +1,7 @@
 import { verify } from 'node:crypto'
 import { open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Clock } from '../runtime/core/clock.ts'
+import type { Clock } from '../runtime/core/time/clock.ts'
 import type { Log } from '../runtime/core/log.ts'
 import type { ReleaseSigner } from './keys/key-files.ts'
 import { noAuditHash, parseAuditHead } from './store/audit-chain.ts'

@@ -1,5 +1,5 @@
 import { toReason, type SayingCode } from '../ledger/sayings.ts'
-import type { Clock } from '../runtime/core/clock.ts'
+import type { Clock } from '../runtime/core/time/clock.ts'
 import type { Facts } from '../runtime/core/saying.ts'
 import type { AuditAnchor } from './audit-anchor.ts'
 import type { AuditRecord, AuditVerdict, Doer } from './contract.ts'

@@ -1,4 +1,4 @@
-import type { KnownCache } from '../runtime/core/cache.ts'
+import type { KnownCache } from '../runtime/core/state/cache.ts'
 import type { Actor } from './consumers-contract.ts'
 
 /** What flows keep for a while, on the gateways that are connected. */

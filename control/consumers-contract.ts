@@ -1,5 +1,5 @@
 import type { Saying } from '../ledger/sayings.ts'
-import type { Api, ClientChange, ClientEnvironment, ClientRules, ClientSnapshot, PlanQuota } from '../runtime/core/clients.ts'
+import type { Api, ClientChange, ClientEnvironment, ClientRules, ClientSnapshot, PlanQuota } from '../runtime/core/access/clients.ts'
 import type { Problem } from '../runtime/core/flow.ts'
 import type { Role } from './contract.ts'
 import type { Connectors } from './partners/contract.ts'
@@ -45,7 +45,7 @@ export interface Consumers {
   /** Told after a change is in the store, in order of `version`; without a gap between `snapshot()` and the first one. */
   onChange(listener: (change: ClientChange) => void): () => void
   /**
-   * 32 bytes. What the hash of a key is of, and what HMAC signs with, is the secret as text (UTF-8), as it was shown. `sealed` of HMAC credentials in the snapshot is `seal(key, secret, clientSecretPurpose)` (runtime/core/seal.ts).
+   * 32 bytes. What the hash of a key is of, and what HMAC signs with, is the secret as text (UTF-8), as it was shown. `sealed` of HMAC credentials in the snapshot is `seal(key, secret, clientSecretPurpose)` (runtime/core/secrets/seal.ts).
    * Goes to each gateway sealed under that gateway's own key, never in clear.
    */
   readonly clientKey: Buffer

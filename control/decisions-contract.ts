@@ -1,4 +1,4 @@
-import type { Decision } from '../runtime/core/decision.ts'
+import type { Decision } from '../runtime/core/access/decision.ts'
 import type { Actor, Page } from './consumers-contract.ts'
 
 /** Why calls were refused. Kept for some days; what control was not told yet is asked of the gateways. */

@@ -1,4 +1,4 @@
-import type { FlowWork, JobFacts, JobState } from '../runtime/core/jobs.ts'
+import type { FlowWork, JobFacts, JobState } from '../runtime/core/jobs/jobs.ts'
 import type { Actor } from './consumers-contract.ts'
 
 /** Accepted work, as the gateways that are connected know it. What jobs were given and came to is not shown. */

@@ -9,7 +9,7 @@ export type { ConsistencyProof, InclusionProof } from '../ledger/proof.ts'
 export type { LedgerVerdict } from '../ledger/verdict.ts'
 export type { Saying } from '../ledger/sayings.ts'
 
-export { auditLedger } from '../runtime/core/ledger.ts'
+export { auditLedger } from '../runtime/core/state/ledger.ts'
 
 /**
  * Records that cannot be altered. A ledger belongs to the organisation of the flow that wrote its first record; whoever may read the

@@ -1,4 +1,4 @@
-import type { LineAct, LineReport } from '../runtime/core/line-desk.ts'
+import type { LineAct, LineReport } from '../runtime/core/lines/line-desk.ts'
 import type { Actor } from './consumers-contract.ts'
 
 export type { LineAct }

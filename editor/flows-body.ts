@@ -1,4 +1,4 @@
-import { parseJson } from '../runtime/core/json-depth.ts'
+import { parseJson } from '../runtime/core/values/json-depth.ts'
 
 /** The flows of a body whose text is kept, with the place where each of them ends: at its comma, the last at the bracket. */
 interface Kept {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openControl, type OpenControl } from '../control/open-control.ts'
-import { systemClock } from '../runtime/core/clock.ts'
+import { systemClock } from '../runtime/core/time/clock.ts'
 import { silentLog } from '../runtime/core/log.ts'
 import { createPortal } from './portal.ts'
 

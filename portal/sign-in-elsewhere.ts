@@ -1,4 +1,4 @@
-import type { RelyingParty } from '../runtime/core/relying-party.ts'
+import type { RelyingParty } from '../runtime/core/access/relying-party.ts'
 
 /** How the pages send people to the authorization server to sign in. */
 export interface SignInElsewhere extends RelyingParty {

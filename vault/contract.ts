@@ -1,5 +1,5 @@
 import type { Saying } from '../runtime/core/saying.ts'
-import type { VaultAnswer, VaultAsk } from '../runtime/core/vault.ts'
+import type { VaultAnswer, VaultAsk } from '../runtime/core/secrets/vault.ts'
 import type { KeyAlgorithm, KeyKind } from './words/key-kinds.ts'
 
 /**

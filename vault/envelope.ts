@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
 import { BoundedMap } from '../runtime/core/bounded-map.ts'
-import { systemClock, type Clock } from '../runtime/core/clock.ts'
+import { systemClock, type Clock } from '../runtime/core/time/clock.ts'
 import { fault } from '../runtime/core/fault.ts'
 import type { Log } from '../runtime/core/log.ts'
 import type { DataKeyWear, VaultStatus } from './contract.ts'

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fault } from '../runtime/core/fault.ts'
-import { makeFolder } from '../runtime/core/make-folder.ts'
+import { makeFolder } from '../runtime/core/files/make-folder.ts'
 import type { MasterKey } from './parts.ts'
 
 const keyBytes = 32

@@ -1,4 +1,4 @@
-import type { CryptoAsk, VaultAnswer, VaultAsk } from '../runtime/core/vault.ts'
+import type { CryptoAsk, VaultAnswer, VaultAsk } from '../runtime/core/secrets/vault.ts'
 import type { SecretFacts, SecretsReply, SecretsRequest, VaultDesk } from './contract.ts'
 import type { KeyUpkeep } from './keys/key-upkeep.ts'
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../runtime/core/clock.ts'
+import type { Clock } from '../runtime/core/time/clock.ts'
 
 /** Something that is done now and then until it is closed. */
 export interface Repeated { close(): void }

@@ -1,4 +1,4 @@
-import type { Clock } from '../runtime/core/clock.ts'
+import type { Clock } from '../runtime/core/time/clock.ts'
 import type { VaultStore } from './store/vault-store.ts'
 
 type Revisions = Awaited<ReturnType<VaultStore['revisions']>>

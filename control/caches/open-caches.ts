@@ -1,4 +1,4 @@
-import { toCachePlace, type CacheName, type CacheSweep } from '../../runtime/core/cache.ts'
+import { toCachePlace, type CacheName, type CacheSweep } from '../../runtime/core/state/cache.ts'
 import type { CacheReport } from '../../runtime/core/deployer.ts'
 import { invalid, problem } from '../consumers/check.ts'
 import { Refused, type Actor, type CacheChoice, type CachePurge, type CachePurged, type Caches, type FlowCache, type GatewayInfo } from '../contract.ts'

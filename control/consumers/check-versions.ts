@@ -1,6 +1,6 @@
-import { familyOf } from '../../runtime/core/api-family.ts'
+import { familyOf } from '../../runtime/core/access/api-family.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
-import { versionKey } from '../../runtime/core/version-order.ts'
+import { versionKey } from '../../runtime/core/access/version-order.ts'
 import type { ManagedApi, ManagedApiInput } from '../contract.ts'
 import type { ConsumerRow } from '../store/schema.ts'
 import { problem } from './check.ts'

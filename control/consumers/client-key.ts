@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Log } from '../../runtime/core/log.ts'
-import { seal, unseal } from '../../runtime/core/seal.ts'
+import { seal, unseal } from '../../runtime/core/secrets/seal.ts'
 import type { SealingKey } from '../keys/key-files.ts'
 import type { Tables } from '../store/tables.ts'
 

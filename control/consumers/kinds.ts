@@ -1,4 +1,4 @@
-import type { ClientRules, PlanQuota } from '../../runtime/core/clients.ts'
+import type { ClientRules, PlanQuota } from '../../runtime/core/access/clients.ts'
 import type { ApiGroupInput, ApiProductInput, ClientApplication, ClientPlanInput, ManagedApi, ManagedApiInput, Member, OauthClientInput, Right } from '../contract.ts'
 import { checkFamily, checkPins, familyTarget, type Pins } from './check-versions.ts'
 import { checkOauthClient } from './check-oauth-client.ts'

@@ -1,5 +1,5 @@
-import type { ClientChange, TokenMarks } from '../../runtime/core/clients.ts'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { ClientChange, TokenMarks } from '../../runtime/core/access/clients.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Audit } from '../audit.ts'

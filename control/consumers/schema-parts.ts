@@ -1,4 +1,4 @@
-import { versionPattern } from '../../runtime/core/version-order.ts'
+import { versionPattern } from '../../runtime/core/access/version-order.ts'
 import { lifecycles } from './lifecycle.ts'
 
 /** A JSON Schema (2020-12). What is below is what the schemas of all records are made of. */

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, scrypt } from 'node:crypto'
-import { clientSecretPurpose, seal } from '../../runtime/core/seal.ts'
+import { clientSecretPurpose, seal } from '../../runtime/core/secrets/seal.ts'
 
 /** scrypt's cost for Basic secrets. They have 256 random bits: the cost is for whoever reads a store, not for guesses. */
 export interface SecretCost {

@@ -1,5 +1,5 @@
-import type { Api, Application, ClientChange, ClientCredential, ClientSnapshot, Plan, Subscription } from '../../runtime/core/clients.ts'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Api, Application, ClientChange, ClientCredential, ClientSnapshot, Plan, Subscription } from '../../runtime/core/access/clients.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { ApiGroup, ApiProduct, ClientApplication, ClientPlan, ClientSubscription, Credential, ManagedApi, Organisation } from '../contract.ts'
 import type { ConsumerRow } from '../store/schema.ts'
 import type { Tables } from '../store/tables.ts'

@@ -1,5 +1,5 @@
-import type { Clock } from '../../runtime/core/clock.ts'
-import type { Decision } from '../../runtime/core/decision.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
+import type { Decision } from '../../runtime/core/access/decision.ts'
 import type { GatewayCommand } from '../../runtime/core/deployer.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import { owns } from '../consumers/sees.ts'

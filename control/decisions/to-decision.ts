@@ -1,4 +1,4 @@
-import type { Decision } from '../../runtime/core/decision.ts'
+import type { Decision } from '../../runtime/core/access/decision.ts'
 
 const bodyCharacters = 64 * 1024
 const longest = 300

@@ -1,6 +1,6 @@
 import type { AssembledFlow, Assembly } from '../../runtime/compile/assemble.ts'
 import type { Route } from '../../runtime/core/deployment.ts'
-import { methods } from '../../runtime/core/methods.ts'
+import { methods } from '../../runtime/core/http/methods.ts'
 import type { ManagedApi } from '../consumers-contract.ts'
 import { isObject } from '../consumers/json.ts'
 import { createComponents, type Components } from './components.ts'

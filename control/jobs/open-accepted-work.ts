@@ -1,5 +1,5 @@
 import type { FlowWorkReport } from '../../runtime/core/deployer.ts'
-import type { FlowWork } from '../../runtime/core/jobs.ts'
+import type { FlowWork } from '../../runtime/core/jobs/jobs.ts'
 import { Refused, type AcceptedFlow, type AcceptedJob, type AcceptedWork, type Actor, type Right } from '../contract.ts'
 import { needOperator, type GatewayAnswer, type OperatorDesk } from '../gateways/operator-desk.ts'
 

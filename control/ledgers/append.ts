@@ -1,6 +1,6 @@
 import { hashEntry } from '../../ledger/entry.ts'
 import { noHash } from '../../ledger/chain.ts'
-import type { LedgerAnswer, TravellingRecord } from '../../runtime/core/ledger.ts'
+import type { LedgerAnswer, TravellingRecord } from '../../runtime/core/state/ledger.ts'
 import { auditLedger } from '../ledger-contract.ts'
 import type { LedgerEntryRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'

@@ -1,5 +1,5 @@
 import type { Saying } from '../../ledger/sayings.ts'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { LedgerWitness } from '../ledger-contract.ts'
 import type { LedgerAnchorRow } from '../store/schema.ts'

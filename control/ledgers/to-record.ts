@@ -1,4 +1,4 @@
-import { holdsUnkeepable, ledgerNamePattern, recordLimitBytes, type TravellingRecord } from '../../runtime/core/ledger.ts'
+import { holdsUnkeepable, ledgerNamePattern, recordLimitBytes, type TravellingRecord } from '../../runtime/core/state/ledger.ts'
 import { toCanonicalJson } from '../../ledger/canonical-json.ts'
 
 const name = new RegExp(ledgerNamePattern)

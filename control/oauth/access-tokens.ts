@@ -1,7 +1,7 @@
 import { createLocalJWKSet, errors, jwtVerify } from 'jose'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
-import type { TokenMarks } from '../../runtime/core/clients.ts'
+import type { TokenMarks } from '../../runtime/core/access/clients.ts'
 import type { AccessTokens, Users } from '../contract.ts'
 import { adminAudience, signingAlgorithm, toPublicKey, type Authority, type SigningKeyStore } from '../oauth-contract.ts'
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Artifact, Artifacts } from '../oauth-contract.ts'
 import type { OauthArtifactRow } from '../store/schema.ts'
 import type { Tables } from '../store/tables.ts'

@@ -1,5 +1,5 @@
 import { createHash, scrypt, timingSafeEqual } from 'node:crypto'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import { bodyOf } from '../consumers/kind.ts'
 import type { ClientApplication, Credential, Organisation } from '../contract.ts'
 import type { Authority, OauthClient } from '../oauth-contract.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { pagesCallback } from '../../runtime/core/pages-callback.ts'
+import { pagesCallback } from '../../runtime/core/access/pages-callback.ts'
 import type { SealingKey } from '../keys/key-files.ts'
 import type { OauthClient } from '../oauth-contract.ts'
 import { deriveKey } from './sealer.ts'

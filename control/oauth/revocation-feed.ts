@@ -1,7 +1,7 @@
-import type { TokenMarks, TokenRevocation } from '../../runtime/core/clients.ts'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { TokenMarks, TokenRevocation } from '../../runtime/core/access/clients.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
-import { createRevoked } from '../../runtime/core/revoked.ts'
+import { createRevoked } from '../../runtime/core/access/revoked.ts'
 import type { RevocationRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 

@@ -1,5 +1,5 @@
-import type { Clock } from '../../runtime/core/clock.ts'
-import { revocationId } from '../../runtime/core/revocation-id.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
+import { revocationId } from '../../runtime/core/access/revocation-id.ts'
 import type { TokenRevocations } from '../oauth-contract.ts'
 import type { Store } from '../store/store.ts'
 import type { Tables } from '../store/tables.ts'

@@ -1,5 +1,5 @@
 import { hkdfSync } from 'node:crypto'
-import { seal, unseal } from '../../runtime/core/seal.ts'
+import { seal, unseal } from '../../runtime/core/secrets/seal.ts'
 import type { SealingKey } from '../keys/key-files.ts'
 
 /** Seals under a key of the authorization server's own, derived from the credential key. */

@@ -1,4 +1,4 @@
-import { seal, unseal } from '../../runtime/core/seal.ts'
+import { seal, unseal } from '../../runtime/core/secrets/seal.ts'
 import type { Connector } from '../contract.ts'
 import type { SealingKey } from '../keys/key-files.ts'
 import { originOf } from './kind.ts'

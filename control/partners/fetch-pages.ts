@@ -1,6 +1,6 @@
 import { Fault } from '../../runtime/core/fault.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
-import { isTooDeep } from '../../runtime/core/json-depth.ts'
+import { isTooDeep } from '../../runtime/core/values/json-depth.ts'
 import type { Facts } from '../../runtime/core/saying.ts'
 import { problem } from '../consumers/check.ts'
 import { readPointer } from '../consumers/json.ts'

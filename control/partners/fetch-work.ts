@@ -1,4 +1,4 @@
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Desk } from '../consumers/records.ts'
 import { toAccess } from '../consumers/rights.ts'

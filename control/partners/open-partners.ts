@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import { Refused, type Connector, type ConnectorInput, type Connectors } from '../contract.ts'
 import type { Audit } from '../audit.ts'
 import { bodyOf, toRecord } from '../consumers/kind.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ClientRules } from '../../runtime/core/clients.ts'
+import type { ClientRules } from '../../runtime/core/access/clients.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
 import type { Facts } from '../../runtime/core/saying.ts'
 import { checkRules, problem } from '../consumers/check.ts'

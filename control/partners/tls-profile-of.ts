@@ -1,4 +1,4 @@
-import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
+import { toUpstreamTls } from '../../runtime/core/upstream/tls-profile.ts'
 import type { Flows, PartnerTls } from '../contract.ts'
 import type { KeptCredentials } from '../credentials/kept-credentials.ts'
 

@@ -1,5 +1,5 @@
 import type { Problem } from '../../runtime/core/flow.ts'
-import { methods } from '../../runtime/core/methods.ts'
+import { methods } from '../../runtime/core/http/methods.ts'
 import { problem } from '../consumers/check.ts'
 import type { ApiRegistration } from './contract.ts'
 import { isServed, type Operation } from './operation.ts'

@@ -1,4 +1,4 @@
-import { methods } from '../../runtime/core/methods.ts'
+import { methods } from '../../runtime/core/http/methods.ts'
 import type { Mock } from './to-mock.ts'
 
 /** One route to be: what callers ask for, and what is asked of the service then. */

@@ -1,4 +1,4 @@
-import { methods } from '../../runtime/core/methods.ts'
+import { methods } from '../../runtime/core/http/methods.ts'
 import { apiVersion, id, lifecycle, line, object, text, type Schema } from '../consumers/schema-parts.ts'
 
 const registration: Schema = {

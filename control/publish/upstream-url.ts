@@ -1,5 +1,5 @@
-import { parseUrlTemplate } from '../../runtime/core/url-template.ts'
-import { TemplateError } from '../../runtime/core/path-template.ts'
+import { parseUrlTemplate } from '../../runtime/core/upstream/url-template.ts'
+import { TemplateError } from '../../runtime/core/values/path-template.ts'
 
 /** Whether a text can begin the address of a service: absolute, http or https; it may begin with `${NAME}`. */
 export function whyNoUpstream(text: string): string | undefined {

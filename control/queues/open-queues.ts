@@ -1,5 +1,5 @@
-import type { LineReport } from '../../runtime/core/line-desk.ts'
-import { priorities } from '../../runtime/core/priority.ts'
+import type { LineReport } from '../../runtime/core/lines/line-desk.ts'
+import { priorities } from '../../runtime/core/lines/priority.ts'
 import { Refused, type Actor, type Queue, type Queues, type Right } from '../contract.ts'
 import { needOperator, type OperatorDesk } from '../gateways/operator-desk.ts'
 

@@ -1,6 +1,6 @@
 import type { UsedVaultName } from '../../runtime/compile/check-vault-names.ts'
 import type { Problem } from '../../runtime/core/flow.ts'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Domain, Key, VaultDesk } from '../../vault/contract.ts'
 
 /** What of the vault a deploy has to know. */

@@ -1,5 +1,5 @@
 import { organisationOf } from '../../runtime/compile/organisation-of.ts'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { EditorNode, FlowDocument, Problem } from '../../runtime/core/flow.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Revision } from '../../runtime/core/release.ts'

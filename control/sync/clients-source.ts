@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { bucketOf, pagesFor } from '../../runtime/core/client-pages.ts'
-import type { Application, ClientChange } from '../../runtime/core/clients.ts'
-import type { Clock } from '../../runtime/core/clock.ts'
+import { bucketOf, pagesFor } from '../../runtime/core/access/client-pages.ts'
+import type { Application, ClientChange } from '../../runtime/core/access/clients.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
-import { seal } from '../../runtime/core/seal.ts'
+import { seal } from '../../runtime/core/secrets/seal.ts'
 import {
   signedClients, type ClientsAcknowledgement, type ClientsChangeText, type ClientsManifest, type ClientsPointer, type SealedClientKey, type SignedText, type Standing, type SyncMessage,
 } from '../../runtime/core/sync-wire.ts'

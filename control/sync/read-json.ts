@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { parseJson } from '../../runtime/core/json-depth.ts'
+import { parseJson } from '../../runtime/core/values/json-depth.ts'
 
 /** The JSON body of a request, or `undefined` when it is too large, broken off or no JSON object. Never more than `limitBytes` in memory. */
 export async function readJson(request: IncomingMessage, limitBytes: number): Promise<Record<string, unknown> | undefined> {

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { PollReply, SyncMessage } from '../../runtime/core/sync-wire.ts'
 import type { KnownGateway } from '../gateways/registry.ts'
 

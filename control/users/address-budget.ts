@@ -1,7 +1,7 @@
-import { createAllowance, type AllowanceLimits } from '../../runtime/core/allowance.ts'
+import { createAllowance, type AllowanceLimits } from '../../runtime/core/access/allowance.ts'
 import { BoundedMap } from '../../runtime/core/bounded-map.ts'
-import type { Clock } from '../../runtime/core/clock.ts'
-import { customerNetwork } from '../../runtime/core/customer-network.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
+import { customerNetwork } from '../../runtime/core/access/customer-network.ts'
 
 export interface AddressBudgetLimits extends AllowanceLimits {
   /** Names remembered with the address they signed in from. */

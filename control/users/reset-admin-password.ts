@@ -1,4 +1,4 @@
-import { systemClock } from '../../runtime/core/clock.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
 import { createAudit } from '../audit.ts'
 import { loadCredentialsKey } from '../keys/key-files.ts'
 import { openStore } from '../store/store.ts'

@@ -1,5 +1,5 @@
 import { BoundedMap } from '../../runtime/core/bounded-map.ts'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 
 export interface ThrottleLimits {
   /** Failures that cost nothing: people mistype. */

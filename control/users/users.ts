@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { Clock } from '../../runtime/core/clock.ts'
-import { createCrowd } from '../../runtime/core/crowd.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
+import { createCrowd } from '../../runtime/core/access/crowd.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Audit } from '../audit.ts'
 import { Refused, type Doer, type Role, type User, type Users } from '../contract.ts'

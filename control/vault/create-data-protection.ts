@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Domain, Grant, Key, Reveal, VaultDesk } from '../../vault/contract.ts'
 import type { Audit, AuditFacts } from '../audit.ts'

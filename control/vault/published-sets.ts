@@ -1,4 +1,4 @@
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { VaultDesk } from '../../vault/contract.ts'
 import { Refused } from '../contract.ts'
 

@@ -1,4 +1,4 @@
-import { secretLimitBytes, secretName } from '../../runtime/core/secret-reference.ts'
+import { secretLimitBytes, secretName } from '../../runtime/core/secrets/secret-reference.ts'
 import { certificatesLimit, keyMaterialLimit } from '../../vault/words/input-limits.ts'
 import { keyAlgorithms, keyKinds } from '../../vault/words/key-kinds.ts'
 import { keyScheduleLimits } from '../../vault/words/key-schedule-limits.ts'

@@ -1,4 +1,4 @@
-import { http } from '../../runtime/core/node-http.ts'
+import { http } from '../../runtime/core/http/node-http.ts'
 import type { Facts } from '../../runtime/core/saying.ts'
 import type { Expected, VaultDesk } from '../../vault/contract.ts'
 import { Refused } from '../contract.ts'

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { GatewayCommand } from '../../runtime/core/deployer.ts'
 import type { EditorNode } from '../../runtime/core/flow.ts'
 import { flawOfCase } from '../../runtime/core/flaw-of-case.ts'

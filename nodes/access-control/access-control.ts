@@ -1,8 +1,8 @@
 import { fault } from '../../runtime/core/fault.ts'
 import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
-import { parseNetworks } from '../../runtime/core/networks.ts'
+import { parseNetworks } from '../../runtime/core/access/networks.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-import { createRefuse } from '../limit-refusal.ts'
+import { createRefuse } from '../shared/limits/limit-refusal.ts'
 
 export interface AccessControlConfig {
   readonly allow: readonly string[]

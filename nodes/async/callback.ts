@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { errand } from '../../runtime/core/errand.ts'
 import { fault } from '../../runtime/core/fault.ts'
-import type { AttemptEnd, Perform } from '../../runtime/core/jobs.ts'
+import type { AttemptEnd, Perform } from '../../runtime/core/jobs/jobs.ts'
 import type { Scope } from '../../runtime/core/node.ts'
 
 /** What is told to whoever wants to hear of the end of a job. */

@@ -1,6 +1,6 @@
-import type { Check, DecideRules } from '../../runtime/core/client-rules.ts'
-import type { Api, Application, ClientCredential, Clients, MessageClient, Plan } from '../../runtime/core/clients.ts'
-import { closedCode, isPastSunset } from '../../runtime/core/closed-api.ts'
+import type { Check, DecideRules } from '../../runtime/core/access/client-rules.ts'
+import type { Api, Application, ClientCredential, Clients, MessageClient, Plan } from '../../runtime/core/access/clients.ts'
+import { closedCode, isPastSunset } from '../../runtime/core/access/closed-api.ts'
 import type { FaultCode } from '../../runtime/core/faults.ts'
 import { type Call, type Identity, noScopes } from './verdict.ts'
 

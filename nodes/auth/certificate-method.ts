@@ -1,4 +1,4 @@
-import type { Clients } from '../../runtime/core/clients.ts'
+import type { Clients } from '../../runtime/core/access/clients.ts'
 import { absent, type Method, refused } from './verdict.ts'
 
 /** The client certificate that TLS verified: its chain is the connection's matter, whose it is the records'. */

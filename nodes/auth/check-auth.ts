@@ -1,4 +1,4 @@
-import { isHeaderName } from '../../runtime/core/header-name.ts'
+import { isHeaderName } from '../../runtime/core/http/header-name.ts'
 import type { NodeProblem } from '../../runtime/core/node.ts'
 import type { AuthConfig } from './auth-config.ts'
 import { fixedKeys } from './key-source.ts'

@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import type { Clients } from '../../runtime/core/clients.ts'
+import type { Clients } from '../../runtime/core/access/clients.ts'
 import type { SlowDown } from './slow-down.ts'
 import { absent, type Method, noScopes, refused } from './verdict.ts'
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import { parsePublicKeys, type PublicKeys } from './public-keys.ts'

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { Fault } from '../../runtime/core/fault.ts'
-import type { State } from '../../runtime/core/state.ts'
+import type { State } from '../../runtime/core/state/state.ts'
 import { refused, type Refusal } from './verdict.ts'
 
 /** How far a caller's clock may be off, before and after, ms. */

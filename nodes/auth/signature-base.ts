@@ -1,4 +1,4 @@
-import type { RequestFacts } from '../../runtime/core/request-facts.ts'
+import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
 import { type InnerList, type Item, serializeInnerList, serializeItem } from './structured-field.ts'
 
 /**

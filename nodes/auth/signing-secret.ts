@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Clients, Credentialed } from '../../runtime/core/clients.ts'
+import type { Clients, Credentialed } from '../../runtime/core/access/clients.ts'
 import { BoundedMap } from '../../runtime/core/bounded-map.ts'
 
 /** Opens secrets that callers sign with; each once, until its record changes. They stay in memory and go nowhere. */

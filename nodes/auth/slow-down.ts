@@ -1,5 +1,5 @@
-import type { Clock } from '../../runtime/core/clock.ts'
-import { customerNetwork } from '../../runtime/core/customer-network.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
+import { customerNetwork } from '../../runtime/core/access/customer-network.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { whenAborted } from '../../runtime/core/when-aborted.ts'
 import { BoundedMap } from '../../runtime/core/bounded-map.ts'

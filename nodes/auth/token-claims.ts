@@ -1,6 +1,6 @@
-import type { Clients, TokenMarks } from '../../runtime/core/clients.ts'
-import type { RequestFacts } from '../../runtime/core/request-facts.ts'
-import { clientClaims, clientOfToken } from '../../runtime/core/token-client.ts'
+import type { Clients, TokenMarks } from '../../runtime/core/access/clients.ts'
+import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
+import { clientClaims, clientOfToken } from '../../runtime/core/access/token-client.ts'
 import { refused, type Verdict } from './verdict.ts'
 
 /** Claims of a token that was verified, or what an introspection says of one. */

@@ -1,6 +1,6 @@
-import type { Credentialed } from '../../runtime/core/clients.ts'
+import type { Credentialed } from '../../runtime/core/access/clients.ts'
 import type { FaultCode } from '../../runtime/core/faults.ts'
-import type { RequestFacts } from '../../runtime/core/request-facts.ts'
+import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
 import type { Run } from '../../runtime/core/run.ts'
 
 /** A request that wants in. */

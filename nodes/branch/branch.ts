@@ -1,8 +1,8 @@
 import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { SentTo } from '../../runtime/core/step.ts'
-import { checkTypedValue } from '../../runtime/core/typed-value.ts'
-import { isTrue } from '../is-true.ts'
+import { checkTypedValue } from '../../runtime/core/values/typed-value.ts'
+import { isTrue } from '../shared/is-true.ts'
 
 export interface BranchConfig {
   readonly ways: readonly { readonly name: string; readonly condition: string }[]

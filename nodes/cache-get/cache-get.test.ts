@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Body, payloadOf } from '../../runtime/core/body.ts'
+import { Body, payloadOf } from '../../runtime/core/http/body.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
 import { fakeClock } from '../../test/kit/fake-clock.ts'

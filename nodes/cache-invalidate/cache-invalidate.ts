@@ -1,9 +1,9 @@
 import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-import { type CacheKeyConfig, checkKey, compileKey } from '../cache-keys.ts'
-import { audienceSchema, cachePlaceSchema, checkParts, partsSchema, openPlace, tagOf, toTags, wholeTag } from '../cache-place.ts'
-import { after, createReader } from '../limit-inputs.ts'
-import { compileFragments, type Fragment } from '../limit-level.ts'
+import { type CacheKeyConfig, checkKey, compileKey } from '../shared/caches/cache-keys.ts'
+import { audienceSchema, cachePlaceSchema, checkParts, partsSchema, openPlace, tagOf, toTags, wholeTag } from '../shared/caches/cache-place.ts'
+import { after, createReader } from '../shared/limits/limit-inputs.ts'
+import { compileFragments, type Fragment } from '../shared/limits/limit-level.ts'
 
 export interface CacheInvalidateConfig extends CacheKeyConfig {
   readonly by: 'tag' | 'key' | 'branch' | 'all'

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { ByteStream } from '../../runtime/core/byte-stream.ts'
+import { ByteStream } from '../../runtime/core/http/byte-stream.ts'
 import { LabelMap } from '../../runtime/core/labels/label-map.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
 import { fakeClock } from '../../test/kit/fake-clock.ts'

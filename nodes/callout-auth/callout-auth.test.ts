@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
 import { fakeRun } from '../../test/kit/fake-run.ts'
 import { checkNode } from '../../test/kit/node-tester.ts'
-import { Body } from '../../runtime/core/body.ts'
+import { Body } from '../../runtime/core/http/body.ts'
 import { silentLog } from '../../runtime/core/log.ts'
-import type { UpstreamRequest } from '../../runtime/core/upstream.ts'
-import { createOauthTokens } from '../oauth-tokens.ts'
+import type { UpstreamRequest } from '../../runtime/core/upstream/upstream.ts'
+import { createOauthTokens } from '../shared/callouts/oauth-tokens.ts'
 import { calloutAuth } from './callout-auth.ts'
 
 const codesOf = (config: object) => checkNode(calloutAuth, config).map(({ code, property }) => `${code} ${property}`)

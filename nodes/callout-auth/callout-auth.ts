@@ -1,8 +1,8 @@
-import { isHostPattern } from '../../runtime/core/credential-use.ts'
+import { isHostPattern } from '../../runtime/core/access/credential-use.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-import { parseUrlTemplate } from '../../runtime/core/url-template.ts'
-import { type CalloutAuthConfig, calloutAuthSchema } from '../callout-auth-config.ts'
-import { toKnownUrl } from '../callout-url.ts'
+import { parseUrlTemplate } from '../../runtime/core/upstream/url-template.ts'
+import { type CalloutAuthConfig, calloutAuthSchema } from '../shared/callouts/callout-auth-config.ts'
+import { toKnownUrl } from '../shared/callouts/callout-url.ts'
 
 /** What proves to a service who calls. Its secrets are kept apart from the flow, or come from the environment. */
 export const calloutAuth = defineNode<CalloutAuthConfig, never>({

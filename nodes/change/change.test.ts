@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Body } from '../../runtime/core/body.ts'
+import { Body } from '../../runtime/core/http/body.ts'
 import { LabelMap } from '../../runtime/core/labels/label-map.ts'
 import type { Sandbox } from '../../runtime/core/sandbox.ts'
 import { memoryContexts } from '../../test/kit/memory-context.ts'

@@ -1,9 +1,9 @@
-import { resolve } from '../../runtime/core/body.ts'
-import { ByteStream } from '../../runtime/core/byte-stream.ts'
+import { resolve } from '../../runtime/core/http/body.ts'
+import { ByteStream } from '../../runtime/core/http/byte-stream.ts'
 import type { LabelMap } from '../../runtime/core/labels/label-map.ts'
 import { isOnePlace, toLabelPath } from '../../runtime/core/labels/label-path.ts'
 import type { Message } from '../../runtime/core/message.ts'
-import { deleteProperty, getProperty, parseMessagePath } from '../../runtime/core/property.ts'
+import { deleteProperty, getProperty, parseMessagePath } from '../../runtime/core/values/property.ts'
 import type { ChangeRule } from './rules.ts'
 
 /**

@@ -1,7 +1,7 @@
 import type { Message } from '../../runtime/core/message.ts'
 import type { Scope } from '../../runtime/core/node.ts'
-import { deleteProperty, getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
-import { parseContextKey } from '../../runtime/core/typed-value.ts'
+import { deleteProperty, getProperty, parseMessagePath, setProperty } from '../../runtime/core/values/property.ts'
+import { parseContextKey } from '../../runtime/core/values/typed-value.ts'
 
 /** Where a rule reads or writes: a property of the message, or a key of a context. */
 export interface Place {

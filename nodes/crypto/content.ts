@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
-import { Body } from '../../runtime/core/body.ts'
-import { ByteStream } from '../../runtime/core/byte-stream.ts'
+import { Body } from '../../runtime/core/http/body.ts'
+import { ByteStream } from '../../runtime/core/http/byte-stream.ts'
 import { fault } from '../../runtime/core/fault.ts'
-import { parseJson } from '../../runtime/core/json-depth.ts'
+import { parseJson } from '../../runtime/core/values/json-depth.ts'
 
 export type ReadAs = 'auto' | 'json' | 'text' | 'bytes'
 

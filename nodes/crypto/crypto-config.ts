@@ -1,7 +1,7 @@
-import { isHeaderName } from '../../runtime/core/header-name.ts'
+import { isHeaderName } from '../../runtime/core/http/header-name.ts'
 import type { JsonSchema, NodeProblem } from '../../runtime/core/node.ts'
-import { checkTypedValue, type ValueType } from '../../runtime/core/typed-value.ts'
-import { checkFields, missingSchema, pathSchema } from '../vault-fields.ts'
+import { checkTypedValue, type ValueType } from '../../runtime/core/values/typed-value.ts'
+import { checkFields, missingSchema, pathSchema } from '../shared/vault/vault-fields.ts'
 import type { ReadAs } from './content.ts'
 import type { SignatureCoding } from './signature-place.ts'
 

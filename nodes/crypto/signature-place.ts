@@ -1,7 +1,7 @@
 import { fault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
-import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
-import type { RequestFacts } from '../../runtime/core/request-facts.ts'
+import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/values/property.ts'
+import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
 import type { Run } from '../../runtime/core/run.ts'
 
 export type SignatureCoding = 'base64url' | 'base64' | 'hex'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import iconv from 'iconv-lite'
-import { payloadOf } from '../../runtime/core/body.ts'
+import { payloadOf } from '../../runtime/core/http/body.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { nothing } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'

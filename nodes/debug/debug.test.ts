@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
-import { Body } from '../../runtime/core/body.ts'
+import { Body } from '../../runtime/core/http/body.ts'
 import type { Sandbox } from '../../runtime/core/sandbox.ts'
 import { debug } from './debug.ts'
 

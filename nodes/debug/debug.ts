@@ -1,12 +1,12 @@
 import { inspect } from 'node:util'
-import { resolve } from '../../runtime/core/body.ts'
+import { resolve } from '../../runtime/core/http/body.ts'
 import { hideInMessage } from '../../runtime/core/labels/hide.ts'
 import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { type DebugEntry, defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { NodeStatus } from '../../runtime/core/sandbox.ts'
-import { checkTypedValue, compileTypedValue, type TypedValue } from '../../runtime/core/typed-value.ts'
+import { checkTypedValue, compileTypedValue, type TypedValue } from '../../runtime/core/values/typed-value.ts'
 
 export interface DebugConfig {
   readonly active: boolean

@@ -1,14 +1,14 @@
-import { refuseCall } from '../../runtime/core/decision.ts'
+import { refuseCall } from '../../runtime/core/access/decision.ts'
 import type { Fault } from '../../runtime/core/fault.ts'
 import { checkName, labelsOfRows, nothing } from '../../runtime/core/labels/labels.ts'
 import { reveal } from '../../runtime/core/labels/protect.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import type { VaultAnswer, VaultAsk, Viewer } from '../../runtime/core/vault.ts'
-import type { FoundField } from '../vault-fields.ts'
-import { checkDomain, checkFields, compileFields, domainNames, missingSchema, pathSchema, propertySchema, toField } from '../vault-fields.ts'
-import { refusalOf, vaultOf } from '../vault-of.ts'
-import { viewerOf } from '../viewer-of.ts'
+import type { VaultAnswer, VaultAsk, Viewer } from '../../runtime/core/secrets/vault.ts'
+import type { FoundField } from '../shared/vault/vault-fields.ts'
+import { checkDomain, checkFields, compileFields, domainNames, missingSchema, pathSchema, propertySchema, toField } from '../shared/vault/vault-fields.ts'
+import { refusalOf, vaultOf } from '../shared/vault/vault-of.ts'
+import { viewerOf } from '../shared/vault/viewer-of.ts'
 
 const instead = ['refuse', 'token', 'mask'] as const
 

@@ -2,9 +2,9 @@ import { fault } from '../../runtime/core/fault.ts'
 import { setting } from '../../runtime/core/labels/labels.ts'
 import { labelsOfTemplate } from '../../runtime/core/labels/of-value.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
-import { isSandboxCall } from '../../runtime/core/sandbox-call.ts'
-import { openStorage } from '../open-storage.ts'
+import { parsePathTemplate, TemplateError } from '../../runtime/core/values/path-template.ts'
+import { isSandboxCall } from '../../runtime/core/access/sandbox-call.ts'
+import { openStorage } from '../shared/storage/open-storage.ts'
 
 export interface DownloadConfig {
   readonly storage: string

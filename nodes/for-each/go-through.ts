@@ -1,6 +1,6 @@
 import type { Branch, Branches } from '../../runtime/core/branches.ts'
-import { resolve } from '../../runtime/core/body.ts'
-import type { Clock } from '../../runtime/core/clock.ts'
+import { resolve } from '../../runtime/core/http/body.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import { fault, toFault, type Fault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import type { Run } from '../../runtime/core/run.ts'

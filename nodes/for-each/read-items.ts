@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
-import { Body } from '../../runtime/core/body.ts'
-import { ByteStream } from '../../runtime/core/byte-stream.ts'
+import { Body } from '../../runtime/core/http/body.ts'
+import { ByteStream } from '../../runtime/core/http/byte-stream.ts'
 import { fault, type Fault } from '../../runtime/core/fault.ts'
-import { parseJson } from '../../runtime/core/json-depth.ts'
+import { parseJson } from '../../runtime/core/values/json-depth.ts'
 
 /** An item as it came, or what is wrong with its line. */
 export type GivenItem = { readonly value: unknown } | { readonly fault: Fault }

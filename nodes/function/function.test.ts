@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { systemClock } from '../../runtime/core/clock.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import { createSandbox } from '../../runtime/sandbox/sandbox.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'

@@ -1,5 +1,5 @@
 import type { Method } from '../../runtime/core/entry.ts'
-import { methods } from '../../runtime/core/methods.ts'
+import { methods } from '../../runtime/core/http/methods.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 
 export interface GlobalPolicyConfig {

@@ -1,5 +1,5 @@
 import type { Cors, HttpEntry, Method } from '../../runtime/core/entry.ts'
-import { methods } from '../../runtime/core/methods.ts'
+import { methods } from '../../runtime/core/http/methods.ts'
 import { checkLabelRows, type LabelRow, labelsOfRows, nothing, stockLabelRowsSchema } from '../../runtime/core/labels/labels.ts'
 import { atAllPlaces } from '../../runtime/core/labels/of-request.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type FakeAnswer, fakeUpstream } from '../../test/kit/fake-upstream.ts'
 import { fakeRun } from '../../test/kit/fake-run.ts'
 import { checkNode, type NodeTestOptions, testNode } from '../../test/kit/node-tester.ts'
-import { Body, payloadOf } from '../../runtime/core/body.ts'
+import { Body, payloadOf } from '../../runtime/core/http/body.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { httpRequest } from './http-request.ts'
 

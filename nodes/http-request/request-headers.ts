@@ -1,6 +1,6 @@
 import type { Message } from '../../runtime/core/message.ts'
-import { getProperty, parseMessagePath, PathError, type PropertyPath } from '../../runtime/core/property.ts'
-import { areUntouchedUpstreamHeaders, withoutUpstreamMark } from '../../runtime/core/upstream-headers.ts'
+import { getProperty, parseMessagePath, PathError, type PropertyPath } from '../../runtime/core/values/property.ts'
+import { areUntouchedUpstreamHeaders, withoutUpstreamMark } from '../../runtime/core/http/upstream-headers.ts'
 
 /** A row of the form's header list: names and values are written out, picked from a list, or read from the message. */
 export interface HeaderRow {

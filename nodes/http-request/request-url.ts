@@ -1,6 +1,6 @@
 import { stringify } from 'node:querystring'
 import { fault } from '../../runtime/core/fault.ts'
-import { shownUrl } from '../../runtime/core/shown-url.ts'
+import { shownUrl } from '../../runtime/core/upstream/shown-url.ts'
 
 /** A URL ready to be called, and the credentials that stood in it. */
 export interface RequestUrl {

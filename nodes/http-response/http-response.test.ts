@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
-import { Body } from '../../runtime/core/body.ts'
-import { markUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
+import { Body } from '../../runtime/core/http/body.ts'
+import { markUpstreamHeaders } from '../../runtime/core/http/upstream-headers.ts'
 import { httpResponse } from './http-response.ts'
 
 const replyOf = async (config: object, message: object) => {

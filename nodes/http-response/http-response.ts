@@ -1,7 +1,7 @@
-import { isHeaderName } from '../../runtime/core/header-name.ts'
+import { isHeaderName } from '../../runtime/core/http/header-name.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
-import { areUntouchedUpstreamHeaders } from '../../runtime/core/upstream-headers.ts'
+import { areUntouchedUpstreamHeaders } from '../../runtime/core/http/upstream-headers.ts'
 
 export interface HttpResponseConfig {
   /** Absent: the message's, else 200. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { State } from '../../runtime/core/state.ts'
-import type { StoredAnswer } from '../stored-answer.ts'
+import type { State } from '../../runtime/core/state/state.ts'
+import type { StoredAnswer } from '../shared/caches/stored-answer.ts'
 import { parseRecord, type GuardRecord } from './record.ts'
 
 /** What is to be done once. */

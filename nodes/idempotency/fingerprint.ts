@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { Body } from '../../runtime/core/body.ts'
+import { Body } from '../../runtime/core/http/body.ts'
 import type { Message } from '../../runtime/core/message.ts'
-import type { RequestFacts } from '../../runtime/core/request-facts.ts'
+import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
 import { canonicalJson } from './canonical-json.ts'
 
 /** A hash of what is asked for: method, URL, body and files. A body that nobody has read is taken byte by byte. */

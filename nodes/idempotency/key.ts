@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { fault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
-import { getProperty, type PropertyPath } from '../../runtime/core/property.ts'
-import type { RequestFacts } from '../../runtime/core/request-facts.ts'
+import { getProperty, type PropertyPath } from '../../runtime/core/values/property.ts'
+import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
 import { canonicalJson } from './canonical-json.ts'
 
 const longestKey = 255

@@ -1,4 +1,4 @@
-import type { StoredAnswer } from '../stored-answer.ts'
+import type { StoredAnswer } from '../shared/caches/stored-answer.ts'
 
 /**
  * What the store holds for a key. `fence` counts the runs that have held it: who comes later has the larger one.

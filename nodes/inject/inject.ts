@@ -4,9 +4,9 @@ import { fault } from '../../runtime/core/fault.ts'
 import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
-import { parseMessagePath, type PropertyPath, setProperty } from '../../runtime/core/property.ts'
+import { parseMessagePath, type PropertyPath, setProperty } from '../../runtime/core/values/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import { checkTypedValue, compileTypedValue, type TypedValue } from '../../runtime/core/typed-value.ts'
+import { checkTypedValue, compileTypedValue, type TypedValue } from '../../runtime/core/values/typed-value.ts'
 
 /** One property of the message, as the form writes it. */
 interface Prop {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { JobProgress } from '../../runtime/core/jobs.ts'
+import type { JobProgress } from '../../runtime/core/jobs/jobs.ts'
 import { fakeRun } from '../../test/kit/fake-run.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
 import { jobProgress } from './job-progress.ts'

@@ -1,9 +1,9 @@
-import type { JobProgress } from '../../runtime/core/jobs.ts'
+import type { JobProgress } from '../../runtime/core/jobs/jobs.ts'
 import { unchanged } from '../../runtime/core/labels/labels.ts'
 import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
-import { after, createReader } from '../limit-inputs.ts'
+import { checkTypedValue, compileTypedValue } from '../../runtime/core/values/typed-value.ts'
+import { after, createReader } from '../shared/limits/limit-inputs.ts'
 
 export interface JobProgressConfig {
   readonly percent: string | number

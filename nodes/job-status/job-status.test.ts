@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { JobFacts, Jobs } from '../../runtime/core/jobs.ts'
+import type { JobFacts, Jobs } from '../../runtime/core/jobs/jobs.ts'
 import { fakeRun } from '../../test/kit/fake-run.ts'
 import { testNode } from '../../test/kit/node-tester.ts'
 import { jobStatus } from './job-status.ts'

@@ -1,11 +1,11 @@
 import { fault } from '../../runtime/core/fault.ts'
-import type { JobFacts } from '../../runtime/core/jobs.ts'
+import type { JobFacts } from '../../runtime/core/jobs/jobs.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
-import type { RequestFacts } from '../../runtime/core/request-facts.ts'
+import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import { jobOwner } from '../job-owner.ts'
-import { toReplay, type StoredAnswer } from '../stored-answer.ts'
+import { jobOwner } from '../shared/jobs/job-owner.ts'
+import { toReplay, type StoredAnswer } from '../shared/caches/stored-answer.ts'
 
 /** Methods that it answers. */
 const methods = ['GET', 'HEAD', 'DELETE']

@@ -1,7 +1,7 @@
 import { fault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import type { Scope } from '../../runtime/core/node.ts'
-import { getProperty, parseMessagePath, type PropertyPath, setProperty } from '../../runtime/core/property.ts'
+import { getProperty, parseMessagePath, type PropertyPath, setProperty } from '../../runtime/core/values/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { Result, Step } from '../../runtime/core/step.ts'
 import { whenAborted } from '../../runtime/core/when-aborted.ts'

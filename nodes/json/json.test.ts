@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Body } from '../../runtime/core/body.ts'
+import { Body } from '../../runtime/core/http/body.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import type { Scope } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'

@@ -1,14 +1,14 @@
-import { Body } from '../../runtime/core/body.ts'
+import { Body } from '../../runtime/core/http/body.ts'
 import { fault } from '../../runtime/core/fault.ts'
-import { parseJson } from '../../runtime/core/json-depth.ts'
+import { parseJson } from '../../runtime/core/values/json-depth.ts'
 import { labelPathOf } from '../../runtime/core/labels/label-path.ts'
 import { nothing } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
-import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
+import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/values/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { Step } from '../../runtime/core/step.ts'
-import { checkTypedValue } from '../../runtime/core/typed-value.ts'
+import { checkTypedValue } from '../../runtime/core/values/typed-value.ts'
 import { validate } from './schema.ts'
 
 export interface JsonConfig {

@@ -1,5 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
-import { compileLinear, type LinearRegex } from '../../runtime/core/linear-regex.ts'
+import { compileLinear, type LinearRegex } from '../../runtime/core/values/linear-regex.ts'
 
 /** One way in which a value does not fit, in the shape Ajv users know. */
 export interface SchemaError {

@@ -1,4 +1,4 @@
-import { compileLinear } from '../../runtime/core/linear-regex.ts'
+import { compileLinear } from '../../runtime/core/values/linear-regex.ts'
 
 /** How one field is masked. */
 export interface MaskRule {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Body } from '../../runtime/core/body.ts'
+import { Body } from '../../runtime/core/http/body.ts'
 import { LabelMap } from '../../runtime/core/labels/label-map.ts'
 import { every } from '../../runtime/core/labels/label-path.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'

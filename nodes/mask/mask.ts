@@ -1,11 +1,11 @@
 import { fault } from '../../runtime/core/fault.ts'
 import { checkName, checkPath, nothing } from '../../runtime/core/labels/labels.ts'
 import { protect, type ProtectedField } from '../../runtime/core/labels/protect.ts'
-import { checkLinear } from '../../runtime/core/linear-regex.ts'
+import { checkLinear } from '../../runtime/core/values/linear-regex.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-import { checkFieldPath, type Location, replaceFields } from '../field-paths.ts'
-import { compileMessageField, toQuery } from '../protected-fields.ts'
+import { checkFieldPath, type Location, replaceFields } from '../shared/field-paths.ts'
+import { compileMessageField, toQuery } from '../shared/vault/protected-fields.ts'
 import { compileMask } from './mask-text.ts'
 
 export interface MaskRow extends ProtectedField {

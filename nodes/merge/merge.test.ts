@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Body } from '../../runtime/core/body.ts'
+import { Body } from '../../runtime/core/http/body.ts'
 import type { Sandbox } from '../../runtime/core/sandbox.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
 import { merge } from './merge.ts'

@@ -1,11 +1,11 @@
 import { followMerge } from './labels.ts'
-import { Body, resolve } from '../../runtime/core/body.ts'
+import { Body, resolve } from '../../runtime/core/http/body.ts'
 import { nothing } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-import { getProperty, parsePath, PathError, setProperty, parseMessagePath } from '../../runtime/core/property.ts'
+import { getProperty, parsePath, PathError, setProperty, parseMessagePath } from '../../runtime/core/values/property.ts'
 import { fault } from '../../runtime/core/fault.ts'
-import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
+import { checkTypedValue, compileTypedValue } from '../../runtime/core/values/typed-value.ts'
 import { type Conflict, type Source, concat, mergeByKey, mergeDeep, mergeShallow } from './strategies.ts'
 
 const sourceTypes = ['msg', 'jsonata', 'json', 'str', 'env'] as const

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { fault, type Fault } from '../../runtime/core/fault.ts'
-import { Body, resolve } from '../../runtime/core/body.ts'
+import { Body, resolve } from '../../runtime/core/http/body.ts'
 
 /** What stands when two sources say something different of the same place. */
 export type Conflict = 'last' | 'first' | 'fail'

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto'
-import { Body } from '../../runtime/core/body.ts'
+import { Body } from '../../runtime/core/http/body.ts'
 import { BoundedMap } from '../../runtime/core/bounded-map.ts'
-import { freezeDeep } from '../../runtime/core/freeze.ts'
+import { freezeDeep } from '../../runtime/core/values/freeze.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import type { Scope } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import { compileTypedValue } from '../../runtime/core/typed-value.ts'
+import { compileTypedValue } from '../../runtime/core/values/typed-value.ts'
 
 /** Values one node keeps; the oldest are forgotten. */
 const mostValues = 1000

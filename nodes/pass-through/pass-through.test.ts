@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
-import { ByteStream } from '../../runtime/core/byte-stream.ts'
+import { ByteStream } from '../../runtime/core/http/byte-stream.ts'
 import { fault } from '../../runtime/core/fault.ts'
-import type { RequestFacts } from '../../runtime/core/request-facts.ts'
-import type { StreamRequest, Upstream } from '../../runtime/core/upstream.ts'
+import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
+import type { StreamRequest, Upstream } from '../../runtime/core/upstream/upstream.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
 import { passThrough } from './pass-through.ts'
 

@@ -1,4 +1,4 @@
-import type { RequestFacts } from '../../runtime/core/request-facts.ts'
+import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
 
 /** What a proxy says itself: what came under these names was said by somebody who may not be believed. */
 const ownNames = new Set(['host', 'connection', 'forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'sluice-holding'])

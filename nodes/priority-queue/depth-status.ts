@@ -1,4 +1,4 @@
-import type { Line } from '../../runtime/core/lines.ts'
+import type { Line } from '../../runtime/core/lines/lines.ts'
 import type { Scope } from '../../runtime/core/node.ts'
 
 const everyMs = 1000

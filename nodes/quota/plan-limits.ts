@@ -1,9 +1,9 @@
-import type { Clients, Plan, PlanQuota } from '../../runtime/core/clients.ts'
+import type { Clients, Plan, PlanQuota } from '../../runtime/core/access/clients.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import type { Charge, CounterCharge } from '../../runtime/core/state.ts'
-import { apiOf, applicationOf, clientOf } from '../limit-level.ts'
-import { type LimitWindow, toLimitWindow } from '../limit-window.ts'
+import type { Charge, CounterCharge } from '../../runtime/core/state/state.ts'
+import { apiOf, applicationOf, clientOf } from '../shared/limits/limit-level.ts'
+import { type LimitWindow, toLimitWindow } from '../shared/limits/limit-window.ts'
 
 /** A slot of a plan is held so long beyond the death of its gateway. */
 export const planLeaseMs = 15_000

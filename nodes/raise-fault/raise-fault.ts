@@ -1,8 +1,8 @@
 import { customFault, fault } from '../../runtime/core/fault.ts'
-import { Body } from '../../runtime/core/body.ts'
+import { Body } from '../../runtime/core/http/body.ts'
 import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
-import { checkTypedValue, compileTypedValue, type TypedValue } from '../../runtime/core/typed-value.ts'
+import { checkTypedValue, compileTypedValue, type TypedValue } from '../../runtime/core/values/typed-value.ts'
 
 const valueTypes = ['msg', 'str', 'num', 'bool', 'json', 'jsonata', 'env'] as const
 

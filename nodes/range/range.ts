@@ -1,8 +1,8 @@
 import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
+import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/values/property.ts'
 import type { Step } from '../../runtime/core/step.ts'
-import { checkTypedValue } from '../../runtime/core/typed-value.ts'
+import { checkTypedValue } from '../../runtime/core/values/typed-value.ts'
 
 export interface RangeConfig {
   readonly property: string

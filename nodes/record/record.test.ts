@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { fault } from '../../runtime/core/fault.ts'
-import type { Ledger, LedgerRecord } from '../../runtime/core/ledger.ts'
+import type { Ledger, LedgerRecord } from '../../runtime/core/state/ledger.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
 import { record } from './record.ts'
 

@@ -1,12 +1,12 @@
-import type { MessageClient } from '../../runtime/core/clients.ts'
+import type { MessageClient } from '../../runtime/core/access/clients.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { unchanged } from '../../runtime/core/labels/labels.ts'
 import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
-import { auditLedger, ledgerNamePattern, type LedgerRecord } from '../../runtime/core/ledger.ts'
+import { auditLedger, ledgerNamePattern, type LedgerRecord } from '../../runtime/core/state/ledger.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
+import { checkTypedValue, compileTypedValue } from '../../runtime/core/values/typed-value.ts'
 
 export interface RecordConfig {
   readonly ledger: string

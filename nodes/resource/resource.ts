@@ -1,6 +1,6 @@
-import { defaultAgeingShare } from '../../runtime/core/lines.ts'
+import { defaultAgeingShare } from '../../runtime/core/lines/lines.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-import { priorities } from '../../runtime/core/priority.ts'
+import { priorities } from '../../runtime/core/lines/priority.ts'
 
 export interface ResourceConfig {
   readonly name: string

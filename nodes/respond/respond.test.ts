@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Body } from '../../runtime/core/body.ts'
+import { Body } from '../../runtime/core/http/body.ts'
 import type { Sandbox } from '../../runtime/core/sandbox.ts'
 import { checkNode, type NodeTestOptions, testNode } from '../../test/kit/node-tester.ts'
 import { respond } from './respond.ts'

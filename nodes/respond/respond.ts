@@ -1,12 +1,12 @@
 import { fault } from '../../runtime/core/fault.ts'
-import { isHeaderName } from '../../runtime/core/header-name.ts'
+import { isHeaderName } from '../../runtime/core/http/header-name.ts'
 import { labelsOfValue } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
-import { parseMessagePath } from '../../runtime/core/property.ts'
+import { parseMessagePath } from '../../runtime/core/values/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { Step } from '../../runtime/core/step.ts'
-import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
+import { checkTypedValue, compileTypedValue } from '../../runtime/core/values/typed-value.ts'
 
 type InputType = 'str' | 'num' | 'msg' | 'jsonata' | 'json' | 'env'
 

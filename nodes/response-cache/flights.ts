@@ -1,4 +1,4 @@
-import type { CacheMark } from '../../runtime/core/cache.ts'
+import type { CacheMark } from '../../runtime/core/state/cache.ts'
 import type { Fault } from '../../runtime/core/fault.ts'
 import type { Prepared } from './kept-answer.ts'
 

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
-import { Body } from '../../runtime/core/body.ts'
-import type { CacheValue } from '../../runtime/core/cache.ts'
+import { Body } from '../../runtime/core/http/body.ts'
+import type { CacheValue } from '../../runtime/core/state/cache.ts'
 import type { Message } from '../../runtime/core/message.ts'
-import { toReadyHeaders } from '../../runtime/core/ready-headers.ts'
-import { statusOf } from '../stored-answer.ts'
+import { toReadyHeaders } from '../../runtime/core/http/ready-headers.ts'
+import { statusOf } from '../shared/caches/stored-answer.ts'
 import type { Aged, Lifetime } from './freshness.ts'
 
 /** What is said of an answer that is kept: the head of its value. */

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
-import { parameterName } from '../../runtime/core/parameter-name.ts'
-import type { RequestFacts } from '../../runtime/core/request-facts.ts'
+import { parameterName } from '../../runtime/core/http/parameter-name.ts'
+import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
 
 export interface QueryRules {
   /** Which parameters tell answers apart. */

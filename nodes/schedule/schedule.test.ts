@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { estate, flow } from '../../test/kit/flow-builder.ts'
 import { startGateway } from '../../test/kit/gateway.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'
-import type { Schedules, ScheduleSpec } from '../../runtime/core/schedules.ts'
+import type { Schedules, ScheduleSpec } from '../../runtime/core/jobs/schedules.ts'
 import { inject } from '../inject/inject.ts'
 import { schedule } from './schedule.ts'
 

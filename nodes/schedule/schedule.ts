@@ -1,10 +1,10 @@
-import type { AttemptEnd } from '../../runtime/core/jobs.ts'
+import type { AttemptEnd } from '../../runtime/core/jobs/jobs.ts'
 import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
-import type { Tick } from '../../runtime/core/schedules.ts'
-import { toAttemptEnd } from '../attempt-end.ts'
-import { toRunJob } from '../run-job.ts'
+import type { Tick } from '../../runtime/core/jobs/schedules.ts'
+import { toAttemptEnd } from '../shared/jobs/attempt-end.ts'
+import { toRunJob } from '../shared/jobs/run-job.ts'
 import { checkWhen, toTimes, type WhenConfig } from './when.ts'
 
 export interface ScheduleConfig extends WhenConfig {

@@ -1,6 +1,6 @@
 import { Cron } from 'croner'
 import type { NodeProblem } from '../../runtime/core/node.ts'
-import type { Times } from '../../runtime/core/schedules.ts'
+import type { Times } from '../../runtime/core/jobs/schedules.ts'
 
 export interface WhenConfig {
   readonly when: 'cron' | 'interval' | 'once'

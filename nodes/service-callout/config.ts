@@ -1,7 +1,7 @@
 import { type LabelRow, labelRowsSchema } from '../../runtime/core/labels/labels.ts'
-import { methods } from '../../runtime/core/methods.ts'
+import { methods } from '../../runtime/core/http/methods.ts'
 import type { JsonSchema } from '../../runtime/core/node.ts'
-import { optionFields, type UpstreamOptions } from '../upstream-options.ts'
+import { optionFields, type UpstreamOptions } from '../shared/callouts/upstream-options.ts'
 import type { Pair, SandboxConfig } from './sandbox.ts'
 
 const valueTypes = ['str', 'msg', 'jsonata', 'flow', 'global', 'env', 'num', 'bool'] as const

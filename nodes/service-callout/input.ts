@@ -1,10 +1,10 @@
 import type { Message } from '../../runtime/core/message.ts'
 import type { NodeProblem, Scope } from '../../runtime/core/node.ts'
-import { parsePathTemplate, TemplateError } from '../../runtime/core/path-template.ts'
-import { getProperty, type PropertyPath } from '../../runtime/core/property.ts'
+import { parsePathTemplate, TemplateError } from '../../runtime/core/values/path-template.ts'
+import { getProperty, type PropertyPath } from '../../runtime/core/values/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
-import { withEnv } from '../with-env.ts'
+import { checkTypedValue, compileTypedValue } from '../../runtime/core/values/typed-value.ts'
+import { withEnv } from '../shared/with-env.ts'
 
 /** A value of the form, ready to be read: text with `{{ }}`, or another typed input. */
 export interface Input {

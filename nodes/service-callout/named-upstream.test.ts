@@ -3,8 +3,8 @@ import { fakeRun } from '../../test/kit/fake-run.ts'
 import { type FakeAnswer, fakeUpstream } from '../../test/kit/fake-upstream.ts'
 import { checkNode, type NodeTestOptions, testNode } from '../../test/kit/node-tester.ts'
 import type { Sandbox } from '../../runtime/core/sandbox.ts'
-import type { Upstream, UpstreamRequest } from '../../runtime/core/upstream.ts'
-import type { CallOptions, ServiceSpec } from '../../runtime/core/upstream-service.ts'
+import type { Upstream, UpstreamRequest } from '../../runtime/core/upstream/upstream.ts'
+import type { CallOptions, ServiceSpec } from '../../runtime/core/upstream/upstream-service.ts'
 import { serviceCallout } from './service-callout.ts'
 
 /** An upstream that notes what is opened, how it is configured, and what services are asked. */

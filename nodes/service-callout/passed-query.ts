@@ -1,5 +1,5 @@
 import type { Message } from '../../runtime/core/message.ts'
-import { parameterName } from '../../runtime/core/parameter-name.ts'
+import { parameterName } from '../../runtime/core/http/parameter-name.ts'
 
 /**
  * The query of the request that started the run, as it came, for sending it on. Parameters that the callout sets itself are left out,

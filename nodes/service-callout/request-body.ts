@@ -1,6 +1,6 @@
-import { Body } from '../../runtime/core/body.ts'
+import { Body } from '../../runtime/core/http/body.ts'
 import { fault } from '../../runtime/core/fault.ts'
-import { toJsonText } from '../../runtime/core/json-text.ts'
+import { toJsonText } from '../../runtime/core/values/json-text.ts'
 
 /** Bytes or text to send, and the content type to announce when the flow names none. */
 export interface RequestBody {

@@ -1,6 +1,6 @@
 import { fault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
-import { methods } from '../../runtime/core/methods.ts'
+import { methods } from '../../runtime/core/http/methods.ts'
 
 /** What belongs to the connection that it came over, or to this gateway (RFC 9110 §7.6.1). `accept-encoding` is ours: we unpack. */
 const left = new Set(['host', 'connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'content-length', 'te', 'trailer', 'upgrade', 'expect', 'http2-settings', 'accept-encoding', 'content-encoding', 'x-request-deadline', 'sluice-holding'])

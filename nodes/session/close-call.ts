@@ -1,7 +1,7 @@
 import { errand } from '../../runtime/core/errand.ts'
 import type { Scope } from '../../runtime/core/node.ts'
-import { parseUrlTemplate, type UrlTemplate } from '../../runtime/core/url-template.ts'
-import { withEnv } from '../with-env.ts'
+import { parseUrlTemplate, type UrlTemplate } from '../../runtime/core/upstream/url-template.ts'
+import { withEnv } from '../shared/with-env.ts'
 import type { JanitorOptions } from './janitor.ts'
 import { toView } from './record.ts'
 

@@ -1,4 +1,4 @@
-import type { State } from '../../runtime/core/state.ts'
+import type { State } from '../../runtime/core/state/state.ts'
 
 const bucketMs = 2_000
 const cursorMs = 30 * 86_400_000

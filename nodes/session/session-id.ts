@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Message } from '../../runtime/core/message.ts'
-import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
+import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/values/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { fault } from '../../runtime/core/fault.ts'
 

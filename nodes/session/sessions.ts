@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { fault } from '../../runtime/core/fault.ts'
-import type { State } from '../../runtime/core/state.ts'
+import type { State } from '../../runtime/core/state/state.ts'
 import { closingMs, createDueList } from './due-list.ts'
 import { type EndReason, expiryOf, ownerOf, parseSession, type SessionRecord } from './record.ts'
 import { createSessionId, toHandle } from './session-id.ts'

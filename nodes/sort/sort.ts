@@ -3,10 +3,10 @@ import { labelPathOf } from '../../runtime/core/labels/label-path.ts'
 import { nothing } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
-import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
+import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/values/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { Step } from '../../runtime/core/step.ts'
-import { checkTypedValue } from '../../runtime/core/typed-value.ts'
+import { checkTypedValue } from '../../runtime/core/values/typed-value.ts'
 
 export interface SortConfig {
   readonly order: 'ascending' | 'descending'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { ChargeOutcome, State } from '../../runtime/core/state.ts'
+import type { ChargeOutcome, State } from '../../runtime/core/state/state.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
 import { fakeRun } from '../../test/kit/fake-run.ts'

@@ -5,8 +5,8 @@ import { nothing } from '../../runtime/core/labels/labels.ts'
 import { putAt } from '../../runtime/core/labels/names.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/property.ts'
-import { checkTypedValue } from '../../runtime/core/typed-value.ts'
+import { getProperty, parseMessagePath, setProperty } from '../../runtime/core/values/property.ts'
+import { checkTypedValue } from '../../runtime/core/values/typed-value.ts'
 import { type Cut, cutBytes, cutList, cutText, within } from './pieces.ts'
 
 export interface SplitConfig {

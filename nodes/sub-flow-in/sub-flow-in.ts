@@ -1,4 +1,4 @@
-import { resolve } from '../../runtime/core/body.ts'
+import { resolve } from '../../runtime/core/http/body.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import type { FaultCode } from '../../runtime/core/faults.ts'
 import { compileSchema, type CompiledSchema } from '../../runtime/core/json-schema/compile-schema.ts'

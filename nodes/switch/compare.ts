@@ -1,6 +1,6 @@
 /* oxlint-disable eqeqeq -- the operators compare as Node-RED's do: 5 equals "5" */
-import { parseJson } from '../../runtime/core/json-depth.ts'
-import { compileLinear, type LinearRegex } from '../../runtime/core/linear-regex.ts'
+import { parseJson } from '../../runtime/core/values/json-depth.ts'
+import { compileLinear, type LinearRegex } from '../../runtime/core/values/linear-regex.ts'
 import type { SwitchRule } from './rules.ts'
 
 /** Compares the property `a` with the rule's values. */

@@ -2,7 +2,7 @@ import { fault } from '../../runtime/core/fault.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import type { Scope } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import { compileTypedValue } from '../../runtime/core/typed-value.ts'
+import { compileTypedValue } from '../../runtime/core/values/typed-value.ts'
 import { type Compare, compareOf } from './compare.ts'
 import { hasValue, type SwitchRule } from './rules.ts'
 

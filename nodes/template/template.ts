@@ -1,15 +1,15 @@
 import { fault } from '../../runtime/core/fault.ts'
-import { parseJson } from '../../runtime/core/json-depth.ts'
+import { parseJson } from '../../runtime/core/values/json-depth.ts'
 import { LabelMap } from '../../runtime/core/labels/label-map.ts'
 import { labelsOfKey, putAt } from '../../runtime/core/labels/names.ts'
 import { labelsOfTemplate } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem, type Scope } from '../../runtime/core/node.ts'
-import { parseMessagePath, setProperty } from '../../runtime/core/property.ts'
+import { parseMessagePath, setProperty } from '../../runtime/core/values/property.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import type { Evaluate } from '../../runtime/core/sandbox.ts'
 import type { Step } from '../../runtime/core/step.ts'
-import { checkTypedValue, parseContextKey } from '../../runtime/core/typed-value.ts'
+import { checkTypedValue, parseContextKey } from '../../runtime/core/values/typed-value.ts'
 
 export interface TemplateConfig {
   readonly field: string

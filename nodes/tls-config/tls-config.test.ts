@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { checkNode } from '../../test/kit/node-tester.ts'
-import { toUpstreamTls } from '../../runtime/core/tls-profile.ts'
+import { toUpstreamTls } from '../../runtime/core/upstream/tls-profile.ts'
 import { tlsConfig } from './tls-config.ts'
 
 describe('tls-config', () => {

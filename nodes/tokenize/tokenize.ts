@@ -3,11 +3,11 @@ import { protect } from '../../runtime/core/labels/protect.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import { checkTypedValue, compileTypedValue, type ValueType } from '../../runtime/core/typed-value.ts'
-import type { VaultAsk } from '../../runtime/core/vault.ts'
-import type { FoundField } from '../vault-fields.ts'
-import { checkDomain, checkFields, compileFields, domainNames, missingSchema, pathSchema, propertySchema, toField, toVaultValue } from '../vault-fields.ts'
-import { refusalOf, vaultOf } from '../vault-of.ts'
+import { checkTypedValue, compileTypedValue, type ValueType } from '../../runtime/core/values/typed-value.ts'
+import type { VaultAsk } from '../../runtime/core/secrets/vault.ts'
+import type { FoundField } from '../shared/vault/vault-fields.ts'
+import { checkDomain, checkFields, compileFields, domainNames, missingSchema, pathSchema, propertySchema, toField, toVaultValue } from '../shared/vault/vault-fields.ts'
+import { refusalOf, vaultOf } from '../shared/vault/vault-of.ts'
 
 export const modes = ['random', 'deterministic', 'shape', 'shape same', 'once', 'mask'] as const
 

@@ -1,6 +1,6 @@
 import { afterAll, expect, it } from 'vitest'
-import { Body } from '../../runtime/core/body.ts'
-import { systemClock } from '../../runtime/core/clock.ts'
+import { Body } from '../../runtime/core/http/body.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import { createSandbox } from '../../runtime/sandbox/sandbox.ts'
 import { checkNode, testNode } from '../../test/kit/node-tester.ts'

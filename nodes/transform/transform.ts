@@ -1,8 +1,8 @@
-import { Body } from '../../runtime/core/body.ts'
+import { Body } from '../../runtime/core/http/body.ts'
 import { nothing } from '../../runtime/core/labels/labels.ts'
 import { labelsOfExpression } from '../../runtime/core/labels/of-value.ts'
 import { defineNode } from '../../runtime/core/node.ts'
-import { checkTypedValue } from '../../runtime/core/typed-value.ts'
+import { checkTypedValue } from '../../runtime/core/values/typed-value.ts'
 
 export interface TransformConfig {
   readonly expression: string

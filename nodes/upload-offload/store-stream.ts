@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { fault } from '../../runtime/core/fault.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import type { Storage, StoredPart } from '../open-storage.ts'
+import type { Storage, StoredPart } from '../shared/storage/open-storage.ts'
 import { agrees, sniffType } from './sniff-type.ts'
 
 /** What stands in a message in the place of bytes. */

@@ -1,9 +1,9 @@
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
-import { checkTypedValue } from '../../runtime/core/typed-value.ts'
-import { toKnownUrl, whyNoUrl } from '../callout-url.ts'
-import { parseStatuses } from '../statuses.ts'
-import { type UpstreamConfig, upstreamSchema } from '../upstream-config.ts'
-import { checkOptions } from '../upstream-options.ts'
+import { checkTypedValue } from '../../runtime/core/values/typed-value.ts'
+import { toKnownUrl, whyNoUrl } from '../shared/callouts/callout-url.ts'
+import { parseStatuses } from '../shared/callouts/statuses.ts'
+import { type UpstreamConfig, upstreamSchema } from '../shared/callouts/upstream-config.ts'
+import { checkOptions } from '../shared/callouts/upstream-options.ts'
 
 /** A service by name: its servers, how calls are spread over them, and how calls stand up when they fail. Service callouts name it. */
 export const upstream = defineNode<UpstreamConfig, never>({

@@ -4,7 +4,7 @@ import { compileSchemasCheck, type MessageSchemas } from '../../runtime/core/ope
 import { isJsonObject, type Json } from '../../runtime/core/openapi/json-object.ts'
 import { upgradeOperation } from '../../runtime/core/openapi/upgrade-document.ts'
 import { SchemaProblem } from '../../runtime/core/json-schema/schema-problem.ts'
-import { isTooDeep } from '../../runtime/core/json-depth.ts'
+import { isTooDeep } from '../../runtime/core/values/json-depth.ts'
 import type { NodeProblem } from '../../runtime/core/node.ts'
 import type { ValidateConfig } from './validate-config.ts'
 

@@ -1,6 +1,6 @@
 import type { Checked } from '../../runtime/core/openapi/checked-message.ts'
-import type { RequestFacts } from '../../runtime/core/request-facts.ts'
-import { RequestView } from '../../runtime/core/request-view.ts'
+import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
+import { RequestView } from '../../runtime/core/http/request-view.ts'
 
 type Values = Readonly<Record<string, unknown>>
 

@@ -1,9 +1,9 @@
 import { fault } from '../../runtime/core/fault.ts'
-import { resolve } from '../../runtime/core/body.ts'
+import { resolve } from '../../runtime/core/http/body.ts'
 import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { SentTo } from '../../runtime/core/step.ts'
-import { checkTypedValue, compileTypedValue } from '../../runtime/core/typed-value.ts'
+import { checkTypedValue, compileTypedValue } from '../../runtime/core/values/typed-value.ts'
 import { whenAborted } from '../../runtime/core/when-aborted.ts'
 
 export interface WaitConfig {

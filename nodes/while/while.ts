@@ -3,9 +3,9 @@ import { nothing } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import { SentTo } from '../../runtime/core/step.ts'
-import { checkTypedValue } from '../../runtime/core/typed-value.ts'
+import { checkTypedValue } from '../../runtime/core/values/typed-value.ts'
 import { whenAborted } from '../../runtime/core/when-aborted.ts'
-import { isTrue } from '../is-true.ts'
+import { isTrue } from '../shared/is-true.ts'
 
 export interface WhileConfig {
   readonly condition: string

@@ -1,5 +1,5 @@
 import { Refused, type GatewayInfo, type LineAct, type Queue } from '../../control/contract.ts'
-import { isPriority, priorities, type Priority } from '../../runtime/core/priority.ts'
+import { isPriority, priorities, type Priority } from '../../runtime/core/lines/priority.ts'
 import { html, type Html } from '../html.ts'
 import { layout } from '../layout.ts'
 import type { PortalOptions } from '../portal.ts'

@@ -1,5 +1,5 @@
 import { Refused } from '../../control/contract.ts'
-import type { JobState } from '../../runtime/core/jobs.ts'
+import type { JobState } from '../../runtime/core/jobs/jobs.ts'
 import type { Endpoint } from './endpoint.ts'
 
 const base = '/api/v1/jobs'

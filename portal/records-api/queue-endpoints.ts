@@ -1,4 +1,4 @@
-import type { Priority } from '../../runtime/core/priority.ts'
+import type { Priority } from '../../runtime/core/lines/priority.ts'
 import type { Endpoint } from './endpoint.ts'
 
 const base = '/api/v1/queues'

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Refused } from '../../control/contract.ts'
-import { parseJson as parseText } from '../../runtime/core/json-depth.ts'
+import { parseJson as parseText } from '../../runtime/core/values/json-depth.ts'
 
 /** The body's bytes. @throws Refused `body.too_large` 413 */
 export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {

@@ -1,5 +1,5 @@
 import type { PartnerFetch, WitnessPost } from '../../control/contract.ts'
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { errand } from '../core/errand.ts'
 import type { Log } from '../core/log.ts'
 import { parseEgressAllow } from '../upstream/egress-policy.ts'

@@ -9,7 +9,7 @@ import { toKeyVersion } from '../../vault/keys/material.ts'
 import type { KeyAlgorithm, KeyKind } from '../../vault/words/key-kinds.ts'
 import { Fault } from '../core/fault.ts'
 import type { FaultCode } from '../core/faults.ts'
-import type { CryptoAsk, VaultAnswer } from '../core/vault.ts'
+import type { CryptoAsk, VaultAnswer } from '../core/secrets/vault.ts'
 
 export const played = 'played:'
 const version = 1

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
-import { Body } from '../core/body.ts'
-import { ByteStream } from '../core/byte-stream.ts'
+import { Body } from '../core/http/body.ts'
+import { ByteStream } from '../core/http/byte-stream.ts'
 import { type Fault, fault } from '../core/fault.ts'
-import type { Upstream, UpstreamRequest } from '../core/upstream.ts'
+import type { Upstream, UpstreamRequest } from '../core/upstream/upstream.ts'
 import type { PlayedUpstream } from '../core/cases.ts'
 
 const linesType = /^application\/(?:x-ndjson|ndjson|jsonl|x-jsonlines|x-jsonl)\b/i

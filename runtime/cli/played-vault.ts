@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { BoundedMap } from '../core/bounded-map.ts'
-import type { Vault, VaultAnswer, VaultAsk } from '../core/vault.ts'
+import type { Vault, VaultAnswer, VaultAsk } from '../core/secrets/vault.ts'
 import { askPlayedKey, played } from './played-keys.ts'
 
 const remembered = 10_000

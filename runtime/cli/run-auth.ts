@@ -1,6 +1,6 @@
 import { createAuthServer } from '../../auth-server/auth-server.ts'
 import { openAuthority } from '../../control/oauth/open-authority.ts'
-import { systemClock } from '../core/clock.ts'
+import { systemClock } from '../core/time/clock.ts'
 import { clientAddress, createTrust } from '../http/client-address.ts'
 import type { Settings } from '../settings.ts'
 import { openLog } from '../telemetry/log.ts'

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { RoleRule, Upstream } from '../../auth-server/upstream.ts'
-import { systemClock } from '../core/clock.ts'
+import { systemClock } from '../core/time/clock.ts'
 import type { Log } from '../core/log.ts'
 import { createRelyingParty } from '../openid/relying-party.ts'
 import type { Settings } from '../settings.ts'

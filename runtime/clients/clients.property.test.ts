@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
-import { bucketOf, pagesFor } from '../core/client-pages.ts'
-import type { Application } from '../core/clients.ts'
+import { bucketOf, pagesFor } from '../core/access/client-pages.ts'
+import type { Application } from '../core/access/clients.ts'
 import { createClients } from './clients.ts'
 
 const ids = ['a', 'b', 'c', 'd']

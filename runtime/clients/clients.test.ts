@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
-import type { Api, Application, ClientCredential } from '../core/clients.ts'
-import { clientSecretPurpose, seal } from '../core/seal.ts'
+import type { Api, Application, ClientCredential } from '../core/access/clients.ts'
+import { clientSecretPurpose, seal } from '../core/secrets/seal.ts'
 import { createClients } from './clients.ts'
 
 const key = (prefix: string, more: object = {}): ClientCredential => ({ kind: 'key', prefix, hash: 'h', environment: 'production', active: true, ...more })

@@ -1,7 +1,7 @@
-import type { Application, ClientChange, ClientCopy, ClientCredential, StagedClients } from '../core/clients.ts'
-import type { Clock } from '../core/clock.ts'
+import type { Application, ClientChange, ClientCopy, ClientCredential, StagedClients } from '../core/access/clients.ts'
+import type { Clock } from '../core/time/clock.ts'
 import type { Log } from '../core/log.ts'
-import { clientSecretPurpose, unseal } from '../core/seal.ts'
+import { clientSecretPurpose, unseal } from '../core/secrets/seal.ts'
 import { createTables, pairOf, toFingerprint } from './tables.ts'
 
 export interface ClientsOptions {

@@ -1,4 +1,4 @@
-import type { Application, ClientCredential, ClientRules, Subscription } from '../core/clients.ts'
+import type { Application, ClientCredential, ClientRules, Subscription } from '../core/access/clients.ts'
 
 const noRules: ClientRules = Object.freeze({})
 const none: readonly never[] = Object.freeze([])

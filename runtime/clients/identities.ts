@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto'
 import { BoundedMap } from '../core/bounded-map.ts'
-import type { Clock } from '../core/clock.ts'
-import type { Identities, VerifySignature } from '../core/identities.ts'
+import type { Clock } from '../core/time/clock.ts'
+import type { Identities, VerifySignature } from '../core/access/identities.ts'
 
 export interface IdentitiesOptions {
   readonly clock: Pick<Clock, 'elapsed'>

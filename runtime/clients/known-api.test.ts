@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Api, Application } from '../core/clients.ts'
-import { systemClock } from '../core/clock.ts'
+import type { Api, Application } from '../core/access/clients.ts'
+import { systemClock } from '../core/time/clock.ts'
 import { createClients } from './clients.ts'
 import { toKnownApi } from './known-api.ts'
 

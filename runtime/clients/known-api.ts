@@ -1,4 +1,4 @@
-import type { Api, KnownApi } from '../core/clients.ts'
+import type { Api, KnownApi } from '../core/access/clients.ts'
 
 /**
  * An API's record with what every answer of it says: `Deprecation` (RFC 9745, seconds since 1970) from when on nobody is to

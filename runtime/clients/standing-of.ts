@@ -1,11 +1,11 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import type { Standing, StandingOf } from '../core/admission.ts'
-import type { Clients, Credentialed } from '../core/clients.ts'
-import type { Clock } from '../core/clock.ts'
+import type { Standing, StandingOf } from '../core/access/admission.ts'
+import type { Clients, Credentialed } from '../core/access/clients.ts'
+import type { Clock } from '../core/time/clock.ts'
 import type { Claim } from '../core/deployment.ts'
-import type { Identities } from '../core/identities.ts'
-import { defaultPriority, isPriority, lowestPriority, type Priority } from '../core/priority.ts'
-import type { RequestFacts } from '../core/request-facts.ts'
+import type { Identities } from '../core/access/identities.ts'
+import { defaultPriority, isPriority, lowestPriority, type Priority } from '../core/lines/priority.ts'
+import type { RequestFacts } from '../core/http/request-facts.ts'
 
 export interface StandingOfParts {
   readonly clients: Clients

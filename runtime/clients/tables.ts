@@ -1,8 +1,8 @@
-import type { Api, Application, ClientCredential, Credentialed, KnownApi, Plan } from '../core/clients.ts'
-import { familyOf } from '../core/api-family.ts'
+import type { Api, Application, ClientCredential, Credentialed, KnownApi, Plan } from '../core/access/clients.ts'
+import { familyOf } from '../core/access/api-family.ts'
 import { createCompactor } from './compact.ts'
 import { createIndex } from './index-of.ts'
-import { createRevoked } from '../core/revoked.ts'
+import { createRevoked } from '../core/access/revoked.ts'
 import { toKnownApi } from './known-api.ts'
 
 /** The records of one state of the world, with an index for whatever a caller may show. */

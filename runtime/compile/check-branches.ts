@@ -1,5 +1,5 @@
 import type { Problem } from '../core/flow.ts'
-import { getProperty, parseMessagePath, PathError } from '../core/property.ts'
+import { getProperty, parseMessagePath, PathError } from '../core/values/property.ts'
 import type { AssembledFlow } from './assemble.ts'
 import { nameOf } from './check-document.ts'
 import type { FlowNode } from './flow.ts'

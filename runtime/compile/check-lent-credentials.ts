@@ -1,4 +1,4 @@
-import { type CredentialUse, isLent, listedHosts, unlistedServer } from '../core/credential-use.ts'
+import { type CredentialUse, isLent, listedHosts, unlistedServer } from '../core/access/credential-use.ts'
 import type { Problem } from '../core/flow.ts'
 import type { ConfigNodeView } from '../core/node.ts'
 import type { AssembledFlow } from './assemble.ts'

@@ -1,6 +1,6 @@
 import type { HttpEntry } from '../core/entry.ts'
 import type { Problem } from '../core/flow.ts'
-import { versionKey } from '../core/version-order.ts'
+import { versionKey } from '../core/access/version-order.ts'
 import type { AssembledFlow } from './assemble.ts'
 
 /**

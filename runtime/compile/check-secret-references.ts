@@ -1,6 +1,6 @@
 import type { EditorNode, FlowDocument, Problem } from '../core/flow.ts'
 import type { NodeDefinition } from '../core/node.ts'
-import { hasMalformedReference, mentionsSecret, textsOf } from '../core/secret-reference.ts'
+import { hasMalformedReference, mentionsSecret, textsOf } from '../core/secrets/secret-reference.ts'
 import { ownProperties } from './own-properties.ts'
 import { mapSecretTexts, secretPropertiesOf } from './secret-places.ts'
 

@@ -1,6 +1,6 @@
 import type { Problem } from '../core/flow.ts'
 import type { NodeDefinition } from '../core/node.ts'
-import { mayUseVaultName, type VaultName } from '../core/vault-name.ts'
+import { mayUseVaultName, type VaultName } from '../core/secrets/vault-name.ts'
 
 /** A domain or key of the vault, and the node that names it. */
 export type UsedVaultName = VaultName & { readonly flow: string; readonly node: string }

@@ -1,6 +1,6 @@
 import type { Route } from '../core/deployment.ts'
 import type { Problem } from '../core/flow.ts'
-import { toPatterns } from '../core/route-path.ts'
+import { toPatterns } from '../core/http/route-path.ts'
 import type { AssembledFlow } from './assemble.ts'
 import { routeKey } from './check-routes.ts'
 

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { payloadOf } from '../core/body.ts'
+import { payloadOf } from '../core/http/body.ts'
 import { Fault, toFault } from '../core/fault.ts'
 import type { Problem } from '../core/flow.ts'
 import type { Message } from '../core/message.ts'

@@ -1,5 +1,5 @@
 import type { NodeDefinition } from '../core/node.ts'
-import { replaceReferences } from '../core/secret-reference.ts'
+import { replaceReferences } from '../core/secrets/secret-reference.ts'
 
 type Properties = Readonly<Record<string, unknown>>
 

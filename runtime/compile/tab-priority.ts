@@ -1,5 +1,5 @@
 import type { EditorNode, FlowDocument, Problem } from '../core/flow.ts'
-import type { Priority } from '../core/priority.ts'
+import type { Priority } from '../core/lines/priority.ts'
 import { tabProperties, tabProperty } from '../core/tab-properties.ts'
 
 const digit = /^[0-9]$/

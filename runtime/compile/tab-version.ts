@@ -1,6 +1,6 @@
 import type { EditorNode, FlowDocument, Problem } from '../core/flow.ts'
 import { tabProperties, tabProperty } from '../core/tab-properties.ts'
-import { isVersion } from '../core/version-order.ts'
+import { isVersion } from '../core/access/version-order.ts'
 
 /** The version of the API that a tab serves, as its environment says it; `undefined` when it says none, or none that can be. */
 export function tabVersion(document: FlowDocument): string | undefined {

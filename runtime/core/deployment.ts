@@ -1,8 +1,8 @@
 import type { HttpEntry } from './entry.ts'
 import type { Fault } from './fault.ts'
 import type { Message } from './message.ts'
-import type { Priority } from './priority.ts'
-import type { RequestFacts } from './request-facts.ts'
+import type { Priority } from './lines/priority.ts'
+import type { RequestFacts } from './http/request-facts.ts'
 
 /** An HTTP entry of a deployment: where it lies and what it answers. Plain data. */
 export interface Route {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Clock } from './clock.ts'
+import type { Clock } from './time/clock.ts'
 import { fault } from './fault.ts'
 import type { Log } from './log.ts'
 import type { Run } from './run.ts'

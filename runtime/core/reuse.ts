@@ -1,6 +1,6 @@
 import type { Run } from './run.ts'
 import type { Sandbox } from './sandbox.ts'
-import type { Upstream } from './upstream.ts'
+import type { Upstream } from './upstream/upstream.ts'
 
 /**
  * Work that is not done twice: an answer of an upstream that says it has not changed is not sent again, one with the same

@@ -1,10 +1,10 @@
-import type { ClientEnvironment, MessageClient } from './clients.ts'
-import type { Context } from './context.ts'
+import type { ClientEnvironment, MessageClient } from './access/clients.ts'
+import type { Context } from './state/context.ts'
 import type { Fault } from './fault.ts'
-import type { JobProgress } from './jobs.ts'
+import type { JobProgress } from './jobs/jobs.ts'
 import type { Log } from './log.ts'
 import type { Message } from './message.ts'
-import type { RequestFacts } from './request-facts.ts'
+import type { RequestFacts } from './http/request-facts.ts'
 import type { RunTrace } from './trace.ts'
 
 /** One journey of one request (or tick, or button press) through a pipeline. Whatever has a lifetime lives here, never on the message. */

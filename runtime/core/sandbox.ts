@@ -1,4 +1,4 @@
-import type { Contexts } from './context.ts'
+import type { Contexts } from './state/context.ts'
 import type { Fault } from './fault.ts'
 import type { Message } from './message.ts'
 import type { Run } from './run.ts'

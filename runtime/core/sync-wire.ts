@@ -1,6 +1,6 @@
-import type { Decision } from './decision.ts'
+import type { Decision } from './access/decision.ts'
 import type { GatewayCommand } from './deployer.ts'
-import type { ClientChange } from './clients.ts'
+import type { ClientChange } from './access/clients.ts'
 import type { Problem } from './flow.ts'
 
 /**

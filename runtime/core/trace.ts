@@ -4,7 +4,7 @@ import type { LinkedNode } from './pipeline.ts'
 import type { Credentials } from './release.ts'
 import type { Run, RunEnd } from './run.ts'
 import type { Result } from './step.ts'
-import type { StreamReply, StreamRequest, TunnelReply, TunnelRequest, UpstreamReply, UpstreamRequest } from './upstream.ts'
+import type { StreamReply, StreamRequest, TunnelReply, TunnelRequest, UpstreamReply, UpstreamRequest } from './upstream/upstream.ts'
 
 /** Writes down one run while it goes. The engine looks for it once a step; a run without one pays that look and nothing else. */
 export interface RunTrace {

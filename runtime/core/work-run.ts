@@ -1,7 +1,7 @@
-import type { ClientEnvironment } from './clients.ts'
+import type { ClientEnvironment } from './access/clients.ts'
 import type { Fault } from './fault.ts'
 import type { Message } from './message.ts'
-import type { RequestFacts } from './request-facts.ts'
+import type { RequestFacts } from './http/request-facts.ts'
 import type { RunEnd, RunJob, RunOutcome } from './run.ts'
 
 /** A run that nobody called and whose end somebody waits for. */

@@ -1,5 +1,5 @@
-import type { Clients, KnownApi } from '../core/clients.ts'
-import type { Clock } from '../core/clock.ts'
+import type { Clients, KnownApi } from '../core/access/clients.ts'
+import type { Clock } from '../core/time/clock.ts'
 import type { Route } from '../core/deployment.ts'
 import { findSuccessor, successorPath, type Successor } from './successor.ts'
 

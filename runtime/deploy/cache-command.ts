@@ -1,4 +1,4 @@
-import type { CacheName, CacheSweep } from '../core/cache.ts'
+import type { CacheName, CacheSweep } from '../core/state/cache.ts'
 
 /** What control says is looked at before it is done. */
 export function isCacheName(value: unknown): value is CacheName {

@@ -1,10 +1,10 @@
 import { lookUpGlobalEnv, lookUpTabEnv, type Surroundings } from '../compile/env.ts'
 import type { Container, EnvEntry, Flow } from '../compile/flow.ts'
 import { organisationOf } from '../compile/organisation-of.ts'
-import { payloadOf } from '../core/body.ts'
+import { payloadOf } from '../core/http/body.ts'
 import { toFault } from '../core/fault.ts'
 import type { Problem } from '../core/flow.ts'
-import { freezeDeep } from '../core/freeze.ts'
+import { freezeDeep } from '../core/values/freeze.ts'
 import type { Services } from './services.ts'
 
 /** Where an entry stands, and what an expression in it may look up. */

@@ -1,6 +1,6 @@
 import type { Problem } from '../core/flow.ts'
 import type { Log } from '../core/log.ts'
-import { createHideText, type HideText } from '../core/secret-forms.ts'
+import { createHideText, type HideText } from '../core/secrets/secret-forms.ts'
 import type { SecretValues } from './resolve-secrets.ts'
 
 const deepest = 30

@@ -1,5 +1,5 @@
 import type { ApartWork } from '../core/branches.ts'
-import type { KnownApi } from '../core/clients.ts'
+import type { KnownApi } from '../core/access/clients.ts'
 import type { Claim, Deployment, Route, RouteTable, RunHandle, RunInput, RunSummary } from '../core/deployment.ts'
 import { type Fault, fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'

@@ -1,4 +1,4 @@
-import type { Vault } from '../core/vault.ts'
+import type { Vault } from '../core/secrets/vault.ts'
 
 /** The vault as the nodes of an organisation's flow have it: each ask says whose flow it is from, whatever the node says. */
 export function ownedVault(vault: Vault, organisation: string | undefined): Vault {

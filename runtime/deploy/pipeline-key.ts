@@ -3,7 +3,7 @@ import { globalEnv } from '../compile/env.ts'
 import type { EnvEntry, Estate } from '../compile/flow.ts'
 import { sha256 } from '../compile/hash.ts'
 import type { Credentials } from '../core/release.ts'
-import { textsOf } from '../core/secret-reference.ts'
+import { textsOf } from '../core/secrets/secret-reference.ts'
 
 /** A text that is longer is no id. */
 const longestId = 200

@@ -1,4 +1,4 @@
-import type { RequestFacts } from '../core/request-facts.ts'
+import type { RequestFacts } from '../core/http/request-facts.ts'
 
 /**
  * The time of a run whose caller says in `X-Request-Deadline` how many milliseconds it still waits: it can only become shorter. What is no

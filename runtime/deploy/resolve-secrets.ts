@@ -2,7 +2,7 @@ import { mapSecretTexts } from '../compile/secret-places.ts'
 import { fault } from '../core/fault.ts'
 import type { NodeDefinition } from '../core/node.ts'
 import type { Credentials } from '../core/release.ts'
-import { replaceReferences, replaceReferencesIn } from '../core/secret-reference.ts'
+import { replaceReferences, replaceReferencesIn } from '../core/secrets/secret-reference.ts'
 
 /** The values of the secrets that one flow refers to, by name. */
 export type SecretValues = ReadonlyMap<string, string>

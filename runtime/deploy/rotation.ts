@@ -1,6 +1,6 @@
 import type { PrepareResult } from '../core/deployer.ts'
 import type { Log } from '../core/log.ts'
-import type { Secrets } from '../core/vault.ts'
+import type { Secrets } from '../core/secrets/vault.ts'
 import type { PreparedDeployment } from './prepare.ts'
 
 export interface RotationParts {

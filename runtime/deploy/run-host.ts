@@ -1,5 +1,5 @@
-import { closedFault } from '../core/closed-api.ts'
-import { refuseCall } from '../core/decision.ts'
+import { closedFault } from '../core/access/closed-api.ts'
+import { refuseCall } from '../core/access/decision.ts'
 import { fault } from '../core/fault.ts'
 import type { FaultCode } from '../core/faults.ts'
 import type { Message } from '../core/message.ts'

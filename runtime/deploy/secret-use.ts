@@ -5,8 +5,8 @@ import { organisationOf } from '../compile/organisation-of.ts'
 import { mapSecretTexts } from '../compile/secret-places.ts'
 import type { Problem } from '../core/flow.ts'
 import type { Credentials } from '../core/release.ts'
-import { hasMalformedReference, mentionsSecret, secretsIn, textsOf } from '../core/secret-reference.ts'
-import { mayUseVaultName } from '../core/vault-name.ts'
+import { hasMalformedReference, mentionsSecret, secretsIn, textsOf } from '../core/secrets/secret-reference.ts'
+import { mayUseVaultName } from '../core/secrets/vault-name.ts'
 import { credentialIds } from './pipeline-key.ts'
 
 /** Which secrets a flow refers to, and where. */

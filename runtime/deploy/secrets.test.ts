@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { bareDeployer } from '../../test/kit/bare-deployer.ts'
-import { systemClock } from '../core/clock.ts'
+import { systemClock } from '../core/time/clock.ts'
 import { fault } from '../core/fault.ts'
 import { defineNode } from '../core/node.ts'
 import type { Step } from '../core/step.ts'

@@ -1,6 +1,6 @@
 import { fault, type Fault } from '../core/fault.ts'
 import type { Problem } from '../core/flow.ts'
-import type { FoundSecrets } from '../core/vault.ts'
+import type { FoundSecrets } from '../core/secrets/vault.ts'
 import { noSecrets, type SecretValues } from './resolve-secrets.ts'
 import type { SecretUse } from './secret-use.ts'
 

@@ -1,8 +1,8 @@
-import { familyOf } from '../core/api-family.ts'
-import type { Clients, KnownApi } from '../core/clients.ts'
-import { closedFault } from '../core/closed-api.ts'
+import { familyOf } from '../core/access/api-family.ts'
+import type { Clients, KnownApi } from '../core/access/clients.ts'
+import { closedFault } from '../core/access/closed-api.ts'
 import type { Route } from '../core/deployment.ts'
-import { compareVersions } from '../core/version-order.ts'
+import { compareVersions } from '../core/access/version-order.ts'
 
 /** Where the same thing is found in a newer version: the segment of the path that says the version, and what it is there. */
 export interface Successor {

@@ -1,4 +1,4 @@
-import type { Upstream } from '../core/upstream.ts'
+import type { Upstream } from '../core/upstream/upstream.ts'
 
 /** The upstream of one node: callouts of runs that are written down are noted under its id. */
 export function tracedUpstream(upstream: Upstream, node: string): Upstream {

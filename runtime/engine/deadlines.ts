@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 
 /** Something with a deadline that can be taken off the list at any time, at no cost that grows with the list. */
 export interface Timed {

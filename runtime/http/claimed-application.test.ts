@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { createClients } from '../clients/clients.ts'
 import type { Claim } from '../core/deployment.ts'
-import { systemClock } from '../core/clock.ts'
+import { systemClock } from '../core/time/clock.ts'
 import { claimedApplication, type ClaimingRequest } from './claimed-application.ts'
 
 const live = { environment: 'production', active: true } as const

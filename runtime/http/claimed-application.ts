@@ -1,8 +1,8 @@
-import { credentialsOf } from '../core/authorization.ts'
-import type { Application, Clients, Credentialed } from '../core/clients.ts'
+import { credentialsOf } from '../core/access/authorization.ts'
+import type { Application, Clients, Credentialed } from '../core/access/clients.ts'
 import type { Claim } from '../core/deployment.ts'
-import type { RequestFacts } from '../core/request-facts.ts'
-import { clientOfToken } from '../core/token-client.ts'
+import type { RequestFacts } from '../core/http/request-facts.ts'
+import { clientOfToken } from '../core/access/token-client.ts'
 
 /** What is looked at of a request. */
 export type ClaimingRequest = Pick<RequestFacts, 'headers' | 'query' | 'clientCertificate'>

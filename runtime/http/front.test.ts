@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { brotliCompressSync, deflateRawSync, gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
-import { resolve } from '../core/body.ts'
+import { resolve } from '../core/http/body.ts'
 import type { Deployment, RunInput, RunSummary } from '../core/deployment.ts'
 import { fault } from '../core/fault.ts'
 import { silentLog } from '../core/log.ts'

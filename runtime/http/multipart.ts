@@ -1,6 +1,6 @@
 import { Busboy, type BusboyInstance } from '@fastify/busboy'
 import { fault } from '../core/fault.ts'
-import type { UploadedFile } from '../core/request-facts.ts'
+import type { UploadedFile } from '../core/http/request-facts.ts'
 
 export interface Multipart {
   /** Repeated fields are lists. */

@@ -1,5 +1,5 @@
-import { listen, toUrlHost } from '../core/listening.ts'
-import { http } from '../core/node-http.ts'
+import { listen, toUrlHost } from '../core/http/listening.ts'
+import { http } from '../core/http/node-http.ts'
 
 export interface OpsParts {
   /** Ready means: a release is loaded and can run, and the gateway is not shutting down. */

@@ -1,5 +1,5 @@
 import type { Claim, Route } from '../core/deployment.ts'
-import { compareVersions, versionKey } from '../core/version-order.ts'
+import { compareVersions, versionKey } from '../core/access/version-order.ts'
 
 /** Whether two routes of one place can be told apart by their version. At most one has none: it is the one for who asks for none. */
 export function areApart(one: Route, other: Route): boolean {

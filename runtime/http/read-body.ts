@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { fault, type Fault } from '../core/fault.ts'
-import { GatheredBytes } from '../core/gathered-bytes.ts'
+import { GatheredBytes } from '../core/http/gathered-bytes.ts'
 
 /** True if a request announces a body (RFC 9112 §6.3; HTTP/2 has no announcement but a length). */
 export function hasBody(raw: IncomingMessage): boolean {

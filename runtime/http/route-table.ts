@@ -1,9 +1,9 @@
 import createRouter from 'find-my-way'
 import type { BuildRoutes, Route, RouteConflict, RouteMatch, RouteTable } from '../core/deployment.ts'
-import { versionKey } from '../core/version-order.ts'
+import { versionKey } from '../core/access/version-order.ts'
 import { hostnameOf } from './hostname.ts'
 import { areApart, toPlaceRoute } from './place-versions.ts'
-import { toPatterns, trimSlash, type Pattern } from '../core/route-path.ts'
+import { toPatterns, trimSlash, type Pattern } from '../core/http/route-path.ts'
 
 /**
  * Routes by host, first path segment and method. Routing is as Express users know it: the case of fixed

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
-import { ByteStream } from '../core/byte-stream.ts'
-import { Tunnel } from '../core/tunnel.ts'
-import { http } from '../core/node-http.ts'
+import { ByteStream } from '../core/http/byte-stream.ts'
+import { Tunnel } from '../core/http/tunnel.ts'
+import { http } from '../core/http/node-http.ts'
 import type { Outbox } from './outbox.ts'
 import type { Reply } from './to-reply.ts'
 

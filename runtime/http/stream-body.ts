@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Transform } from 'node:stream'
-import { ByteStream } from '../core/byte-stream.ts'
+import { ByteStream } from '../core/http/byte-stream.ts'
 import { fault } from '../core/fault.ts'
 
 /**

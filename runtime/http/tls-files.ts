@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { Log } from '../core/log.ts'
-import { watchContents } from '../core/watch-contents.ts'
+import { watchContents } from '../core/files/watch-contents.ts'
 import type { TlsHost, TlsOptions } from './tls.ts'
 
 /** TLS settings by file name; the shape of {@link TlsOptions} with paths in place of contents. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { createSecureContext, type SecureContext, type SecureVersion, type Server, type TLSSocket } from 'node:tls'
 import { fault, type Fault } from '../core/fault.ts'
-import type { RequestFacts } from '../core/request-facts.ts'
+import type { RequestFacts } from '../core/http/request-facts.ts'
 
 /** A certificate with its key, as PEM. */
 export interface TlsCertificate {

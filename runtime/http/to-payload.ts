@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { Body } from '../core/body.ts'
+import { Body } from '../core/http/body.ts'
 import { fault, type Fault } from '../core/fault.ts'
 import { isKnownCharset, isUtf8Charset, toText } from './charset.ts'
 import { isJson, type MediaType } from './media-type.ts'

@@ -1,10 +1,10 @@
-import { Body } from '../core/body.ts'
-import { ByteStream } from '../core/byte-stream.ts'
+import { Body } from '../core/http/body.ts'
+import { ByteStream } from '../core/http/byte-stream.ts'
 import { fault } from '../core/fault.ts'
-import { toJsonText } from '../core/json-text.ts'
+import { toJsonText } from '../core/values/json-text.ts'
 import type { Message } from '../core/message.ts'
-import { readyHeaders, type ReadyHeaders } from '../core/ready-headers.ts'
-import { Tunnel } from '../core/tunnel.ts'
+import { readyHeaders, type ReadyHeaders } from '../core/http/ready-headers.ts'
+import { Tunnel } from '../core/http/tunnel.ts'
 import { toSetCookies } from './reply-cookies.ts'
 
 /** An answer ready to be written. `headers` holds names and values in turn. */

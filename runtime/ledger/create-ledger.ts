@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { fault, type Fault } from '../core/fault.ts'
-import { holdsUnkeepable, recordLimitBytes, type Ledger, type LedgerAnswer, type LedgerPlace, type LedgerQueue, type LedgerRecord, type TravellingRecord } from '../core/ledger.ts'
+import { holdsUnkeepable, recordLimitBytes, type Ledger, type LedgerAnswer, type LedgerPlace, type LedgerQueue, type LedgerRecord, type TravellingRecord } from '../core/state/ledger.ts'
 import type { Log } from '../core/log.ts'
 import { openJournal, type Journal } from './journal.ts'
 

@@ -1,8 +1,8 @@
 import { open, readdir, readFile, rename, rm, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeFolder } from '../core/make-folder.ts'
-import { syncFolder } from '../core/sync-folder.ts'
-import type { TravellingRecord } from '../core/ledger.ts'
+import { makeFolder } from '../core/files/make-folder.ts'
+import { syncFolder } from '../core/files/sync-folder.ts'
+import type { TravellingRecord } from '../core/state/ledger.ts'
 
 /** Records on their way, on the disk of this gateway: files of a line per record, each gone when control has all of it. */
 export interface Journal {

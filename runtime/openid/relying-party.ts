@@ -1,6 +1,6 @@
 import * as client from 'openid-client'
-import type { Clock } from '../core/clock.ts'
-import type { RelyingParty } from '../core/relying-party.ts'
+import type { Clock } from '../core/time/clock.ts'
+import type { RelyingParty } from '../core/access/relying-party.ts'
 
 export interface RelyingPartyOptions {
   /** As it names itself; its metadata lie below it (OpenID Connect Discovery §4). */

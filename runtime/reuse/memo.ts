@@ -1,4 +1,4 @@
-import { Body } from '../core/body.ts'
+import { Body } from '../core/http/body.ts'
 import type { Memo, MemoInputs } from '../core/reuse.ts'
 import type { ByteLru } from './byte-lru.ts'
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { UpstreamRequest } from '../core/upstream.ts'
+import type { UpstreamRequest } from '../core/upstream/upstream.ts'
 
 /** Headers that differ with every call and say nothing of what is asked for. */
 const ofOneCall = new Set(['traceparent', 'tracestate', 'baggage', 'x-request-id', 'x-correlation-id', 'x-request-deadline', 'b3', 'x-b3-traceid', 'x-b3-spanid', 'x-b3-parentspanid', 'x-b3-sampled', 'sluice-holding'])

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Body } from '../core/body.ts'
+import { Body } from '../core/http/body.ts'
 import type { Run } from '../core/run.ts'
 import type { Sandbox } from '../core/sandbox.ts'
-import type { Upstream, UpstreamReply, UpstreamRequest } from '../core/upstream.ts'
+import type { Upstream, UpstreamReply, UpstreamRequest } from '../core/upstream/upstream.ts'
 import { createReuse } from './create-reuse.ts'
 import { inputsOf } from './expression-inputs.ts'
 

@@ -1,4 +1,4 @@
-import { Body } from '../core/body.ts'
+import { Body } from '../core/http/body.ts'
 import type { Memo } from '../core/reuse.ts'
 import type { Run } from '../core/run.ts'
 import type { Sandbox } from '../core/sandbox.ts'

@@ -1,7 +1,7 @@
-import { Body, resolve } from '../core/body.ts'
+import { Body, resolve } from '../core/http/body.ts'
 import { fault, Fault } from '../core/fault.ts'
 import { response, type Message } from '../core/message.ts'
-import type { RequestFacts } from '../core/request-facts.ts'
+import type { RequestFacts } from '../core/http/request-facts.ts'
 import { isJson, pack, unpack } from './guest/codec.js'
 import type { Narrow } from './analyse.ts'
 

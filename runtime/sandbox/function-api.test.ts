@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { fakeRun } from '../../test/kit/fake-run.ts'
-import { Body, resolve } from '../core/body.ts'
+import { Body, resolve } from '../core/http/body.ts'
 import { response } from '../core/message.ts'
 import type { SentTo } from '../core/step.ts'
 import type { Fault } from '../core/fault.ts'

@@ -1,4 +1,4 @@
-import type { Context, Contexts } from '../core/context.ts'
+import type { Context, Contexts } from '../core/state/context.ts'
 import { decodeValue, encodeValue } from './frames.ts'
 import { urlCall } from './url-call.ts'
 

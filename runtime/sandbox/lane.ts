@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { limitOf, type Guest } from './guest.ts'
 
 /** An entry into an isolate on isolated-vm's own thread. */

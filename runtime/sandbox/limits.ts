@@ -1,5 +1,5 @@
 import { BoundedMap } from '../core/bounded-map.ts'
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { fault, type Fault } from '../core/fault.ts'
 
 /** Told when a unit is refused for a while. */

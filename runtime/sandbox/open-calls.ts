@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
 import type { Run } from '../core/run.ts'

@@ -1,4 +1,4 @@
-import { resolve } from '../core/body.ts'
+import { resolve } from '../core/http/body.ts'
 
 /** Says that JSONata itself must answer: the path meets a list, which JSONata maps over. */
 export const needsJsonata: unique symbol = Symbol('needs jsonata')

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { createBatcher, type Batcher } from './batcher.ts'
 import { createGuest, type Guest } from './guest.ts'
 import type { GuestSource } from './guest-source.ts'

@@ -2,8 +2,8 @@
  * Calls per second through the sandbox with 32 callers at once, beside the same function called directly.
  * Run with the flags of node-flags.mjs: `node start.mjs --run runtime/sandbox/sandbox.bench.ts`.
  */
-import { Body } from '../core/body.ts'
-import { systemClock } from '../core/clock.ts'
+import { Body } from '../core/http/body.ts'
+import { systemClock } from '../core/time/clock.ts'
 import { silentLog } from '../core/log.ts'
 import { response, type Message } from '../core/message.ts'
 import type { Run } from '../core/run.ts'

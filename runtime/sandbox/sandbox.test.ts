@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { fakeRun } from '../../test/kit/fake-run.ts'
-import { Body } from '../core/body.ts'
+import { Body } from '../core/http/body.ts'
 import { response } from '../core/message.ts'
 import { createGuest } from './guest.ts'
 import { bundleBuffer } from './guest/make-buffer.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { fault } from '../core/fault.ts'
 import type { Run } from '../core/run.ts'
 import type { ScriptHost, ScriptSource } from '../core/sandbox.ts'

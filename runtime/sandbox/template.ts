@@ -1,7 +1,7 @@
-import { resolve } from '../core/body.ts'
+import { resolve } from '../core/http/body.ts'
 import { fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
-import type { Context } from '../core/context.ts'
+import type { Context } from '../core/state/context.ts'
 import type { Evaluate, ExpressionHost } from '../core/sandbox.ts'
 import { escapeHtml, parseTemplate, renderTemplate } from './mustache.ts'
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 
 /** Longest sleep: a clock that was put forward is noticed by then. */
 const longestSleepMs = 60_000

@@ -1,6 +1,6 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import type { StartTimer } from '../core/entry.ts'
-import type { Jobs } from '../core/jobs.ts'
+import type { Jobs } from '../core/jobs/jobs.ts'
 import type { Log } from '../core/log.ts'
 import { atTime } from './at-time.ts'
 import { workHash } from './jobs/job-id.ts'

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
-import type { Turn } from '../core/admission.ts'
+import type { Turn } from '../core/access/admission.ts'
 import type { Route } from '../core/deployment.ts'
-import type { Priority } from '../core/priority.ts'
-import type { RequestFacts } from '../core/request-facts.ts'
+import type { Priority } from '../core/lines/priority.ts'
+import type { RequestFacts } from '../core/http/request-facts.ts'
 import { AdaptiveLimit } from './adaptive-limit.ts'
 import { createGatewayAdmission, type GatewayAdmissionOptions } from './gateway-admission.ts'
 

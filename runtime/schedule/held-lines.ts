@@ -1,4 +1,4 @@
-import type { Line, LinePolicy, LineSpec } from '../core/lines.ts'
+import type { Line, LinePolicy, LineSpec } from '../core/lines/lines.ts'
 
 /** A line that is there for as long as somebody holds it. */
 export interface HeldLine extends Line {

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { Holding } from '../core/holding.ts'
+import type { Holding } from '../core/lines/holding.ts'
 
 const nonceBytes = 8
 const macBytes = 12

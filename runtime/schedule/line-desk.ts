@@ -1,6 +1,6 @@
-import type { LineDesk, LineReport } from '../core/line-desk.ts'
-import type { LineFacts } from '../core/lines.ts'
-import { priorities, type Priority } from '../core/priority.ts'
+import type { LineDesk, LineReport } from '../core/lines/line-desk.ts'
+import type { LineFacts } from '../core/lines/lines.ts'
+import { priorities, type Priority } from '../core/lines/priority.ts'
 
 /** What lines of both scopes let operators do. */
 export interface OperatedLine {

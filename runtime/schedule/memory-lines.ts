@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { createHeldLines, type HeldLines } from './held-lines.ts'
 import { TimedLine } from './line/timed-line.ts'
 

@@ -1,5 +1,5 @@
-import type { LineObserver } from '../core/line-observer.ts'
-import type { Line, Lines } from '../core/lines.ts'
+import type { LineObserver } from '../core/lines/line-observer.ts'
+import type { Line, Lines } from '../core/lines/lines.ts'
 import { tellObserver } from './tell-observer.ts'
 
 /** The same lines, with an observer told what became of those who came. */

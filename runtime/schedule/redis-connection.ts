@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 
 export interface RedisAddress {
   /** `redis://` or `rediss://`. */

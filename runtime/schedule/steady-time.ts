@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 
 /**
  * Time of day that goes on as it began, however the clock on the wall is put meanwhile: what waits by it waits neither longer

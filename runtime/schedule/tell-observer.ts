@@ -1,5 +1,5 @@
-import type { LineObserver } from '../core/line-observer.ts'
-import type { Place } from '../core/lines.ts'
+import type { LineObserver } from '../core/lines/line-observer.ts'
+import type { Place } from '../core/lines/lines.ts'
 
 /** Tells what became of somebody who came to a line; nothing while that is open. */
 export function tellObserver(observer: LineObserver, line: string, { state, priority, waitedMs, reason = 'closed' }: Place): void {

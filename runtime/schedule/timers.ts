@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import type { StartTimer } from '../core/entry.ts'
 import { atTime } from './at-time.ts'
 import { createTimeLine } from './times.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Times } from '../core/schedules.ts'
+import type { Times } from '../core/jobs/schedules.ts'
 import { createTimeLine } from './times.ts'
 
 const at = (text: string) => Date.parse(text)

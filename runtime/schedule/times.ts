@@ -1,5 +1,5 @@
 import { Cron } from 'croner'
-import type { Times } from '../core/schedules.ts'
+import type { Times } from '../core/jobs/schedules.ts'
 
 /** Times in order. Cron follows its zone through changes of daylight saving time (OCPS): none is left out, none comes twice. */
 export interface TimeLine {

@@ -1,4 +1,4 @@
-import type { Charge, CounterWindow } from '../core/state.ts'
+import type { Charge, CounterWindow } from '../core/state/state.ts'
 
 /**
  * Where a limit is kept: its kind, its window, its key. The limit itself is not in it, so that a changed one goes on with

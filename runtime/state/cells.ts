@@ -1,4 +1,4 @@
-import type { CounterCharge, CounterWindow, LeaseCharge, LimitState, RateCharge } from '../core/state.ts'
+import type { CounterCharge, CounterWindow, LeaseCharge, LimitState, RateCharge } from '../core/state/state.ts'
 
 /**
  * Limits of one key each, in memory. A charge first takes from every cell on trial (`take…`), then all settle: what is on trial

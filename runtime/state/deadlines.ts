@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 
 /** Waits that are all equally long, on one timer. */
 export interface Deadlines {

@@ -1,4 +1,4 @@
-import type { Context } from '../core/context.ts'
+import type { Context } from '../core/state/context.ts'
 
 /** A context that shows what lies in `shared` where it has nothing of its own; whatever is written stays in `own`. */
 export function createLayeredContext(own: Context, shared: Pick<Context, 'get' | 'keys'>): Context {

@@ -1,5 +1,5 @@
-import { cacheValueBytes, longestCacheMs, toCachePlace, toCacheTag, toWholeTag, type CacheFind, type CacheMark, type CacheName, type CacheSetOptions, type CacheSweep, type CacheValue, type StateCache } from '../core/cache.ts'
-import type { Clock } from '../core/clock.ts'
+import { cacheValueBytes, longestCacheMs, toCachePlace, toCacheTag, toWholeTag, type CacheFind, type CacheMark, type CacheName, type CacheSetOptions, type CacheSweep, type CacheValue, type StateCache } from '../core/state/cache.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { createOpenCaches, createPattern } from './open-caches.ts'
 
 export interface MemoryCacheOptions {

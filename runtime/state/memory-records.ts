@@ -1,6 +1,6 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { fault } from '../core/fault.ts'
-import type { StateRecords } from '../core/state.ts'
+import type { StateRecords } from '../core/state/state.ts'
 import { checkRecord } from './record-limits.ts'
 
 interface Entry {

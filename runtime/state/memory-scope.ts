@@ -1,5 +1,5 @@
-import type { Context } from '../core/context.ts'
-import { deleteProperty, getProperty, parsePath, setProperty, type PropertyPath } from '../core/property.ts'
+import type { Context } from '../core/state/context.ts'
+import { deleteProperty, getProperty, parsePath, setProperty, type PropertyPath } from '../core/values/property.ts'
 import { copyValue, isFrozenPlain, sizeOf } from './context-value.ts'
 
 /** One context scope in memory. Keys are property paths; what goes in and out is a copy, or frozen. */

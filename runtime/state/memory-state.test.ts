@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Charge } from '../core/state.ts'
+import type { Charge } from '../core/state/state.ts'
 import { createMemoryState } from './memory-state.ts'
 
 const month = { kind: 'fixed', lengthMs: 31 * 86_400_000 } as const

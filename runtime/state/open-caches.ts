@@ -1,4 +1,4 @@
-import { toCachePlace, type CacheName } from '../core/cache.ts'
+import { toCachePlace, type CacheName } from '../core/state/cache.ts'
 
 /** Which caches somebody uses, counted. */
 export function createOpenCaches() {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { cacheValueBytes, longestCacheMs, toCachePlace, toCacheTag, toWholeTag, type CacheFind, type CacheName, type CacheSetOptions, type CacheSweep, type CacheValue, type StateCache } from '../core/cache.ts'
+import { cacheValueBytes, longestCacheMs, toCachePlace, toCacheTag, toWholeTag, type CacheFind, type CacheName, type CacheSetOptions, type CacheSweep, type CacheValue, type StateCache } from '../core/state/cache.ts'
 import { createOpenCaches, createPattern } from './open-caches.ts'
 import { openBytes, sealBytes } from './sealed-bytes.ts'
 import { Lost, openRedisLink, type Commands, type RedisLink, type RedisLinkOptions } from './redis-link.ts'

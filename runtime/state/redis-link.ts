@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import type { Log } from '../core/log.ts'
 import { createDeadlines, type Deadlines } from './deadlines.ts'
 import { redisScripts } from './redis-scripts.ts'

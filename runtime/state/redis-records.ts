@@ -1,5 +1,5 @@
 import { fault } from '../core/fault.ts'
-import type { StateRecords } from '../core/state.ts'
+import type { StateRecords } from '../core/state/state.ts'
 import { checkRecord } from './record-limits.ts'
 import { openText, sealText } from './sealed-bytes.ts'
 import { Lost, type Commands, type RedisLink } from './redis-link.ts'

@@ -1,5 +1,5 @@
-import type { StateCache } from '../core/cache.ts'
-import type { Charge, ChargeOutcome, OnLoss, State } from '../core/state.ts'
+import type { StateCache } from '../core/state/cache.ts'
+import type { Charge, ChargeOutcome, OnLoss, State } from '../core/state/state.ts'
 import { checkCharge } from './cell-key.ts'
 import { createMemoryState } from './memory-state.ts'
 import { createRedisCache } from './redis-cache.ts'

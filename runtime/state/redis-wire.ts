@@ -1,4 +1,4 @@
-import type { Charge, ChargeOutcome, LimitState } from '../core/state.ts'
+import type { Charge, ChargeOutcome, LimitState } from '../core/state/state.ts'
 import { cellKey, sliceWidth } from './cell-key.ts'
 
 /** Keys and arguments of charges as the scripts take them. */

@@ -1,4 +1,4 @@
-import type { Charge, ChargeOutcome, LimitState, OnLoss, State } from '../core/state.ts'
+import type { Charge, ChargeOutcome, LimitState, OnLoss, State } from '../core/state/state.ts'
 
 /** When a caller may ask again after a refusal for want of the store. */
 const retryAfterMs = 1000

@@ -1,7 +1,7 @@
 import { open, readdir, readFile, rm, truncate } from 'node:fs/promises'
 import { chmodSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { syncFolder } from '../core/sync-folder.ts'
+import { syncFolder } from '../core/files/sync-folder.ts'
 import type { SealedClientKey, SignedText } from '../core/sync-wire.ts'
 import { readJson, writeWhole } from './whole-file.ts'
 

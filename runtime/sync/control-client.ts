@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import https from 'node:https'
-import type { Clock } from '../core/clock.ts'
-import { http } from '../core/node-http.ts'
+import type { Clock } from '../core/time/clock.ts'
+import { http } from '../core/http/node-http.ts'
 
 export interface ControlClientOptions {
   readonly controlUrl: string

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
-import type { Decision } from '../core/decision.ts'
+import type { Decision } from '../core/access/decision.ts'
 import type { DecisionBatch } from '../core/sync-wire.ts'
 import { createDecisionLog } from '../telemetry/decision-log.ts'
 import { ControlError } from './control-client.ts'

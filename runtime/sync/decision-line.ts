@@ -1,5 +1,5 @@
-import type { Clock } from '../core/clock.ts'
-import type { Decision, DecisionQueue } from '../core/decision.ts'
+import type { Clock } from '../core/time/clock.ts'
+import type { Decision, DecisionQueue } from '../core/access/decision.ts'
 import type { DecisionBatch } from '../core/sync-wire.ts'
 import { ControlError } from './control-client.ts'
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { syncFolder } from '../core/sync-folder.ts'
+import { syncFolder } from '../core/files/sync-folder.ts'
 import type { RevisionText, SignedManifest } from '../core/sync-wire.ts'
 import { readJson, writeWhole } from './whole-file.ts'
 

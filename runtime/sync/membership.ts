@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Log } from '../core/log.ts'
-import { deriveSealKey } from '../core/seal.ts'
+import { deriveSealKey } from '../core/secrets/seal.ts'
 import type { JoinReply, Standing } from '../core/sync-wire.ts'
 import { ControlError, type ControlClient } from './control-client.ts'
 import type { Disk, Identity } from './disk.ts'

@@ -1,5 +1,5 @@
-import type { Clock } from '../core/clock.ts'
-import type { LedgerAnswer, LedgerQueue, TravellingRecord } from '../core/ledger.ts'
+import type { Clock } from '../core/time/clock.ts'
+import type { LedgerAnswer, LedgerQueue, TravellingRecord } from '../core/state/ledger.ts'
 import type { Log } from '../core/log.ts'
 
 export interface RecordLineParts {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
-import type { Decision } from '../core/decision.ts'
+import type { Decision } from '../core/access/decision.ts'
 import { createDecisionLog } from './decision-log.ts'
 
 const refusal = (run: string, application?: string): Omit<Decision, 'id'> => ({

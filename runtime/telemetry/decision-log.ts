@@ -1,5 +1,5 @@
 import { BoundedMap } from '../core/bounded-map.ts'
-import type { Decision, DecisionQueue, Decisions } from '../core/decision.ts'
+import type { Decision, DecisionQueue, Decisions } from '../core/access/decision.ts'
 
 export interface DecisionLogOptions {
   readonly clock: { elapsed(): number }

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import type { RunRecorder } from '../core/deployment.ts'
 import type { Log } from '../core/log.ts'
-import { hidden } from '../core/secret-forms.ts'
+import { hidden } from '../core/secrets/secret-forms.ts'
 import { createLineWriter } from './line-writer.ts'
 import { createRunLines } from './run-lines.ts'
 import { toRunText, toTextLine } from './text-line.ts'

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { LineObserver } from '../core/line-observer.ts'
-import type { LineFacts, NoTurn } from '../core/lines.ts'
-import { priorities, type Priority } from '../core/priority.ts'
+import type { LineObserver } from '../core/lines/line-observer.ts'
+import type { LineFacts, NoTurn } from '../core/lines/lines.ts'
+import { priorities, type Priority } from '../core/lines/priority.ts'
 
 /** What is asked of the lines when somebody scrapes. */
 export interface LineView {

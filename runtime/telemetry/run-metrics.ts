@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { RunRecorder, RunSummary } from '../core/deployment.ts'
-import { methods } from '../core/methods.ts'
+import { methods } from '../core/http/methods.ts'
 
 /** Upper bounds of the duration buckets, in seconds. */
 const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]

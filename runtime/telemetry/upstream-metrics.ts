@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import type { ServiceFacts, UpstreamObserver } from '../core/upstream-service.ts'
+import type { ServiceFacts, UpstreamObserver } from '../core/upstream/upstream-service.ts'
 
 /** Upstreams with series of their own; those that come after share one. */
 const mostUpstreams = 200

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { toFault, type Fault } from '../core/fault.ts'
 import type { Run } from '../core/run.ts'
 import { whenAborted } from '../core/when-aborted.ts'

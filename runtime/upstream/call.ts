@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { fault } from '../core/fault.ts'
-import { GatheredBytes } from '../core/gathered-bytes.ts'
+import { GatheredBytes } from '../core/http/gathered-bytes.ts'
 import type { Run } from '../core/run.ts'
 import { toUpstreamFault } from './to-fault.ts'
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { errand } from '../core/errand.ts'
 import type { Log } from '../core/log.ts'
 import { parseEgressAllow } from './egress-policy.ts'

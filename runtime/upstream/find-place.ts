@@ -1,4 +1,4 @@
-import type { UpstreamTls } from '../core/upstream.ts'
+import type { UpstreamTls } from '../core/upstream/upstream.ts'
 import type { Lane } from './lane.ts'
 import type { Place, Pools } from './pools.ts'
 import { toUpstreamFault } from './to-fault.ts'

@@ -1,4 +1,4 @@
-import { type Holding, holdingHeader } from '../core/holding.ts'
+import { type Holding, holdingHeader } from '../core/lines/holding.ts'
 import type { Run } from '../core/run.ts'
 
 /** Says on a callout which slots its run holds, its own and those its caller told of. */

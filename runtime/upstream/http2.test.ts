@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { fakeRun } from '../../test/kit/fake-run.ts'
 import { makeTlsFiles } from '../../test/kit/faulty-upstream.ts'
-import type { UpstreamRequest } from '../core/upstream.ts'
+import type { UpstreamRequest } from '../core/upstream/upstream.ts'
 import { parseEgressAllow } from './egress-policy.ts'
 import { createUpstream } from './upstream.ts'
 

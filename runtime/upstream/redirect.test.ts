@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createHideText } from '../core/secret-forms.ts'
+import { createHideText } from '../core/secrets/secret-forms.ts'
 import { follow } from './redirect.ts'
 
 const hide = createHideText(['plugh & plover'])

@@ -1,4 +1,4 @@
-import type { HideText } from '../core/secret-forms.ts'
+import type { HideText } from '../core/secrets/secret-forms.ts'
 
 /** A request as far as a redirect changes it. */
 export interface Hop {

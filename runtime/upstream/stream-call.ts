@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { Fault, fault } from '../core/fault.ts'
 import type { Carried } from './lane.ts'
 import { toUpstreamFault } from './to-fault.ts'

@@ -1,5 +1,5 @@
 import { fault } from '../core/fault.ts'
-import { shownUrl } from '../core/shown-url.ts'
+import { shownUrl } from '../core/upstream/shown-url.ts'
 
 /** A URL as a connection needs it. */
 export interface Target {

@@ -1,4 +1,4 @@
-import { Body } from '../core/body.ts'
+import { Body } from '../core/http/body.ts'
 
 /**
  * An answer's bytes as a body that is parsed when somebody needs it: JSON types as JSON, text and XML as a

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fakeRun } from '../../test/kit/fake-run.ts'
-import type { UpstreamTls } from '../core/upstream.ts'
+import type { UpstreamTls } from '../core/upstream/upstream.ts'
 import { parseEgressAllow } from './egress-policy.ts'
 import { createUpstream } from './upstream.ts'
 

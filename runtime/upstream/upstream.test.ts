@@ -3,7 +3,7 @@ import { createServer as createTcpServer, type AddressInfo, type Socket } from '
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { fakeRun } from '../../test/kit/fake-run.ts'
-import type { Upstream, UpstreamRequest } from '../core/upstream.ts'
+import type { Upstream, UpstreamRequest } from '../core/upstream/upstream.ts'
 import { parseEgressAllow } from './egress-policy.ts'
 import { createUpstream, type UpstreamOptions } from './upstream.ts'
 

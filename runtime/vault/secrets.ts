@@ -1,8 +1,8 @@
 import type { SecretsReply, SecretsRequest } from '../../vault/contract.ts'
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { Fault } from '../core/fault.ts'
 import type { Log } from '../core/log.ts'
-import type { FoundSecrets, HeldSecret, Secrets } from '../core/vault.ts'
+import type { FoundSecrets, HeldSecret, Secrets } from '../core/secrets/vault.ts'
 
 export interface GatewaySecretsParts {
   /** @throws when no vault answers */

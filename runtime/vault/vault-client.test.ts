@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { systemClock } from '../core/clock.ts'
+import { systemClock } from '../core/time/clock.ts'
 import type { Log } from '../core/log.ts'
-import type { VaultAnswer, VaultAsk } from '../core/vault.ts'
+import type { VaultAnswer, VaultAsk } from '../core/secrets/vault.ts'
 import { createVaultClient, type VaultClientOptions } from './vault-client.ts'
 
 const closers: (() => void)[] = []

@@ -1,8 +1,8 @@
 import type { AskReply, SecretsReply, SecretsRequest } from '../../vault/contract.ts'
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../core/time/clock.ts'
 import { fault, type Fault } from '../core/fault.ts'
 import type { Log } from '../core/log.ts'
-import type { Vault, VaultAnswer, VaultAsk, VaultOptions } from '../core/vault.ts'
+import type { Vault, VaultAnswer, VaultAsk, VaultOptions } from '../core/secrets/vault.ts'
 import { createVaultLink, type VaultReply, type VaultTrust } from './vault-link.ts'
 import { watchLink, type WatchedLink } from './watched-link.ts'
 

@@ -1,7 +1,7 @@
 import type { Agent, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Clock } from '../core/clock.ts'
-import { http } from '../core/node-http.ts'
+import type { Clock } from '../core/time/clock.ts'
+import { http } from '../core/http/node-http.ts'
 
 /** How a gateway proves to a vault that it is one. */
 export interface VaultTrust {

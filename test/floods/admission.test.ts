@@ -2,10 +2,10 @@ import { createHash, createHmac, randomBytes, randomUUID, scryptSync } from 'nod
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { toSignText } from '../../nodes/auth/sign-code-method.ts'
-import { clientSecretPurpose, seal } from '../../runtime/core/seal.ts'
+import { clientSecretPurpose, seal } from '../../runtime/core/secrets/seal.ts'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Application, ClientSnapshot } from '../../runtime/core/clients.ts'
-import { explainCheck } from '../../runtime/core/explain-check.ts'
+import type { Application, ClientSnapshot } from '../../runtime/core/access/clients.ts'
+import { explainCheck } from '../../runtime/core/access/explain-check.ts'
 import { estate, flow } from '../kit/flow-builder.ts'
 import { startGateway } from '../kit/gateway.ts'
 

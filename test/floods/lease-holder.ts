@@ -1,4 +1,4 @@
-import { systemClock } from '../../runtime/core/clock.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import { openRedisState } from '../../runtime/state/redis-state.ts'
 

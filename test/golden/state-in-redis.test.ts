@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { systemClock } from '../../runtime/core/clock.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
-import type { Charge } from '../../runtime/core/state.ts'
+import type { Charge } from '../../runtime/core/state/state.ts'
 import { openRedisState, type RedisState } from '../../runtime/state/redis-state.ts'
 import { startRedis, type TestRedis } from '../kit/redis.ts'
 

@@ -52,7 +52,5 @@ function allows(room: Room, file: string, imported: Import): boolean {
   const target = imported.file as string
   const own = nodeFolder(file) ?? room.at
   if (target.startsWith(own)) return true
-  // What lies directly in nodes/ (not in a node's folder, not the list) is shared by the nodes.
-  if (room.name === 'nodes' && target.startsWith('nodes/') && !nodeFolder(target) && target !== 'nodes/index.ts') return true
   return room.mayImport.some((prefix) => target.startsWith(prefix))
 }

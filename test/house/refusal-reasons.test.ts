@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { explainCheck } from '../../runtime/core/explain-check.ts'
+import { explainCheck } from '../../runtime/core/access/explain-check.ts'
 import { isSource, listFiles, readSource } from '../kit/sources.ts'
 
 /** Every constant reason that `auth` gives: text in the arguments of `refused(…)` behind the code, and after `reason:`. */

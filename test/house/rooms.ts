@@ -51,7 +51,8 @@ export const rooms: readonly Room[] = [
     { name: 'auth-server', at: 'auth-server/', mayImport: [core, 'control/oauth-contract.ts', 'portal/html.ts'], packages: ['oidc-provider', 'jose'], because: 'auth-server imports core, its contract with control, the escaping of markup and its own library: it sees of the records what that contract shows, and of the store nothing.' },
   { name: 'editor', at: 'editor/', mayImport: [core, compile, nodeList, contract, 'portal/'], packages: ['cookie', '@node-red/editor-api', '@node-red/editor-client', '@node-red/nodes', '@node-red/registry', '@node-red/runtime', '@node-red/util'], because: 'editor imports core, compile, the list of nodes, the contract of control and the pages that share its port: the control plane never runs a step.' },
   { name: 'node list', at: nodeList, mayImport: ['nodes/', core], packages: [], because: 'nodes/index.ts is the list of nodes and nothing else.' },
-  { name: 'nodes', at: 'nodes/', mayImport: [core], packages: ['mustache', 'csv-parse', 'iconv-lite', 'jsonata', 'croner', 'cookie', 'qs', 'ajv', 'ajv-formats', 'acorn', 'acorn-walk', '@fastify/busboy', 'json-p3'], because: 'a node imports core and pure libraries, never another node: what it needs arrives in its scope.' },
+  { name: 'shared by nodes', at: 'nodes/shared/', mayImport: [core], packages: ['mustache', 'csv-parse', 'iconv-lite', 'jsonata', 'croner', 'cookie', 'qs', 'ajv', 'ajv-formats', 'acorn', 'acorn-walk', '@fastify/busboy', 'json-p3'], because: 'what several nodes have in common imports core and pure libraries, and no node.' },
+  { name: 'nodes', at: 'nodes/', mayImport: [core, 'nodes/shared/'], packages: ['mustache', 'csv-parse', 'iconv-lite', 'jsonata', 'croner', 'cookie', 'qs', 'ajv', 'ajv-formats', 'acorn', 'acorn-walk', '@fastify/busboy', 'json-p3'], because: 'a node imports core, what nodes share and pure libraries, never another node: what it needs arrives in its scope.' },
   { name: 'flows', at: 'flows/', mayImport: ['runtime/'], packages: [], because: 'flows are examples: data, and the small upstream they talk to.' },
   { name: 'start', at: 'start.mjs', mayImport: ['runtime/node-flags.mjs'], packages: [], because: 'start.mjs must run on an old Node: it only finds a newer one.' },
   { name: 'vitest config', at: 'vitest.config.ts', mayImport: ['runtime/node-flags.mjs'], packages: ['vitest'], because: 'the test runner only needs the flags.' },
@@ -70,7 +71,7 @@ export function roomOf(file: string): Room | undefined {
   return rooms.find((room) => (room.at.endsWith('/') ? file.startsWith(room.at) : file === room.at))
 }
 
-/** Folder of one node: `nodes/change/`. Files directly in `nodes/` belong to all nodes. */
+/** Folder of one node: `nodes/change/`. */
 export function nodeFolder(file: string): string | undefined {
   return /^nodes\/[^/]+\//.exec(file)?.[0]
 }

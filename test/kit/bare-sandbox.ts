@@ -1,5 +1,5 @@
 import jsonata from 'jsonata'
-import { Body } from '../../runtime/core/body.ts'
+import { Body } from '../../runtime/core/http/body.ts'
 import type { Sandbox } from '../../runtime/core/sandbox.ts'
 
 /** Expressions evaluated right here, for tests of what stands around them: no isolate, no limits. */

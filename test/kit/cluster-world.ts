@@ -1,6 +1,6 @@
-import type { LinePolicy, Place } from '../../runtime/core/lines.ts'
+import type { LinePolicy, Place } from '../../runtime/core/lines/lines.ts'
 import { silentLog } from '../../runtime/core/log.ts'
-import type { Priority } from '../../runtime/core/priority.ts'
+import type { Priority } from '../../runtime/core/lines/priority.ts'
 import { ClusterLine } from '../../runtime/schedule/cluster/cluster-line.ts'
 import { lockMs } from '../../runtime/schedule/cluster/line-tickets.ts'
 import { MemoryQueue } from './memory-tickets.ts'

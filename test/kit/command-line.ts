@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, vi } from 'vitest'
 import { openControl, type ControlOptions, type OpenControl } from '../../control/open-control.ts'
 import { createPortal } from '../../portal/portal.ts'
 import { runCommandLine } from '../../runtime/cli/command-line.ts'
-import { systemClock } from '../../runtime/core/clock.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 
 export interface CommandLineParts extends Partial<ControlOptions> {

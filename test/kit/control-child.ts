@@ -3,7 +3,7 @@ import { flushCompileCache } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { openControl } from '../../control/open-control.ts'
 import { definitions, notYet } from '../../nodes/index.ts'
-import { systemClock } from '../../runtime/core/clock.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 
 // Run by `forkControl`: a control plane that gateways reach over HTTP and its parent by messages.

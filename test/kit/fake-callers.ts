@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Consumers } from '../../control/contract.ts'
-import type { Application, ClientChange, ClientSnapshot } from '../../runtime/core/clients.ts'
-import { clientSecretPurpose, seal } from '../../runtime/core/seal.ts'
+import type { Application, ClientChange, ClientSnapshot } from '../../runtime/core/access/clients.ts'
+import { clientSecretPurpose, seal } from '../../runtime/core/secrets/seal.ts'
 
 /** The records of callers as control would hold them, in memory, for tests of their way to gateways. */
 export function fakeCallers(count = 0) {

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 
 /** A clock that a test holds: time passes when `advance` says so, and timers fire in order. */
 export interface FakeClock extends Clock {

@@ -1,6 +1,6 @@
 import { toAccess } from '../../control/consumers/rights.ts'
 import { createDataProtection } from '../../control/vault/create-data-protection.ts'
-import { systemClock } from '../../runtime/core/clock.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import { createHash, randomBytes } from 'node:crypto'
 import { type RefusalDecisions, Refused, type Actor, type Consumers, type Publishing, type Watching, type Control, type ControlEvent, type DeployInput, type Doer, type FlowRights, type GatewayInfo, type ReleaseInfo, type Role, type User } from '../../control/contract.ts'

@@ -1,8 +1,8 @@
-import type { ClientEnvironment, MessageClient } from '../../runtime/core/clients.ts'
+import type { ClientEnvironment, MessageClient } from '../../runtime/core/access/clients.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import type { Message } from '../../runtime/core/message.ts'
-import type { RequestFacts } from '../../runtime/core/request-facts.ts'
+import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
 import type { Run, RunEnd, RunOutcome } from '../../runtime/core/run.ts'
 import { memoryContext } from './memory-context.ts'
 

@@ -1,5 +1,5 @@
-import { Body } from '../../runtime/core/body.ts'
-import type { Upstream, UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream.ts'
+import { Body } from '../../runtime/core/http/body.ts'
+import type { Upstream, UpstreamReply, UpstreamRequest } from '../../runtime/core/upstream/upstream.ts'
 
 /** What a fake upstream answers: the parts that matter, or a fault to throw. */
 export type FakeAnswer = Error | { readonly status?: number; readonly headers?: UpstreamReply['headers']; readonly body?: string | Buffer; readonly redirects?: UpstreamReply['redirects']; readonly url?: string }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Vault, VaultAnswer, VaultAsk } from '../../runtime/core/vault.ts'
+import type { Vault, VaultAnswer, VaultAsk } from '../../runtime/core/secrets/vault.ts'
 
 export interface FakeVault extends Vault {
   /** What was asked, one list a call. */

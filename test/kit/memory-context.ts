@@ -1,5 +1,5 @@
-import type { Context, Contexts } from '../../runtime/core/context.ts'
-import { deleteProperty, getProperty, parsePath, setProperty } from '../../runtime/core/property.ts'
+import type { Context, Contexts } from '../../runtime/core/state/context.ts'
+import { deleteProperty, getProperty, parsePath, setProperty } from '../../runtime/core/values/property.ts'
 
 /** A context in memory with the rules of the contract: copies in, copies out, keys are property paths. */
 export function memoryContext(initial: Readonly<Record<string, unknown>> = {}): Context {

@@ -5,7 +5,7 @@ import { loadReleaseSigner } from '../../control/keys/key-files.ts'
 import { toAnchor } from '../../control/ledgers/anchors.ts'
 import { openLedgers, type OpenLedgers } from '../../control/ledgers/open-ledgers.ts'
 import { openStore, type StoreOptions } from '../../control/store/store.ts'
-import { systemClock } from '../../runtime/core/clock.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 
 /** Ledgers of a data folder as one of several processes of control has them: seven records make a period. */

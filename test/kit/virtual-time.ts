@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import { Events } from '../simulate/events.ts'
 
 /** Time that passes as fast as what happens in it: thousands of timers and messages a second of real time. */

@@ -8,7 +8,7 @@ import { openControl, type ControlOptions, type OpenControl } from '../../contro
 import { definitions, notYet } from '../../nodes/index.ts'
 import { createPortal } from '../../portal/portal.ts'
 import { createCaseRunner } from '../../runtime/cli/case-runner.ts'
-import { systemClock } from '../../runtime/core/clock.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
 import type { EditorNode } from '../../runtime/core/flow.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import { createGateway, type Gateway } from '../../runtime/gateway.ts'

@@ -1,4 +1,4 @@
-import { defaultWeights } from '../../runtime/core/lines.ts'
+import { defaultWeights } from '../../runtime/core/lines/lines.ts'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { systemClock } from '../../runtime/core/clock.ts'
-import { defaultWeights, type LinePolicy, type Place } from '../../runtime/core/lines.ts'
-import type { Priority } from '../../runtime/core/priority.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
+import { defaultWeights, type LinePolicy, type Place } from '../../runtime/core/lines/lines.ts'
+import type { Priority } from '../../runtime/core/lines/priority.ts'
 import { TimedLine } from '../../runtime/schedule/line/timed-line.ts'
 import { type Simulation, simulate } from './simulate.ts'
 

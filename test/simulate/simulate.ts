@@ -1,5 +1,5 @@
-import type { LinePolicy } from '../../runtime/core/lines.ts'
-import type { Priority } from '../../runtime/core/priority.ts'
+import type { LinePolicy } from '../../runtime/core/lines/lines.ts'
+import type { Priority } from '../../runtime/core/lines/priority.ts'
 import type { Ticket } from '../../runtime/schedule/line/ticket.ts'
 import { WaitingLine } from '../../runtime/schedule/line/waiting-line.ts'
 import { randomOf } from '../kit/random-of.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { Api, ClientSnapshot } from '../../runtime/core/clients.ts'
+import type { Api, ClientSnapshot } from '../../runtime/core/access/clients.ts'
 import type { EditorNode } from '../../runtime/core/flow.ts'
 import { estate, flow, type FlowBuilder } from '../kit/flow-builder.ts'
 import { startGateway, type TestGateway } from '../kit/gateway.ts'

@@ -9,7 +9,7 @@ import { createAudit, type Audit } from '../../control/audit.ts'
 import { loadReleaseSigner } from '../../control/keys/key-files.ts'
 import { auditHead, auditHeadKey, hashAuditRow } from '../../control/store/audit-chain.ts'
 import type { Store } from '../../control/store/store.ts'
-import { systemClock } from '../../runtime/core/clock.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import type { StorePlace } from './store-suite.ts'
 

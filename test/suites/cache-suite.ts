@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { toCachePlace, toCacheTag, toWholeTag, type CacheName, type CacheValue, type StateCache } from '../../runtime/core/cache.ts'
+import { toCachePlace, toCacheTag, toWholeTag, type CacheName, type CacheValue, type StateCache } from '../../runtime/core/state/cache.ts'
 
 /** A cache whose time the test holds. `begin` empties it. */
 export interface CachePlace {

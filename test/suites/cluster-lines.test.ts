@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { systemClock } from '../../runtime/core/clock.ts'
-import { defaultWeights, type Line, type LinePolicy, type Place } from '../../runtime/core/lines.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
+import { defaultWeights, type Line, type LinePolicy, type Place } from '../../runtime/core/lines/lines.ts'
 import { silentLog } from '../../runtime/core/log.ts'
-import type { Priority } from '../../runtime/core/priority.ts'
+import type { Priority } from '../../runtime/core/lines/priority.ts'
 import { type ClusterLines, openClusterLines } from '../../runtime/schedule/cluster/cluster-lines.ts'
 import { startRedis, type TestRedis } from '../kit/redis.ts'
 

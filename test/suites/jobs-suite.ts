@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { Attempt, AttemptEnd, JobFacts, Jobs, NewJob, Perform, WorkSpec } from '../../runtime/core/jobs.ts'
+import type { Attempt, AttemptEnd, JobFacts, Jobs, NewJob, Perform, WorkSpec } from '../../runtime/core/jobs/jobs.ts'
 
 /** Where jobs are kept. Each `open` is a gateway of its own where the store is shared, else the same one once more. */
 export interface JobsPlace {

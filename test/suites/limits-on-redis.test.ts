@@ -3,7 +3,7 @@ import { concurrencyLimit } from '../../nodes/concurrency-limit/concurrency-limi
 import { quota } from '../../nodes/quota/quota.ts'
 import { resetQuota } from '../../nodes/reset-quota/reset-quota.ts'
 import { spikeArrest } from '../../nodes/spike-arrest/spike-arrest.ts'
-import { type Clock, systemClock } from '../../runtime/core/clock.ts'
+import { type Clock, systemClock } from '../../runtime/core/time/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import type { NodeDefinition } from '../../runtime/core/node.ts'
 import { openRedisState, type RedisState } from '../../runtime/state/redis-state.ts'

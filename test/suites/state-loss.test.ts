@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { systemClock } from '../../runtime/core/clock.ts'
-import type { Charge, ChargeOutcome, CounterCharge } from '../../runtime/core/state.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
+import type { Charge, ChargeOutcome, CounterCharge } from '../../runtime/core/state/state.ts'
 import { openRedisState, type RedisState, type RedisStateOptions } from '../../runtime/state/redis-state.ts'
 import { startRedis, type TestRedis, type TestRedisOptions } from '../kit/redis.ts'
 import { needs } from '../kit/tools.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { calendarWindow } from '../../runtime/core/calendar-window.ts'
-import type { Charge, ChargeOutcome, CounterCharge, CounterWindow, LeaseCharge, RateCharge, State } from '../../runtime/core/state.ts'
+import { calendarWindow } from '../../runtime/core/access/calendar-window.ts'
+import type { Charge, ChargeOutcome, CounterCharge, CounterWindow, LeaseCharge, RateCharge, State } from '../../runtime/core/state/state.ts'
 
 /** A store whose time the test holds. `state` is the same store all along; `begin` empties it and sets its time. */
 export interface StatePlace {

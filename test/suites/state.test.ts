@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { systemClock } from '../../runtime/core/clock.ts'
+import { systemClock } from '../../runtime/core/time/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
 import { openRedisState, type RedisState } from '../../runtime/state/redis-state.ts'

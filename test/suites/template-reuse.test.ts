@@ -4,7 +4,7 @@ import { createTemplate } from '../../runtime/sandbox/template.ts'
 import type { Sandbox } from '../../runtime/core/sandbox.ts'
 import { memoryContexts } from '../kit/memory-context.ts'
 import type { Run } from '../../runtime/core/run.ts'
-import type { Upstream } from '../../runtime/core/upstream.ts'
+import type { Upstream } from '../../runtime/core/upstream/upstream.ts'
 import { createReuse } from '../../runtime/reuse/create-reuse.ts'
 import { inputsOfTemplate } from '../../runtime/reuse/template-inputs.ts'
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import { checkRevision } from '../check-revision.ts'
 import type { VaultDesk } from '../contract.ts'
 import { namePattern, nameRule } from '../words/names.ts'

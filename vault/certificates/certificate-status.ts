@@ -1,4 +1,4 @@
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { VaultStatus } from '../contract.ts'
 import type { RecordStore } from '../parts.ts'
 import { daysLeft, keptOf } from './certificate-facts.ts'

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
 import { memoryEnvelope, memoryRecords } from '../../test/kit/vault-memory.ts'
-import type { VaultAnswer } from '../../runtime/core/vault.ts'
+import type { VaultAnswer } from '../../runtime/core/secrets/vault.ts'
 import type { KeyKind } from '../contract.ts'
 import { createKeyring } from './keyring.ts'
 

@@ -7,7 +7,7 @@ import { base64url, compactDecrypt, CompactEncrypt, CompactSign, compactVerify, 
 import { beforeAll, describe, expect, test } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
 import { memoryEnvelope, memoryRecords } from '../../test/kit/vault-memory.ts'
-import type { VaultAnswer } from '../../runtime/core/vault.ts'
+import type { VaultAnswer } from '../../runtime/core/secrets/vault.ts'
 import type { KeyAlgorithm, KeyKind } from '../contract.ts'
 import { createKeyring } from './keyring.ts'
 import { packMaterial } from './material.ts'

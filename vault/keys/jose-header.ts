@@ -1,4 +1,4 @@
-import { parseJson } from '../../runtime/core/json-depth.ts'
+import { parseJson } from '../../runtime/core/values/json-depth.ts'
 import { fromBase64url } from './base64url.ts'
 
 /** A protected header of JOSE, read before anything else is done with the text; `undefined` when it is none. */

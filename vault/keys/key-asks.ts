@@ -1,5 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
-import type { CryptoAsk, VaultAnswer } from '../../runtime/core/vault.ts'
+import type { CryptoAsk, VaultAnswer } from '../../runtime/core/secrets/vault.ts'
 import { openGcm, parseGcm, sealGcm } from './aes-gcm.ts'
 import { fromBase64url, toBase64url } from './base64url.ts'
 import { keyManagements, openJwe, parseJwe, sealJwe } from './jwe.ts'

@@ -1,4 +1,4 @@
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { KeyAlgorithm, KeyKind, KeyVersionFacts, NewKey, VaultDesk } from '../contract.ts'
 import { Refused } from '../refused.ts'
 import { factsOf, type KeyFacts, toKey } from './key-facts.ts'

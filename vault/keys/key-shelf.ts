@@ -1,4 +1,4 @@
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Envelope, RecordStore, VaultRecord } from '../parts.ts'
 import { aboutKey, factsOf, keyScope, type KeyFacts } from './key-facts.ts'
 import { type KeyVersion, toKeyVersion, unpackMaterial } from './material.ts'

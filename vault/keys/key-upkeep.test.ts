@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
 import { memoryEnvelope, memoryRecords } from '../../test/kit/vault-memory.ts'
-import type { VaultAnswer } from '../../runtime/core/vault.ts'
+import type { VaultAnswer } from '../../runtime/core/secrets/vault.ts'
 import { createKeyring } from './keyring.ts'
 
 const dayMs = 86_400_000

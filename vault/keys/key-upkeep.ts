@@ -1,4 +1,4 @@
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { VaultStatus } from '../contract.ts'
 import { Refused } from '../refused.ts'

@@ -1,6 +1,6 @@
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
-import type { CryptoAsk, VaultAnswer } from '../../runtime/core/vault.ts'
+import type { CryptoAsk, VaultAnswer } from '../../runtime/core/secrets/vault.ts'
 import type { KeyUse } from '../contract.ts'
 import type { VaultStore } from '../store/vault-store.ts'
 

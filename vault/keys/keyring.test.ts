@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
 import { memoryEnvelope, memoryRecords } from '../../test/kit/vault-memory.ts'
-import type { CryptoAsk, VaultAnswer } from '../../runtime/core/vault.ts'
+import type { CryptoAsk, VaultAnswer } from '../../runtime/core/secrets/vault.ts'
 import type { KeyAlgorithm, KeyKind } from '../contract.ts'
 import { createKeyring } from './keyring.ts'
 

@@ -1,6 +1,6 @@
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import { fault } from '../../runtime/core/fault.ts'
-import { secretLimitBytes, secretName } from '../../runtime/core/secret-reference.ts'
+import { secretLimitBytes, secretName } from '../../runtime/core/secrets/secret-reference.ts'
 import { checkRevision } from '../check-revision.ts'
 import type { Expected, SecretFacts, SecretsReply } from '../contract.ts'
 import { Refused } from '../refused.ts'

@@ -1,5 +1,5 @@
 import { fault } from '../../runtime/core/fault.ts'
-import type { VaultAnswer, VaultAsk } from '../../runtime/core/vault.ts'
+import type { VaultAnswer, VaultAsk } from '../../runtime/core/secrets/vault.ts'
 
 /** Values of one ask. */
 export const valueLimitBytes = 4 * 1024 * 1024

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { makeFolder } from '../../runtime/core/make-folder.ts'
+import { makeFolder } from '../../runtime/core/files/make-folder.ts'
 import type { VaultRecord } from '../parts.ts'
 import { migrations } from './migrations.ts'
 import { toKeyUse, toKeyUseValues } from './key-use-row.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Comparer } from '../../runtime/core/vault.ts'
+import type { Comparer } from '../../runtime/core/secrets/vault.ts'
 import type { VaultStore } from '../store/vault-store.ts'
 import type { DomainFacts } from './policy.ts'
 

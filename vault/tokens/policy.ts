@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import type { Viewer } from '../../runtime/core/vault.ts'
+import type { Viewer } from '../../runtime/core/secrets/vault.ts'
 import { Fault } from '../../runtime/core/fault.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Domain, Grant } from '../contract.ts'

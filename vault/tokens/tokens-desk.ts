@@ -1,6 +1,6 @@
 import { createHash, type KeyObject } from 'node:crypto'
 import { checkChain } from '../../ledger/chain.ts'
-import type { Clock } from '../../runtime/core/clock.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import type { Domain, DomainPart, Grant, Reveal } from '../contract.ts'
 import type { DataKeys } from '../envelope.ts'

@@ -11,7 +11,7 @@ import { openStore } from '../../../control/store/store.ts'
 import { toPublicKeys } from '../../../ledger/period-root.ts'
 import { checkProof } from '../../../ledger/proof.ts'
 import { verifyExport } from '../../../ledger/read-export.ts'
-import { systemClock } from '../../../runtime/core/clock.ts'
+import { systemClock } from '../../../runtime/core/time/clock.ts'
 import { silentLog } from '../../../runtime/core/log.ts'
 import { createPortal } from '../../portal.ts'
 

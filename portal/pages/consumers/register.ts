@@ -1,5 +1,5 @@
 import type { ApiRegistration, Lifecycle, Publishing, Refused } from '../../../control/contract.ts'
-import { methods } from '../../../runtime/core/methods.ts'
+import { methods } from '../../../runtime/core/http/methods.ts'
 import { createFormView, type Fields, type FormProblem } from '../../forms/form-view.ts'
 import { defined, toText } from '../../forms/form-values.ts'
 import { html, type Html } from '../../html.ts'

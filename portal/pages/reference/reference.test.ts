@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openControl, type OpenControl } from '../../../control/open-control.ts'
 import { definitions } from '../../../nodes/index.ts'
-import { systemClock } from '../../../runtime/core/clock.ts'
+import { systemClock } from '../../../runtime/core/time/clock.ts'
 import { silentLog } from '../../../runtime/core/log.ts'
 import { createPortal } from '../../portal.ts'
 

@@ -1,5 +1,5 @@
 import type { SecretFacts } from '../../../control/contract.ts'
-import { secretLimitBytes } from '../../../runtime/core/secret-reference.ts'
+import { secretLimitBytes } from '../../../runtime/core/secrets/secret-reference.ts'
 import { html, type Html } from '../../html.ts'
 import { toText } from '../../forms/form-values.ts'
 import { createFormView, type FormProblem } from '../../forms/form-view.ts'

@@ -3,7 +3,7 @@ import { createAcceptedWork } from '../../../control/jobs/open-accepted-work.ts'
 import { toAccess } from '../../../control/consumers/rights.ts'
 import { useCommandLine } from '../../../test/kit/command-line.ts'
 import type { GatewayCommand } from '../../core/deployer.ts'
-import type { JobFacts } from '../../core/jobs.ts'
+import type { JobFacts } from '../../core/jobs/jobs.ts'
 
 const job = (id: string, more: Partial<JobFacts> = {}): JobFacts => ({ id: `abcdefghijkl.${id}`, flow: 'orders', node: 'async', revision: 'r', owner: '', state: 'failed', acceptedAtMs: Date.UTC(2027, 0, 1), attempt: 5, attempts: 5, reason: { code: 'upstream.status', message: 'It answered 503.' }, ...more })
 let kept = new Map<string, JobFacts>()

@@ -1,5 +1,5 @@
 import type { LineAct, Queue } from '../../../control/contract.ts'
-import { isPriority } from '../../core/priority.ts'
+import { isPriority } from '../../core/lines/priority.ts'
 import { CommandFailed, type Output } from '../outcome.ts'
 import type { RecordsClient } from './client.ts'
 import { toColumns } from './print.ts'

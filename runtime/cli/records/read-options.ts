@@ -1,4 +1,4 @@
-import type { PlanQuota } from '../../core/clients.ts'
+import type { PlanQuota } from '../../core/access/clients.ts'
 import { CommandFailed, exitCodes } from '../outcome.ts'
 
 const units = ['second', 'minute', 'hour', 'day', 'week', 'month'] as const

@@ -1,6 +1,6 @@
-import { explainCheck, explainPassing } from '../../core/explain-check.ts'
+import { explainCheck, explainPassing } from '../../core/access/explain-check.ts'
 import { faults } from '../../core/faults.ts'
-import { remedyOf } from '../../core/refusal-remedies.ts'
+import { remedyOf } from '../../core/access/refusal-remedies.ts'
 import { lookUp } from '../../core/saying.ts'
 import type { Output } from '../outcome.ts'
 import type { RecordsClient } from './client.ts'

@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs'
 import { availableParallelism, homedir } from 'node:os'
 import { dirname, join, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { makeFolder } from '../../core/make-folder.ts'
+import { makeFolder } from '../../core/files/make-folder.ts'
 import { nodeFlags } from '../../node-flags.mjs'
 import { environmentFor, machineEnvironment, SettingsError, type Settings } from '../../settings.ts'
 

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { chmod } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { makeFolder } from '../../core/make-folder.ts'
+import { makeFolder } from '../../core/files/make-folder.ts'
 import { machineEnvironment, variableOf, type Settings } from '../../settings.ts'
 import { ChildFailed, createChild, type Child, type ChildListener } from './child.ts'
 import type { FromChild, ReadyFacts } from './child-channel.ts'

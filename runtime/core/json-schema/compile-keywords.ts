@@ -1,4 +1,4 @@
-import { NotLinearError } from '../linear-regex.ts'
+import { NotLinearError } from '../values/linear-regex.ts'
 import { type Check, type CheckContext, nothingSeen, seeAll, type Seen } from './check-context.ts'
 import { numberFormats, textFormats } from './formats.ts'
 import { compilePattern, type LinearPattern } from './linear-pattern.ts'

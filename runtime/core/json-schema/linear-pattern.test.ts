@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { NotLinearError } from '../linear-regex.ts'
+import { NotLinearError } from '../values/linear-regex.ts'
 import { compilePattern } from './linear-pattern.ts'
 
 describe('a pattern of a schema', () => {

@@ -1,5 +1,5 @@
 import { fault } from '../fault.ts'
-import { NotLinearError } from '../linear-regex.ts'
+import { NotLinearError } from '../values/linear-regex.ts'
 
 /** A pattern of a schema, run on V8's linear-time engine. */
 export interface LinearPattern {

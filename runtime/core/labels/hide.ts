@@ -1,4 +1,4 @@
-import { resolve } from '../body.ts'
+import { resolve } from '../http/body.ts'
 import type { Message } from '../message.ts'
 import type { LabelEntry, LabelMap } from './label-map.ts'
 import { every, type LabelPath, restBelow } from './label-path.ts'

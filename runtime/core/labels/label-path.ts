@@ -1,4 +1,4 @@
-import { parseMessagePath, PathError, type PropertyPath } from '../property.ts'
+import { parseMessagePath, PathError, type PropertyPath } from '../values/property.ts'
 
 /** Any member or item. */
 export const every: unique symbol = Symbol('*')

@@ -1,4 +1,4 @@
-import { parseMessagePath, PathError, type PropertyPath } from '../property.ts'
+import { parseMessagePath, PathError, type PropertyPath } from '../values/property.ts'
 import { LabelMap, unionOf } from './label-map.ts'
 import { toLabelPath } from './label-path.ts'
 

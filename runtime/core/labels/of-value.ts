@@ -1,5 +1,5 @@
 import { labelsOfJsonata } from '../../compile/labels/jsonata-labels.ts'
-import { parsePathTemplate, TemplateError } from '../path-template.ts'
+import { parsePathTemplate, TemplateError } from '../values/path-template.ts'
 import { LabelMap, unionOf } from './label-map.ts'
 import { labelPathOf, toLabelPath } from './label-path.ts'
 

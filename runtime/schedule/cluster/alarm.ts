@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts'
+import type { Clock } from '../../core/time/clock.ts'
 
 /** One timer for something that is due at different times: it goes off at the earliest that was asked for. */
 export class Alarm {

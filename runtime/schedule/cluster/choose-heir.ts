@@ -1,5 +1,5 @@
 import type { Turn } from '../line/turns.ts'
-import { priorities } from '../../core/priority.ts'
+import { priorities } from '../../core/lines/priority.ts'
 import type { Claim } from './known-claims.ts'
 
 /** Somebody who waits on this gateway. */

@@ -1,5 +1,5 @@
-import type { Line, LineFacts, LinePolicy, LineSpec, NoTurn, Place } from '../../core/lines.ts'
-import { type Priority, priorities } from '../../core/priority.ts'
+import type { Line, LineFacts, LinePolicy, LineSpec, NoTurn, Place } from '../../core/lines/lines.ts'
+import { type Priority, priorities } from '../../core/lines/priority.ts'
 import { estimateMs } from '../line/estimate.ts'
 import { MeanService } from '../line/mean-service.ts'
 import { type Turn, Turns } from '../line/turns.ts'

@@ -1,4 +1,4 @@
-import type { Place } from '../../core/lines.ts'
+import type { Place } from '../../core/lines/lines.ts'
 import { Ticket } from '../line/ticket.ts'
 import type { HeldSlot } from './slots-here.ts'
 

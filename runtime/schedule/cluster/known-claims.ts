@@ -1,4 +1,4 @@
-import { priorities } from '../../core/priority.ts'
+import { priorities } from '../../core/lines/priority.ts'
 import type { Exchanged } from './line-tickets.ts'
 
 /** Of a class, who waits on another gateway. */

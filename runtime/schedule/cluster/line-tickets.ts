@@ -1,4 +1,4 @@
-import type { LinePolicy } from '../../core/lines.ts'
+import type { LinePolicy } from '../../core/lines/lines.ts'
 
 /** A slot: the job that stands for it in Redis is locked with the token until it is given back. */
 export interface Slot {

@@ -1,4 +1,4 @@
-import type { LinePolicy } from '../../core/lines.ts'
+import type { LinePolicy } from '../../core/lines/lines.ts'
 import type { ClusterPlace } from './cluster-place.ts'
 
 /** Deadlines become ranks in steps of so many milliseconds, again from the start every 29 hours. */

@@ -1,4 +1,4 @@
-import type { LinePolicy } from '../../core/lines.ts'
+import type { LinePolicy } from '../../core/lines/lines.ts'
 import { Alarm } from './alarm.ts'
 import type { ClusterLink } from './cluster-link.ts'
 import type { KnownClaims, Report } from './known-claims.ts'

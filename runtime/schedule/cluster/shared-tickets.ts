@@ -1,6 +1,6 @@
 import { Job, Queue, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
-import type { LinePolicy } from '../../core/lines.ts'
+import type { LinePolicy } from '../../core/lines/lines.ts'
 import { type Exchanged, type LineTickets, lockMs, type NewTicket, type Slot, type Turned } from './line-tickets.ts'
 
 /** What a waiting ticket says in Redis: which gateway asks, never anything of the request. */

@@ -1,4 +1,4 @@
-import { priorities } from '../../core/priority.ts'
+import { priorities } from '../../core/lines/priority.ts'
 import type { ClusterPlace } from './cluster-place.ts'
 import { lockMs, type Slot } from './line-tickets.ts'
 

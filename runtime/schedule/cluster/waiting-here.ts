@@ -1,4 +1,4 @@
-import { type Priority, priorities } from '../../core/priority.ts'
+import { type Priority, priorities } from '../../core/lines/priority.ts'
 import { ClassLine } from '../line/class-line.ts'
 import { ClassPace } from '../line/class-pace.ts'
 import type { Turn } from '../line/turns.ts'

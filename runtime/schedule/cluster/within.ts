@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts'
+import type { Clock } from '../../core/time/clock.ts'
 
 /** @throws Error when it takes longer */
 export function within<T>(clock: Clock, limitMs: number, promise: Promise<T>): Promise<T> {

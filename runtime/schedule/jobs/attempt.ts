@@ -1,5 +1,5 @@
 import { toFault } from '../../core/fault.ts'
-import type { Attempt, AttemptEnd, JobFacts, JobProgress, Perform } from '../../core/jobs.ts'
+import type { Attempt, AttemptEnd, JobFacts, JobProgress, Perform } from '../../core/jobs/jobs.ts'
 
 /** Attempts under way in this gateway, so that they can be told when their job is cancelled. */
 export class AttemptsUnderWay {

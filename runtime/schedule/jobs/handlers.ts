@@ -1,4 +1,4 @@
-import type { Perform, WorkSpec } from '../../core/jobs.ts'
+import type { Perform, WorkSpec } from '../../core/jobs/jobs.ts'
 
 /** Who does a work in this gateway, by revision. */
 export class Handlers {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { WorkName } from '../../core/jobs.ts'
+import type { WorkName } from '../../core/jobs/jobs.ts'
 
 /** Short name of a work: the first part of the ids of its jobs. */
 export function workHash({ flow, node, part = '' }: WorkName): string {

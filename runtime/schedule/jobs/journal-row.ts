@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import type { JobFacts, JobProgress, JobState } from '../../core/jobs.ts'
+import type { JobFacts, JobProgress, JobState } from '../../core/jobs/jobs.ts'
 import { toReason } from './reason.ts'
 
 /** A job as the journal has it. */

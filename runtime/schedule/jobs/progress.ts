@@ -1,4 +1,4 @@
-import type { JobProgress } from '../../core/jobs.ts'
+import type { JobProgress } from '../../core/jobs/jobs.ts'
 
 /** Not more often than somebody could look. */
 const everyMs = 250

@@ -1,5 +1,5 @@
 import { fault } from '../../core/fault.ts'
-import type { JobFacts } from '../../core/jobs.ts'
+import type { JobFacts } from '../../core/jobs/jobs.ts'
 
 type Reason = NonNullable<JobFacts['reason']>
 

@@ -1,5 +1,5 @@
 import type { Job, JobType } from 'bullmq'
-import type { JobFacts, JobProgress, JobState } from '../../core/jobs.ts'
+import type { JobFacts, JobProgress, JobState } from '../../core/jobs/jobs.ts'
 import { crashed, toReason } from './reason.ts'
 
 /** What a job says in Redis beside what BullMQ keeps itself. Only `s` may hold what a caller sent, and is encrypted. */

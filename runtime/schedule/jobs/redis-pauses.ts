@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import type { FlowWork } from '../../core/jobs.ts'
+import type { FlowWork } from '../../core/jobs/jobs.ts'
 import { type Kept, waitingTypes } from './redis-facts.ts'
 
 export interface RedisPausesParts {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { Clock } from '../../core/clock.ts'
+import type { Clock } from '../../core/time/clock.ts'
 import { Fault, fault } from '../../core/fault.ts'
 
 /** Asks Redis what somebody waits for, who is told in time when it does not answer. */

@@ -1,6 +1,6 @@
 import { fault } from '../../core/fault.ts'
-import { jobLimitBytes } from '../../core/jobs.ts'
-import { seal, unseal } from '../../core/seal.ts'
+import { jobLimitBytes } from '../../core/jobs/jobs.ts'
+import { seal, unseal } from '../../core/secrets/seal.ts'
 
 /** Encrypts what a job is given and what it comes to. A sealed text is of use for its own job only. */
 export interface JobSeal {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts'
+import type { Clock } from '../../core/time/clock.ts'
 
 /** Who waits in this gateway for the end of jobs. */
 export class SettleWaits {

@@ -1,5 +1,5 @@
-import { RecentRate } from '../../core/recent-rate.ts'
-import { priorities } from '../../core/priority.ts'
+import { RecentRate } from '../../core/time/recent-rate.ts'
+import { priorities } from '../../core/lines/priority.ts'
 
 /** A class has to have waited without a break for so long before its pace says anything. */
 const watchedMs = 1000

@@ -1,5 +1,5 @@
-import type { LinePolicy } from '../../core/lines.ts'
-import { priorities } from '../../core/priority.ts'
+import type { LinePolicy } from '../../core/lines/lines.ts'
+import { priorities } from '../../core/lines/priority.ts'
 
 /** What is assumed to be left where arrivals of higher classes take everything. */
 const leastShare = 0.01

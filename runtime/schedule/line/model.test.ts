@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { defaultWeights, type LinePolicy } from '../../core/lines.ts'
-import { type Priority, priorities } from '../../core/priority.ts'
+import { defaultWeights, type LinePolicy } from '../../core/lines/lines.ts'
+import { type Priority, priorities } from '../../core/lines/priority.ts'
 import type { Ticket } from './ticket.ts'
 import { WaitingLine } from './waiting-line.ts'
 

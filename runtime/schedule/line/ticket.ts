@@ -1,5 +1,5 @@
-import type { NoTurn, Place } from '../../core/lines.ts'
-import type { Priority } from '../../core/priority.ts'
+import type { NoTurn, Place } from '../../core/lines/lines.ts'
+import type { Priority } from '../../core/lines/priority.ts'
 
 /** A place in a waiting line, and later the slot that it became. */
 export class Ticket implements Place {

@@ -1,6 +1,6 @@
-import type { Clock } from '../../core/clock.ts'
-import type { Line, LineFacts, LinePolicy, LineSpec, Place } from '../../core/lines.ts'
-import type { Priority } from '../../core/priority.ts'
+import type { Clock } from '../../core/time/clock.ts'
+import type { Line, LineFacts, LinePolicy, LineSpec, Place } from '../../core/lines/lines.ts'
+import type { Priority } from '../../core/lines/priority.ts'
 import type { Ticket } from './ticket.ts'
 import { WaitingLine } from './waiting-line.ts'
 

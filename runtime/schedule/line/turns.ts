@@ -1,5 +1,5 @@
-import type { LinePolicy } from '../../core/lines.ts'
-import { priorities } from '../../core/priority.ts'
+import type { LinePolicy } from '../../core/lines/lines.ts'
+import { priorities } from '../../core/lines/priority.ts'
 
 /** Whose turn it is: the most important that waits, the first of another class, or the longest-waiting of the classes between two. */
 export type Turn =

@@ -1,5 +1,5 @@
 import type { CaseAnswer } from '../../core/cases.ts'
-import { hidden } from '../../core/secret-forms.ts'
+import { hidden } from '../../core/secrets/secret-forms.ts'
 
 const mostDifferences = 100
 

@@ -1,5 +1,5 @@
 import { brotliDecompressSync, constants, unzipSync } from 'node:zlib'
-import { Body } from '../../core/body.ts'
+import { Body } from '../../core/http/body.ts'
 import { hideLabels } from '../../core/labels/hide.ts'
 import type { LabelMap } from '../../core/labels/label-map.ts'
 import type { BodyRecord, StreamRecord } from '../../core/trace.ts'

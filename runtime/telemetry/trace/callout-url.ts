@@ -1,6 +1,6 @@
 import { textsUnseen } from '../../core/labels/hide.ts'
 import type { LabelMap } from '../../core/labels/label-map.ts'
-import { createHideText, hidden } from '../../core/secret-forms.ts'
+import { createHideText, hidden } from '../../core/secrets/secret-forms.ts'
 import type { CalloutNote } from './run-notes.ts'
 
 /**

@@ -1,5 +1,5 @@
-import { parameterName } from '../../core/parameter-name.ts'
-import { createHideText, hidden, type HideText } from '../../core/secret-forms.ts'
+import { parameterName } from '../../core/http/parameter-name.ts'
+import { createHideText, hidden, type HideText } from '../../core/secrets/secret-forms.ts'
 
 /** Properties, headers and parameters whose name says that they hold a secret. */
 const secretName = /^(?:proxy[-_]?)?authorization$|cookies?$|passw(?:or)?d|passphrase|^pwd$|secret|api[-_]?key|token$|private[-_]?key|credential|session[-_]?id$|^x-sluice-watch$|^sig(?:nature)?$|^jwt$/i

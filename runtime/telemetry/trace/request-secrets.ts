@@ -1,5 +1,5 @@
 import type { Claim } from '../../core/deployment.ts'
-import type { RequestFacts } from '../../core/request-facts.ts'
+import type { RequestFacts } from '../../core/http/request-facts.ts'
 
 /** Where a request holds secrets, and which: what its flow looks for callers in, `Authorization`, cookies. */
 export function secretsOfRequest(request: RequestFacts, claims: readonly Claim[] = []): { readonly names: readonly string[]; readonly values: readonly string[] } {

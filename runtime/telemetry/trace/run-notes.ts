@@ -1,14 +1,14 @@
-import { ByteStream } from '../../core/byte-stream.ts'
+import { ByteStream } from '../../core/http/byte-stream.ts'
 import { toFault } from '../../core/fault.ts'
 import { tellingFaults } from '../../core/labels/telling-faults.ts'
 import type { Message } from '../../core/message.ts'
 import type { LinkedNode } from '../../core/pipeline.ts'
-import type { RequestFacts } from '../../core/request-facts.ts'
+import type { RequestFacts } from '../../core/http/request-facts.ts'
 import type { Run, RunEnd, RunOutcome } from '../../core/run.ts'
 import { SentTo, type Output, type Result } from '../../core/step.ts'
 import type { RunTrace, TracedRun, TraceFacts } from '../../core/trace.ts'
-import type { StreamReply, StreamRequest, TunnelReply, TunnelRequest, UpstreamReply, UpstreamRequest } from '../../core/upstream.ts'
-import type { TraceContext } from '../../core/trace-context.ts'
+import type { StreamReply, StreamRequest, TunnelReply, TunnelRequest, UpstreamReply, UpstreamRequest } from '../../core/upstream/upstream.ts'
+import type { TraceContext } from '../../core/http/trace-context.ts'
 import { StreamNote, type StreamRoom } from './stream-note.ts'
 
 export interface RunFacts {

@@ -1,6 +1,6 @@
-import { Body } from '../../core/body.ts'
-import { hidden } from '../../core/secret-forms.ts'
-import { secretLimitBytes } from '../../core/secret-reference.ts'
+import { Body } from '../../core/http/body.ts'
+import { hidden } from '../../core/secrets/secret-forms.ts'
+import { secretLimitBytes } from '../../core/secrets/secret-reference.ts'
 import type { Hiding } from './hiding.ts'
 
 /** What one message may show. */

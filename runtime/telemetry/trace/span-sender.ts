@@ -1,6 +1,6 @@
 import type { Agent, IncomingMessage } from 'node:http'
-import { http } from '../../core/node-http.ts'
-import { retryAfterMs } from '../../core/retry-after.ts'
+import { http } from '../../core/http/node-http.ts'
+import { retryAfterMs } from '../../core/http/retry-after.ts'
 
 /** Takes batches to a collector over OTLP/HTTP, on one connection that is kept. */
 export interface SpanSender {

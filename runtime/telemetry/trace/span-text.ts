@@ -1,5 +1,5 @@
 import type { LinkedNode } from '../../core/pipeline.ts'
-import { shownUrl } from '../../core/shown-url.ts'
+import { shownUrl } from '../../core/upstream/shown-url.ts'
 import { calloutUrl } from './callout-url.ts'
 import type { CalloutNote, RunNotes, StepNote } from './run-notes.ts'
 

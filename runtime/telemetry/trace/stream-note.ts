@@ -1,6 +1,6 @@
 import { type Duplex, pipeline, type Readable, Transform } from 'node:stream'
 import { toFault } from '../../core/fault.ts'
-import { GatheredBytes } from '../../core/gathered-bytes.ts'
+import { GatheredBytes } from '../../core/http/gathered-bytes.ts'
 import type { StreamRecord } from '../../core/trace.ts'
 import { bodyLimitBytes } from './show.ts'
 

@@ -1,6 +1,6 @@
 import type { FlowCase, PlayedUpstream } from '../../core/cases.ts'
 import { fault } from '../../core/fault.ts'
-import { hidden } from '../../core/secret-forms.ts'
+import { hidden } from '../../core/secrets/secret-forms.ts'
 import type { BodyRecord, CalloutRecord, RunRecord } from '../../core/trace.ts'
 
 /** What stands before the path of a callout to an upstream by name. */

@@ -1,4 +1,4 @@
-import type { Balance } from '../../core/upstream-service.ts'
+import type { Balance } from '../../core/upstream/upstream-service.ts'
 
 /** An instance as the balancer sees it. The balancer keeps `turn`; nobody else does. */
 export interface Candidate {

@@ -1,4 +1,4 @@
-import type { BreakerPolicy } from '../../core/upstream-service.ts'
+import type { BreakerPolicy } from '../../core/upstream/upstream-service.ts'
 
 export type BreakerState = 'closed' | 'open' | 'half-open'
 

@@ -1,5 +1,5 @@
-import type { Clock } from '../../core/clock.ts'
-import type { BulkheadPolicy } from '../../core/upstream-service.ts'
+import type { Clock } from '../../core/time/clock.ts'
+import type { BulkheadPolicy } from '../../core/upstream/upstream-service.ts'
 
 interface Waiting {
   readonly admit: () => void

@@ -1,4 +1,4 @@
-import type { EjectionPolicy } from '../../core/upstream-service.ts'
+import type { EjectionPolicy } from '../../core/upstream/upstream-service.ts'
 
 /** An instance as the detector sees it; the detector keeps what is here. */
 export interface Judged {

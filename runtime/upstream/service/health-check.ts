@@ -1,9 +1,9 @@
-import type { Clock } from '../../core/clock.ts'
+import type { Clock } from '../../core/time/clock.ts'
 import { errand } from '../../core/errand.ts'
 import type { Log } from '../../core/log.ts'
 import type { Run } from '../../core/run.ts'
-import type { UpstreamReply, UpstreamRequest, UpstreamTls } from '../../core/upstream.ts'
-import type { HealthCheckPolicy } from '../../core/upstream-service.ts'
+import type { UpstreamReply, UpstreamRequest, UpstreamTls } from '../../core/upstream/upstream.ts'
+import type { HealthCheckPolicy } from '../../core/upstream/upstream-service.ts'
 import { Lane } from '../lane.ts'
 import type { Instance } from './instances.ts'
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { Log } from '../../core/log.ts'
-import type { TargetsPolicy } from '../../core/upstream-service.ts'
+import type { TargetsPolicy } from '../../core/upstream/upstream-service.ts'
 import type { OwnPool, Place, Pools } from '../pools.ts'
 import { splitUrl, toTarget } from '../target.ts'
 import type { Candidate } from './balancer.ts'

@@ -1,5 +1,5 @@
 import type { Run } from '../../core/run.ts'
-import type { StreamRequest, TunnelRequest, UpstreamReply, UpstreamRequest } from '../../core/upstream.ts'
+import type { StreamRequest, TunnelRequest, UpstreamReply, UpstreamRequest } from '../../core/upstream/upstream.ts'
 import type { Lane, OneTry } from '../lane.ts'
 import type { OpenedStream } from '../open-stream.ts'
 import type { OpenedTunnel } from '../open-tunnel.ts'

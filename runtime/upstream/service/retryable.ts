@@ -1,6 +1,6 @@
 import { Fault } from '../../core/fault.ts'
-import type { UpstreamReply, UpstreamRequest } from '../../core/upstream.ts'
-import type { RetryOn } from '../../core/upstream-service.ts'
+import type { UpstreamReply, UpstreamRequest } from '../../core/upstream/upstream.ts'
+import type { RetryOn } from '../../core/upstream/upstream-service.ts'
 
 /** What of an answer says how the try went. */
 export type Answered = Pick<UpstreamReply, 'status' | 'headers'>

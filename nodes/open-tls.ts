@@ -1,9 +1,0 @@
-import type { Scope } from '../runtime/core/node.ts'
-import { toUpstreamTls } from '../runtime/core/tls-profile.ts'
-import type { UpstreamTls } from '../runtime/core/upstream.ts'
-
-/** The TLS profile that a node names, if it names one. @throws Fault `config.invalid` */
-export function openTls(id: string, { configNode, env }: Pick<Scope, 'configNode' | 'env'>): UpstreamTls | undefined {
-  const node = id === '' ? undefined : configNode(id)
-  return node && toUpstreamTls(node, (name) => env(name))
-}

@@ -1,0 +1,4 @@
+import type { Method } from '../entry.ts'
+
+/** The methods of HTTP that flows serve and call (RFC 9110 §9.3, RFC 5789), each by its name. */
+export const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'] as const satisfies readonly Method[]
