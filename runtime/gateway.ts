@@ -157,7 +157,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   const sharedJobs = redis && openRedisJobs({ ...redis, key: jobKey, whenUnsafe: settings.jobsWhenUnsafe })
   const jobs = sharedJobs ?? createJournalJobs({ folder: parts.folder, key: jobKey, clock, log, metrics })
   const lines = sharedLines ?? createMemoryLines(clock)
-  const holding = createHoldingMarks()
+  const holding = createHoldingMarks(clock)
   const identities = settings.admission === 'off' ? undefined : createIdentities({ clock })
   const admission = identities && createGatewayAdmission(
     {

@@ -3,9 +3,11 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createHoldingMarks } from './holding-marks.ts'
 
+const still = { elapsed: () => 0 }
+
 describe('marks of held lines', () => {
   it('are known for their line only, by gateways with the same key only', () => {
-    const [a, b, stranger] = [createHoldingMarks(), createHoldingMarks(), createHoldingMarks()]
+    const [a, b, stranger] = [createHoldingMarks(still), createHoldingMarks(still), createHoldingMarks(still)]
     const key = randomBytes(32)
     a.useKey(key)
     b.useKey(key)
@@ -16,16 +18,19 @@ describe('marks of held lines', () => {
     expect(b.isHeld(b.idOf('gateway', 'host'), a.toHeader([a.idOf('gateway', 'host')], undefined))).toBe(false)
   })
 
-  it('say nothing of the line and are another each time', () => {
-    const marks = createHoldingMarks()
+  it('say nothing of the line and are others after a second, for everybody who makes them', () => {
+    let nowMs = 0
+    const marks = createHoldingMarks({ elapsed: () => nowMs })
     const id = marks.idOf('gateway', 'secret-host')
-    const [one, two] = [marks.toHeader([id], undefined), marks.toHeader([id], undefined)]
-    expect(one).not.toBe(two)
+    const one = marks.toHeader([id], undefined)
+    nowMs += 1000
+    expect(marks.toHeader([id], undefined)).not.toBe(one)
+    expect(createHoldingMarks(still).toHeader([id], undefined)).not.toBe(one)
     expect(one).not.toContain('secret')
   })
 
   it('go on through flows that hold nothing themselves, and end somewhere', () => {
-    const marks = createHoldingMarks()
+    const marks = createHoldingMarks(still)
     const first = marks.idOf('gateway', 'first')
     let header = marks.toHeader([first], undefined)
     header = marks.toHeader(undefined, header)
@@ -36,7 +41,7 @@ describe('marks of held lines', () => {
   })
 
   it('are looked for in whatever is sent, without harm', () => {
-    const marks = createHoldingMarks()
+    const marks = createHoldingMarks(still)
     fc.assert(fc.property(fc.oneof(fc.string(), fc.array(fc.string()), fc.string({ minLength: 27, maxLength: 27 })), (text) => {
       expect(marks.isHeld(marks.idOf('gateway', 'x'), text)).toBe(false)
       const header = marks.toHeader(undefined, text)
