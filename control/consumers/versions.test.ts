@@ -73,6 +73,21 @@ test('an application is held to versions that there are; they reach gateways, an
   expect(changes.at(-1)?.applications?.shop).not.toHaveProperty('pins')
 })
 
+test('whoever may not see an API learns of no version of it: not by a pin, nor by an API that is called as its family', async () => {
+  const stranger: Actor = { name: 'sam', role: 'subscriber', from: 'test' }
+  await store.users.add({ name: 'sam', role: 'subscriber', password: '', disabled: 0, created_at: '2026-01-01T00:00:00.000Z', last_sign_in_at: null })
+  await consumers.members.create({ organisation: 'south', user: 'sam', role: 'publisher' }, admin)
+  await consumers.apis.create({ id: 'vaults-2', name: 'Vaults 2', organisation: 'north', flow: 'f5', family: 'vaults', apiVersion: 'v2' }, admin)
+  const saidOf = async (version: string) => (await consumers.applications.create({ name: 'Nosy', organisation: 'south', pins: { vaults: version } }, stranger).catch((thrown: { problems: { message: string }[] }) => thrown.problems[0]!.message)) as string
+  expect(await saidOf('v2')).toBe((await saidOf('v9')).replace('v9', 'v2'))
+  const joins = { id: 'vaults', name: 'Vaults', organisation: 'south', flow: 'f6', apiVersion: 'v2' }
+  await expect(consumers.apis.create(joins, admin)).rejects.toMatchObject({ status: 422, problems: [expect.objectContaining({ pointer: '/family', message: expect.not.stringContaining('vaults-2') })] })
+  // What is offered may be held to, whoever offers it.
+  await consumers.apis.patch('vaults-2', { visibility: 'public' }, undefined, admin)
+  await consumers.apis.move('vaults-2', 'PUBLISHED', undefined, admin)
+  expect(await consumers.applications.create({ id: 'fair', name: 'Fair', organisation: 'south', pins: { vaults: 'v2' } }, stranger)).toMatchObject({ pins: { vaults: 'v2' } })
+})
+
 test('both travel in a document of records', async () => {
   await consumers.applications.patch('shop', { pins: { orders: 'v2' } }, undefined, admin)
   const yaml = await consumers.exportYaml(admin)
