@@ -148,17 +148,12 @@ export const passThrough = defineNode<PassThroughConfig, never>({
       // Callers of the sandbox never get to the upstream.
       const { openStream, openTunnel } = chosen === place ? way : plain
       const asked = { url, headers, timeoutMs: config.timeoutMs, idleMs: config.idleMs, ...(tls && !named ? { tls } : {}), ...(chosen === place && named?.tellBudget ? { tellBudget: true } : {}) }
-      if (config.webSockets && asksForWebSocket(request)) {
-        const agreed = await openTunnel(asked, message, run)
-        run.onEnd?.(() => agreed.tunnel.discard())
-        run.reply({ headers: agreed.headers, payload: agreed.tunnel })
-        return undefined
-      }
       const body = methodsWithoutBody.has(request.method) ? undefined : bodyOf(message, request.wireBody)
-      const answer = await openStream({ ...asked, method: request.method, body }, message, run)
-      // Whoever does not take the stream in the end lets go of it.
-      run.onEnd?.(() => answer.body.discard())
-      run.reply({ statusCode: answer.status, headers: answer.headers, payload: answer.body })
+      const answer = config.webSockets && asksForWebSocket(request) ? await openTunnel(asked, message, run) : await openStream({ ...asked, method: request.method, body }, message, run)
+      const payload = 'tunnel' in answer ? answer.tunnel : answer.body
+      // Whoever does not take it in the end lets go of it.
+      run.onEnd?.(() => payload.discard())
+      run.reply({ statusCode: answer.status, headers: answer.headers, payload })
       return undefined
     }
   },

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { Body } from '../core/http/body.ts'
 import { ByteStream } from '../core/http/byte-stream.ts'
 import { type Fault, fault } from '../core/fault.ts'
-import type { Upstream, UpstreamRequest } from '../core/upstream/upstream.ts'
+import type { StreamReply, Upstream, UpstreamRequest } from '../core/upstream/upstream.ts'
 import type { PlayedUpstream } from '../core/cases.ts'
 
 const linesType = /^application\/(?:x-ndjson|ndjson|jsonl|x-jsonlines|x-jsonl)\b/i
@@ -37,6 +37,11 @@ export function createPlayedUpstream(): UpstreamOfCases {
     return { status, headers, type, bytes: toBytes(body, type), ...(fail === 'cut' ? { cut: fault('upstream.eof', { host }) } : {}) }
   }
 
+  function toStream(request: Pick<UpstreamRequest, 'method' | 'url' | 'timeoutMs'>): StreamReply {
+    const { status, headers, type, bytes, cut } = answerTo(request)
+    return { status, headers, body: new ByteStream(Readable.from(inPieces(bytes, cut), { objectMode: false }), type, cut ? undefined : bytes.length), url: request.url }
+  }
+
   return {
     get strays() {
       return strays
@@ -52,14 +57,9 @@ export function createPlayedUpstream(): UpstreamOfCases {
       const body = /[/+]json\b/.test(type) ? Body.ofJsonBytes(bytes, type) : Body.ofBytes(bytes, type, (given) => given.toString('utf8'))
       return { status, headers, body, url: request.url, redirects: [] }
     },
-    async openStream(request) {
-      const { status, headers, type, bytes, cut } = answerTo(request)
-      return { status, headers, body: new ByteStream(Readable.from(inPieces(bytes, cut), { objectMode: false }), type, cut ? undefined : bytes.length), url: request.url }
-    },
-    async openTunnel({ url }) {
-      strays.push(`GET ${url} (WebSocket)`)
-      throw fault('upstream.upgrade', { host: new URL(url).host })
-    },
+    openStream: async (request) => toStream(request),
+    // No case agrees to speak WebSocket; one may play who refuses it.
+    openTunnel: async (request) => toStream({ ...request, method: 'GET' }),
   }
 }
 

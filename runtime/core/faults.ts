@@ -80,7 +80,7 @@ export const faults = {
   'upstream.tls': { status: 502, title: 'Upstream TLS failed', text: (f) => `The TLS connection to ${f.host} failed: ${f.reason}.` },
   'upstream.status': { status: 502, title: 'Upstream answered unexpectedly', text: (f) => `${f.host} answered ${f.status}, expected ${f.expected}.` },
   'upstream.unexpected': { status: 502, title: 'Upstream answered unexpectedly', text: (f) => `The answer of ${f.host} is not what was expected: the node’s condition does not hold for it.` },
-  'upstream.upgrade': { status: 502, title: 'Upstream refused WebSocket', text: (f) => `${f.host} does not speak WebSocket at this address, or refused this caller${f.status === undefined ? '' : `: it answered ${f.status}`}.` },
+  'upstream.upgrade': { status: 502, title: 'Upstream speaks no WebSocket', text: (f) => `${f.host} was asked to speak WebSocket and agreed to something else.` },
   'upstream.timeout': { status: 504, title: 'Upstream timeout', text: (f) => `${f.host} did not answer within ${f.afterMs} ms.` },
   'upstream.eof': { status: 502, title: 'Upstream broke off', text: (f) => `${f.host} closed the connection before its answer was complete.` },
   'upstream.too_large': { status: 502, title: 'Upstream answer too large', text: (f) => `The answer of ${f.host} is larger than the limit of ${f.limitBytes} bytes.` },

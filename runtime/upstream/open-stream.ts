@@ -12,7 +12,7 @@ import { markHolding } from './holding-mark.ts'
 import type { OneTry } from './lane.ts'
 import type { Pools } from './pools.ts'
 import { goesAgain, keptBy } from './resend.ts'
-import { StreamCall } from './stream-call.ts'
+import { StreamCall, type StreamHead } from './stream-call.ts'
 
 export interface OpenStreamOptions {
   readonly pools: Pools
@@ -46,14 +46,11 @@ export function createOpenStream({ pools, clock, holding }: OpenStreamOptions): 
       let isOver: (reason: Error | undefined) => void = () => {}
       const over = new Promise<Error | undefined>((done) => (isOver = done))
       const call = new StreamCall({
-        host, idleMs: request.idleMs, clock, holdMs: lane ? Math.min(firstByteMs, leftMs / 2) : 0,
+        host, idleMs: request.idleMs, clock, holdMs: lane ? toHoldMs(leftMs) : 0,
         began: () => run.noteBackend?.(),
         answered: (head) => {
           bounds.lift()
-          const { status, headers } = head
-          dropHopHeaders(headers)
-          const [type, length] = [headers['content-type'], headers['content-length']]
-          resolve({ status, headers, body: new ByteStream(head.body, typeof type === 'string' ? type : type?.[0], typeof length === 'string' ? Number(length) : undefined), url, over })
+          resolve({ ...toAnswer(head), url, over })
         },
         failed: (error) => {
           bounds.lift()
@@ -76,4 +73,16 @@ export function createOpenStream({ pools, clock, holding }: OpenStreamOptions): 
   }
 
   return (request, run, one) => openStream(request, run, one ?? { startedAt: clock.now(), timeoutMs: request.timeoutMs }, 0)
+}
+
+/** How long the head of an answer waits for its first byte. @param leftMs until the answer has to be there */
+export function toHoldMs(leftMs: number): number {
+  return Math.min(firstByteMs, leftMs / 2)
+}
+
+/** What has begun to come, as it may be passed on. */
+export function toAnswer({ status, headers, body }: StreamHead): Pick<StreamReply, 'status' | 'headers' | 'body'> {
+  dropHopHeaders(headers)
+  const [type, length] = [headers['content-type'], headers['content-length']]
+  return { status, headers, body: new ByteStream(body, typeof type === 'string' ? type : type?.[0], typeof length === 'string' ? Number(length) : undefined) }
 }

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../core/time/clock.ts'
 import { Fault, fault } from '../core/fault.ts'
@@ -20,21 +20,25 @@ export interface StreamCallOptions {
   /** How long the head of the answer waits for the first byte of its body: if it breaks off before that, it has not begun. 0: not at all. */
   readonly holdMs: number
   readonly began: () => void
-  /** The answer begins; called once, or `failed` is. */
+  /** The answer begins; called once, or `agreed` or `failed` is. */
   readonly answered: (head: StreamHead) => void
+  /** The other side speaks WebSocket from now on; for who asked it to. */
+  readonly agreed?: (headers: StreamHead['headers'], socket: Duplex) => void
   readonly failed: (fault: Error) => void
   /** All of it came, or, with the reason, it was broken off. Called once when it was answered. */
   readonly over: (reason: Error | undefined) => void
 }
 
 /**
- * One exchange whose answer is passed on while it comes. Who reads too slowly makes the upstream wait (TCP backpressure); who stops
+ * One exchange whose answer is passed on while it comes; or, where it asked to speak WebSocket, its connection. Who reads too slowly makes the upstream wait (TCP backpressure); who stops
  * reading ends the exchange.
  */
 export class StreamCall implements Dispatcher.DispatchHandler, Carried {
   readonly #options: StreamCallOptions
   #controller: Dispatcher.DispatchController | undefined
   #body: Readable | undefined
+  /** It is no exchange any more. */
+  #isAgreed = false
   /** What waits for its first byte. */
   #held: StreamHead | undefined
   #settled = false
@@ -61,8 +65,9 @@ export class StreamCall implements Dispatcher.DispatchHandler, Carried {
     return this.#settled
   }
 
-  /** Ends the exchange now: before the answer began it fails with the reason, after that its body does. */
+  /** Ends the exchange now: before the answer began it fails with the reason, after that its body does. Nothing once another protocol is spoken. */
   abort(reason: Error): void {
+    if (this.#isAgreed) return
     this.#controller?.abort(reason)
     this.#end(reason)
   }
@@ -74,6 +79,8 @@ export class StreamCall implements Dispatcher.DispatchHandler, Carried {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[]>): void {
+    // Agrees to something, and does not say to what.
+    if (status === 101) return this.abort(fault('upstream.upgrade', { host: this.#options.host }))
     if (status < 200 || this.#settled) return // informational answers come before the real one (RFC 9110 §15.2)
     this.#settled = true
     const body = new Readable({
@@ -104,6 +111,18 @@ export class StreamCall implements Dispatcher.DispatchHandler, Carried {
     if (holdMs === 0) return answered(head)
     this.#held = head
     this.#cancelHold = clock.setTimer(() => this.#handOn(), holdMs)
+  }
+
+  onRequestUpgrade(_controller: Dispatcher.DispatchController, _status: number, headers: StreamHead['headers'], socket: Duplex): void {
+    const { agreed, host, failed } = this.#options
+    // It may break off before anybody has joined it to anything.
+    socket.on('error', () => {})
+    if (this.#settled) return void socket.destroy()
+    this.#settled = true
+    this.#isAgreed = true
+    if (agreed && String(headers['upgrade']).toLowerCase() === 'websocket') return agreed(headers, socket)
+    socket.destroy()
+    failed(fault('upstream.upgrade', { host }))
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

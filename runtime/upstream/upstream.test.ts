@@ -148,10 +148,19 @@ describe('a call', () => {
     expect(String(await stream('/b'))).toBe('ok')
     await expect(stream('/c', { method: 'POST', body: Buffer.from('x') })).rejects.toMatchObject({ code: 'upstream.eof' })
     await stream('/d')
-    const { tunnel } = await upstream.openTunnel({ url: `${origin}/ws`, timeoutMs: 5_000, idleMs: 5_000 }, fakeRun())
-    tunnel.discard()
+    const opened = await upstream.openTunnel({ url: `${origin}/ws`, timeoutMs: 5_000, idleMs: 5_000 }, fakeRun())
+    expect(opened.status).toBe(101)
+    if ('tunnel' in opened) opened.tunnel.discard()
     await expect(stream('/torn')).rejects.toMatchObject({ code: 'upstream.eof' })
     expect(seen).toEqual(['GET /a', 'GET /b', 'GET /b', 'POST /c', 'GET /d', 'GET /ws', 'GET /ws', 'GET /torn'])
+  })
+
+  it('takes nothing for a WebSocket that is none', async () => {
+    const agreeing = (headers: string) => serveRaw((socket) => void socket.on('data', () => socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headers}\r\n`)))
+    const upstream = open() as Required<Upstream>
+    const ask = async (headers: string) => await upstream.openTunnel({ url: await agreeing(headers), timeoutMs: 5_000, idleMs: 5_000 }, fakeRun())
+    await expect(ask('connection: Upgrade\r\nupgrade: chat/2\r\n')).rejects.toMatchObject({ code: 'upstream.upgrade' })
+    await expect(ask('x-nothing: said\r\n')).rejects.toMatchObject({ code: 'upstream.upgrade' })
   })
 
   it('sends a GET again until it meets a connection that is open, when a server has closed several together', async () => {

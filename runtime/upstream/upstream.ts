@@ -136,8 +136,8 @@ export function createUpstream(options: UpstreamOptions): OpenUpstream {
       return reply
     },
     async openTunnel(request, run) {
-      const { headers, tunnel } = await openTunnel(request, run)
-      return { headers, tunnel }
+      const { over: _, ...reply } = await openTunnel(request, run)
+      return reply
     },
     whyRefused(text) {
       const { protocol, hostname, port } = new URL(text)

@@ -34,7 +34,7 @@ async function startUpstream(): Promise<LongUpstream> {
   // Agrees to everybody but those who ask for another path, and says back what it hears.
   server.on('upgrade', (request, socket) => {
     asked.push(request)
-    if (!request.url?.startsWith('/files/chat')) return void socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n')
+    if (!request.url?.startsWith('/files/chat')) return void socket.end('HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nX-Why: members\r\nContent-Length: 12\r\n\r\nmembers only')
     const accept = createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`)
     socket.on('error', () => {})
@@ -281,6 +281,16 @@ describe('what passes through', () => {
   test('is a fault when it breaks off before anybody has begun to read it', async () => {
     const reply = await fetch(`${gateway.url}/waits/7/snapped`)
     expect([reply.status, ((await reply.json()) as { code: string }).code]).toEqual([502, 'upstream.eof'])
+  })
+
+  test('is the upstream’s own answer to who is refused a WebSocket, also through an upstream by name', async () => {
+    const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }
+    for (const path of ['/ws/other', '/named/other']) {
+      const reply = await new Promise<IncomingMessage>((resolve, reject) => void httpRequest(gateway.url + path, { headers }, resolve).on('error', reject).end())
+      const said = Buffer.concat(await reply.toArray()).toString()
+      expect([reply.statusCode, reply.headers['x-why'], reply.headers['content-type'], said]).toEqual([403, 'members', 'text/plain', 'members only'])
+    }
+    expect((await fetch(`${gateway.url}/named/range`)).status).toBe(206)
   })
 
   test('is no WebSocket where the upstream, or the flow, does not agree', async () => {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { fault, toFault } from '../../../runtime/core/fault.ts'
+import { fault } from '../../../runtime/core/fault.ts'
 import type { Message } from '../../../runtime/core/message.ts'
 import { toText } from '../../../runtime/core/values/path-template.ts'
 import type { Scope } from '../../../runtime/core/node.ts'
 import type { Run } from '../../../runtime/core/run.ts'
 import { compileTypedValue } from '../../../runtime/core/values/typed-value.ts'
-import type { StreamReply, UpstreamSecret } from '../../../runtime/core/upstream/upstream.ts'
+import type { UpstreamSecret } from '../../../runtime/core/upstream/upstream.ts'
 import type { CallOptions, ServiceSpec } from '../../../runtime/core/upstream/upstream-service.ts'
 import { toPlainWay, toServiceWay, type Way } from './callout-way.ts'
 import { admitCredentials } from './credential-uses.ts'
@@ -101,23 +101,17 @@ function withAuth({ send, openStream, openTunnel }: Way, auth: CalloutAuth): Way
   return {
     send: proving(send, auth, () => {}),
     openStream: openStream && proving(openStream, auth, ({ body }) => body.discard()),
-    openTunnel: openTunnel && proving(openTunnel, auth, () => {}),
+    openTunnel: openTunnel && proving(openTunnel, auth, (reply) => ('tunnel' in reply ? reply.tunnel : reply.body).discard()),
   }
 }
 
 /** A token that the service does not take is replaced by another one, once: 401 says that nothing was done, whatever the method. */
-function proving<Q extends { readonly secret?: UpstreamSecret }, R extends Pick<StreamReply, 'headers'> & { readonly status?: number }>(ask: (request: Q, message: Message, run: Run) => Promise<R>, auth: CalloutAuth, drop: (reply: R) => void): (request: Q, message: Message, run: Run) => Promise<R> {
+function proving<Q extends { readonly secret?: UpstreamSecret }, R extends { readonly status: number }>(ask: (request: Q, message: Message, run: Run) => Promise<R>, auth: CalloutAuth, drop: (reply: R) => void): (request: Q, message: Message, run: Run) => Promise<R> {
   return async (request, message, run) => {
     const secret = await auth.secret(run)
-    try {
-      const reply = await ask({ ...request, secret }, message, run)
-      if (reply.status !== 401 || !auth.refused(secret)) return reply
-      drop(reply)
-    } catch (thrown) {
-      // Who is refused a WebSocket has no answer.
-      const { code, facts } = toFault(thrown)
-      if (code !== 'upstream.upgrade' || facts['status'] !== 401 || !auth.refused(secret)) throw thrown
-    }
+    const reply = await ask({ ...request, secret }, message, run)
+    if (reply.status !== 401 || !auth.refused(secret)) return reply
+    drop(reply)
     return await ask({ ...request, secret: await auth.secret(run) }, message, run)
   }
 }

@@ -129,7 +129,8 @@ export interface UpstreamService {
   openStream?(request: StreamRequest, run: Run, options?: CallOptions): Promise<StreamReply>
   /**
    * Opens a WebSocket. What goes wrong until the server agrees counts as with a call, by its status as well, and is tried again elsewhere; none is
-   * hedged. Its place is taken until it is closed, and how it ends says nothing of the server. Absent: none can be opened here.
+   * hedged. Its place is taken until it is closed, and how it ends says nothing of the server. Who refuses it gives an answer, as to `openStream`.
+   * Absent: none can be opened here.
    * @throws Fault `upstream.*` or `egress.denied`
    */
   openTunnel?(request: TunnelRequest, run: Run, options?: CallOptions): Promise<TunnelReply>

@@ -110,13 +110,18 @@ export interface TunnelRequest {
   readonly tellBudget?: boolean
 }
 
-export interface TunnelReply {
+/** An upstream that speaks WebSocket from now on. */
+export interface AgreedTunnel {
+  readonly status: 101
   /** Lower-case names, without those of the connection. */
   readonly headers: Readonly<Record<string, string | string[]>>
   readonly tunnel: Tunnel
   /** Tries that it took until one agreed, when it was more than one. */
   readonly attempts?: number
 }
+
+/** A WebSocket; or what the upstream answered instead, as it answers any other call. */
+export type TunnelReply = AgreedTunnel | StreamReply
 
 /** The only door to other servers: pools connections, applies the egress policy at connect time, keeps limits. */
 export interface Upstream {
@@ -127,7 +132,7 @@ export interface Upstream {
    * @throws Fault `upstream.*` or `egress.denied`
    */
   openStream?(request: StreamRequest, run: Run): Promise<StreamReply>
-  /** Opens a WebSocket. Absent: as `open`. @throws Fault `upstream.*`, of which `upstream.upgrade` says the `status` of who refused, or `egress.denied` */
+  /** Opens a WebSocket. Who refuses gives an answer. Absent: as `open`. @throws Fault `upstream.*`, `upstream.upgrade` when another protocol is spoken, or `egress.denied` */
   openTunnel?(request: TunnelRequest, run: Run): Promise<TunnelReply>
   /** Why no call may go to a URL whose host is an address, written out. `undefined` also for what only a call can tell. */
   whyRefused?(url: string): string | undefined

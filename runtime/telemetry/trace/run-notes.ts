@@ -141,17 +141,17 @@ export class RunNotes implements RunTrace {
   async stream(node: string, request: StreamRequest, call: (request: StreamRequest) => Promise<StreamReply>): Promise<StreamReply> {
     const note = this.#begin(node, request)
     const reply = await this.#call(note, request, call)
-    if (request.method !== 'HEAD' && !bodiless.has(reply.status)) note.stream = this.#watchStream(reply.body, reply.headers['content-encoding'], note.atMs)
-    return reply
+    return request.method === 'HEAD' ? reply : this.#passing(note, reply)
   }
 
   async tunnel(node: string, request: TunnelRequest, call: (request: TunnelRequest) => Promise<TunnelReply>): Promise<TunnelReply> {
     const note = this.#begin(node, { ...request, method: 'GET' })
-    const { tunnel, headers } = await this.#call(note, { ...request, method: 'GET' }, async (asked) => ({ ...(await call(asked)), status: 101 }))
+    const reply = await this.#call(note, { ...request, method: 'GET' }, call)
+    if (!('tunnel' in reply)) return this.#passing(note, reply)
     const stream = this.#newStream({}, note.atMs)
-    tunnel.through((socket) => stream.follow(socket))
+    reply.tunnel.through((socket) => stream.follow(socket))
     note.stream = stream
-    return { tunnel, headers }
+    return reply
   }
 
   /** Nobody wants to know any more what becomes of its streams. */
@@ -208,6 +208,12 @@ export class RunNotes implements RunTrace {
     } finally {
       note.tookMs = this.#now() - note.atMs
     }
+  }
+
+  /** Looks on at the body of an answer, when it has one. */
+  #passing(note: CalloutNote, reply: StreamReply): StreamReply {
+    if (!bodiless.has(reply.status)) note.stream = this.#watchStream(reply.body, reply.headers['content-encoding'], note.atMs)
+    return reply
   }
 
   #answered(outcome: RunOutcome): void {

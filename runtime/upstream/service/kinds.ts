@@ -54,7 +54,7 @@ export function toKinds({ call, openStream, openTunnel }: TryParts): Kinds {
       placeOf: (instance, url) => instance.tunnelPlaceOf(url),
       send: (request, run, startedAt, timeoutMs, lane) => openTunnel(request, run, { startedAt, timeoutMs, lane }),
       over: (reply) => reply.over,
-      drop: (reply) => reply.tunnel.discard(),
+      drop: (reply) => ('tunnel' in reply ? reply.tunnel : reply.body).discard(),
     },
   }
 }

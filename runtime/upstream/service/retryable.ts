@@ -24,18 +24,9 @@ export function isSafeToRepeat({ method, headers }: Pick<UpstreamRequest, 'metho
 const notConnected = new Set(['upstream.connect', 'upstream.dns', 'upstream.tls'])
 const broken = new Set(['upstream.eof', 'upstream.body'])
 
-/** What the server answered: also by way of refusing to speak WebSocket. */
-function statusOf({ reply, thrown }: Outcome<Answered>): number | undefined {
-  if (reply) return reply.status
-  const status = thrown instanceof Fault && thrown.code === 'upstream.upgrade' ? thrown.facts['status'] : undefined
-  return typeof status === 'number' ? status : undefined
-}
-
 /** Whether it is worth trying again, by what the policy says of how it ended. */
-export function isRetryable(outcome: Outcome<Answered>, on: RetryOn): boolean {
-  const { thrown } = outcome
-  const status = statusOf(outcome)
-  if (status !== undefined) return on.statuses.has(status)
+export function isRetryable({ reply, thrown }: Outcome<Answered>, on: RetryOn): boolean {
+  if (reply) return on.statuses.has(reply.status)
   if (!(thrown instanceof Fault)) return false
   if (notConnected.has(thrown.code)) return on.connect
   if (broken.has(thrown.code)) return on.broken
@@ -43,10 +34,8 @@ export function isRetryable(outcome: Outcome<Answered>, on: RetryOn): boolean {
 }
 
 /** What it says of the server: `none` when it was not the server's doing. */
-export function verdictOf(outcome: Outcome<Answered>): 'good' | 'bad' | 'none' {
-  const { thrown } = outcome
-  const status = statusOf(outcome)
-  if (status !== undefined) return status >= 500 ? 'bad' : 'good'
+export function verdictOf({ reply, thrown }: Outcome<Answered>): 'good' | 'bad' | 'none' {
+  if (reply) return reply.status >= 500 ? 'bad' : 'good'
   if (!(thrown instanceof Fault)) return 'none'
   return notConnected.has(thrown.code) || broken.has(thrown.code) || thrown.code === 'upstream.timeout' ? 'bad' : 'none'
 }

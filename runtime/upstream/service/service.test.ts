@@ -194,6 +194,8 @@ describe.each(table)('an upstream with %s', (kind, { alone, retried }) => {
   })
 })
 
+const text = async (body: ByteStream) => Buffer.concat(await body.take().toArray()).toString()
+
 describe('a slow upstream', () => {
   it.each(['slow headers', 'slow body'] as const)('is hedged: a second try beside one with %s wins, and the loser is broken off', async (kind) => {
     const server = await start(kind, 'well')
@@ -483,7 +485,6 @@ describe('TLS', () => {
 
 describe('an answer that passes while it comes', () => {
   const stream = (extra: object = {}) => ({ method: 'GET', url: 'http://upstream/', timeoutMs: 1_000, idleMs: 500, ...extra })
-  const text = async (body: ByteStream) => Buffer.concat(await body.take().toArray()).toString()
 
   it('comes by the TLS profile, from another server when one is wrong, with what proves who calls', async () => {
     const files = makeTlsFiles()
@@ -531,6 +532,7 @@ describe('a WebSocket', () => {
   const handshake = (extra: object = {}) => ({ url: 'http://upstream/chat', headers: { 'sec-websocket-version': '13' }, timeoutMs: 1_000, idleMs: 60_000, ...extra })
   const openTunnel = async (service: UpstreamService, extra: object = {}, run = fakeRun(), options?: CallOptions) => {
     const reply = await (service as Required<UpstreamService>).openTunnel(handshake(extra), run, options)
+    if (!('tunnel' in reply)) throw Object.assign(new Error('refused'), { code: 'refused', facts: { status: reply.status, said: await text(reply.body) } })
     const socket = reply.tunnel.take()
     closers.push(() => socket.destroy())
     const hears = (text: string) => new Promise<string>((resolve) => {
@@ -554,8 +556,8 @@ describe('a WebSocket', () => {
   it('counts handshakes for breaker and ejection: no connection and 5xx are bad, a refusal is not, and how it ends says nothing', async () => {
     const server = await start('status 500', 'status 500', 'well')
     const { service, clock } = open(spec({ targets: targets([server.url]), breaker: { windowMs: 60_000, minCalls: 2, errorShare: 0.6, slowMs: 0, slowShare: 1, openMs: 1_000, probes: 1 } }))
-    expect(await codeOf(openTunnel(service))).toBe('upstream.upgrade 500')
-    expect(await codeOf(openTunnel(service))).toBe('upstream.upgrade 500')
+    expect(await codeOf(openTunnel(service))).toBe('refused 500')
+    expect(await codeOf(openTunnel(service))).toBe('refused 500')
     expect(await codeOf(openTunnel(service))).toBe('upstream.breaker')
     await clock.advance(1_001)
     const { socket } = await openTunnel(service)
@@ -563,13 +565,26 @@ describe('a WebSocket', () => {
     socket.destroy(new Error('reset'))
     await until(() => service.facts().inFlight === 0)
     server.behave('redirect to metadata')
-    for (let n = 0; n < 4; n += 1) expect(await codeOf(openTunnel(service))).toBe('upstream.upgrade 302')
+    for (let n = 0; n < 4; n += 1) expect(await codeOf(openTunnel(service))).toBe('refused 302')
     expect(service.facts().breaker).toBe('closed')
 
     const [bad, good] = [await start('status 503'), await start()]
     const left = open(spec({ targets: targets([bad.url, good.url], { ejection: { after: 1, baseMs: 60_000, maxMs: 60_000, maxShare: 0.5 } }), try: { retries: 1 } }))
     for (let n = 0; n < 3; n += 1) await openTunnel(left.service)
     expect([left.service.facts().instances.map(({ state }) => state), bad.seen.length]).toEqual([['ejected', 'up'], 1])
+  })
+
+  it('is answered as any call by who refuses it, whose answer passes while it comes and holds its place until then', async () => {
+    const server = await start('slow body')
+    const { service, told } = open(spec({ targets: targets([server.url]), bulkhead: { limit: 1, maxWaitMs: 0, maxWaiting: 0 } }))
+    const reply = await (service as Required<UpstreamService>).openTunnel(handshake(), fakeRun())
+    if (!('body' in reply)) throw new Error('agreed')
+    expect([reply.status, reply.headers['content-type'], service.facts().inFlight]).toEqual([200, 'application/json', 1])
+    expect(await codeOf(openTunnel(service))).toBe('upstream.bulkhead')
+    server.release()
+    expect(JSON.parse(await text(reply.body))).toEqual({ from: 'upstream' })
+    await until(() => service.facts().inFlight === 0)
+    expect(told).toEqual(['bulkhead', 'ok'])
   })
 
   it('has its place among most at once, and counts for its server, until it is closed by either side, over deploys', async () => {

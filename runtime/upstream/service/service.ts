@@ -112,8 +112,8 @@ export class Service implements UpstreamService {
   async openTunnel(request: TunnelRequest, run: Run, { tries = this.#spec.tries, key }: CallOptions = {}): Promise<TunnelReply> {
     // Two that are agreed to at once would be two callers to the service.
     const journey = this.#setOut({ ...request, method: 'GET' as const }, run, { ...tries, hedgeMs: 0 }, key, this.#kinds.tunnels)
-    const { headers, tunnel } = await this.#answer(journey)
-    return { headers, tunnel, ...(journey.attempts > 1 ? { attempts: journey.attempts } : {}) }
+    const { over: _, ...reply } = await this.#answer(journey)
+    return journey.attempts > 1 ? { ...reply, attempts: journey.attempts } : reply
   }
 
   #setOut<Q extends Question, R extends Answered>(request: Q, run: Run, policy: TryPolicy, key: string | undefined, kind: Kind<Q, R>): Journey<Q, R> {
