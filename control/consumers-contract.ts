@@ -331,13 +331,15 @@ export interface Credential extends RecordHead, Managed {
   readonly label?: string
   readonly active: boolean
   readonly expiresAt?: string
-  readonly kind: 'key' | 'basic' | 'hmac' | 'jwt' | 'certificate'
-  /** Public part: prefix of a key, Basic name, HMAC key id. */
+  readonly kind: 'key' | 'basic' | 'hmac' | 'public-key' | 'jwt' | 'certificate'
+  /** Public part: prefix of a key, Basic name, key id of signatures. */
   readonly name?: string
   readonly issuer?: string
   readonly subject?: string
   readonly fingerprint?: string
   readonly san?: string
+  /** A JWK as JSON: what signatures are checked with. Its private half never comes here. */
+  readonly publicKey?: string
   /**
    * A subject of an issuer or a certificate is public: whoever names it has not shown that it is theirs. Until somebody with the right
    * everywhere confirms it, it lets nobody in and keeps nobody else from naming it. Absent: confirmed, or nothing to confirm.
@@ -350,6 +352,8 @@ export type CredentialInput = { readonly application: string; readonly environme
   /** Name: generated when absent. The secret is always generated. */
   | { readonly kind: 'basic'; readonly name?: string }
   | { readonly kind: 'hmac'; readonly name?: string }
+  /** Name: key id that signatures say, generated when absent. Public key: PEM (SPKI), a JWK, or a JWK set of one key. */
+  | { readonly kind: 'public-key'; readonly name?: string; readonly publicKey: string }
   | { readonly kind: 'jwt'; readonly issuer: string; readonly subject: string }
   /** Exactly one: SHA-256 of the DER in hex (colons allowed), or a name in the certificate such as `DNS:client.example`. */
   | { readonly kind: 'certificate'; readonly fingerprint?: string; readonly san?: string }

@@ -12,6 +12,7 @@ export const refusalTexts = {
   'refused.control.busy': { en: '', 'zh-TW': '同時進行的作業過多，請稍後再試。' },
   'refused.control.error': { en: '', 'zh-TW': '內部發生錯誤，詳情請見日誌。' },
   'refused.credential.claim': { en: '', 'zh-TW': '此認證資料沒有待確認的項目。' },
+  'refused.credential.public_key': { en: '', 'zh-TW': '這不是可用的公開金鑰。請貼上公鑰（切勿貼私鑰）：2048 位元以上的 RSA、P-256、P-384 或 Ed25519，PEM 或 JWK 格式，一次一把。' },
   'refused.credential.kind': { en: '', 'zh-TW': '只有金鑰、Basic 與 HMAC 密鑰可以輪替。' },
   'refused.deploy.claimed': { en: '', 'zh-TW': '部署遭拒：其中有流程所提供的 API 屬於其他組織。目前執行的版本不變。' },
   'refused.deploy.conflict': { en: '', 'zh-TW': '其他人在您載入之後已部署。請合併對方的變更，或加以覆寫。' },

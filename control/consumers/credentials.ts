@@ -1,3 +1,4 @@
+import { parseSigningKey } from '../../runtime/core/access/signing-key.ts'
 import { Refused, type Credential, type CredentialInput, type Credentials, type IssuedCredential } from '../contract.ts'
 import type { ConsumerRow } from '../store/schema.ts'
 import { invalid, problem } from './check.ts'
@@ -16,11 +17,12 @@ export interface CredentialOptions {
 type CredentialKind = CredentialInput['kind']
 
 /** Two live ones let a key be exchanged without a gap; a third would be forgotten somewhere. */
-const liveAtMost: Readonly<Record<CredentialKind, number>> = { key: 2, basic: 2, hmac: 2, jwt: 50, certificate: 50 }
+const liveAtMost: Readonly<Record<CredentialKind, number>> = { key: 2, basic: 2, hmac: 2, 'public-key': 2, jwt: 50, certificate: 50 }
 
 /** Fields beyond the common ones that each kind takes. */
-const fieldsOf: Readonly<Record<CredentialKind, readonly string[]>> = { key: [], basic: ['name'], hmac: ['name'], jwt: ['issuer', 'subject'], certificate: ['fingerprint', 'san'] }
-const special = ['name', 'issuer', 'subject', 'fingerprint', 'san']
+const fieldsOf: Readonly<Record<CredentialKind, readonly string[]>> = { key: [], basic: ['name'], hmac: ['name'], 'public-key': ['name', 'publicKey'], jwt: ['issuer', 'subject'], certificate: ['fingerprint', 'san'] }
+const needed: { readonly [kind in CredentialKind]?: readonly string[] } = { jwt: ['issuer', 'subject'], 'public-key': ['publicKey'] }
+const special = ['name', 'publicKey', 'issuer', 'subject', 'fingerprint', 'san']
 
 /** Credentials: what applications show to prove who they are. */
 export function createCredentials(desk: Desk, options: CredentialOptions): Credentials {
@@ -100,7 +102,15 @@ function checkFields(unit: Unit, body: Body & { kind: CredentialKind }): void {
   const problems = special
     .filter((field) => body[field] !== undefined && !fieldsOf[body.kind].includes(field))
     .map((field) => problem(`/${field}`, `A credential of kind ${body.kind} has no ${field}.`, 'Leave it out.'))
-  if (body.kind === 'jwt') for (const field of fieldsOf.jwt) if (body[field] === undefined) problems.push(problem(`/${field}`, `“${field}” is missing.`, 'Send it.'))
+  if (body.kind === 'public-key' && body.publicKey !== undefined) {
+    try {
+      parseSigningKey(String(body.publicKey))
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error
+      problems.push(problem('/publicKey', error.message, 'Send a public key: RSA of 2048 bits or more, P-256, P-384 or Ed25519, as PEM or JWK.', 'credential.public_key'))
+    }
+  }
+  for (const field of needed[body.kind] ?? []) if (body[field] === undefined) problems.push(problem(`/${field}`, `“${field}” is missing.`, 'Send it.'))
   if (body.kind === 'certificate' && (body.fingerprint === undefined) === (body.san === undefined)) {
     problems.push(problem('/fingerprint', 'A certificate is known by its fingerprint or by one of its names.', 'Send exactly one of fingerprint and san.'))
   }
@@ -128,6 +138,8 @@ async function make(body: Body & { kind: CredentialKind }, { clientKey, cost }: 
       return { facts: { name: body.name ?? makeName('client') }, ...(await makeBasicSecret(cost)) }
     case 'hmac':
       return { facts: { name: body.name ?? makeName('signer') }, ...makeSigningSecret(clientKey) }
+    case 'public-key':
+      return { facts: { name: body.name ?? makeName('signer'), publicKey: JSON.stringify(parseSigningKey(String(body.publicKey))) } }
     case 'certificate':
       return { facts: typeof body.fingerprint === 'string' ? { fingerprint: body.fingerprint.replaceAll(':', '').toLowerCase() } : {} }
     default:

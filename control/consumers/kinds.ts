@@ -314,6 +314,8 @@ function lookupOf(body: Body): string {
     case 'jwt': return `jwt ${JSON.stringify([body.issuer, body.subject])}`
     // Gateways know a name with and without its type, whatever the case: so written twice it is the same name.
     case 'certificate': return body.fingerprint === undefined ? `san ${text(body.san).toLowerCase().replace(/^(?:dns|uri|email|ip|ip address):/, '')}` : `fingerprint ${text(body.fingerprint)}`
+    // A signature says a key id and no more: secrets and public keys share the names.
+    case 'public-key': return `hmac ${text(body.name)}`
     default: return `${text(body.kind)} ${text(body.name)}`
   }
 }

@@ -7,7 +7,7 @@ import type { Actor, ApiGroup, ApiGroupInput, ApiProduct, ApiProductInput, Audit
 import { openPartners, type PartnersParts } from '../partners/open-partners.ts'
 import type { SealingKey } from '../keys/key-files.ts'
 import { openRevocationFeed, publishedKey } from '../oauth/revocation-feed.ts'
-import { revokeTokensOfUser } from '../oauth/revoke.ts'
+import { revokeTokensOfMember } from '../oauth/revoke.ts'
 import { createSerial } from '../serial.ts'
 import type { ConsumerRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
@@ -99,8 +99,10 @@ export async function openConsumers({ store, audit, flowOf = () => undefined, pu
           const unit = createUnit({ tables, access: held, checker, audit, flowOf, nowMs: clock.now() })
           const result = await work(unit)
           const concerned = view.concerns(unit.touched)
-          // What a token may do followed from the roles that its user had.
-          for (const row of unit.touched.get('members')?.values() ?? []) if (row.parent !== null && row.version > 1) await revokeTokensOfUser(tables, row.parent, clock.now(), longestTokenMs)
+          // What a token for an API of the organisation may do followed from the role that its user had there. The admin API asks for roles at each call.
+          for (const { organisation, parent: user, version: times } of unit.touched.get('members')?.values() ?? []) {
+            if (organisation !== null && user !== null && times > 1) await revokeTokensOfMember(tables, { organisation, user }, clock.now(), longestTokenMs)
+          }
           if (concerned) await tables.meta.set(versionKey, String(version + 1))
           return { result, concerned, touched: unit.touched }
         })

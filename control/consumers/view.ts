@@ -1,4 +1,5 @@
 import type { Api, Application, ClientChange, ClientCredential, ClientSnapshot, Plan, Subscription } from '../../runtime/core/access/clients.ts'
+import type { PublicJwk } from '../../runtime/core/access/signing-key.ts'
 import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { ApiGroup, ApiProduct, ClientApplication, ClientPlan, ClientSubscription, Credential, ManagedApi, Organisation } from '../contract.ts'
 import type { ConsumerRow } from '../store/schema.ts'
@@ -240,6 +241,7 @@ function toCredential(row: ConsumerRow): ClientCredential {
     case 'key': return { kind, prefix: name, hash: kept, ...common }
     case 'basic': return { kind, name, verifier: kept, ...common }
     case 'hmac': return { kind, id: name, sealed: kept, ...common }
+    case 'public-key': return { kind, id: name, jwk: JSON.parse(one.publicKey ?? '{}') as PublicJwk, ...common }
     case 'jwt': return { kind, issuer: one.issuer ?? '', subject: one.subject ?? '', ...common }
     default: return { kind, ...(one.fingerprint === undefined ? {} : { fingerprint: one.fingerprint }), ...(one.san === undefined ? {} : { san: one.san }), ...common }
   }

@@ -93,7 +93,7 @@ describe('an API key', () => {
     const { call } = await start({ realm: 'a "b"', methods: [{ kind: 'key header', name: 'X-API-Key' }, { kind: 'basic' }, { kind: 'signature' }] })
     await expect(call({})).rejects.toMatchObject({
       code: 'auth.missing', status: 401,
-      headers: { 'WWW-Authenticate': 'ApiKey realm="a \\"b\\"", in="header", name="x-api-key", Basic realm="a \\"b\\"", charset="UTF-8", Signature realm="a \\"b\\"", alg="hmac-sha256"' },
+      headers: { 'WWW-Authenticate': 'ApiKey realm="a \\"b\\"", in="header", name="x-api-key", Basic realm="a \\"b\\"", charset="UTF-8", Signature realm="a \\"b\\"", algs="hmac-sha256 rsa-pss-sha512 rsa-v1_5-sha256 ecdsa-p256-sha256 ecdsa-p384-sha384 ed25519"' },
     })
   })
 

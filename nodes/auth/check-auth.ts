@@ -2,7 +2,7 @@ import { isHeaderName } from '../../runtime/core/http/header-name.ts'
 import type { NodeProblem } from '../../runtime/core/node.ts'
 import type { AuthConfig } from './auth-config.ts'
 import { fixedKeys } from './key-source.ts'
-import { isAlgorithm } from './public-keys.ts'
+import { isAlgorithm } from '../../runtime/core/access/public-keys.ts'
 
 /** A list as people write it: commas or blanks between. */
 export function toList(text: string | undefined): string[] {

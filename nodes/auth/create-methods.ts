@@ -10,8 +10,9 @@ import { createJwtMethod, type Issuer } from './jwt-method.ts'
 import { createKeyMethod } from './key-method.ts'
 import { fetchedKeys, fixedKeys, type KeySource } from './key-source.ts'
 import { createMessageSignatureMethod } from './message-signature-method.ts'
-import { isAlgorithm } from './public-keys.ts'
+import { isAlgorithm } from '../../runtime/core/access/public-keys.ts'
 import { createSignCodeMethod } from './sign-code-method.ts'
+import { createSigningKeys } from './signing-keys.ts'
 import { createSigningSecrets } from './signing-secret.ts'
 import { createSlowDown } from './slow-down.ts'
 import type { Method } from './verdict.ts'
@@ -72,7 +73,7 @@ export function createMethods(config: AuthConfig, scope: Scope): readonly Method
           clients,
         })
       case 'signature':
-        return createMessageSignatureMethod({ headers, state, secrets: createSigningSecrets(clients) })
+        return createMessageSignatureMethod({ headers, state, secrets: createSigningSecrets(clients), keys: createSigningKeys(clients) })
       case 'sign code':
         return createSignCodeMethod({ headers, state, secrets: createSigningSecrets(clients) })
       case 'certificate':

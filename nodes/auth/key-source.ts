@@ -1,7 +1,7 @@
 import type { Clock } from '../../runtime/core/time/clock.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import type { Log } from '../../runtime/core/log.ts'
-import { parsePublicKeys, type PublicKeys } from './public-keys.ts'
+import { parsePublicKeys, type PublicKeys } from '../../runtime/core/access/public-keys.ts'
 
 /** Where an issuer's keys come from. */
 export interface KeySource {

@@ -1,10 +1,10 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Credentialed } from '../../runtime/core/access/clients.ts'
 import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
 import type { State } from '../../runtime/core/state/state.ts'
 import { fitsDigest } from './content-digest.ts'
 import { skewMs, useNonce } from './replay.ts'
 import { toSignatureBase } from './signature-base.ts'
+import { keyAlgorithms, type SigningKeys } from './signing-keys.ts'
 import type { SigningSecrets } from './signing-secret.ts'
 import { type InnerList, isInnerList, parseDictionary } from './structured-field.ts'
 import { absent, type Call, type Method, type Refusal, refused, type Verdict } from './verdict.ts'
@@ -12,11 +12,12 @@ import { absent, type Call, type Method, type Refusal, refused, type Verdict } f
 const longestNonce = 256
 
 /**
- * HTTP Message Signatures (RFC 9421) with `hmac-sha256`. A signature counts only when it covers the method, path and query,
- * the digest of the body, and the headers asked for, and says `keyid`, `created` and `nonce`.
+ * HTTP Message Signatures (RFC 9421): by a secret that both sides have (`hmac-sha256`), or by a key of the caller of which only the
+ * public half is known here. A signature counts only when it covers the method, path and query, the digest of the body, and the
+ * headers asked for, and says `keyid`, `created` and `nonce`. The algorithm follows from the record; one that is named has to fit it.
  */
-export function createMessageSignatureMethod(options: { readonly headers: readonly string[]; readonly secrets: SigningSecrets; readonly state: State }): Method {
-  const { secrets, state } = options
+export function createMessageSignatureMethod(options: { readonly headers: readonly string[]; readonly secrets: SigningSecrets; readonly keys: SigningKeys; readonly state: State }): Method {
+  const { secrets, keys, state } = options
 
   function check(request: RequestFacts, nowMs: number): Refusal | { readonly known: Credentialed; readonly id: string; readonly nonce: string } {
     const inputs = parseDictionary(textOf(request.headers['signature-input']))
@@ -28,14 +29,14 @@ export function createMessageSignatureMethod(options: { readonly headers: readon
       const { keyid, created, nonce, expires, alg } = Object.fromEntries(covered.params)
       const signed = signatures.get(label)
       if (typeof keyid !== 'string' || signed === undefined || isInnerList(signed) || !Buffer.isBuffer(signed.value)) continue
-      if (alg !== undefined && alg !== 'hmac-sha256') continue
-      const owner = secrets.of(keyid)
+      const paired = alg !== 'hmac-sha256' ? keys.of(keyid, alg === undefined ? undefined : String(alg)) : undefined
+      if (!paired && alg !== undefined && alg !== 'hmac-sha256') continue
+      const owner = paired ?? secrets.of(keyid)
       const base = toSignatureBase(request, covered)
       if (base === undefined) return refused('auth.signature', 'it covers what is not there or not supported', { guess: true })
-      const right = createHmac('sha256', owner?.secret ?? secrets.nobody).update(base).digest()
-      const equal = signed.value.length === right.length && timingSafeEqual(signed.value, right)
-      if (!owner || !equal) return refused('auth.signature', owner ? 'it does not fit' : 'unknown key id', { guess: true, ...(owner ? { application: owner.known.application.id } : {}) })
-      // From here on the caller holds the secret: what is wrong may be said.
+      const fits = (owner ?? secrets.nobody).fits(base, signed.value)
+      if (!owner || !fits) return refused('auth.signature', owner ? 'it does not fit' : 'unknown key id', { guess: true, ...(owner ? { application: owner.known.application.id } : {}) })
+      // From here on the caller holds the secret or the key: what is wrong may be said.
       const application = { application: owner.known.application.id }
       const uncovered = missing(request, covered, options.headers)
       if (uncovered !== undefined) return refused('auth.signature', `it does not cover ${uncovered}`, application)
@@ -60,7 +61,7 @@ export function createMessageSignatureMethod(options: { readonly headers: readon
   return {
     kind: 'signature',
     scheme: 'Signature',
-    parameters: 'alg="hmac-sha256"',
+    parameters: `algs="${['hmac-sha256', ...keyAlgorithms].join(' ')}"`,
     carries: {},
     identify(request, nowMs) {
       const checked = check(request, nowMs)

@@ -1,4 +1,4 @@
-import { createHmac, hash, timingSafeEqual } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Credentialed } from '../../runtime/core/access/clients.ts'
 import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
 import type { State } from '../../runtime/core/state/state.ts'
@@ -22,9 +22,8 @@ export function createSignCodeMethod(options: { readonly headers: readonly strin
       return refused('auth.signature', 'malformed', { guess: true })
     }
     const owner = secrets.of(id)
-    const right = createHmac('sha256', owner?.secret ?? secrets.nobody).update(toSignText(request, headers, timestamp, nonce)).digest()
-    const equal = timingSafeEqual(signed, right)
-    if (!owner || !equal) return refused('auth.signature', owner ? 'it does not fit' : 'unknown client id', { guess: true, ...(owner ? { application: owner.known.application.id } : {}) })
+    const fits = (owner ?? secrets.nobody).fits(toSignText(request, headers, timestamp, nonce), signed)
+    if (!owner || !fits) return refused('auth.signature', owner ? 'it does not fit' : 'unknown client id', { guess: true, ...(owner ? { application: owner.known.application.id } : {}) })
     if (request.bodyStreams === true) return refused('auth.signature', 'the body passes as a stream, which no signature can be held against', { application: owner.known.application.id })
     const madeMs = Number(timestamp) * (timestamp.length > 11 ? 1 : 1000)
     if (Math.abs(nowMs - madeMs) > skewMs) return refused('auth.expired', 'it was made too long ago, or by a clock that is wrong', { application: owner.known.application.id })

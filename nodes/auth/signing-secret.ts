@@ -1,6 +1,12 @@
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Clients, Credentialed } from '../../runtime/core/access/clients.ts'
 import { BoundedMap } from '../../runtime/core/bounded-map.ts'
+
+/** Who signs, and whether something is signed by it. */
+export interface Signer {
+  readonly known: Credentialed
+  fits(text: string, signature: Buffer): boolean
+}
 
 /** Opens secrets that callers sign with; each once, until its record changes. They stay in memory and go nowhere. */
 export function createSigningSecrets(clients: Clients) {
@@ -8,10 +14,10 @@ export function createSigningSecrets(clients: Clients) {
   /** Stands in for the secret of nobody, so that it takes as long to refuse. */
   const nobody = randomBytes(32)
   return {
-    nobody,
+    nobody: { fits: (text: string, signature: Buffer) => isSignedWith(nobody, text, signature) },
     /** `undefined` when no record knows the id, or its secret cannot be opened. */
-    of(id: string): { readonly known: Credentialed; readonly secret: Buffer } | undefined {
-      const known = clients.byHmacId(id)
+    of(id: string): Signer | undefined {
+      const known = clients.bySigner(id)
       if (known?.credential.kind !== 'hmac') return undefined
       const { sealed } = known.credential
       let secret = opened.get(sealed)
@@ -23,9 +29,16 @@ export function createSigningSecrets(clients: Clients) {
         }
         opened.set(sealed, secret)
       }
-      return { known, secret }
+      const key = secret
+      return { known, fits: (text, signature) => isSignedWith(key, text, signature) }
     },
   }
 }
 
 export type SigningSecrets = ReturnType<typeof createSigningSecrets>
+
+/** HMAC-SHA256, compared in constant time. */
+function isSignedWith(secret: Buffer, text: string, signature: Buffer): boolean {
+  const right = createHmac('sha256', secret).update(text).digest()
+  return signature.length === right.length && timingSafeEqual(signature, right)
+}

@@ -51,13 +51,14 @@ export function checkConfirmation(claims: Claims, request: RequestFacts): string
   return Buffer.from(fingerprint, 'hex').toString('base64url') === thumbprint ? undefined : 'it is bound to another certificate'
 }
 
-/** What a revocation may name in a token: `gid` is the consent that a token of our own issuer came of. */
+/** What a revocation may name in a token: of our own issuer, `gid` is the consent that it came of, and `org` whose API it is for. */
 export function toMarks(claims: Claims, issuer: string): TokenMarks {
   const { iat } = claims
-  const [token, grant, user, client] = [textOf(claims['jti']), textOf(claims['gid']), textOf(claims['sub']), textOf(claims['client_id'])]
+  const [token, grant, user, organisation, client] = [textOf(claims['jti']), textOf(claims['gid']), textOf(claims['sub']), textOf(claims['org']), textOf(claims['client_id'])]
   return {
     issuer,
-    ...(token === undefined ? {} : { token }), ...(grant === undefined ? {} : { grant }), ...(user === undefined ? {} : { user }), ...(client === undefined ? {} : { client }),
+    ...(token === undefined ? {} : { token }), ...(grant === undefined ? {} : { grant }), ...(user === undefined ? {} : { user }),
+    ...(organisation === undefined ? {} : { organisation }), ...(client === undefined ? {} : { client }),
     ...(typeof iat === 'number' ? { issuedAtMs: iat * 1000 } : {}),
   }
 }

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { CompactSign, exportJWK, generateKeyPair } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { type Algorithm, algorithms } from './public-keys.ts'
+import { type Algorithm, algorithms } from '../../runtime/core/access/public-keys.ts'
 import { isSignedBy } from './verify-signature.ts'
 
 /** A signature made by another implementation. */

@@ -1,5 +1,5 @@
 import { constants, verify, type KeyObject } from 'node:crypto'
-import type { Algorithm } from './public-keys.ts'
+import type { Algorithm } from '../../runtime/core/access/public-keys.ts'
 
 const hashes = { 256: 'sha256', 384: 'sha384', 512: 'sha512' } as const
 /** Length of R and S together (RFC 7518 §3.4). */

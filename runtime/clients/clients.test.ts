@@ -21,7 +21,7 @@ test('a caller is found by each kind of credential, and by nothing else', () => 
   expect(clients.version).toBe(7)
   expect(clients.byKey('pk1')?.application.id).toBe('a')
   expect(clients.byBasicName('ann')?.credential.kind).toBe('basic')
-  expect(clients.byHmacId('h1')?.credential).toMatchObject({ sealed: 's' })
+  expect(clients.bySigner('h1')?.credential).toMatchObject({ sealed: 's' })
   expect(clients.byJwt('https://issuer', 'sub')?.application.id).toBe('a')
   expect(clients.byCertificate({ fingerprint: 'abcd', sans: [] })?.application.id).toBe('a')
   expect(clients.byCertificate({ fingerprint: '00', sans: ['DNS:CLIENT.example'] })?.application.id).toBe('a')

@@ -80,7 +80,7 @@ export function createClients({ clock, staleMs = defaultStaleMs, whenStale = 'se
     },
     byKey: (prefix) => tables.byKind.key.get(prefix),
     byBasicName: (name) => tables.byKind.basic.get(name),
-    byHmacId: (id) => tables.byKind.hmac.get(id),
+    bySigner: (id) => tables.byKind.signer.get(id),
     byJwt: (issuer, subject) => tables.byKind.jwt.get(pairOf(issuer, subject)),
     byCertificate({ fingerprint, sans }) {
       // Records may name `DNS:client.example` or just the name.

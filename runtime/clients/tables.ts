@@ -14,7 +14,7 @@ export function createTables() {
   const byKind = {
     key: createIndex(better),
     basic: createIndex(better),
-    hmac: createIndex(better),
+    signer: createIndex(better),
     jwt: createIndex(better),
     fingerprint: createIndex(better),
     san: createIndex(better),
@@ -78,7 +78,7 @@ export function createTables() {
 
 export type Tables = ReturnType<typeof createTables>
 
-type Kind = 'key' | 'basic' | 'hmac' | 'jwt' | 'fingerprint' | 'san'
+type Kind = 'key' | 'basic' | 'signer' | 'jwt' | 'fingerprint' | 'san'
 
 const heldBy = ({ credentials, revoked }: Application): readonly ClientCredential[] => (revoked ? [...credentials, ...revoked] : credentials)
 
@@ -90,7 +90,8 @@ function placeOf(credential: ClientCredential): [Kind, string] | undefined {
     case 'basic':
       return ['basic', credential.name]
     case 'hmac':
-      return ['hmac', credential.id]
+    case 'public-key':
+      return ['signer', credential.id]
     case 'jwt':
       return ['jwt', pairOf(credential.issuer, credential.subject)]
     case 'certificate':

@@ -44,7 +44,7 @@ function lookUp(claim: Claim, request: ClaimingRequest, clients: Clients): Crede
     }
     case 'sign code': {
       const id = request.headers['x-client-id']
-      return typeof id === 'string' ? clients.byHmacId(id) : undefined
+      return typeof id === 'string' ? clients.bySigner(id) : undefined
     }
     case 'certificate': {
       const certificate = request.clientCertificate
@@ -82,7 +82,7 @@ function tokenNames(token: string | undefined): { readonly issuer: string; reado
 /** The first key id of an RFC 9421 signature that a record knows. */
 function bySignature(input: string, clients: Clients): Credentialed | undefined {
   for (const [, id] of input.matchAll(/;\s*keyid="([^"\\]{1,256})"/g)) {
-    const found = clients.byHmacId(id as string)
+    const found = clients.bySigner(id as string)
     if (found) return found
   }
   return undefined

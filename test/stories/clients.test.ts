@@ -117,7 +117,7 @@ test('a gateway that starts while control is away knows its callers, with every 
   expect(again.clients.version).toBe(3)
   expect(again.clients.applications).toBe(301)
   expect(again.clients.byKey('key-app-9')?.application.active).toBe(false)
-  const found = again.clients.byHmacId('h1')?.credential as { sealed: string }
+  const found = again.clients.bySigner('h1')?.credential as { sealed: string }
   expect(again.clients.open(found.sealed).toString()).toBe('shared secret')
   expect(again.clients.stale).toBe(true)
   for (const name of await readdir(`${first.folder}/clients`)) {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, scryptSync } from 'node:crypto'
+import { createHash, generateKeyPairSync, randomBytes, scryptSync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAudit, type Audit } from '../../control/audit.ts'
 import { openConsumers } from '../../control/consumers/open-consumers.ts'
@@ -272,6 +272,8 @@ export function consumersSuite(name: string, makePlace: () => Promise<StorePlace
       const basic = await consumers.credentials.create({ application: 'nightly', kind: 'basic', name: 'night' }, admin)
       const hmac = await consumers.credentials.create({ application: 'nightly', kind: 'hmac', environment: 'sandbox' }, admin)
       await consumers.credentials.create({ application: 'nightly', kind: 'jwt', issuer: 'https://id.example', subject: 's1' }, admin)
+      const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+      const pair = await consumers.credentials.create({ application: 'nightly', kind: 'public-key', publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString() }, admin)
       const fingerprint = Array.from({ length: 32 }, () => 'AB').join(':')
       await consumers.credentials.create({ application: 'nightly', kind: 'certificate', fingerprint }, admin)
       const kept = consumers.snapshot().applications.find(({ id }) => id === 'nightly')!.credentials
@@ -282,6 +284,13 @@ export function consumersSuite(name: string, makePlace: () => Promise<StorePlace
       expect(unseal(consumers.clientKey, of('hmac').sealed, clientSecretPurpose)).toBe(hmac.secret)
       expect(of('jwt')).toMatchObject({ issuer: 'https://id.example', subject: 's1' })
       expect(of('certificate').fingerprint).toBe('ab'.repeat(32))
+      expect(of('public-key')).toEqual({ kind: 'public-key', id: pair.credential.name, jwk: publicKey.export({ format: 'jwk' }), environment: 'production', active: true })
+      expect([pair.secret, pair.credential.claim]).toEqual([undefined, undefined])
+      const leaked = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+      const refused = await refusal(consumers.credentials.create({ application: 'nightly', kind: 'public-key', publicKey: leaked }, admin))
+      expect(refused).toMatchObject({ status: 422, pointers: ['/publicKey'] })
+      expect(JSON.stringify(refused)).not.toContain(leaked.split('\n')[1])
+      expect(await refusal(consumers.credentials.create({ application: 'nightly', kind: 'public-key', name: hmac.credential.name!, publicKey: JSON.stringify(publicKey.export({ format: 'jwk' })) }, admin))).toMatchObject({ code: 'credential.taken' })
       const told = JSON.stringify([await consumers.credentials.list({}, admin), await audit.list(1000), await consumers.exportYaml(admin)])
       for (const text of [secret!, basic.secret!, hmac.secret!, of('key').hash, of('basic').verifier, of('hmac').sealed]) expect(told).not.toContain(text)
       expect(await refusal(consumers.credentials.create({ application: 'multi', kind: 'jwt', issuer: 'https://id.example', subject: 's1' }, admin))).toMatchObject({ code: 'credential.taken', status: 409 })

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -169,6 +170,13 @@ test('other kinds of credentials are issued, and refused beside the field', asyn
   expect(pin.status).toBe(422)
   expect(text).toContain('id="other-fingerprint-error"')
   expect(text).toMatch(/<details open>\s*<summary>/)
+  const pair = generateKeyPairSync('ed25519')
+  const pem = { good: pair.publicKey.export({ type: 'spki', format: 'pem' }).toString(), bad: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() }
+  const wrong = await (await post('/applications/kinds/credentials', { form: 'other', kind: 'public-key', environment: 'production', name: 'kept-words', publicKey: pem.bad })).text()
+  expect(wrong).toContain('kept-words')
+  expect(wrong).toContain('id="other-publicKey-error"')
+  expect(wrong).not.toContain(pem.bad.split('\n')[1])
+  expect(await (await post('/applications/kinds/credentials', { form: 'other', kind: 'public-key', environment: 'production', name: 'kinds-2026', publicKey: pem.good })).text()).toContain('kinds-2026')
 })
 
 test('only legal moves of an API are offered, and what is not offered is refused', async () => {

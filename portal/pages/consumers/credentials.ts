@@ -11,7 +11,7 @@ import { actButton, confirmBox, mayUpon, toVersion, type Fresh, type RecordRoute
 import { sayRefusal, toFormProblems } from '../../refusals.ts'
 import { openView, sendPage, type T, type View } from './view.ts'
 
-const kinds: Readonly<Record<Credential['kind'], TextKey>> = { key: 'kindKey', basic: 'kindBasic', hmac: 'kindHmac', jwt: 'kindJwt', certificate: 'kindCertificate' }
+const kinds: Readonly<Record<Credential['kind'], TextKey>> = { key: 'kindKey', basic: 'kindBasic', hmac: 'kindHmac', 'public-key': 'kindPublicKey', jwt: 'kindJwt', certificate: 'kindCertificate' }
 const hour = 3_600_000
 const ends: readonly { readonly ms: number | undefined; readonly text: TextKey }[] = [
   { ms: undefined, text: 'oldStays' }, { ms: hour, text: 'oldEnds1h' }, { ms: 24 * hour, text: 'oldEnds1d' }, { ms: 7 * 24 * hour, text: 'oldEnds7d' }, { ms: 30 * 24 * hour, text: 'oldEnds30d' },
@@ -68,8 +68,9 @@ function issueForms(application: ClientApplication, t: T, fresh: Fresh | undefin
     const common = html`<div class="pair">${form.select('environment', t('environment'), environments)}${form.input('label', t('label'), { maxLength: 120 })}${form.input('expiresAt', t('expiresAt'), { type: 'datetime-local' })}</div>`
     const fields = name === 'key'
       ? html`<input type="hidden" name="kind" value="key">${common}`
-      : html`${form.select('kind', t('kind'), (['basic', 'hmac', 'jwt', 'certificate'] as const).map((kind) => ({ value: kind, text: t(kinds[kind]) })))}${common}
+      : html`${form.select('kind', t('kind'), (['basic', 'hmac', 'public-key', 'jwt', 'certificate'] as const).map((kind) => ({ value: kind, text: t(kinds[kind]) })))}${common}
 ${form.input('name', t('credentialName'), { hint: t('credentialNameHint'), maxLength: 64 })}
+${form.area('publicKey', t('publicKey'), { hint: t('publicKeyHint') })}
 <div class="pair">${form.input('issuer', t('issuer'), { hint: t('issuerHint') })}${form.input('subject', t('subject'))}</div>
 <div class="pair">${form.input('fingerprint', t('fingerprint'), { hint: t('sanHint') })}${form.input('san', t('san'))}</div>`
     return html`<form method="post" action="/applications/${application.id}/credentials" class="record">${form.summary(t('checkFields'))}<input type="hidden" name="form" value="${name}">${fields}<p><button${name === 'key' && html` class="primary"`}>${t(name === 'key' ? 'issueKey' : 'issue')}</button></p></form>`
@@ -91,6 +92,7 @@ function toInput(application: string, form: Fields): CredentialInput {
   const kind = form.get('kind')
   const common = { application, environment: form.get('environment') === 'sandbox' ? 'sandbox' as const : 'production' as const, ...defined({ label: toText(form, 'label'), expiresAt: toMoment(form, 'expiresAt') }) }
   if (kind === 'basic' || kind === 'hmac') return { ...common, kind, ...defined({ name: toText(form, 'name') }) }
+  if (kind === 'public-key') return { ...common, kind, ...defined({ name: toText(form, 'name') }), publicKey: toText(form, 'publicKey') ?? '' }
   if (kind === 'jwt') return { ...common, kind, issuer: toText(form, 'issuer') ?? '', subject: toText(form, 'subject') ?? '' }
   if (kind === 'certificate') return { ...common, kind, ...defined({ fingerprint: toText(form, 'fingerprint'), san: toText(form, 'san') }) }
   return { ...common, kind: 'key' }
@@ -118,6 +120,8 @@ export function credentialRoutes(consumers: Consumers, show: RecordRoutes<Client
           const refused = toRefused(thrown)
           if (refused.status >= 500) throw thrown
           const problems: readonly FormProblem[] = refused.problems.length > 0 ? toFormProblems(refused.problems, view.t) : [{ at: '', text: sayRefusal(refused, view.t) }]
+          // What was pasted there and is no public key may be a private one: it is not sent back.
+          if (problems.some(({ at }) => at === 'publicKey')) form.delete('publicKey')
           await show(view, application, { status: refused.status, fresh: { form: { name: form.get('form') === 'other' ? 'other' : 'key', fields: form, problems } } })
         }
       },

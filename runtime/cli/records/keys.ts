@@ -3,6 +3,7 @@ import { CommandFailed, type Output } from '../outcome.ts'
 import type { RecordsClient } from './client.ts'
 import { toColumns } from './print.ts'
 import { parseDurationMs } from './read-options.ts'
+import { readText } from './read-text.ts'
 
 /** `sluice keys list` */
 export async function runKeysList(client: RecordsClient, application: string, options: { readonly retired?: boolean }, output: Output): Promise<void> {
@@ -11,19 +12,29 @@ export async function runKeysList(client: RecordsClient, application: string, op
 }
 
 export interface IssueKey {
-  readonly kind: 'key' | 'basic' | 'hmac'
+  readonly kind: Credential['kind']
   readonly environment: Environment
   readonly label?: string
   readonly expires?: string
   readonly name?: string
+  /** File with a public key. */
+  readonly publicKey?: string
+  readonly issuer?: string
+  readonly subject?: string
+  readonly fingerprint?: string
+  readonly san?: string
 }
 
-/** `sluice keys issue`: only the secret goes to stdout, so that it can be kept in a variable. */
+/** `sluice keys issue`: only the secret (of kinds without one, the id) goes to stdout, so that it can be kept in a variable. */
 export async function runKeysIssue(client: RecordsClient, application: string, options: IssueKey, output: Output): Promise<void> {
-  const { kind, environment, label, expires, name } = options
-  const common = { application, environment, ...(label ? { label } : {}), ...(expires ? { expiresAt: expires } : {}) }
-  const input: CredentialInput = kind === 'key' ? { ...common, kind } : { ...common, kind, ...(name ? { name } : {}) }
+  const { kind, environment, label, expires, publicKey, issuer, subject, name, fingerprint, san } = options
+  // What does not go with the kind is said by control, which knows what each kind takes.
+  const input = { application, environment, kind, ...said({ label, expiresAt: expires, name, issuer, subject, fingerprint, san }), ...(publicKey === undefined ? {} : { publicKey: await readText(publicKey) }) } as CredentialInput
   print(await client.issue(input), output)
+}
+
+function said(options: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(options).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''))
 }
 
 /** `sluice keys rotate` */
@@ -48,7 +59,7 @@ export async function runKeysRevoke(client: RecordsClient, key: string, output: 
   output.result(`${found.name ?? found.id} of ${found.application} is revoked: gateways refuse it within a second.`, { ...gone })
 }
 
-/** By id, or by the public part: the prefix of a key, a Basic name, an HMAC key id. */
+/** By id, or by the public part: the prefix of a key, a Basic name, a key id. */
 async function findCredential(client: RecordsClient, key: string): Promise<Credential> {
   // A whole key in a command line would be a secret in a history; its public part says as much.
   if (key.includes('.') && key.length > 40) throw new CommandFailed('Give the id or the part before the dot, not the whole key.')
@@ -61,7 +72,7 @@ async function findCredential(client: RecordsClient, key: string): Promise<Crede
 
 function print({ credential, secret }: IssuedCredential, output: Output): void {
   output.result(secret ?? credential.id, { credential, ...(secret === undefined ? {} : { secret }) })
-  output.note(`${credential.kind} ${credential.name ?? credential.id} of ${credential.application} (${credential.environment}), id ${credential.id}. The secret is shown this once.`)
+  output.note(`${credential.kind} ${credential.name ?? credential.id} of ${credential.application} (${credential.environment}), id ${credential.id}.${secret === undefined ? '' : ' The secret is shown this once.'}${credential.claim === 'pending' ? ' It waits to be confirmed.' : ''}`)
 }
 
 /** The columns of a credential. */

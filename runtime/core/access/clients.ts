@@ -1,3 +1,4 @@
+import type { PublicJwk } from './signing-key.ts'
 
 /**
  * Who may call, as gateways know it: a copy of control's records that each gateway keeps on disk, so that callers
@@ -26,7 +27,7 @@ export interface ClientChange {
 /** Tokens of an issuer that ended before their time. */
 export interface TokenRevocation {
   readonly issuer: string
-  /** `jti:<id>` of one token, `grant:<claim gid>` of all that came of one consent, `user:<sub>`, `client:<client_id>`. */
+  /** `jti:<id>` of one token, `grant:<claim gid>` of all that came of one consent, `user:<sub>`, `member:<claim org>:<sub>`, `client:<client_id>`. */
   readonly id: string
   /** When no such token is alive any more, ms since 1970. */
   readonly untilMs: number
@@ -40,6 +41,8 @@ export interface TokenMarks {
   readonly token?: string
   readonly grant?: string
   readonly user?: string
+  /** Whose API it is for: what its user may there followed from the role in it. */
+  readonly organisation?: string
   readonly client?: string
   /** Absent: taken as issued long ago. */
   readonly issuedAtMs?: number
@@ -88,6 +91,7 @@ export type ClientCredential = (
   | { readonly kind: 'key'; /** Public part; the caller sends `prefix.secret`. */ readonly prefix: string; /** SHA-256 of the secret, base64url. */ readonly hash: string }
   | { readonly kind: 'basic'; readonly name: string; /** `scrypt$N$r$p$salt$hash`, base64url parts. */ readonly verifier: string }
   | { readonly kind: 'hmac'; /** Key id. */ readonly id: string; /** Sealed under a key that only gateways have; base64. */ readonly sealed: string }
+  | { readonly kind: 'public-key'; /** Key id. */ readonly id: string; /** What its signatures are checked with. */ readonly jwk: PublicJwk }
   | { readonly kind: 'jwt'; /** `sub`, `client_id` or `azp` that stands for this application, and who says so. */ readonly issuer: string; readonly subject: string }
   | { readonly kind: 'certificate'; /** SHA-256 of the DER, hex; or a name in the certificate. */ readonly fingerprint?: string; readonly san?: string }
 ) & {
@@ -155,7 +159,8 @@ export interface Clients {
   readonly fresh: boolean
   byKey(prefix: string): Credentialed | undefined
   byBasicName(name: string): Credentialed | undefined
-  byHmacId(id: string): Credentialed | undefined
+  /** By the key id of a signature: an HMAC secret or a public key. */
+  bySigner(id: string): Credentialed | undefined
   byJwt(issuer: string, subject: string): Credentialed | undefined
   /** `fingerprint`: SHA-256 in hex, with or without colons; `sans`: as certificates have them, such as `DNS:client.example`. */
   byCertificate(facts: { readonly fingerprint: string; readonly sans: readonly string[] }): Credentialed | undefined

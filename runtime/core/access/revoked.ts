@@ -1,5 +1,5 @@
 import type { TokenMarks, TokenRevocation } from './clients.ts'
-import { revocationId, type Revoked } from './revocation-id.ts'
+import { memberName, revocationId, type Revoked } from './revocation-id.ts'
 
 interface Ended {
   readonly untilMs: number
@@ -26,9 +26,10 @@ export function createRevoked() {
         ended.set(key, before ? { untilMs: Math.max(untilMs, before.untilMs), beforeMs: Math.max(beforeMs, before.beforeMs) } : { untilMs, beforeMs })
       }
     },
-    isRevoked({ issuer, token, grant, user, client, issuedAtMs = Number.NEGATIVE_INFINITY }: TokenMarks): boolean {
+    isRevoked({ issuer, token, grant, user, organisation, client, issuedAtMs = Number.NEGATIVE_INFINITY }: TokenMarks): boolean {
       if (ended.size === 0) return false
-      return names(token, 'jti', issuer, issuedAtMs) || names(grant, 'grant', issuer, issuedAtMs) || names(user, 'user', issuer, issuedAtMs) || names(client, 'client', issuer, issuedAtMs)
+      return names(token, 'jti', issuer, issuedAtMs) || names(grant, 'grant', issuer, issuedAtMs) || names(user, 'user', issuer, issuedAtMs) ||
+        names(user === undefined || organisation === undefined ? undefined : memberName(organisation, user), 'member', issuer, issuedAtMs) || names(client, 'client', issuer, issuedAtMs)
     },
   }
 }
