@@ -29,6 +29,7 @@ export const ledgerTexts = {
   ledgerProofHint: { en: 'A file that proves this record to whoever has the public key', 'zh-TW': '持有公鑰者即可查核此紀錄的檔案' },
   ledgerExport: { en: 'Download all', 'zh-TW': '下載全部' },
   ledgerKey: { en: 'Public key', 'zh-TW': '公鑰' },
+  downloadLedgerKey: { en: 'Download the public key', 'zh-TW': '下載公鑰' },
   ledgerKeyHint: { en: 'Keep it where nobody here can change it: all that these pages prove rests on it.', 'zh-TW': '請存放於此處人員無法更改之處：本頁所有證明皆以它為憑。' },
   ledgerSource: { en: 'From', 'zh-TW': '來源' },
   ledgerValue: { en: 'Recorded', 'zh-TW': '內容' },

@@ -35,7 +35,7 @@ export const vaultTexts = {
   noDomains: { en: 'There is no domain yet. Nodes that tokenize name one.', 'zh-TW': '尚無網域。「tokenize」節點需指定一個。' },
   addDomain: { en: 'Add a domain', 'zh-TW': '新增網域' },
   changeDomain: { en: 'Change the domain', 'zh-TW': '修改網域' },
-  domainNameHint: { en: 'Letters, digits and . _ -. Flows of an organisation may use only what is called after it: shop.customers for shop. It cannot be changed later.', 'zh-TW': '英文字母、數字與 . _ -。屬於某組織的流程只能使用以該組織代號開頭的網域，例如 shop 的 shop.customers。建立後不可變更。' },
+  domainNameHint: { en: 'Letters, digits and . _ -. Flows of an organisation may use only what is called after it: shop.customers for shop. It cannot be changed later.', 'zh-TW': '英文字母、數字與 . _ -。屬於某組織的流程只能使用以該組織代號開頭的名稱，例如 shop 的 shop.customers。建立後不可變更。' },
   clearances: { en: 'Clearances', 'zh-TW': '許可等級' },
   clearancesHint: { en: 'One per line. An application needs one of them to see a value. Empty: none is needed, the grant decides alone.', 'zh-TW': '一行一個。應用程式須具備其中之一才能看到原值；留空則不要求，只看授權。' },
   purposes: { en: 'Purposes', 'zh-TW': '目的' },

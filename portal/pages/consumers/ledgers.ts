@@ -29,7 +29,7 @@ ${all.length === 0
 <h2>${t('ledgerWitnesses')}</h2>
 <div class="scroll card"><table aria-label="${t('ledgerWitnesses')}"><thead><tr><th scope="col">${t('ledgerWitness')}</th><th scope="col" class="number">${t('ledgerWaiting')}</th><th scope="col">${t('ledgerState')}</th></tr></thead>
 <tbody>${witnesses.map((one) => html`<tr><th scope="row"><code class="wrap">${one.anchor}</code></th><td class="number">${one.waiting}</td><td>${toWitnessState(one, view)}</td></tr>`)}</tbody></table></div>
-<section class="card"><h2>${t('ledgerKey')}</h2><p class="soft">${t('ledgerKeyHint')}</p><p><code>${keyId}</code> <a class="button" href="/ledger-key.pem" download>${t('ledgerKey')}</a></p></section>${toSayings(view)}`
+<section class="card"><h2>${t('ledgerKey')}</h2><p class="soft">${t('ledgerKeyHint')}</p><p><code>${keyId}</code> <a class="button" href="/ledger-key.pem" download>${t('downloadLedgerKey')}</a></p></section>${toSayings(view)}`
     sendPage(view, 'ledgers', { title: t('ledgers'), body })
   }
 
