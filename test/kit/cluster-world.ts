@@ -37,9 +37,9 @@ export function createClusterWorld(count: number, policy: LinePolicy, hopMs: () 
     const isAlive = () => gateways[at]?.isAlive ?? true
     const line = new ClusterLine({ name: 'line', scope: 'cluster', policy }, {
       // Their clocks on the wall are apart.
-      gateway: name, clock: time.clock(at * 70), log: silentLog, shares: count, answerMs: 1000,
+      gateway: name, clock: time.clock(at * 70), log: silentLog, shares: count,
       healthy: () => true,
-      suspect: () => {},
+      answered: (answer) => answer.catch(() => undefined),
       openTickets: () => queue.connect(hopMs, isAlive),
       async tell(to, message) {
         told['slot' in message ? 'slots' : 'lost' in message ? 'lost' : 'calls'] += 1

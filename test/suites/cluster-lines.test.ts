@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../runtime/core/time/clock.ts'
@@ -5,6 +6,7 @@ import { defaultWeights, type Line, type LinePolicy, type Place } from '../../ru
 import { silentLog } from '../../runtime/core/log.ts'
 import type { Priority } from '../../runtime/core/lines/priority.ts'
 import { type ClusterLines, openClusterLines } from '../../runtime/schedule/cluster/cluster-lines.ts'
+import type { RedisAddress } from '../../runtime/schedule/redis-connection.ts'
 import { startRedis, type TestRedis } from '../kit/redis.ts'
 
 const policy = (more: Partial<LinePolicy> = {}): LinePolicy => ({ order: 'strict', slots: 2, ageingShare: 0.05, weights: defaultWeights, maxDepth: 10_000, ...more })
@@ -22,13 +24,37 @@ afterEach(async () => {
   gateways = []
 })
 
-async function open(count: number, more: Partial<LinePolicy> = {}, shares = count): Promise<{ lines: readonly Line[]; counted: string[] }> {
+const quiet = { prefix: 'sluice:', answerMs: 300, clock: systemClock, log: silentLog, metrics: { count() {} } }
+
+async function open(count: number, more: Partial<LinePolicy> = {}, shares = count, address: RedisAddress = { url: redis.url }): Promise<{ lines: readonly Line[]; counted: string[] }> {
   const name = `host ${++names}`
   const counted: string[] = []
-  const opened = Array.from({ length: count }, () => openClusterLines({ url: redis.url, prefix: 'sluice:', shares, answerMs: 300, clock: systemClock, log: silentLog, metrics: { count: (metric) => void counted.push(metric) } }))
+  const opened = Array.from({ length: count }, () => openClusterLines({ ...quiet, ...address, shares, metrics: { count: (metric) => void counted.push(metric) } }))
   gateways.push(...opened)
   for (const gateway of opened) expect(await gateway.connected(5000)).toBe(true)
   return { lines: opened.map((gateway) => gateway.open({ name, scope: 'cluster', policy: policy(more) }).line), counted }
+}
+
+/** A way to Redis that can be cut: connections then stay, and nothing comes through them any more. */
+async function startTunnel({ hostname, port }: URL): Promise<{ readonly url: string; cut(): void; close(): void }> {
+  const ends = new Set<Socket>()
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname)
+    for (const end of [near, far]) ends.add(end.on('error', () => {}))
+    near.pipe(far)
+    far.pipe(near)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut() {
+      for (const end of ends) end.unpipe().pause()
+    },
+    close() {
+      server.close()
+      for (const end of ends) end.destroy()
+    },
+  }
 }
 
 /** Comes to a line; resolves when it is settled. */
@@ -213,6 +239,34 @@ describe('a line that gateways share', { timeout: 30_000 }, () => {
     const again = come(lines[1]!, 5)
     expect((await again.settled).state).toBe('admitted')
     lines[1]!.leave(again.place)
+  })
+
+  test('comes together again though connections lead nowhere without having been closed', async () => {
+    const tunnel = await startTunnel(new URL(redis.url))
+    try {
+      const { lines: [far], counted } = await open(1, { slots: 1 }, 2, { url: tunnel.url, silentMs: 500 })
+      const near = openClusterLines({ ...quiet, url: redis.url, shares: 2 })
+      gateways.push(near)
+      await near.connected(5000)
+      const { line } = near.open({ name: far!.facts().name, scope: 'cluster', policy: policy({ slots: 1 }) })
+      tunnel.cut()
+      const alone = come(far!, 5)
+      expect((await alone.settled).state).toBe('admitted')
+      expect(counted).toContain('lines_lost')
+      far!.leave(alone.place)
+      await expect.poll(() => gateways[0]!.healthy).toBe(true)
+      const first = come(line, 5)
+      await first.settled
+      // The turn comes by the other connection, on which nothing was asked.
+      const second = come(far!, 5)
+      await pause(100)
+      expect(second.place.state).toBe('waiting')
+      line.leave(first.place)
+      expect((await second.settled).state).toBe('admitted')
+      far!.leave(second.place)
+    } finally {
+      tunnel.close()
+    }
   })
 
   test('starts no faster than the rate of all gateways together', async () => {

@@ -6,18 +6,19 @@ import type { Log } from '../../core/log.ts'
 import type { OperatedLine } from '../line-desk.ts'
 import { createHeldLines } from '../held-lines.ts'
 import { createMemoryLines } from '../memory-lines.ts'
-import { connectRedis, type RedisAddress, whenReady } from '../redis-connection.ts'
+import { connectEars, connectRedis, type RedisAddress, whenReady } from '../redis-connection.ts'
 import { ClusterLine } from './cluster-line.ts'
 import type { ClusterLink } from './cluster-link.ts'
 import type { LineMessage } from './messages.ts'
 import { SharedTickets } from './shared-tickets.ts'
+import { SilenceWatch } from './silence-watch.ts'
 
 export interface ClusterLinesOptions extends RedisAddress {
   /** Before every key. */
   readonly prefix: string
   /** Gateways among which slots are shared out while Redis is away. */
   readonly shares: number
-  /** How long an answer of Redis is waited for before this gateway goes on by itself; 40. */
+  /** How long Redis may be silent to what it was asked before this gateway goes on by itself; 40. */
   readonly answerMs?: number
   readonly clock: Clock
   readonly log: Log
@@ -39,9 +40,10 @@ export interface ClusterLines extends Lines {
 const probeMs = 100
 
 /** Lines that all gateways on one Redis share, and those that each has for itself. */
-export function openClusterLines({ url, ca, prefix, shares, answerMs = 40, clock, log, metrics }: ClusterLinesOptions): ClusterLines {
+export function openClusterLines({ prefix, shares, answerMs = 40, clock, log, metrics, ...address }: ClusterLinesOptions): ClusterLines {
   const gateway = randomBytes(6).toString('hex')
-  const [redis, ears] = [connectRedis({ url, ca }), connectRedis({ url, ca })]
+  const redis = connectRedis(address)
+  const ears = connectEars(address, redis)
   const alone = createMemoryLines(clock)
   const closing = new Set<Promise<void>>()
   const shared = createHeldLines((spec) => new ClusterLine(spec, link), (line) => {
@@ -65,6 +67,7 @@ export function openClusterLines({ url, ca, prefix, shares, answerMs = 40, clock
     shared.find(message.line)?.hear(message, from)
   })
   redis.on('close', () => suspect())
+  const watch = new SilenceWatch({ clock, limitMs: answerMs, heard: () => redis.stream?.bytesRead, silent: suspect })
 
   function suspect(): void {
     if (suspected || closed) return
@@ -79,15 +82,10 @@ export function openClusterLines({ url, ca, prefix, shares, answerMs = 40, clock
     cancelProbe = clock.setTimer(() => {
       if (closed) return
       if (redis.status !== 'ready') return probe()
-      let answered = false
       redis.ping().then(() => {
-        answered = true
         suspected = false
         log.info({}, 'Redis answers again: lines are shared by all gateways.')
-      }, () => {})
-      clock.setTimer(() => {
-        if (!answered) probe()
-      }, probeMs)
+      }, probe)
     }, probeMs)
   }
 
@@ -96,10 +94,9 @@ export function openClusterLines({ url, ca, prefix, shares, answerMs = 40, clock
     clock,
     log,
     shares,
-    answerMs,
     openTickets: (line, noteFailure) => new SharedTickets(line, { redis, prefix: `${prefix}lines`, noteFailure }),
     healthy: isHealthy,
-    suspect,
+    answered: (answer) => watch.answered(answer),
     tell: async (to, message) => (await redis.publish(channelOf(to), JSON.stringify([gateway, ++sent, message]))) > 0,
     count: (name, labels) => metrics.count(name, labels),
   }
@@ -115,6 +112,7 @@ export function openClusterLines({ url, ca, prefix, shares, answerMs = 40, clock
     kill() {
       closed = true
       cancelProbe?.()
+      watch.stop()
       for (const line of shared.list()) line.kill()
       redis.disconnect()
       ears.disconnect()
@@ -123,6 +121,7 @@ export function openClusterLines({ url, ca, prefix, shares, answerMs = 40, clock
       if (closed) return
       closed = true
       cancelProbe?.()
+      watch.stop()
       await Promise.allSettled([...shared.list().map((line) => line.close()), ...closing])
       redis.disconnect()
       ears.disconnect()

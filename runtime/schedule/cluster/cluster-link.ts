@@ -11,14 +11,12 @@ export interface ClusterLink {
   readonly log: Log
   /** Gateways among which slots are shared out while Redis is away. */
   readonly shares: number
-  /** How long an answer of Redis is waited for before the gateway goes on by itself. */
-  readonly answerMs: number
   /** The tickets of a line. */
   openTickets(line: string, noteFailure: (error: unknown) => void): LineTickets
   /** Whether Redis answers, as far as is known. */
   healthy(): boolean
-  /** Something did not come back in time. */
-  suspect(): void
+  /** Resolves with the answer of Redis, or with `undefined` when it is away. */
+  answered<T>(answer: Promise<T>): Promise<T | undefined>
   /** Tells another gateway; false when nobody hears. */
   tell(gateway: string, message: LineMessage): Promise<boolean>
   count(name: string, labels?: Readonly<Record<string, string>>): void

@@ -7,7 +7,6 @@ import type { Quietly } from './quietly.ts'
 import type { LineTickets, Slot, Turned } from './line-tickets.ts'
 import type { HeldSlot } from './slots-here.ts'
 import type { StandingTickets } from './standing-tickets.ts'
-import { within } from './within.ts'
 
 /** Looks for free slots that are under way at once. */
 const mostPumps = 4
@@ -106,7 +105,7 @@ export class RedisTurns {
         for (let at = 0; at < Math.min(added.count, mostPumps); at += 1) this.pump()
       })
     }
-    await this.#answered(added.done)
+    await this.#link.answered(added.done)
   }
 
   /** Whether others think that somebody waits here. */
@@ -122,7 +121,7 @@ export class RedisTurns {
     this.#reported = said.waits.length > 0
     const askedMs = this.#link.clock.elapsed()
     void this.#quietly(async () => {
-      const answer = await this.#answered(this.#tickets.exchange(this.#link.gateway, this.#reported ? JSON.stringify(said) : ''))
+      const answer = await this.#link.answered(this.#tickets.exchange(this.#link.gateway, this.#reported ? JSON.stringify(said) : ''))
       if (!answer) return
       const gone = this.#known.learn(answer, askedMs)
       if (gone.length > 0) void this.#quietly(() => this.#tickets.forgetReports(gone))
@@ -202,16 +201,6 @@ export class RedisTurns {
   #watchRate(): void {
     const { ratePerSecond } = this.#taker.policy()
     if (ratePerSecond !== undefined && this.#taker.someWait() && this.#taker.isOpen()) this.#rateAlarm.setFor(this.#link.clock.elapsed() + Math.max(1, 1000 / ratePerSecond))
-  }
-
-  /** An answer that does not come in time is a sign that Redis is away. */
-  async #answered<T>(answer: Promise<T>): Promise<T | undefined> {
-    try {
-      return await within(this.#link.clock, this.#link.answerMs, answer)
-    } catch {
-      this.#link.suspect()
-      return undefined
-    }
   }
 
   async #renewLocks(): Promise<void> {

@@ -4,7 +4,7 @@ import type { Clock } from '../../core/time/clock.ts'
 import { fault } from '../../core/fault.ts'
 import type { AttemptEnd, JobCounts, JobFacts, JobQuery, Jobs, JobState, NewJob, Perform, WorkName, WorkSpec } from '../../core/jobs/jobs.ts'
 import type { Log } from '../../core/log.ts'
-import { connectRedis, type RedisAddress, whenReady } from '../redis-connection.ts'
+import { connectEars, connectRedis, type RedisAddress, whenReady } from '../redis-connection.ts'
 import { AttemptsUnderWay } from './attempt.ts'
 import { backoffMs } from './backoff.ts'
 import { Handlers } from './handlers.ts'
@@ -65,10 +65,10 @@ const lookEveryMs = 250
 const lookAgainMs = 3000
 
 /** Jobs that all gateways on one Redis share, kept by BullMQ: one queue for each work, so that none holds up another. */
-export function openRedisJobs({ url, ca, prefix, key, whenUnsafe, clock, log, metrics, answerMs = 2000, lockMs = 10_000, orphanMs = standardOrphanMs, deadMs = standardDeadMs }: RedisJobsOptions): RedisJobs {
+export function openRedisJobs({ prefix, key, whenUnsafe, clock, log, metrics, answerMs = 2000, lockMs = 10_000, orphanMs = standardOrphanMs, deadMs = standardDeadMs, ...address }: RedisJobsOptions): RedisJobs {
   const gateway = randomBytes(6).toString('hex')
-  const redis = connectRedis({ url, ca })
-  const ears = connectRedis({ url, ca })
+  const redis = connectRedis(address)
+  const ears = connectEars(address, redis)
   const seal = key && createJobSeal(key)
   const own = `${prefix}jobs`
   const keys = { works: `${own}:works`, paused: `${own}:paused`, seen: `${own}:seen`, mark: (id: string) => `${own}:mark:${id}`, advance: `${own}:advance`, cancel: `${own}:cancel`, cancelled: `${own}:cancelled`, ended: (name: string) => `${own}:ended:${name}` }

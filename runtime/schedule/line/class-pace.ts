@@ -5,7 +5,8 @@ import { priorities } from '../../core/lines/priority.ts'
 const watchedMs = 1000
 /** Starts within the window below which a pace is chance. */
 const fewestStarts = 10
-const windowMs = 2000
+/** Of the turns that one gateway of several gives a rare class, so long makes some tens. */
+const windowMs = 5000
 
 /**
  * How fast each class gets its turns while it waits. Where more important callers take most of the capacity, what they leave is
