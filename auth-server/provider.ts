@@ -82,7 +82,12 @@ export function createProvider({ authority, issuer, keys, accessTokenSeconds, lo
     rotateRefreshToken: () => true,
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: async () => false,
-    extraTokenClaims: async (_ctx, token) => ('grantId' in token && typeof token.grantId === 'string' ? { gid: toGrantMark(token.grantId) } : undefined),
+    async extraTokenClaims(_ctx, token) {
+      if (!('grantId' in token) || typeof token.grantId !== 'string') return undefined
+      const resource = token.resourceServer?.identifier() ?? ''
+      const api = resource.startsWith(apiPrefix) ? await authority.api(resource.slice(apiPrefix.length)) : undefined
+      return { gid: toGrantMark(token.grantId), ...(api ? { org: api.organisation } : {}) }
+    },
     cookies: {
       keys: [authority.cookieKey],
       long: { signed: true, httpOnly: true, sameSite: 'lax' },

@@ -1,5 +1,5 @@
 import type { Clock } from '../../runtime/core/time/clock.ts'
-import { revocationId } from '../../runtime/core/access/revocation-id.ts'
+import { memberName, revocationId } from '../../runtime/core/access/revocation-id.ts'
 import type { TokenRevocations } from '../oauth-contract.ts'
 import type { Store } from '../store/store.ts'
 import type { Tables } from '../store/tables.ts'
@@ -33,6 +33,11 @@ export function createTokenRevocations(store: Store, clock: Clock, tokenTtlMs: n
 /** All access tokens that a user gave to anybody until now. Stands or falls with the transaction. */
 export async function revokeTokensOfUser(tables: Pick<Tables, 'revocations'>, user: string, nowMs: number, tokenTtlMs: number): Promise<void> {
   await tables.revocations.put({ id: revocationId('user', user), client: null, before_at: new Date(nowMs).toISOString(), expires_at: untilIso(nowMs, tokenTtlMs) })
+}
+
+/** Those that she gave for APIs of one organisation, where a role of hers in it has changed. */
+export async function revokeTokensOfMember(tables: Pick<Tables, 'revocations'>, { organisation, user }: Readonly<Record<'organisation' | 'user', string>>, nowMs: number, tokenTtlMs: number): Promise<void> {
+  await tables.revocations.put({ id: revocationId('member', memberName(organisation, user)), client: null, before_at: new Date(nowMs).toISOString(), expires_at: untilIso(nowMs, tokenTtlMs) })
 }
 
 /** Longer than any token lasts, also one that was made before the setting became shorter. */
