@@ -1,29 +1,41 @@
 import { hashEntry } from '../../ledger/entry.ts'
+import type { BoundedMap } from '../../runtime/core/bounded-map.ts'
 import { noHash } from '../../ledger/chain.ts'
-import type { LedgerAnswer, TravellingRecord } from '../../runtime/core/state/ledger.ts'
+import type { AuditedAct, LedgerAnswer, TravellingRecord } from '../../runtime/core/state/ledger.ts'
+import type { Audit } from '../audit.ts'
 import { auditLedger } from '../ledger-contract.ts'
 import type { LedgerEntryRow } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
 import type { HeadSealer } from './head-seal.ts'
 import { toRecord } from './to-record.ts'
 
+/** Acts of nodes that the audit log takes from gateways. */
+const acts: ReadonlySet<unknown> = new Set<AuditedAct['action']>(['quota.adjust'])
+
 /**
  * Gives records their places, in their order, in one transaction. A record that is there already gets the place it has. The answers
- * are in the order of the records.
+ * are in the order of the records. `noted` has the ids of the acts that the audit log took lately: a gateway that did not hear of it sends them again.
  */
 export async function appendRecords(
-  { store, now, sealer }: { readonly store: Pick<Store, 'transaction'>; readonly now: () => number; readonly sealer: HeadSealer },
+  { store, now, sealer, audit, noted }: { readonly store: Pick<Store, 'transaction'>; readonly now: () => number; readonly sealer: HeadSealer; readonly audit: Pick<Audit, 'add'>; readonly noted: Pick<BoundedMap<true>, 'get' | 'set'> },
   gateway: string,
   given: readonly unknown[],
 ): Promise<readonly LedgerAnswer[]> {
   const answers: LedgerAnswer[] = given.map(() => ({ refused: 'ledger.value' }))
   const byLedger = new Map<string, { readonly place: number; readonly record: TravellingRecord; readonly text: string }[]>()
+  async function noteAct(from: string, { id, value, flow, node, run, takenAt, organisation }: TravellingRecord): Promise<LedgerAnswer> {
+    const { action, detail } = value as AuditedAct
+    if (!noted.get(id)) await audit.add(`gateway ${from}`, action, { ...detail, node, run, takenAt }, undefined, { subject: `flows/${flow}`, organisation })
+    noted.set(id, true)
+    return { ledger: auditLedger, number: 0, hash: '' } // nobody waits for its place
+  }
+
   for (const [place, one] of given.entries()) {
     const read = toRecord(one)
     if ('refused' in read) {
       answers[place] = read
     } else if (read.record.ledger === auditLedger) {
-      answers[place] = { refused: 'ledger.refused' }
+      answers[place] = acts.has((read.record.value as Partial<AuditedAct> | null)?.action) ? await noteAct(gateway, read.record) : { refused: 'ledger.refused' }
     } else {
       const of = byLedger.get(read.record.ledger)
       if (of) of.push({ place, ...read })

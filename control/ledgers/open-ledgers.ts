@@ -1,4 +1,5 @@
 import { keyIdOf, toPublicKeys } from '../../ledger/period-root.ts'
+import { BoundedMap } from '../../runtime/core/bounded-map.ts'
 import type { LedgerVerdict } from '../../ledger/verdict.ts'
 import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { LedgerAnswer } from '../../runtime/core/state/ledger.ts'
@@ -24,7 +25,7 @@ import { verifyLedger } from './verify-ledger.ts'
 
 export interface LedgersParts {
   readonly store: Pick<Store, 'ledgers' | 'audit' | 'meta' | 'transaction'>
-  readonly audit: Pick<Audit, 'verify'>
+  readonly audit: Pick<Audit, 'verify' | 'add'>
   /** The key that signs releases signs roots too, as texts that no release has. */
   readonly signer: ReleaseSigner
   readonly keys: readonly SealingKey[]
@@ -67,6 +68,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
   const rootSigner = { publicKey, keyId: keyIdOf(publicKey), sign: (text: string) => signer.sign(text) }
   const sealer = createHeadSealer(keys)
   const writing = createSerial(1, writesWaiting)
+  const noted = new BoundedMap<true>(10_000)
   const periods = createPeriods({ store, audit, sealer, signer: rootSigner, anchors, clock, log, periodMs, periodEntries })
   const takeAway = createTakeAway({ store, periods, publicKey })
   const verifying = { store, periods, anchors, trusted: toPublicKeys([publicKey]) }
@@ -77,7 +79,7 @@ export function openLedgers({ store, audit, signer, keys, anchors, clock, log, a
 
   return {
     async take(gateway, records) {
-      const answers = await writing(() => appendRecords({ store, now: () => clock.now(), sealer }, gateway, records))
+      const answers = await writing(() => appendRecords({ store, now: () => clock.now(), sealer, audit, noted }, gateway, records))
       const refused = answers.filter((answer) => 'refused' in answer).length
       if (refused > 0) log.error({ gateway, refused }, 'records of a gateway were not taken into their ledgers')
       return answers

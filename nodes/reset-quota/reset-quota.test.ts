@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import type { MessageClient } from '../../runtime/core/access/clients.ts'
+import { fault } from '../../runtime/core/fault.ts'
+import type { Ledger, LedgerRecord } from '../../runtime/core/state/ledger.ts'
 import type { Log } from '../../runtime/core/log.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import { createClients } from '../../runtime/clients/clients.ts'
@@ -12,11 +15,11 @@ import { resetQuota } from './reset-quota.ts'
 const windows = [{ limit: '3', limitType: 'num', every: 1, unit: 'hour', algorithm: 'fixed', zone: '', per: 'key' }, { limit: '100', limitType: 'num', every: 1, unit: 'day', algorithm: 'fixed', zone: '', per: 'all' }]
 
 /** A quota of three an hour per key, used up for one key, and a node that corrects it. */
-async function start(config: object) {
+async function start(config: object, ledger?: Ledger) {
   const shared = new Map<string, unknown>()
   const state = createMemoryState({ clock: fakeClock() })
   const limited = await testNode(quota, { quota: 'orders', windows, key: [{ value: 'who', valueType: 'msg' }] }, { shared, state })
-  const reset = await testNode(resetQuota, { quota: 'orders', ...config }, { shared, state })
+  const reset = await testNode(resetQuota, { quota: 'orders', ...config }, { shared, state, ...(ledger ? { ledger } : {}) })
   const left = async (who: string) => {
     for (let passed = 0; ; passed += 1) if ((await limited.send({ who }, fakeRun()))[0]?.port !== 'ok') return passed
   }
@@ -92,6 +95,16 @@ describe('reset quota', () => {
     await reset.send({ why: 'complaint 17' }, { ...fakeRun(), log })
     expect(lines).toMatchObject([{ audit: 'quota.adjusted', quota: 'orders', per: 'key', op: 'set', amount: 2, remaining: 2, reason: 'complaint 17' }])
     expect(JSON.stringify(lines)).not.toContain('secret-key')
+  })
+
+  it('hands to the audit log who corrected what, whose, and why; one that cannot be handed over is a fault', async () => {
+    const records: LedgerRecord[] = []
+    const ledger = { appendSoon: async (record: LedgerRecord) => ({ id: String(records.push(record)) }) } as unknown as Ledger
+    const { reset } = await start({ op: 'add', amount: '2', reason: 'goodwill' }, ledger)
+    await reset.send({ who: 'a' }, { ...fakeRun(), caller: { id: 'desk' } as MessageClient })
+    expect(records).toMatchObject([{ ledger: 'audit', value: { action: 'quota.adjust', detail: { quota: 'orders', per: 'key', window: 'hour', op: 'add', amount: 2, remaining: 2, reason: 'goodwill', client: 'desk' } } }, { value: { detail: { per: 'all' } } }])
+    const full = { appendSoon: () => Promise.reject(fault('ledger.unavailable')) } as unknown as Ledger
+    await expect((await start({ op: 'zero' }, full)).reset.send({ who: 'a' })).rejects.toMatchObject({ code: 'ledger.unavailable' })
   })
 
   it('fails when no such quota is live, and forgets a quota that has gone', async () => {

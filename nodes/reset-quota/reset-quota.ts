@@ -1,8 +1,10 @@
 import { fault } from '../../runtime/core/fault.ts'
 import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
+import type { MessageClient } from '../../runtime/core/access/clients.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode, type NodeProblem } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
+import { type AuditedAct, auditLedger } from '../../runtime/core/state/ledger.ts'
 import type { LimitState } from '../../runtime/core/state/state.ts'
 import type { Sends } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/values/typed-value.ts'
@@ -35,7 +37,7 @@ export const resetQuota = defineNode<ResetQuotaConfig, 'ok'>({
   outputs: ['ok'],
   labels: unchanged,
   leaks: nothing,
-  faults: ['quota.unknown', 'limit.value', 'limit.no_client', 'limit.no_plan', 'state.unavailable', 'expression.error'],
+  faults: ['quota.unknown', 'limit.value', 'limit.no_client', 'limit.no_plan', 'state.unavailable', 'ledger.unavailable', 'expression.error'],
   config: {
     type: 'object',
     required: ['quota'],
@@ -47,7 +49,7 @@ export const resetQuota = defineNode<ResetQuotaConfig, 'ok'>({
       op: { enum: ['add', 'set', 'zero'], default: 'add', title: 'Change', description: 'add gives so many more in the current window (below 0 takes away); set leaves so many; zero counts anew.' },
       amount: { ...numberSchema('100', 'Calls', 'How many calls to add, or to leave.'), 'x-form': { when: { op: ['add', 'set'] } } },
       amountType: numberTypeSchema,
-      reason: { type: 'string', default: '', title: 'Reason', description: 'Kept in the log with what was changed.' },
+      reason: { type: 'string', default: '', title: 'Reason', description: 'Kept in the audit log with what was changed.' },
       reasonType: { enum: whoTypes, default: 'str' },
     },
   },
@@ -90,12 +92,19 @@ export const resetQuota = defineNode<ResetQuotaConfig, 'ok'>({
         const state: LimitState = await scope.state.adjust(charge, { op, amount })
         const { limit, used, remaining, resetsAtMs } = state
         changed.push({ per: level, window, limit, used, remaining, resetsAtMs })
-        run.log.info(
-          { audit: 'quota.adjusted', node: scope.node.id, quota: name, per: level, counter: charge.key, window, op, amount, used, remaining, reason: String(reason ?? '').slice(0, 500) },
-          'a quota was corrected',
-        )
+        const done = { quota: name, per: level, counter: charge.key, window, op, amount, used, remaining, reason: String(reason ?? '').slice(0, 500) }
+        run.log.info({ audit: 'quota.adjusted', node: scope.node.id, ...done }, 'a quota was corrected')
+        await note(done, run)
       }
       return { ok: { ...message, quota: { name, limits: changed } } }
+    }
+
+    /** The audit log gets it by way of the journal, also when control is away. */
+    async function note(done: Readonly<Record<string, unknown>>, run: Run): Promise<void> {
+      const { id: node, flow, organisation } = scope.node
+      const client = (run.caller as Partial<MessageClient> | undefined)?.id ?? null
+      const value: AuditedAct = { action: 'quota.adjust', detail: { ...done, client } }
+      await scope.ledger?.appendSoon({ ledger: auditLedger, value, flow, node, run: run.id, ...(organisation === undefined ? {} : { organisation }) })
     }
 
     return function resetQuota(message, run) {

@@ -447,5 +447,14 @@ export function ledgerSuite(name: string, makePlace: () => Promise<StorePlace>):
       expect(checkProof(await ledgers.prove('audit', 4, root), toPublicKeys([ledgers.publicKey]))).toMatchObject({ ok: true })
       expect((await ledgers.entries('audit', { limit: 1 }, root)).items).toMatchObject([{ number: 10, source: { user: 'ann' }, value: { action: 'act', subject: 's/9' } }])
     })
+
+    test('what nodes correct is in the audit log once, however often a gateway hands it over; nothing else of a flow gets there', async () => {
+      const audit = createAudit(store, clock, { keys: { current: key, older: [] } })
+      const act = { ...record('audit', 5, 'north'), value: { action: 'quota.adjust', detail: { quota: 'orders', op: 'zero' } } }
+      const before = (await audit.list(1))[0]?.number ?? 0
+      for (let sent = 0; sent < 2; sent++) expect(await ledgers.take('g1', [act])).toMatchObject([{ ledger: 'audit' }])
+      expect(await ledgers.take('g1', [{ ...act, id: 'another', value: { action: 'user.create', detail: {} } }])).toMatchObject([{ refused: 'ledger.refused' }])
+      expect((await audit.list(5)).filter(({ number }) => number > before)).toMatchObject([{ user: 'gateway g1', action: 'quota.adjust', organisation: 'north', detail: { quota: 'orders', op: 'zero' } }])
+    })
   })
 }

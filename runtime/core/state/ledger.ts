@@ -1,8 +1,15 @@
 /** Name of a ledger. */
 export const ledgerNamePattern = '^[a-z0-9][a-z0-9-]{0,63}$'
 
-/** Name under which control's audit log is a ledger like any other. Flows cannot write to it. */
+/** Name under which control's audit log is a ledger like any other. Flows write nothing of their own to it; some nodes do: see {@link AuditedAct}. */
 export const auditLedger = 'audit'
+
+/** What a node did that belongs into the audit log, as the value of a record for {@link auditLedger}. */
+export interface AuditedAct {
+  readonly action: 'quota.adjust'
+  /** What was done. Holds no secret, and of callers no more than who they proved to be. */
+  readonly detail: Readonly<Record<string, unknown>>
+}
 
 /** What a record may be large, as JSON in UTF-8. */
 export const recordLimitBytes = 64 * 1024
