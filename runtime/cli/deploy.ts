@@ -31,15 +31,24 @@ async function deployFiles(command: DeployCommand, files: readonly string[], out
     const nodes = command.replace ? given : mergeFlows(flows, given)
     const answer = await callControl(command.target, 'POST', '/editor/flows', { flows: nodes, rev, ...(command.comment ? { comment: command.comment } : {}) }, { 'node-red-api-version': 'v2', 'node-red-deployment-type': 'flows' })
     if (answer.status === 409 && attempt < 4) continue
-    if (answer.status !== 200) throw withProblems(refused('Not deployed', answer), nodes)
+    if (answer.status !== 200) throw withProblems(refused('Not deployed', answer), nodes, given)
     output.result(`Deployed ${files.join(', ')} (revision ${String(answer.body.rev).slice(0, 12)}).`, { ok: true, ...answer.body })
+    const doubts = ownDoubts((answer.body.warnings ?? []) as readonly Problem[], given)
+    if (doubts.length > 0) output.note(printProblems(doubts, nodes))
     return
   }
 }
 
-function withProblems(failure: CommandFailed, nodes: readonly EditorNode[]): CommandFailed {
-  const problems = (failure.facts['problems'] ?? []) as readonly Problem[]
+/** Errors wherever they are; doubts about flows that were not deployed here are no answer to what was asked. */
+function withProblems(failure: CommandFailed, nodes: readonly EditorNode[], given: readonly EditorNode[]): CommandFailed {
+  const all = (failure.facts['problems'] ?? []) as readonly Problem[]
+  const problems = [...all.filter(({ severity }) => severity === 'error'), ...ownDoubts(all, given)]
   return problems.length === 0 ? failure : new CommandFailed(`${failure.message}\n${printProblems(problems, nodes)}`, failure.facts)
+}
+
+function ownDoubts(problems: readonly Problem[], given: readonly EditorNode[]): readonly Problem[] {
+  const own = new Set(given.map(({ id }) => id))
+  return problems.filter(({ severity, flow, node }) => severity === 'warning' && (own.has(flow ?? '') || own.has(node ?? '')))
 }
 
 async function watchAndDeploy(command: DeployCommand, folder: string, output: Output): Promise<number> {

@@ -70,7 +70,7 @@ test('flows are deployed and rolled back from a terminal', async () => {
   const ready = await run.ready()
   const token = await tokenOf(ready)
   const answer = async () => (await fetch(`${ready.gateways[0]?.url}/wait`)).text()
-  expect(await sluice(['deploy', writeFlow('flow.json', slowFlow(1, 'one')), '--comment', 'first'], token, ready)).toMatchObject({ code: 0 })
+  expect(await sluice(['deploy', writeFlow('flow.json', slowFlow(1, 'one')), '--comment', 'first'], token, ready)).toMatchObject({ code: 0, text: expect.stringContaining('[route.public]') })
   expect(await answer()).toBe('one')
   expect(await sluice(['deploy', writeFlow('flow.json', slowFlow(1, 'two'))], token, ready)).toMatchObject({ code: 0 })
   expect(await answer()).toBe('two')
