@@ -35,6 +35,8 @@ export function createWebServer(handler: Handler, limits: FrontLimits, tls: Tls 
     maxHeaderSize: limits.headerLimitBytes,
     // Other protocols that are offered, such as h2c, are let be: the request is answered as it stands (RFC 9110 §7.8).
     shouldUpgradeCallback: (request: IncomingMessage) => asksForWebSocket(request),
+    // A request that announces no body has ended when it arrives: nobody has to be told so, which took an eighth of a small call.
+    optimizeEmptyRequests: true,
     requireHostHeader: false, // the front refuses a request without, in its own words
   }
   const server = makeServer(handler, timing, limits, tls)
