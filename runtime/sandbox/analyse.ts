@@ -22,12 +22,18 @@ export interface Analysis {
   readonly named: boolean
   /** It registers close handlers, so it must stay in the context where it did so. */
   readonly closes: boolean
-  /** Whatever it does before it ends stays inside: it names no context and nothing global. */
-  readonly unnoticed: boolean
+  readonly reach: Reach
   readonly narrow: Narrow | undefined
   /** Message in, message out: it names nothing that has to know which call runs (`node`, `console`, contexts). */
   readonly plain: boolean
 }
+
+/**
+ * How far it reaches before it ends. `nothing`: whatever it does is gone with the call. `contexts`: it keeps things,
+ * but only through `context`, `flow`, `global` and `run`, where the host sees every change. `globals`: it may keep
+ * things in its isolate, which nobody can take back.
+ */
+export type Reach = 'nothing' | 'contexts' | 'globals'
 
 export interface Tree {
   readonly type: string
@@ -38,7 +44,9 @@ const asyncNames = new Set([
   'Promise', 'setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'eval', 'Function', 'AsyncFunction', 'util',
 ])
 const timerNames = new Set(['setTimeout', 'setInterval', 'setImmediate'])
-const outward = new Set(['context', 'flow', 'global', 'run', 'globalThis', 'eval', 'Function', 'RED'])
+/** `RED.util` reads contexts, and keeps nothing. */
+const contextNames = new Set(['context', 'flow', 'global', 'run', 'RED'])
+const globalNames = new Set(['globalThis', 'eval', 'Function'])
 const hiding = new Set(['eval', 'arguments', 'Function'])
 const asyncProperties = new Set(['constructor', 'then'])
 const quietMethods = new Set([
@@ -100,7 +108,8 @@ export function analyse(code: string): Analysis {
   let careful = false
   let named = false
   let closes = false
-  let unnoticed = true
+  let usesContexts = false
+  let keepsGlobals = false
   let speaks = false
 
   const visit = (node: Tree, path: readonly Tree[]): void => {
@@ -139,7 +148,11 @@ export function analyse(code: string): Analysis {
         const name = node['name'] as string
         if (asyncNames.has(name) && !(name === 'util' && isKey(node, parent))) isAsync = true
         if (timerNames.has(name)) timers = true
-        if (outward.has(name) && !isKey(node, parent)) unnoticed = false
+        if (globalNames.has(name) && !isKey(node, parent)) keepsGlobals = true
+        if (contextNames.has(name) && !isKey(node, parent)) {
+          usesContexts = true
+          if (!isCalled(node, path)) keepsGlobals = true // under another name it could be given properties
+        }
         if (hiding.has(name)) wide = true
         if ((name === 'node' || name === 'console') && !isKey(node, parent)) speaks = true
         if (name === 'run' || name === 'globalThis' || name === 'eval') named = true
@@ -151,7 +164,7 @@ export function analyse(code: string): Analysis {
     if (node['async'] === true || (node.type === 'ForOfStatement' && node['await'] === true)) isAsync = true
     if (node.type === 'ThisExpression') {
       named = true
-      unnoticed = false
+      keepsGlobals = true
     }
     const below = [...path, node]
     for (const key in node) {
@@ -209,7 +222,9 @@ export function analyse(code: string): Analysis {
 
   visit(tree, [])
   const narrow = wide ? undefined : { seen: [...seen], labels: toLabels(seen), writes: [...writes] }
-  return { async: isAsync, sendsLater: isAsync && (sends || timers), careful, named, closes, unnoticed, narrow, plain: !isAsync && !speaks && !named && unnoticed && narrow !== undefined }
+  const reach = keepsGlobals ? 'globals' : usesContexts ? 'contexts' : 'nothing'
+  const plain = !isAsync && !speaks && !named && reach === 'nothing' && narrow !== undefined
+  return { async: isAsync, sendsLater: isAsync && (sends || timers), careful, named, closes, reach, narrow, plain }
 }
 
 /** Names as JSON keys, so that no call has to quote them. */
@@ -235,6 +250,17 @@ function isKey(node: Tree, parent: Tree | undefined): boolean {
   if (parent.type === 'MemberExpression') return parent['property'] === node && !parent['computed']
   if (parent.type === 'Property' || parent.type === 'MethodDefinition' || parent.type === 'PropertyDefinition') {
     return parent['key'] === node && !parent['computed'] && parent['shorthand'] !== true
+  }
+  return false
+}
+
+/** `flow.get(…)`, `context.flow.set(…)`: it is called by a property, and nobody holds it. */
+function isCalled(node: Tree, path: readonly Tree[]): boolean {
+  let below = node
+  for (let i = path.length - 1; i >= 0; i--) {
+    const at = path[i] as Tree
+    if (at.type === 'MemberExpression' && at['object'] === below) below = at
+    else return below !== node && at.type === 'CallExpression' && at['callee'] === below
   }
   return false
 }

@@ -12,9 +12,11 @@ export interface BatchCall {
   /** Whatever it does before it ends stays inside the isolate: nobody can notice that it began again. */
   readonly unnoticed: boolean
   done(result: string): void
+  /** What it changed in contexts becomes as it was. Asked of the last that began, before any other code of the process goes on. */
+  takeBack(): void
   /**
    * It hit a limit and will not be run again. `starved`: the clock ran out while the machine gave this
-   * thread no processor, so it is not the call's doing.
+   * thread no processor, so it is not the call's doing; then it was asked to take back what it changed.
    */
   hit(limit: 'timeout' | 'memory', starved: boolean): void
   /** The batch was cut after this call had ended; something it left behind may be the reason. */
@@ -41,10 +43,13 @@ const callMs = 20
 const starvedMs = 18
 /** A batch is not made larger than this many characters. */
 const batchChars = 512 * 1024
+/** How many calls began and ended, and results that were not handed over yet. */
+const takenForm = /^(\d+)\|(\d+)\|(.*)$/s
 
 export async function createBatcher(source: GuestSource, guest: Guest): Promise<Batcher> {
   let batch: BatchCall[] = []
   let finished = 0
+  let number = 0
   const context = await guest.isolate.createContext()
   const make = (await context.eval(source.dispatcher, { filename: 'sluice', reference: true })) as ivm.Reference
   /** Results that have left the isolate before a call that might kill it. */
@@ -97,7 +102,8 @@ export async function createBatcher(source: GuestSource, guest: Guest): Promise<
     if (guest.dead) return giveBack()
     batch = next()
     finished = 0
-    const cpuBefore = process.threadCpuUsage()
+    number++
+    const meter = guest.meter(true)
     let text = ''
     let before = 0
     for (const call of batch) {
@@ -107,11 +113,10 @@ export async function createBatcher(source: GuestSource, guest: Guest): Promise<
       before = now
     }
     try {
-      settle(run.applySync(undefined, [text, openMs], timeout) as string)
+      settle(run.applySync(undefined, [number, text, openMs], timeout) as string)
       if (finished < batch.length) queue = [...batch.slice(finished), ...queue]
     } catch (error) {
-      const { user, system } = process.threadCpuUsage(cpuBefore)
-      cut(error, (user + system) / 1000 < starvedMs)
+      cut(error, !guest.dead && meter.used() < starvedMs)
     }
     batch = []
     if (queue.length > 0) schedule()
@@ -131,14 +136,14 @@ export async function createBatcher(source: GuestSource, guest: Guest): Promise<
       }
       return giveBack()
     }
-    const taken = take.applySync(undefined, []) as string
-    const bar = taken.indexOf('|')
-    const begun = Number(taken.slice(0, bar))
-    settle(taken.slice(bar + 1))
-    const ended = batch.slice(0, finished)
-    queue = [...batch.slice(Math.max(begun, finished)), ...queue]
-    if (begun > finished) (batch[finished] as BatchCall).hit(limit ?? 'timeout', starved)
-    else for (const call of ended) call.suspect()
+    const [, begun, ended, out] = takenForm.exec(take.applySync(undefined, [number]) as string) as unknown as [string, string, string, string]
+    const culprit = begun === ended ? undefined : batch[Number(ended)]
+    if (starved) culprit?.takeBack()
+    settle(out)
+    const done = batch.slice(0, finished)
+    queue = [...batch.slice(Number(begun)), ...queue]
+    if (culprit) culprit.hit(limit ?? 'timeout', starved)
+    else if (!starved) for (const call of done) call.suspect()
   }
 
   function giveBack(): void {

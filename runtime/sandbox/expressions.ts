@@ -13,6 +13,7 @@ import type { Lane } from './lane.ts'
 import { isLarge, type Limits } from './limits.ts'
 import { needsJsonata, parsePath } from './path-expression.ts'
 import type { OwnerPool } from './pool.ts'
+import { createSideEntry, starvedTries, timesOf, wholeShare } from './side-entry.ts'
 
 export interface ExpressionParts {
   readonly clock: Clock
@@ -33,7 +34,7 @@ const servingMs = 20
 /**
  * JSONata inside the isolates, loaded once in each. An expression of plain paths and literals is
  * evaluated in the host; everything else enters alone: on a thread of its own until it has shown to be
- * fast, then on the serving thread under 20 ms.
+ * fast, then on the serving thread under 20 ms. It changes nothing, so one that the machine starved begins again.
  */
 export function createExpressions(parts: ExpressionParts): Expressions {
   const { clock, limits } = parts
@@ -106,29 +107,37 @@ export function createExpressions(parts: ExpressionParts): Expressions {
     }
 
     function here(at: { guest: Guest; enter: Enter }, input: string, bindings: string, kind: string): unknown {
+      const meter = at.guest.meter(true)
       let result: string
       try {
         at.enter.applySync(undefined, ['start', id, text, input, bindings, kind], { timeout: servingMs })
         result = at.enter.applySync(undefined, ['take'], { timeout: servingMs }) as string
       } catch (error) {
         const limit = limitOf(at.guest, error)
+        // An expression only reads: whenever it was not given its time it may begin again.
+        if (limit === 'timeout' && meter.used() < servingMs * wholeShare) return aside(input, bindings, kind, false)
         throw limit ? hit(limit, servingMs, true) : error
       }
       return read(result)
     }
 
-    function aside(input: string, bindings: string, kind: string, large: boolean): Promise<unknown> {
+    function aside(input: string, bindings: string, kind: string, large: boolean, tries = 0): Promise<unknown> {
       return new Promise((resolve, reject) => {
         let began = 0
+        const entry = createSideEntry(parts.timeoutMs, timesOf(tries))
         laneFor(large).add({
+          wallMs: entry.wallMs * 2, // it enters twice
           refusal: () => limits.refusal(history),
           async enter(guest) {
             const enter = await guest.expressions(guestHost)
             began = clock.elapsed()
-            await enter.apply(undefined, ['start', id, text, input, bindings, kind], { timeout: parts.timeoutMs })
-            return (await enter.apply(undefined, ['take'], { timeout: parts.timeoutMs })) as string
+            return entry.run(guest, async (timeout) => {
+              await enter.apply(undefined, ['start', id, text, input, bindings, kind], timeout)
+              return (await enter.apply(undefined, ['take'], timeout)) as string
+            })
           },
           done(result) {
+            if (entry.overdrawn()) return reject(hit('timeout', parts.timeoutMs, !large))
             limits.took(history, clock.elapsed() - began)
             try {
               resolve(read(result))
@@ -137,7 +146,9 @@ export function createExpressions(parts: ExpressionParts): Expressions {
             }
           },
           failed(limit, error) {
-            reject(limit ? hit(limit, parts.timeoutMs, !large) : error)
+            const starved = limit === 'timeout' && entry.starved()
+            if (starved && tries < starvedTries) aside(input, bindings, kind, large, tries + 1).then(resolve, reject)
+            else reject(limit ? hit(limit, parts.timeoutMs, !large && !starved) : error)
           },
           again() {
             aside(input, bindings, kind, large).then(resolve, reject)

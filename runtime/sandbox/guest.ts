@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import ivm from 'isolated-vm'
+import { systemCpu, type CpuTime } from './cpu-time.ts'
 import type { GuestSource } from './guest-source.ts'
 
 /** Entry into one context: `(op, …)` of strings and numbers. */
@@ -34,16 +35,28 @@ export interface Guest {
   load: number
   /** Called once each when the isolate has died by itself. */
   readonly onDeath: Set<() => void>
+  /** Counts from now on what processor time is used here. @param serving the serving thread is the one that enters */
+  meter(serving?: boolean): GuestMeter
+  /** Makes an entry that stands in no lane: whoever is measured meanwhile is told. */
+  beside<T>(entry: () => Promise<T>): Promise<T>
   makeContext(parts: ContextParts): Promise<GuestContext>
   /** The JSONata context, made at first use. */
   expressions(host: HostCall): Promise<Enter>
   dispose(): void
 }
 
+/** What processor time an isolate has used since it was asked for. */
+export interface GuestMeter {
+  /** Milliseconds. Only to be read while nobody is inside. */
+  used(): number
+  /** Whether nobody else can have been inside, so that all of it was used by whoever is measured. */
+  alone(): boolean
+}
+
 /** A heap grows with the contexts in it; this much each is not the script's own. */
 const contextShareMb = 16
 
-export function createGuest(source: GuestSource, heapMb: number): Guest {
+export function createGuest(source: GuestSource, heapMb: number, cpu: CpuTime = systemCpu): Guest {
   // The process runs with a larger young generation (node-flags.mjs). The flag would lift the limit of every isolate,
   // too: the process's own heap is set up by now, so from here on it counts for nobody.
   setFlagsFromString('--max-semi-space-size=0')
@@ -52,6 +65,44 @@ export function createGuest(source: GuestSource, heapMb: number): Guest {
   const isolate = new ivm.Isolate({ memoryLimit: heapMb + contextShareMb, onCatastrophicError: () => {} })
   let prelude: Promise<ivm.Script> | undefined
   let expressions: Promise<Enter> | undefined
+  let besideNow = 0
+  let besideEver = 0
+
+  async function beside<T>(entry: () => Promise<T>): Promise<T> {
+    besideNow++
+    besideEver++
+    try {
+      return await entry()
+    } finally {
+      besideNow--
+    }
+  }
+
+  async function makeContext(guest: Guest, parts: ContextParts): Promise<GuestContext> {
+    prelude ??= isolate.compileScript(source.prelude, { filename: 'sluice' })
+    prelude.catch(() => {})
+    const script = await prelude
+    const context = await isolate.createContext()
+    const setup = (await script.run(context, { reference: true })) as ivm.Reference
+    const fn = await compile(context, `${parts.async ? 'async ' : ''}function (msg, node)`, parts.code, 'function')
+    const start = parts.initialize ? await compile(context, 'async function (node)', parts.initialize, 'on start') : undefined
+    const stop = parts.finalize ? await compile(context, 'function (node)', parts.finalize, 'on stop') : undefined
+    const enter = (await setup.apply(
+      undefined,
+      [new ivm.Callback(parts.host), new ivm.Callback(parts.tell, { ignored: true }), fn.derefInto(), start?.derefInto(), stop?.derefInto(), parts.meta],
+      { result: { reference: true } },
+    )) as Enter
+    for (const reference of [setup, fn, start, stop]) reference?.release()
+    return {
+      guest,
+      enter,
+      release() {
+        if (isolate.isDisposed) return
+        enter.release()
+        context.release()
+      },
+    }
+  }
 
   async function compile(context: ivm.Context, head: string, code: string, filename: string) {
     const script = await isolate.compileScript(`(${head} {\n${code}\n})`, { filename, lineOffset: -1 })
@@ -67,37 +118,26 @@ export function createGuest(source: GuestSource, heapMb: number): Guest {
     get dead() {
       return isolate.isDisposed
     },
-    async makeContext(parts) {
-      prelude ??= isolate.compileScript(source.prelude, { filename: 'sluice' })
-      prelude.catch(() => {})
-      const script = await prelude
-      const context = await isolate.createContext()
-      const setup = (await script.run(context, { reference: true })) as ivm.Reference
-      const fn = await compile(context, `${parts.async ? 'async ' : ''}function (msg, node)`, parts.code, 'function')
-      const start = parts.initialize ? await compile(context, 'async function (node)', parts.initialize, 'on start') : undefined
-      const stop = parts.finalize ? await compile(context, 'function (node)', parts.finalize, 'on stop') : undefined
-      const enter = (await setup.apply(
-        undefined,
-        [new ivm.Callback(parts.host), new ivm.Callback(parts.tell, { ignored: true }), fn.derefInto(), start?.derefInto(), stop?.derefInto(), parts.meta],
-        { result: { reference: true } },
-      )) as Enter
-      for (const reference of [setup, fn, start, stop]) reference?.release()
+    meter(serving = false) {
+      const now = serving ? cpu.ofServing : cpu.ofIsolate
+      const before = now(isolate)
+      const entries = besideEver
+      const apart = besideNow === 0
       return {
-        guest: this as Guest,
-        enter,
-        release() {
-          if (isolate.isDisposed) return
-          enter.release()
-          context.release()
-        },
+        used: () => now(isolate) - before,
+        alone: () => apart && besideEver === entries,
       }
     },
+    beside,
+    makeContext(parts) {
+      return beside(() => makeContext(this, parts))
+    },
     expressions(host) {
-      return (expressions ??= (async () => {
+      return (expressions ??= beside(async () => {
         const context = await isolate.createContext()
         const setup = (await context.eval(source.expressions, { filename: 'sluice', reference: true })) as ivm.Reference
         return (await setup.apply(undefined, [new ivm.Callback(host), source.jsonata()], { result: { reference: true } })) as Enter
-      })())
+      }))
     },
     dispose() {
       if (!isolate.isDisposed) isolate.dispose()

@@ -8,6 +8,8 @@ export interface HostCalls {
   env(name: string): unknown
   /** The `run` scope of the call that asks. */
   runContext(call: number): Context | undefined
+  /** The call is about to change what stands under the key. */
+  changes(call: number, context: Context, key: string): void
 }
 
 /**
@@ -30,7 +32,7 @@ function tryAnswer(host: HostCalls, question: readonly unknown[]): string | unde
     case 'url':
       return urlCall(String(a), String(b), c === undefined ? undefined : String(c), d === undefined ? undefined : String(d))
     case 'context':
-      return inContext(scopeOf(host, String(a), Number(e)), String(b), String(c), d === undefined ? undefined : String(d))
+      return inContext(host, Number(e), scopeOf(host, String(a), Number(e)), String(b), String(c), d === undefined ? undefined : String(d))
     default:
       return undefined
   }
@@ -46,16 +48,18 @@ export function scopeOf(host: HostCalls, scope: string, call: number): Context {
   throw new Error('There is no such context')
 }
 
-function inContext(context: Context, op: string, key: string, value: string | undefined): string {
+function inContext(host: HostCalls, call: number, context: Context, op: string, key: string, value: string | undefined): string {
   switch (op) {
     case 'get':
       return encodeValue(context.get(key))
     case 'set':
+      host.changes(call, context, key)
       context.set(key, decodeValue(value ?? 'U'))
       return 'U'
     case 'keys':
       return encodeValue(context.keys())
     case 'increment':
+      host.changes(call, context, key)
       return encodeValue(context.increment(key, Number(decodeValue(value ?? 'U'))))
     default:
       throw new Error('There is no such operation')

@@ -3,6 +3,8 @@ import { limitOf, type Guest } from './guest.ts'
 
 /** An entry into an isolate on isolated-vm's own thread. */
 export interface LaneTask {
+  /** The clock cuts it after this long. */
+  readonly wallMs: number
   /** Refuses the entry just before it would begin. */
   refusal?(): Error | undefined
   enter(guest: Guest): Promise<string>
@@ -20,8 +22,8 @@ export interface Lane {
   readonly waiting: number
 }
 
-/** Longer than any time limit of one entry. */
-const giveUpMs = 10_000
+/** An entry that its time limit did not cut is given up this much later. */
+const giveUpAfterMs = 10_000
 
 export function createLane(guest: Guest, clock: Clock): Lane {
   let queue: LaneTask[] = []
@@ -43,7 +45,7 @@ export function createLane(guest: Guest, clock: Clock): Lane {
     if (refused) return task.failed(undefined, refused)
     const began = clock.elapsed()
     try {
-      task.done(await inTime(task.enter(guest)), clock.elapsed() - began)
+      task.done(await inTime(task.enter(guest), task.wallMs), clock.elapsed() - began)
     } catch (error) {
       task.failed(limitOf(guest, error), error)
     }
@@ -54,13 +56,13 @@ export function createLane(guest: Guest, clock: Clock): Lane {
   }
 
   /** The last resort: an isolate that does not obey its limits is given up, so that nobody waits behind it. */
-  async function inTime(entry: Promise<string>): Promise<string> {
+  async function inTime(entry: Promise<string>, wallMs: number): Promise<string> {
     let stop: (() => void) | undefined
     const late = new Promise<never>((_, reject) => {
       stop = clock.setTimer(() => {
         guest.dispose()
         reject(new Error('The isolate did not obey its limits.'))
-      }, giveUpMs)
+      }, wallMs + giveUpAfterMs)
     })
     try {
       return await Promise.race([entry, late])

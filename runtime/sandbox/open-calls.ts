@@ -10,6 +10,7 @@ import type { Lane, LaneTask } from './lane.ts'
 import { isLarge, type History, type Limits } from './limits.ts'
 import type { ScriptContexts } from './script-contexts.ts'
 import { entryFault, type ScriptReport } from './script-report.ts'
+import { createSideEntry, patience } from './side-entry.ts'
 import { createSendStream, type SendStream } from './sends.ts'
 
 const longestTimerMs = 2 ** 31 - 1
@@ -115,20 +116,23 @@ export function createOpenCalls({ clock, limits, history, heapMb, timeoutMs, scr
     }
     lane.guest.onDeath.add(died)
     let began = 0
+    const entry = createSideEntry(timeoutMs)
     const task: LaneTask = {
+      wallMs: entry.wallMs,
       refusal: () => (open.has(id) ? limits.refusal(history) : fault('client.closed')),
       async enter(guest) {
         const context = await contexts.in(guest)
         began = clock.elapsed()
         begunCalls.add(id)
-        return (await context.enter.apply(undefined, ['a', text, id], { timeout: timeoutMs })) as string
+        return (await entry.run(guest, (timeout) => context.enter.apply(undefined, ['a', text, id], timeout))) as string
       },
       done(result) {
+        if (entry.overdrawn()) return finish(call, report.limitHit('timeout', timeoutMs, run, !large))
         limits.took(history, clock.elapsed() - began)
         if (result !== '') attempt(call, () => call.settled(decodeOutcome(result, message)))
       },
       failed(limit, error) {
-        finish(call, limit ? report.limitHit(limit, timeoutMs, run, !large) : entryFault(error))
+        finish(call, limit ? report.limitHit(limit, timeoutMs, run, !large && !entry.starved()) : entryFault(error))
       },
       again() {
         restart(call, text, message, run, ways)
@@ -174,7 +178,7 @@ export function createOpenCalls({ clock, limits, history, heapMb, timeoutMs, scr
     for (const cancel of call.timers.values()) cancel()
     call.timers.clear()
     const context = contexts.entry(call.lane.guest)
-    if (context && !call.lane.guest.dead) context.enter.apply(undefined, ['x', call.id], { timeout: timeoutMs }).catch(() => {})
+    if (context && !call.lane.guest.dead) context.guest.beside(() => context.enter.apply(undefined, ['x', call.id], { timeout: timeoutMs * patience })).catch(() => {})
   }
 
   /** What goes wrong in doing so ends the call. */
@@ -220,15 +224,19 @@ export function createOpenCalls({ clock, limits, history, heapMb, timeoutMs, scr
 
   function fire(call: OpenCall, timer: number): void {
     call.timers.delete(timer)
+    const entry = createSideEntry(timeoutMs)
     call.lane.add({
+      wallMs: entry.wallMs,
       async enter(guest) {
         const context = contexts.entry(guest)
         if (!context || !open.has(call.id)) return ''
-        return (await context.enter.apply(undefined, ['f', timer], { timeout: timeoutMs })) as string
+        return (await entry.run(guest, (timeout) => context.enter.apply(undefined, ['f', timer], timeout))) as string
       },
-      done() {},
+      done() {
+        if (entry.overdrawn()) finish(call, report.limitHit('timeout', timeoutMs, call.run, true))
+      },
       failed(limit, error) {
-        finish(call, limit ? report.limitHit(limit, timeoutMs, call.run, true) : entryFault(error))
+        finish(call, limit ? report.limitHit(limit, timeoutMs, call.run, !entry.starved()) : entryFault(error))
       },
       again() {
         finish(call, fault('script.memory', { limitMb: heapMb }))
@@ -263,9 +271,11 @@ export function createOpenCalls({ clock, limits, history, heapMb, timeoutMs, scr
         end: resolve,
       }
       open.set(id, call)
-      made.enter.apply(undefined, ['i', id], { timeout: timeoutMs }).catch((error: unknown) => {
+      const entry = createSideEntry(timeoutMs)
+      const entered = lane.guest.beside(() => entry.run(lane.guest, (timeout) => made.enter.apply(undefined, ['i', id], timeout)))
+      entered.catch((error: unknown) => {
         const limit = limitOf(lane.guest, error)
-        finish(call, limit ? report.limitHit(limit, timeoutMs, undefined, true) : entryFault(error))
+        finish(call, limit ? report.limitHit(limit, timeoutMs, undefined, !entry.starved()) : entryFault(error))
       })
     })
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/time/clock.ts'
 import { createBatcher, type Batcher } from './batcher.ts'
+import type { CpuTime } from './cpu-time.ts'
 import { createGuest, type Guest } from './guest.ts'
 import type { GuestSource } from './guest-source.ts'
 import { createLane, type Lane } from './lane.ts'
@@ -25,6 +26,7 @@ export interface PoolOptions {
   readonly clock: Clock
   readonly isolatesPerOwner: number
   readonly heapMb: number
+  readonly cpu: CpuTime
 }
 
 /** Beyond this many contexts another isolate is opened, whatever the pool's size: contexts fill the heap. */
@@ -33,7 +35,7 @@ const contextsPerGuest = 96
 const mostOwn = 16
 
 export function createOwnerPool(options: PoolOptions): OwnerPool {
-  const { source, clock, heapMb } = options
+  const { source, clock, heapMb, cpu } = options
   const laneCount = Math.max(1, Math.floor(options.isolatesPerOwner / 2))
   const lanes: Lane[] = []
   const batchers: { guest: Guest; batcher: Promise<Batcher> }[] = []
@@ -43,7 +45,7 @@ export function createOwnerPool(options: PoolOptions): OwnerPool {
 
   const open = (): Guest => {
     for (const guest of guests) if (guest.dead) guests.delete(guest)
-    const guest = createGuest(source, heapMb)
+    const guest = createGuest(source, heapMb, cpu)
     guests.add(guest)
     return guest
   }

@@ -14,7 +14,7 @@ import { createSandbox } from './sandbox.ts'
 const callers = 32
 const forMs = 1500
 
-const noContext = { get: () => undefined, set() {}, keys: () => [], delete() {}, increment: () => 0 }
+const noContext = { get: () => undefined, set() {}, keys: () => [], delete() {}, increment: () => 0, remember: () => () => {} }
 const host: ScriptHost = {
   node: { id: 'n', type: 'function', flow: 'f', outputs: 1 },
   env: () => undefined,

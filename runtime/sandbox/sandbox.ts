@@ -2,6 +2,7 @@ import type { Clock } from '../core/time/clock.ts'
 import type { Log } from '../core/log.ts'
 import type { Sandbox } from '../core/sandbox.ts'
 import { parseBody } from './analyse.ts'
+import { systemCpu, type CpuTime } from './cpu-time.ts'
 import { createExpressions } from './expressions.ts'
 import { readGuestSource } from './guest-source.ts'
 import { createLimits, type Quarantine } from './limits.ts'
@@ -16,17 +17,19 @@ export interface SandboxOptions {
   readonly isolatesPerOwner?: number
   /** Heap a script may use, MB (default 32). */
   readonly heapMb?: number
-  /** CPU limit of one entry off the serving thread, ms (default 100). On it the limit is 20 ms. */
+  /** Processor time of one entry off the serving thread, ms (default 100). On it the limit is 20 ms by the clock. */
   readonly timeoutMs?: number
   /** Largest message that enters a script, bytes (default 1 MB). */
   readonly inputLimitBytes?: number
+  /** How processor time is told (default: as the machine does). */
+  readonly cpu?: CpuTime
   /** Told when a script is refused for a while. */
   onQuarantine?(info: Quarantine): void
 }
 
 /** The door to guest code, on isolated-vm. The process must run with the flags of node-flags.mjs. */
 export function createSandbox(options: SandboxOptions): Sandbox & { close(): Promise<void> } {
-  const { log, clock, isolatesPerOwner = 4, heapMb = 32, timeoutMs = 100, inputLimitBytes = 1024 * 1024 } = options
+  const { log, clock, isolatesPerOwner = 4, heapMb = 32, timeoutMs = 100, inputLimitBytes = 1024 * 1024, cpu = systemCpu } = options
   const source = readGuestSource()
   const pools = new Map<string, OwnerPool>()
   const limits = createLimits(clock, (info) => {
@@ -35,7 +38,7 @@ export function createSandbox(options: SandboxOptions): Sandbox & { close(): Pro
   })
   const poolOf = (owner: string): OwnerPool => {
     let pool = pools.get(owner)
-    if (!pool) pools.set(owner, (pool = createOwnerPool({ source, clock, isolatesPerOwner, heapMb })))
+    if (!pool) pools.set(owner, (pool = createOwnerPool({ source, clock, isolatesPerOwner, heapMb, cpu })))
     return pool
   }
   const expressions = createExpressions({ clock, limits, poolOf, timeoutMs, heapMb, inputLimitBytes })

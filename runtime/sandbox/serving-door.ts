@@ -8,6 +8,7 @@ import type { History } from './limits.ts'
 import type { OwnerPool } from './pool.ts'
 import { release, type ScriptContexts } from './script-contexts.ts'
 import type { ScriptReport } from './script-report.ts'
+import type { UndoLog } from './undo-log.ts'
 
 /** A call that may go in by either door. */
 export interface Entering {
@@ -33,8 +34,11 @@ export interface ServingDoorParts {
   readonly history: History
   readonly analysis: Analysis
   readonly report: ScriptReport
+  readonly undoLog: UndoLog
   readonly servingMs: number
-  /** Gives a call that the guest may ask questions about a number. */
+  /** The number of a call that may change contexts; higher with each. */
+  nextId(): number
+  /** The same, and the guest may ask for the run that it belongs to. */
   name(run: Run): number
   forget(id: number): void
   /** Resolves when nothing of this function is under way elsewhere. */
@@ -47,46 +51,56 @@ export interface ServingDoorParts {
   aside(call: Entering): Promise<Output>
 }
 
-export function createServingDoor({ pool, contexts, history, analysis, report, servingMs, name, forget, drained, opening, again, aside }: ServingDoorParts): ServingDoor {
-  const { named, unnoticed } = analysis
+export function createServingDoor({ pool, contexts, history, analysis, report, undoLog, servingMs, nextId, name, forget, drained, opening, again, aside }: ServingDoorParts): ServingDoor {
+  const { named, reach } = analysis
+  const changes = reach === 'contexts'
+  /** Nobody can notice that a call which was not given its time begins again, once what it changed was taken back. */
+  const beginsAgain = reach !== 'globals'
   let serving: { readonly batcher: Batcher; readonly slot: number } | undefined
   let moving: Promise<void> | undefined
 
   /** What becomes of calls that entered together; one for all of them, as each is on the hot path. */
   const ways: BatchedWays = {
     careful: analysis.careful,
-    unnoticed,
+    unnoticed: reach === 'nothing',
     done(call, result) {
-      if (named) forget(call.call)
+      forgetCall(call)
       try {
         call.resolve(report.sendsOf(result, call.message, call.run))
       } catch (error) {
         call.reject(error)
       }
     },
+    takeBack(call) {
+      if (changes) undoLog.takeBack(call.call)
+    },
     hit(call, limit, starved) {
-      forget(call.call)
-      if (!starved || !unnoticed) leave()
-      if (starved) history.fast = unnoticed ? history.fast : 0 // it has to show again that it is fast
-      // What nobody outside can have noticed may begin again, with the time it was not given.
-      if (starved && unnoticed) begin(call, aside)
-      else call.reject(report.limitHit(limit, servingMs, call.run, !starved))
+      forgetCall(call)
+      if (starved && beginsAgain) return begin(call, aside) // with the time it was not given
+      leave()
+      if (starved) history.fast = 0 // it has to show again that it is fast
+      call.reject(report.limitHit(limit, servingMs, call.run, !starved))
     },
     suspect() {
       history.fast = 0
       leave()
     },
     again(call) {
-      forget(call.call)
+      forgetCall(call)
       leave()
       begin(call, again)
     },
     aside(call) {
-      forget(call.call)
+      forgetCall(call)
       history.fast = 0
       leave()
       begin(call, aside)
     },
+  }
+
+  function forgetCall(call: BatchedCall): void {
+    if (named) forget(call.call)
+    if (changes) undoLog.keep(call.call)
   }
 
   function begin(call: BatchedCall, door: (call: Entering) => Promise<Output>): void {
@@ -131,7 +145,7 @@ export function createServingDoor({ pool, contexts, history, analysis, report, s
     enter({ text, message, run }) {
       const { batcher, slot } = serving as NonNullable<typeof serving>
       return new Promise((resolve, reject) => {
-        batcher.add(new BatchedCall(ways, slot, named ? name(run) : 0, text, message, run, resolve, reject))
+        batcher.add(new BatchedCall(ways, slot, named ? name(run) : changes ? nextId() : 0, text, message, run, resolve, reject))
       })
     },
     open: () => (moving ??= move()),
@@ -147,6 +161,7 @@ interface BatchedWays {
   readonly careful: boolean
   readonly unnoticed: boolean
   done(call: BatchedCall, result: string): void
+  takeBack(call: BatchedCall): void
   hit(call: BatchedCall, limit: 'timeout' | 'memory', starved: boolean): void
   suspect(): void
   again(call: BatchedCall): void
@@ -181,6 +196,10 @@ class BatchedCall implements BatchCall {
 
   done(result: string): void {
     this.#ways.done(this, result)
+  }
+
+  takeBack(): void {
+    this.#ways.takeBack(this)
   }
 
   hit(limit: 'timeout' | 'memory', starved: boolean): void {

@@ -11,5 +11,6 @@ export function createLayeredContext(own: Context, shared: Pick<Context, 'get' |
     keys: () => [...new Set([...own.keys(), ...shared.keys()])],
     delete: (key) => own.delete(key),
     increment: (key, by) => own.increment(key, by),
+    remember: (key) => own.remember(key),
   }
 }

@@ -78,6 +78,16 @@ export function createMemoryScope(changed: () => void, room: Room, initial: Iter
       write(path, sum)
       return sum
     },
+    remember(key) {
+      const first = String(parsePath(key)[0])
+      const before = data.get(first) // entries are replaced, never changed
+      return () => {
+        room.leftBytes += (data.get(first)?.bytes ?? 0) - (before?.bytes ?? 0)
+        if (before) data.set(first, before)
+        else data.delete(first)
+        changed()
+      }
+    },
     clear() {
       for (const key of data.keys()) drop(key)
       changed()

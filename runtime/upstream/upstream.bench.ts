@@ -27,7 +27,7 @@ function runWith(abort: 'listener' | 'signal'): Run {
       return (controller ?? new AbortController()).signal
     },
     ...(abort === 'listener' ? { onAbort: () => () => {} } : {}),
-    context: { get: () => undefined, set() {}, keys: () => [], delete() {}, increment: () => 0 },
+    context: { get: () => undefined, set() {}, keys: () => [], delete() {}, increment: () => 0, remember: () => () => {} },
     reply() {
       throw fault('flow.already_replied')
     },

@@ -84,6 +84,10 @@ function memoryContext(): Context {
     keys: () => [...map.keys()],
     delete: (key) => void map.delete(key),
     increment: (key, by = 1) => (map.set(key, Number(map.get(key) ?? 0) + by), map.get(key) as number),
+    remember(key) {
+      const before = map.get(key)
+      return () => void (before === undefined ? map.delete(key) : map.set(key, before))
+    },
   }
 }
 

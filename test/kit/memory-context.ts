@@ -20,6 +20,11 @@ export function memoryContext(initial: Readonly<Record<string, unknown>> = {}): 
       write(key, next)
       return next
     },
+    remember(key) {
+      const path = parsePath(key).slice(0, 1)
+      const before = getProperty(data, path)
+      return () => void (data = before === undefined ? deleteProperty(data, path) : (setProperty(data, path, before) ?? data))
+    },
   }
 }
 

@@ -10,6 +10,11 @@ export interface Context {
   delete(key: string): void
   /** Adds `by` to a number in one step that no other caller can come between; a missing value counts as 0. */
   increment(key: string, by?: number): number
+  /**
+   * Remembers what stands under the key, for nothing but the time of one turn of the event loop.
+   * @returns puts it there again, whatever was changed under the same first part of the key meanwhile
+   */
+  remember(key: string): () => void
 }
 
 /** The three context scopes a node sees; the fourth, `run`, is on the run. */

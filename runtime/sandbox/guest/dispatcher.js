@@ -3,7 +3,7 @@
  * that a batch which is cut off loses nothing, and starts no new call when its time is up. Body of a function, after codec.js.
  * In: `slot,call,length;text` after one another, a `!` before a call that might kill the isolate and must not
  * begin twice, so that what has finished is handed over first and the host knows who began last.
- * Out: `length;text` after one another; then the caller asks `take` how far it came.
+ * Out: `length;text` after one another; of a batch that was cut the caller asks `take` how many began and ended, and for the rest.
  *
  * Plain functions (message in, message out) are run from here, so that the code around them is one for all contexts
  * and stays in the processor's caches. Nothing of this context may ever reach theirs, neither a function nor an object
@@ -17,7 +17,9 @@ return function setup(handOver) {
   const functions = []
   const plain = []
   let out = ''
+  let batch = 0
   let begun = 0
+  let ended = 0
 
   /** What a plain function answers with, in the forms of frames.ts. */
   function runPlain(f, text) {
@@ -85,11 +87,13 @@ return function setup(handOver) {
       functions[slot] = undefined
       plain[slot] = undefined
     },
-    run(text, openMs) {
+    run(number, text, openMs) {
       const until = now() + openMs
       let at = 0
       out = ''
       begun = 0
+      ended = 0
+      batch = number
       while (at < text.length) {
         if (begun > 0 && now() >= until) break
         const careful = text[at] === '!'
@@ -113,11 +117,13 @@ return function setup(handOver) {
         } catch {}
         if (typeof result !== 'string') result = 'E{"message":"The script used up its stack."}'
         out += result.length + ';' + result
+        ended++
       }
       return out
     },
-    take() {
-      const text = begun + '|' + out
+    take(number) {
+      if (number !== batch) return '0|0|' // it was cut before anything of it ran; what is here belongs to the one before
+      const text = begun + '|' + ended + '|' + out
       out = ''
       return text
     },
