@@ -169,6 +169,55 @@ describe.skipIf(!needs('redis-server'))('jobs in Redis', { timeout: 60_000 }, ()
     expect(await jobs.settled(id, 10_000)).toMatchObject({ state: 'done' })
   })
 
+  test('sets aside what cannot be read, whichever part of it, says why, and goes on with the others', async () => {
+    const jobs = await open()
+    const work = { flow: 'f', node: 'poisoned' }
+    const accept = async (poison: (key: string) => Promise<unknown>) => {
+      const { id } = await jobs.accept(newJob({ work, attempts: 5 }))
+      await poison(`test:jobs:${id.slice(0, 12)}:${id}`)
+      return id
+    }
+    const poisoned = [
+      await accept((key) => redis.client.hset(key, 'data', JSON.stringify({ f: 'f', n: 'poisoned' }))),
+      await accept((key) => redis.client.hset(key, 'data', '{"f":')),
+      await accept((key) => redis.client.hset(key, 'data', 'null')),
+      await accept(async (key) => redis.client.hset(key, 'data', JSON.stringify({ ...JSON.parse((await redis.client.hget(key, 'data'))!) as object, s: 'AAAA' }))),
+    ]
+    const good = await jobs.accept(newJob({ work }))
+    let begun = 0
+    jobs.open({ ...work, revision: 'a', atOnce: 1 }, async () => {
+      begun += 1
+      return { kind: 'done' }
+    })
+    expect(await jobs.settled(good.id, 15_000)).toMatchObject({ state: 'done' })
+    await expect.poll(async () => Promise.all(poisoned.map(async (id) => (await jobs.find(id))?.reason?.code)), { timeout: 20_000 }).toEqual(poisoned.map(() => 'job.undecodable'))
+    expect(begun).toBe(1)
+    const dead = await jobs.list({ state: 'failed', flow: 'f', limit: 100 })
+    expect(poisoned.map((id) => dead.find((facts) => facts.id === id))).toEqual(poisoned.map(() => expect.objectContaining(work)))
+    await jobs.retry(poisoned[1]!)
+    await expect.poll(async () => (await jobs.find(poisoned[1]!))?.state).toBe('failed')
+  })
+
+  test('gives a job up that ends gateway after gateway, and says so', async () => {
+    const work = { flow: 'f', node: 'deadly' }
+    const patient = await open({ orphanMs: 60_000 })
+    const { id } = await patient.accept(newJob({ work }))
+    let begun = 0
+    for (let time = 0; time < 8; time += 1) {
+      const before = begun
+      const jobs = await open({ lockMs: 200, orphanMs: 60_000 })
+      jobs.open({ ...work, revision: 'a', atOnce: 1 }, () => {
+        begun += 1
+        return new Promise(() => {})
+      })
+      await expect.poll(async () => begun > before || (await patient.find(id))?.state === 'failed').toBe(true)
+      jobs.kill()
+      opened.splice(opened.indexOf(jobs), 1)
+    }
+    expect(await patient.find(id)).toMatchObject({ state: 'failed', reason: { code: 'job.crashed' } })
+    expect(begun).toBeLessThanOrEqual(6)
+  })
+
   test('accepts nothing where Redis would lose it, unless it is told to', async () => {
     const careless = await startRedis()
     try {

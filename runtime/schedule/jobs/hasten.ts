@@ -1,6 +1,6 @@
-import { Job, type Queue } from 'bullmq'
+import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import type { Ended, Kept } from './redis-facts.ts'
+import type { Kept } from './redis-facts.ts'
 
 /** Longest that an attempt which did not really begin is put off. */
 const longestPutOffMs = 60_000
@@ -17,7 +17,7 @@ export async function hasten(queue: Queue<Kept>, redis: Redis): Promise<void> {
     found = 0
     const last = await redis.zrevrange(queue.toKey('delayed'), 0, lookedAt - 1, 'WITHSCORES')
     for (let at = 0; at < last.length; at += 2) {
-      const job = await Job.fromId<Kept, Ended>(queue, last[at] as string)
+      const job = await queue.getJob(last[at] as string)
       const mostMs = Math.max(job?.data.back[1] ?? Infinity, job?.opts.delay ?? 0, longestPutOffMs)
       if (Number(last[at + 1]) / scoresPerMs - Date.now() <= mostMs + slackMs) continue
       await job?.changeDelay(mostMs)

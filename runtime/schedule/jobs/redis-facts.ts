@@ -51,6 +51,13 @@ export function toFacts(job: KeptJob, state: JobState): JobFacts {
   }
 }
 
+/** What cannot be read does not say which work it is of: the list of works does. */
+export function named(facts: JobFacts, work: string | null): JobFacts {
+  if (facts.flow !== '' || work === null) return facts
+  const [flow, node, part] = JSON.parse(work) as [string, string, string]
+  return { ...facts, flow, node, ...(part === '' ? {} : { part }) }
+}
+
 /** BullMQ has words of its own for a job that was begun too often by gateways that died. */
 function toOwnReason(text: string): string {
   return !text.startsWith('{') && /stalled/.test(text) ? crashed() : text

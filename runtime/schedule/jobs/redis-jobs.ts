@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { DelayedError, Job, type JobType, Queue, UnrecoverableError, Worker } from 'bullmq'
+import { DelayedError, type Queue, UnrecoverableError, type Worker } from 'bullmq'
 import type { Clock } from '../../core/time/clock.ts'
 import { fault } from '../../core/fault.ts'
-import type { AttemptEnd, JobCounts, JobFacts, JobQuery, Jobs, JobState, NewJob, Perform, WorkName, WorkSpec } from '../../core/jobs/jobs.ts'
+import type { AttemptEnd, JobCounts, JobFacts, Jobs, NewJob, Perform, WorkName, WorkSpec } from '../../core/jobs/jobs.ts'
 import type { Log } from '../../core/log.ts'
 import { connectEars, connectRedis, type RedisAddress, whenReady } from '../redis-connection.ts'
 import { AttemptsUnderWay } from './attempt.ts'
@@ -13,9 +13,11 @@ import { jobId, workHash, workOfId } from './job-id.ts'
 import { createOrphanWatch } from './orphan-watch.ts'
 import { standardDeadMs, standardOrphanMs, sweepEveryMs } from './periods.ts'
 import { createProgressNotes } from './progress.ts'
+import { ReadableQueue, ReadableWorker } from './readable-job.ts'
 import { mostCrashes, reasonOf } from './reason.ts'
 import { whyUnsafe } from './redis-check.ts'
-import { type Ended, type Kept, type KeptJob, stateOf, toFacts, waitingTypes } from './redis-facts.ts'
+import { type Ended, type Kept, type KeptJob, named, stateOf, toFacts, waitingTypes } from './redis-facts.ts'
+import { createRedisListing, mostCancelled } from './redis-listing.ts'
 import { createRedisPauses, flowOf } from './redis-pauses.ts'
 import { createRedisQuestions } from './redis-questions.ts'
 import { createJobSeal } from './sealed.ts'
@@ -59,8 +61,6 @@ interface Work {
 }
 
 const jobName = 'job'
-/** Cancelled ones that are listed. */
-const mostCancelled = 1000
 const lookEveryMs = 250
 const lookAgainMs = 3000
 
@@ -79,6 +79,7 @@ export function openRedisJobs({ prefix, key, whenUnsafe, clock, log, metrics, an
   const questions = createRedisQuestions(redis, clock, answerMs)
   const { ask } = questions
   const pauses = createRedisPauses({ redis, keys, queueOf })
+  const list = createRedisListing({ redis, keys, ask, queueOf, time })
   /** What the clock of Redis is ahead of the time that has passed here. */
   let aheadMs = clock.now() - clock.elapsed()
   let unsafe: string | undefined
@@ -135,7 +136,7 @@ export function openRedisJobs({ prefix, key, whenUnsafe, clock, log, metrics, an
   function queueOf(hash: string): Queue<Kept> {
     const work = workOf({ flow: '', node: '' }, hash)
     if (!work.queue) {
-      work.queue = new Queue<Kept>(hash, { connection: redis, prefix: own, skipMetasUpdate: true, streams: { events: { maxLen: 10 } } })
+      work.queue = new ReadableQueue(hash, { connection: redis, prefix: own, skipMetasUpdate: true, streams: { events: { maxLen: 10 } } })
       work.queue.on('error', noteFailure)
     }
     return work.queue
@@ -147,7 +148,7 @@ export function openRedisJobs({ prefix, key, whenUnsafe, clock, log, metrics, an
       entry.worker.concurrency = atOnce
       return
     }
-    const worker = new Worker<Kept, Ended>(hash, (job, token) => perform(hash, job, token as string), {
+    const worker = new ReadableWorker(hash, (job, token) => perform(hash, job, token as string), {
       connection: redis, prefix: own, concurrency: atOnce, lockDuration: lockMs, stalledInterval: Math.max(200, lockMs / 2), maxStalledCount: mostCrashes, drainDelay: 5,
       runRetryDelay: 500,
       settings: { backoffStrategy: (failed, _type, _error, job) => backoffMs(failed, ...(((job?.data as Kept | undefined)?.back ?? [1000, 60_000]))) },
@@ -236,7 +237,7 @@ export function openRedisJobs({ prefix, key, whenUnsafe, clock, log, metrics, an
     return await ask(async () => {
       // The state first: what is known of a job that has ended then is all there is.
       const state = await queueOf(hash).getJobState(id)
-      const [mark, job] = await Promise.all([redis.get(keys.mark(id)), Job.fromId<Kept, Ended>(queueOf(hash), id)])
+      const [mark, job] = await Promise.all([redis.get(keys.mark(id)), queueOf(hash).getJob(id) as Promise<KeptJob | undefined>])
       return { job, state, mark: mark === null ? undefined : (JSON.parse(mark) as JobFacts) }
     })
   }
@@ -245,7 +246,8 @@ export function openRedisJobs({ prefix, key, whenUnsafe, clock, log, metrics, an
     const { job, state, mark } = await load(id)
     if (mark) return mark
     if (!job) return undefined
-    const facts = toFacts(job, stateOf(job, state, time()))
+    const said = toFacts(job, stateOf(job, state, time()))
+    const facts = said.flow === '' ? named(said, await ask(() => redis.hget(keys.works, workOfId(id) as string))) : said
     const keepMs = facts.state === 'failed' ? Math.max(deadMs, job.data.keep) : job.data.keep
     return facts.endedAtMs !== undefined && facts.endedAtMs + keepMs < time() ? undefined : facts
   }
@@ -409,21 +411,7 @@ export function openRedisJobs({ prefix, key, whenUnsafe, clock, log, metrics, an
       counted = { ...counted, paused: await ask(() => pauses.set(flow, false)) }
     },
     flows: () => ask(() => pauses.list()),
-    async list({ state, flow, limit }: JobQuery) {
-      const types: Readonly<Record<JobState, readonly JobType[]>> = { pending: waitingTypes, running: ['active'], done: ['completed'], expired: [...waitingTypes, 'completed'], failed: ['failed'], cancelled: [] }
-      const wanted = state ? types[state] : [...waitingTypes, 'active', 'completed', 'failed'] as JobType[]
-      if (state === 'cancelled') return await listCancelled(flow, limit)
-      const names = await ask(() => redis.hgetall(keys.works))
-      const found: JobFacts[] = []
-      for (const [hash, name] of Object.entries(names)) {
-        if (flow !== undefined && flowOf(name) !== flow) continue
-        for (const type of wanted) {
-          const jobs = await ask(() => queueOf(hash).getJobs([type], 0, limit - 1, false)) as KeptJob[]
-          for (const job of jobs) if (job) found.push(toFacts(job, stateOf(job, type, time())))
-        }
-      }
-      return found.filter((facts) => state === undefined || facts.state === state).toSorted((a, b) => b.acceptedAtMs - a.acceptedAtMs).slice(0, limit)
-    },
+    list,
     async unfinished(work, withoutKey) {
       const queue = queueOf(workHash(work))
       return await ask(async () => {
@@ -471,13 +459,6 @@ export function openRedisJobs({ prefix, key, whenUnsafe, clock, log, metrics, an
       redis.disconnect()
       ears.disconnect()
     },
-  }
-
-  async function listCancelled(flow: string | undefined, limit: number): Promise<readonly JobFacts[]> {
-    const ids = await ask(() => redis.lrange(keys.cancelled, 0, mostCancelled - 1))
-    if (ids.length === 0) return []
-    const marks = await ask(() => redis.mget(ids.map(keys.mark)))
-    return marks.flatMap((mark) => (mark === null ? [] : [JSON.parse(mark) as JobFacts])).filter((facts) => flow === undefined || facts.flow === flow).slice(0, limit)
   }
 
   async function again(job: KeptJob, state: 'failed' | 'completed'): Promise<void> {
