@@ -67,6 +67,6 @@ function toMetadata(client: OauthClient): AdapterPayload {
     ...(client.leaveUris ? { post_logout_redirect_uris: [...client.leaveUris] } : {}),
     redirect_uris: code ? [...(client.redirectUris ?? [])] : [],
     response_types: code ? ['code'] : [],
-    ...(client.public ? { token_endpoint_auth_method: 'none' } : { token_endpoint_auth_method: 'client_secret_basic', client_secret: client.verifier }),
+    ...(client.publicKey ? { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [client.publicKey] } } : client.public ? { token_endpoint_auth_method: 'none' } : { token_endpoint_auth_method: 'client_secret_basic', client_secret: client.verifier }),
   } as AdapterPayload
 }

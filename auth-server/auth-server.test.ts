@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as oauth from 'oauth4webapi'
 import * as oidc from 'openid-client'
-import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { type CryptoKey, decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Actor } from '../control/contract.ts'
 import { openAuthority } from '../control/oauth/open-authority.ts'
@@ -147,6 +147,25 @@ describe('a program', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 361_000 })
     const late = await call('/token', token)
     expect([late.status, await late.json()]).toEqual([401, expect.objectContaining({ code: 'auth.expired' })])
+  })
+
+  test('proves itself by a key of which the server has the public half only, by no other key and by no assertion twice', async () => {
+    await control.consumers.applications.create({ id: 'robot', name: 'Robot', organisation: 'shop', oauth: { grants: ['client_credentials'], scopes: ['read'], resources: [resource] } }, admin)
+    const pair = await generateKeyPair('ES256', { extractable: true })
+    const made = await control.consumers.credentials.create({ application: 'robot', kind: 'public-key', name: 'robot-1', publicKey: JSON.stringify(await exportJWK(pair.publicKey)) }, admin)
+    const by = async (key: CryptoKey, id = 'key:robot-1') => await oidc.discovery(new URL(issuer), id, undefined, oidc.PrivateKeyJwt(key), { execute: [oidc.allowInsecureRequests] })
+    const { access_token: token } = await oidc.clientCredentialsGrant(await by(pair.privateKey), { scope: 'read' })
+    const reply = await call('/token', token)
+    expect([reply.status, await reply.json()]).toEqual([200, expect.objectContaining({ application: 'robot', scopes: ['read'] })])
+    expect(await codeOf(oidc.clientCredentialsGrant(await by((await generateKeyPair('ES256')).privateKey), { scope: 'read' }))).toBe('invalid_client')
+    // Whoever has a secret is no client by a key, nor the other way round.
+    for (const id of ['robot-1', 'key:web', 'key:']) expect(await codeOf(oidc.clientCredentialsGrant(await by(pair.privateKey, id), { scope: 'read' }))).toBe('invalid_client')
+    const assertion = await new SignJWT({ jti: 'once' }).setProtectedHeader({ alg: 'ES256' }).setIssuer('key:robot-1').setSubject('key:robot-1').setAudience(issuer).setIssuedAt().setExpirationTime('1m').sign(pair.privateKey)
+    const ask = async () => (await fetch(`${issuer}/token`, { method: 'POST', body: new URLSearchParams({ grant_type: 'client_credentials', client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer', client_assertion: assertion }) })).status
+    expect([await ask(), await ask()]).toEqual([200, 401])
+    await control.consumers.credentials.revoke(made.credential.id, undefined, admin)
+    expect(await codeOf(oidc.clientCredentialsGrant(await by(pair.privateKey), { scope: 'read' }))).toBe('invalid_client')
+    expect((await call('/token', token)).status).toBe(403)
   })
 
   test('gets tokens for what its record names, or for one API by its id, and for nothing else', async () => {
@@ -480,6 +499,14 @@ describe('one address', () => {
     expect([page.status, await page.text()]).toEqual([429, expect.stringContaining('嘗試次數過多')])
   }, 30_000)
 
+  test('cannot try the codes of devices one after the other', async () => {
+    const browser = createBrowser()
+    const xsrf = /name="xsrf" value="([^"]+)"/.exec(await (await browser('/device')).text())?.[1] as string
+    const statuses: number[] = []
+    while (statuses.length < 100 && statuses.at(-1) !== 429) statuses.push((await browser('/device', { xsrf, user_code: 'AAAA-AAAA' })).status)
+    expect([statuses.at(-1), new Set(statuses.slice(0, 50)).has(429)]).toEqual([429, false])
+  })
+
   test('has so many requests looked at together that each may cost the check of a secret, and goes on when they have ended', async () => {
     const guess = () => fetch(`${issuer}/token`, { method: 'POST', headers: { authorization: `Basic ${btoa('web:wrong')}` }, body: new URLSearchParams({ grant_type: 'client_credentials' }) })
     const held = Array.from({ length: 16 }, () => {
@@ -609,6 +636,14 @@ describe('a token that is taken back', () => {
 })
 
 describe('the server', () => {
+  test('lets nobody frame what it answers, also pages that send themselves on', async () => {
+    for (const path of ['/device?user_code=AAAA-AAAA', '/session/end', '/device', '/nothing', '/.well-known/openid-configuration', '/interaction/none']) {
+      const { headers } = await fetch(issuer + path, { headers: { accept: 'text/html' } })
+      expect([path, headers.get('x-frame-options'), headers.get('x-content-type-options'), headers.get('referrer-policy')]).toEqual([path, 'DENY', 'nosniff', 'no-referrer'])
+      expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+    }
+  })
+
   test('knows its grants and keys again after a restart', async () => {
     const config = await discover('web')
     const { home, checks } = await signIn(config)

@@ -1,4 +1,5 @@
 import type { JWK } from 'jose'
+import type { PublicJwk } from '../runtime/core/access/signing-key.ts'
 import type { ApiScope, OauthClientInput, OrganisationRole, Role, Users } from './contract.ts'
 
 export type { Role } from './contract.ts'
@@ -13,7 +14,7 @@ export const signingAlgorithm = 'RS256'
 export interface Authority {
   readonly people: Pick<Users, 'authenticate' | 'get' | 'signInFrom'>
   readonly clients: {
-    /** The client of a Basic credential's name; `undefined` when there is none, or it may not get tokens now. */
+    /** The client of a Basic credential's name, or of a public key; `undefined` when there is none, or it may not get tokens now. */
     get(id: string): Promise<OauthClient | undefined>
     /** Whether it is the secret that a client's `verifier` was made of. @throws Refused `control.busy` when too many ask at once */
     checkSecret(secret: string, verifier: string): Promise<boolean>
@@ -53,14 +54,17 @@ export interface OauthApi {
 
 /** An application as the authorization server knows it. */
 export interface OauthClient extends OauthClientInput {
-  /** Name of the Basic credential. */
+  /** Name of the Basic credential; or `key:` and the name of the public key. */
   readonly id: string
   readonly application: string
   /** Whose the application is; absent for what is part of Sluice itself. */
   readonly organisation?: string
   /** What people read. */
   readonly name: string
-  readonly verifier: string
+  /** What its secret is checked against. Either this or the public key is there. */
+  readonly verifier?: string
+  /** What its assertions are checked with (RFC 7523). */
+  readonly publicKey?: PublicJwk
   /** Part of Sluice itself: people are not asked whether they allow it. */
   readonly own?: boolean
   /** Where people may be sent after signing out. */

@@ -210,8 +210,15 @@ function toApi(row: ConsumerRow): ApiRecord {
   return { api: { id: row.id, name, organisation, flow, lifecycle, visibility, ...said }, deprecatedAt }
 }
 
-/** Tokens of our own authorization server name a client by its Basic name, and are good as long as that one is. */
+/** Begins the client id of whoever proves itself to the authorization server by a public key: no name of a Basic credential does. */
+export const keyClientPrefix = 'key:'
+
+/** Tokens of our own authorization server name a client by its Basic name or its public key, and are good as long as that one is. */
 function toTokenCredential(credential: ClientCredential, issuer: string): ClientCredential[] {
+  if (credential.kind === 'public-key') {
+    const { id, jwk: _known, ...common } = credential
+    return [{ ...common, kind: 'jwt', issuer, subject: `${keyClientPrefix}${id}` }]
+  }
   if (credential.kind !== 'basic') return []
   const { name, verifier: _kept, ...common } = credential
   return [{ ...common, kind: 'jwt', issuer, subject: name }]

@@ -1,5 +1,7 @@
 import { createHash, scrypt, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../runtime/core/time/clock.ts'
+import type { PublicJwk } from '../../runtime/core/access/signing-key.ts'
+import { keyClientPrefix } from '../consumers/view.ts'
 import { bodyOf } from '../consumers/kind.ts'
 import type { ClientApplication, Credential, Organisation } from '../contract.ts'
 import type { Authority, OauthClient } from '../oauth-contract.ts'
@@ -17,10 +19,13 @@ export function createOauthClients({ consumers }: Pick<Tables, 'consumers'>, clo
   return {
     async get(id) {
       // The names of our own are none that a credential can have.
-      if (!nameForm.test(id)) return own.find((client) => client.id === id)
-      const row = await consumers.byLookup('credentials', `basic ${id}`)
-      if (!row || row.retired_at !== null || row.parent === null || row.secret === null) return undefined
-      const { active, expiresAt } = bodyOf(row) as unknown as Credential
+      if (!nameForm.test(toKeyName(id) ?? id)) return own.find((client) => client.id === id)
+      const signer = toKeyName(id)
+      const row = await consumers.byLookup('credentials', signer === undefined ? `basic ${id}` : `hmac ${signer}`)
+      if (!row || row.retired_at !== null || row.parent === null) return undefined
+      const { active, expiresAt, kind, publicKey } = bodyOf(row) as unknown as Credential
+      const proof = signer === undefined ? row.secret !== null && { verifier: row.secret } : kind === 'public-key' && publicKey !== undefined && { publicKey: JSON.parse(publicKey) as PublicJwk }
+      if (!proof) return undefined
       if (!active || (expiresAt !== undefined && !(Date.parse(expiresAt) > clock.now()))) return undefined
       const application = await consumers.get('applications', row.parent)
       if (!application || application.retired_at !== null) return undefined
@@ -28,10 +33,15 @@ export function createOauthClients({ consumers }: Pick<Tables, 'consumers'>, clo
       if (!body.active || !body.oauth) return undefined
       const organisation = await consumers.get('organisations', body.organisation)
       if (!organisation || organisation.retired_at !== null || !(bodyOf(organisation) as unknown as Organisation).active) return undefined
-      return { ...body.oauth, id, application: application.id, organisation: body.organisation, name: body.name, verifier: row.secret }
+      return { ...body.oauth, id, application: application.id, organisation: body.organisation, name: body.name, ...proof }
     },
     checkSecret: (secret, verifier) => inTurn(() => checkSecret(secret, verifier)),
   }
+}
+
+/** Name of the public key that a client proves itself with; `undefined` when its id is the name of a Basic credential. */
+function toKeyName(id: string): string | undefined {
+  return id.startsWith(keyClientPrefix) ? id.slice(keyClientPrefix.length) : undefined
 }
 
 /** `scrypt$N$r$p$salt$hash`, base64url (control/consumers/secrets.ts). */
