@@ -98,6 +98,7 @@ export const uploadOffload = defineNode<UploadOffloadConfig, 'out'>({
       const declared = payload instanceof ByteStream ? payload.contentType : typeof header === 'string' ? header : undefined
       const type = (declared?.split(';', 1)[0] ?? '').trim().toLowerCase()
       const files = request?.files ?? []
+      let source: Readable | undefined
       let stop = () => {}
       const leave = await turns.enter(run)
       try {
@@ -106,17 +107,19 @@ export const uploadOffload = defineNode<UploadOffloadConfig, 'out'>({
           for (const { fieldname, originalname, mimetype, buffer } of files) await storeFile(fields, { field: fieldname, name: originalname, type: mimetype.toLowerCase(), stream: Readable.from(piecesOf(buffer)) })
           return { out: { ...message, payload: fields } }
         }
-        const source = payload instanceof ByteStream ? payload.take() : Readable.from(piecesOf(toBytes(payload)))
-        stop = whenAborted(run, (reason) => source.destroy(toFault(reason)))
+        const body = (source = payload instanceof ByteStream ? payload.take() : Readable.from(piecesOf(toBytes(payload))))
+        stop = whenAborted(run, (reason) => body.destroy(toFault(reason)))
         if (type === 'multipart/form-data') {
           const found: Record<string, unknown> = {}
-          const fields = await readMultipart(source, declared as string, (file) => storeFile(found, file))
+          const fields = await readMultipart(body, declared as string, (file) => storeFile(found, file))
           for (const [name, value] of Object.entries(found)) for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) addTo(fields, name, one)
           return { out: { ...message, payload: fields } }
         }
-        const made = await store(source as AsyncIterable<Buffer>, type)
+        const made = await store(body as AsyncIterable<Buffer>, type)
         return { out: { ...message, payload: Buffer.isBuffer(made) ? toPayload(made, declared) : made } }
       } catch (error) {
+        // What was refused is not read to its end.
+        source?.destroy()
         // Files that came before the one that failed belong to nobody.
         await Promise.all(stored.map((key) => storage.abort(key, undefined)))
         throw error

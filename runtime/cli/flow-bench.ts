@@ -1,6 +1,8 @@
+import { isUtf8 } from 'node:buffer'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { definitions, notYet } from '../../nodes/index.ts'
 import { toRevisions } from '../compile/check.ts'
 import { sha256 } from '../compile/hash.ts'
@@ -19,6 +21,7 @@ import { openLog } from '../telemetry/log.ts'
 import { createPlayedSecrets } from '../vault/secrets.ts'
 import { differences, type FlowCase } from './flow-cases.ts'
 import { CommandFailed } from './outcome.ts'
+import { inPieces, toBytes } from './played-bodies.ts'
 import { createPlayedUpstream } from './played-upstream.ts'
 import { createPlayedVault } from './played-vault.ts'
 import { printProblems } from './print-problems.ts'
@@ -95,24 +98,25 @@ export async function openNodesBench(nodes: readonly EditorNode[], { settings, f
     upstream.play(one.upstreams ?? [])
     failed.length = 0
     called.caller = one.caller
-    const { body, headers = {}, method = 'GET', url } = one.request
-    const isJson = body !== undefined && typeof body !== 'string'
+    const { headers = {}, method = 'GET', url } = one.request
+    const { payload, headers: ofPayload } = toPayload(one.request)
     const before = gateway.tracing.list({ limit: 1 })[0]?.id
     const reply = await gateway.front.inject({
       method: method as 'GET',
       url: toTarget(url),
-      headers: { ...(isJson ? { 'content-type': 'application/json' } : {}), ...headers },
-      ...(body === undefined ? {} : { payload: isJson ? JSON.stringify(body) : (body as string) }),
+      headers: { ...ofPayload, ...headers },
+      ...(payload === undefined ? {} : { payload }),
     })
-    const failures = await compare(one, { status: reply.statusCode, headers: reply.headers, text: reply.body })
-    for (const stray of upstream.strays) failures.push(`called ${stray}, which the case does not play`)
+    const bytes = reply.rawPayload
+    const failures = await compare(one, { status: reply.statusCode, headers: reply.headers, text: reply.body, bytes })
+    failures.push(...upstream.failures)
     log.flush()
     if (failures.length > 0) failures.push(...failed.map((line) => `log: ${line}`))
     const newest = gateway.tracing.list({ limit: 1 })[0]?.id
     const record = newest === undefined || newest === before ? undefined : gateway.tracing.get(newest)
     return {
       name: one.name, ok: failures.length === 0, failures, tookMs: Math.round(performance.now() - startedAt),
-      answer: { status: reply.statusCode, headers: texts(reply.headers), text: reply.body },
+      answer: { status: reply.statusCode, headers: texts(reply.headers), ...(isUtf8(bytes) ? { text: reply.body } : { text: '', base64: bytes.toString('base64') }) },
       ...(record ? { record } : {}),
     }
   }
@@ -137,6 +141,16 @@ function letCallersIn(definition: NodeDefinition, called: { readonly caller?: Fl
   }
 }
 
+/** The body of a case's request, and what is said of it unless the case does. */
+function toPayload({ body, base64, headers = {}, streamed = false }: FlowCase['request']): { readonly payload?: string | Buffer | Readable; readonly headers?: Readonly<Record<string, string>> } {
+  if (body === undefined && base64 === undefined) return {}
+  const said = Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1]
+  const whole = base64 === undefined ? (typeof body === 'string' ? body : toBytes(body, said ?? 'application/json')) : Buffer.from(base64, 'base64')
+  const type: Record<string, string> = base64 === undefined && typeof body !== 'string' ? { 'content-type': 'application/json' } : {}
+  if (!streamed) return { payload: whole, headers: type }
+  return { payload: Readable.from(inPieces(Buffer.from(whole), undefined), { objectMode: false }), headers: { ...type, 'transfer-encoding': 'chunked' } }
+}
+
 /** Cases may be written with readable text in their URL; what is encoded already stays as it is. */
 function toTarget(url: string): string {
   return url.replaceAll(/[^\x21-\x7e]+|["<>\\^`{|}]/gu, encodeURIComponent).replaceAll(/%(?![\da-f]{2})/gi, '%25')
@@ -150,6 +164,7 @@ interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, unknown>>
   readonly text: string
+  readonly bytes: Buffer
 }
 
 async function compare({ expect }: FlowCase, reply: Reply): Promise<string[]> {
@@ -160,6 +175,7 @@ async function compare({ expect }: FlowCase, reply: Reply): Promise<string[]> {
     if (String(got) !== value) failures.push(`header ${name}: expected “${value}”, got ${got === undefined ? 'none' : `“${JSON.stringify(got).replace(/^"|"$/g, '')}”`}`)
   }
   if (expect.text !== undefined && reply.text !== expect.text) failures.push(`body: expected “${expect.text.slice(0, 200)}”, got “${reply.text.slice(0, 200)}”`)
+  if (expect.base64 !== undefined && reply.bytes.toString('base64') !== expect.base64) failures.push(`body: expected ${Buffer.byteLength(expect.base64, 'base64')} bytes, got ${reply.bytes.length} bytes that differ`)
   if (expect.json === undefined && expect.jsonata === undefined) return failures
   let body: unknown
   try {
@@ -175,7 +191,7 @@ async function compare({ expect }: FlowCase, reply: Reply): Promise<string[]> {
 
 async function compareExpressions(expressions: readonly string[], document: object): Promise<string[]> {
   const sandbox = createSandbox({ log: silentLog, clock: systemClock })
-  const nothing = { get: () => undefined, set() {}, keys: () => [], delete() {}, increment: () => 0 }
+  const nothing = { get: () => undefined, set() {}, keys: () => [], delete() {}, increment: () => 0, remember: () => () => {} }
   const run = { id: 'case', signal: new AbortController().signal, deadline: Date.now() + 10_000, log: silentLog, context: nothing } as unknown as Run
   const failures: string[] = []
   try {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { FlowCase, PlayedUpstream } from '../core/cases.ts'
@@ -30,7 +31,8 @@ async function withFile(reply: PlayedUpstream['reply'], folder: string): Promise
   if (reply.file === undefined) return reply
   const path = resolve(folder, reply.file)
   try {
-    return { ...reply, body: await readFile(path, 'utf8') }
+    const bytes = await readFile(path)
+    return { ...reply, ...(isUtf8(bytes) ? { body: bytes.toString() } : { base64: bytes.toString('base64') }) }
   } catch (thrown) {
     throw new CommandFailed(`${path}, which a case names, cannot be read (${(thrown as NodeJS.ErrnoException).code ?? String(thrown)}).`)
   }

@@ -4,64 +4,68 @@ import { ByteStream } from '../core/http/byte-stream.ts'
 import { type Fault, fault } from '../core/fault.ts'
 import type { StreamReply, Upstream, UpstreamRequest } from '../core/upstream/upstream.ts'
 import type { PlayedUpstream } from '../core/cases.ts'
-
-const linesType = /^application\/(?:x-ndjson|ndjson|jsonl|x-jsonlines|x-jsonl)\b/i
-const pieceBytes = 1000
+import { departures, inPieces, readSent, toBytes } from './played-bodies.ts'
 
 /** An upstream that answers from a case, and remembers what was called that the case does not play. */
 export interface UpstreamOfCases extends Upstream {
   play(upstreams: readonly PlayedUpstream[]): void
-  /** Callouts since `play` that nothing matched: `GET http://…`. */
-  readonly strays: readonly string[]
+  /** What was not as promised since `play`, one sentence each: callouts that nothing matched, or that asked something else. */
+  readonly failures: readonly string[]
 }
 
 export function createPlayedUpstream(): UpstreamOfCases {
   let playing: readonly PlayedUpstream[] = []
-  let strays: string[] = []
+  let failures: string[] = []
   let answered = new Map<PlayedUpstream, number>()
 
-  /** What the case says to a request. @throws Fault of an upstream that it has fail, or that it does not play */
-  function answerTo({ method, url, timeoutMs }: Pick<UpstreamRequest, 'method' | 'url' | 'timeoutMs'>): Played {
+  /** What the case says to a request. @throws Fault of an upstream that it has fail, or that it does not play, and what its body breaks off with */
+  async function answerTo({ method, url, timeoutMs, body: sent }: Asked): Promise<Played> {
     const played = playing.find((one) => matches(one.match, { method, url }) && (answered.get(one) ?? 0) < (one.times ?? Infinity))
     const { host } = new URL(url)
     if (!played) {
-      strays.push(`${method} ${url}`)
+      failures.push(`called ${method} ${url}, which the case does not play`)
       throw fault('upstream.connect', { host, reason: 'the case does not play this upstream' })
     }
     answered.set(played, (answered.get(played) ?? 0) + 1)
-    const { status = 200, headers: given, body, fail } = played.reply
+    const asked = await readSent(sent)
+    if (played.asked) failures.push(...departures(played.asked, asked, `called ${method} ${url} with`))
+    const { status = 200, headers: given, body, base64, fail } = played.reply
     if (fail === 'timeout') throw fault('upstream.timeout', { host, afterMs: timeoutMs })
     if (fail === 'connect') throw fault('upstream.connect', { host })
-    const headers = lowerCase({ 'content-type': typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json', ...given })
+    const headers = lowerCase({ 'content-type': base64 !== undefined ? 'application/octet-stream' : typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json', ...given })
     const type = String(headers['content-type'])
-    return { status, headers, type, bytes: toBytes(body, type), ...(fail === 'cut' ? { cut: fault('upstream.eof', { host }) } : {}) }
+    return { status, headers, type, bytes: base64 === undefined ? toBytes(body, type) : Buffer.from(base64, 'base64'), ...(fail === 'cut' ? { cut: fault('upstream.eof', { host }) } : {}) }
   }
 
-  function toStream(request: Pick<UpstreamRequest, 'method' | 'url' | 'timeoutMs'>): StreamReply {
-    const { status, headers, type, bytes, cut } = answerTo(request)
+  async function toStream(request: Asked): Promise<StreamReply> {
+    const { status, headers, type, bytes, cut } = await answerTo(request)
     return { status, headers, body: new ByteStream(Readable.from(inPieces(bytes, cut), { objectMode: false }), type, cut ? undefined : bytes.length), url: request.url }
   }
 
   return {
-    get strays() {
-      return strays
+    get failures() {
+      const never = playing.filter((one) => one.asked && !answered.has(one))
+      return [...failures, ...never.map(({ match }) => `never called ${match.method ?? 'GET'} ${match.url}`)]
     },
     play(upstreams) {
       playing = upstreams
-      strays = []
+      failures = []
       answered = new Map()
     },
     async request(request) {
-      const { status, headers, type, bytes, cut } = answerTo(request)
+      const { status, headers, type, bytes, cut } = await answerTo(request)
       if (cut) throw cut
       const body = /[/+]json\b/.test(type) ? Body.ofJsonBytes(bytes, type) : Body.ofBytes(bytes, type, (given) => given.toString('utf8'))
       return { status, headers, body, url: request.url, redirects: [] }
     },
-    openStream: async (request) => toStream(request),
+    openStream: toStream,
     // No case agrees to speak WebSocket; one may play who refuses it.
-    openTunnel: async (request) => toStream({ ...request, method: 'GET' }),
+    openTunnel: (request) => toStream({ ...request, method: 'GET' }),
   }
 }
+
+/** A call, however its body comes. */
+type Asked = Pick<UpstreamRequest, 'method' | 'url' | 'timeoutMs'> & { readonly body?: ByteStream | Buffer | string | undefined }
 
 /** An answer of a case. */
 interface Played {
@@ -71,20 +75,6 @@ interface Played {
   readonly bytes: Buffer
   /** What its connection breaks off with. */
   readonly cut?: Fault
-}
-
-function toBytes(body: unknown, type: string): Buffer {
-  if (body === undefined) return Buffer.alloc(0)
-  if (typeof body === 'string') return Buffer.from(body)
-  // Items of a stream may be written as a list.
-  if (Array.isArray(body) && linesType.test(type)) return Buffer.from(body.map((item) => `${JSON.stringify(item)}\n`).join(''))
-  return Buffer.from(JSON.stringify(body))
-}
-
-/** A stream comes in pieces, which begin and end anywhere. */
-async function* inPieces(bytes: Buffer, cut: Fault | undefined): AsyncGenerator<Buffer> {
-  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
-  if (cut) throw cut
 }
 
 function matches(match: PlayedUpstream['match'], request: Pick<UpstreamRequest, 'method' | 'url'>): boolean {

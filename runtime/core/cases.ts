@@ -11,6 +11,10 @@ export interface FlowCase {
     readonly headers?: Readonly<Record<string, string>>
     /** A text as it is; anything else as JSON. */
     readonly body?: unknown
+    /** In the place of `body`: bytes. */
+    readonly base64?: string
+    /** The body is sent in pieces, and its length is not said before. */
+    readonly streamed?: boolean
   }
   /** Who calls, as fields of the message: nodes that know callers let the request pass and add them. Absent: they are asked as always. */
   readonly caller?: Readonly<Record<string, unknown>>
@@ -25,6 +29,8 @@ export interface FlowCase {
     readonly jsonata?: string | readonly string[]
     /** The whole body. */
     readonly text?: string
+    /** The whole body, when it is no text. */
+    readonly base64?: string
   }
 }
 
@@ -32,10 +38,14 @@ export interface FlowCase {
 export interface PlayedUpstream {
   /** `*` in the URL stands for anything; the method is GET unless said. */
   readonly match: { readonly method?: string; readonly url: string }
+  /** What it is asked with, each time and at least once: JSON that holds at least this, or the whole body as text or as bytes. Absent: anything. */
+  readonly asked?: { readonly json?: unknown; readonly text?: string; readonly base64?: string }
   readonly reply: {
     readonly status?: number
     readonly headers?: Readonly<Record<string, string>>
     readonly body?: unknown
+    /** In the place of `body`: bytes. */
+    readonly base64?: string
     /** A file beside cases.json in place of `body`. */
     readonly file?: string
     /** Fails instead of answering: `timeout` or `connect`; `cut`: its connection breaks off behind what it says. */
@@ -62,7 +72,10 @@ export interface CaseResult {
 export interface CaseAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
+  /** Without `base64`. */
   readonly text: string
+  /** A body that is no text. */
+  readonly base64?: string
 }
 
 /** What cases of a flow that is perhaps not deployed come to; `problems` when it cannot be compiled. */

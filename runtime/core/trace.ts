@@ -53,7 +53,7 @@ export interface RunRecord extends RunRecordHead {
   /** Distinct messages, shown; steps and sends name them by their place. Empty when bodies are not kept. */
   readonly messages: readonly unknown[]
   readonly callouts: readonly CalloutRecord[]
-  readonly request?: { readonly method: string; readonly url: string; readonly headers: Readonly<Record<string, string>>; readonly body?: BodyRecord }
+  readonly request?: { readonly method: string; readonly url: string; readonly headers: Readonly<Record<string, string>>; readonly body?: BodyRecord; readonly stream?: StreamRecord }
   readonly answer?: { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body?: BodyRecord; readonly stream?: StreamRecord; readonly fault?: string }
   /** What nodes that know callers added to the message, by field. */
   readonly caller?: Readonly<Record<string, unknown>>
@@ -126,9 +126,11 @@ export interface CalloutRecord {
   readonly body?: BodyRecord
   /** Its answer passed while it came. */
   readonly stream?: StreamRecord
+  /** What it was asked with, when that went up while it came. */
+  readonly sent?: { readonly body?: BodyRecord; readonly stream: StreamRecord }
 }
 
-/** How a stream passed. Times are milliseconds after its callout began; of an answer that no callout gave, after the run did. */
+/** How a stream passed. Times are milliseconds after its callout began; of one that is not the answer of a callout, after the run did. */
 export interface StreamRecord {
   readonly bytes: number
   readonly firstByteMs?: number
@@ -142,10 +144,14 @@ export interface StreamRecord {
   readonly fault?: string
 }
 
-/** A body: whole, or only its size when it is too large, not text, or does not leave the gateway. */
+/** A body: whole, or only its size when it is too large, may hold a secret in bytes that are no text, or does not leave the gateway. */
 export interface BodyRecord {
   readonly bytes: number
   readonly text?: string
-  /** Why there is no text; of a stream that is too large the text is its beginning. */
+  /** Bytes that are no text. */
+  readonly base64?: string
+  /** What these bytes say to be, such as `image/png`. */
+  readonly type?: string
+  /** Why it is not here; of a stream that is too large its beginning is. */
   readonly cut?: 'large' | 'binary' | 'local'
 }

@@ -38,7 +38,9 @@ export function openStorage(scope: Scope, id: string, { timeoutMs, idleMs }: { r
   const env = (name: string) => scope.env(name)
   const text = (value: unknown) => withEnv(typeof value === 'string' ? value.trim() : '', env)
   const { config, credentials: secrets } = view
-  const credentials = { accessKeyId: text(secrets['accessKeyId']), secretAccessKey: text(secrets['secretAccessKey']), region: text(config['region']) || 'us-east-1' }
+  // Where callouts are answered by a case there is nobody to prove anything to, and no secrets.
+  const key = scope.upstream.open ? { accessKeyId: text(secrets['accessKeyId']), secretAccessKey: text(secrets['secretAccessKey']) } : { accessKeyId: 'played', secretAccessKey: 'played' }
+  const credentials = { ...key, region: text(config['region']) || 'us-east-1' }
   if (credentials.accessKeyId === '' || credentials.secretAccessKey === '') throw fault('config.invalid', { message: 'The object storage has no access key.', property: 'storage' })
   const endpoint = new URL(text(config['endpoint']))
   const bucket = text(config['bucket'])

@@ -19,6 +19,11 @@ export class PassesOnce<T extends { destroy(): unknown; readonly errored?: Error
     return source
   }
 
+  /** Somebody reads it, or let go of it. */
+  get isTaken(): boolean {
+    return this.#source === undefined
+  }
+
   /** What it was broken off with before anybody read it. */
   get brokenOff(): Error | undefined {
     return this.#source?.errored ?? undefined

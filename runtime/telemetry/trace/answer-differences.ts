@@ -13,6 +13,10 @@ export function answerDifferences(before: CaseAnswer, after: CaseAnswer, values 
     if (found.length < mostDifferences) found.push(values ? `${place}: ${shown(from)} → ${shown(to)}` : place)
   }
   if (before.status !== after.status) found.push(`status: ${before.status} → ${after.status}`)
+  if (before.base64 !== undefined || after.base64 !== undefined) {
+    if (before.base64 !== after.base64) say('body', sizeOf(before), sizeOf(after))
+    return found
+  }
   const [first, second] = [toJson(before.text), toJson(after.text)]
   if (first === undefined || second === undefined) {
     if (before.text !== after.text && !before.text.includes(hidden)) say('body', before.text, after.text)
@@ -34,6 +38,10 @@ export function answerDifferences(before: CaseAnswer, after: CaseAnswer, values 
     }
     say(at, from, to)
   }
+}
+
+function sizeOf({ text, base64 }: CaseAnswer): string {
+  return base64 === undefined ? text : `${Buffer.byteLength(base64, 'base64')} bytes`
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -3,12 +3,12 @@ import { Body } from '../../core/http/body.ts'
 import { hideLabels } from '../../core/labels/hide.ts'
 import type { LabelMap } from '../../core/labels/label-map.ts'
 import type { BodyRecord, StreamRecord } from '../../core/trace.ts'
-import { cleanText } from './clean-text.ts'
+import { cleanBytes, cleanText } from './clean-text.ts'
 import type { Hiding } from './hiding.ts'
 import { bodyLimitBytes, bodyLimits, show } from './show.ts'
 import type { StreamNote } from './stream-note.ts'
 
-/** Characters of the beginning of a stream that was too large to be kept. */
+/** Characters of the beginning of a stream that was too large to be kept; bytes, as Base64. */
 const beginningCharacters = 16 * 1024
 
 /** A body as cases and replays need it: whole and without secrets or what is labelled, or not at all. */
@@ -20,8 +20,9 @@ export function toBodyRecord(body: unknown, contentType: string | undefined, hid
     const bytes = typeof given === 'string' ? Buffer.byteLength(given) : given.byteLength
     if (bytes > bodyLimitBytes) return { bytes, cut: 'large' }
     const text = typeof given === 'string' ? given : toText(given, false)
-    if (text === undefined) return { bytes, cut: 'binary' }
-    return { bytes, text: cleanText(text, (open instanceof Body ? open.contentType : contentType) ?? '', hiding, false) }
+    const type = (open instanceof Body ? open.contentType : contentType) ?? ''
+    if (text === undefined) return { bytes, ...ofBytes(given as Uint8Array, type, hiding, false) }
+    return { bytes, text: cleanText(text, type, hiding, false) }
   }
   if (typeof given === 'object' && Object.getPrototypeOf(given) !== Object.prototype && !Array.isArray(given)) return { bytes: 0, cut: 'binary' }
   const shown = JSON.stringify(show(given, hiding, bodyLimits)) ?? ''
@@ -34,23 +35,38 @@ export function toStreamBody({ bytes, beginning, contentType = '', contentEncodi
   if (bytes === 0) return undefined
   const large = beginning.length < bytes
   const cut = large || end !== 'whole'
-  const open = hideLabels(unpack(beginning, contentEncoding), labels)
+  const plain = unpack(beginning, contentEncoding)
+  const open = hideLabels(plain ?? beginning, labels)
   const text = open instanceof Uint8Array ? toText(open, cut) : String(open)
-  if (text === undefined) return { bytes, cut: 'binary' }
+  if (text === undefined) {
+    // Nobody can look for secrets in what stays packed.
+    if (plain === undefined) return { bytes, cut: 'binary' }
+    // Where only a small part of what is looked at is shown, what lies across its end does not matter.
+    const shown = ofBytes(open as Uint8Array, contentType, hiding, cut && beginning.length < 4 * beginningCharacters)
+    return !large || shown.base64 === undefined ? { bytes, ...shown } : { bytes, ...shown, base64: shown.base64.slice(0, beginningCharacters), cut: 'large' }
+  }
   const clean = cleanText(text, contentType, hiding, cut)
   return large ? { bytes, text: clean.slice(0, beginningCharacters), cut: 'large' } : { bytes, text: clean }
 }
 
-/** What passed packed, as far as it came and is not larger than what is kept of others; as it is when it cannot be unpacked. */
-function unpack(bytes: Buffer, encoding: string | undefined): Buffer {
+/** Bytes that are no text; none of them where a secret stands in them. */
+function ofBytes(given: Uint8Array, type: string, hiding: Hiding, cut: boolean): Omit<BodyRecord, 'bytes'> {
+  const clean = cleanBytes(Buffer.from(given.buffer, given.byteOffset, given.byteLength), type, hiding, cut)
+  if (!clean) return { cut: 'binary' }
+  const [kind = ''] = type.split(';', 1)
+  return { base64: clean.toString('base64'), ...(kind.trim() === '' ? {} : { type: kind.trim().toLowerCase() }) }
+}
+
+/** What passed packed, as far as it came and is not larger than what is kept of others; `undefined` when it cannot be unpacked. */
+function unpack(bytes: Buffer, encoding: string | undefined): Buffer | undefined {
   const { BROTLI_OPERATION_FLUSH, Z_SYNC_FLUSH } = constants
   try {
     if (encoding === 'br') return brotliDecompressSync(bytes, { finishFlush: BROTLI_OPERATION_FLUSH, maxOutputLength: bodyLimitBytes })
     if (encoding === 'gzip' || encoding === 'deflate') return unzipSync(bytes, { finishFlush: Z_SYNC_FLUSH, maxOutputLength: bodyLimitBytes })
   } catch {
-    // Broken, or too large: then there is no text to be shown.
+    return undefined // broken, or too large
   }
-  return bytes
+  return encoding === undefined || encoding === 'identity' ? bytes : undefined
 }
 
 /** How a stream passed, without a word of what did. */

@@ -52,6 +52,8 @@ export interface CalloutNote {
   body: UpstreamReply['body'] | undefined
   /** In the place of a body that passes while it comes. */
   stream: StreamNote | undefined
+  /** How the body that it was asked with passed, when that went up while it came. */
+  sent: StreamNote | undefined
 }
 
 /** What of a request and its answer is noted of every callout, however its body comes. */
@@ -88,6 +90,8 @@ export class RunNotes implements RunTrace {
   tookMs = 0
   end: RunEnd | undefined = undefined
   outcome: RunOutcome | undefined = undefined
+  /** How the body of the request passes, when it is a stream. */
+  asked: StreamNote | undefined = undefined
   /** How the answer passes, when it is a stream. */
   answer: StreamNote | undefined = undefined
   /** Told when a stream of the run is over that was not when the run was. */
@@ -109,6 +113,8 @@ export class RunNotes implements RunTrace {
     this.#newId = input.ids.spanId
     if (this.bodies) input.run.beforeAnswer?.((outcome) => this.#answered(outcome))
     input.run.onEnd((end) => {
+      for (const [stream, note] of this.#streams) if (note === this.asked && !stream.isTaken) note.leave()
+      if (end.fault?.code === 'client.closed') this.asked?.lostSender()
       this.end = end
       this.tookMs = this.#now()
       input.ended(this)
@@ -140,6 +146,8 @@ export class RunNotes implements RunTrace {
 
   async stream(node: string, request: StreamRequest, call: (request: StreamRequest) => Promise<StreamReply>): Promise<StreamReply> {
     const note = this.#begin(node, request)
+    const { body, headers } = request
+    if (body instanceof ByteStream) note.sent = this.#streams.get(body) ?? this.#watchStream(body, headers?.['content-encoding'], 0)
     const reply = await this.#call(note, request, call)
     return request.method === 'HEAD' ? reply : this.#passing(note, reply)
   }
@@ -162,7 +170,8 @@ export class RunNotes implements RunTrace {
 
   /** Those that still pass. */
   openStreams(): readonly StreamNote[] {
-    return [...this.callouts.map(({ stream }) => stream), this.answer].filter((stream) => stream !== undefined && stream.end === undefined) as StreamNote[]
+    const all = [this.asked, ...this.callouts.flatMap(({ sent, stream }) => [sent, stream]), this.answer]
+    return all.filter((stream) => stream !== undefined && stream.end === undefined) as StreamNote[]
   }
 
   /** The span that a step is. */
@@ -188,7 +197,7 @@ export class RunNotes implements RunTrace {
     const step = this.#openStep(node)
     if (step) step.attempts++
     const note: CalloutNote = {
-      step, node, spanId: this.#newId(), method, url, atMs: this.#now(), tookMs: undefined, status: undefined, fault: undefined, headers: undefined, body: undefined, stream: undefined,
+      step, node, spanId: this.#newId(), method, url, atMs: this.#now(), tookMs: undefined, status: undefined, fault: undefined, headers: undefined, body: undefined, stream: undefined, sent: undefined,
     }
     if (this.callouts.length < calloutsKept) this.callouts.push(note)
     return note
@@ -222,7 +231,7 @@ export class RunNotes implements RunTrace {
     if (payload instanceof ByteStream) this.answer = this.#streams.get(payload) ?? this.#watchStream(payload, undefined, 0)
   }
 
-  #watchStream(passing: ByteStream, encoding: string | string[] | undefined, fromMs: number): StreamNote {
+  #watchStream(passing: ByteStream, encoding: string | readonly string[] | undefined, fromMs: number): StreamNote {
     const stream = this.#newStream({ contentType: passing.contentType, contentEncoding: encoding?.toString() }, fromMs, this.bodies ? this.#room : undefined)
     passing.through((source) => stream.watch(source))
     this.#streams.set(passing, stream)
@@ -230,12 +239,13 @@ export class RunNotes implements RunTrace {
   }
 
   #newStream(type: ConstructorParameters<typeof StreamNote>[0], fromMs: number, room?: StreamRoom): StreamNote {
-    const stream = new StreamNote(type, () => this.#now() - fromMs, room)
+    const stream = new StreamNote(type, () => this.#now(), fromMs, room)
     stream.whenOver = () => this.streamOver?.()
     return stream
   }
 
   #enter(node: LinkedNode, message: Message): StepNote | undefined {
+    if (this.steps.length === 0 && message.payload instanceof ByteStream) this.asked = this.#watchStream(message.payload, this.request?.headers['content-encoding'], 0)
     if (this.steps.length >= stepsKept) {
       this.stepsLeftOut++
       return undefined

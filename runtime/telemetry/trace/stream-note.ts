@@ -1,5 +1,5 @@
 import { type Duplex, pipeline, type Readable, Transform } from 'node:stream'
-import { toFault } from '../../core/fault.ts'
+import { fault, toFault } from '../../core/fault.ts'
 import { GatheredBytes } from '../../core/http/gathered-bytes.ts'
 import type { StreamRecord } from '../../core/trace.ts'
 import { bodyLimitBytes } from './show.ts'
@@ -13,6 +13,8 @@ export interface StreamRoom {
 export class StreamNote {
   readonly contentType: string | undefined
   readonly contentEncoding: string | undefined
+  /** When its times begin, ms after the run did. */
+  readonly fromMs: number
   bytes = 0
   firstByteMs: number | undefined
   endMs: number | undefined
@@ -24,11 +26,12 @@ export class StreamNote {
   readonly #room: StreamRoom | undefined
   readonly #kept = new GatheredBytes()
 
-  /** @param now milliseconds since its callout began; @param room where its beginning is kept; absent: nothing of it is */
-  constructor(type: { readonly contentType?: string | undefined; readonly contentEncoding?: string | undefined }, now: () => number, room?: StreamRoom) {
+  /** @param now milliseconds since the run began; @param fromMs when its own times begin; @param room where its beginning is kept; absent: nothing of it is */
+  constructor(type: { readonly contentType?: string | undefined; readonly contentEncoding?: string | undefined }, now: () => number, fromMs: number, room?: StreamRoom) {
     this.contentType = type.contentType
     this.contentEncoding = type.contentEncoding
-    this.#now = now
+    this.fromMs = fromMs
+    this.#now = () => now() - fromMs
     this.#room = room
   }
 
@@ -63,6 +66,19 @@ export class StreamNote {
     socket.once('error', (error) => over('cut', error))
     socket.once('close', () => over('gone'))
     return socket
+  }
+
+  /** Nobody will read it any more. */
+  leave(): void {
+    this.#over('gone')
+  }
+
+  /** Who sent it has left: what was let go of for that was broken off. */
+  lostSender(): void {
+    const reason = fault('body.incomplete')
+    if (this.end !== 'gone') return this.#over('cut', reason)
+    this.end = 'cut'
+    this.fault = reason.code
   }
 
   #passed(chunk: Buffer): void {

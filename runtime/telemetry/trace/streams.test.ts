@@ -4,11 +4,10 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { CasesReport, FlowCase, TraceList } from '../../core/cases.ts'
+import type { FlowCase } from '../../core/cases.ts'
 import type { EditorNode } from '../../core/flow.ts'
-import type { CalloutRecord, RunRecord } from '../../core/trace.ts'
 import { flow, type FlowBuilder, set } from '../../../test/kit/flow-builder.ts'
-import { startGateway, type TestGateway } from '../../../test/kit/gateway.ts'
+import { newest, openWatched as open, play, toCase, whole } from '../../../test/kit/watched-gateway.ts'
 
 const lines = '{"n":1,"city":"Taipei"}\n{"n":2,"client_secret":"line-secret-1"}\n'
 const events = 'data: {"token":"event-secret-1"}\n\ndata: go'
@@ -59,25 +58,6 @@ const eachLine = (place: string) => [
   { id: 'ask', type: 'service callout', z: 's', url: base + place, answerAs: 'stream', wires: [['each'], [], []] },
   { id: 'each', type: 'for each', z: 's', wires: [['end'], ['out']] }, { id: 'end', type: 'end', z: 's', wires: [] }, { id: 'out', type: 'http response', z: 's', wires: [] },
 ] as unknown as EditorNode[]
-
-const ask = async <T>({ gateway }: TestGateway, command: Parameters<TestGateway['gateway']['deployer']['command']>[0]) => (await gateway.deployer.command(command)) as T
-async function open(nodes: readonly EditorNode[], settings: Readonly<Record<string, string>> = {}, watched = true): Promise<TestGateway> {
-  const gateway = await startGateway({ nodes, cases: true, settings: { SLUICE_EGRESS_ALLOW: '127.0.0.0/8', ...settings } })
-  if (watched) await ask(gateway, { do: 'traces.watch', id: 'w', flow: 's', next: 9, forMs: 60_000 })
-  return gateway
-}
-async function newest(gateway: TestGateway): Promise<RunRecord> {
-  const { runs } = await ask<TraceList>(gateway, { do: 'traces.list', flow: 's', limit: 1 })
-  return await ask<RunRecord>(gateway, { do: 'traces.get', id: runs[0]!.id })
-}
-/** The record once its streams are over. */
-async function whole(gateway: TestGateway): Promise<RunRecord & { readonly callout: CalloutRecord }> {
-  await expect.poll(async () => (await newest(gateway)).callouts.every(({ stream }) => stream?.end !== undefined)).toBe(true)
-  const record = await newest(gateway)
-  return { ...record, callout: record.callouts[0]! }
-}
-const toCase = async (gateway: TestGateway, { id }: RunRecord) => await ask<FlowCase>(gateway, { do: 'traces.case', id, name: 'a stream' })
-const play = async (gateway: TestGateway, nodes: readonly EditorNode[], one: FlowCase) => (await ask<CasesReport>(gateway, { do: 'cases.run', nodes, cases: [one] })).results[0]
 
 describe('a callout whose answer passes as a stream', () => {
   it('is recorded as any other, with its bytes, its times, how it ended and what it said, secrets hidden in each line', async () => {
@@ -140,7 +120,7 @@ describe('a callout whose answer passes as a stream', () => {
     expect((await whole(gateway)).callout).toMatchObject({ status: 404, stream: { end: 'gone' } })
   })
 
-  it('keeps the beginning of one that is too large, of which no case is made, and of bytes their number', async () => {
+  it('keeps the beginning of one that is too large, of which no case is made, and bytes that are no text', async () => {
     await using gateway = await open(through('/large'))
     const { length } = await (await fetch(`${gateway.url}/s`)).text()
     const record = await whole(gateway)
@@ -151,7 +131,7 @@ describe('a callout whose answer passes as a stream', () => {
 
     await using other = await open(through('/bytes'))
     await fetch(`${other.url}/s`).then((reply) => reply.arrayBuffer())
-    expect((await whole(other)).callout.body).toEqual({ bytes: 3, cut: 'binary' })
+    expect((await whole(other)).callout.body).toEqual({ bytes: 3, base64: 'if/+', type: 'image/png' })
   })
 
   it('is counted and timed in sampled runs, of which no byte is kept', async () => {

@@ -12,49 +12,82 @@ const travelling = /^(?:host|connection|keep-alive|content-length|content-encodi
 /**
  * A recorded run as a case: its request, what its callouts were answered, and its answer. What was secret is left out.
  * `env`: values that flows read from the environment; a callout that begins with one of them matches wherever that leads.
- * @throws Fault `step.config` when a body that it needs was too large to be kept, or is no text
+ * @throws Fault `step.config` when a body that it needs was not kept whole
  */
 export function toCase(record: RunRecord, name: string, env: Readonly<Record<string, string>>): FlowCase {
   const { request, answer, caller } = record
   if (!request || !answer) throw cannot('only an answered request can be made into a case')
   if (record.callouts.some(({ status }) => status === 101)) throw cannot('it opened a WebSocket, which no case plays')
-  const body = toValue(request.body, 'the body of the request')
   const headers = kept(request.headers)
+  const made = idsMade(record)
   return {
     name,
-    request: { method: request.method, url: withoutHidden(request.url), ...(Object.keys(headers).length > 0 ? { headers } : {}), ...(body === undefined ? {} : { body }) },
+    request: { method: request.method, url: withoutHidden(request.url), ...(Object.keys(headers).length > 0 ? { headers } : {}), ...toAsked(request) },
     ...(caller ? { caller } : {}),
-    ...(record.callouts.length > 0 ? { upstreams: toUpstreams(record.callouts, env) } : {}),
-    expect: { status: answer.status, ...toExpected(answer) },
+    ...(record.callouts.length > 0 ? { upstreams: toUpstreams(record.callouts, made, env) } : {}),
+    expect: { status: answer.status, ...toExpected(answer, made) },
   }
 }
 
-function toExpected({ body, stream, fault: code }: NonNullable<RunRecord['answer']>): Pick<FlowCase['expect'], 'json' | 'text'> {
+function toAsked({ body, stream }: NonNullable<RunRecord['request']>): Pick<FlowCase['request'], 'body' | 'base64' | 'streamed'> {
+  const what = 'the body of the request'
+  if (stream && stream.end === undefined) throw cannot(`${what} has not ended yet`)
+  if (stream?.end === 'cut') throw cannot(`${what} was broken off`)
+  return { ...toSaid(body, what), ...(stream ? { streamed: true } : {}) }
+}
+
+function toExpected({ body, stream, fault: code }: NonNullable<RunRecord['answer']>, made: ReadonlySet<string>): Pick<FlowCase['expect'], 'json' | 'text' | 'base64'> {
   if (code !== undefined) return { json: { code } }
   if (stream && stream.end === undefined) throw cannot('its answer has not ended yet')
   if (stream?.end === 'cut') throw cannot('its answer was broken off')
   // Who left before the end has not seen all that there is to promise.
   if (stream?.end === 'gone') return {}
-  const value = toValue(body, 'the answer')
-  if (value === undefined) return {}
-  // A text is compared whole, so that one with something hidden in it can promise nothing.
-  if (typeof value !== 'string') return { json: withoutSecrets(value) }
-  return value.includes(hidden) ? {} : { text: value }
+  return toPromise(toSaid(body, 'the answer'), made)
 }
 
-function toUpstreams(callouts: readonly CalloutRecord[], env: Readonly<Record<string, string>>): PlayedUpstream[] {
+/** What of a body can be compared: neither what was hidden nor ids that are made anew each time. */
+function toPromise({ body: value, base64 }: Said, made: ReadonlySet<string>): Pick<FlowCase['expect'], 'json' | 'text' | 'base64'> {
+  if (base64 !== undefined) return { base64 }
+  if (value === undefined) return {}
+  const isOpen = (text: string) => !text.includes(hidden) && (text.match(uuid) ?? []).every((id) => !made.has(id))
+  // A text is compared whole, so that one with something of these in it can promise nothing.
+  if (typeof value === 'string') return isOpen(value) ? { text: value } : {}
+  return { json: withoutClosed(value, isOpen) }
+}
+
+const uuid = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/gi
+
+/** Ids that the run made itself for what it called: they came neither with the request nor with an answer before. */
+function idsMade({ request, caller, callouts }: RunRecord): ReadonlySet<string> {
+  const known = new Set(JSON.stringify([request, caller]).match(uuid))
+  const made = new Set<string>()
+  for (const { url, headers, body } of callouts) {
+    for (const id of url.match(uuid) ?? []) if (!known.has(id)) made.add(id)
+    for (const id of JSON.stringify([headers, body]).match(uuid) ?? []) known.add(id)
+  }
+  return made
+}
+
+function toUpstreams(callouts: readonly CalloutRecord[], made: ReadonlySet<string>, env: Readonly<Record<string, string>>): PlayedUpstream[] {
   const bases = Object.values(env).filter((value) => /^https?:\/\//.test(value)).toSorted((a, b) => b.length - a.length)
-  const played = callouts.map((callout): PlayedUpstream => ({ match: { method: callout.method, url: toPattern(callout.url, bases) }, reply: toReply(callout) }))
+  const played = callouts.map((callout): PlayedUpstream => ({ match: { method: callout.method, url: toPattern(callout.url, bases).replaceAll(uuid, (id) => (made.has(id) ? '*' : id)) }, ...toSent(callout, made), reply: toReply(callout) }))
   const keyOf = ({ match }: PlayedUpstream) => `${match.method} ${match.url}`
   const same = (one: PlayedUpstream, other: PlayedUpstream) => keyOf(one) === keyOf(other)
   // Equal answers in a row are one; of different ones each answers as often as it did, the last for good.
   const list: { one: PlayedUpstream; times: number }[] = []
   for (const one of played) {
     const last = list.findLast((entry) => same(entry.one, one))
-    if (last && JSON.stringify(last.one.reply) === JSON.stringify(one.reply)) last.times++
+    if (last && JSON.stringify(last.one) === JSON.stringify(one)) last.times++
     else list.push({ one, times: 1 })
   }
   return list.map(({ one, times }, index) => (list.slice(index + 1).some((later) => same(later.one, one)) ? { ...one, times } : one))
+}
+
+/** What went up to a service while it came. What it did not take to its end says nothing of what it would have got. */
+function toSent({ sent, url }: CalloutRecord, made: ReadonlySet<string>): Pick<PlayedUpstream, 'asked'> {
+  if (sent?.stream.end !== 'whole') return {}
+  const asked = toPromise(toSaid(sent.body, `what ${url.split('?', 1)[0]} was asked with`), made)
+  return Object.keys(asked).length > 0 ? { asked } : {}
 }
 
 function toPattern(url: string, bases: readonly string[]): string {
@@ -68,9 +101,8 @@ function toReply({ status, fault: code, headers, body, url, stream }: CalloutRec
   if (status === undefined) return { fail: 'timeout' }
   const what = `the answer of ${url.split('?', 1)[0]}`
   if (stream && stream.end === undefined) throw cannot(`${what} has not ended yet`)
-  const value = toValue(body, what)
   const own = kept(headers ?? {})
-  return { status, ...(Object.keys(own).length > 0 ? { headers: own } : {}), ...(value === undefined ? {} : { body: value }), ...(stream?.end === 'cut' ? { fail: 'cut' as const } : {}) }
+  return { status, ...(Object.keys(own).length > 0 ? { headers: own } : {}), ...toSaid(body, what), ...(stream?.end === 'cut' ? { fail: 'cut' as const } : {}) }
 }
 
 function failOf(code: string): NonNullable<PlayedUpstream['reply']['fail']> {
@@ -78,19 +110,27 @@ function failOf(code: string): NonNullable<PlayedUpstream['reply']['fail']> {
   return code === 'upstream.eof' ? 'cut' : 'connect'
 }
 
-/** JSON as a value, anything else as the text it is. */
-function toValue(body: BodyRecord | undefined, what: string): unknown {
-  if (!body) return undefined
-  if (body.text === undefined || body.cut !== undefined) {
-    const why = body.cut === 'local' ? 'does not leave its gateway (SLUICE_TRACE_PAYLOADS=local)' : body.cut === 'binary' ? 'is no text' : `has ${body.bytes} bytes, which is more than is kept`
+/** A body as a case says it. */
+type Said = Pick<FlowCase['request'], 'body' | 'base64'>
+
+/** JSON as a value, other text as it is, bytes as Base64. */
+function toSaid(given: BodyRecord | undefined, what: string): Said {
+  if (!given) return {}
+  const { text, base64, cut, bytes } = given
+  if (cut !== undefined || (text === undefined && base64 === undefined)) {
+    const why = cut === 'local' ? 'does not leave its gateway (SLUICE_TRACE_PAYLOADS=local)' : cut === 'binary' ? 'is no text, and is not kept because a secret may stand in it' : `has ${bytes} bytes, which is more than is kept`
     throw cannot(`${what} ${why}`)
   }
-  if (!/^\s*[[{"]/.test(body.text)) return body.text
+  return text === undefined ? { base64 } : { body: toValue(text) }
+}
+
+function toValue(text: string): unknown {
+  if (!/^\s*[[{"]/.test(text)) return text
   try {
-    const value: unknown = JSON.parse(body.text)
-    return typeof value === 'string' ? body.text : value
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'string' ? text : value
   } catch {
-    return body.text
+    return text
   }
 }
 
@@ -104,10 +144,10 @@ function withoutHidden(url: string): string {
   return rest.length > 0 ? `${path}?${rest.join('&')}` : path
 }
 
-function withoutSecrets(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutSecrets)
+function withoutClosed(value: unknown, isOpen: (text: string) => boolean): unknown {
+  if (Array.isArray(value)) return value.map((one) => withoutClosed(one, isOpen))
   if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.entries(value).filter(([, one]) => !(typeof one === 'string' && one.includes(hidden))).map(([name, one]) => [name, withoutSecrets(one)]))
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => typeof one !== 'string' || isOpen(one)).map(([name, one]) => [name, withoutClosed(one, isOpen)]))
 }
 
 function cannot(reason: string) {

@@ -2,7 +2,7 @@ import { Body } from '../../core/http/body.ts'
 import type { Message } from '../../core/message.ts'
 import type { LinkedNode } from '../../core/pipeline.ts'
 import type { RequestFacts } from '../../core/http/request-facts.ts'
-import type { BodyRecord, CalloutRecord, RunRecord, RunRecordHead, StepRecord } from '../../core/trace.ts'
+import type { BodyRecord, CalloutRecord, RunRecord, RunRecordHead, StepRecord, StreamRecord } from '../../core/trace.ts'
 import { hideInMessage, hideLabels } from '../../core/labels/hide.ts'
 import { LabelMap, unionOf } from '../../core/labels/label-map.ts'
 import { toBodyRecord, toMs, toStreamBody, toStreamRecord } from './body-record.ts'
@@ -10,6 +10,7 @@ import { calloutUrl } from './callout-url.ts'
 import type { Hiding } from './hiding.ts'
 import { endOf, type CalloutNote, type RunNotes, type StepNote } from './run-notes.ts'
 import { show, showMessage } from './show.ts'
+import type { StreamNote } from './stream-note.ts'
 
 /** Characters of all messages of one run together; later ones only say that there were more. */
 const messagesLimit = 1024 * 1024
@@ -61,7 +62,7 @@ export function toRecord(notes: RunNotes, hiding: Hiding, payloads: RunRecordHea
 
   const steps = notes.steps.map((note) => toStep(note, place, hiding))
   addOpened(steps, notes.steps)
-  let bodies = calloutBodiesLimit
+  let left = calloutBodiesLimit
   const stepAt = new Map(notes.steps.map((note, index) => [note, index]))
   return {
     ...toHead(notes, payloads),
@@ -69,14 +70,24 @@ export function toRecord(notes: RunNotes, hiding: Hiding, payloads: RunRecordHea
     stepsLeftOut: notes.stepsLeftOut,
     messages,
     callouts: notes.callouts.map((note) => {
-      const callout = toCallout(note, stepAt, hiding, labelsAround(notes, note.node))
-      bodies -= callout.body?.text?.length ?? 0
-      return bodies < 0 && callout.body?.text !== undefined ? { ...callout, body: { bytes: callout.body.bytes, cut: 'large' as const } } : callout
+      const callout = toCallout(note, { stepAt, hiding, bodies: notes.bodies }, labelsAround(notes, note.node))
+      left -= lengthOf(callout.body) + lengthOf(callout.sent?.body)
+      return left < 0 ? withoutLarge(callout) : callout
     }),
-    ...(request ? { request: toRequest(request, notes.steps[0]?.message, hiding, notes.steps[0]?.node.labels) } : {}),
+    ...(request ? { request: toRequest(request, notes, hiding) } : {}),
     ...toAnswer(notes, hiding, labels),
     ...(notes.bodies ? toCaller(notes.steps, protects, hiding) : {}),
   }
+}
+
+function lengthOf(body: BodyRecord | undefined): number {
+  return body?.text?.length ?? body?.base64?.length ?? 0
+}
+
+/** Bodies of which there are too many already. */
+function withoutLarge(callout: CalloutRecord): CalloutRecord {
+  const large = (body: BodyRecord | undefined) => (body && lengthOf(body) > 0 ? { body: { bytes: body.bytes, cut: 'large' as const } } : {})
+  return { ...callout, ...large(callout.body), ...(callout.sent ? { sent: { ...callout.sent, ...large(callout.sent.body) } } : {}) }
 }
 
 /** The same without anything that was in a message: what leaves a gateway whose bodies stay with it. */
@@ -89,9 +100,9 @@ export function withoutBodies(record: RunRecord): RunRecord {
     payloads: 'local',
     messages: record.messages.map(toShape),
     steps: record.steps.map(({ fault, ...step }) => ({ ...step, ...(fault ? { fault: { ...fault, message: '' } } : {}) })),
-    ...(request ? { request: { method: request.method, url: request.url.split('?', 1)[0] as string, headers: {}, ...local(request.body) } } : {}),
+    ...(request ? { request: { method: request.method, url: request.url.split('?', 1)[0] as string, headers: {}, ...local(request.body), ...(request.stream ? { stream: request.stream } : {}) } } : {}),
     ...(answer ? { answer: { ...answer, headers: {}, ...local(answer.body) } } : {}),
-    callouts: record.callouts.map(({ headers: _headers, body, ...callout }) => ({ ...callout, url: callout.url.split('?', 1)[0] as string, ...local(body) })),
+    callouts: record.callouts.map(({ headers: _headers, body, sent, ...callout }) => ({ ...callout, url: callout.url.split('?', 1)[0] as string, ...local(body), ...(sent ? { sent: { stream: sent.stream, ...local(sent.body) } } : {}) })),
   }
 }
 
@@ -143,7 +154,7 @@ function addOpened(steps: StepRecord[], notes: readonly StepNote[]): void {
   }
 }
 
-function toCallout(note: CalloutNote, stepAt: ReadonlyMap<StepNote, number>, hiding: Hiding, labels: LabelMap | undefined): CalloutRecord {
+function toCallout(note: CalloutNote, { stepAt, hiding, bodies }: { readonly stepAt: ReadonlyMap<StepNote, number>; readonly hiding: Hiding; readonly bodies: boolean }, labels: LabelMap | undefined): CalloutRecord {
   const step = note.step && stepAt.get(note.step)
   const ofBody = labels?.at(['payload'])
   const body = note.stream ? (note.headers && toStreamBody(note.stream, hiding, ofBody)) : toBodyRecord(note.body, undefined, hiding, ofBody)
@@ -159,16 +170,25 @@ function toCallout(note: CalloutNote, stepAt: ReadonlyMap<StepNote, number>, hid
     ...(note.headers ? { headers: hiding.headers(hideLabels(note.headers, labels?.at(['headers'])) as typeof note.headers) } : {}),
     ...(body ? { body } : {}),
     ...(note.stream ? { stream: toStreamRecord(note.stream) } : {}),
+    ...(note.sent ? { sent: toPassed(note.sent, bodies, hiding, ofBody) } : {}),
   }
 }
 
-function toRequest(request: RequestFacts, message: Message | undefined, hiding: Hiding, labels: LabelMap | undefined): NonNullable<RunRecord['request']> {
+/** A stream, and what passed of it. */
+function toPassed(note: StreamNote, bodies: boolean, hiding: Hiding, labels: LabelMap | undefined): { readonly body?: BodyRecord; readonly stream: StreamRecord } {
+  const body = bodies ? toStreamBody(note, hiding, labels) : undefined
+  return { ...(body ? { body } : {}), stream: toStreamRecord(note) }
+}
+
+function toRequest(request: RequestFacts, { steps: [first], asked }: RunNotes, hiding: Hiding): NonNullable<RunRecord['request']> {
+  const message = first?.message
+  const labels = first?.node.labels
   const type = request.headers['content-type']
-  const hasBody = message !== undefined && request.method !== 'GET' && request.method !== 'HEAD'
+  const hasBody = message !== undefined && !asked && request.method !== 'GET' && request.method !== 'HEAD'
   const body = hasBody ? toBodyRecord(message.payload, typeof type === 'string' ? type : undefined, hiding, labels?.at(['payload'])) : undefined
   const isHidden = labels?.at(['req', 'url']).unseen.isEmpty === false
   const headers = hideLabels(request.headers, labels?.at(['req', 'headers'])) as typeof request.headers
-  return { method: request.method, url: isHidden ? request.route : hiding.url(request.url), headers: hiding.headers(headers), ...(body ? { body } : {}) }
+  return { method: request.method, url: isHidden ? request.route : hiding.url(request.url), headers: hiding.headers(headers), ...(body ? { body } : {}), ...(asked ? toPassed(asked, message !== undefined, hiding, labels?.at(['payload'])) : {}) }
 }
 
 function toAnswer(notes: RunNotes, hiding: Hiding, known: ReadonlyMap<Message, LabelMap>): Pick<RunRecord, 'answer'> {
@@ -182,8 +202,10 @@ function toAnswer(notes: RunNotes, hiding: Hiding, known: ReadonlyMap<Message, L
   const headers = hiding.headers(typeof shown === 'object' ? (shown as Record<string, unknown>) : {})
   const type = Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? (message.payload instanceof Body ? message.payload.contentType : undefined)
   const { answer } = notes
-  const body = answer ? toStreamBody(answer, hiding, labels.at(['payload'])) : toBodyRecord(message.payload, type, hiding, labels.at(['payload']))
-  return { answer: { status: notes.end?.status ?? 200, headers, ...(body ? { body } : {}), ...(answer ? { stream: toStreamRecord(answer) } : {}) } }
+  const status = notes.end?.status ?? 200
+  if (answer) return { answer: { status, headers, ...toPassed(answer, true, hiding, labels.at(['payload'])) } }
+  const body = toBodyRecord(message.payload, type, hiding, labels.at(['payload']))
+  return { answer: { status, headers, ...(body ? { body } : {}) } }
 }
 
 /** Fields that nodes that know callers added to the message: a case says them again in the place of a credential. */

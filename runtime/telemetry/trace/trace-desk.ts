@@ -29,7 +29,8 @@ export function createTraceDesk({ tracing, cases, env, local }: TraceDeskParts):
 
   async function replay(record: RunRecord, nodes: Parameters<CaseRunner['run']>[0]): Promise<ReplayReport> {
     const recorded = toCase(record, record.run, env)
-    const before: CaseAnswer = { status: record.answer?.status ?? 0, headers: record.answer?.headers ?? {}, text: record.answer?.body?.text ?? (record.answer?.fault === undefined ? '' : JSON.stringify(recorded.expect.json)) }
+    const base64 = record.answer?.body?.base64
+    const before: CaseAnswer = { status: record.answer?.status ?? 0, headers: record.answer?.headers ?? {}, text: record.answer?.body?.text ?? (record.answer?.fault === undefined ? '' : JSON.stringify(recorded.expect.json)), ...(base64 === undefined ? {} : { base64 }) }
     const { results, problems } = await runner().run(nodes, [recorded])
     const [result] = results
     if (!result?.answer) return { before: shown(before), differences: [], problems }
@@ -37,7 +38,7 @@ export function createTraceDesk({ tracing, cases, env, local }: TraceDeskParts):
     const failed = record.answer?.fault !== undefined
     // Of a problem document only the code is the same each time.
     const differences = answerDifferences(before, failed ? { ...answer, text: JSON.stringify({ code: codeOf(answer.text) }) } : answer, !local)
-    const strays = result.failures.filter((text) => text.startsWith('called ')).map((text) => (local ? text.replace(/\?\S*/, '') : text))
+    const strays = result.failures.filter((text) => /^(?:never )?called /.test(text)).map((text) => (local ? text.replace(/\?\S*/, '').replace(/: expected .*/s, '') : text))
     return { before: shown(before), after: shown(answer), differences: [...differences, ...strays], problems, ...(result.record ? { record: result.record } : {}) }
   }
 
@@ -92,7 +93,7 @@ function toShown({ record, answer, failures, ...result }: CaseResult): CaseResul
   return {
     ...result,
     failures: failures.slice(0, 20).map((text) => (text.length > 1000 ? `${text.slice(0, 1000)}…` : text)),
-    ...(answer ? { answer: { ...answer, text: answer.text.slice(0, 4000) } } : {}),
+    ...(answer ? { answer: { ...answer, text: answer.text.slice(0, 4000), ...(answer.base64 === undefined ? {} : { base64: answer.base64.slice(0, 4000) }) } } : {}),
     wires: [...wires.values()],
   }
 }
