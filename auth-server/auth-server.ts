@@ -8,7 +8,7 @@ import { answerInteraction, isInteraction } from './interactions.ts'
 import { createProvider } from './provider.ts'
 import { loadSigningKeys } from './signing-keys.ts'
 import { html } from '../portal/html.ts'
-import { sendPage } from './page.ts'
+import { answerHeaders, sendPage } from './page.ts'
 import { chooseLanguage, createSay } from './texts.ts'
 import { createTurnstile } from './turnstile.ts'
 import { arriveUpstream, upstreamCallback, type Upstream } from './upstream.ts'
@@ -42,6 +42,8 @@ const refreshMs = 60_000
 const closeMs = 2000
 /** What is asked for here is kept in the store until somebody goes on with it, or for its time. */
 const begins: ReadonlySet<string> = new Set(['/auth', '/device/auth'])
+/** Where people type the code of a device: whoever guesses such codes does it here (RFC 8628 §5.1). */
+const deviceCodes = '/device'
 
 /** The authorization server: OAuth 2.0 and OpenID Connect for the applications and people of control's records. */
 export function createAuthServer(options: AuthServerOptions): AuthServer {
@@ -77,8 +79,11 @@ export function createAuthServer(options: AuthServerOptions): AuthServer {
     request.headers['x-forwarded-proto'] = protocol.slice(0, -1)
     delete request.headers['x-forwarded-host']
     delete request.headers['x-forwarded-for']
+    for (const [name, value] of Object.entries(answerHeaders)) response.setHeader(name, value)
+    if (protocol === 'https:') response.setHeader('strict-transport-security', 'max-age=31536000')
     if (begins.has(pathname) && !turnstile.mayBegin(from)) return refuse(request, response)
     if (request.method === 'POST') {
+      if (pathname === deviceCodes && !turnstile.mayGuess(from)) return refuse(request, response)
       const leave = turnstile.enter(from)
       if (!leave) return refuse(request, response)
       response.once('close', leave)

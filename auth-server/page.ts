@@ -9,14 +9,20 @@ h1{font-size:1.3rem;margin:0 0 1rem}label{display:block;margin:.75rem 0}input[ty
 .row{display:flex;gap:.5rem;margin:1.25rem 0 0}button{font:inherit;padding:.4rem .9rem;cursor:pointer;border-radius:6px;border:1px solid light-dark(#0b5c74,#7fd3e8);background:none;color:light-dark(#0b5c74,#7fd3e8)}:focus-visible{outline:3px solid #0b7fd0;outline-offset:2px}.primary{background:light-dark(#0b5c74,#7fd3e8);color:light-dark(#fff,#06222b);border-color:light-dark(#0b5c74,#7fd3e8)}.or{margin:1rem 0 0;opacity:.7}.bad{color:light-dark(#a51616,#ff9c9c)}code{font-size:1.5rem;letter-spacing:.1em}`
 const styleHash = createHash('sha256').update(style).digest('base64')
 
-/** Nothing is loaded from anywhere, nothing runs, and nobody may put the page into a frame. Where a form leads is not bounded: it ends at the client. */
-export const pageHeaders: Readonly<Record<string, string>> = {
-  'content-type': 'text/html; charset=utf-8',
-  'cache-control': 'no-store',
-  'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; frame-ancestors 'none'`,
+/** Of every answer, whoever writes it: pages of the library that send themselves on are framed by nobody either. */
+export const answerHeaders: Readonly<Record<string, string>> = {
+  'content-security-policy': "base-uri 'none'; frame-ancestors 'none'",
   'x-frame-options': 'DENY',
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
+}
+
+/** Nothing is loaded from anywhere, nothing runs, and nobody may put the page into a frame. Where a form leads is not bounded: it ends at the client. */
+export const pageHeaders: Readonly<Record<string, string>> = {
+  ...answerHeaders,
+  'content-type': 'text/html; charset=utf-8',
+  'cache-control': 'no-store',
+  'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; frame-ancestors 'none'`,
 }
 
 /** A whole page of the authorization server. */
