@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { estate, flow, type FlowBuilder } from '../../test/kit/flow-builder.ts'
 import { startGateway, type TestGateway } from '../../test/kit/gateway.ts'
 import { checkNode } from '../../test/kit/node-tester.ts'
+import type { JobFacts } from '../../runtime/core/jobs/jobs.ts'
 import { asyncNode } from './async.ts'
 
 const closers: (() => Promise<void>)[] = []
@@ -171,6 +172,20 @@ describe('async', { timeout: 30_000 }, () => {
     expect(JSON.parse(text)).toEqual({ id: accepted.body.id, state: 'done', endedAt: expect.any(String), status: 200, result: { tell: `${partner.url}/hook` } })
     expect(headers['webhook-id']).toBe(partner.heard[0]!.headers['webhook-id'])
     expect(headers['webhook-signature']).toBe(`v1,${createHmac('sha256', 'between us').update(`${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${text}`).digest('base64')}`)
+  })
+
+  it('tries a callback eight times more; one that nobody takes is a dead letter, and goes out again when it is replayed', async () => {
+    let status = 410 // nobody wants it: no further try
+    const partner = await service(() => status)
+    const { url, gateway: one } = await gateway(jobs(work({ callback: `${partner.url}/hook` }).httpResponse()))
+    const accepted = await order(url)
+    const callbacks = async () => ((await one.deployer.command({ do: 'jobs.list', query: { limit: 10 } })) as JobFacts[]).filter(({ part }) => part === 'callback')
+    await expect.poll(callbacks, { timeout: 10_000 }).toMatchObject([{ state: 'failed', attempts: 9, reason: { code: 'job.callback' } }])
+    expect(await ended(url, accepted.body.status)).toMatchObject({ state: 'done' })
+    status = 204
+    await one.deployer.command({ do: 'jobs.act', id: (await callbacks())[0]!.id, act: 'retry' })
+    await expect.poll(callbacks, { timeout: 10_000 }).toMatchObject([{ state: 'done' }])
+    expect(new Set(partner.heard.map(({ headers, text }) => `${String(headers['webhook-id'])} ${text}`)).size).toBe(1)
   })
 
   it('refuses a callback to an address that callouts may not reach, at deploy and with the node named', async () => {

@@ -18,11 +18,11 @@ async function ask(more: Partial<JobFacts>, message: object = {}, request: objec
 }
 
 describe('job status', () => {
-  it('shows a job of an application to that application alone', async () => {
+  it('shows a job of an application, its result and its end by DELETE to that application alone', async () => {
     const owner = 'app:production:shop'
     expect(await ask({ owner }, { client: client('shop') })).toMatchObject({ statusCode: 200, payload: { id, state: 'done', result: `/jobs/${id}/result` } })
     for (const message of [{}, { client: client('other') }, { client: { ...client('shop'), environment: 'sandbox' } }, { client: 'shop' }]) {
-      await expect(ask({ owner }, message)).rejects.toMatchObject({ code: 'job.unknown', status: 404 })
+      for (const request of [{}, { method: 'DELETE' }, { params: { '*': `${id}/result` } }]) await expect(ask({ owner }, message, request)).rejects.toMatchObject({ code: 'job.unknown', status: 404 })
     }
   })
 
