@@ -40,6 +40,18 @@ describe('JSON from outside', () => {
     )
   })
 
+  it('gets the same answer however much stands before it', () => {
+    const before = ['[],'.repeat(45_000), `${' '.repeat(140_000)}`, `${JSON.stringify('x'.repeat(140_000))},`]
+    fc.assert(
+      fc.property(fc.constantFrom(...before), fc.integer({ min: jsonDepthLimit - 3, max: jsonDepthLimit + 3 }), (first, depth) => {
+        const text = `[${first}${nested(depth - 1)}]`
+        if (depth > jsonDepthLimit) expect(() => parseJson(text)).toThrow(`deeper than ${jsonDepthLimit} levels`)
+        else expect(depthOf((parseJson(text) as unknown[]).at(-1))).toBe(depth - 1)
+      }),
+      { numRuns: 30 },
+    )
+  })
+
   it('that is too deep is refused with the limit in the sentence, before anybody parses it', () => {
     const bytes = Buffer.from('['.repeat(1_000_000))
     expect(() => parseJson(bytes.toString())).toThrow(`nested deeper than ${jsonDepthLimit} levels`)
