@@ -66,7 +66,7 @@ function banner(ready: Ready, bold: (text: string) => string, dim: (text: string
     '',
     ready.password
       ? `  Sign in as ${bold('admin')} with the password ${bold(ready.password)}   ${dim('(generated; shown until the first sign-in)')}`
-      : `  Sign in as ${bold('admin')} with the password you set.`,
+      : `  Sign in as ${bold('admin')}   ${dim('(password lost? stop, then `npm run sluice -- password reset`)')}`,
     '',
     ...(ready.sample
       ? ['  Try it:', ...curlLines(api).map((line) => `    ${line}`), '']
