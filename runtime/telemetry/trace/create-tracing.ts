@@ -150,11 +150,14 @@ export function createTracing(options: TracingOptions): RunTracing {
       recordsBytes += one.bytes
       makeRoom()
     }
-    one.following = { refresh, leave: () => notes.leaveStreams() }
-    notes.streamOver = () => {
-      if (notes.openStreams().length === 0) one.following = undefined
+    const leave = notes.whenStreamOver(() => {
+      if (notes.openStreams().length === 0) {
+        one.following = undefined
+        leave()
+      }
       refresh()
-    }
+    })
+    one.following = { refresh, leave }
   }
 
   function forget(one: Kept): void {

@@ -94,9 +94,8 @@ export class RunNotes implements RunTrace {
   asked: StreamNote | undefined = undefined
   /** How the answer passes, when it is a stream. */
   answer: StreamNote | undefined = undefined
-  /** Told when a stream of the run is over that was not when the run was. */
-  streamOver: (() => void) | undefined = undefined
   readonly #streams = new Map<ByteStream, StreamNote>()
+  readonly #whenOver = new Set<() => void>()
   readonly #room: StreamRoom = { leftBytes: streamBytesKept }
   readonly #startedAt = performance.now()
   readonly #newId: () => string
@@ -111,12 +110,12 @@ export class RunNotes implements RunTrace {
     this.traceId = input.parent?.traceId ?? input.ids.traceId()
     this.spanId = input.ids.spanId()
     this.#newId = input.ids.spanId
-    if (this.bodies) input.run.beforeAnswer?.((outcome) => this.#answered(outcome))
+    input.run.beforeAnswer?.((outcome) => this.#answered(outcome))
     input.run.onEnd((end) => {
       for (const [stream, note] of this.#streams) if (note === this.asked && !stream.isTaken) note.leave()
       if (end.fault?.code === 'client.closed') this.asked?.lostSender()
       this.end = end
-      this.tookMs = this.#now()
+      this.tookMs = this.elapsedMs
       input.ended(this)
     })
   }
@@ -162,10 +161,10 @@ export class RunNotes implements RunTrace {
     return reply
   }
 
-  /** Nobody wants to know any more what becomes of its streams. */
-  leaveStreams(): void {
-    this.streamOver = undefined
-    for (const stream of this.openStreams()) stream.whenOver = undefined
+  /** Tells a listener each time when one of its streams is over. The result takes the listener back. */
+  whenStreamOver(listener: () => void): () => void {
+    this.#whenOver.add(listener)
+    return () => void this.#whenOver.delete(listener)
   }
 
   /** Those that still pass. */
@@ -189,7 +188,8 @@ export class RunNotes implements RunTrace {
     if (step) step.facts = { ...step.facts, ...facts }
   }
 
-  #now(): number {
+  /** Milliseconds since it began. */
+  get elapsedMs(): number {
     return performance.now() - this.#startedAt
   }
 
@@ -197,7 +197,7 @@ export class RunNotes implements RunTrace {
     const step = this.#openStep(node)
     if (step) step.attempts++
     const note: CalloutNote = {
-      step, node, spanId: this.#newId(), method, url, atMs: this.#now(), tookMs: undefined, status: undefined, fault: undefined, headers: undefined, body: undefined, stream: undefined, sent: undefined,
+      step, node, spanId: this.#newId(), method, url, atMs: this.elapsedMs, tookMs: undefined, status: undefined, fault: undefined, headers: undefined, body: undefined, stream: undefined, sent: undefined,
     }
     if (this.callouts.length < calloutsKept) this.callouts.push(note)
     return note
@@ -215,7 +215,7 @@ export class RunNotes implements RunTrace {
       note.fault = toFault(thrown).code
       throw thrown
     } finally {
-      note.tookMs = this.#now() - note.atMs
+      note.tookMs = this.elapsedMs - note.atMs
     }
   }
 
@@ -226,7 +226,7 @@ export class RunNotes implements RunTrace {
   }
 
   #answered(outcome: RunOutcome): void {
-    this.outcome = outcome
+    if (this.bodies) this.outcome = outcome
     const payload = outcome.kind === 'reply' ? outcome.message.payload : undefined
     if (payload instanceof ByteStream) this.answer = this.#streams.get(payload) ?? this.#watchStream(payload, undefined, 0)
   }
@@ -239,8 +239,8 @@ export class RunNotes implements RunTrace {
   }
 
   #newStream(type: ConstructorParameters<typeof StreamNote>[0], fromMs: number, room?: StreamRoom): StreamNote {
-    const stream = new StreamNote(type, () => this.#now(), fromMs, room)
-    stream.whenOver = () => this.streamOver?.()
+    const stream = new StreamNote(type, () => this.elapsedMs, fromMs, room)
+    stream.whenOver = () => this.#whenOver.forEach((listener) => listener())
     return stream
   }
 
@@ -251,7 +251,7 @@ export class RunNotes implements RunTrace {
       return undefined
     }
     const note: StepNote = {
-      node, spanId: undefined, message: this.bodies ? message : undefined, atMs: this.#now(), tookMs: undefined, sends: [], fault: undefined, attempts: 0, facts: undefined,
+      node, spanId: undefined, message: this.bodies ? message : undefined, atMs: this.elapsedMs, tookMs: undefined, sends: [], fault: undefined, attempts: 0, facts: undefined,
     }
     this.steps.push(note)
     return note
@@ -283,7 +283,7 @@ export class RunNotes implements RunTrace {
     try {
       for await (const sends of sequence) {
         this.#sent(note, sends)
-        note.tookMs = this.#now() - note.atMs
+        note.tookMs = this.elapsedMs - note.atMs
         yield sends
       }
       this.#left(note)
@@ -306,7 +306,7 @@ export class RunNotes implements RunTrace {
   }
 
   #left(note: StepNote): void {
-    note.tookMs = this.#now() - note.atMs
+    note.tookMs = this.elapsedMs - note.atMs
   }
 
   #failed(note: StepNote, thrown: unknown): void {

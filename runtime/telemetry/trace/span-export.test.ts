@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { flow } from '../../../test/kit/flow-builder.ts'
@@ -20,6 +20,7 @@ interface ReceivedSpan {
   readonly startTimeUnixNano: string
   readonly endTimeUnixNano: string
   readonly attributes: readonly { readonly key: string; readonly value: Readonly<Record<string, unknown>> }[]
+  readonly events?: readonly { readonly timeUnixNano: string; readonly name: string }[]
   readonly status: { readonly code?: number; readonly message?: string }
 }
 
@@ -40,7 +41,7 @@ const isValue = (value: unknown) =>
 const areAttributes = (value: unknown) => listOf(fields({ key: isText, value: isValue }))(value) && new Set((value as { key: string }[]).map(({ key }) => key)).size === (value as unknown[]).length
 const isSpan = fields(
   { traceId: id(32), spanId: id(16), name: isText, kind: (value) => [1, 2, 3].includes(value as number), startTimeUnixNano: isNanos, endTimeUnixNano: isNanos, attributes: areAttributes, flags: (value) => value === 0x101 || value === 0x301, status: fields({}, { code: (value) => value === 2, message: isText }) },
-  { parentSpanId: id(16) },
+  { parentSpanId: id(16), events: listOf(fields({ timeUnixNano: isNanos, name: isText })) },
 )
 const isExport = fields({ resourceSpans: listOf(fields({ resource: fields({ attributes: areAttributes }), scopeSpans: listOf(fields({ scope: fields({ name: isText }), spans: listOf(isSpan) })) })) })
 
@@ -116,6 +117,46 @@ describe('traced runs', () => {
     expect(BigInt(call.endTimeUnixNano) > BigInt(call.startTimeUnixNano)).toBe(true)
     expect(BigInt(call.startTimeUnixNano) >= BigInt(ask.startTimeUnixNano)).toBe(true)
     for (const secret of ['of the body', 'k-1', '/traced/42']) expect(JSON.stringify(spans)).not.toContain(secret)
+  })
+
+  it('last as long as the streams that pass in them, with their sizes, first bytes and ends', async () => {
+    const collector = await openCollector()
+    closing.push(collector.close)
+    const held: ServerResponse[] = []
+    const server = createServer((request, response) => {
+      request.resume().on('end', () => {
+        response.writeHead(200, { 'content-type': 'text/plain' }).write('begun')
+        held.push(response)
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    closing.push(() => void server.close())
+    const nodes = flow('streams').httpIn('POST', '/s/:how', { streamBody: true }).node('pass through', { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }, 0).nodes()
+    const gateway = await startGateway({ nodes, settings: { SLUICE_EGRESS_ALLOW: '127.0.0.0/8', SLUICE_TRACE_SAMPLE: '100', SLUICE_OTLP_URL: collector.url } })
+    for (const [how, end] of [['whole', (response: ServerResponse) => response.end('!')], ['cut', (response: ServerResponse) => response.destroy()]] as const) {
+      const reply = await fetch(`${gateway.url}/s/${how}`, { method: 'POST', body: 'up' })
+      const reader = reply.body!.getReader()
+      expect(Buffer.from((await reader.read()).value!).toString()).toBe('begun')
+      await expect.poll(() => gateway.gateway.tracing.list({ limit: 9 }).length, { timeout: 10_000 }).toBe(held.length)
+      end(held.at(-1)!)
+      await reader.read().then(() => reader.read()).catch(() => {})
+    }
+    await expect.poll(() => gateway.gateway.tracing.list({ limit: 9 }).flatMap(({ id: one }) => gateway.gateway.tracing.get(one)?.callouts.map(({ stream }) => stream?.end)).sort(), { timeout: 10_000 }).toEqual(['cut', 'whole'])
+    await gateway.close()
+
+    for (const [end, bytes, failed] of [['whole', '6', undefined], ['cut', '5', 'upstream.eof']] as const) {
+      const call = collector.spans.find((span) => span.kind === 3 && attributesOf(span)['sluice.response.end'] === end)!
+      const [run, step] = [2, 1].map((kind) => collector.spans.find((span) => span.kind === kind && span.traceId === call.traceId && attributesOf(span)['sluice.node.type'] !== 'http in')!)
+      const facts = { 'http.request.body.size': '2', 'sluice.request.end': 'whole', 'http.response.body.size': bytes, 'sluice.response.end': end, ...(failed ? { 'error.type': failed } : {}) }
+      for (const span of [call, run!]) {
+        expect(attributesOf(span)).toMatchObject(facts)
+        expect(span.status).toEqual(failed ? { code: 2, message: failed } : {})
+        expect(span.events?.map(({ name }) => name)).toEqual(['request first byte', 'response first byte'])
+        expect(BigInt(span.events![1]!.timeUnixNano) < BigInt(span.endTimeUnixNano)).toBe(true)
+        expect(BigInt(span.endTimeUnixNano) > BigInt(step!.endTimeUnixNano)).toBe(true)
+      }
+    }
+    expect(collector.spans.length).toBe(8)
   })
 
   it('say where a run failed', async () => {

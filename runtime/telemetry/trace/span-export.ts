@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { RunNotes } from './run-notes.ts'
 import { createSpanSender } from './span-sender.ts'
-import { createSpanText, toSpanFrame } from './span-text.ts'
+import { createSpanText, type LastingSpan, openSpans, toSpanFrame } from './span-text.ts'
 
 export interface SpanExportOptions {
   /** Of the collector, such as `http://collector:4318`; spans go to `/v1/traces` below it (OTLP/HTTP). */
@@ -19,8 +19,9 @@ export interface SpanExportOptions {
 
 /** Hands traced runs to a collector: a span for the run, one for each node, one for each callout. No message is in them. */
 export interface SpanExport {
+  /** A run has ended. Spans in which a stream still passes follow when that is over. */
   ended(notes: RunNotes): void
-  /** Sends what waits. */
+  /** Sends what waits; streams that still pass are left as they are then. */
   close(): Promise<void>
 }
 
@@ -38,7 +39,9 @@ const longestPauseMs = 30_000
 export function openSpanExport({ url, headers = {}, service, version, gatherMs = 2000, pauseMs = 1000 }: SpanExportOptions): SpanExport {
   const sender = createSpanSender(`${url.replace(/\/+$/, '')}/v1/traces`, headers)
   const { head, tail } = toSpanFrame(service, version)
-  const toText = createSpanText()
+  const spans = createSpanText()
+  /** Write down what still waits for the ends of streams. */
+  const lasting = new Set<() => void>()
   const closing = new AbortController()
   /** Of the batch that gathers: bytes at once, since what lives as text until then is copied from one generation of the memory to the next. */
   let batch: Buffer | undefined
@@ -87,18 +90,39 @@ export function openSpanExport({ url, headers = {}, service, version, gatherMs =
     }
   }
 
+  function add(text: string): void {
+    if (text === '') return
+    // UTF-8 takes at most three bytes for each unit of UTF-16.
+    const mostBytes = 3 * text.length + 1 + tail.length
+    if (batch && size + mostBytes > batch.length) take()
+    if (batch) size += batch.write(',', size)
+    else batch = begin(head.length * 3 + mostBytes)
+    size += batch.write(text, size)
+  }
+
+  function follow(notes: RunNotes, waiting: readonly LastingSpan[]): void {
+    let left = waiting
+    const write = (open: readonly LastingSpan[]) => {
+      for (const span of left) if (!open.includes(span)) add(spans.ofLasting(notes, span))
+      left = left.filter((span) => open.includes(span))
+      if (left.length > 0) return
+      stop()
+      lasting.delete(writeAll)
+    }
+    const writeAll = () => write([])
+    const stop = notes.whenStreamOver(() => write(openSpans(notes)))
+    lasting.add(writeAll)
+  }
+
   return {
     ended(notes) {
       if (closing.signal.aborted) return
-      const text = toText(notes)
-      // UTF-8 takes at most three bytes for each unit of UTF-16.
-      const mostBytes = 3 * text.length + 1 + tail.length
-      if (batch && size + mostBytes > batch.length) take()
-      if (batch) size += batch.write(',', size)
-      else batch = begin(head.length * 3 + mostBytes)
-      size += batch.write(text, size)
+      const open = openSpans(notes)
+      add(spans.ofRun(notes, open))
+      if (open.length > 0) follow(notes, open)
     },
     async close() {
+      for (const writeAll of lasting) writeAll()
       take()
       closing.abort()
       // One that is away is tried again for longer than anybody wants to wait for an end.

@@ -20,7 +20,7 @@ export class StreamNote {
   endMs: number | undefined
   end: StreamRecord['end']
   fault: string | undefined
-  /** Told once when it is over; taken back by who does not want to know any more. */
+  /** Told once when it is over. */
   whenOver: (() => void) | undefined
   readonly #now: () => number
   readonly #room: StreamRoom | undefined
