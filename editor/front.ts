@@ -105,8 +105,9 @@ export function createEditorFront(options: EditorFrontOptions) {
     if (first === 'sluice') return await answerWatching(request, response, method, path.slice('sluice/'.length), by)
     if (method === 'GET' && first === 'mapping') return await sendMapping(response, path.slice('mapping/'.length))
     if (method === 'GET' && first === 'debug' && second === 'view') return await sendDebugView(response, third)
-    // The palette is what the definitions say; nobody installs into it. Projects and keys are not offered.
-    const closed = first === 'projects' || path.startsWith('settings/user/keys') || (first === 'nodes' && method !== 'GET' && method !== 'HEAD')
+    // The palette is what the definitions say; nobody installs into it. Projects and keys are not offered. The stock application reads paths in any case.
+    const lower = path.toLowerCase()
+    const closed = /^(?:projects|settings\/user\/keys)(?:\/|$)/.test(lower) || (/^nodes(?:\/|$)/.test(lower) && method !== 'GET' && method !== 'HEAD')
     if (!closed) return false
     sendJson(response, 404, { code: 'not_found', message: 'Not offered here.' })
     return true

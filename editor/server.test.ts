@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { definitions } from '../nodes/index.ts'
 import { createFakeControl, type FakeControl } from '../test/kit/fake-control.ts'
+import { RawConnection } from '../test/kit/raw-http.ts'
 import { createControlServer, type ControlServer } from './server.ts'
 
 let control: FakeControl
@@ -164,6 +165,22 @@ test('a path that cannot be decoded is the caller’s mistake, wherever it leads
     }
   }
   expect(control.commands).toEqual([])
+})
+
+test('a path that is none is the caller’s mistake, and one that is written in another way leads nowhere else', async () => {
+  const { hostname, port } = new URL(base)
+  const connection = new RawConnection(hostname, Number(port))
+  const raw = async (target: string) => await connection.exchange(`GET ${target} HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`)
+  for (const target of ['//', '//[', '/\\', 'http://[']) expect([target, (await raw(target)).status]).toEqual([target, 400])
+  // The connection is still good, and so is whoever shares it.
+  expect((await raw('/sign-in')).status).toBe(200)
+  for (const target of ['/editor/settings\\..\\flows', '/editor/flows/..%5c..%5cred', '/editor/red/../flows', '/editor/red\\..\\flows', '/editor/vendor/%2e%2e/settings']) expect([target, (await raw(target)).status]).toEqual([target, 401])
+  expect((await raw('/sync/../sign-in')).body.toString()).not.toBe('sync')
+  connection.close()
+  const headers = bearer(await tokenOf('admin'))
+  for (const [method, path] of [['GET', 'settings/USER/keys'], ['GET', 'Projects'], ['POST', 'NODES'], ['DELETE', 'Nodes/node-red'], ['POST', 'settings/user/Keys/']] as const) {
+    expect([path, await (await call(`editor/${path}`, { method, headers, ...(method === 'POST' ? { body: '{}' } : {}) })).json()]).toEqual([path, { code: 'not_found', message: 'Not offered here.' }])
+  }
 })
 
 test('context is read from and deleted in the gateways', async () => {

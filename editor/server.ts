@@ -2,11 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https'
 import { join } from 'node:path'
 import type { SecureContextOptions } from 'node:tls'
-import type { Control } from '../control/contract.ts'
+import { Refused, type Control } from '../control/contract.ts'
 import { closeWithin, listen, toUrlHost } from '../runtime/core/http/listening.ts'
 import type { NodeDefinition } from '../runtime/core/node.ts'
 import { createPortal, type AbsentNode, type SampleApi } from '../portal/portal.ts'
 import type { SignInElsewhere } from '../portal/sign-in-elsewhere.ts'
+import { sendProblem } from '../portal/web/reply.ts'
+import { setSecurityHeaders } from '../portal/web/security-headers.ts'
 import { defaultSessionMs } from '../portal/web/session.ts'
 import { createEditorFront } from './front.ts'
 import { guardUpgrade } from './guard-upgrade.ts'
@@ -83,13 +85,22 @@ export function createControlServer({ control, definitions, notYet = [], options
   let front: ReturnType<typeof createEditorFront> | undefined
 
   function handle(request: IncomingMessage, response: ServerResponse): void {
-    const path = (request.url ?? '/').split('?')[0]!
+    // In one form for all that read it behind this: what one took for a public file another would take for something else.
+    const url = URL.parse(request.url ?? '/', 'http://sluice')
+    if (!url) return refuse(response)
+    const path = url.pathname
+    request.url = path + url.search
     for (const [prefix, handler] of prefixes) if (path.startsWith(prefix)) return handler(request, response)
     const answered = path.startsWith(basePath) && front ? front(request, response) : portal.handle(request, response)
     answered.catch((cause: unknown) => {
       log?.('error', 'A request to the control port failed.', cause)
       response.destroy()
     })
+  }
+
+  function refuse(response: ServerResponse): void {
+    setSecurityHeaders(response, 'page', secure)
+    sendProblem(response, new Refused('request.malformed', 400, 'The path of the request is none.'))
   }
 
   return {
