@@ -1,4 +1,5 @@
 import type { FlowWork, JobFacts, JobState } from '../runtime/core/jobs/jobs.ts'
+import type { Priority } from '../runtime/core/lines/priority.ts'
 import type { Actor } from './consumers-contract.ts'
 
 /** Accepted work, as the gateways that are connected know it. What jobs were given and came to is not shown. */
@@ -9,6 +10,8 @@ export interface AcceptedWork {
   get(id: string, by: Actor): Promise<AcceptedJob>
   /** cancel: ends a job that has not ended. retry: a dead letter from its first attempt, one that waits for its next attempt at once. */
   act(id: string, act: JobAct, by: Actor): Promise<AcceptedJob>
+  /** Gives one that waits another priority. @throws Refused `auth.role` 403, `record.none` 404 */
+  move(id: string, to: Priority, by: Actor): Promise<AcceptedJob>
   /** Flows that have accepted work, may have some, or are paused; by id. @throws Refused `auth.role` 403, `gateway.refused` 502 */
   flows(by: Actor): Promise<readonly AcceptedFlow[]>
   /** pause: no attempt at work of the flow is begun until it is resumed. On all gateways. @throws Refused `auth.role` 403, `record.none` 404, `gateway.refused` 502 */

@@ -35,6 +35,8 @@ export const texts = {
   jobAttempts: { en: 'Attempts', 'zh-TW': '嘗試次數' },
   jobReason: { en: 'Reason or progress', 'zh-TW': '原因或進度' },
   jobRetry: { en: 'Try again', 'zh-TW': '再試' },
+  jobFirst: { en: 'Do first', 'zh-TW': '最先處理' },
+  jobPriority: { en: 'Priority', 'zh-TW': '優先順序' },
   jobCancel: { en: 'Cancel', 'zh-TW': '取消' },
   jobFlows: { en: 'By flow', 'zh-TW': '依流程' },
   jobFlowsHint: { en: 'While a flow is paused none of its work is begun, on any gateway, whatever starts again meanwhile. What is under way goes on, and callers are still answered 202.', 'zh-TW': '流程暫停期間，任何閘道都不會開始它的工作，重新啟動也一樣；進行中的會做完，呼叫者仍會收到 202。' },

@@ -248,7 +248,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
   AcceptedJob: object(
     {
       id: { type: 'string' }, flow: { type: 'string' }, node: { type: 'string' }, part: { type: 'string', description: '`callback`: the end of another job is told.' }, revision: { type: 'string' },
-      owner: { type: 'string', description: 'Who may ask for it; empty: whoever has its id.' }, state: { enum: ['pending', 'running', 'done', 'failed', 'expired', 'cancelled'], description: '`failed`: a dead letter.' },
+      owner: { type: 'string', description: 'Who may ask for it; empty: whoever has its id.' }, priority: { type: 'integer', minimum: 0, maximum: 9 }, state: { enum: ['pending', 'running', 'done', 'failed', 'expired', 'cancelled'], description: '`failed`: a dead letter.' },
       acceptedAtMs: { type: 'integer' }, startedAtMs: { type: 'integer' }, endedAtMs: { type: 'integer' }, attempt: { type: 'integer' }, attempts: { type: 'integer' },
       progress: { type: 'object', properties: { percent: { type: 'number' }, text: { type: 'string' } } },
       reason: { type: 'object', properties: { code: { type: 'string' }, message: { type: 'string' } }, required: ['code', 'message'] }, gateway: { type: 'string', description: 'Who keeps it, or one of those who share it.' },
@@ -262,6 +262,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
     },
     ['flow', 'paused', 'pending', 'running', 'dead', 'gateways'],
   ),
+  JobMove: object({ to: { type: 'integer', minimum: 0, maximum: 9 } }, ['to']),
   QueueMove: object({ from: { type: 'integer', minimum: 0, maximum: 9 }, to: { type: 'integer', minimum: 0, maximum: 9 } }, ['from', 'to']),
   ApplyResult: object(
     {

@@ -51,6 +51,13 @@ export function createAcceptedWork(desk: OperatorDesk): AcceptedWork {
       await audit.add(by, `job.${act}`, { flow, node, state: after.state }, undefined, { subject: `jobs/${id.slice(0, 12)}…` })
       return after
     },
+    async move(id, to, by) {
+      await allow('queues.write', by)
+      const { flow, node } = await find(id)
+      const after = first(await command({ do: 'jobs.move', id, to }))
+      await audit.add(by, 'job.move', { flow, node, to, state: after.state }, undefined, { subject: `jobs/${id.slice(0, 12)}…` })
+      return after
+    },
     async flows(by) {
       await allow('queues.read', by)
       return await listFlows()

@@ -34,7 +34,8 @@ export function acceptedWorkRoutes({ control }: PortalOptions): PageRoute[] {
     const fields = await readForm(exchange.request)
     if (wanted === 'pause' || wanted === 'resume') await control.accepted.actOnFlow(String(fields.get('flow') ?? ''), wanted, toActor(exchange))
     else if (wanted === 'cancel' || wanted === 'retry') await control.accepted.act(String(fields.get('job') ?? ''), wanted satisfies JobAct, toActor(exchange))
-    else throw new Refused('body.malformed', 400, 'A job is cancelled, or tried again; the work of a flow is paused, or resumed.')
+    else if (wanted === 'first') await control.accepted.move(String(fields.get('job') ?? ''), 0, toActor(exchange))
+    else throw new Refused('body.malformed', 400, 'A job is cancelled, tried again or put first; the work of a flow is paused, or resumed.')
     const state = states.find((one) => one === fields.get('state')) ?? 'failed'
     redirect(exchange.response, `/jobs?state=${state}`)
   }
@@ -47,14 +48,14 @@ export function acceptedWorkRoutes({ control }: PortalOptions): PageRoute[] {
 
 function drawJobs(jobs: readonly AcceptedJob[], state: Shown, gateways: readonly GatewayInfo[], language: Language): Html {
   const t = translator(language)
-  const button = (act: JobAct, id: string, text: TextKey, kind: string) => html`<form method="post" action="/jobs/${act}"><input type="hidden" name="job" value="${id}"><input type="hidden" name="state" value="${state}"><button${kind && html` class="${kind}"`} aria-label="${t(text)}: ${id}">${t(text)}</button></form>`
+  const button = (act: JobAct | 'first', id: string, text: TextKey, kind: string) => html`<form method="post" action="/jobs/${act}"><input type="hidden" name="job" value="${id}"><input type="hidden" name="state" value="${state}"><button${kind && html` class="${kind}"`} aria-label="${t(text)}: ${id}">${t(text)}</button></form>`
   const acts = (job: AcceptedJob) => {
     if (state === 'failed' || state === 'expired') return button('retry', job.id, 'jobRetry', 'primary')
-    if (state === 'pending') return html`${job.attempt > 0 && button('retry', job.id, 'jobRetry', '')}${button('cancel', job.id, 'jobCancel', 'danger')}`
+    if (state === 'pending') return html`${job.priority !== 0 && button('first', job.id, 'jobFirst', '')}${job.attempt > 0 && button('retry', job.id, 'jobRetry', '')}${button('cancel', job.id, 'jobCancel', 'danger')}`
     return state === 'running' ? button('cancel', job.id, 'jobCancel', 'danger') : html``
   }
-  return html`<div class="scroll card"><table aria-label="${t('jobs')}"><thead><tr><th scope="col">${t('jobId')}</th><th scope="col">${t('jobFlow')}</th><th scope="col">${t('jobAccepted')}</th><th scope="col">${t('jobAttempts')}</th><th scope="col">${t('jobReason')}</th><th scope="col">${t('gateway')}</th><th scope="col">${t('actions')}</th></tr></thead>
-<tbody>${jobs.map((job) => html`<tr><td><code title="${job.id}">${job.id.slice(0, 16)}…</code></td><td>${job.flow} · ${job.node}${job.part !== undefined && html` (${job.part})`}</td><td>${toTime(new Date(job.acceptedAtMs).toISOString(), language)}</td><td>${job.attempt} / ${job.attempts}</td>
+  return html`<div class="scroll card"><table aria-label="${t('jobs')}"><thead><tr><th scope="col">${t('jobId')}</th><th scope="col">${t('jobFlow')}</th><th scope="col">${t('jobAccepted')}</th><th scope="col" class="number">${t('jobPriority')}</th><th scope="col">${t('jobAttempts')}</th><th scope="col">${t('jobReason')}</th><th scope="col">${t('gateway')}</th><th scope="col">${t('actions')}</th></tr></thead>
+<tbody>${jobs.map((job) => html`<tr><td><code title="${job.id}">${job.id.slice(0, 16)}…</code></td><td>${job.flow} · ${job.node}${job.part !== undefined && html` (${job.part})`}</td><td>${toTime(new Date(job.acceptedAtMs).toISOString(), language)}</td><td class="number">${job.priority ?? ''}</td><td>${job.attempt} / ${job.attempts}</td>
 <td>${job.reason ? html`<code>${job.reason.code}</code> ${job.reason.message}` : (job.progress && html`${job.progress.percent !== undefined && html`${job.progress.percent} % `}${job.progress.text ?? ''}`)}</td><td>${gateways.find(({ id }) => id === job.gateway)?.name ?? job.gateway}</td><td><div class="row">${acts(job)}</div></td></tr>`)}</tbody></table></div>`
 }
 

@@ -1,5 +1,6 @@
 import { Refused } from '../../control/contract.ts'
 import type { JobState } from '../../runtime/core/jobs/jobs.ts'
+import type { Priority } from '../../runtime/core/lines/priority.ts'
 import type { Endpoint } from './endpoint.ts'
 
 const base = '/api/v1/jobs'
@@ -38,6 +39,10 @@ export const jobEndpoints: readonly Endpoint[] = [
     ...common, method: 'POST', path: `${base}/:id/${act}`, operation: `${act}Job`, summary: acts[act], right: 'queues.write',
     handle: async ({ accepted, id, by }) => ({ body: await accepted.act(id, act, by) }),
   })),
+  {
+    ...common, method: 'POST', path: `${base}/:id/move`, operation: 'moveJob', summary: 'Gives a job that waits another priority: it begins before those that are less important.', right: 'queues.write', request: 'JobMove',
+    handle: async ({ accepted, id, body, by }) => ({ body: await accepted.move(id, (body as { readonly to: Priority }).to, by) }),
+  },
   {
     method: 'GET', path: '/api/v1/job-flows', operation: 'listJobFlows', summary: 'Lists flows with accepted work: how much waits, is under way or lies dead, and whether it is paused.', tag: 'jobs', right: 'queues.read', status: 200, answer: { schema: 'AcceptedFlow', page: true },
     handle: async ({ accepted, by }) => ({ body: { items: await accepted.flows(by) } }),

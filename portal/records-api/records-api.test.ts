@@ -43,7 +43,7 @@ beforeAll(async () => {
     if ((thrown as Refused).code !== 'record.none') throw thrown
     return job
   }
-  const accepted: AcceptedWork = { list: (query, by) => control.accepted.list(query, by), get: (id, by) => control.accepted.get(id, by).catch(noJob), act: (id, act, by) => control.accepted.act(id, act, by).catch(noJob), flows: (by) => control.accepted.flows(by), actOnFlow: (flow, act, by) => control.accepted.actOnFlow(flow, act, by).catch((thrown: unknown) => ({ ...noJob(thrown), paused: false, pending: 0, running: 0, dead: 0, gateways: [] })) }
+  const accepted: AcceptedWork = { list: (query, by) => control.accepted.list(query, by), get: (id, by) => control.accepted.get(id, by).catch(noJob), act: (id, act, by) => control.accepted.act(id, act, by).catch(noJob), move: (id, to, by) => control.accepted.move(id, to, by).catch(noJob), flows: (by) => control.accepted.flows(by), actOnFlow: (flow, act, by) => control.accepted.actOnFlow(flow, act, by).catch((thrown: unknown) => ({ ...noJob(thrown), paused: false, pending: 0, running: 0, dead: 0, gateways: [] })) }
   const portal = createPortal({
     control: { ...control, queues, caches, accepted }, definitions: [], notYet: [], secure: false, sessionMs: 3_600_000, clientOf: () => '192.0.2.9', editorPath: '/editor/', gatewayUrls: () => [], samples: [],
   })
@@ -126,6 +126,7 @@ async function prepare(endpoint: Endpoint): Promise<{ id: string; body: unknown 
       await control.decisions.take('gateway-1', [{ id, at: Date.now(), run: id, flow: 'f', node: 'n', nodeType: 'auth', code: 'ip.denied', status: 403, organisation: 'shop', checks: [{ check: 'network', passed: false, ip: '192.0.2.1' }], decidedBy: 0 }])
       return { id, body: undefined }
     }
+    case 'moveJob': return { id: 'a', body: { to: 0 } }
     case 'getJob':
     case 'cancelJob':
     case 'retryJob':
@@ -241,7 +242,7 @@ test('every role is answered by every endpoint what the table of rights says, an
 
 test('a member may in the own organisation what the role says, and nothing in others', async () => {
   // These concern all organisations at once; plans are made for all of them here.
-  const everywhere = new Set(['createOrganisation', 'createPlan', 'replacePlan', 'patchPlan', 'retirePlan', 'verifyAudit', 'applyRecords', 'confirmCredential', 'listJobs', 'getJob', 'cancelJob', 'retryJob', 'listJobFlows', 'pauseJobFlow', 'resumeJobFlow', 'listQueues', 'getQueue', 'pauseQueue', 'resumeQueue', 'drainQueue', 'moveQueue', 'listCaches', 'purgeCaches', ...endpoints.filter(({ tag }) => tag === 'vault').map(({ operation }) => operation)])
+  const everywhere = new Set(['createOrganisation', 'createPlan', 'replacePlan', 'patchPlan', 'retirePlan', 'verifyAudit', 'applyRecords', 'confirmCredential', 'listJobs', 'getJob', 'cancelJob', 'retryJob', 'moveJob', 'listJobFlows', 'pauseJobFlow', 'resumeJobFlow', 'listQueues', 'getQueue', 'pauseQueue', 'resumeQueue', 'drainQueue', 'moveQueue', 'listCaches', 'purgeCaches', ...endpoints.filter(({ tag }) => tag === 'vault').map(({ operation }) => operation)])
   const ownPart = new Set(['listAudit', 'exportRecords', 'listLedgers', 'getLedgerKey', 'listLedgerWitnesses'])
   await control.consumers.organisations.create({ id: 'bank', name: 'Bank' }, admin)
   const unexpected: string[] = []

@@ -1,6 +1,7 @@
 import type { CacheName, CacheSweep, KnownCache } from './state/cache.ts'
 import type { Problem } from './flow.ts'
 import type { LineAct } from './lines/line-desk.ts'
+import type { Priority } from './lines/priority.ts'
 import type { FlowWork, JobQuery } from './jobs/jobs.ts'
 import type { TraceCommand } from './cases.ts'
 import type { DebugEntry } from './node.ts'
@@ -47,6 +48,8 @@ export type GatewayCommand =
   | { readonly do: 'jobs.get'; readonly id: string }
   /** Gives JobFacts as they are after it, or nothing. */
   | { readonly do: 'jobs.act'; readonly id: string; readonly act: 'cancel' | 'retry' }
+  /** Gives JobFacts as they are after it, or nothing. */
+  | { readonly do: 'jobs.move'; readonly id: string; readonly to: Priority }
   /** Gives FlowWorkReport. */
   | { readonly do: 'jobs.flows' }
   /** Gives nothing. */

@@ -25,7 +25,7 @@ export interface EditorCommandsParts {
   readonly decisions: Pick<Decisions, 'get'>
   /** Absent: there are no lines to be seen. */
   readonly desk?: LineDesk | undefined
-  readonly jobs: Pick<Jobs, 'shared' | 'list' | 'find' | 'cancel' | 'retry' | 'flows' | 'pause' | 'resume'>
+  readonly jobs: Pick<Jobs, 'shared' | 'list' | 'find' | 'cancel' | 'retry' | 'move' | 'flows' | 'pause' | 'resume'>
   live(): LiveDeployment | undefined
 }
 
@@ -64,6 +64,9 @@ export function createEditorCommands({ cache, contexts, debugSwitches, decisions
       case 'jobs.act':
         if (asked.act !== 'cancel' && asked.act !== 'retry') throw fault('step.config', { message: 'A job is cancelled, or tried again.' })
         return await (asked.act === 'cancel' ? jobs.cancel(asked.id) : jobs.retry(asked.id))
+      case 'jobs.move':
+        if (!isPriority(asked.to)) throw fault('step.config', { message: 'A job is moved to a priority from 0 to 9.' })
+        return await jobs.move(asked.id, asked.to)
       case 'jobs.flows':
         return { shared: jobs.shared, flows: await jobs.flows() } satisfies FlowWorkReport
       case 'jobs.flow':

@@ -50,6 +50,8 @@ describe.skipIf(!needs('chromium'))('an operator, with a browser, at accepted wo
     await page.getByRole('link', { name: 'Waiting' }).click()
     await expect.poll(() => page.getByRole('button', { name: 'Cancel' }).count(), { timeout: 10_000 }).toBe(1)
     await picture(page, '87-work-paused', { fullPage: true })
+    await page.getByRole('button', { name: 'Do first' }).click()
+    await expect.poll(() => page.getByRole('button', { name: 'Do first' }).count(), { timeout: 10_000 }).toBe(0)
     await page.getByRole('button', { name: 'Resume: j' }).click()
     await page.getByRole('link', { name: 'Dead letters' }).click()
     await expect.poll(() => page.getByText('job.status').count(), { timeout: 15_000 }).toBe(3)

@@ -215,7 +215,7 @@ export function createFakeControl(): FakeControl {
     },
     // Nobody keeps consumers here: what is about them is tested with a real control (openControl) in a temporary folder.
     consumers: {} as Consumers,
-    accepted: { list: async () => [], get: noJob, act: noJob, flows: async () => [], actOnFlow: noJob },
+    accepted: { list: async () => [], get: noJob, act: noJob, move: noJob, flows: async () => [], actOnFlow: noJob },
     dataProtection: createDataProtection({ store: undefined as never, audit: { add: async () => {} }, clock: systemClock, log: silentLog, access: async (by) => toAccess(by, []), markKey: Buffer.alloc(32) }),
     queues: {
       list: async () => [],

@@ -171,6 +171,26 @@ export function jobsSuite(name: string, makePlace: () => Promise<JobsPlace>): vo
       expect(order).toEqual(['zero', 'five', 'five again', 'nine'])
     })
 
+    test('one that waits begins earlier or later when it is given another priority, also one that is put off', async () => {
+      const jobs = await open()
+      const work = nextWork({ atOnce: 1 })
+      const [urgent, late, delayed] = [await jobs.accept(job(work, 'urgent', { priority: 9 })), await jobs.accept(job(work, 'late', { priority: 1 })), await jobs.accept(job(work, 'delayed', { priority: 9, delayMs: 60_000 }))]
+      await jobs.accept(job(work, 'usual'))
+      expect(await jobs.move(urgent.id, 0)).toMatchObject({ id: urgent.id, state: 'pending', priority: 0 })
+      expect(await jobs.move(late.id, 9)).toMatchObject({ priority: 9 })
+      expect(await jobs.move(delayed.id, 2)).toMatchObject({ state: 'pending', priority: 2 })
+      expect(await jobs.move(`${urgent.id.slice(0, 13)}none`, 0)).toBeUndefined()
+      await jobs.retry(delayed.id) // at once
+      const order: unknown[] = []
+      jobs.open(work, async ({ body }) => {
+        order.push(body)
+        return { kind: 'done' }
+      })
+      expect(await ended(jobs, late)).toMatchObject({ state: 'done', priority: 9 })
+      expect(order).toEqual(['urgent', 'delayed', 'usual', 'late'])
+      expect(await jobs.move(urgent.id, 5)).toMatchObject({ state: 'done', priority: 0 })
+    })
+
     test('jobs beyond the limit of a work are refused, those of others are not', async () => {
       const jobs = await open()
       const work = nextWork()

@@ -26,7 +26,7 @@ const lines: readonly (readonly [who: string, ...routes: string[]])[] = [
   ['AO/',
     'POST /gateways/caches/purge', 'GET /queues', 'POST /queues/:act', 'GET /jobs', 'POST /jobs/:act',
     'GET /api/v1/caches', 'POST /api/v1/caches/purge', 'GET /api/v1/queues', 'GET /api/v1/queues/:id', 'POST /api/v1/queues/:id/pause', 'POST /api/v1/queues/:id/resume', 'POST /api/v1/queues/:id/drain', 'POST /api/v1/queues/:id/move',
-    'GET /api/v1/jobs', 'GET /api/v1/jobs/:id', 'POST /api/v1/jobs/:id/cancel', 'POST /api/v1/jobs/:id/retry', 'GET /api/v1/job-flows', 'POST /api/v1/job-flows/:id/pause', 'POST /api/v1/job-flows/:id/resume'],
+    'GET /api/v1/jobs', 'GET /api/v1/jobs/:id', 'POST /api/v1/jobs/:id/cancel', 'POST /api/v1/jobs/:id/retry', 'POST /api/v1/jobs/:id/move', 'GET /api/v1/job-flows', 'POST /api/v1/job-flows/:id/pause', 'POST /api/v1/job-flows/:id/resume'],
   // The vault.
   ['AOUD/',
     'GET /vault', 'GET /vault/domains', 'GET /vault/domains/:name', 'GET /vault/domains/:name/edit', 'GET /vault/domains/:name/shred', 'GET /vault/grants', 'GET /vault/keys', 'GET /vault/keys/:name/uses', 'GET /vault/keys/:name/disable', 'GET /vault/keys/:name/schedule',

@@ -54,6 +54,7 @@ export interface RecordsClient {
   jobs(query: { readonly state?: string | undefined; readonly flow?: string | undefined; readonly limit: number }): Promise<readonly AcceptedJob[]>
   job(id: string): Promise<AcceptedJob>
   actOnJob(id: string, act: JobAct): Promise<AcceptedJob>
+  moveJob(id: string, to: number): Promise<AcceptedJob>
   jobFlows(): Promise<readonly AcceptedFlow[]>
   actOnJobFlow(flow: string, act: JobFlowAct): Promise<AcceptedFlow>
   caches(): Promise<readonly FlowCache[]>
@@ -114,6 +115,7 @@ export function createRecordsClient(target: Target): RecordsClient {
     jobs: async (query) => (await call<Page<AcceptedJob>>('The jobs could not be read', 'GET', at('jobs') + toQuery(query))).items,
     job: (id) => call(`“${id}” could not be read`, 'GET', at('jobs', id)),
     actOnJob: (id, act) => call('Nothing was changed', 'POST', at('jobs', id, act)),
+    moveJob: (id, to) => call('Nothing was changed', 'POST', at('jobs', id, 'move'), { to }),
     jobFlows: async () => (await call<Page<AcceptedFlow>>('The flows could not be read', 'GET', at('job-flows'))).items,
     actOnJobFlow: (flow, act) => call('Nothing was changed', 'POST', at('job-flows', flow, act)),
     caches: async () => (await call<Page<FlowCache>>('The caches could not be read', 'GET', at('caches'))).items,

@@ -170,6 +170,9 @@ export function addRecordCommands(program: Command, { run, remote, targetOf }: C
   for (const [act, description] of [['pause', 'begin no work of a flow until it is resumed'], ['resume', 'go on with the work of a flow']] as const) {
     leaf(jobs, act, description).argument('<flow>', 'its id').action(run(async (output, flow, options) => (await import('./jobs.ts')).runJobsActOnFlow(client(options), flow, act, output)))
   }
+  leaf(jobs, 'move', 'give one that waits another priority').argument('<job>', 'its id').requiredOption('--to <priority>', '0 to 9')
+    .action(run(async (output, id, options) => (await import('./jobs.ts')).runJobsMove(client(options), id, options, output)))
+  leaf(jobs, 'drain', 'cancel all of a flow that wait now').argument('<flow>', 'its id').action(run(async (output, flow, options) => (await import('./jobs.ts')).runJobsDrain(client(options), flow, output)))
   ofFlow(leaf(jobs, 'replay', 'try all dead letters again')).action(run(async (output, options) => (await import('./jobs.ts')).runJobsReplay(client(options), options, output)))
 
   const cache = program.command('cache').description('what flows keep for a while')

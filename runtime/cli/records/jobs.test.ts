@@ -18,6 +18,10 @@ function answer(command: GatewayCommand): unknown {
     acts.push(`${command.act} ${command.flow}`)
     paused = command.act === 'pause'
   }
+  if (command.do === 'jobs.move') {
+    acts.push(`move ${command.id} to ${command.to}`)
+    return kept.get(command.id)
+  }
   if (command.do !== 'jobs.act') return undefined
   acts.push(`${command.act} ${command.id}`)
   const after = { ...(kept.get(command.id) as JobFacts), state: command.act === 'cancel' ? 'cancelled' : 'pending' } as JobFacts
@@ -53,6 +57,16 @@ test('all dead letters are replayed, or those of one flow', async () => {
   expect([await sluice('olga', 'jobs', 'replay', '--flow', 'bills'), cli.out]).toEqual([0, '1 dead letter is tried again.\n'])
   expect([await sluice('olga', 'jobs', 'replay'), acts]).toEqual([0, ['retry abcdefghijkl.two', 'retry abcdefghijkl.one']])
   expect([await sluice('olga', 'jobs', 'replay'), cli.out]).toEqual([0, 'There are no dead letters.\n'])
+})
+
+test('one that waits is given another priority, and all of a flow that wait are cancelled', async () => {
+  for (const id of ['four', 'five']) kept.set(`abcdefghijkl.${id}`, job(id, { state: 'pending' }))
+  expect([await sluice('olga', 'jobs', 'move', 'abcdefghijkl.four', '--to', '0'), cli.out]).toEqual([0, 'abcdefghijkl.four waits with priority 0.\n'])
+  expect([await sluice('olga', 'jobs', 'move', 'abcdefghijkl.three', '--to', '0'), cli.out]).toEqual([0, 'abcdefghijkl.three is running: nothing was changed.\n'])
+  for (const wrong of ['10', '-1', 'high', '1.5']) expect(await sluice('olga', 'jobs', 'move', 'abcdefghijkl.four', '--to', wrong)).toBe(1)
+  expect([await sluice('olga', 'jobs', 'drain', 'orders'), cli.out]).toEqual([0, '2 jobs of orders are cancelled.\n'])
+  expect([await sluice('olga', 'jobs', 'drain', 'orders'), cli.out]).toEqual([0, 'Nothing of orders waits.\n'])
+  expect(acts).toEqual(['move abcdefghijkl.four to 0', 'move abcdefghijkl.three to 0', 'cancel abcdefghijkl.four', 'cancel abcdefghijkl.five'])
 })
 
 test('work of a flow is paused and resumed, and how much there is of each is listed', async () => {

@@ -23,20 +23,35 @@ export async function runJobsAct(client: RecordsClient, id: string, act: JobAct,
   output.result(`${id} is ${job.state}.`, { job })
 }
 
+/** `sluice jobs move`. */
+export async function runJobsMove(client: RecordsClient, id: string, { to }: { readonly to: string }, output: Output): Promise<void> {
+  const job = await client.moveJob(id, Number(to))
+  output.result(job.state === 'pending' ? `${id} waits with priority ${to}.` : `${id} is ${job.state}: nothing was changed.`, { job })
+}
+
+/** `sluice jobs drain`: all of a flow that wait are cancelled. What is under way goes on. */
+export async function runJobsDrain(client: RecordsClient, flow: string, output: Output): Promise<void> {
+  const drained = await actOnAll(client, { state: 'pending', flow }, 'cancel')
+  output.result(drained === 0 ? `Nothing of ${flow} waits.` : `${drained} ${drained === 1 ? 'job of' : 'jobs of'} ${flow} ${drained === 1 ? 'is' : 'are'} cancelled.`, { drained })
+}
+
 /** `sluice jobs replay`: all dead letters, or those of one flow. */
 export async function runJobsReplay(client: RecordsClient, { flow }: { readonly flow?: string }, output: Output): Promise<void> {
-  let replayed = 0
+  const replayed = await actOnAll(client, { state: 'failed', flow }, 'retry')
+  output.result(replayed === 0 ? 'There are no dead letters.' : `${replayed} dead ${replayed === 1 ? 'letter is' : 'letters are'} tried again.`, { replayed })
+}
+
+/** Each job is acted on once, though it may be found again. Gives how many they were. */
+async function actOnAll(client: RecordsClient, query: { readonly state: 'failed' | 'pending'; readonly flow: string | undefined }, act: JobAct): Promise<number> {
   const seen = new Set<string>()
   for (;;) {
-    const dead = (await client.jobs({ state: 'failed', flow, limit: most })).filter(({ id }) => !seen.has(id))
-    if (dead.length === 0) break
-    for (const { id } of dead) {
+    const found = (await client.jobs({ ...query, limit: most })).filter(({ id }) => !seen.has(id))
+    if (found.length === 0) return seen.size
+    for (const { id } of found) {
       seen.add(id)
-      await client.actOnJob(id, 'retry')
-      replayed += 1
+      await client.actOnJob(id, act)
     }
   }
-  output.result(replayed === 0 ? 'There are no dead letters.' : `${replayed} dead ${replayed === 1 ? 'letter is' : 'letters are'} tried again.`, { replayed })
 }
 
 /** `sluice jobs flows`: accepted work by flow. */

@@ -57,6 +57,8 @@ export interface JobFacts {
   readonly part?: string
   readonly revision: string
   readonly owner: string
+  /** Absent where a gateway of an older version says it. */
+  readonly priority?: Priority
   readonly state: JobState
   readonly acceptedAtMs: number
   readonly startedAtMs?: number
@@ -145,6 +147,8 @@ export interface Jobs {
   cancel(id: string): Promise<JobFacts | undefined>
   /** Tries once more: a dead letter from its first attempt, one that waits for its next attempt at once. */
   retry(id: string): Promise<JobFacts | undefined>
+  /** Gives a job that waits another priority. The facts as they are after it. */
+  move(id: string, to: Priority): Promise<JobFacts | undefined>
   /**
    * Begins no attempt at work of a flow until it is resumed, here and wherever else the work is shared, whatever starts again or
    * is deployed meanwhile. Attempts under way go on, and work is accepted as before.

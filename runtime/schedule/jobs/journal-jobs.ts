@@ -357,6 +357,12 @@ export function createJournalJobs({ folder, key, clock, log, metrics, orphanMs =
       const after = row(id)
       return after && factsOf(after)
     },
+    async move(id, to) {
+      if (row(id) === undefined) return undefined
+      await journal().file.write((database) => run(database, `UPDATE jobs SET priority = ? WHERE id = ? AND state = 'pending'`, to, id))
+      const after = row(id)
+      return after && factsOf(after)
+    },
     async pause(flow) {
       await journal().file.write((database) => run(database, 'INSERT OR IGNORE INTO pauses (flow) VALUES (?)', flow))
       paused.add(flow)

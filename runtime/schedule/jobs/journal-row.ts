@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { JobFacts, JobProgress, JobState } from '../../core/jobs/jobs.ts'
+import type { Priority } from '../../core/lines/priority.ts'
 import { toReason } from './reason.ts'
 
 /** A job as the journal has it. */
@@ -13,6 +14,7 @@ export interface Row {
   readonly revision: string
   readonly owner: string
   readonly state: JobState
+  readonly priority: Priority
   readonly body: string
   readonly result: string | null
   readonly acceptedMs: number
@@ -37,7 +39,7 @@ export function toFacts(row: Row, nowMs: number, latest: JobProgress | undefined
   const expired = row.state === 'pending' && row.startedMs === null && row.expiresMs < nowMs
   return {
     id: row.id, flow: row.flow, node: row.node, ...(row.part === null ? {} : { part: row.part }), revision: row.revision, owner: row.owner,
-    state: expired ? 'expired' : row.state, acceptedAtMs: row.acceptedMs,
+    priority: row.priority, state: expired ? 'expired' : row.state, acceptedAtMs: row.acceptedMs,
     ...(row.startedMs === null ? {} : { startedAtMs: row.startedMs }), ...(row.endedMs === null ? {} : { endedAtMs: row.endedMs }),
     attempt: row.failed + (row.state === 'running' ? 1 : 0), attempts: row.attempts,
     ...(progress ? { progress } : {}), ...(row.reason === null ? {} : { reason: toReason(row.reason) }),

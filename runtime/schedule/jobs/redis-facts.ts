@@ -1,5 +1,6 @@
 import type { Job, JobType } from 'bullmq'
 import type { JobFacts, JobProgress, JobState } from '../../core/jobs/jobs.ts'
+import { type Priority, priorities } from '../../core/lines/priority.ts'
 import { crashed, toReason } from './reason.ts'
 
 /** What a job says in Redis beside what BullMQ keeps itself. Only `s` may hold what a caller sent, and is encrypted. */
@@ -44,7 +45,7 @@ export function toFacts(job: KeptJob, state: JobState): JobFacts {
   const ended = state === 'done' || state === 'failed' || state === 'expired'
   const progress = typeof job.progress === 'object' ? (job.progress as JobProgress) : undefined
   return {
-    id: job.id as string, flow: f, node: n, ...(p === undefined ? {} : { part: p }), revision: r, owner: o, state, acceptedAtMs: job.timestamp,
+    id: job.id as string, flow: f, node: n, ...(p === undefined ? {} : { part: p }), revision: r, owner: o, priority: toPriority(job), state, acceptedAtMs: job.timestamp,
     ...(job.processedOn ? { startedAtMs: job.processedOn } : {}), ...(ended && job.finishedOn ? { endedAtMs: job.finishedOn } : {}),
     attempt: job.attemptsMade + (state === 'running' ? 1 : 0), attempts: job.opts.attempts ?? 1,
     ...(progress ? { progress } : {}), ...(job.failedReason && state !== 'done' ? { reason: toReason(toOwnReason(job.failedReason)) } : {}),
@@ -56,6 +57,15 @@ export function named(facts: JobFacts, work: string | null): JobFacts {
   if (facts.flow !== '' || work === null) return facts
   const [flow, node, part] = JSON.parse(work) as [string, string, string]
   return { ...facts, flow, node, ...(part === '' ? {} : { part }) }
+}
+
+/** BullMQ takes 0 as “before all”, so ours begin at 1 there. */
+export function ranked(priority: Priority): number {
+  return priority + 1
+}
+
+function toPriority({ priority }: KeptJob): Priority {
+  return Math.max(0, Math.min(priorities - 1, priority - 1)) as Priority
 }
 
 /** BullMQ has words of its own for a job that was begun too often by gateways that died. */

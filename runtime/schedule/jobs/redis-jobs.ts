@@ -15,8 +15,8 @@ import { standardDeadMs, standardOrphanMs, sweepEveryMs } from './periods.ts'
 import { createProgressNotes } from './progress.ts'
 import { ReadableQueue, ReadableWorker } from './readable-job.ts'
 import { mostCrashes, reasonOf } from './reason.ts'
-import { whyUnsafe } from './redis-check.ts'
-import { type Ended, type Kept, type KeptJob, named, stateOf, toFacts, waitingTypes } from './redis-facts.ts'
+import { createRedisCondition } from './redis-condition.ts'
+import { type Ended, type Kept, type KeptJob, named, ranked, stateOf, toFacts, waitingTypes } from './redis-facts.ts'
 import { createRedisListing, mostCancelled } from './redis-listing.ts'
 import { createRedisPauses, flowOf } from './redis-pauses.ts'
 import { createRedisQuestions } from './redis-questions.ts'
@@ -79,12 +79,9 @@ export function openRedisJobs({ prefix, key, whenUnsafe, clock, log, metrics, an
   const questions = createRedisQuestions(redis, clock, answerMs)
   const { ask } = questions
   const pauses = createRedisPauses({ redis, keys, queueOf })
+  const condition = createRedisCondition({ redis, clock, log, whenUnsafe, matters: () => [...works.values()].some(({ handlers }) => handlers.newest) })
+  const { check, time } = condition
   const list = createRedisListing({ redis, keys, ask, queueOf, time })
-  /** What the clock of Redis is ahead of the time that has passed here. */
-  let aheadMs = clock.now() - clock.elapsed()
-  let unsafe: string | undefined
-  let checked = false
-  let said: string | undefined
   let saidKey = false
   let taking = true
   let closed = false
@@ -105,27 +102,6 @@ export function openRedisJobs({ prefix, key, whenUnsafe, clock, log, metrics, an
     else waits.tell(id)
   })
   sweepLater()
-
-  async function check(): Promise<void> {
-    try {
-      const found = await whyUnsafe(redis)
-      // Nobody has to set Redis up for work that there is none of.
-      const matters = [...works.values()].some(({ handlers }) => handlers.newest)
-      if (matters && found !== undefined && found !== said) log.error({ reason: found, whenUnsafe }, whenUnsafe === 'refuse' ? 'Redis would lose accepted work: none is accepted until it is set up for it' : 'Redis would lose accepted work, and is used for it all the same')
-      if (matters) said = found
-      unsafe = found
-      const [seconds, micros] = await redis.time()
-      aheadMs = Number(seconds) * 1000 + Number(micros) / 1000 - clock.elapsed()
-      checked = true
-    } catch {
-      // Asked again with the next connection, and by the sweep.
-    }
-  }
-
-  /** Time of day as all gateways on this Redis know it, whatever their own clocks are put to. */
-  function time(): number {
-    return Math.floor(aheadMs + clock.elapsed())
-  }
 
   function workOf(name: WorkName, hash = workHash(name)): Work {
     let work = works.get(hash)
@@ -303,7 +279,7 @@ export function openRedisJobs({ prefix, key, whenUnsafe, clock, log, metrics, an
       return redis.status === 'ready'
     },
     get unsafe() {
-      return unsafe
+      return condition.unsafe
     },
     open(spec: WorkSpec, performs: Perform) {
       const hash = workHash(spec)
@@ -337,14 +313,14 @@ export function openRedisJobs({ prefix, key, whenUnsafe, clock, log, metrics, an
       const { flow, node, part } = job.work
       const data: Kept = { f: flow, n: node, ...(part === undefined ? {} : { p: part }), r: job.revision, o: job.owner, s: sealed, expires: now + job.ttlMs + (job.delayMs ?? 0), ttl: job.ttlMs, keep: job.keepMs, back: [job.backoffMs, job.backoffMostMs], w: gateway }
       const queue = queueOf(hash)
-      if (!checked) await ask(check)
-      if (unsafe !== undefined && whenUnsafe === 'refuse') throw fault('job.unsafe', { reason: unsafe })
+      if (!condition.checked) await ask(check)
+      if (condition.unsafe !== undefined && whenUnsafe === 'refuse') throw fault('job.unsafe', { reason: condition.unsafe })
       return await ask(async () => {
         const counts = await queue.getJobCounts(...waitingTypes)
         const waiting = Object.values(counts).reduce((sum, count) => sum + count, 0)
         if (waiting >= job.maxPending && !(await queue.getJob(id))) throw fault('job.full', { limit: job.maxPending }, undefined, { 'Retry-After': '10' })
         const added = await queue.add(jobName, data, {
-          jobId: id, timestamp: now, priority: job.priority + 1, delay: job.delayMs ?? 0, attempts: job.attempts, backoff: { type: 'custom' },
+          jobId: id, timestamp: now, priority: ranked(job.priority), delay: job.delayMs ?? 0, attempts: job.attempts, backoff: { type: 'custom' },
           removeOnComplete: { age: Math.ceil(job.keepMs / 1000), limit: 100 }, removeOnFail: { age: Math.ceil(Math.max(deadMs, job.keepMs) / 1000), limit: 100 }, stackTraceLimit: 0,
         }) as KeptJob
         metrics.count('jobs_accepted')
@@ -401,6 +377,14 @@ export function openRedisJobs({ prefix, key, whenUnsafe, clock, log, metrics, an
         if (state === 'failed') await again(job, 'failed')
         else if (state === 'completed' && job.returnvalue?.k === 'expired') await again(job, 'completed')
         else if (state === 'delayed') await job.promote()
+      })
+      return await find(id)
+    },
+    async move(id, to) {
+      const { job, mark } = await load(id)
+      if (mark || !job) return mark
+      await ask(async () => {
+        if ((waitingTypes as string[]).includes(await job.getState())) await job.changePriority({ priority: ranked(to) })
       })
       return await find(id)
     },
