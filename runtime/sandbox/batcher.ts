@@ -1,4 +1,5 @@
 import ivm from 'isolated-vm'
+import type { CpuTime } from './cpu-time.ts'
 import { limitOf, type Guest, type GuestContext } from './guest.ts'
 import type { GuestSource } from './guest-source.ts'
 
@@ -46,7 +47,7 @@ const batchChars = 512 * 1024
 /** How many calls began and ended, and results that were not handed over yet. */
 const takenForm = /^(\d+)\|(\d+)\|(.*)$/s
 
-export async function createBatcher(source: GuestSource, guest: Guest): Promise<Batcher> {
+export async function createBatcher(source: GuestSource, guest: Guest, cpu: CpuTime): Promise<Batcher> {
   let batch: BatchCall[] = []
   let finished = 0
   let number = 0
@@ -103,7 +104,7 @@ export async function createBatcher(source: GuestSource, guest: Guest): Promise<
     batch = next()
     finished = 0
     number++
-    const meter = guest.meter(true)
+    const cpuBefore = cpu.ofServing()
     let text = ''
     let before = 0
     for (const call of batch) {
@@ -116,7 +117,7 @@ export async function createBatcher(source: GuestSource, guest: Guest): Promise<
       settle(run.applySync(undefined, [number, text, openMs], timeout) as string)
       if (finished < batch.length) queue = [...batch.slice(finished), ...queue]
     } catch (error) {
-      cut(error, !guest.dead && meter.used() < starvedMs)
+      cut(error, cpu.ofServing() - cpuBefore < starvedMs)
     }
     batch = []
     if (queue.length > 0) schedule()

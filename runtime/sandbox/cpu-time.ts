@@ -1,19 +1,39 @@
-import type ivm from 'isolated-vm'
-
-/** Processor time as the machine counts it, ms since some moment. By it, not by the clock, a script is judged. */
+/** Processor time that this process was given, ms since some moment. By it, not by the clock, scripts are judged. */
 export interface CpuTime {
-  /** Of what was done in an isolate, on whatever thread. Outside Linux isolated-vm knows only the clock's time in it. */
-  ofIsolate(isolate: ivm.Isolate): number
-  /** The same of an isolate that only this thread enters. */
-  ofServing(isolate: ivm.Isolate): number
+  /** Of the serving thread. */
+  ofServing(): number
+  /** Of all other threads together. */
+  ofOthers(): number
 }
 
-const ofIsolate = (isolate: ivm.Isolate): number => Number(isolate.cpuTime) / 1e6
+/** Asking the system costs more than a small function: what it said counts for so long, ms. */
+const freshMs = 2
 
-function ofThread(): number {
-  const { user, system } = process.threadCpuUsage()
-  return (user + system) / 1000
+/**
+ * As the system counts it, at most {@link freshMs} old. `cpuTime` of an isolate will not do: the prebuilt isolated-vm
+ * counts it by the clock, so that a thread that waits for a processor seems to compute.
+ */
+export function createSystemCpu(): CpuTime {
+  let askedMs = -Infinity
+  let serving = 0
+  let others = 0
+  const ask = (): void => {
+    const now = performance.now()
+    if (now - askedMs < freshMs) return
+    askedMs = now
+    const thread = process.threadCpuUsage()
+    const all = process.cpuUsage()
+    serving = (thread.user + thread.system) / 1000
+    others = (all.user + all.system) / 1000 - serving
+  }
+  return {
+    ofServing() {
+      ask()
+      return serving
+    },
+    ofOthers() {
+      ask()
+      return others
+    },
+  }
 }
-
-/** Asking the isolate costs a fifth of asking for the thread. */
-export const systemCpu: CpuTime = { ofIsolate, ofServing: process.platform === 'linux' ? ofIsolate : ofThread }

@@ -7,17 +7,20 @@ import type { Message } from '../core/message.ts'
 import type { Run } from '../core/run.ts'
 import type { Evaluate, ExpressionHost } from '../core/sandbox.ts'
 import { toLabels, type Narrow } from './analyse.ts'
+import type { CpuTime } from './cpu-time.ts'
 import { decodeValue, encodeMessage, encodeValue } from './frames.ts'
 import { limitOf, type Enter, type Guest } from './guest.ts'
 import type { Lane } from './lane.ts'
 import { isLarge, type Limits } from './limits.ts'
 import { needsJsonata, parsePath } from './path-expression.ts'
 import type { OwnerPool } from './pool.ts'
-import { createSideEntry, starvedTries, timesOf, wholeShare } from './side-entry.ts'
+import { starvedTries, timesOf, wholeShare, type SideEntries } from './side-entry.ts'
 
 export interface ExpressionParts {
   readonly clock: Clock
   readonly limits: Limits
+  readonly cpu: CpuTime
+  readonly sideEntries: SideEntries
   poolOf(owner: string): OwnerPool
   readonly timeoutMs: number
   readonly heapMb: number
@@ -107,7 +110,7 @@ export function createExpressions(parts: ExpressionParts): Expressions {
     }
 
     function here(at: { guest: Guest; enter: Enter }, input: string, bindings: string, kind: string): unknown {
-      const meter = at.guest.meter(true)
+      const cpuBefore = parts.cpu.ofServing()
       let result: string
       try {
         at.enter.applySync(undefined, ['start', id, text, input, bindings, kind], { timeout: servingMs })
@@ -115,7 +118,7 @@ export function createExpressions(parts: ExpressionParts): Expressions {
       } catch (error) {
         const limit = limitOf(at.guest, error)
         // An expression only reads: whenever it was not given its time it may begin again.
-        if (limit === 'timeout' && meter.used() < servingMs * wholeShare) return aside(input, bindings, kind, false)
+        if (limit === 'timeout' && parts.cpu.ofServing() - cpuBefore < servingMs * wholeShare) return aside(input, bindings, kind, false)
         throw limit ? hit(limit, servingMs, true) : error
       }
       return read(result)
@@ -124,7 +127,7 @@ export function createExpressions(parts: ExpressionParts): Expressions {
     function aside(input: string, bindings: string, kind: string, large: boolean, tries = 0): Promise<unknown> {
       return new Promise((resolve, reject) => {
         let began = 0
-        const entry = createSideEntry(parts.timeoutMs, timesOf(tries))
+        const entry = parts.sideEntries(parts.timeoutMs, timesOf(tries))
         laneFor(large).add({
           wallMs: entry.wallMs * 2, // it enters twice
           refusal: () => limits.refusal(history),

@@ -1,6 +1,5 @@
 import { setFlagsFromString } from 'node:v8'
 import ivm from 'isolated-vm'
-import { systemCpu, type CpuTime } from './cpu-time.ts'
 import type { GuestSource } from './guest-source.ts'
 
 /** Entry into one context: `(op, …)` of strings and numbers. */
@@ -35,28 +34,20 @@ export interface Guest {
   load: number
   /** Called once each when the isolate has died by itself. */
   readonly onDeath: Set<() => void>
-  /** Counts from now on what processor time is used here. @param serving the serving thread is the one that enters */
-  meter(serving?: boolean): GuestMeter
-  /** Makes an entry that stands in no lane: whoever is measured meanwhile is told. */
+  /** Makes an entry that stands in no lane. */
   beside<T>(entry: () => Promise<T>): Promise<T>
+  /** @returns tells whether nobody was inside beside the lane since */
+  watch(): () => boolean
   makeContext(parts: ContextParts): Promise<GuestContext>
   /** The JSONata context, made at first use. */
   expressions(host: HostCall): Promise<Enter>
   dispose(): void
 }
 
-/** What processor time an isolate has used since it was asked for. */
-export interface GuestMeter {
-  /** Milliseconds. Only to be read while nobody is inside. */
-  used(): number
-  /** Whether nobody else can have been inside, so that all of it was used by whoever is measured. */
-  alone(): boolean
-}
-
 /** A heap grows with the contexts in it; this much each is not the script's own. */
 const contextShareMb = 16
 
-export function createGuest(source: GuestSource, heapMb: number, cpu: CpuTime = systemCpu): Guest {
+export function createGuest(source: GuestSource, heapMb: number): Guest {
   // The process runs with a larger young generation (node-flags.mjs). The flag would lift the limit of every isolate,
   // too: the process's own heap is set up by now, so from here on it counts for nobody.
   setFlagsFromString('--max-semi-space-size=0')
@@ -118,17 +109,12 @@ export function createGuest(source: GuestSource, heapMb: number, cpu: CpuTime = 
     get dead() {
       return isolate.isDisposed
     },
-    meter(serving = false) {
-      const now = serving ? cpu.ofServing : cpu.ofIsolate
-      const before = now(isolate)
-      const entries = besideEver
-      const apart = besideNow === 0
-      return {
-        used: () => now(isolate) - before,
-        alone: () => apart && besideEver === entries,
-      }
-    },
     beside,
+    watch() {
+      const before = besideEver
+      const undisturbed = besideNow === 0
+      return () => undisturbed && besideEver === before
+    },
     makeContext(parts) {
       return beside(() => makeContext(this, parts))
     },

@@ -10,7 +10,7 @@ import type { Lane, LaneTask } from './lane.ts'
 import { isLarge, type History, type Limits } from './limits.ts'
 import type { ScriptContexts } from './script-contexts.ts'
 import { entryFault, type ScriptReport } from './script-report.ts'
-import { createSideEntry, patience } from './side-entry.ts'
+import { patience, type SideEntries } from './side-entry.ts'
 import { createSendStream, type SendStream } from './sends.ts'
 
 const longestTimerMs = 2 ** 31 - 1
@@ -48,6 +48,7 @@ export interface OpenCallsParts {
   readonly clock: Clock
   readonly limits: Limits
   readonly history: History
+  readonly sideEntries: SideEntries
   readonly heapMb: number
   readonly timeoutMs: number
   /** `initialize` is absent when there is nothing in it. */
@@ -61,7 +62,7 @@ export interface OpenCallsParts {
   laneFor(large: boolean): Lane
 }
 
-export function createOpenCalls({ clock, limits, history, heapMb, timeoutMs, script, host, report, contexts, sendsLater, nextId, laneFor }: OpenCallsParts): OpenCalls {
+export function createOpenCalls({ clock, limits, history, sideEntries, heapMb, timeoutMs, script, host, report, contexts, sendsLater, nextId, laneFor }: OpenCallsParts): OpenCalls {
   const open = new Map<number, OpenCall>()
   /** Those of them that have entered. */
   const begunCalls = new Set<number>()
@@ -116,7 +117,7 @@ export function createOpenCalls({ clock, limits, history, heapMb, timeoutMs, scr
     }
     lane.guest.onDeath.add(died)
     let began = 0
-    const entry = createSideEntry(timeoutMs)
+    const entry = sideEntries(timeoutMs)
     const task: LaneTask = {
       wallMs: entry.wallMs,
       refusal: () => (open.has(id) ? limits.refusal(history) : fault('client.closed')),
@@ -224,7 +225,7 @@ export function createOpenCalls({ clock, limits, history, heapMb, timeoutMs, scr
 
   function fire(call: OpenCall, timer: number): void {
     call.timers.delete(timer)
-    const entry = createSideEntry(timeoutMs)
+    const entry = sideEntries(timeoutMs)
     call.lane.add({
       wallMs: entry.wallMs,
       async enter(guest) {
@@ -271,7 +272,7 @@ export function createOpenCalls({ clock, limits, history, heapMb, timeoutMs, scr
         end: resolve,
       }
       open.set(id, call)
-      const entry = createSideEntry(timeoutMs)
+      const entry = sideEntries(timeoutMs)
       const entered = lane.guest.beside(() => entry.run(lane.guest, (timeout) => made.enter.apply(undefined, ['i', id], timeout)))
       entered.catch((error: unknown) => {
         const limit = limitOf(lane.guest, error)

@@ -45,7 +45,7 @@ export function createOwnerPool(options: PoolOptions): OwnerPool {
 
   const open = (): Guest => {
     for (const guest of guests) if (guest.dead) guests.delete(guest)
-    const guest = createGuest(source, heapMb, cpu)
+    const guest = createGuest(source, heapMb)
     guests.add(guest)
     return guest
   }
@@ -90,7 +90,7 @@ export function createOwnerPool(options: PoolOptions): OwnerPool {
       const room = batchers.find((one) => one.guest.load < contextsPerGuest) // full ones first: the fewer isolates, the larger the batches
       if (room) return room.batcher
       const guest = open()
-      const made = { guest, batcher: createBatcher(source, guest) }
+      const made = { guest, batcher: createBatcher(source, guest, cpu) }
       made.batcher.catch(() => {}) // whoever waits for it is told; nobody may be waiting when the sandbox closes
       batchers.push(made)
       return made.batcher

@@ -2,12 +2,13 @@ import type { Clock } from '../core/time/clock.ts'
 import type { Log } from '../core/log.ts'
 import type { Sandbox } from '../core/sandbox.ts'
 import { parseBody } from './analyse.ts'
-import { systemCpu, type CpuTime } from './cpu-time.ts'
+import { createSystemCpu, type CpuTime } from './cpu-time.ts'
 import { createExpressions } from './expressions.ts'
 import { readGuestSource } from './guest-source.ts'
 import { createLimits, type Quarantine } from './limits.ts'
 import { createOwnerPool, type OwnerPool } from './pool.ts'
 import { createScript } from './script.ts'
+import { createSideEntries } from './side-entry.ts'
 import { createTemplate } from './template.ts'
 
 export interface SandboxOptions {
@@ -29,7 +30,9 @@ export interface SandboxOptions {
 
 /** The door to guest code, on isolated-vm. The process must run with the flags of node-flags.mjs. */
 export function createSandbox(options: SandboxOptions): Sandbox & { close(): Promise<void> } {
-  const { log, clock, isolatesPerOwner = 4, heapMb = 32, timeoutMs = 100, inputLimitBytes = 1024 * 1024, cpu = systemCpu } = options
+  const { log, clock, isolatesPerOwner = 4, heapMb = 32, timeoutMs = 100, inputLimitBytes = 1024 * 1024 } = options
+  const cpu = options.cpu ?? createSystemCpu()
+  const sideEntries = createSideEntries(clock, cpu)
   const source = readGuestSource()
   const pools = new Map<string, OwnerPool>()
   const limits = createLimits(clock, (info) => {
@@ -41,12 +44,12 @@ export function createSandbox(options: SandboxOptions): Sandbox & { close(): Pro
     if (!pool) pools.set(owner, (pool = createOwnerPool({ source, clock, isolatesPerOwner, heapMb, cpu })))
     return pool
   }
-  const expressions = createExpressions({ clock, limits, poolOf, timeoutMs, heapMb, inputLimitBytes })
+  const expressions = createExpressions({ clock, limits, cpu, sideEntries, poolOf, timeoutMs, heapMb, inputLimitBytes })
   return {
     async script(script, host) {
       if (script.initialize?.trim()) parseBody(script.initialize, 'node', 'on start')
       if (script.finalize?.trim()) parseBody(script.finalize, 'node', 'on stop')
-      return createScript({ clock, pool: poolOf(script.owner), limits, timeoutMs, heapMb, inputLimitBytes }, script, host)
+      return createScript({ clock, pool: poolOf(script.owner), limits, sideEntries, timeoutMs, heapMb, inputLimitBytes }, script, host)
     },
     async jsonata(text, host) {
       return expressions.overMessage(text, host)

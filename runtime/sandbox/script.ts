@@ -15,13 +15,14 @@ import { createScriptContexts } from './script-contexts.ts'
 import { createScriptReport } from './script-report.ts'
 import { createSideDoor } from './side-door.ts'
 import { createServingDoor, type Entering } from './serving-door.ts'
-import { patience } from './side-entry.ts'
+import { patience, type SideEntries } from './side-entry.ts'
 import { createUndoLog } from './undo-log.ts'
 
 export interface ScriptParts {
   readonly clock: Clock
   readonly pool: OwnerPool
   readonly limits: Limits
+  readonly sideEntries: SideEntries
   readonly timeoutMs: number
   readonly heapMb: number
   readonly inputLimitBytes: number
@@ -31,7 +32,7 @@ const servingMs = 20
 
 /** One function node: which door the next call takes, and what is under way. */
 export function createScript(parts: ScriptParts, script: ScriptSource, host: ScriptHost): { step: Step; close(): Promise<void> } {
-  const { clock, pool, limits, heapMb } = parts
+  const { clock, pool, limits, sideEntries, heapMb } = parts
   const analysis = analyse(script.code)
   const key = `${script.owner}\n${script.id}\n${hashOf(script)}`
   const history = limits.of(key)
@@ -78,13 +79,13 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
     tell: (call, kind, text) => openCalls.tell(call, kind, text),
   })
   const openCalls = createOpenCalls({
-    clock, limits, history, heapMb, timeoutMs, host, report, contexts,
+    clock, limits, history, sideEntries, heapMb, timeoutMs, host, report, contexts,
     script: { initialize, wallMs: script.wallMs },
     sendsLater: analysis.sendsLater,
     nextId: () => ++callCount,
     laneFor: (large) => side.laneFor(large),
   })
-  const side = createSideDoor({ clock, pool, contexts, limits, history, analysis, report, timeoutMs, key, nextId: () => ++callCount, again: enter })
+  const side = createSideDoor({ clock, pool, contexts, limits, history, sideEntries, analysis, report, timeoutMs, key, nextId: () => ++callCount, again: enter })
   const serving = createServingDoor({
     pool, contexts, history, analysis, report, undoLog, servingMs,
     nextId: () => ++callCount,

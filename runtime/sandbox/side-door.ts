@@ -8,7 +8,7 @@ import type { OwnerPool } from './pool.ts'
 import type { ScriptContexts } from './script-contexts.ts'
 import { entryFault, type ScriptReport } from './script-report.ts'
 import type { Entering } from './serving-door.ts'
-import { createSideEntry, patience, starvedTries, timesOf } from './side-entry.ts'
+import { patience, starvedTries, timesOf, type SideEntries } from './side-entry.ts'
 
 /** The way on a thread of the isolate's own, one call after the other. */
 export interface SideDoor {
@@ -34,6 +34,7 @@ export interface SideDoorParts {
   readonly contexts: ScriptContexts
   readonly limits: Limits
   readonly history: History
+  readonly sideEntries: SideEntries
   readonly analysis: Analysis
   readonly report: ScriptReport
   readonly timeoutMs: number
@@ -44,7 +45,7 @@ export interface SideDoorParts {
   again(call: Entering): Promise<Output>
 }
 
-export function createSideDoor({ clock, pool, contexts, limits, history, analysis, report, timeoutMs, key, nextId, again }: SideDoorParts): SideDoor {
+export function createSideDoor({ clock, pool, contexts, limits, history, sideEntries, analysis, report, timeoutMs, key, nextId, again }: SideDoorParts): SideDoor {
   const underWay = new Map<number, { readonly run: Run; changed: boolean }>()
   let home: Lane | undefined
   let whenDrained: (() => void) | undefined
@@ -66,7 +67,7 @@ export function createSideDoor({ clock, pool, contexts, limits, history, analysi
       if (underWay.size === 0) whenDrained?.()
     }
     // What a call changed here others may have seen meanwhile: it cannot be taken back, so it has all the time at once.
-    const entry = createSideEntry(timeoutMs, analysis.reach === 'nothing' ? timesOf(tries) : patience)
+    const entry = sideEntries(timeoutMs, analysis.reach === 'nothing' ? timesOf(tries) : patience)
     const unnoticed = (): boolean => analysis.reach === 'nothing' || (analysis.reach === 'contexts' && !state.changed)
     return new Promise<Output>((resolve, reject) => {
       let began = 0

@@ -4,7 +4,7 @@ import type { CpuTime } from './cpu-time.ts'
 import { faultOf, openBench } from './test-bench.ts'
 
 /** A machine that gives scripts no processor at all, whatever the clock says. */
-const nothingGiven: CpuTime = { ofIsolate: () => 0, ofServing: () => 0 }
+const nothingGiven: CpuTime = { ofServing: () => 0, ofOthers: () => 0 }
 
 /** What a function does with the clock: nothing that counts as computing where processor time is told otherwise. */
 const waitFor = (ms: string): string => `{ const until = Date.now() + ${ms}; while (Date.now() < until); }`
@@ -37,16 +37,16 @@ describe('a call that the machine starved', () => {
   })
 
   it('has more time by the clock on a thread of its own, also after an await', async () => {
-    const bench = openBench({ cpu: nothingGiven, timeoutMs: 400 })
-    const kept = await bench.script(`flow.increment('kept'); ${waitFor('500')} return { payload: 'kept' }`)
-    const later = await bench.script(`await null; flow.increment('later'); ${waitFor('500')} return { payload: 'later' }`)
+    const bench = openBench({ cpu: nothingGiven, timeoutMs: 250 })
+    const kept = await bench.script(`flow.increment('kept'); ${waitFor('300')} return { payload: 'kept' }`)
+    const later = await bench.script(`await null; flow.increment('later'); ${waitFor('300')} return { payload: 'later' }`)
     expect(await Promise.all([kept.payload(), later.payload()])).toEqual(['kept', 'later'])
     expect([bench.contexts.flow.get('kept'), bench.contexts.flow.get('later')]).toEqual([1, 1])
   })
 
   it('begins again when nobody can have noticed it', async () => {
-    const bench = openBench({ cpu: nothingGiven, timeoutMs: 200 })
-    const fn = await bench.script(`${waitFor('250')} return { payload: 'again' }`)
+    const bench = openBench({ cpu: nothingGiven, timeoutMs: 100 })
+    const fn = await bench.script(`${waitFor('120')} return { payload: 'again' }`)
     expect(await fn.payload()).toBe('again')
   })
 
@@ -55,7 +55,7 @@ describe('a call that the machine starved', () => {
     const fn = await bench.script(`flow.increment('n'); if (msg.payload) for (;;); return { payload: 'well' }`)
     const expression = await bench.sandbox.jsonata('payload ? ($endless := function() { $endless() }; $endless()) : "well"', bench.expressionHost())
     for (const call of [(payload: boolean) => fn.payload({ payload }), async (payload: boolean) => expression({ payload }, fakeRun())]) {
-      for (let i = 0; i < 4; i++) expect((await faultOf(call(true))).code).toBe('script.timeout')
+      for (let i = 0; i < 3; i++) expect((await faultOf(call(true))).code).toBe('script.timeout')
       expect(await call(false)).toBe('well')
     }
     expect(bench.quarantines).toEqual([])
@@ -66,22 +66,22 @@ describe('a call that computed longer than it may', () => {
   /** Each question for the environment costs a second of processor time. */
   const costly = () => {
     let spent = 0
-    const cpu: CpuTime = { ofIsolate: () => spent, ofServing: () => spent }
+    const cpu: CpuTime = { ofServing: () => spent, ofOthers: () => spent }
     return { cpu, env: new Proxy({}, { get: () => (spent += 1000) }) }
   }
 
   it('has hit its limit even when it ended before the clock cut it', async () => {
     const { cpu, env } = costly()
-    const bench = openBench({ cpu, timeoutMs: 900 })
-    const fn = await bench.script(`env.get('a' + msg.payload); return msg`, { env })
+    const bench = openBench({ cpu, timeoutMs: 30 })
+    const fn = await bench.script(`env.get('a' + msg.payload); ${waitFor('40')} return msg`, { env })
     for (let i = 0; i < 3; i++) expect((await faultOf(fn.call({ payload: i }))).code).toBe('script.timeout')
     expect((await faultOf(fn.call())).code).toBe('script.quarantined')
   })
 
   it('has hit it also when it answered before that was known', async () => {
     const { cpu, env } = costly()
-    const bench = openBench({ cpu, timeoutMs: 900 })
-    const fn = await bench.script(`await null; env.get('a' + msg.payload); return msg`, { env })
+    const bench = openBench({ cpu, timeoutMs: 30 })
+    const fn = await bench.script(`await null; env.get('a' + msg.payload); ${waitFor('40')} return msg`, { env })
     for (let i = 0; i < 3; i++) await fn.call({ payload: i }).catch(() => {})
     expect((await faultOf(fn.call())).code).toBe('script.quarantined')
   })
