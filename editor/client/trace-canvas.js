@@ -49,6 +49,8 @@
 
   const sentences = [
     [/^called (.*), which the case does not play$/, '呼叫了 $1，但案例未提供其回應'],
+    [/^never called (.*)$/, '從未呼叫 $1'],
+    [/^called (.*) with(\S*): expected (.*), got (.*)$/s, '呼叫 $1 時送出的本文$2：預期 $3，實得 $4'],
     [/^expected (.*) to be true, got (.*)$/, '預期 $1 為 true，實得 $2'],
     [/^status: expected (\d+), got (.*)$/, '狀態碼：預期 $1，實得 $2'],
     [/^(\S+): expected (.*), it is not there$/, '$1：預期 $2，但沒有此項'],

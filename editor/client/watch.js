@@ -12,7 +12,7 @@
       wire: 'On the wire from {from} to {to}', messages: '{n} messages from {from} to {to}', nobody: 'Messages are not kept for this run.', local: 'Values stay on the gateway: names and kinds are shown.',
       save: 'Save as case', caseName: 'Name of the case', saved: 'Saved as a case.', replay: 'Replay against the draft', replaying: 'Replaying…', same: 'The draft gives the same answer.', differs: 'The draft answers differently:',
       broken: 'The draft cannot be run:', bytes: '{n} bytes', attempts: '{n} attempts', leftOut: '{n} steps more were not kept.', stepsOf: 'Steps', recorded: 'A run was recorded: {what}.',
-      streamOf: '{n} bytes', firstByte: 'the first after {ms}', streamWhole: 'whole after {ms}', streamCut: 'broken off after {ms} ({fault})', streamGone: 'its reader was gone after {ms}', streamOpen: 'still coming', beginning: 'the beginning of {n} bytes',
+      streamOf: '{n} bytes', firstByte: 'the first after {ms}', streamWhole: 'whole after {ms}', streamCut: 'broken off after {ms} ({fault})', streamGone: 'its reader was gone after {ms}', streamOpen: 'still coming', beginning: 'the beginning of {n} bytes', kindOf: '{kind}, {n} bytes', noKind: 'bytes', sent: 'Sent with it, as a stream', hex: 'Bytes in hexadecimal: {what}', more: 'and {n} bytes more',
     },
     'zh-TW': {
       label: '觀察', name: '觀察', flow: '流程', none: '請先開啟要觀察的流程。',
@@ -24,7 +24,7 @@
       wire: '從「{from}」到「{to}」的連線', messages: '從「{from}」到「{to}」共 {n} 則訊息', nobody: '此次執行未保留訊息。', local: '值留在閘道上，這裡只顯示名稱與型別。',
       save: '存成案例', caseName: '案例名稱', saved: '已存成案例。', replay: '以草稿重播', replaying: '重播中…', same: '草稿的回應相同。', differs: '草稿的回應不同：',
       broken: '草稿無法執行：', bytes: '{n} 位元組', attempts: '{n} 次嘗試', leftOut: '另有 {n} 步未保留。', stepsOf: '步驟', recorded: '已記錄一次執行：{what}。',
-      streamOf: '{n} 位元組', firstByte: '首位元組 {ms}', streamWhole: '{ms} 後完整結束', streamCut: '{ms} 後中斷（{fault}）', streamGone: '{ms} 後讀取端離開', streamOpen: '仍在傳送', beginning: '{n} 位元組的開頭',
+      streamOf: '{n} 位元組', firstByte: '首位元組 {ms}', streamWhole: '{ms} 後完整結束', streamCut: '{ms} 後中斷（{fault}）', streamGone: '{ms} 後讀取端離開', streamOpen: '仍在傳送', beginning: '{n} 位元組的開頭', kindOf: '{kind}，{n} 位元組', noKind: '二進位', sent: '以串流送出的本文', hex: '十六進位內容：{what}', more: '另有 {n} 位元組',
     },
   })
 
@@ -271,13 +271,41 @@
     if (step.attempts > 1) $('<p class="sluice-hint"></p>').text(t('attempts', { n: step.attempts })).appendTo(into)
     for (const [name, value] of Object.entries(step.facts || {})) $('<p class="sluice-hint"></p>').text(`${name}: ${value}`).appendTo(into)
     if (step.fault) $('<p class="sluice-failed"></p>').text(`${t('fault')}: ${step.fault.code} ${step.fault.message}`).appendTo(into)
-    if (open.at === 0 && record.request) message(into, t('request'), { ...record.request, body: bodyOf(record.request.body) })
+    if (open.at === 0 && record.request) passed(into, t('request'), record.request)
     message(into, t('came'), step.in === undefined ? undefined : record.messages[step.in])
     for (const send of step.sends) if (send.message !== undefined) message(into, t('left', { port: send.port + 1 }), record.messages[send.message])
     const made = record.callouts.filter((callout) => callout.step === open.at)
-    for (const callout of made) message(into, `${t('callouts')}: ${callout.method} ${callout.url}`, { status: callout.status ?? callout.fault, took: sluice.ms(callout.tookMs), headers: callout.headers, ...streamed(callout), body: bodyOf(callout.body) })
-    if (open.at === record.steps.length - 1 && record.answer) message(into, t('answer'), { ...record.answer, ...streamed(record.answer), body: bodyOf(record.answer.body) })
+    for (const { method, url, status, fault, tookMs, headers, sent, body, stream } of made) {
+      passed(into, `${t('callouts')}: ${method} ${url}`, { status: status ?? fault, took: sluice.ms(tookMs), headers, stream, body })
+      if (sent) passed(into, t('sent'), sent)
+    }
+    if (open.at === record.steps.length - 1 && record.answer) passed(into, t('answer'), record.answer)
   }
+
+  /** Something with a body: its fields, how its stream passed, and bytes that are no text as such. */
+  function passed(into, title, { body, stream, ...fields }) {
+    message(into, title, { ...fields, ...streamed({ stream }), body: bodyOf(body) })
+    if (body && body.base64) dump(into, body)
+  }
+
+  const rowBytes = 8
+  const shownRows = 32
+
+  /** The beginning of bytes that are no text: place, bytes, and what of them can be read. */
+  function dump(into, body) {
+    const bytes = Uint8Array.from(atob(body.base64), (sign) => sign.charCodeAt(0))
+    const rows = []
+    for (let at = 0; at < bytes.length && rows.length < shownRows; at += rowBytes) {
+      const row = [...bytes.subarray(at, at + rowBytes)]
+      const hex = row.map((byte) => byte.toString(16).padStart(2, '0')).join(' ')
+      rows.push(`${at.toString(16).padStart(4, '0')}  ${hex.padEnd(rowBytes * 3 - 1)}  ${row.map((byte) => (byte > 31 && byte < 127 ? String.fromCharCode(byte) : '·')).join('')}`)
+    }
+    const left = body.bytes - Math.min(bytes.length, shownRows * rowBytes)
+    $('<pre class="sluice-bytes" tabindex="0" role="region"></pre>').attr('aria-label', t('hex', { what: kindOf(body) })).text(rows.join('\n')).appendTo(into)
+    if (left > 0) $('<p class="sluice-hint"></p>').text(t('more', { n: left })).appendTo(into)
+  }
+
+  const kindOf = (body) => t('kindOf', { kind: body.type || t('noKind'), n: body.bytes })
 
   /** How an answer passed that was not held, in words. */
   function streamed({ stream }) {
@@ -291,7 +319,7 @@
   function followStreams() {
     clearTimeout(following)
     const { record } = open
-    if (![record.answer, ...record.callouts].some((one) => one && one.stream && !one.stream.end)) return
+    if (![record.request, record.answer, ...record.callouts, ...record.callouts.map(({ sent }) => sent)].some((one) => one && one.stream && !one.stream.end)) return
     following = setTimeout(async () => {
       const fresh = await sluice.ask('GET', `runs/${record.id}`).catch(() => undefined)
       if (!fresh || !open || open.record !== record) return
@@ -303,6 +331,7 @@
 
   function bodyOf(body) {
     if (!body) return undefined
+    if (body.base64) return kindOf(body)
     if (body.text === undefined) return t('bytes', { n: body.bytes })
     if (body.cut) return { [t('beginning', { n: body.bytes })]: body.text }
     try {

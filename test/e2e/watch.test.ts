@@ -1,5 +1,9 @@
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AdminClient } from '../kit/admin-client.ts'
+import { flow } from '../kit/flow-builder.ts'
 import { needs } from '../kit/tools.ts'
 import { openBrowser, openPage, picture } from './browser.ts'
 import { untilEditorStands } from './editor.ts'
@@ -13,6 +17,15 @@ describe.skipIf(!needs('chromium'))('somebody who watches a flow', () => {
   let page: Page
   const complaints: string[] = []
   const shot = (name: string) => picture(page, `watch-${name}`)
+
+  /** Takes an upload, and answers in lines, of which the last comes when the test says so. */
+  const held: ServerResponse[] = []
+  const upstream = createServer((request, response) => {
+    request.resume().on('end', () => {
+      response.writeHead(200, { 'content-type': 'application/x-ndjson' }).write('{"line":"first"}\n')
+      held.push(response)
+    })
+  })
 
   async function open(locale: string): Promise<Page> {
     const opened = await openPage(browser, { complaints, expected: /status of 4\d\d/, viewport: { width: 1500, height: 900 }, locale })
@@ -28,13 +41,20 @@ describe.skipIf(!needs('chromium'))('somebody who watches a flow', () => {
 
   beforeAll(async () => {
     // A busy machine must not cut the scripts short: what is recorded here is to be the same every time.
-    product = await startProduct({ SLUICE_SCRIPT_TIMEOUT_MS: '5000' })
+    product = await startProduct({ SLUICE_SCRIPT_TIMEOUT_MS: '5000', SLUICE_EGRESS_ALLOW: '127.0.0.0/8' })
+    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+    const streams = flow('streams').httpIn('POST', '/streams', { streamBody: true }).node('pass through', { url: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/` }, 0).as('pass').nodes()
+    const admin = await AdminClient.signIn(product.control, 'admin', product.password)
+    const { flows, rev } = await admin.flows()
+    await admin.deploy([...flows, ...streams], rev)
     browser = await openBrowser()
     page = await open('en-US')
   })
   afterAll(async () => {
     await browser?.close()
     await product?.stop()
+    upstream.closeAllConnections()
+    upstream.close()
   })
 
   test('has a request recorded and sees its way on the canvas, with the message at each wire', async () => {
@@ -101,6 +121,32 @@ describe.skipIf(!needs('chromium'))('somebody who watches a flow', () => {
     expect(await page.locator('.sluice-coverage').innerText()).toMatch(/\d+ of \d+ wires covered/)
   })
 
+  test('sees the lines of a stream while they come, how it ended, and bytes that are no text as such', async () => {
+    await page.setViewportSize({ width: 1280, height: 900 })
+    await page.evaluate(() => RED.actions.invoke('sluice:show-watch'))
+    await page.getByRole('button', { name: 'Close', exact: true }).click()
+    await page.locator('.red-ui-tab', { hasText: 'streams' }).click()
+    await page.fill('#sluice-watch-next', '1')
+    await page.click('.sluice-watch-start')
+    await page.getByText('Waiting for 1 requests').first().waitFor()
+    const reply = await fetch(`${product.gateway}/streams`, { method: 'POST', headers: { 'content-type': 'image/png' }, body: Buffer.from('89504e470d0a1a0affd8', 'hex') })
+    await page.waitForSelector('.sluice-steps li')
+    await page.locator('.sluice-run').focus()
+    const shown = page.locator('.sluice-shown')
+    expect(await shown.locator('.sluice-bytes').innerText()).toContain('89 50 4e 47')
+    await page.keyboard.press('End')
+    await shown.getByText('still coming').first().waitFor()
+    expect(await shown.innerText()).toMatch(/first[\s\S]*Sent with it, as a stream[\s\S]*image\/png, 10 bytes/)
+    held[0]!.end('{"line":"last"}\n')
+    expect(await reply.text()).toContain('last')
+    await shown.getByText('whole after').first().waitFor()
+    await shown.getByText('"line":"last"').first().waitFor()
+    await shown.locator('.sluice-bytes').scrollIntoViewIfNeeded()
+    await shot('streams-en')
+    await page.setViewportSize({ width: 390, height: 844 })
+    await shot('streams-en-narrow')
+  })
+
   test('reads all of it in Traditional Chinese', async () => {
     page = await open('zh-TW')
     await page.evaluate(() => RED.actions.invoke('sluice:show-watch'))
@@ -114,6 +160,19 @@ describe.skipIf(!needs('chromium'))('somebody who watches a flow', () => {
     await page.locator('.sluice-run-all').click()
     await page.waitForSelector('.sluice-case-ok, .sluice-case-bad')
     await shot('zh-tests')
+    await page.evaluate(() => RED.actions.invoke('sluice:show-watch'))
+    await page.locator('.red-ui-tab', { hasText: 'streams' }).click()
+    await page.locator('.sluice-runs button', { hasText: '/streams' }).click()
+    await page.getByText('第 1 步，共 2 步').first().waitFor()
+    await page.locator('.sluice-run').focus()
+    await page.keyboard.press('End')
+    await page.getByText('以串流送出的本文').first().waitFor()
+    await page.locator('.sluice-bytes').scrollIntoViewIfNeeded()
+    expect(await page.locator('.sluice-shown').innerText()).toMatch(/後完整結束[\s\S]*image\/png，10 位元組/)
+    await page.setViewportSize({ width: 1280, height: 900 })
+    await shot('streams-zh')
+    await page.setViewportSize({ width: 390, height: 844 })
+    await shot('streams-zh-narrow')
     expect(complaints).toEqual([])
   })
 })

@@ -1,4 +1,5 @@
 import { Body } from '../../core/http/body.ts'
+import { ByteStream } from '../../core/http/byte-stream.ts'
 import { hidden } from '../../core/secrets/secret-forms.ts'
 import { secretLimitBytes } from '../../core/secrets/secret-reference.ts'
 import type { Hiding } from './hiding.ts'
@@ -56,6 +57,7 @@ export function show(value: unknown, hiding: Hiding, limits: ShowLimits = messag
   function inside(given: object, depth: number): unknown {
     if (given instanceof Body) return walk(ofBody(given), depth)
     if (given instanceof Uint8Array) return `[${given.byteLength} bytes]`
+    if (given instanceof ByteStream) return `[stream${given.contentType === undefined ? '' : ` of ${text(given.contentType)}`}]`
     if (given instanceof Date) return Number.isNaN(given.getTime()) ? '[no date]' : given.toISOString()
     if (given instanceof Error) return { name: given.name, message: text(given.message) }
     if (depth >= limits.depth || within.has(given)) return within.has(given) ? '[circular]' : '[deeper]'

@@ -141,7 +141,7 @@ describe('traced runs', () => {
       end(held.at(-1)!)
       await reader.read().then(() => reader.read()).catch(() => {})
     }
-    await expect.poll(() => gateway.gateway.tracing.list({ limit: 9 }).flatMap(({ id: one }) => gateway.gateway.tracing.get(one)?.callouts.map(({ stream }) => stream?.end)).sort(), { timeout: 10_000 }).toEqual(['cut', 'whole'])
+    await expect.poll(() => gateway.gateway.tracing.list({ limit: 9 }).flatMap(({ id: one }) => gateway.gateway.tracing.get(one)?.callouts.map(({ stream }) => stream?.end)).toSorted((a, b) => String(a).localeCompare(String(b))), { timeout: 10_000 }).toEqual(['cut', 'whole'])
     await gateway.close()
 
     for (const [end, bytes, failed] of [['whole', '6', undefined], ['cut', '5', 'upstream.eof']] as const) {
