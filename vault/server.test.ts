@@ -142,6 +142,27 @@ describe('the door of a vault', () => {
     expect(reply?.status ?? 413).toBe(413) // it may have hung up while more was on its way
   })
 
+  it('answers control while gateways have sent half of very many requests, and says of those that break off nothing in the log', async () => {
+    const halves = Array.from({ length: 80 }, () => {
+      const one = request(`${url}/v1/ask`, { method: 'POST', headers: { authorization: as.gateway, 'content-length': '1000' } })
+      one.on('error', () => {}).write('{')
+      return one
+    })
+    await Promise.all(halves.map((one) => new Promise((resolve) => one.once('socket', (socket) => (socket.connecting ? socket.once('connect', resolve) : resolve(undefined))))))
+    const before = lines.length
+    expect((await call('control', 'GET', '/v1/status')).status).toBe(200)
+    expect((await call('gateway', 'POST', '/v1/ask', { asks: [] })).body).toEqual({ answers: [] })
+    for (const one of halves) one.destroy()
+    expect((await call('control', 'GET', '/v1/status')).status).toBe(200)
+    expect(lines.slice(before)).toEqual([])
+  })
+
+  it('refuses grants that are none', async () => {
+    for (const wrong of [{ domain: ['people'], client: 'x', purpose: 'test' }, { domain: 'people', client: { a: 1 }, purpose: 'test' }, { domain: 'people', client: 'x' }, { domain: 'people', client: 'x', purpose: 'test', until: 5 }]) {
+      expect([wrong, (await call('control', 'POST', '/v1/grants', wrong)).status]).toEqual([wrong, 400])
+    }
+  })
+
   it('gives gateways secrets by name, and control their names only', async () => {
     const value = 'hunter2-of-a-test'
     expect((await call('control', 'PUT', '/v1/secrets/bank.api', { value, description: 'of the bank' })).body).toMatchObject({ name: 'bank.api', version: 1, by: '王' })

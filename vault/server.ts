@@ -48,7 +48,7 @@ const mebibyte = 1024 * 1024
 /** Batches of asks. */
 const asksLimits = { oneBytes: 64 * mebibyte, allBytes: 256 * mebibyte }
 const deskLimits = { oneBytes: mebibyte, allBytes: asksLimits.allBytes }
-/** Requests that are worked on at once, whoever sends them. Those beyond wait, and are refused beyond that. */
+/** Requests that are worked on at once, whoever sends them. Those beyond wait, and are refused beyond that. One that has not come in whole holds no place. */
 const mostAtOnce = 64
 const mostWaiting = 1024
 
@@ -89,7 +89,7 @@ export function createVaultServer({ vault, host, port, tokens, tls, log }: Vault
       if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) throw fault('request.malformed', { reason: 'the body must be an object' })
       const by = readUser(request)
       if (method !== 'GET' && by === undefined) throw fault('request.malformed', { reason: 'the header X-Sluice-User must say who asks for a change' })
-      const body = await route.answer(vault.desk, { names, query: url.searchParams, body: (value ?? {}) as Readonly<Record<string, unknown>>, by: by ?? '', expected: readExpected(request) })
+      const body = await inPlace(() => route.answer(vault.desk, { names, query: url.searchParams, body: (value ?? {}) as Readonly<Record<string, unknown>>, by: by ?? '', expected: readExpected(request) }))
       if (method !== 'GET') log.info({ method, path: route.path, by }, 'the vault was changed')
       return body === undefined ? { status: 204 } : { status: 200, body }
     } finally {
@@ -101,7 +101,7 @@ export function createVaultServer({ vault, host, port, tokens, tls, log }: Vault
     const { value, done } = await readJson(request, held, asksLimits)
     try {
       const { asks, refused } = checkAsks(value)
-      const answers = refused.size === 0 ? await vault.ask(asks) : await askRest(asks, refused)
+      const answers = await inPlace(() => (refused.size === 0 ? vault.ask(asks) : askRest(asks, refused)))
       return { status: 200, body: { answers } satisfies AskReply }
     } finally {
       done()
@@ -117,18 +117,20 @@ export function createVaultServer({ vault, host, port, tokens, tls, log }: Vault
   async function secrets(request: IncomingMessage): Promise<Answer> {
     const { value, done } = await readJson(request, held, deskLimits)
     try {
-      return { status: 200, body: await vault.secrets.answer(value as SecretsRequest) }
+      return { status: 200, body: await inPlace(() => vault.secrets.answer(value as SecretsRequest)) }
     } finally {
       done()
     }
   }
 
-  /** A place among those that are worked on; the result gives it back. */
-  async function takePlace(): Promise<() => void> {
+  /** Works with a place among those that are worked on. @throws Fault `vault.unavailable` when too many wait for one */
+  async function inPlace<T>(work: () => Promise<T>): Promise<T> {
     if (atOnce < mostAtOnce) atOnce += 1
     else if (waiting.length >= mostWaiting) throw fault('vault.unavailable')
     else await new Promise<void>((turn) => waiting.push(turn)) // whoever leaves hands its place on
-    return () => {
+    try {
+      return await work()
+    } finally {
       const next = waiting.shift()
       if (next) next()
       else atOnce -= 1
@@ -136,14 +138,10 @@ export function createVaultServer({ vault, host, port, tokens, tls, log }: Vault
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let leave: (() => void) | undefined
     try {
-      leave = await takePlace()
       reply(await answer(request))
     } catch (thrown) {
       reply(toProblem(thrown, log))
-    } finally {
-      leave?.()
     }
     function reply(given: Answer): void {
       // A body that was not read to its end is no beginning of another request.
@@ -153,7 +151,7 @@ export function createVaultServer({ vault, host, port, tokens, tls, log }: Vault
     }
   }
 
-  const options = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 75_000, maxHeaderSize: 16 * 1024, noDelay: true }
+  const options = { requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 5_000, keepAliveTimeout: 75_000, maxHeaderSize: 16 * 1024, noDelay: true }
   const listener = (request: IncomingMessage, response: ServerResponse) => void handle(request, response)
   const server: Server = tls
     ? process.getBuiltinModule('node:https').createServer({

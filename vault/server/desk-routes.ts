@@ -29,7 +29,7 @@ export const deskRoutes: readonly DeskRoute[] = [
   route('POST', '/v1/domains/:/shred', (desk, { names: [name = ''], by, expected }) => desk.domains.shred(name, by, expected)),
   route('POST', '/v1/domains/:/subjects/shred', (desk, { names: [name = ''], body, by }) => desk.domains.shredSubject(name, text(body, 'subject'), by)),
   route('GET', '/v1/grants', (desk) => items(desk.grants.list())),
-  route('POST', '/v1/grants', (desk, { body, by }) => desk.grants.add(body as unknown as Pick<Grant, 'domain' | 'client' | 'purpose' | 'until'>, by)),
+  route('POST', '/v1/grants', (desk, { body, by }) => desk.grants.add(toGrant(body), by)),
   route('DELETE', '/v1/grants/:', (desk, { names: [id = ''], by }) => desk.grants.remove(id, by)),
   route('GET', '/v1/keys', (desk) => items(desk.keys.list())),
   route('GET', '/v1/keys/:', async (desk, { names: [name = ''] }) => found((await desk.keys.list()).find((one) => one.name === name))),
@@ -89,6 +89,10 @@ function text(body: Readonly<Record<string, unknown>>, name: string): string {
   const value = body[name]
   if (typeof value !== 'string') throw fault('request.malformed', { reason: `“${name}” must be a text` })
   return value
+}
+
+function toGrant(body: Readonly<Record<string, unknown>>): Pick<Grant, 'domain' | 'client' | 'purpose' | 'until'> {
+  return { domain: text(body, 'domain'), client: text(body, 'client'), purpose: text(body, 'purpose'), ...(body.until === undefined || body.until === null ? {} : { until: text(body, 'until') }) }
 }
 
 function version(body: Readonly<Record<string, unknown>>): number | undefined {

@@ -36,8 +36,7 @@ export async function readJson(request: IncomingMessage, held: Held, limits: Bod
         else chunks.push(chunk)
       })
       request.on('end', resolve)
-      request.on('error', reject)
-      request.on('close', () => reject(fault('request.malformed', { reason: 'it broke off' })))
+      for (const end of ['error', 'close']) request.on(end, () => reject(fault('request.malformed', { reason: 'it broke off' })))
       function leave(reason: Error): void {
         request.removeAllListeners('data')
         request.pause()
