@@ -66,7 +66,7 @@ export const faults = {
   // script: what a user wrote
   'script.syntax': { status: 500, title: 'Script does not compile', text: (f) => `${f.message}${f.line ? ` (line ${f.line}${f.column ? `, column ${f.column}` : ''})` : ''}` },
   'script.error': { status: 500, title: 'Script failed', text: (f) => `${f.message}${f.line ? ` (line ${f.line}${f.column ? `, column ${f.column}` : ''})` : ''}` },
-  'script.timeout': { status: 503, title: 'Script time limit', text: (f) => `The script used more than its ${f.limitMs} ms.` },
+  'script.timeout': { status: 503, title: 'Script time limit', text: (f) => (f.starved ? `The machine was too busy to give the script its ${f.limitMs} ms.` : `The script used more than its ${f.limitMs} ms.`) },
   'script.memory': { status: 503, title: 'Script memory limit', text: (f) => `The script used more than its ${f.limitMb} MB of memory.` },
   'script.quarantined': { status: 503, title: 'Script refused for a while', text: (f) => `The script hit its limits ${f.times ?? 'several'} times and is refused until ${f.until ?? 'it has rested'}. Mend it and deploy again.` },
   'script.input_too_large': { status: 413, title: 'Input too large for a script', text: (f) => `The message has ${f.bytes} bytes; a script takes ${f.limitBytes}. Raise the node's limit or send less.` },

@@ -2,6 +2,7 @@ import ivm from 'isolated-vm'
 import type { CpuTime } from './cpu-time.ts'
 import { limitOf, type Guest, type GuestContext } from './guest.ts'
 import type { GuestSource } from './guest-source.ts'
+import type { Limit } from './limits.ts'
 
 /** A call of a synchronous function that enters together with others. */
 export interface BatchCall {
@@ -19,7 +20,7 @@ export interface BatchCall {
    * It hit a limit and will not be run again. `starved`: the clock ran out while the machine gave this
    * thread no processor, so it is not the call's doing; then it was asked to take back what it changed.
    */
-  hit(limit: 'timeout' | 'memory', starved: boolean): void
+  hit(limit: Limit, starved: boolean): void
   /** The batch was cut after this call had ended; something it left behind may be the reason. */
   suspect(): void
   /** It never began and cannot begin here any more. */

@@ -11,7 +11,7 @@ import type { CpuTime } from './cpu-time.ts'
 import { decodeValue, encodeMessage, encodeValue } from './frames.ts'
 import { limitOf, type Enter, type Guest } from './guest.ts'
 import type { Lane } from './lane.ts'
-import { isLarge, type Limits } from './limits.ts'
+import { blameOf, isLarge, limitFault, type Blame, type Limit, type Limits } from './limits.ts'
 import { needsJsonata, parsePath } from './path-expression.ts'
 import type { OwnerPool } from './pool.ts'
 import { starvedTries, timesOf, wholeShare, type SideEntries } from './side-entry.ts'
@@ -87,9 +87,9 @@ export function createExpressions(parts: ExpressionParts): Expressions {
       return home
     }
 
-    function hit(limit: 'timeout' | 'memory', limitMs: number, counts: boolean): Fault {
-      const made = limit === 'timeout' ? fault('script.timeout', { limitMs }) : fault('script.memory', { limitMb: parts.heapMb })
-      if (counts) limits.hit(history, { id: host.id, owner: host.owner, last: made.code as 'script.timeout' | 'script.memory' })
+    function hit(limit: Limit, limitMs: number, blame: Blame): Fault {
+      const made = limitFault(limit, { limitMs, limitMb: parts.heapMb }, blame)
+      if (blame === 'script') limits.hit(history, { id: host.id, owner: host.owner, last: made.code as 'script.timeout' | 'script.memory' })
       ready = undefined
       home = undefined
       return made
@@ -119,7 +119,7 @@ export function createExpressions(parts: ExpressionParts): Expressions {
         const limit = limitOf(at.guest, error)
         // An expression only reads: whenever it was not given its time it may begin again.
         if (limit === 'timeout' && parts.cpu.ofServing() - cpuBefore < servingMs * wholeShare) return aside(input, bindings, kind, false)
-        throw limit ? hit(limit, servingMs, true) : error
+        throw limit ? hit(limit, servingMs, 'script') : error
       }
       return read(result)
     }
@@ -140,7 +140,7 @@ export function createExpressions(parts: ExpressionParts): Expressions {
             })
           },
           done(result) {
-            if (entry.overdrawn()) return reject(hit('timeout', parts.timeoutMs, !large))
+            if (entry.overdrawn()) return reject(hit('timeout', parts.timeoutMs, blameOf(large, false)))
             limits.took(history, clock.elapsed() - began)
             try {
               resolve(read(result))
@@ -151,7 +151,7 @@ export function createExpressions(parts: ExpressionParts): Expressions {
           failed(limit, error) {
             const starved = limit === 'timeout' && entry.starved()
             if (starved && tries < starvedTries) aside(input, bindings, kind, large, tries + 1).then(resolve, reject)
-            else reject(limit ? hit(limit, parts.timeoutMs, !large && !starved) : error)
+            else reject(limit ? hit(limit, parts.timeoutMs, blameOf(large, starved)) : error)
           },
           again() {
             aside(input, bindings, kind, large).then(resolve, reject)

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import ivm from 'isolated-vm'
 import type { GuestSource } from './guest-source.ts'
+import type { Limit } from './limits.ts'
 
 /** Entry into one context: `(op, …)` of strings and numbers. */
 export type Enter = ivm.Reference<(...args: (string | number)[]) => string>
@@ -132,7 +133,7 @@ export function createGuest(source: GuestSource, heapMb: number): Guest {
 }
 
 /** How an entry into an isolate ended, told from isolated-vm's errors. */
-export function limitOf(guest: Guest, error: unknown): 'timeout' | 'memory' | undefined {
+export function limitOf(guest: Guest, error: unknown): Limit | undefined {
   if (guest.dead) return 'memory'
   return error instanceof Error && error.message === 'Script execution timed out.' ? 'timeout' : undefined
 }

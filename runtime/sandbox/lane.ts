@@ -1,5 +1,6 @@
 import type { Clock } from '../core/time/clock.ts'
 import { limitOf, type Guest } from './guest.ts'
+import type { Limit } from './limits.ts'
 
 /** An entry into an isolate on isolated-vm's own thread. */
 export interface LaneTask {
@@ -10,7 +11,7 @@ export interface LaneTask {
   enter(guest: Guest): Promise<string>
   done(result: string, tookMs: number): void
   /** Which limit was hit, or undefined for any other failure. */
-  failed(limit: 'timeout' | 'memory' | undefined, error: unknown): void
+  failed(limit: Limit | undefined, error: unknown): void
   /** It never began: the isolate had died before its turn. */
   again(): void
 }

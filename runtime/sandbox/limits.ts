@@ -21,6 +21,11 @@ export interface History {
   rests: number
 }
 
+/** Whose doing it is that a limit was hit; only the script's own counts against it. */
+export type Blame = 'script' | 'input' | 'machine'
+
+export type Limit = 'timeout' | 'memory'
+
 /** Inputs above this many characters enter alone, in an isolate where nobody else is. */
 const largeChars = 64 * 1024
 const trustedAfter = 20
@@ -75,6 +80,16 @@ export function createLimits(clock: Clock, onQuarantine: (info: Quarantine) => v
     trusted: (record) => record.hits.length === 0 && record.fast >= trustedAfter,
     alone: (record) => record.hits.length > 0,
   }
+}
+
+export function limitFault(limit: Limit, { limitMs, limitMb }: { readonly limitMs: number; readonly limitMb: number }, blame: Blame): Fault {
+  if (limit === 'memory') return fault('script.memory', { limitMb })
+  return fault('script.timeout', { limitMs, ...(blame === 'machine' ? { starved: true } : {}) })
+}
+
+/** @param large what went in is so much that nothing is held against whoever takes it */
+export function blameOf(large: boolean, starved: boolean): Blame {
+  return starved ? 'machine' : large ? 'input' : 'script'
 }
 
 /** Whether what goes in is so much that it enters alone. */

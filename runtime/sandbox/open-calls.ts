@@ -7,7 +7,7 @@ import type { Output } from '../core/step.ts'
 import { decodeOutcome, type Outcome } from './frames.ts'
 import { limitOf, type GuestContext } from './guest.ts'
 import type { Lane, LaneTask } from './lane.ts'
-import { isLarge, type History, type Limits } from './limits.ts'
+import { blameOf, isLarge, type History, type Limits } from './limits.ts'
 import type { ScriptContexts } from './script-contexts.ts'
 import { entryFault, type ScriptReport } from './script-report.ts'
 import { patience, type SideEntries } from './side-entry.ts'
@@ -128,12 +128,12 @@ export function createOpenCalls({ clock, limits, history, sideEntries, heapMb, t
         return (await entry.run(guest, (timeout) => context.enter.apply(undefined, ['a', text, id], timeout))) as string
       },
       done(result) {
-        if (entry.overdrawn()) return finish(call, report.limitHit('timeout', timeoutMs, run, !large))
+        if (entry.overdrawn()) return finish(call, report.limitHit('timeout', timeoutMs, run, blameOf(large, false)))
         limits.took(history, clock.elapsed() - began)
         if (result !== '') attempt(call, () => call.settled(decodeOutcome(result, message)))
       },
       failed(limit, error) {
-        finish(call, limit ? report.limitHit(limit, timeoutMs, run, !large && !entry.starved()) : entryFault(error))
+        finish(call, limit ? report.limitHit(limit, timeoutMs, run, blameOf(large, entry.starved())) : entryFault(error))
       },
       again() {
         restart(call, text, message, run, ways)
@@ -234,10 +234,10 @@ export function createOpenCalls({ clock, limits, history, sideEntries, heapMb, t
         return (await entry.run(guest, (timeout) => context.enter.apply(undefined, ['f', timer], timeout))) as string
       },
       done() {
-        if (entry.overdrawn()) finish(call, report.limitHit('timeout', timeoutMs, call.run, true))
+        if (entry.overdrawn()) finish(call, report.limitHit('timeout', timeoutMs, call.run, 'script'))
       },
       failed(limit, error) {
-        finish(call, limit ? report.limitHit(limit, timeoutMs, call.run, !entry.starved()) : entryFault(error))
+        finish(call, limit ? report.limitHit(limit, timeoutMs, call.run, blameOf(false, entry.starved())) : entryFault(error))
       },
       again() {
         finish(call, fault('script.memory', { limitMb: heapMb }))
@@ -276,7 +276,7 @@ export function createOpenCalls({ clock, limits, history, sideEntries, heapMb, t
       const entered = lane.guest.beside(() => entry.run(lane.guest, (timeout) => made.enter.apply(undefined, ['i', id], timeout)))
       entered.catch((error: unknown) => {
         const limit = limitOf(lane.guest, error)
-        finish(call, limit ? report.limitHit(limit, timeoutMs, undefined, !entry.starved()) : entryFault(error))
+        finish(call, limit ? report.limitHit(limit, timeoutMs, undefined, blameOf(false, entry.starved())) : entryFault(error))
       })
     })
   }

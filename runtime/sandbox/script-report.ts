@@ -4,7 +4,7 @@ import type { Run } from '../core/run.ts'
 import type { ScriptHost, ScriptSource } from '../core/sandbox.ts'
 import type { Output } from '../core/step.ts'
 import { decodeOutcome, toScriptFault, type GuestError, type GuestEvent, type Outcome } from './frames.ts'
-import type { History, Limits } from './limits.ts'
+import { limitFault, type Blame, type History, type Limit, type Limits } from './limits.ts'
 import { toSends } from './sends.ts'
 
 /** Tells the host what a script said, and what became of it. */
@@ -15,8 +15,8 @@ export interface ScriptReport {
   tellHost(outcome: Outcome, run: Run | undefined): Output
   /** Passes on what the script said, and leaves what it sends. */
   tellAndKeep(outcome: Outcome, run: Run | undefined): readonly (readonly [number, Message])[]
-  /** The fault of a limit that was hit. @param counts whether the script, and not somebody beside it, is to blame */
-  limitHit(limit: 'timeout' | 'memory', limitMs: number, run: Run | undefined, counts: boolean): Fault
+  /** The fault of a limit that was hit. */
+  limitHit(limit: Limit, limitMs: number, run: Run | undefined, blame: Blame): Fault
 }
 
 export interface ScriptReportParts {
@@ -66,9 +66,9 @@ export function createScriptReport({ script, host, limits, history, heapMb, blam
     sendsOf: (result, message, run) => tellHost(decodeOutcome(result, message), run),
     tellHost,
     tellAndKeep,
-    limitHit(limit, limitMs, run, counts) {
-      const hit = limit === 'timeout' ? fault('script.timeout', { limitMs }) : fault('script.memory', { limitMb: heapMb })
-      if (!counts) return hit
+    limitHit(limit, limitMs, run, blame) {
+      const hit = limitFault(limit, { limitMs, limitMb: heapMb }, blame)
+      if (blame !== 'script') return hit
       blamed()
       if (limits.hit(history, { id: script.id, owner: script.owner, last: hit.code as 'script.timeout' | 'script.memory' })) {
         host.status({ fill: 'red', shape: 'ring', text: `refused for a while: ${hit.title}` })

@@ -4,7 +4,7 @@ import type { Output } from '../core/step.ts'
 import type { Analysis } from './analyse.ts'
 import type { BatchCall, Batcher } from './batcher.ts'
 import type { GuestContext } from './guest.ts'
-import type { History } from './limits.ts'
+import { blameOf, type History, type Limit } from './limits.ts'
 import type { OwnerPool } from './pool.ts'
 import { release, type ScriptContexts } from './script-contexts.ts'
 import type { ScriptReport } from './script-report.ts'
@@ -79,7 +79,7 @@ export function createServingDoor({ pool, contexts, history, analysis, report, u
       if (starved && beginsAgain) return begin(call, aside) // with the time it was not given
       leave()
       if (starved) history.fast = 0 // it has to show again that it is fast
-      call.reject(report.limitHit(limit, servingMs, call.run, !starved))
+      call.reject(report.limitHit(limit, servingMs, call.run, blameOf(false, starved)))
     },
     suspect() {
       history.fast = 0
@@ -162,7 +162,7 @@ interface BatchedWays {
   readonly unnoticed: boolean
   done(call: BatchedCall, result: string): void
   takeBack(call: BatchedCall): void
-  hit(call: BatchedCall, limit: 'timeout' | 'memory', starved: boolean): void
+  hit(call: BatchedCall, limit: Limit, starved: boolean): void
   suspect(): void
   again(call: BatchedCall): void
   aside(call: BatchedCall): void
@@ -202,7 +202,7 @@ class BatchedCall implements BatchCall {
     this.#ways.takeBack(this)
   }
 
-  hit(limit: 'timeout' | 'memory', starved: boolean): void {
+  hit(limit: Limit, starved: boolean): void {
     this.#ways.hit(this, limit, starved)
   }
 

@@ -3,7 +3,7 @@ import type { Run } from '../core/run.ts'
 import type { Output } from '../core/step.ts'
 import type { Analysis } from './analyse.ts'
 import type { Lane } from './lane.ts'
-import type { History, Limits } from './limits.ts'
+import { blameOf, type History, type Limits } from './limits.ts'
 import type { OwnerPool } from './pool.ts'
 import type { ScriptContexts } from './script-contexts.ts'
 import { entryFault, type ScriptReport } from './script-report.ts'
@@ -81,7 +81,7 @@ export function createSideDoor({ clock, pool, contexts, limits, history, sideEnt
         },
         done(result) {
           over()
-          if (entry.overdrawn()) return reject(report.limitHit('timeout', timeoutMs, run, !large))
+          if (entry.overdrawn()) return reject(report.limitHit('timeout', timeoutMs, run, blameOf(large, false)))
           limits.took(history, clock.elapsed() - began)
           try {
             resolve(report.sendsOf(result, message, run))
@@ -93,7 +93,7 @@ export function createSideDoor({ clock, pool, contexts, limits, history, sideEnt
           over()
           const starved = limit === 'timeout' && entry.starved()
           if (starved && unnoticed() && tries < starvedTries) enter(call, large, tries + 1).then(resolve, reject)
-          else reject(limit ? report.limitHit(limit, timeoutMs, run, !large && !starved) : entryFault(error))
+          else reject(limit ? report.limitHit(limit, timeoutMs, run, blameOf(large, starved)) : entryFault(error))
         },
         again() {
           over()

@@ -55,7 +55,7 @@ describe('a call that the machine starved', () => {
     const fn = await bench.script(`flow.increment('n'); if (msg.payload) for (;;); return { payload: 'well' }`)
     const expression = await bench.sandbox.jsonata('payload ? ($endless := function() { $endless() }; $endless()) : "well"', bench.expressionHost())
     for (const call of [(payload: boolean) => fn.payload({ payload }), async (payload: boolean) => expression({ payload }, fakeRun())]) {
-      for (let i = 0; i < 3; i++) expect((await faultOf(call(true))).code).toBe('script.timeout')
+      for (let i = 0; i < 3; i++) expect(await faultOf(call(true))).toMatchObject({ code: 'script.timeout', message: 'The machine was too busy to give the script its 3 ms.' })
       expect(await call(false)).toBe('well')
     }
     expect(bench.quarantines).toEqual([])
