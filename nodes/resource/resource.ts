@@ -13,6 +13,7 @@ export interface ResourceConfig {
   readonly reserve: readonly number[]
   readonly maxDepth: number
   readonly scope: 'gateway' | 'cluster'
+  readonly whenAway: 'share' | 'refuse'
 }
 
 const perClass = 'By priority, 0 first.'
@@ -42,6 +43,10 @@ export const resource = defineNode<ResourceConfig, never>({
       reserve: { type: 'array', items: { type: 'integer', minimum: 0 }, maxItems: priorities, default: [], 'x-form': 'list', title: 'Reserved slots', description: `${perClass} Slots that no other priority takes. Empty: none.` },
       maxDepth: { type: 'integer', minimum: 0, maximum: 1_000_000, default: 10_000, title: 'Longest line', description: 'When it is full, somebody more important takes the place of the least important.' },
       scope: { enum: ['gateway', 'cluster'], default: 'gateway', title: 'Shared by', description: 'gateway: each process has its own slots. cluster: all gateways that share a Redis have them together.' },
+      whenAway: {
+        enum: ['share', 'refuse'], default: 'share', title: 'While Redis is away', 'x-form': { when: { scope: ['cluster'] } },
+        description: 'share: each gateway goes on with its part of the slots. refuse: nobody has a turn, and callers hear 503.',
+      },
     },
     required: ['name'],
   },

@@ -241,6 +241,22 @@ describe('a line that gateways share', { timeout: 30_000 }, () => {
     lines[1]!.leave(again.place)
   })
 
+  test('gives nobody a turn while Redis is away where it is told so, and says that at once; who has one goes on', async () => {
+    const { lines: [line] } = await open(1, { slots: 1, whenAway: 'refuse' })
+    const first = come(line!, 5)
+    await first.settled
+    const waiting = come(line!, 0)
+    redis.freeze()
+    expect(await waiting.settled).toMatchObject({ state: 'refused', reason: 'unavailable', retryAfterMs: 1000 })
+    expect(come(line!, 0).place).toMatchObject({ state: 'refused', reason: 'unavailable' })
+    line!.leave(first.place)
+    redis.thaw()
+    await expect.poll(() => gateways[0]!.healthy).toBe(true)
+    const again = come(line!, 5)
+    expect((await again.settled).state).toBe('admitted')
+    line!.leave(again.place)
+  })
+
   test('comes together again though connections lead nowhere without having been closed', async () => {
     const tunnel = await startTunnel(new URL(redis.url))
     try {

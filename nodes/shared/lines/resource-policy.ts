@@ -18,5 +18,6 @@ export function toPolicy(config: Readonly<Record<string, unknown>>): LinePolicy 
     weights: weights.length === 0 ? defaultWeights : Array.from({ length: priorities }, (_, at) => weights[at] ?? 1),
     ...(reserve.some((count) => count > 0) ? { reserve: Array.from({ length: priorities }, (_, at) => reserve[at] ?? 0) } : {}),
     maxDepth: number('maxDepth', 10_000),
+    ...(config['whenAway'] === 'refuse' ? { whenAway: 'refuse' } : {}),
   }
 }

@@ -22,6 +22,8 @@ export interface LinePolicy {
   readonly reserve?: readonly number[]
   /** Most that wait. */
   readonly maxDepth: number
+  /** While what gateways share a line by is away. share: each goes on with its part of the slots; so it is unless said. refuse: nobody has a turn. */
+  readonly whenAway?: 'share' | 'refuse'
 }
 
 /** By class: 10 for VIP … 1 for the least important. */
