@@ -226,8 +226,11 @@ export interface Releases {
   list(options?: { before?: number; limit?: number }): Promise<readonly ReleaseInfo[]>
   /** `calls`: which flows are called by others, at which revision, and by whom. */
   get(id: number): Promise<{ info: ReleaseInfo; nodes: readonly EditorNode[]; calls: readonly CalledFlow[] } | undefined>
-  /** Puts an earlier release live again, as a new release, by the same two phases and with the same rights as a deploy. */
-  rollback(id: number, user: Doer, comment?: string): Promise<DeployResult>
+  /**
+   * Puts an earlier release live again, as a new release, by the same two phases and with the same rights as a deploy. With `flow` only
+   * that tab or subflow, so that what others deployed since stays.
+   */
+  rollback(id: number, user: Doer, comment?: string, flow?: string): Promise<DeployResult>
 }
 
 export interface GatewayInfo {

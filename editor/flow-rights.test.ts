@@ -242,6 +242,12 @@ test('the same holds for the endpoints of one flow, for the JSON API and for goi
   expect(refused.json).toMatchObject({ status: 403, code: 'deploy.not_yours' })
   expect(refused.text).not.toContain('Accounts')
   expect((await whole()).find((node) => node.id === 'b1')?.name).toBe('bank’s')
+  // One flow by itself: hers, whatever others have deployed since, and not theirs.
+  expect((await deploy('sue', change('s1', { name: 'another mistake' }))).status).toBe(200)
+  expect((await call('sue', 'POST', `api/v1/releases/${before!.id}/rollback`, { flow: 't-bank' })).json).toMatchObject({ status: 403, code: 'deploy.not_yours' })
+  expect((await call('sue', 'POST', `api/v1/releases/${before!.id}/rollback`, { flow: 't-shop' })).status).toBe(200)
+  expect((await whole()).find((node) => node.id === 's1')?.name).not.toBe('another mistake')
+  expect((await whole()).find((node) => node.id === 'b1')?.name).toBe('bank’s')
 })
 
 test('buttons, context and credentials of another organisation’s nodes are out of reach', async () => {

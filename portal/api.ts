@@ -61,9 +61,9 @@ export function apiRoutes({ control }: PortalOptions): PageRoute[] {
   }
 
   async function rollback(exchange: Exchange, id?: number): Promise<void> {
-    const { release = id, comment } = asRecord((await readJson(exchange.request, 64 * 1024)) ?? {})
+    const { release = id, comment, flow } = asRecord((await readJson(exchange.request, 64 * 1024)) ?? {})
     if (!Number.isSafeInteger(release)) throw new Refused('body.malformed', 400, '`release` must be the number of a release.')
-    sendJson(exchange.response, 200, await control.releases.rollback(release as number, toActor(exchange), typeof comment === 'string' ? comment : undefined))
+    sendJson(exchange.response, 200, await control.releases.rollback(release as number, toActor(exchange), typeof comment === 'string' ? comment : undefined, typeof flow === 'string' && flow !== '' ? flow : undefined))
   }
 
   async function listReleases({ url, response }: Exchange): Promise<void> {

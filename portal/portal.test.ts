@@ -127,6 +127,19 @@ test('rolling back asks first, then puts the release live', async () => {
   expect((await control.flows.current()).nodes).toEqual(flow('return msg'))
 })
 
+test('one flow of a release is brought back by itself', async () => {
+  const headers = await signIn('eve')
+  const first = (await control.releases.get(1))!.nodes
+  await control.flows.deploy({ nodes: [...flow('return null'), { id: 'later', type: 'tab', label: 'Later' }], user: 'admin' })
+  expect(await page('/releases/1/rollback', headers)).toContain('name="flow" value="t1"')
+  const answer = await post('/releases/1/rollback', headers, { flow: 't1' })
+  expect(answer.headers.get('location')).toMatch(/^\/releases\/\d+\?done=flow$/)
+  const { nodes } = await control.flows.current()
+  expect(nodes.map(({ id }) => id).toSorted()).toEqual([...first.map(({ id }) => id), 'later'].toSorted())
+  expect(nodes.find(({ id }) => id === 'n2')).toEqual(first.find(({ id }) => id === 'n2'))
+  await control.releases.rollback(1, 'admin')
+})
+
 test('a gateway’s join token is shown once; revoking asks first', async () => {
   const headers = await signIn('admin')
   expect(await (await post('/gateways/join-token', headers)).text()).toMatch(/SLUICE_GATEWAY_TOKEN=join-/)

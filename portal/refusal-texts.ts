@@ -25,6 +25,7 @@ export const refusalTexts = {
   'refused.register.changed': { en: '', 'zh-TW': '流程中有人工修改，與來源的變更衝突。請選擇取代，或自行修改流程。' },
   'refused.register.flow': { en: '', 'zh-TW': '此 API 由人工繪製的流程提供，並非由登記產生。請改用其他識別碼。' },
   'refused.release.none': { en: '', 'zh-TW': '找不到此發行紀錄。' },
+  'refused.release.flow': { en: '', 'zh-TW': '版本 {release} 中沒有流程「{flow}」，目前也沒有。' },
   'refused.request.malformed': { en: '', 'zh-TW': '網址的百分號編碼不正確。' },
   'refused.signin.role': { en: '', 'zh-TW': '登入提供者所給的資料不對應任何角色，請洽管理者。' },
   'refused.signin.slow': { en: '', 'zh-TW': '嘗試登入的次數過多，請稍後再試。' },

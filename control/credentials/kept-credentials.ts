@@ -20,6 +20,8 @@ export interface KeptCredentials {
   /** Credentials of nodes that were deleted lately. */
   readonly removed: CredentialMap
   hashOf(credentials: CredentialMap): string
+  /** What is kept of these nodes now, and what was deleted together with those that come back. */
+  forNodes(nodes: readonly { readonly id: string }[]): CredentialMap
   /** Writes what differs, inside the transaction of a deploy. Call `adopt` when that has committed. */
   save(tables: Tables, next: CredentialMap, nowMs: number): Promise<void>
   adopt(next: CredentialMap): void
@@ -62,6 +64,12 @@ export async function openKeptCredentials(tables: Tables, keys: { current: Seali
     removed,
     hash: hashOf(live),
     hashOf,
+    forNodes(nodes: readonly { readonly id: string }[]) {
+      const present = new Set(nodes.map(({ id }) => id))
+      const next = new Map([...kept.live].filter(([id]) => present.has(id)))
+      for (const [id, value] of removed) if (present.has(id) && !next.has(id)) next.set(id, value)
+      return next
+    },
     async save(to: Tables, next: CredentialMap, nowMs: number) {
       const nowIso = new Date(nowMs).toISOString()
       const changed = [...next].filter(([id, value]) => kept.live.get(id) !== value)

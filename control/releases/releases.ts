@@ -14,6 +14,7 @@ import type { CasesGate } from '../watch/gate.ts'
 import type { RevisionRow } from '../store/schema.ts'
 import { sameJson } from '../same-json.ts'
 import type { Store } from '../store/store.ts'
+import { bringBack } from './bring-back.ts'
 import { toReleaseInfo, toChanges } from './changes.ts'
 import type { Compile } from './compile.ts'
 import { emptyRev, loadRelease, makeRelease, type LoadedRelease } from './current.ts'
@@ -78,6 +79,7 @@ interface Plan {
   readonly user: Doer
   readonly comment: string
   readonly rollbackOf?: number
+  readonly broughtBack?: { readonly flow: string; readonly release: number }
   readonly given?: Readonly<Record<string, string>>
   /** Documents that whoever deploys may see; absent: all. */
   readonly visible?: ReadonlySet<string> | undefined
@@ -301,25 +303,29 @@ export async function openReleases(parts: ReleasesParts) {
       const release = row.id === current?.manifest.id ? current : await loadRelease(store, row, byHash())
       return { info: toReleaseInfo(row, current?.manifest.id), nodes: release.nodes, calls: toCalls(release.revisions) }
     },
-    rollback: (id, user, comment) =>
+    rollback: (id, user, comment, flow) =>
       inTurn(async () => {
         const access = await limitsOf(user)
         const row = await store.releases.get(id)
         if (!row) throw new Refused('release.none', 404, `There is no release ${id}.`)
         const target = await loadRelease(store, row, byHash())
+        const brought = flow === undefined ? undefined : bringBack(flow, current, target)
+        const nodes = brought?.nodes ?? target.nodes
+        const documents = brought ? await withPins(internDocuments(compile.split(nodes), known())) : target.revisions.map((revision) => ({ revision }))
+        const revisions = documents.map(({ revision }) => revision)
         const visible = seenBy(access)
-        await admit(toTouches(drawn(), drawn(target.revisions)), access, visible)
-        const problems = [...compile.assemble(target.revisions), ...keptProblems.overlapping(target.revisions, current?.revisions ?? [])]
+        await admit(toTouches(drawn(), drawn(revisions)), access, visible)
+        const problems = [...compile.assemble(revisions), ...keptProblems.overlapping(revisions, current?.revisions ?? [])]
         refuseErrors(problems, visible)
         return await putLive({
-          nodes: target.nodes,
-          documents: target.revisions.map((revision) => ({ revision })),
-          credentials: withPinnedCredentials(credentialsFor(target.nodes), pinnedIn(target.revisions.map((revision) => ({ revision }))), kept.live, kept.removed),
+          nodes,
+          documents,
+          credentials: withPinnedCredentials(kept.forNodes(nodes), pinnedIn(documents), kept.live, kept.removed),
           warnings: problems,
-          doubts: missingIn(target.revisions, parts.namedInVault.deploying),
+          doubts: missingIn(revisions, parts.namedInVault.deploying),
           user,
-          comment: oneLine(comment) || `Back to release ${id}`,
-          rollbackOf: id,
+          comment: oneLine(comment) || (brought ? `“${brought.label}” as in release ${id}` : `Back to release ${id}`),
+          ...(brought ? { broughtBack: { flow: flow as string, release: id } } : { rollbackOf: id }),
           visible,
         })
       }),
@@ -333,15 +339,6 @@ export async function openReleases(parts: ReleasesParts) {
   }
 
   const byHash = () => new Map(current?.revisions.map((revision) => [revision.hash, revision]))
-
-  /** What is kept now, and what was deleted together with nodes that come back. */
-  function credentialsFor(nodes: readonly EditorNode[]): CredentialMap {
-    const next = new Map(kept.live)
-    const present = new Set(nodes.map(({ id }) => id))
-    for (const id of next.keys()) if (!present.has(id)) next.delete(id)
-    for (const [id, value] of kept.removed) if (present.has(id) && !next.has(id)) next.set(id, value)
-    return next
-  }
 
   async function putLive(plan: Plan): Promise<DeployResult> {
     const started = clock.elapsed()
@@ -408,11 +405,12 @@ export async function openReleases(parts: ReleasesParts) {
       await tables.flows.put(moved.map(({ hash, document }) => toFlowRow(hash, document, manifest.createdAt)))
       await tables.flows.remove([...before.keys()].filter((id) => !present.has(id)))
       await kept.save(tables, plan.credentials, clock.now())
-      const rolledBack = plan.rollbackOf === undefined ? {} : { rollbackOf: plan.rollbackOf }
+      const { rollbackOf, broughtBack } = plan
+      const rolledBack = { ...(rollbackOf === undefined ? {} : { rollbackOf }), ...(broughtBack ? { broughtBack } : {}) }
       const notSecret = moved.flatMap(({ document }) => toldNotSecret(before.get(document.id)?.document, document))
       const labels = toLabelReleases([...before.values()].map(({ document }) => document), drawn(release.revisions).map(({ document }) => document))
       const told = { release: manifest.id, ...rolledBack, flows: changed.slice(0, auditedFlows), changed: changed.length, ...(notSecret.length > 0 ? { notSecret: notSecret.slice(0, auditedFlows) } : {}), ...(labels.length > 0 ? { labelReleases: labels.slice(0, auditedFlows) } : {}) }
-      await audit.add(plan.user, plan.rollbackOf === undefined ? 'release.deploy' : 'release.rollback', told, tables, {
+      await audit.add(plan.user, rollbackOf ?? broughtBack ? 'release.rollback' : 'release.deploy', told, tables, {
         subject: `releases/${manifest.id}`,
         // Whose auditors read it: those of the one organisation that it concerns.
         organisation: owners.size === 1 ? [...owners][0] : undefined,

@@ -49,7 +49,7 @@ ${releases.length === pageSize && html`<p><a class="button" href="/releases?befo
     const other = with_ > 0 ? await control.releases.get(with_) : undefined
     const differences = compareEstates(other?.nodes ?? [], release.nodes)
     const { info } = release
-    const done = exchange.url.searchParams.has('done')
+    const done = exchange.url.searchParams.get('done')
     const body = html`<h1>${t('release')} ${id}${info.current && html` <span class="tag good">${t('current')}</span>`}</h1>
 <p>${toTime(info.createdAt, exchange.language)} · ${info.user}${info.comment && html` · <q>${info.comment}</q>`}${info.rollbackOf !== undefined && html` · ${t('rollbackOf')} <a href="/releases/${info.rollbackOf}">${info.rollbackOf}</a>`}</p>
 ${!info.current && exchange.flows?.mayWrite() && html`<p><a class="button primary" href="/releases/${id}/rollback">${t('rollback')}</a></p>`}
@@ -59,7 +59,7 @@ ${differences.length === 0 ? html`<p>${t('noChanges')}</p>` : html`<p aria-label
 ${differences.map((difference) => toDifference(difference, t))}`}
 ${release.calls.length > 0 && drawCalls(release.calls, t)}`
     const page = { title: `${t('release')} ${id}`, section: 'releases', body } as const
-    sendHtml(exchange.response, 200, layout(exchange, done ? { ...page, notice: { kind: 'good', text: t('rollbackDone') } } : page))
+    sendHtml(exchange.response, 200, layout(exchange, done === null ? page : { ...page, notice: { kind: 'good', text: t(done === 'flow' ? 'bringBackDone' : 'rollbackDone') } }))
   }
 
   async function askRollback(exchange: Exchange, id: number): Promise<void> {
@@ -72,15 +72,16 @@ ${release.calls.length > 0 && drawCalls(release.calls, t)}`
 <section class="card"><p><strong>${t('release')} ${id}</strong> · ${toTime(info.createdAt, exchange.language)} · ${info.user}</p><p>${t('rollbackExplain')}</p>
 <form method="post" action="/releases/${id}/rollback" class="stack"><label>${t('comment')}<input name="comment" maxlength="200"></label>
 <p class="row"><button class="primary">${t('confirm')}</button><a class="button" href="/releases/${id}">${t('cancel')}</a></p></form></section>
-<h2>${t('changes')}</h2>${differences.length === 0 && html`<p>${t('noChanges')}</p>`}
-${differences.map((difference) => toDifference(difference, t))}`
+<h2>${t('changes')}</h2><p class="soft">${t(differences.length === 0 ? 'noChanges' : 'bringBackHint')}</p>
+${differences.map((difference) => toDifference(difference, t, bringBackForm(id, difference, t)))}`
     sendHtml(exchange.response, 200, layout(exchange, { title: t('rollback'), section: 'releases', body }))
   }
 
   async function rollback(exchange: Exchange, id: number): Promise<void> {
     const form = await readForm(exchange.request)
-    const result: DeployResult = await control.releases.rollback(id, toActor(exchange), form.get('comment') ?? '')
-    redirect(exchange.response, `/releases/${result.release}?done`)
+    const flow = form.get('flow') || undefined
+    const result: DeployResult = await control.releases.rollback(id, toActor(exchange), form.get('comment') ?? '', flow)
+    redirect(exchange.response, `/releases/${result.release}?done${flow === undefined ? '' : '=flow'}`)
   }
 
   async function need(id: number) {
@@ -109,10 +110,16 @@ function drawCalls(called: readonly CalledFlow[], t: T): Html {
 <td>${call.label} · ${call.name}</td><td>${short(call.revision)}${call.pinned && html` <span class="tag ${call.revision === one.revision ? 'good' : 'warn'}">${t('pinnedTo')}</span>`}</td></tr>`))}</tbody></table></div></section>`
 }
 
-function toDifference(difference: FlowDifference, t: T): Html {
+/** One flow as it was; what all flows share comes back with the whole release only. */
+function bringBackForm(release: number, { id, label }: FlowDifference, t: T): Html | undefined {
+  if (id === 'global') return undefined
+  return html`<form method="post" action="/releases/${release}/rollback"><input type="hidden" name="flow" value="${id}"><button aria-label="${t('bringBack')}: ${label}">${t('bringBack')}</button></form>`
+}
+
+function toDifference(difference: FlowDifference, t: T, act?: Html): Html {
   const { label, change, before, after, marks, properties, id } = difference
   const drawn = id !== 'global'
-  return html`<section class="card"><h3>${label} <span class="tag ${change}">${t(change)}</span></h3>
+  return html`<section class="card"><h3>${label} <span class="tag ${change}">${t(change)}</span></h3>${act}
 ${drawn && html`<div class="grid">${before.length > 0 && html`<figure><figcaption>${t('before')}</figcaption>${drawFlow(before, marks, after, 'before', `${t('before')}: ${label}`)}</figure>`}
 ${after.length > 0 && html`<figure><figcaption>${t('after')}</figcaption>${drawFlow(after, marks, before, 'after', `${t('after')}: ${label}`)}</figure>`}</div>`}
 ${change === 'changed' && properties.length > 0 && html`<div class="scroll"><table aria-label="${t('changes')}: ${label}"><thead><tr><th scope="col">${t('node')}</th><th scope="col">${t('property')}</th><th scope="col">${t('before')}</th><th scope="col">${t('after')}</th></tr></thead>

@@ -77,8 +77,9 @@ function describeProgram(exit: (code: number) => void): Command {
   remote(command('rollback', 'put an earlier release live again; the one before the current when none is named'))
     .argument('[release]', 'number of the release')
     .option('--comment <text>', 'said in the release history')
-    .action(run(async (output, release: string | undefined, options: RemoteOptions & { comment?: string }) =>
-      (await import('./rollback.ts')).runRollback({ release, comment: options.comment, target: targetOf(options) }, output)))
+    .option('--flow <id>', 'only this tab or subflow; what others deployed since stays')
+    .action(run(async (output, release: string | undefined, options: RemoteOptions & { comment?: string; flow?: string }) =>
+      (await import('./rollback.ts')).runRollback({ release, comment: options.comment, flow: options.flow, target: targetOf(options) }, output)))
 
   command('test', 'run the cases.json of flows through the real front, with upstreams played from the cases')
     .argument('[dir]', 'a folder of flows, or one flow’s folder', 'flows')

@@ -187,9 +187,13 @@ export function createFakeControl(): FakeControl {
         const found = stored[id - 1]
         return found && { info: infoOf(found.info), nodes: found.nodes, calls: calledIn(id) }
       },
-      async rollback(id, user, comment = '') {
+      async rollback(id, user, comment = '', flow) {
         const found = stored[id - 1]
         if (!found) throw new Refused('release.none', 404, `There is no release ${id}.`)
+        if (flow !== undefined) {
+          const of = (node: EditorNode) => node.id === flow || node.z === flow
+          return { ...store([...(stored.at(-1)?.nodes ?? []).filter((node) => !of(node)), ...found.nodes.filter(of)], nameOfWriter(user), comment), warnings: [] }
+        }
         return { ...store(found.nodes, nameOfWriter(user), comment, id), warnings: [] }
       },
     },
