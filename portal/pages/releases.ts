@@ -113,7 +113,7 @@ function drawCalls(called: readonly CalledFlow[], t: T): Html {
 /** One flow as it was; what all flows share comes back with the whole release only. */
 function bringBackForm(release: number, { id, label }: FlowDifference, t: T): Html | undefined {
   if (id === 'global') return undefined
-  return html`<form method="post" action="/releases/${release}/rollback"><input type="hidden" name="flow" value="${id}"><button aria-label="${t('bringBack')}: ${label}">${t('bringBack')}</button></form>`
+  return html`<form method="post" action="/releases/${release}/rollback"><input type="hidden" name="flow" value="${id}"><p><button aria-label="${t('bringBack')}: ${label}">${t('bringBack')}</button></p></form>`
 }
 
 function toDifference(difference: FlowDifference, t: T, act?: Html): Html {
