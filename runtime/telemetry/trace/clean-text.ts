@@ -49,10 +49,11 @@ function isClean(bytes: string, hiding: Hiding, cut: boolean): boolean {
 function partsOf(text: string, type: string): string[] | undefined {
   const boundary = /^\s*multipart\/[^;]*;.*\bboundary=(?:"(?<quoted>[^"]+)"|(?<plain>[^\s;"]+))/i.exec(type)?.groups
   const mark = boundary && `--${boundary['quoted'] ?? boundary['plain']}`
-  if (mark === undefined || !text.startsWith(mark)) return undefined
+  const start = mark === undefined ? -1 : text.indexOf(mark)
+  if (start === -1) return undefined
   const parts: string[] = []
   for (let at = 0; ; ) {
-    const head = text.indexOf('\r\n\r\n', at)
+    const head = text.indexOf('\r\n\r\n', Math.max(at, start))
     if (head === -1) return [...parts, text.slice(at)]
     const end = text.indexOf(`\r\n${mark}`, head + 4)
     parts.push(text.slice(at, head + 4), text.slice(head + 4, end === -1 ? undefined : end))
@@ -65,8 +66,8 @@ function cleanParts(parts: readonly string[], hiding: Hiding, clean: (part: stri
   return parts.map((part, at) => {
     if (at % 2 === 0) return hiding.text(part)
     const head = parts[at - 1] as string
-    const name = /\bname="([^"]*)"/i.exec(head)?.[1] ?? ''
-    return hiding.isSecret(parameterName(name)) ? hidden : clean(part, /^content-type:\s*([^\r\n]*)/im.exec(head)?.[1] ?? '', at === parts.length - 1)
+    const name = /\bname=(?:"(?<quoted>[^"]*)"|(?<plain>[^\s;]+))/i.exec(head)?.groups
+    return hiding.isSecret(parameterName(name?.['quoted'] ?? name?.['plain'] ?? '')) ? hidden : clean(part, /^content-type:\s*([^\r\n]*)/im.exec(head)?.[1] ?? '', at === parts.length - 1)
   }).join('')
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Body } from '../../core/http/body.ts'
 import { hidden } from '../../core/secrets/secret-forms.ts'
 import { toBodyRecord } from './body-record.ts'
-import { cleanText } from './clean-text.ts'
+import { cleanBytes, cleanText } from './clean-text.ts'
 import { createHiding } from './hiding.ts'
 import { show, showMessage } from './show.ts'
 
@@ -46,9 +46,20 @@ describe('a text that was cut', () => {
     ['application/x-ndjson', '{"token":"t"}\n{"a":1,"token":"named-se', '{"token":"[hidden]"}\n{"a":1}'],
     ['text/event-stream', 'event: a\ndata: {"token":"t"}\n\ndata: {"a":1,\ndata: "token":"named"}\n\ndata: plain-secr', `event: a\ndata: {"token":"[hidden]"}\n\ndata: {"a":1,"token":"[hidden]"}\n\ndata: ${hidden}`],
     ['text/plain', 'it is plain-sec', `it is ${hidden}`],
+    ['multipart/form-data; boundary=b', '--b\r\ncontent-disposition: form-data; name="a"\r\n\r\n1\r\n--b\r\ncontent-disposition: form-data; name="password"\r\n\r\nnamed-se', `--b\r\ncontent-disposition: form-data; name="a"\r\n\r\n1\r\n--b\r\ncontent-disposition: form-data; name="password"\r\n\r\n${hidden}`],
     ['application/json-seq', '\x1e{"token":"t"}\n\x1e{"a":', '\x1e{"token":"[hidden]"}\n\x1e{}'],
   ])('of %s holds neither what a name gives away nor the beginning of a secret: %s', (type, text, shown) => {
     expect(cleanText(text, type, hiding, true)).toBe(shown)
+  })
+
+  it('never shows what a field of a form is called as a secret, in text or bytes, wherever it ends', () => {
+    const part = (name: string, value: string) => `\r\n--"b" \r\nContent-Disposition: form-data; name=${name}\r\n\r\n${value}`
+    const form = `before${part('"title"', '\xff\xd8 --"b"')}${part('"password"', 'qqqqzzzz')}${part('api_key', 'qqqqzzzz')}${part('"file"; filename="a.json"\r\nContent-Type: application/json', '{"client_secret":"qqqqzzzz"}')}\r\n--"b"--`.replaceAll('"b"', 'bound')
+    const type = 'Multipart/Form-Data; charset=utf-8; boundary="bound"'
+    fc.assert(fc.property(fc.nat({ max: form.length }), (end) => {
+      expect(cleanText(form.slice(0, end), type, createHiding([], []), true)).not.toContain('q')
+      expect(cleanBytes(Buffer.from(form.slice(0, end), 'latin1'), type, createHiding([], []), true)?.toString('latin1') ?? '').not.toContain('q')
+    }))
   })
 
   it('never shows what a name gives away, wherever it ends', () => {

@@ -64,6 +64,8 @@ type Answered = Pick<UpstreamReply, 'status' | 'headers'>
 const streamBytesKept = 2 * 1024 * 1024
 /** Statuses whose answers have no body (RFC 9110 §6.4.1). */
 const bodiless = new Set([204, 304])
+/** Methods whose requests have no body (RFC 9110 §9.3.1). */
+const methodsWithoutBody = new Set(['GET', 'HEAD'])
 /** Steps kept of one run: a circle may take a million. */
 const stepsKept = 2000
 const calloutsKept = 500
@@ -245,7 +247,7 @@ export class RunNotes implements RunTrace {
   }
 
   #enter(node: LinkedNode, message: Message): StepNote | undefined {
-    if (this.steps.length === 0 && message.payload instanceof ByteStream) this.asked = this.#watchStream(message.payload, this.request?.headers['content-encoding'], 0)
+    if (this.steps.length === 0 && message.payload instanceof ByteStream && !methodsWithoutBody.has(this.run.method ?? '')) this.asked = this.#watchStream(message.payload, this.request?.headers['content-encoding'], 0)
     if (this.steps.length >= stepsKept) {
       this.stepsLeftOut++
       return undefined

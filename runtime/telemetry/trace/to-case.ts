@@ -33,7 +33,7 @@ function toAsked({ body, stream }: NonNullable<RunRecord['request']>): Pick<Flow
   const what = 'the body of the request'
   if (stream && stream.end === undefined) throw cannot(`${what} has not ended yet`)
   if (stream?.end === 'cut') throw cannot(`${what} was broken off`)
-  return { ...toSaid(body, what), ...(stream ? { streamed: true } : {}) }
+  return { ...toSaid(body, what), ...(body && stream ? { streamed: true } : {}) }
 }
 
 function toExpected({ body, stream, fault: code }: NonNullable<RunRecord['answer']>, made: ReadonlySet<string>): Pick<FlowCase['expect'], 'json' | 'text' | 'base64'> {
