@@ -9,7 +9,7 @@ const ofAct: Readonly<Record<string, object | string>> = {
   'apis/register': { ...shop, id: 'made', url: 'https://service.example/', path: '/made' }, 'apis/register-bulk': { apis: [{ ...shop, id: 'made', url: 'https://service.example/', path: '/made' }] },
   'apis/:id/move': { to: 'BLOCKED' }, 'apis/:id/decide': { agree: true }, 'subscriptions/:id/plan': { plan: 'plan' }, 'subscriptions/:id/decide': { act: 'suspend' },
   'credentials/:id/rotate': {}, 'credentials/:id/confirm': {}, 'credentials/:id/active': { active: false }, 'connectors/:id/secret': { secret: 'taken' }, 'members/:id': { ...shop, user: 'olga', role: 'admin' },
-  'caches/purge': { all: true }, 'queues/:id/move': { from: 9, to: 5 }, 'vault/domains': { name: 'made' }, 'vault/domains/:id': { purposes: ['billing', 'care'] }, 'vault/domains/:id/shred': { confirm: 'domain' },
+  'caches/purge': { all: true }, 'queues/:id/move': { from: 9, to: 5 }, 'jobs/:id/move': { to: 0 }, 'vault/domains': { name: 'made' }, 'vault/domains/:id': { purposes: ['billing', 'care'] }, 'vault/domains/:id/shred': { confirm: 'domain' },
   'vault/domains/:id/subjects/shred': { subject: 'somebody' }, 'vault/grants': { domain: 'domain', client: 'app', purpose: 'billing' }, 'vault/grants/:id/decide': { agree: true }, 'vault/keys': { name: 'made', kind: 'ed25519' },
   'vault/keys/:id/schedule': { rotateEveryDays: 30 }, 'vault/certificates/:id': { pem: 'a certificate' }, 'vault/secrets/:id': { value: 'taken' }, check: { nodes: [] }, deploy: { merge: [tab] }, rollback: { release: 1 }, records: 'sluice: records\n',
 }
