@@ -137,6 +137,25 @@ describe('priority queue', () => {
     expect(order.toSorted()).toEqual(['none queue.priority', 'ten queue.priority', 'text queue.priority'])
   })
 
+  it('shows under the node how many wait and are under way, at most once a second', async () => {
+    const { come, node, clock } = await open()
+    const shown = () => node.statuses.map(({ status }) => (status as { text?: string }).text)
+    const first = come('first', 5)
+    const second = come('second', 5)
+    for (let n = 0; n < 5; n += 1) come(`more ${n}`, 9)
+    await clock.advance(100)
+    expect(shown()).toEqual(['6 waiting · 1/1 under way'])
+    first.run.end()
+    await clock.advance(0)
+    second.run.end()
+    await clock.advance(900)
+    expect(shown()).toHaveLength(1)
+    await clock.advance(200)
+    expect(shown().slice(1)).toEqual(['4 waiting · 1/1 under way'])
+    await clock.advance(5000)
+    expect(shown()).toHaveLength(2) // nothing has changed
+  })
+
   it('gives each message of a run its own slot', async () => {
     const { node, lines } = await open({}, { slots: 3 })
     const run = fakeRun({ id: 'one' })
