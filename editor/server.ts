@@ -65,6 +65,8 @@ export interface ControlServer {
 
 /** Longer than load balancers and clients keep a connection that they may write on again: closed first, it would lose what they just wrote. */
 const keepAliveMs = 75_000
+/** For the head of a request, and with TLS for the handshake before it. */
+const headersTimeoutMs = 15_000
 
 /** The control port: editor, pages, JSON API and whatever handlers it is given, on one server. */
 export function createControlServer({ control, definitions, notYet = [], options, handlers = {}, log }: ControlServerOptions): ControlServer {
@@ -77,8 +79,8 @@ export function createControlServer({ control, definitions, notYet = [], options
     control, definitions, notYet, secure, sessionMs, clientOf, editorPath: basePath, gatewayUrls: options.gatewayUrls, samples: options.samples ?? [], log, elsewhere: options.elsewhere, upstream: options.upstream,
     ...(publicOrigin ? { publicOrigin } : {}),
   })
-  const server: Server = options.tls ? createTlsServer({ minVersion: 'TLSv1.2', ...options.tls }, handle) : createServer(handle)
-  server.headersTimeout = 15_000
+  const server: Server = options.tls ? createTlsServer({ minVersion: 'TLSv1.2', handshakeTimeout: headersTimeoutMs, ...options.tls }, handle) : createServer(handle)
+  server.headersTimeout = headersTimeoutMs
   server.requestTimeout = 60_000
   server.keepAliveTimeout = keepAliveMs
   let editor: EditorHost | undefined

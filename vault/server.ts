@@ -155,7 +155,7 @@ export function createVaultServer({ vault, host, port, tokens, tls, log }: Vault
   const listener = (request: IncomingMessage, response: ServerResponse) => void handle(request, response)
   const server: Server = tls
     ? process.getBuiltinModule('node:https').createServer({
-        ...options, ...toContext(tls),
+        ...options, ...toContext(tls), handshakeTimeout: options.headersTimeout,
         // A certificate that proves nothing gets an answer that says so, and a token may prove it.
         ...(tls.clientCa ? { requestCert: true, rejectUnauthorized: false } : {}),
       }, listener)

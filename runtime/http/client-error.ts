@@ -10,10 +10,13 @@ export function toClientFault(error: NodeJS.ErrnoException): Fault {
   return fault('request.malformed', { reason: (error as { reason?: string }).reason ?? 'it is not valid HTTP' }, error)
 }
 
+/** Of a handshake that failed or was never ended: nothing can be written on that connection, and one that waits for it stays for ever. */
+const ofTls = /^(?:ERR_TLS|ERR_SSL|EPROTO)/
+
 /** Answers what never became a request. Nothing is written into an answer that has begun. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket, id: string): Fault | undefined {
   const begun = (socket as unknown as { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent === true
-  if (!socket.writable || begun || error.code === 'ECONNRESET') {
+  if (!socket.writable || begun || error.code === 'ECONNRESET' || ofTls.test(error.code ?? '')) {
     socket.destroy(error)
     return undefined
   }

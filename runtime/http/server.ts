@@ -28,6 +28,8 @@ export interface WebServer {
 /** Makes the server for the front's handler, with every limit set: Node's own defaults are partly "none". */
 export function createWebServer(handler: Handler, limits: FrontLimits, tls: Tls | undefined): WebServer {
   const timing = {
+    // Node's own is two minutes, and what it knows of heads begins behind it.
+    handshakeTimeout: limits.headersTimeoutMs,
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
@@ -49,7 +51,13 @@ export function createWebServer(handler: Handler, limits: FrontLimits, tls: Tls 
   })
   server.on('session', (session: ServerHttp2Session) => {
     sessions.add(session)
-    session.once('close', () => sessions.delete(session))
+    // Its greeting ends with its settings (RFC 9113 §3.4); one that sends half of it asks for nothing.
+    const greeting = setTimeout(() => session.destroy(), limits.headersTimeoutMs)
+    session.once('remoteSettings', () => clearTimeout(greeting))
+    session.once('close', () => {
+      clearTimeout(greeting)
+      sessions.delete(session)
+    })
   })
   return {
     server,

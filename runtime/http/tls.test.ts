@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as connectHttp2 } from 'node:http2'
 import { get } from 'node:https'
+import { connect as connectTcp, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
@@ -10,6 +11,7 @@ import { needs } from '../../test/kit/tools.ts'
 import { silentLog } from '../core/log.ts'
 import { fakeDeployment } from './fake-deployment.ts'
 import { createFront, type Front } from './front.ts'
+import type { FrontOptions } from './front-options.ts'
 import { loadTls, watchTls, type TlsFiles } from './tls-files.ts'
 import type { TlsOptions } from './tls.ts'
 
@@ -36,10 +38,10 @@ describe.skipIf(!needs('openssl'))('TLS', () => {
 
   const certificate = (name: string) => ({ cert: read(`${name}.crt`), key: read(`${name}.key`) })
 
-  async function start(more: Partial<TlsOptions> = {}): Promise<{ front: Front; port: number }> {
+  async function start(more: Partial<TlsOptions> = {}, limits: Partial<FrontOptions> = {}): Promise<{ front: Front; port: number }> {
     const deployment = fakeDeployment([{ path: '/who', flow: ({ request }) => ({ payload: { secure: request.secure, who: request.clientCertificate?.subject ?? null, sans: request.clientCertificate?.sans } }) }])
     const front = createFront(
-      { host: '127.0.0.1', port: 0, tls: { ...certificate('main'), ...more } },
+      { host: '127.0.0.1', port: 0, tls: { ...certificate('main'), ...more }, ...limits },
       { live: () => deployment, log: silentLog, recorder: { record() {} }, metrics: { count() {} } },
     )
     open.push(front)
@@ -82,6 +84,15 @@ describe.skipIf(!needs('openssl'))('TLS', () => {
     expect(await statusOf({ ':path': '/none', ':authority': 'main.test', host: 'MAIN.test' })).toBe(404)
     expect(await statusOf({ ':path': '/none', ':authority': 'main.test', host: 'other.test' })).toBe(400)
     session.close()
+  })
+
+  it('lets go of who never ends a handshake, or the greeting of HTTP/2', async () => {
+    const { port } = await start({}, { headersTimeoutMs: 100 })
+    const gone = (socket: Socket) => new Promise<void>((resolve) => socket.on('error', () => {}).once('close', () => resolve()).resume())
+    const silent = connectTcp(port, '127.0.0.1')
+    const half = await shake(port, { ALPNProtocols: ['h2'] })
+    half.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+    await Promise.all([gone(silent), gone(half)])
   })
 
   it('takes the body of an HTTP/2 request only for so long', async () => {
