@@ -214,7 +214,7 @@
     return li
   }
 
-  /** The case without the places of its answer that differ, such as a clock; nothing when there is none to leave out. */
+  /** The case without the places of its answer that differ, such as a clock, and without what an upstream was asked with that differs; nothing when there is none to leave out. */
   function withoutDiffering(one, failures) {
     const json = structuredClone(one.expect.json)
     let left = 0
@@ -228,7 +228,10 @@
       delete holder[last]
       left++
     }
-    return left > 0 ? { ...one, expect: { ...one.expect, json } } : undefined
+    const isOther = ({ match, asked }) => asked && failures.some((text) => text.startsWith(`called ${match.method || 'GET'} ${match.url} with`))
+    const upstreams = (one.upstreams || []).map((upstream) => (isOther(upstream) ? { ...upstream, asked: undefined } : upstream))
+    left += upstreams.filter((upstream, index) => upstream !== one.upstreams[index]).length
+    return left > 0 ? { ...one, ...(one.upstreams ? { upstreams } : {}), expect: { ...one.expect, ...(json === undefined ? {} : { json }) } } : undefined
   }
 
   async function replace(one, next) {

@@ -28,7 +28,7 @@ export function createPlayedUpstream(): UpstreamOfCases {
     }
     answered.set(played, (answered.get(played) ?? 0) + 1)
     const asked = await readSent(sent)
-    if (played.asked) failures.push(...departures(played.asked, asked, `called ${method} ${url} with`))
+    if (played.asked) failures.push(...departures(played.asked, asked, `called ${nameOf(played)} with`))
     const { status = 200, headers: given, body, base64, fail } = played.reply
     if (fail === 'timeout') throw fault('upstream.timeout', { host, afterMs: timeoutMs })
     if (fail === 'connect') throw fault('upstream.connect', { host })
@@ -45,7 +45,7 @@ export function createPlayedUpstream(): UpstreamOfCases {
   return {
     get failures() {
       const never = playing.filter((one) => one.asked && !answered.has(one))
-      return [...failures, ...never.map(({ match }) => `never called ${match.method ?? 'GET'} ${match.url}`)]
+      return [...failures, ...never.map((one) => `never called ${nameOf(one)}`)]
     },
     play(upstreams) {
       playing = upstreams
@@ -75,6 +75,11 @@ interface Played {
   readonly bytes: Buffer
   /** What its connection breaks off with. */
   readonly cut?: Fault
+}
+
+/** As sentences and the editor call it: by what it matches. */
+function nameOf({ match }: PlayedUpstream): string {
+  return `${match.method ?? 'GET'} ${match.url}`
 }
 
 function matches(match: PlayedUpstream['match'], request: Pick<UpstreamRequest, 'method' | 'url'>): boolean {
