@@ -158,7 +158,7 @@ describe('accepted work', () => {
     }
     expect(orders.accepted.size).toBeGreaterThanOrEqual(10_000)
     await expectAllDone(orders, [...gateways.values()], backend, kills * atOnce)
-  }, 300_000)
+  }, 600_000)
 
   test.skipIf(!needs('redis-server'))('is there again when Redis was killed and started again; meanwhile callers hear 503 at once', async () => {
     const backend = await startBackend()
