@@ -41,6 +41,8 @@ export class SilenceWatch {
       answer.then((value) => {
         this.#asking.delete(giveUp)
         this.#silentLooks = 0
+        // Nobody is woken for a look that has nothing to see.
+        if (this.#asking.size === 0) this.#stopLooking()
         resolve(value)
       }, () => {
         if (this.#asking.has(giveUp)) this.#giveUp()
@@ -49,10 +51,14 @@ export class SilenceWatch {
   }
 
   stop(): void {
-    this.#cancelLook?.()
-    this.#cancelLook = undefined
+    this.#stopLooking()
     for (const giveUp of this.#asking) giveUp()
     this.#asking.clear()
+  }
+
+  #stopLooking(): void {
+    this.#cancelLook?.()
+    this.#cancelLook = undefined
   }
 
   #lookLater(): void {
