@@ -48,6 +48,11 @@ describe('pass through', () => {
     expect((await send({ withhold: ['accept'] }, {})).asked.headers).toMatchObject({ authorization: 'Bearer s' })
   })
 
+  it('lets no caller give a second value to a parameter that the URL sets', async () => {
+    const { asked } = await send({ url: 'https://files.example/{{+req.params["*"]}}?tenant=1' }, {}, { url: '/files/a/b?x=1&tenant=2&%74enant=3&y=2' })
+    expect(asked.url).toBe('https://files.example/a/b?tenant=1&x=1&y=2')
+  })
+
   it('sends a stream on as it comes, a body that was read as it was sent, and none with GET', async () => {
     const stream = new ByteStream(Readable.from(['up']), 'text/plain', undefined)
     expect((await send({}, { payload: stream }, { method: 'POST' })).asked.body).toBe(stream)

@@ -15,6 +15,7 @@ import { compileUrl, upstreamOrigin, whyNoUrl, withoutEnv } from '../shared/call
 import { type OpenStream, type OpenTunnel, toPlainWay, type Way } from '../shared/callouts/callout-way.ts'
 import { credentialUses } from '../shared/callouts/credential-uses.ts'
 import { openTls } from '../shared/callouts/open-tls.ts'
+import { namesOfQuery, passedQuery } from '../shared/callouts/passed-query.ts'
 import { withEnv } from '../shared/with-env.ts'
 import { toForwarded } from './to-forwarded.ts'
 
@@ -143,7 +144,7 @@ export const passThrough = defineNode<PassThroughConfig, never>({
         for (const one of Object.keys(headers)) if (one.toLowerCase() === name.toLowerCase()) delete headers[one]
         headers[name] = template.render(message)
       }
-      const query = request.url.slice(request.path.length + 1)
+      const query = passedQuery(request.url, new Set(namesOfQuery(target)))
       const url = query === '' ? target : `${target}${target.includes('?') ? '&' : '?'}${query}`
       // Callers of the sandbox never get to the upstream.
       const { openStream, openTunnel } = chosen === place ? way : plain

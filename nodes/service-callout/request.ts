@@ -9,9 +9,9 @@ import type { UpstreamRequest } from '../../runtime/core/upstream/upstream.ts'
 import { encodeQuery } from '../../runtime/core/upstream/url-template.ts'
 import { compileUrl } from '../shared/callouts/callout-url.ts'
 import { openTls } from '../shared/callouts/open-tls.ts'
+import { namesOfQuery, passedQuery } from '../shared/callouts/passed-query.ts'
 import type { ServiceCalloutConfig } from './config.ts'
 import { compileInput, type Input } from './input.ts'
-import { namesOfQuery, passedQuery } from './passed-query.ts'
 import { toRequestBody } from './request-body.ts'
 import type { Pair } from './sandbox.ts'
 import { clientHeaders, clientMethod } from './transparent.ts'
@@ -42,7 +42,7 @@ export async function compileRequest(config: RequestConfig, scope: Scope, tellBu
     const content = toRequestBody(value, contentType)
     if (content.contentType !== undefined && !contentType) sent['content-type'] = content.contentType
     const target = addQuery(url.render(message), query, values)
-    return { method, url: ownNames === undefined ? target : appendQuery(target, passedQuery(message, ownNames)), headers: sent, body: content.body, ...limits }
+    return { method, url: ownNames === undefined ? target : appendQuery(target, passedQuery((message['req'] as { readonly url?: unknown } | undefined)?.url, ownNames)), headers: sent, body: content.body, ...limits }
   }
 
   // Nothing depends on the message: one request for all.

@@ -2,6 +2,7 @@ import type { Clock } from '../core/time/clock.ts'
 import { fault } from '../core/fault.ts'
 import type { Holding } from '../core/lines/holding.ts'
 import type { Run } from '../core/run.ts'
+import { parameterName } from '../core/http/parameter-name.ts'
 import { nextTraceparent, traceOf } from '../core/http/trace-context.ts'
 import type { UpstreamRequest, UpstreamSecret, UpstreamTls } from '../core/upstream/upstream.ts'
 import { Call, toHeaderList, type Answer } from './call.ts'
@@ -86,6 +87,16 @@ function setHeader(headers: string[], name: string, value: string): void {
   headers.push(name, value)
 }
 
-function withParameter(path: string, { name, value }: UpstreamSecret): string {
+function withParameter(given: string, { name, value }: UpstreamSecret): string {
+  const path = withoutParameter(given, name)
   return `${path}${path.includes('?') ? '&' : '?'}${encodeURIComponent(name)}=${encodeURIComponent(value)}`
+}
+
+/** What a caller's query has under the name of a credential, however it is encoded, does not stand beside it. */
+function withoutParameter(path: string, name: string): string {
+  const mark = path.indexOf('?')
+  if (mark === -1) return path
+  const parts = path.slice(mark + 1).split('&')
+  const kept = parts.filter((part) => parameterName(part) !== name)
+  return kept.length === parts.length ? path : path.slice(0, mark) + (kept.length === 0 ? '' : `?${kept.join('&')}`)
 }

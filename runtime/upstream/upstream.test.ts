@@ -71,6 +71,14 @@ describe('a call', () => {
     expect(reply.body.value()).toMatchObject({ method: 'POST', url: '/a%20b?c=1', body: 'hello', headers: { 'x-one': 'yes', 'x-many': 'a, b', 'content-length': '5' } })
   })
 
+  it('sends a credential of the query alone under its name, whatever a caller put there', async () => {
+    const origin = await serve((request, response) => void response.end(request.url))
+    const secret = { in: 'query', name: 'key', value: 'ours' } as const
+    for (const [given, sent] of [['/x?a=1&key=theirs&%6bey=too&b=2', '/x?a=1&b=2&key=ours'], ['/x?key=theirs', '/x?key=ours'], ['/x', '/x?key=ours'], ['/x?keys=1', '/x?keys=1&key=ours']]) {
+      expect((await open().request(ask(origin + given, { secret }), fakeRun())).body.bytes().toString()).toBe(sent)
+    }
+  })
+
   it('writes paths as the URL parser does, whatever was asked before', async () => {
     const origin = await serve(echo)
     const upstream = open()

@@ -1,12 +1,10 @@
-import type { Message } from '../../runtime/core/message.ts'
-import { parameterName } from '../../runtime/core/http/parameter-name.ts'
+import { parameterName } from '../../../runtime/core/http/parameter-name.ts'
 
 /**
- * The query of the request that started the run, as it came, for sending it on. Parameters that the callout sets itself are left out,
+ * The query of a request's URL, as it came, for sending it on. Parameters that the callout sets itself are left out,
  * however their names are encoded: whoever calls cannot give a second value to one that was decided here.
  */
-export function passedQuery(message: Message, own: ReadonlySet<string>): string {
-  const url = (message['req'] as { readonly url?: unknown } | undefined)?.url
+export function passedQuery(url: unknown, own: ReadonlySet<string>): string {
   if (typeof url !== 'string') return ''
   const mark = url.indexOf('?')
   if (mark === -1) return ''
