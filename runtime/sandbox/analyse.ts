@@ -1,5 +1,4 @@
-import { parse } from 'acorn'
-import { fault } from '../core/fault.ts'
+import { isCalled, isKey, isSent, isTree, keyName, onlyRead, parseBody, propertyName, quietMethods, type Tree } from './syntax-tree.ts'
 
 /** What the code can see of its message, when the syntax tree proves that it is not everything. */
 export interface Narrow {
@@ -35,11 +34,6 @@ export interface Analysis {
  */
 export type Reach = 'nothing' | 'contexts' | 'globals'
 
-export interface Tree {
-  readonly type: string
-  readonly [key: string]: unknown
-}
-
 const asyncNames = new Set([
   'Promise', 'setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'eval', 'Function', 'AsyncFunction', 'util',
 ])
@@ -49,9 +43,6 @@ const contextNames = new Set(['context', 'flow', 'global', 'run', 'RED'])
 const globalNames = new Set(['globalThis', 'eval', 'Function'])
 const hiding = new Set(['eval', 'arguments', 'Function'])
 const asyncProperties = new Set(['constructor', 'then'])
-const quietMethods = new Set([
-  'toUpperCase', 'toLowerCase', 'trim', 'includes', 'startsWith', 'endsWith', 'split', 'toString', 'toFixed', 'indexOf', 'charAt', 'substring',
-])
 const lightMethods = new Set([
   ...quietMethods, 'get', 'slice', 'warn', 'log', 'error', 'status', 'send', 'now', 'keys', 'round', 'floor', 'ceil', 'abs', 'min', 'max', 'random', 'stringify', 'parse',
   'toISOString', 'push', 'pop', 'test', 'hasOwn', 'isArray', 'debug', 'set', 'increment',
@@ -62,36 +53,6 @@ const loops = new Set([
   'ForStatement', 'ForInStatement', 'ForOfStatement', 'WhileStatement', 'DoWhileStatement', 'SpreadElement', 'FunctionDeclaration', 'TaggedTemplateExpression',
   'ClassDeclaration', 'ClassExpression', 'FunctionExpression', 'ArrowFunctionExpression', 'WithStatement',
 ])
-
-const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && typeof (value as Tree).type === 'string'
-
-/**
- * The syntax tree of code that stands inside a function, checked alone first, so that it cannot close the
- * function around it, and then as the body it will be.
- * @throws Fault `script.syntax` with the line the user typed
- */
-export function parseBody(code: string, parameters = 'msg, node', part?: string): Tree {
-  try {
-    const tree = parse(code, { ecmaVersion: 'latest', allowReturnOutsideFunction: true, allowAwaitOutsideFunction: true })
-    parse(`(async function (${parameters}) {\n${code}\n})`, { ecmaVersion: 'latest' })
-    return tree as unknown as Tree
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-    const { line = 1, column = 0 } = (error as { loc?: { line: number; column: number } }).loc ?? {}
-    const wrapped = !parses(code) ? 0 : 1
-    const message = error.message.replace(/ \(\d+:\d+\)$/, '')
-    throw fault('script.syntax', { message, line: line - wrapped, column: column + 1, ...(part && { part }) }, error)
-  }
-}
-
-function parses(code: string): boolean {
-  try {
-    parse(code, { ecmaVersion: 'latest', allowReturnOutsideFunction: true, allowAwaitOutsideFunction: true })
-    return true
-  } catch {
-    return false
-  }
-}
 
 /**
  * Looks at a function's body.
@@ -230,89 +191,4 @@ export function analyse(code: string): Analysis {
 /** Names as JSON keys, so that no call has to quote them. */
 export function toLabels(names: Iterable<string>): string[] {
   return Array.from(names, (name) => `${JSON.stringify(name)}:`)
-}
-
-function propertyName(member: Tree): string | undefined {
-  const property = member['property'] as Tree
-  if (!member['computed']) return property['name'] as string | undefined
-  return property.type === 'Literal' && typeof property['value'] === 'string' ? property['value'] : undefined
-}
-
-function keyName(property: Tree): string | undefined {
-  const key = property['key'] as Tree
-  if (!property['computed'] && key.type === 'Identifier') return key['name'] as string
-  return key.type === 'Literal' ? String(key['value']) : undefined
-}
-
-/** An identifier that only names a property: `x.msg`, `{ msg: 1 }`. */
-function isKey(node: Tree, parent: Tree | undefined): boolean {
-  if (!parent) return false
-  if (parent.type === 'MemberExpression') return parent['property'] === node && !parent['computed']
-  if (parent.type === 'Property' || parent.type === 'MethodDefinition' || parent.type === 'PropertyDefinition') {
-    return parent['key'] === node && !parent['computed'] && parent['shorthand'] !== true
-  }
-  return false
-}
-
-/** `flow.get(…)`, `context.flow.set(…)`: it is called by a property, and nobody holds it. */
-function isCalled(node: Tree, path: readonly Tree[]): boolean {
-  let below = node
-  for (let i = path.length - 1; i >= 0; i--) {
-    const at = path[i] as Tree
-    if (at.type === 'MemberExpression' && at['object'] === below) below = at
-    else return below !== node && at.type === 'CallExpression' && at['callee'] === below
-  }
-  return false
-}
-
-/** `return msg` of the function itself or `node.send(msg)`, also inside list literals and branches of `?:`. */
-function isSent(node: Tree, path: readonly Tree[]): boolean {
-  let below = node
-  for (let i = path.length - 1; i >= 0; i--) {
-    const at = path[i] as Tree
-    if (at.type === 'ArrayExpression' || (at.type === 'ConditionalExpression' && at['test'] !== below)) {
-      below = at
-      continue
-    }
-    if (at.type === 'ReturnStatement') return !path.slice(0, i).some((outer) => outer.type.includes('Function') || outer.type.startsWith('Class'))
-    if (at.type === 'CallExpression') {
-      const callee = at['callee'] as Tree
-      const object = callee['object']
-      return callee !== below && callee.type === 'MemberExpression' && isTree(object) && object['name'] === 'node' && propertyName(callee) === 'send'
-    }
-    return false
-  }
-  return false
-}
-
-/** True when what is read at `msg.name…` ends in an operator or a test, so that nobody can change it. */
-function onlyRead(path: readonly Tree[]): boolean {
-  let i = path.length - 1
-  let below = path[i] as Tree
-  for (i--; i >= 0; i--) {
-    const at = path[i] as Tree
-    if (at.type === 'ChainExpression' || (at.type === 'MemberExpression' && at['object'] === below)) {
-      below = at
-      continue
-    }
-    switch (at.type) {
-      case 'BinaryExpression':
-      case 'TemplateLiteral':
-        return true
-      case 'UnaryExpression':
-        return at['operator'] !== 'delete'
-      case 'IfStatement':
-      case 'ConditionalExpression':
-        return at['test'] === below
-      case 'SwitchStatement':
-        return at['discriminant'] === below
-      case 'MemberExpression': // a computed key
-        return at['property'] === below && at['computed'] === true
-      case 'CallExpression':
-        return at['callee'] === below && below.type === 'MemberExpression' && quietMethods.has(propertyName(below) ?? '')
-      default:
-        return false
-    }
-  }
-  return false
 }

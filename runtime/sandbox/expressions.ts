@@ -14,7 +14,7 @@ import type { Lane } from './lane.ts'
 import { blameOf, isLarge, limitFault, type Blame, type Limit, type Limits } from './limits.ts'
 import { needsJsonata, parsePath } from './path-expression.ts'
 import type { OwnerPool } from './pool.ts'
-import { starvedTries, timesOf, wholeShare, type SideEntries } from './side-entry.ts'
+import { starvedTries, wholeShare, type SideEntries } from './side-entry.ts'
 
 export interface ExpressionParts {
   readonly clock: Clock
@@ -127,7 +127,7 @@ export function createExpressions(parts: ExpressionParts): Expressions {
     function aside(input: string, bindings: string, kind: string, large: boolean, tries = 0): Promise<unknown> {
       return new Promise((resolve, reject) => {
         let began = 0
-        const entry = parts.sideEntries(parts.timeoutMs, timesOf(tries))
+        const entry = parts.sideEntries(parts.timeoutMs)
         laneFor(large).add({
           wallMs: entry.wallMs * 2, // it enters twice
           refusal: () => limits.refusal(history),

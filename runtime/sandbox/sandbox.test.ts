@@ -60,7 +60,9 @@ describe('limits', () => {
       `return { payload: /^(a+)+$/.test('a'.repeat(40) + '!') + /(?=x)^(a+)+$/.test('a'.repeat(40)) + /^(?:(a)|\\1b)*(a|a)*\\1*$/.test('a'.repeat(50) + '!') }`,
     ]) {
       const fn = await bench.script(code)
-      expect((await faultOf(fn.call())).code, code).toBe('script.timeout')
+      // Where the threads that collect garbage get no processor, what fills the heap may meet that limit first.
+      const codes = code.includes('new Array') ? ['script.timeout', 'script.memory'] : ['script.timeout']
+      expect(codes, code).toContain((await faultOf(fn.call())).code)
     }
     expect(await (await bench.script(`return { payload: 'alive' }`)).payload()).toBe('alive')
   })

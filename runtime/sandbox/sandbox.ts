@@ -1,7 +1,6 @@
 import type { Clock } from '../core/time/clock.ts'
 import type { Log } from '../core/log.ts'
 import type { Sandbox } from '../core/sandbox.ts'
-import { parseBody } from './analyse.ts'
 import { createSystemCpu, type CpuTime } from './cpu-time.ts'
 import { createExpressions } from './expressions.ts'
 import { readGuestSource } from './guest-source.ts'
@@ -9,6 +8,7 @@ import { createLimits, type Quarantine } from './limits.ts'
 import { createOwnerPool, type OwnerPool } from './pool.ts'
 import { createScript } from './script.ts'
 import { createSideEntries } from './side-entry.ts'
+import { parseBody } from './syntax-tree.ts'
 import { createTemplate } from './template.ts'
 
 export interface SandboxOptions {

@@ -8,7 +8,7 @@ import type { OwnerPool } from './pool.ts'
 import type { ScriptContexts } from './script-contexts.ts'
 import { entryFault, type ScriptReport } from './script-report.ts'
 import type { Entering } from './serving-door.ts'
-import { patience, starvedTries, timesOf, type SideEntries } from './side-entry.ts'
+import { starvedTries, type SideEntries } from './side-entry.ts'
 
 /** The way on a thread of the isolate's own, one call after the other. */
 export interface SideDoor {
@@ -66,8 +66,8 @@ export function createSideDoor({ clock, pool, contexts, limits, history, sideEnt
       underWay.delete(id)
       if (underWay.size === 0) whenDrained?.()
     }
-    // What a call changed here others may have seen meanwhile: it cannot be taken back, so it has all the time at once.
-    const entry = sideEntries(timeoutMs, analysis.reach === 'nothing' ? timesOf(tries) : patience)
+    const entry = sideEntries(timeoutMs)
+    // What a call changed here others may have seen meanwhile: it cannot be taken back.
     const unnoticed = (): boolean => analysis.reach === 'nothing' || (analysis.reach === 'contexts' && !state.changed)
     return new Promise<Output>((resolve, reject) => {
       let began = 0

@@ -14,23 +14,19 @@ export interface SideEntry {
   starved(): boolean
 }
 
-/** Makes entries. @param limitMs what one may compute  @param times how many times that it may take by the clock */
-export type SideEntries = (limitMs: number, times?: number) => SideEntry
+/** Makes entries. @param limitMs what one may compute */
+export type SideEntries = (limitMs: number) => SideEntry
 
 /**
  * By the clock an entry may take this many times what it may compute: the rest is what a busy machine may keep it waiting.
- * An endless loop has a thread of the pool for so long, once or twice; then it is known.
+ * An endless loop has a thread of the pool for so long; then it is known. Cutting early to begin again would cost those that
+ * only wait what they have done so far.
  */
 export const patience = 4
 /** Whoever had this share of its time when it was cut had its time: neither cutting nor counting is exact. */
 export const wholeShare = 0.9
 /** How often an entry that was given no processor time may begin again. */
-export const starvedTries = 3
-
-/** What nobody can notice begins again at once, with more time by the clock at each try. */
-export function timesOf(tries: number): number {
-  return Math.min(patience, 2 ** tries)
-}
+export const starvedTries = 2
 
 /**
  * Nobody can say what one thread beside the serving one was given, only what all of them were. Entries that are under way
@@ -50,8 +46,8 @@ export function createSideEntries(clock: Clock, cpu: CpuTime): SideEntries {
     return shareMs
   }
 
-  return (limitMs, times = patience) => {
-    const wallMs = limitMs * times
+  return (limitMs) => {
+    const wallMs = limitMs * patience
     let usedMs = Infinity
     let alone = false
     return {
