@@ -8,13 +8,14 @@ import { CallsForHelp } from './calls-for-help.ts'
 import { claimsOf, isOwedElsewhere } from './choose-heir.ts'
 import type { ClusterLink } from './cluster-link.ts'
 import { ClusterPlace } from './cluster-place.ts'
-import { type Claim, KnownClaims, type Report } from './known-claims.ts'
+import { type Claim, KnownClaims } from './known-claims.ts'
 import type { LineTickets } from './line-tickets.ts'
 import { LocalShare } from './local-share.ts'
 import type { CallMessage, LineMessage, SlotMessage } from './messages.ts'
 import { createQuietly, type Quietly } from './quietly.ts'
 import { classOfRank, rankOfClass, toRank } from './ranks.ts'
 import { RedisTurns, type TurnTaker } from './redis-turns.ts'
+import { reportOf } from './report.ts'
 import { type HeldSlot, isSurelyHeld, SlotsHere } from './slots-here.ts'
 import { StandingTickets } from './standing-tickets.ts'
 import { WaitingHere } from './waiting-here.ts'
@@ -183,8 +184,11 @@ export class ClusterLine implements Line {
 
   /** How long somebody of this class who comes now would wait, as far as is known here; 0 when nothing is. */
   estimateMs(priority: Priority): number {
-    // Gateways are alike: what one sees of its own callers is true of all.
-    return this.#waiting.paceMs(priority, this.#now()) ?? estimateMs(this.#policy, this.#service.meanMs, this.#countWaiting(), priority)
+    const own = this.#waiting.paceOf(priority, this.#now())
+    if (own === undefined) return estimateMs(this.#policy, this.#service.meanMs, this.#countWaiting(), priority)
+    // Within a class callers of all gateways take turns as they came: together their turns tell more than the few of one gateway.
+    const others = this.#known.pacedOf(priority)
+    return (this.#waiting.sizeOf(priority) + others.waiting + 1) / (own + others.perMs)
   }
 
   /** Another gateway has said something. */
@@ -408,16 +412,6 @@ export class ClusterLine implements Line {
     if (this.#waiting.size > 0 || this.#redis.reported) this.#lookAlarm.setFor(this.#now() + this.#known.staleMs)
   }
 
-  #report(): Report {
-    const now = this.#now()
-    const waits = this.#waiting.firsts.map((first) => {
-      const waits = [first.priority, this.#waiting.sizeOf(first.priority), Math.round(now - first.enteredMs)] as const
-      const ticket = this.#everyTurnFromRedis ? this.#standing.firstOf(first.rank) : undefined
-      return ticket === undefined ? waits : ([...waits, ticket] as const)
-    })
-    return { held: this.#slots.size, waits }
-  }
-
   /** Whether others would let somebody of this gateway go before those that wait there. */
   get #othersMayHelp(): boolean {
     return this.#policy.order === 'strict' && !this.#everyTurnFromRedis
@@ -436,7 +430,7 @@ export class ClusterLine implements Line {
       someWait: () => this.#waiting.size > 0,
       isOpen: () => this.#published && !this.#closed && !this.#paused,
       slots: () => this.#slots.all,
-      report: () => this.#report(),
+      report: () => reportOf(this.#waiting, this.#slots.size, this.#now(), (rank) => (this.#everyTurnFromRedis ? this.#standing.firstOf(rank) : undefined)),
       receive: (message) => this.#receive(message),
       loseTicket: (id) => this.#loseTicket(id),
       noteTurn: (rank) => this.#noteTurn(rank),

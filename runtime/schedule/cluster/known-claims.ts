@@ -1,5 +1,6 @@
 import { priorities } from '../../core/lines/priority.ts'
 import type { Exchanged } from './line-tickets.ts'
+import type { Report } from './report.ts'
 
 /** Of a class, who waits on another gateway. */
 export interface Claim {
@@ -14,18 +15,18 @@ export interface Claim {
   called: boolean
 }
 
-/** What a gateway says of itself. */
-export interface Report {
-  /** How many slots it has. */
-  readonly held: number
-  /** Who waits there, by class: how many, and for how many ms the first does. */
-  readonly waits: readonly (readonly [priority: number, count: number, waitedMs: number, ticket?: string])[]
+/** Of a class, who waits on gateways that know how fast it goes, and how fast it goes on all of them. */
+export interface Paced {
+  readonly waiting: number
+  readonly perMs: number
 }
 
 /** What is known of another gateway. */
 interface Known {
   readonly held: number
   readonly claims: (Claim | undefined)[]
+  /** Turns per millisecond, by class. */
+  readonly paces: (number | undefined)[]
 }
 
 /** Knowledge is renewed when it is this old and somebody asks. */
@@ -90,6 +91,18 @@ export class KnownClaims {
     return counts
   }
 
+  /** How a class goes on the other gateways. */
+  pacedOf(priority: number): Paced {
+    let [waiting, perMs] = [0, 0]
+    for (const { claims, paces } of this.#others.values()) {
+      const pace = paces[priority]
+      if (pace === undefined) continue
+      waiting += claims[priority]?.count ?? 0
+      perMs += pace
+    }
+    return { waiting, perMs }
+  }
+
   /** How often to ask. */
   get staleMs(): number {
     return Math.max(leastStaleMs, staleMsEach * (this.#others.size + 1))
@@ -139,12 +152,14 @@ export class KnownClaims {
       if (gateway === this.#own || ageMs > believedMs) continue
       const claims: (Claim | undefined)[] = []
       const call = this.#calls.get(gateway)
-      const { held, waits } = JSON.parse(text) as Report
+      const { held, waits, paces: told = [] } = JSON.parse(text) as Report
       for (const [priority, count, waitedMs, ticket] of waits) {
         const sinceMs = askedMs - ageMs - waitedMs
         claims[priority] = { gateway, priority, count, sinceMs, ticket, called: call?.priority === priority && sinceMs <= call.sinceMs + sameMs }
       }
-      this.#others.set(gateway, { held, claims })
+      const paces: (number | undefined)[] = []
+      for (const [priority, perSecond] of told) paces[priority] = perSecond / 1000
+      this.#others.set(gateway, { held, claims, paces })
     }
     return gone
   }
@@ -153,7 +168,7 @@ export class KnownClaims {
   noteCall(gateway: string, priority: number, sinceMs: number): void {
     const known = this.#others.get(gateway)
     const claims = known?.claims ?? []
-    if (!known) this.#others.set(gateway, { held: 0, claims })
+    if (!known) this.#others.set(gateway, { held: 0, claims, paces: [] })
     this.#calls.set(gateway, { priority, sinceMs })
     const claim = claims[priority]
     claims[priority] = { gateway, priority, ticket: claim?.ticket, count: Math.max(1, claim?.count ?? 0), sinceMs: Math.min(sinceMs, claim?.sinceMs ?? Infinity), called: true }

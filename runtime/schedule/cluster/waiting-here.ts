@@ -100,8 +100,8 @@ export class WaitingHere {
     this.#pace.started(priority, nowMs)
   }
 
-  /** How long somebody of a class who came now would wait, by its turns of late; undefined while they say nothing. */
-  paceMs(priority: Priority, nowMs: number): number | undefined {
-    return this.#pace.waitMs(priority, this.sizeOf(priority), nowMs)
+  /** How many of a class begin per millisecond of late; undefined while too few to tell. */
+  paceOf(priority: number, nowMs: number): number | undefined {
+    return this.#pace.perMs(priority, nowMs)
   }
 }

@@ -34,9 +34,15 @@ export class ClassPace {
 
   /** How long somebody who came now would wait behind those of the class; undefined while nothing can be said. */
   waitMs(priority: number, waiting: number, nowMs: number): number | undefined {
+    const perMs = this.perMs(priority, nowMs)
+    return perMs === undefined ? undefined : (waiting + 1) / perMs
+  }
+
+  /** Turns of a class per millisecond of late; undefined while too few to tell. */
+  perMs(priority: number, nowMs: number): number | undefined {
     const since = this.#since[priority]
     if (since === undefined || nowMs - since < watchedMs) return undefined
     const perMs = (this.#starts[priority] as RecentRate).perMs(nowMs)
-    return perMs * Math.min(windowMs, nowMs - since) < fewestStarts ? undefined : (waiting + 1) / perMs
+    return perMs * Math.min(windowMs, nowMs - since) < fewestStarts ? undefined : perMs
   }
 }
