@@ -98,8 +98,7 @@ export class ClusterLine implements Line {
     if (!this.#link.healthy()) return this.#goOnAlone(place, false)
     const rested = this.#takeRested(now)
     if (rested) return this.#start(place, rested)
-    const expectedMs = this.estimateMs(priority)
-    if (expectedMs > patienceMs) return this.#refuse(place, 'hopeless', expectedMs)
+    if (this.#isHopeless(priority, patienceMs)) return this.#refuse(place, 'hopeless')
     if (this.#waiting.size >= this.#policy.maxDepth && !this.#makeRoom(priority)) return this.#refuse(place, 'full')
     this.#wait(place, now)
     if (patienceMs !== Infinity) place.cancelTimer = this.#link.clock.setTimer(() => this.#turnAway(place, 'expired'), patienceMs)
@@ -184,11 +183,21 @@ export class ClusterLine implements Line {
 
   /** How long somebody of this class who comes now would wait, as far as is known here; 0 when nothing is. */
   estimateMs(priority: Priority): number {
-    const own = this.#waiting.paceOf(priority, this.#now())
-    if (own === undefined) return estimateMs(this.#policy, this.#service.meanMs, this.#countWaiting(), priority)
     // Within a class callers of all gateways take turns as they came: together their turns tell more than the few of one gateway.
     const others = this.#known.pacedOf(priority)
-    return (this.#waiting.sizeOf(priority) + others.waiting + 1) / (own + others.perMs)
+    const perMs = (this.#waiting.paceOf(priority, this.#now()) ?? 0) + others.perMs
+    if (perMs === 0) return estimateMs(this.#policy, this.#service.meanMs, this.#countWaiting(), priority)
+    return (this.#waiting.sizeOf(priority) + others.waiting + 1) / perMs
+  }
+
+  /**
+   * Whether it is of no use to wait here. By the turns of this gateway: were it by those of all, one that nobody waits on would let nobody
+   * wait, and its slots would have to go to others.
+   */
+  #isHopeless(priority: Priority, patienceMs: number): boolean {
+    const perMs = this.#waiting.paceOf(priority, this.#now())
+    const expectedMs = perMs === undefined ? estimateMs(this.#policy, this.#service.meanMs, this.#countWaiting(), priority) : (this.#waiting.sizeOf(priority) + 1) / perMs
+    return expectedMs > patienceMs
   }
 
   /** Another gateway has said something. */
