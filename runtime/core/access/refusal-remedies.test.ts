@@ -3,8 +3,8 @@ import { definitions } from '../../../nodes/index.ts'
 import { faults, type FaultCode } from '../faults.ts'
 import { refusalRemedies, remedyOf } from './refusal-remedies.ts'
 
-/** Faults of nodes that protect which say that something is set up wrongly, not that a call is refused. */
-const notRefusals: ReadonlySet<string> = new Set<FaultCode>(['session.data_too_large'])
+/** Faults of nodes that protect which say that something is set up wrongly or cannot be written down, not that a call is refused. */
+const notRefusals: ReadonlySet<string> = new Set<FaultCode>(['session.data_too_large', 'ledger.unavailable'])
 
 /** Nodes that protect data: what they fail at refuses no call by itself. */
 const guards: ReadonlySet<string> = new Set(['tokenize', 'detokenize', 'verify token', 'mask', 'release label', 'release', 'crypto', 'record'])
