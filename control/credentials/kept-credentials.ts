@@ -7,6 +7,7 @@ import { seal, unseal } from '../../runtime/core/secrets/seal.ts'
 import type { CredentialRow } from '../store/schema.ts'
 import type { Tables } from '../store/tables.ts'
 import type { NodeCredentials } from './extract.ts'
+import { keyOfBytes } from '../../runtime/core/secrets/key-of-bytes.ts'
 
 /** How long the credentials of a deleted node can still come back by a rollback. */
 const keepRemovedMs = 30 * 24 * 3600 * 1000
@@ -55,7 +56,7 @@ export async function openKeptCredentials(tables: Tables, keys: { current: Seali
   }
 
   // Keyed, because a plain hash of a short secret could be guessed.
-  const hashKey = createHmac('sha256', keys.current.key).update('credentials hash').digest()
+  const hashKey = keyOfBytes(createHmac('sha256', keyOfBytes(keys.current.key)).update('credentials hash').digest())
   const hashOf = (credentials: CredentialMap) =>
     createHmac('sha256', hashKey).update(canonicalJson(toCredentials(credentials))).digest('hex')
 

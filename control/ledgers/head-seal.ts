@@ -1,8 +1,9 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { createHmac, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { noHash } from '../../ledger/chain.ts'
 import type { Saying } from '../../ledger/sayings.ts'
 import type { SealingKey } from '../keys/key-files.ts'
 import type { LedgerRow } from '../store/schema.ts'
+import { keyOfBytes } from '../../runtime/core/secrets/key-of-bytes.ts'
 
 /** Says of the end of a ledger that control wrote it: until its period is signed, nothing else does. */
 export interface HeadSealer {
@@ -13,9 +14,9 @@ export interface HeadSealer {
 
 /** HMAC-SHA-256 under keys derived from the credential keys (RFC 5869); the first of them seals. */
 export function createHeadSealer(keys: readonly SealingKey[]): HeadSealer {
-  const byId = new Map(keys.map(({ id, key }) => [id, Buffer.from(hkdfSync('sha256', key, '', 'sluice ledger head', 32))]))
+  const byId = new Map(keys.map(({ id, key }) => [id, keyOfBytes(Buffer.from(hkdfSync('sha256', key, '', 'sluice ledger head', 32)))]))
   const current = keys[0]?.id
-  const hash = (key: Buffer, { name, organisation, number, hash: end }: Pick<LedgerRow, 'name' | 'organisation' | 'number' | 'hash'>) => createHmac('sha256', key).update(JSON.stringify(['sluice ledger head', name, organisation, number, end]), 'utf8').digest('hex')
+  const hash = (key: KeyObject, { name, organisation, number, hash: end }: Pick<LedgerRow, 'name' | 'organisation' | 'number' | 'hash'>) => createHmac('sha256', key).update(JSON.stringify(['sluice ledger head', name, organisation, number, end]), 'utf8').digest('hex')
   return {
     seal(row) {
       const key = current === undefined ? undefined : byId.get(current)

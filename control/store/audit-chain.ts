@@ -1,5 +1,6 @@
 import { createHash, createHmac, hkdfSync } from 'node:crypto'
 import type { AuditRow } from './schema.ts'
+import { keyOfBytes } from '../../runtime/core/secrets/key-of-bytes.ts'
 
 /** What the first entry hashes in place of one before it. */
 export const noAuditHash = '0'.repeat(64)
@@ -39,7 +40,7 @@ export function hashAuditRow(before: string, row: Hashed): string {
 
 /** HMAC-SHA-256 under a key derived from the credential key (RFC 5869), so that whoever holds the database alone cannot make a chain anew. */
 export function createAuditSealer({ id, key }: { readonly id: string; readonly key: Buffer }): AuditSealer {
-  const own = Buffer.from(hkdfSync('sha256', key, '', 'sluice audit log', 32))
+  const own = keyOfBytes(Buffer.from(hkdfSync('sha256', key, '', 'sluice audit log', 32)))
   return { id, hash: (before, row) => createHmac('sha256', own).update(JSON.stringify(['sealed', id, ...partsOf(before, row)]), 'utf8').digest('hex') }
 }
 

@@ -1,6 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Clients, Credentialed } from '../../runtime/core/access/clients.ts'
 import { BoundedMap } from '../../runtime/core/bounded-map.ts'
+import { keyOfBytes } from '../../runtime/core/secrets/key-of-bytes.ts'
 
 /** Who signs, and whether something is signed by it. */
 export interface Signer {
@@ -39,6 +40,6 @@ export type SigningSecrets = ReturnType<typeof createSigningSecrets>
 
 /** HMAC-SHA256, compared in constant time. */
 function isSignedWith(secret: Buffer, text: string, signature: Buffer): boolean {
-  const right = createHmac('sha256', secret).update(text).digest()
+  const right = createHmac('sha256', keyOfBytes(secret)).update(text).digest()
   return signature.length === right.length && timingSafeEqual(signature, right)
 }

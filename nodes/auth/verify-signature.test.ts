@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { CompactSign, exportJWK, generateKeyPair } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { type Algorithm, algorithms } from '../../runtime/core/access/public-keys.ts'
@@ -40,4 +40,11 @@ it('a signature on a curve is taken in the form of tokens only, not in that of c
   }
   const body = Buffer.concat([integer(signature.subarray(0, 32)), integer(signature.subarray(32))])
   expect(isSignedBy(key, 'ES256', data, Buffer.concat([Buffer.from([0x30, body.length]), body]))).toBe(false)
+})
+
+it.each([['ES256', 'P-256', 'sha256', 700], ['ES512', 'P-521', 'sha512', 60]] as const)('signatures by %s are taken whatever their numbers begin with, zeros and high bits too', (algorithm, namedCurve, hash, count) => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve })
+  const data = Buffer.from('the same bytes')
+  const wrong = Array.from({ length: count }, () => sign(hash, data, { key: privateKey, dsaEncoding: 'ieee-p1363' })).filter((signature) => !isSignedBy(publicKey, algorithm, data, signature))
+  expect(wrong).toEqual([])
 })

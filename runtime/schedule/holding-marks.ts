@@ -1,6 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { BoundedMap } from '../core/bounded-map.ts'
 import type { Holding } from '../core/lines/holding.ts'
+import { keyOfBytes } from '../core/secrets/key-of-bytes.ts'
 
 const nonceBytes = 8
 const macBytes = 12
@@ -19,7 +20,7 @@ export interface HoldingMarks extends Holding {
 
 /** Makes and knows marks. */
 export function createHoldingMarks(clock: { elapsed(): number }): HoldingMarks {
-  let key = randomBytes(32)
+  let key = keyOfBytes(randomBytes(32))
   const made = new BoundedMap<{ readonly mark: string; readonly untilMs: number }>(keptMarks)
   const self = randomBytes(9).toString('base64url')
 
@@ -39,7 +40,7 @@ export function createHoldingMarks(clock: { elapsed(): number }): HoldingMarks {
 
   return {
     useKey(given) {
-      key = Buffer.from(given)
+      key = keyOfBytes(given)
       made.clear()
     },
     idOf: (scope, name) => (scope === 'cluster' ? `cluster/${name}` : `${self}/${name}`),

@@ -1,11 +1,12 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
+import { keyOfBytes } from '../core/secrets/key-of-bytes.ts'
 
 const ivBytes = 12
 const tagBytes = 16
 
 /** AES-256-GCM: nonce, tag, ciphertext. `about` is authenticated with it, so that sealed bytes cannot be put in another place. */
 export function sealBytes(key: Buffer, content: Buffer | string, about: string, iv = randomBytes(ivBytes)): Buffer {
-  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(about, 'utf8'))
+  const cipher = createCipheriv('aes-256-gcm', keyOfBytes(key), iv).setAAD(Buffer.from(about, 'utf8'))
   const sealed = typeof content === 'string' ? cipher.update(content, 'utf8') : cipher.update(content)
   const rest = cipher.final()
   return Buffer.concat([iv, cipher.getAuthTag(), sealed, rest])
@@ -13,7 +14,7 @@ export function sealBytes(key: Buffer, content: Buffer | string, about: string, 
 
 /** @throws Error when the key or `about` is another one, or the bytes were changed */
 export function openBytes(key: Buffer, bytes: Buffer, about: string): Buffer {
-  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, ivBytes), { authTagLength: tagBytes })
+  const decipher = createDecipheriv('aes-256-gcm', keyOfBytes(key), bytes.subarray(0, ivBytes), { authTagLength: tagBytes })
   decipher.setAAD(Buffer.from(about, 'utf8')).setAuthTag(bytes.subarray(ivBytes, ivBytes + tagBytes))
   return Buffer.concat([decipher.update(bytes.subarray(ivBytes + tagBytes)), decipher.final()])
 }
@@ -25,7 +26,7 @@ const mark = 'sealed1:'
  * the same and can be compared where it lies; nobody without the key learns more of it than that.
  */
 export function sealText(key: Buffer, text: string, about: string): string {
-  const iv = createHmac('sha256', key).update(`sluice text nonce\n${about.length}\n${about}${text}`, 'utf8').digest().subarray(0, ivBytes)
+  const iv = createHmac('sha256', keyOfBytes(key)).update(`sluice text nonce\n${about.length}\n${about}${text}`, 'utf8').digest().subarray(0, ivBytes)
   return mark + sealBytes(key, text, about, iv).toString('base64')
 }
 

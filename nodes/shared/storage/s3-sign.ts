@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
+import { keyOfBytes } from '../../../runtime/core/secrets/key-of-bytes.ts'
 
 export interface S3Credentials {
   readonly accessKeyId: string
@@ -30,8 +31,8 @@ export function signS3({ method, url, headers, body }: S3Call, { accessKeyId, se
   const canonical = [method, pathname, query, ...signed.map(([name, value]) => `${name}:${value}`), '', names, bodyHash].join('\n')
   const scope = `${day}/${region}/s3/aws4_request`
   const toSign = ['AWS4-HMAC-SHA256', time, scope, createHash('sha256').update(canonical).digest('hex')].join('\n')
-  const key = [day, region, 's3', 'aws4_request'].reduce<string | Buffer>((before, part) => createHmac('sha256', before).update(part).digest(), `AWS4${secretAccessKey}`)
-  const signature = createHmac('sha256', key).update(toSign).digest('hex')
+  const key = [day, region, 's3', 'aws4_request'].reduce((before, part) => createHmac('sha256', keyOfBytes(before)).update(part).digest(), Buffer.from(`AWS4${secretAccessKey}`))
+  const signature = createHmac('sha256', keyOfBytes(key)).update(toSign).digest('hex')
   return { ...all, authorization: `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}` }
 }
 

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { keyOfBytes } from './key-of-bytes.ts'
 
 const ivBytes = 12
 const tagBytes = 16
@@ -9,7 +10,7 @@ const tagBytes = 16
  */
 export function seal(key: Buffer, text: string, about: string): string {
   const iv = randomBytes(ivBytes)
-  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from(about, 'utf8'))
+  const cipher = createCipheriv('aes-256-gcm', keyOfBytes(key), iv).setAAD(Buffer.from(about, 'utf8'))
   const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
   return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString('base64')
 }
@@ -17,7 +18,7 @@ export function seal(key: Buffer, text: string, about: string): string {
 /** @throws Error when the key or `about` is another one, or the text was changed */
 export function unseal(key: Buffer, sealed: string, about: string): string {
   const bytes = Buffer.from(sealed, 'base64')
-  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, ivBytes), { authTagLength: tagBytes })
+  const decipher = createDecipheriv('aes-256-gcm', keyOfBytes(key), bytes.subarray(0, ivBytes), { authTagLength: tagBytes })
   decipher.setAAD(Buffer.from(about, 'utf8')).setAuthTag(bytes.subarray(ivBytes, ivBytes + tagBytes))
   return Buffer.concat([decipher.update(bytes.subarray(ivBytes + tagBytes)), decipher.final()]).toString('utf8')
 }
