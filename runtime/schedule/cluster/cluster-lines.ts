@@ -82,7 +82,8 @@ export function openClusterLines({ prefix, shares, answerMs = 40, clock, log, me
     cancelProbe = clock.setTimer(() => {
       if (closed) return
       if (redis.status !== 'ready') return probe()
-      redis.ping().then(() => {
+      // Turns come by the other connection: one that leads nowhere would lose them.
+      Promise.all([redis.ping(), ears.ping()]).then(() => {
         suspected = false
         log.info({}, 'Redis answers again: lines are shared by all gateways.')
       }, probe)
