@@ -291,17 +291,22 @@ export class ClusterLine implements Line {
     return place !== undefined
   }
 
-  #refuse(place: ClusterPlace, reason: NoTurn, retryAfterMs = this.estimateMs(place.priority)): ClusterPlace {
+  /**
+   * Nobody gets through who waits longer than callers may: what is told to who is refused is how long those really waited who did, and
+   * only where nobody did of late, what may be expected.
+   */
+  #refuse(place: ClusterPlace, reason: NoTurn): ClusterPlace {
     place.state = 'refused'
     place.reason = reason
     place.waitedMs = this.#now() - place.enteredMs
-    place.retryAfterMs = retryAfterMs
+    place.retryAfterMs = this.#waiting.waitedMs(place.priority, this.#now()) ?? this.estimateMs(place.priority)
     return place
   }
 
   /** The wait is over. */
   #begin(place: ClusterPlace, slot: HeldSlot): void {
-    this.#waiting.noteStart(place.priority, this.#now())
+    const now = this.#now()
+    this.#waiting.noteStart(place.priority, now, now - place.enteredMs)
     this.#endWait(place)
     place.settled(this.#start(place, slot))
   }

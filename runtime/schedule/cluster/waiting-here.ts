@@ -95,9 +95,14 @@ export class WaitingHere {
     return true
   }
 
-  /** Somebody who waited begins. */
-  noteStart(priority: Priority, nowMs: number): void {
-    this.#pace.started(priority, nowMs)
+  /** Somebody begins who waited so long. */
+  noteStart(priority: Priority, nowMs: number, waitedMs: number): void {
+    this.#pace.started(priority, nowMs, waitedMs)
+  }
+
+  /** How long those of a class waited who began of late; undefined while too few to tell. */
+  waitedMs(priority: Priority, nowMs: number): number | undefined {
+    return this.#pace.waitedMs(priority, nowMs)
   }
 
   /** How many of a class begin per millisecond of late; undefined while too few to tell. */

@@ -14,6 +14,8 @@ const windowMs = 5000
  */
 export class ClassPace {
   readonly #starts = Array.from({ length: priorities }, () => new RecentRate(windowMs))
+  /** What those who began had waited, together. */
+  readonly #waited = Array.from({ length: priorities }, () => new RecentRate(windowMs))
   /** Since when somebody of the class waits. */
   readonly #since: (number | undefined)[] = Array.from({ length: priorities }, () => undefined)
 
@@ -27,9 +29,16 @@ export class ClassPace {
     this.#since[priority] = undefined
   }
 
-  /** Somebody who waited began. */
-  started(priority: number, nowMs: number): void {
+  /** Somebody begins who waited so long. */
+  started(priority: number, nowMs: number, waitedMs: number): void {
     ;(this.#starts[priority] as RecentRate).note(nowMs)
+    ;(this.#waited[priority] as RecentRate).note(nowMs, waitedMs)
+  }
+
+  /** How long those of a class waited who began of late; undefined while too few to tell. */
+  waitedMs(priority: number, nowMs: number): number | undefined {
+    const perMs = this.perMs(priority, nowMs)
+    return perMs === undefined ? undefined : (this.#waited[priority] as RecentRate).perMs(nowMs) / perMs
   }
 
   /** How long somebody who came now would wait behind those of the class; undefined while nothing can be said. */

@@ -89,8 +89,7 @@ export class WaitingLine {
       this.#start(ticket, nowMs)
       return ticket
     }
-    const estimateMs = this.estimateMs(priority, nowMs)
-    if (nowMs + estimateMs > untilMs) return this.#refuse(ticket, 'hopeless', nowMs, estimateMs)
+    if (nowMs + this.estimateMs(priority, nowMs) > untilMs) return this.#refuse(ticket, 'hopeless', nowMs)
     if (this.#waitingTotal >= this.#policy.maxDepth && !this.#makeRoom(priority, nowMs)) return this.#refuse(ticket, 'full', nowMs)
     this.#wait(ticket, nowMs)
     return ticket
@@ -196,7 +195,7 @@ export class WaitingLine {
           this.#turnAway(next, 'expired', nowMs)
           continue
         }
-        this.#pace.started(next.priority, nowMs)
+        this.#pace.started(next.priority, nowMs, nowMs - next.enteredMs)
         this.#takeOut(next)
         this.#start(next, nowMs)
         next.settled(next)
@@ -304,11 +303,15 @@ export class WaitingLine {
     ticket.settled(ticket)
   }
 
-  #refuse(ticket: Ticket, reason: NoTurn, nowMs: number, retryAfterMs = this.estimateMs(ticket.priority, nowMs)): Ticket {
+  /**
+   * Nobody gets through who waits longer than callers may: what is told to who is refused is how long those really waited who did, and
+   * only where nobody did of late, what may be expected.
+   */
+  #refuse(ticket: Ticket, reason: NoTurn, nowMs: number): Ticket {
     ticket.state = 'refused'
     ticket.reason = reason
     ticket.waitedMs = nowMs - ticket.enteredMs
-    ticket.retryAfterMs = retryAfterMs
+    ticket.retryAfterMs = this.#pace.waitedMs(ticket.priority, nowMs) ?? this.estimateMs(ticket.priority, nowMs)
     return ticket
   }
 }
