@@ -210,7 +210,7 @@ describe.skipIf(!needs('redis-server'))('jobs in Redis', { timeout: 60_000 }, ()
         begun += 1
         return new Promise(() => {})
       })
-      await expect.poll(async () => begun > before || (await patient.find(id))?.state === 'failed').toBe(true)
+      await expect.poll(async () => begun > before || (await patient.find(id))?.state === 'failed', { timeout: 10_000 }).toBe(true)
       jobs.kill()
       opened.splice(opened.indexOf(jobs), 1)
     }
