@@ -18,9 +18,9 @@ export function createOauthClients({ consumers }: Pick<Tables, 'consumers'>, clo
   const inTurn = createSerial(checksAtOnce, checksWaiting)
   return {
     async get(id) {
-      // The names of our own are none that a credential can have.
-      if (!nameForm.test(toKeyName(id) ?? id)) return own.find((client) => client.id === id)
       const signer = toKeyName(id)
+      // The names of our own are none that a credential can have.
+      if (!nameForm.test(signer ?? id)) return own.find((client) => client.id === id)
       const row = await consumers.byLookup('credentials', signer === undefined ? `basic ${id}` : `hmac ${signer}`)
       if (!row || row.retired_at !== null || row.parent === null) return undefined
       const { active, expiresAt, kind, publicKey } = bodyOf(row) as unknown as Credential

@@ -2,7 +2,6 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { Clients } from '../../runtime/core/access/clients.ts'
 import type { Algorithm } from '../../runtime/core/access/public-keys.ts'
 import type { PublicJwk } from '../../runtime/core/access/signing-key.ts'
-import { BoundedMap } from '../../runtime/core/bounded-map.ts'
 import type { Signer } from './signing-secret.ts'
 import { isSignedBy } from './verify-signature.ts'
 
@@ -20,7 +19,7 @@ export const keyAlgorithms: readonly string[] = Object.keys(names)
 
 /** Public keys by which callers prove that they signed, ready to be used; each is read once, until its record changes. */
 export function createSigningKeys(clients: Clients) {
-  const read = new BoundedMap<KeyObject>(10_000)
+  const read = new WeakMap<PublicJwk, KeyObject>()
   return {
     /** `algorithm`: as the signature names it. `undefined` when no record knows the id, or its key is none for this algorithm. */
     of(id: string, algorithm: string | undefined): Signer | undefined {
@@ -29,11 +28,10 @@ export function createSigningKeys(clients: Clients) {
       const { jwk } = known.credential
       const possible = algorithmsOf(jwk)
       const used = algorithm === undefined ? possible[0] : possible.find((one) => one === (names as Readonly<Record<string, Algorithm>>)[algorithm])
-      const mark = JSON.stringify(jwk)
-      let key = read.get(mark)
-      if (!key) read.set(mark, (key = createPublicKey({ key: { ...jwk }, format: 'jwk' })))
-      const keyObject = key
-      return used && { known, fits: (text, signature) => isSignedBy(keyObject, used, Buffer.from(text), signature) }
+      if (!used) return undefined
+      const key = read.get(jwk) ?? createPublicKey({ key: { ...jwk }, format: 'jwk' })
+      read.set(jwk, key)
+      return { known, fits: (text, signature) => isSignedBy(key, used, Buffer.from(text), signature) }
     },
   }
 }

@@ -1,6 +1,7 @@
 import { ByteStream } from '../../runtime/core/http/byte-stream.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { isHeaderName } from '../../runtime/core/http/header-name.ts'
+import { methodsWithoutBody } from '../../runtime/core/http/methods.ts'
 import { labelsOfTemplate } from '../../runtime/core/labels/of-value.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { type CheckFacts, defineNode, type NodeProblem } from '../../runtime/core/node.ts'
@@ -39,7 +40,6 @@ export interface PassThroughConfig {
 
 /** What gateways are asked for by callers, and no upstream is to learn. */
 const credentials = ['Authorization', 'Proxy-Authorization', 'Cookie', 'X-Api-Key']
-const methodsWithoutBody = new Set(['GET', 'HEAD'])
 
 /** Answers with what an upstream answers, as it comes: both bodies pass at constant memory. */
 export const passThrough = defineNode<PassThroughConfig, never>({

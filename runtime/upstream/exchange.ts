@@ -2,7 +2,7 @@ import type { Clock } from '../core/time/clock.ts'
 import { fault } from '../core/fault.ts'
 import type { Holding } from '../core/lines/holding.ts'
 import type { Run } from '../core/run.ts'
-import { parameterName } from '../core/http/parameter-name.ts'
+import { withoutParameters } from '../core/http/parameter-name.ts'
 import { nextTraceparent, traceOf } from '../core/http/trace-context.ts'
 import type { UpstreamRequest, UpstreamSecret, UpstreamTls } from '../core/upstream/upstream.ts'
 import { Call, toHeaderList, type Answer } from './call.ts'
@@ -88,15 +88,10 @@ function setHeader(headers: string[], name: string, value: string): void {
 }
 
 function withParameter(given: string, { name, value }: UpstreamSecret): string {
-  const path = withoutParameter(given, name)
-  return `${path}${path.includes('?') ? '&' : '?'}${encodeURIComponent(name)}=${encodeURIComponent(value)}`
-}
-
-/** What a caller's query has under the name of a credential, however it is encoded, does not stand beside it. */
-function withoutParameter(path: string, name: string): string {
-  const mark = path.indexOf('?')
-  if (mark === -1) return path
-  const parts = path.slice(mark + 1).split('&')
-  const kept = parts.filter((part) => parameterName(part) !== name)
-  return kept.length === parts.length ? path : path.slice(0, mark) + (kept.length === 0 ? '' : `?${kept.join('&')}`)
+  const mark = given.indexOf('?')
+  const own = `${encodeURIComponent(name)}=${encodeURIComponent(value)}`
+  if (mark === -1) return `${given}?${own}`
+  // What a caller's query has under the name of a credential does not stand beside it.
+  const kept = withoutParameters(given.slice(mark + 1), new Set([name]))
+  return `${given.slice(0, mark)}?${kept === '' ? '' : `${kept}&`}${own}`
 }

@@ -30,8 +30,8 @@ export interface StreamCallOptions {
 }
 
 /**
- * One exchange whose answer is passed on while it comes; or, where it asked to speak WebSocket, its connection. Who reads too slowly makes the upstream wait (TCP backpressure); who stops
- * reading ends the exchange.
+ * One exchange whose answer is passed on while it comes; or, where it asked to speak WebSocket, its connection. Who reads too slowly makes
+ * the upstream wait (TCP backpressure); who stops reading ends the exchange.
  */
 export class StreamCall implements Dispatcher.DispatchHandler, Carried {
   readonly #options: StreamCallOptions

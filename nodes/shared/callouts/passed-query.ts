@@ -1,15 +1,11 @@
-import { parameterName } from '../../../runtime/core/http/parameter-name.ts'
+import { parameterName, withoutParameters } from '../../../runtime/core/http/parameter-name.ts'
 
-/**
- * The query of a request's URL, as it came, for sending it on. Parameters that the callout sets itself are left out,
- * however their names are encoded: whoever calls cannot give a second value to one that was decided here.
- */
+/** The query of a request's URL, as it came, for sending it on, without parameters that the callout sets itself. */
 export function passedQuery(url: unknown, own: ReadonlySet<string>): string {
   if (typeof url !== 'string') return ''
   const mark = url.indexOf('?')
   if (mark === -1) return ''
-  const raw = url.slice(mark + 1)
-  const kept = own.size === 0 ? raw : raw.split('&').filter((part) => !own.has(parameterName(part))).join('&')
+  const kept = withoutParameters(url.slice(mark + 1), own)
   // A request line may hold bytes that a URL may not.
   return kept.replace(/[^\x21\x24-\x26\x28-\x3b\x3d\x3f-\x7e]/g, toPercent)
 }

@@ -14,3 +14,8 @@ export function parameterName(part: string): string {
   if (bracket === 0) return plain.slice(1, plain.indexOf(']') === -1 ? undefined : plain.indexOf(']'))
   return bracket > 0 ? plain.slice(0, bracket) : plain
 }
+
+/** A query, as sent, without some parameters, however their names are encoded: nobody can give a second value to one that was decided elsewhere. */
+export function withoutParameters(query: string, names: ReadonlySet<string>): string {
+  return names.size === 0 ? query : query.split('&').filter((part) => !names.has(parameterName(part))).join('&')
+}

@@ -8,7 +8,7 @@ import { CallsForHelp } from './calls-for-help.ts'
 import { claimsOf, isOwedElsewhere } from './choose-heir.ts'
 import type { ClusterLink } from './cluster-link.ts'
 import { ClusterPlace } from './cluster-place.ts'
-import { type Claim, KnownClaims } from './known-claims.ts'
+import { type Claim, KnownClaims, type Paced } from './known-claims.ts'
 import type { LineTickets } from './line-tickets.ts'
 import { LocalShare } from './local-share.ts'
 import type { CallMessage, LineMessage, SlotMessage } from './messages.ts'
@@ -184,10 +184,8 @@ export class ClusterLine implements Line {
   /** How long somebody of this class who comes now would wait, as far as is known here; 0 when nothing is. */
   estimateMs(priority: Priority): number {
     // Within a class callers of all gateways take turns as they came: together their turns tell more than the few of one gateway.
-    const others = this.#known.pacedOf(priority)
-    const perMs = (this.#waiting.paceOf(priority, this.#now()) ?? 0) + others.perMs
-    if (perMs === 0) return estimateMs(this.#policy, this.#service.meanMs, this.#countWaiting(), priority)
-    return (this.#waiting.sizeOf(priority) + others.waiting + 1) / perMs
+    const [own, others] = [this.#paced(priority), this.#known.pacedOf(priority)]
+    return this.#waitBehindMs(priority, { waiting: own.waiting + others.waiting, perMs: own.perMs + others.perMs })
   }
 
   /**
@@ -195,9 +193,16 @@ export class ClusterLine implements Line {
    * wait, and its slots would have to go to others.
    */
   #isHopeless(priority: Priority, patienceMs: number): boolean {
-    const perMs = this.#waiting.paceOf(priority, this.#now())
-    const expectedMs = perMs === undefined ? estimateMs(this.#policy, this.#service.meanMs, this.#countWaiting(), priority) : (this.#waiting.sizeOf(priority) + 1) / perMs
-    return expectedMs > patienceMs
+    return this.#waitBehindMs(priority, this.#paced(priority)) > patienceMs
+  }
+
+  /** How a class goes on this gateway; no turns while too few to tell. */
+  #paced(priority: Priority): Paced {
+    return { waiting: this.#waiting.sizeOf(priority), perMs: this.#waiting.paceOf(priority, this.#now()) ?? 0 }
+  }
+
+  #waitBehindMs(priority: Priority, { waiting, perMs }: Paced): number {
+    return perMs > 0 ? (waiting + 1) / perMs : estimateMs(this.#policy, this.#service.meanMs, this.#countWaiting(), priority)
   }
 
   /** Another gateway has said something. */
@@ -291,10 +296,6 @@ export class ClusterLine implements Line {
     return place !== undefined
   }
 
-  /**
-   * Nobody gets through who waits longer than callers may: what is told to who is refused is how long those really waited who did, and
-   * only where nobody did of late, what may be expected.
-   */
   #refuse(place: ClusterPlace, reason: NoTurn): ClusterPlace {
     place.state = 'refused'
     place.reason = reason

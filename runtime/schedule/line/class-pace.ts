@@ -35,7 +35,10 @@ export class ClassPace {
     ;(this.#waited[priority] as RecentRate).note(nowMs, waitedMs)
   }
 
-  /** How long those of a class waited who began of late; undefined while too few to tell. */
+  /**
+   * How long those of a class waited who began of late; undefined while too few to tell. Who is refused is told this rather than how
+   * long the line would be: nobody gets through who waits longer than callers may.
+   */
   waitedMs(priority: number, nowMs: number): number | undefined {
     const perMs = this.perMs(priority, nowMs)
     return perMs === undefined ? undefined : (this.#waited[priority] as RecentRate).perMs(nowMs) / perMs

@@ -303,10 +303,6 @@ export class WaitingLine {
     ticket.settled(ticket)
   }
 
-  /**
-   * Nobody gets through who waits longer than callers may: what is told to who is refused is how long those really waited who did, and
-   * only where nobody did of late, what may be expected.
-   */
   #refuse(ticket: Ticket, reason: NoTurn, nowMs: number): Ticket {
     ticket.state = 'refused'
     ticket.reason = reason

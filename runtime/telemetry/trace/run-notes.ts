@@ -3,6 +3,7 @@ import { toFault } from '../../core/fault.ts'
 import { tellingFaults } from '../../core/labels/telling-faults.ts'
 import type { Message } from '../../core/message.ts'
 import type { LinkedNode } from '../../core/pipeline.ts'
+import { methodsWithoutBody } from '../../core/http/methods.ts'
 import type { RequestFacts } from '../../core/http/request-facts.ts'
 import type { Run, RunEnd, RunOutcome } from '../../core/run.ts'
 import { SentTo, type Output, type Result } from '../../core/step.ts'
@@ -64,8 +65,6 @@ type Answered = Pick<UpstreamReply, 'status' | 'headers'>
 const streamBytesKept = 2 * 1024 * 1024
 /** Statuses whose answers have no body (RFC 9110 §6.4.1). */
 const bodiless = new Set([204, 304])
-/** Methods whose requests have no body (RFC 9110 §9.3.1). */
-const methodsWithoutBody = new Set(['GET', 'HEAD'])
 /** Steps kept of one run: a circle may take a million. */
 const stepsKept = 2000
 const calloutsKept = 500

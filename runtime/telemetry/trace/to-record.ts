@@ -1,6 +1,7 @@
 import { Body } from '../../core/http/body.ts'
 import type { Message } from '../../core/message.ts'
 import type { LinkedNode } from '../../core/pipeline.ts'
+import { methodsWithoutBody } from '../../core/http/methods.ts'
 import type { RequestFacts } from '../../core/http/request-facts.ts'
 import type { BodyRecord, CalloutRecord, RunRecord, RunRecordHead, StepRecord, StreamRecord } from '../../core/trace.ts'
 import { hideInMessage, hideLabels } from '../../core/labels/hide.ts'
@@ -184,7 +185,7 @@ function toRequest(request: RequestFacts, { steps: [first], asked }: RunNotes, h
   const message = first?.message
   const labels = first?.node.labels
   const type = request.headers['content-type']
-  const hasBody = message !== undefined && !asked && request.method !== 'GET' && request.method !== 'HEAD'
+  const hasBody = message !== undefined && !asked && !methodsWithoutBody.has(request.method)
   const body = hasBody ? toBodyRecord(message.payload, typeof type === 'string' ? type : undefined, hiding, labels?.at(['payload'])) : undefined
   const isHidden = labels?.at(['req', 'url']).unseen.isEmpty === false
   const headers = hideLabels(request.headers, labels?.at(['req', 'headers'])) as typeof request.headers
