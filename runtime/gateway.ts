@@ -44,6 +44,7 @@ import { createMemoryState } from './state/memory-state.ts'
 import { createPressureAlarm } from './state/pressure-alarm.ts'
 import { openRedisCache } from './state/redis-cache.ts'
 import { openRedisState } from './state/redis-state.ts'
+import { openTotals } from './state/totals.ts'
 import type { OpenLog } from './telemetry/log.ts'
 import { createDecisionLog, type DecisionLog } from './telemetry/decision-log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
@@ -62,7 +63,7 @@ export interface GatewayParts {
   readonly definitions: readonly NodeDefinition[]
   readonly notYet?: readonly NotYet[]
   readonly log: OpenLog
-  /** Folder that only this gateway writes: the last good release, context. */
+  /** Folder that only this gateway writes: the last good release, context, totals. */
   readonly folder: string
   /** Several processes share the port (Linux). */
   readonly reusePort?: boolean
@@ -150,6 +151,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     clock,
     cacheLimitBytes: settings.cacheMb * 1024 * 1024,
     ...ownCache,
+    totals: openTotals({ folder: parts.folder, clock, log }),
     onPressure: createPressureAlarm({ clock, log, metrics }),
   })
   const sharedLines = redis && openClusterLines({ ...redis, shares: settings.stateShares ?? 1 })

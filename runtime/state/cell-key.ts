@@ -13,6 +13,7 @@ export function cellKey(charge: Charge, nowMs: number): string {
     const { startMs, endMs } = window.boundsAt(nowMs)
     return `c${startMs}-${endMs}:${charge.key}`
   }
+  if (window.kind === 'total') return `t:${charge.key}`
   if (window.kind === 'rolling') return `s${window.lengthMs}/${sliceWidth(window)}:${charge.key}`
   return `${window.kind === 'fixed' ? 'f' : 'x'}${window.lengthMs}:${charge.key}`
 }
@@ -56,7 +57,7 @@ export function checkCharge(charge: Charge): void {
     if (!Number.isSafeInteger(number) || number < 0) throw new RangeError(`A limit counts in whole numbers from 0, not ${number} (${charge.key}).`)
   }
   if (charge.kind === 'rate' && !(charge.intervalMs > 0 && charge.burst > 0 && charge.maxDelayMs >= 0)) throw new RangeError(`A rate has an interval above 0, a burst from 1 and a delay from 0 (${charge.key}).`)
-  if (charge.kind === 'counter' && charge.window.kind !== 'calendar' && !(Number.isSafeInteger(charge.window.lengthMs) && charge.window.lengthMs > 0)) {
+  if (charge.kind === 'counter' && 'lengthMs' in charge.window && !(Number.isSafeInteger(charge.window.lengthMs) && charge.window.lengthMs > 0)) {
     throw new RangeError(`A window has a whole length above 0, not ${charge.window.lengthMs} (${charge.key}).`)
   }
 }

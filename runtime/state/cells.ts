@@ -1,4 +1,5 @@
 import type { CounterCharge, CounterWindow, LeaseCharge, LimitState, RateCharge } from '../core/state/state.ts'
+import type { StoredTotal } from './totals.ts'
 
 /**
  * Limits of one key each, in memory. A charge first takes from every cell on trial (`take…`), then all settle: what is on trial
@@ -62,13 +63,16 @@ export abstract class CounterCell implements Cell {
   }
 }
 
-/** Fixed, calendar and flexi windows: one count, a beginning and an end. */
+/** Windows of one count, with a beginning and an end. */
+export type BoundedWindow = Exclude<CounterWindow, { kind: 'rolling' | 'total' }>
+
+/** Fixed, calendar and flexi windows. */
 export class WindowCell extends CounterCell {
-  private readonly window: Exclude<CounterWindow, { kind: 'rolling' }>
+  private readonly window: BoundedWindow
   private startMs: number
   private endMs: number
 
-  constructor(window: Exclude<CounterWindow, { kind: 'rolling' }>, bounds: { readonly startMs: number; readonly endMs: number }) {
+  constructor(window: BoundedWindow, bounds: { readonly startMs: number; readonly endMs: number }) {
     super()
     this.window = window
     this.startMs = bounds.startMs
@@ -109,6 +113,50 @@ export class WindowCell extends CounterCell {
   protected clear(): void {
     this.used = 0
     if (this.window.kind === 'flexi') this.startMs = this.endMs = 0
+  }
+}
+
+/** A count without an end. What it counts goes to a file as well, if there is one. */
+export class TotalCell extends CounterCell {
+  private readonly read: () => StoredTotal
+  private readonly keep: (change: number) => void
+  private whole = false
+
+  /** @param read what was kept until now, asked again until it is whole */
+  constructor(read: () => StoredTotal, keep: (change: number) => void) {
+    super()
+    this.read = read
+    this.keep = keep
+  }
+
+  get expiresAtMs(): number {
+    return this.used === 0 ? 0 : Infinity
+  }
+
+  turnTo(): void {
+    if (!this.whole) ({ used: this.used, whole: this.whole } = this.read())
+  }
+
+  protected add(cost: number): void {
+    this.used += cost
+    this.keep(cost)
+  }
+
+  protected resetsAtMs(): number {
+    return Infinity
+  }
+
+  protected freesAtMs(): number {
+    return Infinity
+  }
+
+  refund(cost: number): void {
+    const left = Math.max(this.used - cost, Math.min(this.used, 0))
+    if (left !== this.used) this.add(left - this.used)
+  }
+
+  protected clear(): void {
+    if (this.used !== 0) this.add(-this.used)
   }
 }
 

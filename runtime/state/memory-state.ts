@@ -1,10 +1,11 @@
 import type { StateCache } from '../core/state/cache.ts'
 import type { Clock } from '../core/time/clock.ts'
 import type { Charge, ChargeOutcome, CounterCharge, LimitState, State } from '../core/state/state.ts'
-import { CounterCell, LeaseCell, RateCell, RollingCell, WindowCell, type Cell } from './cells.ts'
+import { CounterCell, LeaseCell, RateCell, RollingCell, TotalCell, WindowCell, type Cell } from './cells.ts'
 import { createMemoryCache } from './memory-cache.ts'
 import { createMemoryRecords } from './memory-records.ts'
 import { cellKey, checkCharge, createCellNames, sliceWidth } from './cell-key.ts'
+import type { StoredTotal, Totals } from './totals.ts'
 
 export interface MemoryStateOptions {
   readonly clock: Pick<Clock, 'now'>
@@ -14,6 +15,8 @@ export interface MemoryStateOptions {
   readonly cacheLimitBytes?: number
   /** In place of a cache in memory. */
   readonly cache?: StateCache
+  /** Keeps the counts that never end. Absent: they end with the process, and may go for want of room as others do. */
+  readonly totals?: Totals
   /** About how many counts and rates there may be at once, whatever keys callers invent. Default: a million. */
   readonly cellsLimit?: number
   /** Told of a count that began anew before its time (`evicted`), and of records that found no room (`full`, whose). */
@@ -22,8 +25,8 @@ export interface MemoryStateOptions {
 
 const defaultCellsLimit = 1_000_000
 
-/** State of one gateway alone: `charge` answers at once, everything ends with the process. Starts no timer. */
-export function createMemoryState({ clock, recordsLimitBytes, cacheLimitBytes, cache, cellsLimit = defaultCellsLimit, onPressure }: MemoryStateOptions): State & { /** Counts, rates and leases that are kept. */ readonly cells: number } {
+/** State of one gateway alone: `charge` answers at once, everything but totals ends with the process. Starts no timer by itself. */
+export function createMemoryState({ clock, recordsLimitBytes, cacheLimitBytes, cache, totals, cellsLimit = defaultCellsLimit, onPressure }: MemoryStateOptions): State & { /** Counts, rates and leases that are kept. */ readonly cells: number } {
   const cells = new Map<string, Cell>()
   const names = createCellNames()
   let walker = cells.entries()
@@ -31,7 +34,7 @@ export function createMemoryState({ clock, recordsLimitBytes, cacheLimitBytes, c
   const shares = new Map<string, number>()
 
   function make(one: Charge, key: string, nowMs: number): Cell {
-    const cell = makeCell(one, nowMs)
+    const cell = makeCell(one, nowMs, totals)
     cells.set(key, cell)
     const owner = ownerOf(key)
     shares.set(owner, (shares.get(owner) ?? 0) + 1)
@@ -56,6 +59,8 @@ export function createMemoryState({ clock, recordsLimitBytes, cacheLimitBytes, c
     if (cells.size <= cellsLimit || cell instanceof LeaseCell) return false
     const owner = ownerOf(key)
     if ((shares.get(owner) ?? 0) <= cellsLimit / shares.size) return false
+    // It is read again when it is charged again.
+    if (totals && cell instanceof TotalCell) return true
     onPressure?.('evicted', owner)
     return true
   }
@@ -124,7 +129,7 @@ export function createMemoryState({ clock, recordsLimitBytes, cacheLimitBytes, c
     refund(charges, chargedAtMs) {
       const nowMs = clock.now()
       for (const one of charges) {
-        const cell = cells.get(cellKey(one, chargedAtMs ?? nowMs))
+        const cell = totals && one.kind === 'counter' && one.window.kind === 'total' ? cellOf(one, nowMs) : cells.get(cellKey(one, chargedAtMs ?? nowMs))
         if (cell instanceof LeaseCell && one.kind === 'lease') cell.release(one.token)
         else if (cell instanceof RateCell && one.kind === 'rate') cell.refund(one)
         else if (cell instanceof CounterCell && one.kind === 'counter' && one.mode !== 'peek') {
@@ -154,6 +159,7 @@ export function createMemoryState({ clock, recordsLimitBytes, cacheLimitBytes, c
       cells.clear()
       shares.clear()
       caches.clear()
+      totals?.close()
     },
   }
   return state
@@ -173,10 +179,13 @@ function ownerOf(key: string): string {
   return key.slice(start, second === -1 ? undefined : second)
 }
 
-function makeCell(one: Charge, nowMs: number): Cell {
+const nothingStored: StoredTotal = { used: 0, whole: true }
+
+function makeCell(one: Charge, nowMs: number, totals: Totals | undefined): Cell {
   if (one.kind === 'rate') return new RateCell()
   if (one.kind === 'lease') return new LeaseCell()
   const { window } = one
+  if (window.kind === 'total') return new TotalCell(() => totals?.read(one.key) ?? nothingStored, (change) => totals?.add(one.key, change))
   if (window.kind === 'rolling') return new RollingCell(window.lengthMs, sliceWidth(window))
   return new WindowCell(window, window.kind === 'calendar' ? window.boundsAt(nowMs) : { startMs: 0, endMs: 0 })
 }

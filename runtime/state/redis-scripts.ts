@@ -2,9 +2,9 @@
  * What happens inside Redis, where nothing comes in between. The sums are those of `cells.ts`, in the same order, so that
  * both stores give the same figures; the shared suite holds them to it. Time is Redis' own.
  *
- * Six arguments a charge: kind (f x c s of counters by window, r, l), limit, cost, mode or longest delay, and two more: length
+ * Six arguments a charge: kind (f x c s t of counters by window, r, l), limit, cost, mode or longest delay, and two more: length
  * and slice width, or start and end, or interval, or life time and token. Stored shapes: windows `start:end:used`, rolling
- * `slice:count;…` in order, rates the time of rest, leases a sorted set of tokens by end.
+ * `slice:count;…` in order, totals the count, rates the time of rest, leases a sorted set of tokens by end. All but totals expire.
  */
 const library = (time: string) => `
 local function int(text) return tonumber(text) end
@@ -35,7 +35,7 @@ local function outside(list)
   return false
 end
 
-local window, rolling, rate, lease = {}, {}, {}, {}
+local window, rolling, total, rate, lease = {}, {}, {}, {}, {}
 
 function window.load(charge)
   local cell = { used = 0, pending = 0, starts = 0, ends = 0 }
@@ -139,6 +139,19 @@ function rolling.refund(cell, charge, at)
   rolling.save(cell, charge)
 end
 
+function total.load(charge) return { used = int(redis.call('GET', charge.key) or '0'), pending = 0 } end
+function total.add(cell, charge, cost)
+  cell.used = cell.used + cost
+  if cell.used == 0 then redis.call('DEL', charge.key) else redis.call('SET', charge.key, text(cell.used)) end
+end
+function total.resets() return never end
+function total.frees() return never end
+function total.clear(cell, charge) redis.call('DEL', charge.key) cell.used = 0 end
+function total.refund(cell, charge)
+  local left = math.max(cell.used - charge.cost, math.min(cell.used, 0))
+  if left ~= cell.used then total.add(cell, charge, left - cell.used) end
+end
+
 local counter = {}
 function counter.take(cell, charge)
   local fits = charge.cost == 0 or cell.used + cell.pending + charge.cost <= charge.limit
@@ -220,8 +233,8 @@ function lease.state(cell, charge)
   return cell.used, math.max(0, charge.limit - cell.used), resets, retry
 end
 
-local kinds = { f = window, x = window, c = window, s = rolling, r = rate, l = lease }
-for _, kind in ipairs({ window, rolling }) do kind.take, kind.settle, kind.state = counter.take, counter.settle, counter.state end
+local kinds = { f = window, x = window, c = window, s = rolling, t = total, r = rate, l = lease }
+for _, kind in ipairs({ window, rolling, total }) do kind.take, kind.settle, kind.state = counter.take, counter.settle, counter.state end
 
 -- One cell a key, so that charges of one key see each other.
 local cells = {}
@@ -288,14 +301,16 @@ for place = 1, #KEYS do
     used[place] = rest
   else
     local count, from, to = 0, 0, 0
-    if held[place] then
+    if kind == 't' then
+      count = tonumber(held[place] or '0')
+    elseif held[place] then
       local a, b, c = string.match(held[place], '^(-?%d+):(-?%d+):(-?%d+)$')
       if a then from, to, count = tonumber(a), tonumber(b), tonumber(c) end
     end
     if kind == 'c' then
       from, to = one, tonumber(ARGV[at + 5])
       if now < from or now >= to then return { 1, now } end
-    elseif not (now < to and from <= now + one) then
+    elseif kind ~= 't' and not (now < to and from <= now + one) then
       count, from, to = 0, 0, 0
       if kind == 'f' then
         from = math.floor(now / one) * one
@@ -329,7 +344,13 @@ for place = 1, #KEYS do
     answer[out + 4] = cost == 0 and now or math.max(now, math.ceil(free - tolerance))
   else
     local from, to = starts[place], ends[place]
-    if write then
+    if kind == 't' then
+      to = -1
+      if write then
+        now_used = write
+        redis.call('SET', KEYS[place], string.format('%.0f', write))
+      end
+    elseif write then
       if to == 0 then from, to = now, now + one end
       now_used = write
       redis.call('SET', KEYS[place], string.format('%.0f:%.0f:%.0f', from, to, write), 'PXAT', string.format('%.0f', to + grace))

@@ -14,7 +14,8 @@ export function toArguments(charges: readonly Charge[], nowMs: number, first: re
       if (window.kind === 'calendar') {
         const { startMs, endMs } = window.boundsAt(nowMs)
         rest.push('c', limit, cost, mode, startMs, endMs)
-      } else if (window.kind === 'rolling') rest.push('s', limit, cost, mode, window.lengthMs, sliceWidth(window))
+      } else if (window.kind === 'total') rest.push('t', limit, cost, mode, 0, 0)
+      else if (window.kind === 'rolling') rest.push('s', limit, cost, mode, window.lengthMs, sliceWidth(window))
       else rest.push(window.kind === 'fixed' ? 'f' : 'x', limit, cost, mode, window.lengthMs, 0)
     }
   }
@@ -45,13 +46,17 @@ export function toOutcome(answer: readonly number[], charges: readonly Charge[])
 
 export function toLimitState(answer: readonly number[], charge: Charge, place: number): LimitState {
   const at = head + place * figures
-  const retryAtMs = answer[at + 4]!
   return {
     allowed: answer[at] === 1,
     limit: charge.kind === 'rate' ? charge.burst : charge.limit,
     used: answer[at + 1]!,
     remaining: answer[at + 2]!,
-    resetsAtMs: answer[at + 3]!,
-    retryAtMs: retryAtMs < 0 ? Infinity : retryAtMs,
+    resetsAtMs: toTime(answer[at + 3]!),
+    retryAtMs: toTime(answer[at + 4]!),
   }
+}
+
+/** Scripts answer in whole numbers; never is below them. */
+function toTime(ms: number): number {
+  return ms < 0 ? Infinity : ms
 }

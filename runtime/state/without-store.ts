@@ -10,7 +10,8 @@ export function decideWithoutStore(charges: readonly Charge[], onLoss: OnLoss, n
   const limits = charges.map((charge): LimitState => {
     const allowed = onLoss === 'open'
     const limit = charge.kind === 'rate' ? charge.burst : charge.limit
-    return { allowed, limit, used: 0, remaining: allowed ? limit : 0, resetsAtMs: nowMs, retryAtMs: allowed ? nowMs : nowMs + retryAfterMs }
+    const resetsAtMs = charge.kind === 'counter' && charge.window.kind === 'total' ? Infinity : nowMs
+    return { allowed, limit, used: 0, remaining: allowed ? limit : 0, resetsAtMs, retryAtMs: allowed ? nowMs : nowMs + retryAfterMs }
   })
   return { allowed: refusedBy < 0, limits, refusedBy, delayMs: 0, atMs: nowMs, degraded: onLoss }
 }

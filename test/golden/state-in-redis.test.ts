@@ -19,6 +19,7 @@ const written: Readonly<Record<string, string | readonly (readonly [member: stri
   'g:x60000:first call': `${nowMs}:${nowMs + 60_000}:3`,
   'g:s60000/1000:minute': `${nowMs / 1000}:3`,
   [`g:c${midnightMs}-${midnightMs + dayMs}:calendar`]: `${midnightMs}:${midnightMs + dayMs}:3`,
+  'g:t:total': '3',
   'g:r:rate': String(nowMs + 1000),
   'g:l:slots': [['run-1', nowMs + 5000]],
   'g:v:record': 'a value',
@@ -30,6 +31,7 @@ const charges = (token: string): readonly Charge[] => [
   counter('first call', { kind: 'flexi', lengthMs: 60_000 }),
   counter('minute', { kind: 'rolling', lengthMs: 60_000, slices: 60 }),
   counter('calendar', { kind: 'calendar', boundsAt: () => ({ startMs: midnightMs, endMs: midnightMs + dayMs }) }),
+  counter('total', { kind: 'total' }),
   { kind: 'rate', key: 'rate', intervalMs: 1000, burst: 2, cost: 1, maxDelayMs: 0 },
   { kind: 'lease', key: 'slots', limit: 2, token, ttlMs: 5000 },
 ]
@@ -75,8 +77,8 @@ describe('what lies in Redis', () => {
     }
     const outcome = await state.charge(charges('run-2'), 'open')
     expect(outcome.allowed).toBe(true)
-    expect(outcome.limits.map(({ used }) => used)).toEqual([6, 6, 6, 6, 2, 2])
-    expect((await state.charge(charges('run-3'), 'open')).refusedBy).toBe(4)
+    expect(outcome.limits.map(({ used }) => used)).toEqual([6, 6, 6, 6, 6, 2, 2])
+    expect((await state.charge(charges('run-3'), 'open')).refusedBy).toBe(5)
     expect(await state.records.get('record')).toBe('a value')
   })
 })

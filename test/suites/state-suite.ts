@@ -18,6 +18,7 @@ export const suiteBeginMs = at('2090-01-01T00:00:00Z')
 
 const fixed = (lengthMs: number): CounterWindow => ({ kind: 'fixed', lengthMs })
 const flexi = (lengthMs: number): CounterWindow => ({ kind: 'flexi', lengthMs })
+const total: CounterWindow = { kind: 'total' }
 const rolling = (lengthMs: number, slices: number): CounterWindow => ({ kind: 'rolling', lengthMs, slices })
 const quota = (limit: number, window: CounterWindow, more: Partial<CounterCharge> = {}): CounterCharge => ({ kind: 'counter', key: 'quota/a', limit, cost: 1, window, mode: 'enforce', ...more })
 const spike = (intervalMs: number, burst: number, more: Partial<RateCharge> = {}): RateCharge => ({ kind: 'rate', key: 'spike/a', intervalMs, burst, cost: 1, maxDelayMs: 0, ...more })
@@ -107,6 +108,26 @@ export function stateSuite(name: string, makePlace: () => Promise<StatePlace>): 
         expect(await passes(quota(1, window))).toBe(false)
         await place.advance(3_600_000)
         expect(await passes(quota(1, window))).toBe(true)
+      })
+
+      test('a total admits its limit once and for all, and names no time at which it would admit more', async () => {
+        expect(await admitted(5, quota(3, total))).toBe(3)
+        await place.advance(40 * 365 * 86_400_000)
+        expect(await charge(quota(3, total))).toMatchObject({ allowed: false, refusedBy: 0, limits: [{ allowed: false, limit: 3, used: 3, remaining: 0, resetsAtMs: Infinity, retryAtMs: Infinity }] })
+        expect(await admitted(5, quota(4, total))).toBe(1)
+        expect((await charge(quota(9, total, { mode: 'peek' }))).limits[0]).toMatchObject({ allowed: true, used: 4, remaining: 5 })
+        expect((await charge(quota(3, total, { mode: 'count', cost: 2 }))).limits[0]).toMatchObject({ allowed: false, used: 6, remaining: 0, resetsAtMs: Infinity })
+      })
+
+      test('a total is charged in one step with windows that end, in either order', async () => {
+        const [daily, once] = [quota(2, fixed(1000)), quota(3, total)]
+        expect(await admitted(4, daily, once)).toBe(2)
+        expect((await charge(once, { ...daily, mode: 'peek' })).limits[0]).toMatchObject({ used: 3 })
+        await place.advance(1000)
+        expect(await charge(daily, once)).toMatchObject({ allowed: false, refusedBy: 1, limits: [{ allowed: true, used: 0 }, { allowed: false, used: 3 }] })
+        expect(await charge(once, daily, slot(1, 'a'))).toMatchObject({ allowed: false, refusedBy: 0, limits: [{}, { used: 0 }, { used: 0 }] })
+        expect(await passes(quota(5, total), quota(5, total))).toBe(true)
+        expect(await passes(quota(6, total), quota(6, total))).toBe(false)
       })
 
       test('a cost is charged whole or not at all, and one above the limit never passes', async () => {
@@ -280,8 +301,15 @@ export function stateSuite(name: string, makePlace: () => Promise<StatePlace>): 
         expect((await charge(quota(2, fixed(1000), { mode: 'peek' }))).limits[0]?.used).toBe(1)
       })
 
+      test('what was not used of a total is given back however late', async () => {
+        const { atMs } = await charge(quota(3, total, { cost: 3 }))
+        await place.advance(86_400_000)
+        await state.refund([quota(3, total, { cost: 2 })], atMs)
+        expect(await admitted(5, quota(3, total))).toBe(2)
+      })
+
       test('giving back never makes more than the limit', async () => {
-        for (const window of [fixed(1000), flexi(1000), rolling(1000, 10), calendarWindow('day', 1, 'UTC')]) {
+        for (const window of [fixed(1000), flexi(1000), rolling(1000, 10), calendarWindow('day', 1, 'UTC'), total]) {
           const one = quota(2, window)
           await charge(one)
           for (let times = 0; times < 3; times++) await state.refund([one])
@@ -290,7 +318,7 @@ export function stateSuite(name: string, makePlace: () => Promise<StatePlace>): 
       })
 
       test('an operator adds to what is left, sets it, or begins the count anew', async () => {
-        for (const window of [fixed(1000), flexi(1000), rolling(1000, 10), calendarWindow('day', 1, 'UTC')]) {
+        for (const window of [fixed(1000), flexi(1000), rolling(1000, 10), calendarWindow('day', 1, 'UTC'), total]) {
           const one = quota(5, window)
           expect(await admitted(9, one)).toBe(5)
           expect(await state.adjust(one, { op: 'add', amount: 2 })).toMatchObject({ allowed: true, used: 3, remaining: 2 })
@@ -411,7 +439,7 @@ export function stateSuite(name: string, makePlace: () => Promise<StatePlace>): 
 const modelBeginMs = at('2090-03-25T20:00:00Z')
 const berlin = calendarWindow('day', 1, 'Europe/Berlin')
 
-const anyWindow = fc.constantFrom<CounterWindow>(fixed(1000), fixed(60_000), flexi(1500), rolling(900, 3), rolling(50, 50), berlin)
+const anyWindow = fc.constantFrom<CounterWindow>(fixed(1000), fixed(60_000), flexi(1500), rolling(900, 3), rolling(50, 50), berlin, total)
 const anyCounter = fc.record({ window: anyWindow, limit: fc.integer({ min: 0, max: 6 }), cost: fc.integer({ min: 0, max: 3 }), mode: fc.constantFrom<CounterCharge['mode']>('enforce', 'enforce', 'enforce', 'count', 'peek') })
   .map((parts): CounterCharge => ({ kind: 'counter', key: 'quota/m', ...parts }))
 const anyRate = fc.record({ intervalMs: fc.constantFrom(200, 1000), burst: fc.integer({ min: 1, max: 4 }), cost: fc.integer({ min: 0, max: 5 }), maxDelayMs: fc.constantFrom(0, 0, 500) })
@@ -445,6 +473,7 @@ function createModel() {
     const events = past.filter((event): event is { charge: CounterCharge; atMs: number } => event.charge.kind === 'counter' && same(event.charge.window, window))
     const counts = (inWindow: (atMs: number) => boolean) => events.reduce((sum, { atMs, charge: { cost } }) => (inWindow(atMs) ? sum + cost : sum), 0)
     if (window.kind === 'fixed') return counts((atMs) => Math.floor(atMs / window.lengthMs) === Math.floor(nowMs / window.lengthMs))
+    if (window.kind === 'total') return counts(() => true)
     if (window.kind === 'calendar') return counts((atMs) => atMs >= window.boundsAt(nowMs).startMs)
     if (window.kind === 'rolling') {
       const widthMs = Math.ceil(window.lengthMs / window.slices)

@@ -1,27 +1,37 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../runtime/core/time/clock.ts'
 import { silentLog } from '../../runtime/core/log.ts'
 import { createMemoryState } from '../../runtime/state/memory-state.ts'
 import { openRedisState, type RedisState } from '../../runtime/state/redis-state.ts'
+import { openTotals } from '../../runtime/state/totals.ts'
 import { startRedis, type TestRedis } from '../kit/redis.ts'
 import { needs } from '../kit/tools.ts'
 import { modelStep, stateSuite, suiteBeginMs, type StatePlace } from './state-suite.ts'
 
-function memoryPlace(): StatePlace {
+/** `folder`: below it each beginning has a file of its own for its totals. */
+function memoryPlace(folder?: string): StatePlace {
   let nowMs = 0
-  let inner = createMemoryState({ clock: { now: () => nowMs } })
+  const open = () => createMemoryState({ clock: { now: () => nowMs }, ...(folder === undefined ? {} : { totals: openTotals({ folder: mkdtempSync(join(folder, 'begin-')), clock: systemClock, log: silentLog }) }) })
+  let inner = open()
   // `begin` makes another store: what is given out stays the same.
   const state = new Proxy(inner, { get: (_, name) => Reflect.get(inner, name) })
   return {
     state,
     async begin(ms) {
       nowMs = ms
-      inner = createMemoryState({ clock: { now: () => nowMs } })
+      await inner.close()
+      inner = open()
     },
     advance: async (ms) => void (nowMs += ms),
     now: () => nowMs,
-    close: () => inner.close(),
+    async close() {
+      await inner.close()
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+    },
   }
 }
 
@@ -60,6 +70,7 @@ async function redisPlace(cacheKey?: Buffer): Promise<StatePlace> {
 const quiet = { prefix: 'test:', shares: 1, clock: systemClock, log: silentLog, metrics: { count() {} } }
 
 stateSuite('memory', async () => memoryPlace())
+stateSuite('memory, with totals in a file', async () => memoryPlace(mkdtempSync(join(tmpdir(), 'sluice-state-'))))
 
 const redisHere = needs('redis-server')
 if (redisHere) {
@@ -173,6 +184,7 @@ describe.skipIf(!redisHere)('what lies in Redis', () => {
         [`test:x${lengthMs}:a`]: `${startMs}:${startMs + lengthMs}:3`,
         'test:c0-9000000000000:a': '0:9000000000000:3',
         'test:s60000/1000:a': `${slice - 1}:1;${slice}:2`,
+        'test:t:a': '3',
         'test:r:a': String(soonMs),
         'test:v:a': 'kept',
       }
@@ -181,10 +193,10 @@ describe.skipIf(!redisHere)('what lies in Redis', () => {
       await redis.client.zadd('test:g:a', String(soonMs), 'new', String(soonMs), 'old')
       await redis.client.zadd('test:o:a', '7', 'old', '8', 'new')
       const counter = { kind: 'counter', key: 'a', limit: 10, cost: 1, mode: 'enforce' } as const
-      const counters = ([{ kind: 'fixed', lengthMs }, { kind: 'flexi', lengthMs }, { kind: 'calendar', boundsAt: () => year }, { kind: 'rolling', lengthMs: 60_000, slices: 60 }] as const).map((window) => ({ ...counter, window }))
+      const counters = ([{ kind: 'fixed', lengthMs }, { kind: 'flexi', lengthMs }, { kind: 'calendar', boundsAt: () => year }, { kind: 'rolling', lengthMs: 60_000, slices: 60 }, { kind: 'total' }] as const).map((window) => ({ ...counter, window }))
       const lease = { kind: 'lease', key: 'a', limit: 9, token: 'x', ttlMs: 120_000 } as const
       const { limits } = await state.charge([...counters, lease], 'closed')
-      expect(limits.map(({ used }) => used)).toEqual([4, 4, 4, 4, 3])
+      expect(limits.map(({ used }) => used)).toEqual([4, 4, 4, 4, 4, 3])
       expect((await state.charge([{ kind: 'rate', key: 'a', intervalMs: 1000, burst: 1, cost: 1, maxDelayMs: 0 }], 'closed')).limits[0]).toMatchObject({ allowed: false, resetsAtMs: soonMs })
       expect(await state.records.get('a')).toBe('kept')
       expect(await state.records.members('a')).toEqual(['old', 'new'])
@@ -193,6 +205,7 @@ describe.skipIf(!redisHere)('what lies in Redis', () => {
       expect(await redis.client.get(`test:x${lengthMs}:a`)).toBe(`${startMs}:${startMs + lengthMs}:4`)
       expect(await redis.client.get('test:c0-9000000000000:a')).toBe('0:9000000000000:4')
       expect(await redis.client.get('test:s60000/1000:a')).toMatch(/^\d+:1(;\d+:\d+)+$/)
+      expect(await redis.client.get('test:t:a')).toBe('4')
       expect(await redis.client.zrange('test:l:a', '0', '-1')).toEqual(['y', 'z', 'x'])
     } finally {
       await state.close()
@@ -200,7 +213,7 @@ describe.skipIf(!redisHere)('what lies in Redis', () => {
     }
   })
 
-  test('every key that a gateway writes ends by itself', async () => {
+  test('every key that a gateway writes ends by itself but totals, which never do', async () => {
     const redis = await startRedis()
     const state = openRedisState({ ...quiet, url: redis.url, timeoutMs: 10_000 })
     try {
@@ -215,7 +228,17 @@ describe.skipIf(!redisHere)('what lies in Redis', () => {
       await state.adjust({ ...counter, key: 'c', window: windows[1] }, { op: 'add', amount: 5 })
       await state.records.set('a', '1', 60_000)
       await state.records.join('a', 'm', { cap: 2, whenFull: 'evict', ttlMs: 60_000 })
-      const keys = await redis.client.keys('*')
+      const total = (key: string) => ({ ...counter, key, window: { kind: 'total' } }) as const
+      await state.charge([total('plain')], 'closed')
+      await state.charge([total('beside'), charges[4]!], 'closed')
+      await state.charge([{ ...total('beside'), cost: 3 }], 'closed')
+      await state.refund([total('beside')])
+      await state.adjust(total('corrected'), { op: 'add', amount: 5 })
+      await state.charge([total('over')], 'closed')
+      await state.refund([total('over')])
+      const held = await Promise.all(['plain', 'beside', 'corrected', 'over'].map(async (key) => [await redis.client.get(`test:t:${key}`), await redis.client.pttl(`test:t:${key}`)]))
+      expect(held).toEqual([['1', -1], ['3', -1], ['-5', -1], [null, -2]])
+      const keys = (await redis.client.keys('*')).filter((key) => !key.startsWith('test:t:'))
       expect(keys.length).toBeGreaterThanOrEqual(10)
       for (const key of keys) expect([key, (await redis.client.pttl(key)) !== -1]).toEqual([key, true])
     } finally {

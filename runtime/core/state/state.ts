@@ -63,13 +63,14 @@ export interface CounterCharge {
 /**
  * `fixed`: windows of equal length since the epoch. `calendar`: real days, weeks and months of a time zone, bounds
  * worked out by `boundsAt`. `rolling`: looks back exactly one length, in `slices` steps that are never counted too
- * late. `flexi`: begins with the first call.
+ * late. `flexi`: begins with the first call. `total`: never ends; what was charged counts until it is given back.
  */
 export type CounterWindow =
   | { readonly kind: 'fixed'; readonly lengthMs: number }
   | { readonly kind: 'calendar'; boundsAt(ms: number): { readonly startMs: number; readonly endMs: number } }
   | { readonly kind: 'rolling'; readonly lengthMs: number; readonly slices: number }
   | { readonly kind: 'flexi'; readonly lengthMs: number }
+  | { readonly kind: 'total' }
 
 /**
  * A rate by GCRA (ITU-T I.371): one per `intervalMs`, `burst` at once; 1 is Apigee's SpikeArrest. A cost above the burst
@@ -114,7 +115,7 @@ export interface LimitState {
   readonly limit: number
   readonly used: number
   readonly remaining: number
-  /** When the window ends, or the rate is at rest again; store's time. For rolling windows: when something becomes free. */
+  /** When the window ends, or the rate is at rest again; store's time. For rolling windows: when something becomes free. `Infinity` for a total. */
   readonly resetsAtMs: number
   /** Earliest time at which the same cost can pass, `Infinity` when it is more than the limit; store's time. */
   readonly retryAtMs: number
