@@ -215,7 +215,7 @@ export const consumerTexts = {
 
   limits: { en: 'Limits', 'zh-TW': '限制' },
   quotas: { en: 'Quota windows', 'zh-TW': '配額時段' },
-  quotasHint: { en: 'Several count together: a call needs room in each of them. A row without a limit is left out.', 'zh-TW': '多個時段同時計算，每個時段都有餘額才允許呼叫。未填上限的列會略過。' },
+  quotasHint: { en: 'Several count together: a call needs room in each of them. A row without a limit is left out. In all: every is 1 and the window fixed; it never begins anew.', 'zh-TW': '多個時段同時計算，每個時段都有餘額才允許呼叫。未填上限的列會略過。總計不會重新計數，「每」為 1、計算方式為固定。' },
   quota: { en: 'Quota', 'zh-TW': '配額' },
   addQuota: { en: 'One more window', 'zh-TW': '再加一個時段' },
   calls: { en: 'Calls', 'zh-TW': '次數' },
@@ -227,6 +227,7 @@ export const consumerTexts = {
   day: { en: 'days', 'zh-TW': '天' },
   week: { en: 'weeks', 'zh-TW': '週' },
   month: { en: 'months', 'zh-TW': '個月' },
+  total: { en: 'in all', 'zh-TW': '總計' },
   secondOne: { en: 'second', 'zh-TW': '秒' },
   minuteOne: { en: 'minute', 'zh-TW': '分鐘' },
   hourOne: { en: 'hour', 'zh-TW': '小時' },

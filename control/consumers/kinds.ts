@@ -128,6 +128,8 @@ export const plans: Kind = {
       if (quota.zone !== undefined && quota.algorithm !== 'calendar') {
         found.push(problem(`/quotas/${index}/zone`, `A time zone means nothing to ${quota.algorithm} windows.`, 'Leave it out, or make the quota a calendar one.'))
       }
+      if (quota.unit === 'total' && quota.every !== 1) found.push(problem(`/quotas/${index}/every`, 'What counts in all never begins anew.', 'Make it 1, or choose another unit.'))
+      if (quota.unit === 'total' && quota.algorithm !== 'fixed') found.push(problem(`/quotas/${index}/algorithm`, `What counts in all has no ${quota.algorithm} windows.`, 'Make it fixed, or choose another unit.'))
       // Months and weeks have no one length but in the calendar.
       if (quota.unit === 'month' && quota.algorithm !== 'calendar') {
         found.push(problem(`/quotas/${index}/unit`, 'Months differ in length: only calendar windows count by month.', 'Use days, or make the quota a calendar one.'))

@@ -48,7 +48,7 @@ const quota = object(
   {
     limit: { type: 'integer', minimum: 0, maximum: 1e12 },
     every: { type: 'integer', minimum: 1, maximum: 1000 },
-    unit: { enum: ['second', 'minute', 'hour', 'day', 'week', 'month'] },
+    unit: { enum: ['second', 'minute', 'hour', 'day', 'week', 'month', 'total'], description: '`total`: so many in all, until more is given; `every` is 1 then, and `algorithm` fixed.' },
     algorithm: { enum: ['fixed', 'calendar', 'rolling', 'flexi'] },
     zone: { ...line(64), description: 'IANA time zone of calendar windows; UTC when absent.' },
   },

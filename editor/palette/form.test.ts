@@ -33,6 +33,11 @@ test('a word of the node’s own among the types of a value is told in both lang
   expect(field).toMatchObject({ typeLabels: { caller: { en: 'caller', 'zh-TW': '呼叫者' } }, hint: { en: 'From 0. caller: by the plan.', 'zh-TW': '從 0 起。呼叫者：依方案。' } })
 })
 
+test('a choice is called by its own word where the schema has one, else by its value', () => {
+  const [field] = toForm(node({ unit: { enum: ['day', 'total'], 'x-form': { choices: { total: 'in all' } } } }), { unit: { choices: { total: '總計' } } }).fields
+  expect(field?.choices).toEqual([{ value: 'day', label: { en: 'day', 'zh-TW': 'day' } }, { value: 'total', label: { en: 'in all', 'zh-TW': '總計' } }])
+})
+
 test('a field says when it means something, and a credential how it is asked for', () => {
   const when = { kind: ['x'] }
   const [, field] = toForm(node({ kind: { enum: ['x', 'y'] }, more: { type: 'string', 'x-form': { when } } }), {}).fields

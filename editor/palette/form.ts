@@ -188,8 +188,8 @@ function toField(name: string, schema: JsonSchema, required: boolean, typeProper
   }
 }
 
-/** `x-form` is the name of a control, or says control, Chinese texts, and when the field means something. */
-function hintOf(schema: JsonSchema): { readonly control?: unknown; readonly when?: When | readonly When[]; readonly 'zh-TW'?: FieldTexts[string] } {
+/** `x-form` is the name of a control, or says control, Chinese texts, English words for choices, and when the field means something. */
+function hintOf(schema: JsonSchema): { readonly control?: unknown; readonly choices?: Readonly<Record<string, string>>; readonly when?: When | readonly When[]; readonly 'zh-TW'?: FieldTexts[string] } {
   const hint = schema['x-form']
   return typeof hint === 'object' && hint !== null ? hint : { control: hint }
 }
@@ -221,7 +221,7 @@ function kindOf(schema: JsonSchema): Field['kind'] {
 
 function choicesOf(schema: JsonSchema, chinese: Readonly<Record<string, string>>): Field['choices'] {
   const options = Array.isArray(schema.enum)
-    ? schema.enum.map((value: unknown) => ({ const: value, title: undefined }))
+    ? schema.enum.map((value: unknown) => ({ const: value, title: hintOf(schema).choices?.[String(value)] }))
     : (schema.oneOf as { const: unknown; title?: unknown }[])
   return options.map((option) => {
     const key = String(option.const)

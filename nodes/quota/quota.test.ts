@@ -199,6 +199,25 @@ describe('quota', () => {
     expect(silent.replyHeaders).toEqual({})
   })
 
+  it('lets its limit in all pass once, whatever time goes by, and promises no time, in no header, fact, message or decision', async () => {
+    const lines: object[] = []
+    const run = () => Object.assign(fakeRun(), { log: { ...silentLog, info: (facts: object) => void lines.push(facts) } })
+    const state = createMemoryState({ clock: fakeClock() })
+    const node = await testNode(quota, { windows: [row(3, { unit: 'total' })] }, { wired: [], state })
+    const [sent] = await node.send({}, run())
+    expect(sent?.message.quota).toEqual({ name: 'quota', allowed: true, weight: 1, limits: [{ kind: 'counter', per: 'all', window: 'total', allowed: true, limit: 3, used: 1, remaining: 2 }] })
+    expect(await calls(node, 9)).toBe(2)
+    await node.clock.advance(400 * 86_400_000)
+    const refused = run()
+    await expect(node.send({}, refused)).rejects.toMatchObject({ code: 'quota.exceeded', status: 429, headers: undefined, facts: { limit: 3, window: 'total' }, message: 'The limit of 3 calls in all is used up.' })
+    expect(refused.replyHeaders).toEqual({ 'RateLimit-Policy': '"quota";q=3', RateLimit: '"quota";r=0' })
+    const told = lines.at(-1) as { checks: object[] }
+    expect(told).not.toHaveProperty('passesAtMs')
+    expect(told.checks[0]).not.toHaveProperty('resetsAtMs')
+    const more = await testNode(quota, { windows: [row(5, { unit: 'total' })] }, { state })
+    expect(await calls(more, 9)).toBe(2)
+  })
+
   it('writes down under the id of the run what was looked at, and names no time where none would help', async () => {
     const lines: object[] = []
     const node = await testNode(quota, { windows: [row(9), row(2, { unit: 'minute', per: 'key' })], key: [{ value: 'token', valueType: 'msg' }], weight: '3' }, { wired: [] })
@@ -287,6 +306,10 @@ describe('quota', () => {
     [{ windows: [row(1, { algorithm: 'calendar', zone: 'Mars/Base' })] }, 'quota.zone'],
     [{ windows: [row('many')] }, 'limit.number'],
     [{ windows: [row(-1)] }, 'limit.number'],
+    [{ windows: [row(1, { unit: 'total' }), row(2, { unit: 'total', every: 2 })] }, 'quota.window_twice'],
+    [{ windows: [row(1, { unit: 'total', every: 2 })] }, 'quota.total'],
+    [{ windows: [row(1, { unit: 'total', algorithm: 'calendar', zone: 'Asia/Taipei' })] }, 'quota.total'],
+    [{ windows: [row(1, { unit: 'total', per: 'ip' })] }, 'quota.total_kept'],
     [{ windows: [row(1, { per: 'key' })] }, 'limit.no_key'],
     [{ weight: '1.5' }, 'limit.number'],
     [{ source: 'plan', windows: [] }, 'quota.no_plan'],
@@ -315,6 +338,24 @@ describe('quota by plan', () => {
     expect(await calls(node, 9, client)).toBe(2)
     change({ ...bronze, quotas: bronze.quotas.map((one) => ({ ...one, limit: one.limit + 1 })) })
     expect(await calls(node, 9, client)).toBe(1)
+  })
+
+  it('holds what the plan gives in all, for each application by itself, until the plan gives more', async () => {
+    const trial: Plan = { ...bronze, quotas: [{ limit: 2, every: 1, unit: 'minute', algorithm: 'fixed' }, { limit: 3, every: 1, unit: 'total', algorithm: 'fixed' }] }
+    const { node, change } = await start(trial)
+    const other = { client: { ...client.client, application: 'other' } }
+    expect([await calls(node, 9, client), await calls(node, 9, other)]).toEqual([2, 2])
+    await node.clock.advance(60_000)
+    expect(await calls(node, 9, client)).toBe(1)
+    await node.clock.advance(400 * 86_400_000)
+    expect(await calls(node, 9, client)).toBe(0)
+    change({ ...trial, quotas: [{ ...trial.quotas[1]!, limit: 5 }] })
+    expect([await calls(node, 9, client), await calls(node, 9, other)]).toEqual([2, 3])
+  })
+
+  it.each(['fixed', 'calendar', 'rolling', 'flexi'] as const)('lets nobody pass by a plan whose windows only a later release knows (%s)', async (algorithm) => {
+    const { node } = await start({ ...bronze, quotas: [{ limit: 3, every: 1, unit: 'fortnight' as 'week', algorithm }] })
+    await expect(node.send(client, fakeRun())).rejects.toThrow('fortnight')
   })
 
   it('holds rate and concurrency of the plan in the same step', async () => {

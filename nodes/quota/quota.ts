@@ -10,8 +10,8 @@ import { toRateLimitHeaders } from '../shared/limits/limit-headers.ts'
 import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole, leaksOfNumbers } from '../shared/limits/limit-inputs.ts'
 import { createLeaseKeeper } from '../shared/limits/limit-leases.ts'
 import { checkFragments, compileFragments, type Fragment, fragmentsSchema, type Level, levelSchema, whoIs, whoIsNamed } from '../shared/limits/limit-level.ts'
-import { createRefuse, type LimitPort, lossSchema, toDecided, toRefusal } from '../shared/limits/limit-refusal.ts'
-import { type Algorithm, algorithms, type LimitWindow, toLimitWindow, type Unit, units } from '../shared/limits/limit-window.ts'
+import { createRefuse, type LimitPort, lossSchema, toDecided, toRefusal, toStanding } from '../shared/limits/limit-refusal.ts'
+import { type Algorithm, algorithms, type LimitWindow, toLimitWindow, type Unit, units, whenItEnds } from '../shared/limits/limit-window.ts'
 import { type Named, type NamedCounter, registerQuota } from '../shared/limits/quota-registry.ts'
 import { sharedName } from '../shared/shared-name.ts'
 import { createPlanLimits, planLeaseMs } from './plan-limits.ts'
@@ -81,16 +81,16 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
         'x-form': { when: { source: ['drawn', 'both'] } },
         default: [{ limit: '1000', limitType: 'num', every: 1, unit: 'hour', algorithm: 'fixed', zone: '', per: 'api' }],
         title: 'Windows',
-        description: 'All are charged in one step: all or none. Each has a limit, a length, a way of counting (fixed, calendar in a time zone, rolling, flexi) and says whom it counts together.',
+        description: 'All are charged in one step: all or none. Each has a limit, a length, a way of counting (fixed, calendar in a time zone, rolling, flexi) and says whom it counts together. One in all never begins anew.',
         items: {
           type: 'object',
           properties: {
             limit: numberSchema('1000', 'Limit', 'Most calls in the window.'),
             limitType: numberTypeSchema,
-            every: { type: 'integer', minimum: 1, maximum: 10_000, default: 1, title: 'Every' },
-            unit: { enum: units, default: 'hour', title: 'Unit' },
-            algorithm: { enum: algorithms, default: 'fixed', title: 'Counting' },
-            zone: { type: 'string', default: '', title: 'Time zone', 'x-form': { when: { algorithm: ['calendar'] } } },
+            every: { type: 'integer', minimum: 1, maximum: 10_000, default: 1, title: 'Every', 'x-form': { when: whenItEnds } },
+            unit: { enum: units, default: 'hour', title: 'Unit', 'x-form': { choices: { total: 'in all' } } },
+            algorithm: { enum: algorithms, default: 'fixed', title: 'Counting', 'x-form': { when: whenItEnds } },
+            zone: { type: 'string', default: '', title: 'Time zone', 'x-form': { when: { ...whenItEnds, algorithm: ['calendar'] } } },
             per: levelSchema('api'),
           },
         },
@@ -118,6 +118,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
         const { id, text } = toLimitWindow(row)
         if (seen.has(`${row.per}/${id}`)) problems.push({ code: 'quota.window_twice', property: 'windows', message: `Two windows count the same: ${text} per ${row.per}.`, remedy: 'Remove one of them.' })
         seen.add(`${row.per}/${id}`)
+        problems.push(checkTotal(row))
       } catch (error) {
         if (!(error instanceof RangeError)) throw error
         problems.push({ code: 'quota.zone', property: 'windows', message: `“${row.zone}” is not a time zone.`, remedy: 'Write an IANA name such as Asia/Taipei, or leave it empty for UTC.' })
@@ -205,8 +206,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
         const { level, window } = planned.metas[i] as Meta
         const state = states[i]
         if (!state) continue
-        const { limit, used, remaining, resetsAtMs } = state
-        limits.push({ kind: (planned.charges[i] as Charge).kind, per: level, window: window?.text, allowed: state.allowed, limit, used, remaining, resetsAtMs })
+        limits.push({ kind: (planned.charges[i] as Charge).kind, per: level, window: window?.text, allowed: state.allowed, ...toStanding(state) })
       }
       const seen: Record<string, unknown> = { name: shown, allowed, weight: cost, limits }
       if (outcome.degraded) seen.degraded = outcome.degraded
@@ -297,6 +297,16 @@ function countersIn({ charges, metas }: Planned): readonly NamedCounter[] {
     const { level, window } = metas[i] as Meta
     return one.kind === 'counter' && window ? [{ level, window: window.text, charge: one }] : []
   })
+}
+
+/** What a window that never ends has no use for, and whom it counts without an end. */
+function checkTotal({ unit, every, algorithm, zone, per }: WindowRow): NodeProblem | undefined {
+  if (unit !== 'total') return undefined
+  if (every !== 1 || algorithm !== 'fixed' || zone.trim() !== '') {
+    return { code: 'quota.total', severity: 'warning', property: 'windows', message: 'A window in all never begins anew: every, counting and time zone mean nothing to it.', remedy: 'Set every to 1 and counting to fixed, and leave the time zone empty; or choose another unit.' }
+  }
+  if (per !== 'ip' && per !== 'key') return undefined
+  return { code: 'quota.total_kept', severity: 'warning', property: 'windows', message: `A window in all per ${per} keeps a count for ever of each that ever calls.`, remedy: 'Count applications or subscriptions in all, or make sure that callers cannot show as many as they like.' }
 }
 
 function checkWhole(value: string | number, property: string, what: string): NodeProblem | undefined {

@@ -40,6 +40,17 @@ describe('reset quota', () => {
     expect([await left('a'), await left('b')]).toEqual([passing, 3])
   })
 
+  it('gives more in all, and says no time', async () => {
+    const shared = new Map<string, unknown>()
+    const state = createMemoryState({ clock: fakeClock() })
+    const limited = await testNode(quota, { quota: 'trial', windows: [{ ...windows[0], unit: 'total', per: 'all' }] }, { shared, state })
+    const passing = async () => (await limited.send({}, fakeRun()))[0]?.port
+    expect([await passing(), await passing(), await passing(), await passing()]).toEqual(['ok', 'ok', 'ok', 'refused'])
+    const [sent] = await (await testNode(resetQuota, { quota: 'trial', op: 'add', amount: '1' }, { shared, state })).send({}, fakeRun())
+    expect(sent?.message.quota).toEqual({ name: 'trial', limits: [{ per: 'all', window: 'total', limit: 3, used: 2, remaining: 1 }] })
+    expect([await passing(), await passing()]).toEqual(['ok', 'refused'])
+  })
+
   it('of one organisation knows no quota of another by its name', async () => {
     const shared = new Map<string, unknown>()
     const state = createMemoryState({ clock: fakeClock() })

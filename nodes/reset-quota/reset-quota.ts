@@ -10,6 +10,7 @@ import type { Sends } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/values/typed-value.ts'
 import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole } from '../shared/limits/limit-inputs.ts'
 import { type Level, levels } from '../shared/limits/limit-level.ts'
+import { toStanding } from '../shared/limits/limit-refusal.ts'
 import { type NamedCounter, openQuotaRegistry } from '../shared/limits/quota-registry.ts'
 import { sharedName } from '../shared/shared-name.ts'
 
@@ -46,7 +47,7 @@ export const resetQuota = defineNode<ResetQuotaConfig, 'ok'>({
       per: { enum: ['caller', ...levels], default: 'caller', title: 'For', description: 'caller: everything the quota would count for this message. Else one level, for whom is named below.' },
       who: { type: 'string', default: '', title: 'Who', 'x-form': { when: { per: levels.filter((level) => level !== 'all') } }, description: 'An application’s id, application/api for a subscription, an address, the value of a key (a list when it has several parts).' },
       whoType: { enum: whoTypes, default: 'msg' },
-      op: { enum: ['add', 'set', 'zero'], default: 'add', title: 'Change', description: 'add gives so many more in the current window (below 0 takes away); set leaves so many; zero counts anew.' },
+      op: { enum: ['add', 'set', 'zero'], default: 'add', title: 'Change', description: 'add gives so many more in the current window (below 0 takes away), in all for good; set leaves so many; zero counts anew.' },
       amount: { ...numberSchema('100', 'Calls', 'How many calls to add, or to leave.'), 'x-form': { when: { op: ['add', 'set'] } } },
       amountType: numberTypeSchema,
       reason: { type: 'string', default: '', title: 'Reason', description: 'Kept in the audit log with what was changed.' },
@@ -90,9 +91,8 @@ export const resetQuota = defineNode<ResetQuotaConfig, 'ok'>({
       const changed: object[] = []
       for (const { level, window, charge } of counters.values()) {
         const state: LimitState = await scope.state.adjust(charge, { op, amount })
-        const { limit, used, remaining, resetsAtMs } = state
-        changed.push({ per: level, window, limit, used, remaining, resetsAtMs })
-        const done = { quota: name, per: level, counter: charge.key, window, op, amount, used, remaining, reason: String(reason ?? '').slice(0, 500) }
+        changed.push({ per: level, window, ...toStanding(state) })
+        const done = { quota: name, per: level, counter: charge.key, window, op, amount, used: state.used, remaining: state.remaining, reason: String(reason ?? '').slice(0, 500) }
         run.log.info({ audit: 'quota.adjusted', node: scope.node.id, ...done }, 'a quota was corrected')
         await note(done, run)
       }

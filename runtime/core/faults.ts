@@ -123,7 +123,7 @@ export const faults = {
   'session.data_too_large': { status: 413, title: 'Session data too large', text: (f) => `The data for the session has ${f.bytes} bytes; a session keeps at most ${f.limitBytes}.` },
 
   // limits: how much may be called, and from where
-  'quota.exceeded': { status: 429, title: 'Quota used up', text: (f) => `The limit of ${f.limit} calls${f.window ? ` per ${f.window}` : ''} is used up.${f.retryAfter ? ` Try again in ${f.retryAfter} s.` : ''}` },
+  'quota.exceeded': { status: 429, title: 'Quota used up', text: (f) => `The limit of ${f.limit} calls${f.window === 'total' ? ' in all' : f.window ? ` per ${f.window}` : ''} is used up.${f.retryAfter ? ` Try again in ${f.retryAfter} s.` : ''}` },
   'quota.unknown': { status: 500, title: 'No such quota', text: (f) => `No quota called “${f.quota}”${f.per ? ` counts per ${f.per}` : ' is live'}.` },
   'spike.exceeded': { status: 429, title: 'Too many calls at once', text: (f) => `Calls come too fast${f.rate ? `: ${f.rate} a ${f.unit} pass` : ''}.${f.retryAfter ? ` Try again in ${f.retryAfter} s.` : ''}` },
   'concurrency.exceeded': { status: 429, title: 'Too many calls under way', text: (f) => `${f.limit} calls are under way already. Wait for one to end.` },

@@ -133,8 +133,11 @@ export function consumersSuite(name: string, makePlace: () => Promise<StorePlace
       expect((await refusal(consumers.applications.create({ name: 'X', organisation: 'shop', rules }, admin))).pointers).toEqual(['/rules/cidrs/0', '/rules/validUntil', '/rules/hours/zone'])
       const hours = { zone: 'Asia/Taipei', windows: [{ days: [1, 7], from: '22:00', to: '06:00' }] }
       expect(await consumers.applications.create({ id: 'nightly', name: 'Nightly', organisation: 'shop', rules: { hours } }, admin)).toMatchObject({ rules: { hours } })
-      const quotas = [{ limit: 1, every: 1, unit: 'month', algorithm: 'fixed' }, { limit: 1, every: 1, unit: 'day', algorithm: 'rolling', zone: 'UTC' }] as const
-      expect((await refusal(consumers.plans.create({ name: 'P', quotas }, admin))).pointers).toEqual(['/quotas/0/unit', '/quotas/1/zone'])
+      const quotas = [{ limit: 1, every: 1, unit: 'month', algorithm: 'fixed' }, { limit: 1, every: 1, unit: 'day', algorithm: 'rolling', zone: 'UTC' }, { limit: 1, every: 2, unit: 'total', algorithm: 'flexi', zone: 'UTC' }] as const
+      expect((await refusal(consumers.plans.create({ name: 'P', quotas }, admin))).pointers).toEqual(['/quotas/0/unit', '/quotas/1/zone', '/quotas/2/zone', '/quotas/2/every', '/quotas/2/algorithm'])
+      const once = [{ limit: 1000, every: 1, unit: 'total', algorithm: 'fixed' }] as const
+      expect(await consumers.plans.create({ id: 'once', name: 'Once', quotas: once }, admin)).toMatchObject({ quotas: once })
+      expect(consumers.snapshot().plans.find(({ id }) => id === 'once')).toMatchObject({ quotas: once })
       expect((await refusal(consumers.applications.create({ name: 'X', organisation: 'nowhere' }, admin))).pointers).toEqual(['/organisation'])
       expect((await refusal(consumers.applications.patch('nightly', { organisation: 'bank' }, undefined, admin))).pointers).toEqual(['/organisation'])
       expect((await refusal(consumers.applications.patch('nightly', { nmae: 'x' } as never, undefined, admin))).pointers).toEqual(['/nmae'])

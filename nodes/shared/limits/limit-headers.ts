@@ -5,6 +5,7 @@ import type { LimitWindow } from './limit-window.ts'
 /**
  * `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), lists of structured fields (RFC 9651), for
  * the windows among some limits; undefined when there is none. Policies carry `name`, and the window when there are several.
+ * A window that never ends has neither of the optional parameters: no length (`w`), no time at which it begins anew (`t`).
  */
 export function toRateLimitHeaders(
   name: string, metas: readonly { readonly window?: LimitWindow }[], states: readonly (LimitState | undefined)[], nowMs: number,
@@ -19,8 +20,9 @@ export function toRateLimitHeaders(
     if (!window || !state) continue
     const text = count === 1 ? `"${toSfText(name)}"` : `"${toSfText(name)} ${window.text}"`
     const comma = policy === '' ? '' : ', '
-    policy += `${comma}${text};q=${state.limit};w=${window.secondsAt(nowMs)}`
-    rateLimit += `${comma}${text};r=${Math.max(0, state.remaining)};t=${secondsUntil(state.resetsAtMs, nowMs)}`
+    const seconds = window.secondsAt(nowMs)
+    policy += `${comma}${text};q=${state.limit}${seconds === undefined ? '' : `;w=${seconds}`}`
+    rateLimit += `${comma}${text};r=${Math.max(0, state.remaining)}${seconds === undefined ? '' : `;t=${secondsUntil(state.resetsAtMs, nowMs)}`}`
   }
   return { policy, rateLimit }
 }

@@ -6,7 +6,7 @@ import type { FaultCode } from '../../../runtime/core/faults.ts'
 import type { Message } from '../../../runtime/core/message.ts'
 import type { Scope } from '../../../runtime/core/node.ts'
 import type { Run } from '../../../runtime/core/run.ts'
-import type { Charge, ChargeOutcome } from '../../../runtime/core/state/state.ts'
+import type { Charge, ChargeOutcome, LimitState } from '../../../runtime/core/state/state.ts'
 
 export type LimitPort = 'ok' | 'refused'
 
@@ -32,6 +32,11 @@ export interface Refusal {
   readonly retryAfter?: number | undefined
 }
 
+/** How a limit stands, as people and programs are told: no time where it never begins anew, which JSON could not say. */
+export function toStanding({ limit, used, remaining, resetsAtMs }: LimitState): Pick<LimitState, 'limit' | 'used' | 'remaining'> & Partial<Pick<LimitState, 'resetsAtMs'>> {
+  return Number.isFinite(resetsAtMs) ? { limit, used, remaining, resetsAtMs } : { limit, used, remaining }
+}
+
 /** Whole seconds until a time of the store, at least one (RFC 9110 §10.2.3). */
 export function secondsUntil(ms: number, nowMs: number): number {
   return Math.max(1, Math.ceil((ms - nowMs) / 1000))
@@ -48,10 +53,10 @@ export function toRefusal(code: FaultCode, facts: Refusal['facts'], charges: rea
   if (outcome.degraded === 'closed') return { code: 'state.unavailable', facts: { reason: 'limits cannot be counted' }, checks: [{ check: 'shared state', passed: false }], retryAfter: 1 }
   const { refusedBy, limits } = outcome
   const checks = charges.map(({ kind, key }, i): Check => {
-    const { limit, used, remaining, resetsAtMs } = limits[i] ?? {}
+    const state = limits[i]
     // Parts of a key may be the caller's secrets; not even their hash is anybody's business.
     const counter = key.replace(/\bkey:[\w-]{43}/, 'key:…')
-    return { check: kind, passed: limits[i]?.allowed !== false && i !== refusedBy, ...labels[i], counter, limit, used, remaining, resetsAtMs }
+    return { check: kind, passed: state?.allowed !== false && i !== refusedBy, ...labels[i], counter, ...(state && toStanding(state)) }
   })
   // A slot comes free when a run ends, long before its lease would; what weighs more than the whole limit never passes.
   const retryAtMs = limits[refusedBy]?.retryAtMs ?? Infinity

@@ -2,14 +2,19 @@ import { calendarWindow } from '../../../runtime/core/access/calendar-window.ts'
 import type { PlanQuota } from '../../../runtime/core/access/clients.ts'
 import type { CounterWindow } from '../../../runtime/core/state/state.ts'
 
-export const units = ['second', 'minute', 'hour', 'day', 'week', 'month'] as const
+const lengths = ['second', 'minute', 'hour', 'day', 'week', 'month'] as const
+/** `total`: in all, the window that never ends. */
+export const units = [...lengths, 'total'] as const
 export type Unit = (typeof units)[number]
+
+/** When the other properties of a window mean something. */
+export const whenItEnds = { unit: lengths } as const
 export const algorithms = ['fixed', 'calendar', 'rolling', 'flexi'] as const
 export type Algorithm = (typeof algorithms)[number]
 
 /** A month that has no calendar. */
 const monthMs = 30 * 86_400_000
-const unitMs: Readonly<Record<Unit, number>> = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 7 * 86_400_000, month: monthMs }
+const unitMs: Readonly<Record<Exclude<Unit, 'total'>, number>> = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 7 * 86_400_000, month: monthMs }
 
 /** Steps in which a rolling window moves: what it counts too long is at most a sixtieth of its length. */
 const slices = 60
@@ -19,17 +24,19 @@ export interface LimitWindow {
   readonly window: CounterWindow
   /** Part of the counter's key: the same window, with whatever limit, is the same count. */
   readonly id: string
-  /** For people: `5 minutes`. */
+  /** For people: `5 minutes`; `total` for the one that never ends. */
   readonly text: string
-  /** Seconds that a window beginning at `ms` lasts. */
-  secondsAt(ms: number): number
+  /** Seconds that a window beginning at `ms` lasts; undefined when it never ends. */
+  secondsAt(ms: number): number | undefined
 }
 
 type WindowConfig = Pick<PlanQuota, 'every' | 'unit' | 'algorithm' | 'zone'>
 
-/** @throws RangeError for a zone that is not known */
+/** Of a total nothing but its unit counts. @throws RangeError for a zone that is not known, and for a unit of a later release */
 export function toLimitWindow({ every, unit, algorithm, zone }: WindowConfig): LimitWindow {
+  if (unit === 'total') return { window: { kind: 'total' }, id: 'total', text: 'total', secondsAt: () => undefined }
   const text = every === 1 ? unit : `${every} ${unit}s`
+  if (!Object.hasOwn(unitMs, unit)) throw new RangeError(`This release knows no windows by “${String(unit)}”.`)
   // Months have no fixed length: in fixed windows they are those of the calendar.
   const calendar = algorithm === 'calendar' || (algorithm === 'fixed' && unit === 'month')
   const usedZone = zone === undefined || zone.trim() === '' ? 'UTC' : zone.trim()

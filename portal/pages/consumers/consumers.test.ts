@@ -121,6 +121,8 @@ test('a plan has several windows, a rate, a concurrency and a priority; its form
     rate: { perSecond: 2.5, burst: 10 }, concurrency: 4, priority: 3, roles: ['subscriber'], autoApprove: true,
   })
   expect(formOf(await read('/plans/gold/edit'))).toEqual(expect.arrayContaining([['quotas.0.zone', 'Asia/Taipei'], ['quotas.1.unit', 'minute'], ['roles', 'subscriber'], ['autoApprove', 'yes']]))
+  await saved('/plans', { id: 'trial', name: 'Trial', 'quotas.0.limit': '500', 'quotas.0.every': '1', 'quotas.0.unit': 'total', 'quotas.0.algorithm': 'fixed' })
+  expect([await read('/plans/trial'), await (await get('/plans/trial', 'admin', { 'accept-language': 'zh-TW' })).text()]).toEqual([expect.stringContaining('500 in all'), expect.stringContaining('500 總計')])
   // The empty row is gone, so the problem is about row 0, which is what is shown.
   const odd = { name: 'Odd', 'quotas.3.limit': '', 'quotas.5.limit': '12', 'quotas.5.every': '1', 'quotas.5.unit': 'day', 'quotas.5.algorithm': 'calendar', 'quotas.5.zone': 'Asia/Atlantis' }
   const zone = await post('/plans', odd)

@@ -9,7 +9,7 @@ import { roleChoices, roleName } from './roles.ts'
 import { choicesOf, toFacts, type T } from './view.ts'
 
 type Quota = ClientPlan['quotas'][number]
-const units = ['second', 'minute', 'hour', 'day', 'week', 'month'] as const
+const units = ['second', 'minute', 'hour', 'day', 'week', 'month', 'total'] as const
 const algorithms = ['fixed', 'calendar', 'rolling', 'flexi'] as const
 
 const pages: RecordPages<ClientPlan, ClientPlanInput> = {
@@ -102,7 +102,7 @@ ${form.input(`quotas.${row}.zone`, t('zone'), { list: 'zones' })}</div>`))}
 /** Limits as a person reads them, one a line. */
 export function describeLimits({ quotas, rate, concurrency }: ClientPlan, t: T): Html {
   const lines = [
-    ...quotas.map(({ limit, every, unit, algorithm, zone }) => html`${limit} / ${every === 1 ? t(`${unit}One`) : `${every} ${t(unit)}`} <span class="soft">${t(algorithm)}${zone && ` · ${zone}`}</span>`),
+    ...quotas.map(({ limit, every, unit, algorithm, zone }) => (unit === 'total' ? html`${limit} ${t('total')}` : html`${limit} / ${every === 1 ? t(`${unit}One`) : `${every} ${t(unit)}`} <span class="soft">${t(algorithm)}${zone && ` · ${zone}`}</span>`)),
     ...(rate ? [html`${rate.perSecond} / ${t('secondOne')} <span class="soft">${t('burst')} ${rate.burst}</span>`] : []),
     ...(concurrency === undefined ? [] : [html`${t('concurrency')}: ${concurrency}`]),
   ]

@@ -59,7 +59,7 @@ export function addRecordCommands(program: Command, { run, remote, targetOf }: C
     .action(run(async (output, key, options) => (await import('./keys.ts')).runKeysRevoke(client(options), key, output)))
 
   const plans = program.command('plans').description('plans: how much may be called')
-  const limits = (command: Command) => command.option('--quota <quota...>', 'such as 1000/day or 5000/month:calendar:Asia/Taipei').option('--rate <per-second>', 'calls per second').option('--burst <calls>', 'how many may come at once')
+  const limits = (command: Command) => command.option('--quota <quota...>', 'such as 1000/day, 5000/month:calendar:Asia/Taipei, or 10000/total for so many in all').option('--rate <per-second>', 'calls per second').option('--burst <calls>', 'how many may come at once')
     .option('--concurrency <calls>', 'at the same time').option('--priority <0-9>', '0 goes first').option('--auto-approve', 'subscriptions need no approval').option('--no-auto-approve', 'subscriptions need approval').option('--description <text>', 'for people')
   search(leaf(plans, 'list', 'list plans')).action(run(async (output, options) => (await import('./plans.ts')).runPlansList(client(options), options, output)))
   leaf(plans, 'show', 'one plan').argument('<id>').action(run(async (output, id, options) => (await import('./plans.ts')).runPlansShow(client(options), id, output)))

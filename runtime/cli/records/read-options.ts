@@ -1,19 +1,19 @@
 import type { PlanQuota } from '../../core/access/clients.ts'
 import { CommandFailed, exitCodes } from '../outcome.ts'
 
-const units = ['second', 'minute', 'hour', 'day', 'week', 'month'] as const
+const units = ['second', 'minute', 'hour', 'day', 'week', 'month', 'total'] as const
 const algorithms = ['fixed', 'calendar', 'rolling', 'flexi'] as const
 const durationMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /**
- * A quota as it is typed: `1000/day`, `100/5minutes`, `1000/month:calendar:Asia/Taipei`. Fixed when nothing else is said.
+ * A quota as it is typed: `1000/day`, `100/5minutes`, `1000/month:calendar:Asia/Taipei`, `10000/total`. Fixed when nothing else is said.
  * @throws CommandFailed, wrong usage
  */
 export function parseQuota(text: string): PlanQuota {
-  const [, limit, every = '1', unit, algorithm = 'fixed', zone] = /^(\d+)\/(\d*)(second|minute|hour|day|week|month)s?(?::(\w+))?(?::(\S+))?$/.exec(text) ?? []
+  const [, limit, every = '1', unit, algorithm = 'fixed', zone] = /^(\d+)\/(\d*)(second|minute|hour|day|week|month|total)s?(?::(\w+))?(?::(\S+))?$/.exec(text) ?? []
   const found = { unit: units.find((one) => one === unit), algorithm: algorithms.find((one) => one === algorithm) }
   if (limit === undefined || !found.unit || !found.algorithm) {
-    throw new CommandFailed(`“${text}” is no quota. Write it as 1000/day, 100/5minutes:rolling or 5000/month:calendar:Asia/Taipei (units: ${units.join(', ')}; windows: ${algorithms.join(', ')}).`, {}, exitCodes.usage)
+    throw new CommandFailed(`“${text}” is no quota. Write it as 1000/day, 100/5minutes:rolling, 5000/month:calendar:Asia/Taipei or 10000/total (units: ${units.join(', ')}; windows: ${algorithms.join(', ')}).`, {}, exitCodes.usage)
   }
   return { limit: Number(limit), every: Number(every || '1'), unit: found.unit, algorithm: found.algorithm, ...(zone === undefined ? {} : { zone }) }
 }

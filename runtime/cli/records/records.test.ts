@@ -179,12 +179,13 @@ test('audit verify says that the log is whole, and audit list who did what', asy
 
 test('every quota that can be written is read back as it was', () => {
   const quota = fc.record({
-    limit: fc.nat(), every: fc.integer({ min: 1, max: 99 }), unit: fc.constantFrom('second', 'minute', 'hour', 'day', 'week', 'month'), algorithm: fc.constantFrom('fixed', 'calendar', 'rolling', 'flexi'),
+    limit: fc.nat(), every: fc.integer({ min: 1, max: 99 }), unit: fc.constantFrom('second', 'minute', 'hour', 'day', 'week', 'month', 'total'), algorithm: fc.constantFrom('fixed', 'calendar', 'rolling', 'flexi'),
   })
   fc.assert(fc.property(quota, fc.constantFrom(undefined, 'Asia/Taipei', 'UTC'), (one, zone) => {
     const whole = { ...one, ...(zone === undefined ? {} : { zone }) } as Parameters<typeof formatQuota>[0]
     expect(parseQuota(formatQuota(whole))).toEqual(whole)
   }))
+  expect(parseQuota('10000/total')).toEqual({ limit: 10_000, every: 1, unit: 'total', algorithm: 'fixed' })
   expect([parseDurationMs('90s'), parseDurationMs('24h'), parseDurationMs('7d')]).toEqual([90_000, 86_400_000, 604_800_000])
   expect(() => parseDurationMs('soon')).toThrow('no duration')
 })

@@ -120,7 +120,8 @@ export interface Plan {
 export interface PlanQuota {
   readonly limit: number
   readonly every: number
-  readonly unit: 'second' | 'minute' | 'hour' | 'day' | 'week' | 'month'
+  /** `total`: so many in all; then `every` is 1, `algorithm` is `fixed` and there is no zone. */
+  readonly unit: 'second' | 'minute' | 'hour' | 'day' | 'week' | 'month' | 'total'
   readonly algorithm: 'fixed' | 'calendar' | 'rolling' | 'flexi'
   /** IANA time zone of calendar windows. */
   readonly zone?: string

@@ -13,6 +13,10 @@ test('a quota is told with its numbers and when it counts anew; what passed is n
   expect(explainCheck(check, 'en')).toEqual({ name: 'Quota per application', found: '10 of 10 used per 5 minutes, 0 left', passes: 'counts anew 2026-01-01 (Thu) 12:00 UTC' })
   expect(explainCheck(check, 'zh-TW')).toEqual({ name: '配額（每個應用程式）', found: '上限 10／5 分鐘，已用 10，剩餘 0', passes: '2026-01-01 (週四) 12:00 UTC 重新計數' })
   expect(explainCheck({ ...check, passed: true }, 'en').passes).toBeUndefined()
+  const total = { check: 'counter', passed: false, per: 'subscription', window: 'total', limit: 10, used: 10, remaining: 0 }
+  expect([explainCheck(total, 'en'), explainCheck(total, 'zh-TW')]).toEqual([
+    { name: 'Quota per subscription', found: '10 of 10 used in all, 0 left' }, { name: '配額（每個訂閱）', found: '上限 10／總計，已用 10，剩餘 0' },
+  ])
 })
 
 test('a check of another release is told by its facts', () => {

@@ -80,7 +80,7 @@ const limit = (name: string, zh: string): Say => ({ window, per, limit: most, us
   return {
     name: `${en ? name : zh}${whom}`,
     found: en
-      ? `${String(used ?? '?')} of ${String(most ?? '?')} used${window === undefined ? '' : ` per ${String(window)}`}, ${String(remaining ?? 0)} left`
+      ? `${String(used ?? '?')} of ${String(most ?? '?')} used${window === undefined ? '' : window === 'total' ? ' in all' : ` per ${String(window)}`}, ${String(remaining ?? 0)} left`
       : `上限 ${String(most ?? '?')}${window === undefined ? '' : `／${toWindow(String(window))}`}，已用 ${String(used ?? '?')}，剩餘 ${String(remaining ?? 0)}`,
     passes: resets && (en ? `counts anew ${resets}` : `${resets} 重新計數`),
   }
@@ -178,6 +178,7 @@ const unitNames: Readonly<Record<string, string>> = { second: '秒', minute: '�
 
 /** `5 minutes` as `5 分鐘`. */
 function toWindow(window: string): string {
+  if (window === 'total') return '總計'
   const [, count = '', unit = ''] = /^(?:(\d+) )?([a-z]+?)s?$/.exec(window) ?? []
   return lookUp(unitNames, unit) === undefined ? window : `${count === '' ? '每' : `${count} `}${unitNames[unit]}`
 }

@@ -35,7 +35,7 @@ export const refusalRemedies = {
   'api.blocked': { en: 'Try again later; an operator has blocked the API for a while.', 'zh-TW': '請稍後再試；管理員已暫時封鎖此 API。' },
   'api.retired': { en: 'Move to the version of the API that follows.', 'zh-TW': '請改用後續版本的 API。' },
   'api.sunset': { en: 'Move to the version of the API that follows.', 'zh-TW': '請改用後續版本的 API。' },
-  'quota.exceeded': { en: 'Wait until it counts anew, or choose a plan with more.', 'zh-TW': '請等待重新計數，或改用額度較高的方案。' },
+  'quota.exceeded': { en: 'Wait until it counts anew, or choose a plan with more. What counts in all never counts anew: have more given.', 'zh-TW': '請等待重新計數，或改用額度較高的方案。總計的額度不會重新計數，請管理員增給。' },
   'spike.exceeded': { en: 'Spread the calls over time; keep to Retry-After.', 'zh-TW': '請分散呼叫時間，並遵守 Retry-After。' },
   'concurrency.exceeded': { en: 'Wait for calls that are under way to end.', 'zh-TW': '請等待進行中的呼叫結束。' },
   'limit.no_plan': { en: 'Subscribe with a plan, or give the quota windows for callers without one.', 'zh-TW': '請以方案訂閱，或在 quota 節點設定無方案者的時段。' },
