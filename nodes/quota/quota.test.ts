@@ -218,6 +218,20 @@ describe('quota', () => {
     expect(await calls(more, 9)).toBe(2)
   })
 
+  it('names the time at which the last of the windows that refuse lets pass, and none when one never does', async () => {
+    const after = async (...windows: object[]) => {
+      const node = await testNode(quota, { windows }, { wired: [] })
+      await node.send({}, fakeRun())
+      return (await node.send({}, fakeRun()).then(() => { throw new Error('passed') }, (error: Fault) => error)).headers
+    }
+    expect(await after(row(1, { unit: 'minute' }), row(9))).toEqual({ 'Retry-After': '60' })
+    expect(await after(row(1, { unit: 'minute' }), row(1))).toEqual({ 'Retry-After': '3600' })
+    expect(await after(row(1, { unit: 'minute' }), row(1, { unit: 'total' }))).toBeUndefined()
+    expect(await after(row(1, { unit: 'minute' }), row(2, { unit: 'total' }))).toEqual({ 'Retry-After': '60' })
+    const look = async (more: object) => (await (await testNode(quota, { windows: [row(0, more)], mode: 'peek', weight: '0' }, { wired: [] })).send({}).catch((error: Fault) => error) as Fault).headers
+    expect([await look({ unit: 'minute' }), await look({ unit: 'total' })]).toEqual([{ 'Retry-After': '60' }, undefined])
+  })
+
   it('writes down under the id of the run what was looked at, and names no time where none would help', async () => {
     const lines: object[] = []
     const node = await testNode(quota, { windows: [row(9), row(2, { unit: 'minute', per: 'key' })], key: [{ value: 'token', valueType: 'msg' }], weight: '3' }, { wired: [] })

@@ -58,11 +58,19 @@ export function toRefusal(code: FaultCode, facts: Refusal['facts'], charges: rea
     const counter = key.replace(/\bkey:[\w-]{43}/, 'key:…')
     return { check: kind, passed: state?.allowed !== false && i !== refusedBy, ...labels[i], counter, ...(state && toStanding(state)) }
   })
-  // A slot comes free when a run ends, long before its lease would; what weighs more than the whole limit never passes.
-  const retryAtMs = limits[refusedBy]?.retryAtMs ?? Infinity
-  const retryAfter = charges[refusedBy]?.kind === 'lease' ? 1 : Number.isFinite(retryAtMs) ? secondsUntil(retryAtMs, outcome.atMs ?? nowMs) : undefined
-  const passesAtMs = charges[refusedBy]?.kind !== 'lease' && Number.isFinite(retryAtMs) ? retryAtMs : undefined
+  // The call passes when the last that refuses it does. A slot comes free when a run ends, long before its lease would; what weighs
+  // more than the whole limit, or is counted for good, never passes. What weighs nothing is refused by looking alone, until something is left.
+  const retriesAtMs = limits.flatMap((state, i) => ((i === refusedBy || !state.allowed) && refusesForATime(charges[i]) ? [state.allowed ? state.resetsAtMs : state.retryAtMs] : []))
+  const retryAtMs = Math.max(...retriesAtMs)
+  const isKnown = Number.isFinite(retryAtMs)
+  const retryAfter = isKnown ? secondsUntil(retryAtMs, outcome.atMs ?? nowMs) : retriesAtMs.length === 0 && charges[refusedBy]?.kind === 'lease' ? 1 : undefined
+  const passesAtMs = isKnown ? retryAtMs : undefined
   return { code, facts, checks, retryAfter, decidedBy: refusedBy, passesAtMs }
+}
+
+/** Whether a charge that does not fit keeps the call out until a time of its own: slots come free at any moment, and counting alone refuses nothing. */
+function refusesForATime(charge: Charge | undefined): boolean {
+  return charge?.kind === 'rate' || (charge?.kind === 'counter' && charge.mode !== 'count')
 }
 
 /**
