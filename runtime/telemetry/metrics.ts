@@ -1,5 +1,6 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
 import type { RunRecorder } from '../core/deployment.ts'
+import { addProcessMetrics } from './process-metrics.ts'
 import { createQueueMetrics } from './queue-metrics.ts'
 import { createRunMetrics } from './run-metrics.ts'
 import { createUpstreamMetrics } from './upstream-metrics.ts'
@@ -34,7 +35,7 @@ const mostSeries = 1000
 /** Metrics of one process. Opens nothing and starts no timer besides Node's own event loop monitor. */
 export function createMetrics(options: { readonly process?: boolean } = {}): Metrics {
   const registry = new Registry()
-  if (options.process !== false) collectDefaultMetrics({ register: registry })
+  if (options.process !== false) addProcessMetrics(registry)
   const counters = new Map<string, { readonly counter: Counter; readonly names: readonly string[]; readonly seen: Set<string> }>()
 
   return {

@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Gauge, Registry } from 'prom-client'
+import { addProcessMetrics } from './process-metrics.ts'
 
 /** What a vault says of itself in numbers, in plain words: the metrics know no vault. */
 export interface VaultNumbers {
@@ -22,7 +23,7 @@ const mostCertificates = 1000
 /** Metrics of one vault; `read` is asked at each scrape. No value, no token and no name of a subject is in them. */
 export function createVaultMetrics({ read, process = true }: { readonly read: () => Promise<VaultNumbers>; readonly process?: boolean }): VaultMetrics {
   const registry = new Registry()
-  if (process) collectDefaultMetrics({ register: registry })
+  if (process) addProcessMetrics(registry)
   const gauge = (name: string, help: string, labelNames: string[] = []) => new Gauge({ name: `sluice_vault_${name}`, help, labelNames, registers: [registry] })
   const up = gauge('up', '1 while the vault can read its database.')
   const daysLeft = gauge('certificate_days_left', 'Whole days until an imported certificate, or the first of its chain, ends; below 0 when it has.', ['certificate'])

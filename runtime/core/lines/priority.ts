@@ -3,6 +3,9 @@ export type Priority = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
 
 /** Number of classes. */
 export const priorities = 10
+/** A zero for each class, to count by. */
+export const zeroPerClass = (): number[] => new Array<number>(priorities).fill(0)
+
 /** Of a known caller whose plan says nothing. */
 export const defaultPriority: Priority = 5
 /** Of a caller nobody knows. */

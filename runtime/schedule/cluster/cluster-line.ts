@@ -258,7 +258,9 @@ export class ClusterLine implements Line {
 
   /** How many wait on all gateways, by class. */
   #countWaiting(): number[] {
-    return this.#known.countByClass().map((count, at) => count + this.#waiting.sizeOf(at))
+    const counts = this.#known.countByClass()
+    for (let at = 0; at < priorities; at += 1) counts[at] = (counts[at] as number) + this.#waiting.sizeOf(at)
+    return counts
   }
 
   // Who waits.

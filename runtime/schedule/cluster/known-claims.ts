@@ -1,4 +1,4 @@
-import { priorities } from '../../core/lines/priority.ts'
+import { priorities, zeroPerClass } from '../../core/lines/priority.ts'
 import type { Exchanged } from './line-tickets.ts'
 import type { Report } from './report.ts'
 
@@ -24,6 +24,7 @@ export interface Paced {
 /** What is known of another gateway. */
 interface Known {
   readonly held: number
+  /** By class; looked through for every turn, so without holes. */
   readonly claims: (Claim | undefined)[]
   /** Turns per millisecond, by class. */
   readonly paces: (number | undefined)[]
@@ -41,6 +42,8 @@ const believedMs = 500
 const sameMs = 3
 /** A gateway that has said nothing for so long is no more. */
 const goneMs = 10_000
+
+const noClaims = (): (Claim | undefined)[] => new Array(priorities).fill(undefined)
 
 /** Who waits on the other gateways, as this one knows it: some milliseconds old. */
 export class KnownClaims {
@@ -68,7 +71,8 @@ export class KnownClaims {
 
   /** Whether somebody waits elsewhere. */
   get anybody(): boolean {
-    return this.#all().some(({ count }) => count > 0)
+    for (const { claims } of this.#others.values()) for (const claim of claims) if (claim && claim.count > 0) return true
+    return false
   }
 
   /**
@@ -86,8 +90,8 @@ export class KnownClaims {
 
   /** How many wait elsewhere, by class. */
   countByClass(): number[] {
-    const counts = Array.from({ length: priorities }, () => 0)
-    for (const { priority, count } of this.#all()) counts[priority] = (counts[priority] as number) + count
+    const counts = zeroPerClass()
+    for (const { claims } of this.#others.values()) for (const claim of claims) if (claim) counts[claim.priority] = (counts[claim.priority] as number) + claim.count
     return counts
   }
 
@@ -129,9 +133,12 @@ export class KnownClaims {
    */
   best(from: number, to: number, byClass: boolean): Claim | undefined {
     let best: Claim | undefined
-    for (const claim of this.#all()) {
-      if (claim.count === 0 || claim.priority < from || claim.priority >= to) continue
-      if (!best || (byClass && claim.priority < best.priority) || ((!byClass || claim.priority === best.priority) && claim.sinceMs < best.sinceMs)) best = claim
+    for (const { claims } of this.#others.values()) {
+      for (let at = from; at < to; at += 1) {
+        const claim = claims[at]
+        if (!claim || claim.count === 0) continue
+        if (!best || (byClass && claim.priority < best.priority) || ((!byClass || claim.priority === best.priority) && claim.sinceMs < best.sinceMs)) best = claim
+      }
     }
     return best
   }
@@ -150,7 +157,7 @@ export class KnownClaims {
       const ageMs = redisMs - saidMs
       if (ageMs > goneMs) gone.push(gateway)
       if (gateway === this.#own || ageMs > believedMs) continue
-      const claims: (Claim | undefined)[] = []
+      const claims = noClaims()
       const call = this.#calls.get(gateway)
       const { held, waits, paces: told = [] } = JSON.parse(text) as Report
       for (const [priority, count, waitedMs, ticket] of waits) {
@@ -167,7 +174,7 @@ export class KnownClaims {
   /** A gateway has called for somebody who waits too long there. */
   noteCall(gateway: string, priority: number, sinceMs: number): void {
     const known = this.#others.get(gateway)
-    const claims = known?.claims ?? []
+    const claims = known?.claims ?? noClaims()
     if (!known) this.#others.set(gateway, { held: 0, claims, paces: [] })
     this.#calls.set(gateway, { priority, sinceMs })
     const claim = claims[priority]
@@ -186,9 +193,5 @@ export class KnownClaims {
   forget(gateway: string): void {
     this.#others.delete(gateway)
     this.#calls.delete(gateway)
-  }
-
-  #all(): Claim[] {
-    return [...this.#others.values()].flatMap(({ claims }) => claims.filter((claim) => claim !== undefined))
   }
 }

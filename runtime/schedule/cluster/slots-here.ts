@@ -1,4 +1,4 @@
-import { priorities } from '../../core/lines/priority.ts'
+import { zeroPerClass } from '../../core/lines/priority.ts'
 import type { ClusterPlace } from './cluster-place.ts'
 import { lockMs, type Slot } from './line-tickets.ts'
 
@@ -72,7 +72,7 @@ export class SlotsHere {
 
   /** How many are in use, by class. */
   countByClass(): number[] {
-    const counts = Array.from({ length: priorities }, () => 0)
+    const counts = zeroPerClass()
     for (const { priority } of this.#inUse.values()) counts[priority] = (counts[priority] as number) + 1
     return counts
   }

@@ -1,10 +1,10 @@
 import type { LinePolicy } from '../../core/lines/lines.ts'
-import { priorities } from '../../core/lines/priority.ts'
+import { priorities, zeroPerClass } from '../../core/lines/priority.ts'
 
 /** What is assumed to be left where arrivals of higher classes take everything. */
 const leastShare = 0.01
 
-const none: readonly number[] = Array.from({ length: priorities }, () => 0)
+const none: readonly number[] = zeroPerClass()
 
 /** Starts per millisecond when nobody rests; undefined while nothing is known. */
 export function capacityPerMs({ slots, ratePerSecond }: LinePolicy, serviceMs: number | undefined): number | undefined {

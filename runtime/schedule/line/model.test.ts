@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { defaultWeights, type LinePolicy } from '../../core/lines/lines.ts'
-import { type Priority, priorities } from '../../core/lines/priority.ts'
+import { type Priority, priorities, zeroPerClass } from '../../core/lines/priority.ts'
 import type { Ticket } from './ticket.ts'
 import { WaitingLine } from './waiting-line.ts'
 
@@ -158,7 +158,7 @@ describe('a waiting line', () => {
   it('lets each class begin in proportion to its weight while all wait', () => {
     fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: 20 }), { minLength: priorities, maxLength: priorities }), fc.uniqueArray(priority, { minLength: 1, maxLength: 10 }), (weights, classes) => {
       const line = new WaitingLine({ order: 'weighted', slots: 1, ageingShare: 0, weights, maxDepth: 100_000 })
-      const turns = Array.from({ length: priorities }, () => 0)
+      const turns = zeroPerClass()
       const first = line.enter(9, 0, Infinity, () => {})
       let current: Ticket = first
       for (const each of classes) for (let i = 0; i < 500; i += 1) line.enter(each, 0, Infinity, (ticket) => (current = ticket))

@@ -1,5 +1,5 @@
 import type { LineFacts, LinePolicy, NoTurn } from '../../core/lines/lines.ts'
-import { type Priority, priorities } from '../../core/lines/priority.ts'
+import { type Priority, priorities, zeroPerClass } from '../../core/lines/priority.ts'
 import { ClassLine } from './class-line.ts'
 import { ClassPace } from './class-pace.ts'
 import { RecentRate } from '../../core/time/recent-rate.ts'
@@ -8,7 +8,7 @@ import { MeanService } from './mean-service.ts'
 import { Ticket } from './ticket.ts'
 import { Turns } from './turns.ts'
 
-const nobody = Object.freeze(Array.from({ length: priorities }, () => 0))
+const nobody = Object.freeze(zeroPerClass())
 
 /**
  * Who waits for a slot, and who is next. It has no clock and no timer: every act says what time it is, so the same code
@@ -19,7 +19,7 @@ const nobody = Object.freeze(Array.from({ length: priorities }, () => 0))
 export class WaitingLine {
   #policy: LinePolicy
   readonly #classes = Array.from({ length: priorities }, () => new ClassLine())
-  readonly #active = Array.from({ length: priorities }, () => 0)
+  readonly #active = zeroPerClass()
   readonly #turns: Turns
   readonly #pace = new ClassPace()
   readonly #arrivals = Array.from({ length: priorities }, () => new RecentRate())
