@@ -62,7 +62,7 @@ function callAtMs({ enteredMs, priority }: ClusterPlace): number {
   return enteredMs + callAfterMs * (priority + 1)
 }
 
-/** Whether others are called for a class: they would learn of it too late by themselves. */
-export function isUrgent({ priority }: { readonly priority: number }): boolean {
+/** Whether others would learn of somebody too late by themselves. */
+function isUrgent({ priority }: ClusterPlace): boolean {
   return callAfterMs * (priority + 1) < callWithinMs
 }

@@ -1,6 +1,5 @@
 import type { Turn } from '../line/turns.ts'
 import { priorities } from '../../core/lines/priority.ts'
-import { isUrgent } from './calls-for-help.ts'
 import type { Claim } from './known-claims.ts'
 
 /** Somebody who waits on this gateway. */
@@ -12,10 +11,10 @@ export interface Own {
 
 /**
  * How long somebody more important may wait on another gateway before a slot leaves this one, once for the first class and ten times for
- * the tenth; somebody that one gateway is called for at a time, before all others send theirs as well; and how much longer than ours
- * somebody of the same class. A slot that changes gateways stands empty for as long as a message between them takes.
+ * the tenth; and how much longer than ours somebody of the same class. A slot that changes gateways stands empty for as long as a message
+ * between them takes.
  */
-const graceMs = { higher: 10, urgent: 30, same: 100 } as const
+const graceMs = { higher: 10, same: 100 } as const
 
 /** Which claims a turn is for. */
 export function claimsOf(turn: Turn): { readonly from: number; readonly to: number; readonly byClass: boolean } {
@@ -33,5 +32,5 @@ export function isOwedElsewhere(own: Own | undefined, claim: Claim | undefined, 
   if (!claim) return false
   if (!own) return true
   if (!byClass || own.priority === claim.priority) return own.enteredMs - claim.sinceMs > graceMs.same
-  return claim.priority < own.priority && (claim.called || nowMs - claim.sinceMs > (isUrgent(claim) ? graceMs.urgent : graceMs.higher * (claim.priority + 1)))
+  return claim.priority < own.priority && (claim.called || nowMs - claim.sinceMs > graceMs.higher * (claim.priority + 1))
 }
