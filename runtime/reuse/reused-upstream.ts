@@ -37,19 +37,23 @@ const ofBody = new Set(['content-length', 'content-encoding', 'content-type', 'c
  * their bytes stay the same. Every call still goes there: what callers get is never older than their request.
  */
 export function createReusedUpstream(upstream: Upstream, parts: ReusedUpstreamParts): Upstream {
-  const identities = new WeakMap<UpstreamRequest, string | undefined>()
+  const keys = new WeakMap<UpstreamRequest, string | undefined>()
 
   /** Callouts that depend on nothing send the same request each time: it is looked through once. */
-  function identify(request: UpstreamRequest): string | undefined {
-    if (!Object.isFrozen(request)) return identityOf(request)
-    if (!identities.has(request)) identities.set(request, identityOf(request))
-    return identities.get(request)
+  function keyOf(request: UpstreamRequest): string | undefined {
+    if (!Object.isFrozen(request)) return makeKey(request)
+    if (!keys.has(request)) keys.set(request, makeKey(request))
+    return keys.get(request)
+  }
+
+  function makeKey(request: UpstreamRequest): string | undefined {
+    const identity = identityOf(request)
+    return identity === undefined ? undefined : `${parts.place}/${identity}`
   }
 
   async function call(request: UpstreamRequest, run: Run, ask: Ask): Promise<UpstreamReply> {
-    const identity = parts.isOff(run.flow) ? undefined : identify(request)
-    if (identity === undefined) return ask(request)
-    const key = `${parts.place}/${identity}`
+    const key = parts.isOff(run.flow) ? undefined : keyOf(request)
+    if (key === undefined) return ask(request)
     const last = parts.answers.get(key)
     if (last?.validators === undefined || last.reply.body.raw().length > request.responseLimitBytes) return keep(key, last, await ask(request), run)
     const reply = await ask(toAgain(last, request))
@@ -77,8 +81,11 @@ export function createReusedUpstream(upstream: Upstream, parts: ReusedUpstreamPa
     const before = (parts.answers.get(key) ?? last)?.reply.body
     const body = before === undefined || before === reply.body ? reply.body : sameBody(before, reply.body, run)
     const kept = body === reply.body ? reply : { ...reply, body }
+    const validators = toValidators(reply.headers)
+    // Of an answer that nothing is asked about later, the body is all that is used again: the one of before stays.
+    if (body !== reply.body && last?.validators === undefined && validators === undefined) return kept
     const bytes = body.raw().length * (1 + parsedTimes)
-    if (bytes <= parts.answers.limitBytes / largestShare) parts.answers.set(key, { reply: kept, validators: toValidators(reply.headers) }, bytes + 2000)
+    if (bytes <= parts.answers.limitBytes / largestShare) parts.answers.set(key, { reply: kept, validators }, bytes + 2000)
     else parts.answers.delete(key)
     return kept
   }

@@ -14,7 +14,17 @@ export function toJsonText(value: unknown): string | Buffer | undefined {
   if (!holdsBody(value, { left: mostLooks }, deepestBody)) return JSON.stringify(value)
   const parts: (string | Buffer)[] = []
   write(value as object, parts, deepestBody)
-  return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'utf8') : part)))
+  return join(parts)
+}
+
+/** Texts are written where they stand: as buffers of their own they would cost more than the copying. */
+function join(parts: readonly (string | Buffer)[]): Buffer {
+  let size = 0
+  for (const part of parts) size += typeof part === 'string' ? Buffer.byteLength(part) : part.length
+  const all = Buffer.allocUnsafe(size)
+  let at = 0
+  for (const part of parts) at += typeof part === 'string' ? all.write(part, at) : part.copy(all, at)
+  return all
 }
 
 function holdsBody(value: unknown, budget: { left: number }, depth: number): boolean {
