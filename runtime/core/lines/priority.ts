@@ -3,8 +3,10 @@ export type Priority = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
 
 /** Number of classes. */
 export const priorities = 10
+const zeros: readonly number[] = Array.from({ length: priorities }, () => 0)
+
 /** A zero for each class, to count by. */
-export const zeroPerClass = (): number[] => new Array<number>(priorities).fill(0)
+export const zeroPerClass = (): number[] => zeros.slice()
 
 /** Of a known caller whose plan says nothing. */
 export const defaultPriority: Priority = 5

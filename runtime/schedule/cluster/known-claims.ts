@@ -43,7 +43,7 @@ const sameMs = 3
 /** A gateway that has said nothing for so long is no more. */
 const goneMs = 10_000
 
-const noClaims = (): (Claim | undefined)[] => new Array(priorities).fill(undefined)
+const noClaims = (): (Claim | undefined)[] => Array.from({ length: priorities }, () => undefined)
 
 /** Who waits on the other gateways, as this one knows it: some milliseconds old. */
 export class KnownClaims {
