@@ -1,3 +1,4 @@
+import { quotaAlgorithms, quotaUnits } from '../../runtime/core/access/quota-windows.ts'
 import { roles } from '../roles.ts'
 import { ledgerSchemas } from '../ledgers/schemas.ts'
 import { connectorAnswer, connectorInput, connectorSchemas } from '../partners/schemas.ts'
@@ -48,8 +49,8 @@ const quota = object(
   {
     limit: { type: 'integer', minimum: 0, maximum: 1e12 },
     every: { type: 'integer', minimum: 1, maximum: 1000 },
-    unit: { enum: ['second', 'minute', 'hour', 'day', 'week', 'month', 'total'], description: '`total`: so many in all, until more is given; `every` is 1 then, and `algorithm` fixed.' },
-    algorithm: { enum: ['fixed', 'calendar', 'rolling', 'flexi'] },
+    unit: { enum: quotaUnits, description: '`total`: so many in all, until more is given; `every` is 1 then, and `algorithm` fixed.' },
+    algorithm: { enum: quotaAlgorithms },
     zone: { ...line(64), description: 'IANA time zone of calendar windows; UTC when absent.' },
   },
   ['limit', 'every', 'unit', 'algorithm'],

@@ -1,3 +1,4 @@
+import { type QuotaAlgorithm, quotaAlgorithms, type QuotaUnit, quotaUnits } from '../../runtime/core/access/quota-windows.ts'
 import { fault } from '../../runtime/core/fault.ts'
 import { unchanged } from '../../runtime/core/labels/labels.ts'
 import type { Message } from '../../runtime/core/message.ts'
@@ -11,7 +12,7 @@ import { after, createReader, type NumberType, numberSchema, numberTypeSchema, t
 import { createLeaseKeeper } from '../shared/limits/limit-leases.ts'
 import { checkFragments, compileFragments, type Fragment, fragmentsSchema, type Level, levelSchema, whoIs, whoIsNamed } from '../shared/limits/limit-level.ts'
 import { createRefuse, type LimitPort, lossSchema, toDecided, toRefusal, toStanding } from '../shared/limits/limit-refusal.ts'
-import { type Algorithm, algorithms, type LimitWindow, toLimitWindow, type Unit, units, whenItEnds } from '../shared/limits/limit-window.ts'
+import { type LimitWindow, toLimitWindow, whenItEnds } from '../shared/limits/limit-window.ts'
 import { type Named, type NamedCounter, registerQuota } from '../shared/limits/quota-registry.ts'
 import { sharedName } from '../shared/shared-name.ts'
 import { createPlanLimits, planLeaseMs } from './plan-limits.ts'
@@ -20,8 +21,8 @@ interface WindowRow {
   readonly limit: string | number
   readonly limitType: NumberType
   readonly every: number
-  readonly unit: Unit
-  readonly algorithm: Algorithm
+  readonly unit: QuotaUnit
+  readonly algorithm: QuotaAlgorithm
   readonly zone: string
   readonly per: Level
 }
@@ -88,8 +89,8 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
             limit: numberSchema('1000', 'Limit', 'Most calls in the window.'),
             limitType: numberTypeSchema,
             every: { type: 'integer', minimum: 1, maximum: 10_000, default: 1, title: 'Every', 'x-form': { when: whenItEnds } },
-            unit: { enum: units, default: 'hour', title: 'Unit', 'x-form': { choices: { total: 'in all' } } },
-            algorithm: { enum: algorithms, default: 'fixed', title: 'Counting', 'x-form': { when: whenItEnds } },
+            unit: { enum: quotaUnits, default: 'hour', title: 'Unit', 'x-form': { choices: { total: 'in all' } } },
+            algorithm: { enum: quotaAlgorithms, default: 'fixed', title: 'Counting', 'x-form': { when: whenItEnds } },
             zone: { type: 'string', default: '', title: 'Time zone', 'x-form': { when: { ...whenItEnds, algorithm: ['calendar'] } } },
             per: levelSchema('api'),
           },

@@ -1,20 +1,13 @@
-import { calendarWindow } from '../../../runtime/core/access/calendar-window.ts'
+import { type CalendarUnit, calendarUnits, calendarWindow } from '../../../runtime/core/access/calendar-window.ts'
 import type { PlanQuota } from '../../../runtime/core/access/clients.ts'
 import type { CounterWindow } from '../../../runtime/core/state/state.ts'
 
-const lengths = ['second', 'minute', 'hour', 'day', 'week', 'month'] as const
-/** `total`: in all, the window that never ends. */
-export const units = [...lengths, 'total'] as const
-export type Unit = (typeof units)[number]
-
 /** When the other properties of a window mean something. */
-export const whenItEnds = { unit: lengths } as const
-export const algorithms = ['fixed', 'calendar', 'rolling', 'flexi'] as const
-export type Algorithm = (typeof algorithms)[number]
+export const whenItEnds = { unit: calendarUnits } as const
 
 /** A month that has no calendar. */
 const monthMs = 30 * 86_400_000
-const unitMs: Readonly<Record<Exclude<Unit, 'total'>, number>> = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 7 * 86_400_000, month: monthMs }
+const unitMs: Readonly<Record<CalendarUnit, number>> = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 7 * 86_400_000, month: monthMs }
 
 /** Steps in which a rolling window moves: what it counts too long is at most a sixtieth of its length. */
 const slices = 60

@@ -1,4 +1,5 @@
 import type { ClientPlan, ClientPlanInput, Role } from '../../../control/contract.ts'
+import { quotaAlgorithms, quotaUnits } from '../../../runtime/core/access/quota-windows.ts'
 import { compactRows, defined, rowsOf, toNumber, toText } from '../../forms/form-values.ts'
 import type { Fields, FormView } from '../../forms/form-view.ts'
 import { html, type Html } from '../../html.ts'
@@ -9,8 +10,6 @@ import { roleChoices, roleName } from './roles.ts'
 import { choicesOf, toFacts, type T } from './view.ts'
 
 type Quota = ClientPlan['quotas'][number]
-const units = ['second', 'minute', 'hour', 'day', 'week', 'month', 'total'] as const
-const algorithms = ['fixed', 'calendar', 'rolling', 'flexi'] as const
 
 const pages: RecordPages<ClientPlan, ClientPlanInput> = {
   path: '/plans', tab: 'plans', intro: 'plansIntro', one: 'plan', add: 'addPlan', edit: 'editPlan',
@@ -93,8 +92,8 @@ function drawQuotas(form: FormView, fields: Fields, t: T): Html {
   for (const row of shown) if (!fields.has(`quotas.${row}.every`)) fields.set(`quotas.${row}.every`, '1')
   return form.group('quotas', t('quotas'), html`${shown.map((row, i) => form.group(`quotas.${row}`, `${t('quota')} ${i + 1}`, html`<div class="pair">
 ${form.input(`quotas.${row}.limit`, t('calls'), { type: 'number', min: 0 })}${form.input(`quotas.${row}.every`, t('every'), { type: 'number', min: 1 })}
-${form.select(`quotas.${row}.unit`, t('unit'), ['day', ...units.filter((unit) => unit !== 'day')].map((unit) => ({ value: unit, text: t(unit as Quota['unit']) })))}
-${form.select(`quotas.${row}.algorithm`, t('algorithm'), algorithms.map((one) => ({ value: one, text: t(one) })))}
+${form.select(`quotas.${row}.unit`, t('unit'), ['day', ...quotaUnits.filter((unit) => unit !== 'day')].map((unit) => ({ value: unit, text: t(unit as Quota['unit']) })))}
+${form.select(`quotas.${row}.algorithm`, t('algorithm'), quotaAlgorithms.map((one) => ({ value: one, text: t(one) })))}
 ${form.input(`quotas.${row}.zone`, t('zone'), { list: 'zones' })}</div>`))}
 <p><button name="act" value="add-quota" formnovalidate>${t('addQuota')}</button></p>`, t('quotasHint'))
 }

@@ -1,8 +1,8 @@
 import type { PlanQuota } from '../../core/access/clients.ts'
+import { quotaAlgorithms, quotaUnits } from '../../core/access/quota-windows.ts'
 import { CommandFailed, exitCodes } from '../outcome.ts'
 
-const units = ['second', 'minute', 'hour', 'day', 'week', 'month', 'total'] as const
-const algorithms = ['fixed', 'calendar', 'rolling', 'flexi'] as const
+const quotaForm = new RegExp(`^(\\d+)/(\\d*)(${quotaUnits.join('|')})s?(?::(\\w+))?(?::(\\S+))?$`)
 const durationMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /**
@@ -10,10 +10,10 @@ const durationMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_
  * @throws CommandFailed, wrong usage
  */
 export function parseQuota(text: string): PlanQuota {
-  const [, limit, every = '1', unit, algorithm = 'fixed', zone] = /^(\d+)\/(\d*)(second|minute|hour|day|week|month|total)s?(?::(\w+))?(?::(\S+))?$/.exec(text) ?? []
-  const found = { unit: units.find((one) => one === unit), algorithm: algorithms.find((one) => one === algorithm) }
+  const [, limit, every = '1', unit, algorithm = 'fixed', zone] = quotaForm.exec(text) ?? []
+  const found = { unit: quotaUnits.find((one) => one === unit), algorithm: quotaAlgorithms.find((one) => one === algorithm) }
   if (limit === undefined || !found.unit || !found.algorithm) {
-    throw new CommandFailed(`“${text}” is no quota. Write it as 1000/day, 100/5minutes:rolling, 5000/month:calendar:Asia/Taipei or 10000/total (units: ${units.join(', ')}; windows: ${algorithms.join(', ')}).`, {}, exitCodes.usage)
+    throw new CommandFailed(`“${text}” is no quota. Write it as 1000/day, 100/5minutes:rolling, 5000/month:calendar:Asia/Taipei or 10000/total (units: ${quotaUnits.join(', ')}; windows: ${quotaAlgorithms.join(', ')}).`, {}, exitCodes.usage)
   }
   return { limit: Number(limit), every: Number(every || '1'), unit: found.unit, algorithm: found.algorithm, ...(zone === undefined ? {} : { zone }) }
 }

@@ -1,6 +1,8 @@
 import type { CounterWindow } from '../state/state.ts'
 
-export type CalendarUnit = 'second' | 'minute' | 'hour' | 'day' | 'week' | 'month'
+/** Lengths that windows have, the shortest first. */
+export const calendarUnits = ['second', 'minute', 'hour', 'day', 'week', 'month'] as const
+export type CalendarUnit = (typeof calendarUnits)[number]
 
 const lengths = { second: 1000, minute: 60_000, hour: 3_600_000 } as const
 const dayMs = 86_400_000

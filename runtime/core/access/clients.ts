@@ -1,3 +1,4 @@
+import type { QuotaAlgorithm, QuotaUnit } from './quota-windows.ts'
 import type { PublicJwk } from './signing-key.ts'
 
 /**
@@ -121,8 +122,8 @@ export interface PlanQuota {
   readonly limit: number
   readonly every: number
   /** `total`: so many in all; then `every` is 1, `algorithm` is `fixed` and there is no zone. */
-  readonly unit: 'second' | 'minute' | 'hour' | 'day' | 'week' | 'month' | 'total'
-  readonly algorithm: 'fixed' | 'calendar' | 'rolling' | 'flexi'
+  readonly unit: QuotaUnit
+  readonly algorithm: QuotaAlgorithm
   /** IANA time zone of calendar windows. */
   readonly zone?: string
 }
