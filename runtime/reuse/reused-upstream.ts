@@ -78,12 +78,13 @@ export function createReusedUpstream(upstream: Upstream, parts: ReusedUpstreamPa
       return reply
     }
     // Of many calls under way at once when the document changed, the first brought the new one meanwhile.
-    const before = (parts.answers.get(key) ?? last)?.reply.body
+    const stored = parts.answers.get(key)
+    const before = (stored ?? last)?.reply.body
     const body = before === undefined || before === reply.body ? reply.body : sameBody(before, reply.body, run)
     const kept = body === reply.body ? reply : { ...reply, body }
     const validators = toValidators(reply.headers)
-    // Of an answer that nothing is asked about later, the body is all that is used again: the one of before stays.
-    if (body !== reply.body && last?.validators === undefined && validators === undefined) return kept
+    // Of an answer that nothing is asked about later, the body is all that is used again, and that one is there.
+    if (body === stored?.reply.body && stored.validators === undefined && validators === undefined) return kept
     const bytes = body.raw().length * (1 + parsedTimes)
     if (bytes <= parts.answers.limitBytes / largestShare) parts.answers.set(key, { reply: kept, validators }, bytes + 2000)
     else parts.answers.delete(key)
