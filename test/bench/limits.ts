@@ -46,9 +46,9 @@ export const limits: Scenario = {
       ]
       const measured = await measure(contestants, { paths: [path], connections: 32 }, { seconds, rounds, saturation: 0.95, mostConnections: 128 })
       for (const [name, one] of Object.entries(measured)) say(`  ${name.padEnd(9)} ${Math.round(one.requestsPerSecond).toLocaleString('en')} req/s  ${one.cpuUs.toFixed(1)} µs CPU each${one.bad > 0 ? `  ${one.bad} BAD` : ''}`)
-      const added = await addedP99Ms(redis.url, leastWithRedis / 2, seconds, rounds)
-      const addedAtHalf = await addedP99Ms(redis.url, (measured['redis'] as Measured).requestsPerSecond / 2, seconds, rounds)
-      say(`  Redis adds to the p99: ${added} ms at half of ${leastWithRedis} req/s, ${addedAtHalf} ms at half of what it can do here`)
+      const added = await addedP99Ms(redis.url, (measured['redis'] as Measured).requestsPerSecond / 2, seconds, rounds)
+      const addedAtLeast = await addedP99Ms(redis.url, leastWithRedis / 2, seconds, rounds)
+      say(`  Redis adds to the p99: ${added} ms at half load, ${addedAtLeast} ms at half of ${leastWithRedis} req/s`)
       await redis.client.flushall()
       const exact = await countExactly(redis.url, say)
       const callers = await manyCallers({ seconds, rounds, say })
@@ -58,13 +58,13 @@ export const limits: Scenario = {
         rows: [
           ratio('key', 0.75), ratio('jwt new', 0.3), ratio('jwt seen', 0.75), ratio('basic', 0.75),
           { label: 'key + two windows on Redis', value: `${perSecond.toLocaleString('en')} req/s`, target: `≥ ${leastWithRedis.toLocaleString('en')}`, pass: perSecond >= leastWithRedis },
-          { label: `p99 added by Redis at ${(leastWithRedis / 2).toLocaleString('en')} req/s`, value: `${added} ms`, target: '≤ 2 ms', pass: added <= 2 },
-          // Whoever makes the load has the core of Redis: what both cost each other is no promise.
-          { label: 'the same at half of what it can do here', value: `${addedAtHalf} ms`, target: '' },
+          { label: 'p99 added by Redis at half load', value: `${added} ms`, target: '≤ 2 ms', pass: added <= 2 },
+          // Redis shares its core with whoever makes the load: at a lower pace they keep each other from it less.
+          { label: `the same at ${(leastWithRedis / 2).toLocaleString('en')} req/s`, value: `${addedAtLeast} ms`, target: '' },
           { label: `admitted by ${gatewayCount} gateways, ${clientCount} clients`, value: String(exact), target: String(exactLimit), pass: exact === exactLimit },
           ...callers.rows,
         ],
-        facts: { limit: exactLimit, admitted: exact, gateways: gatewayCount, perSecond, addedP99Ms: added, addedAtHalfMs: addedAtHalf, ...callers.facts },
+        facts: { limit: exactLimit, admitted: exact, gateways: gatewayCount, perSecond, addedP99Ms: added, addedAtLeastMs: addedAtLeast, ...callers.facts },
       }
     } finally {
       await redis.stop()
