@@ -25,25 +25,22 @@ import { loadTls, watchTls, type TlsFiles } from './http/tls-files.ts'
 import { createVersionChoice } from './http/version-choice.ts'
 import { createReuse } from './reuse/create-reuse.ts'
 import { createSandbox } from './sandbox/sandbox.ts'
-import { openClusterLines } from './schedule/cluster/cluster-lines.ts'
 import { AdaptiveLimit } from './schedule/adaptive-limit.ts'
 import { createGatewayAdmission } from './schedule/gateway-admission.ts'
 import { createHoldingMarks, type HoldingMarks } from './schedule/holding-marks.ts'
 import { createClusterTimers } from './schedule/cluster-timers.ts'
 import { createSchedules } from './schedule/create-schedules.ts'
 import { createJournalJobs } from './schedule/jobs/journal-jobs.ts'
-import { openRedisJobs } from './schedule/jobs/redis-jobs.ts'
 import { createLineDesk } from './schedule/line-desk.ts'
 import { createMemoryLines } from './schedule/memory-lines.ts'
 import { observeLines } from './schedule/observe-lines.ts'
 import { createTimers } from './schedule/timers.ts'
 import type { Settings } from './settings.ts'
+import type { SharedParts, SharedPartsOptions } from './shared-parts.ts'
 import { createRunContext, openContextStore } from './state/context-store.ts'
 import { createLedger, createTrialLedger, type GatewayLedger } from './ledger/create-ledger.ts'
 import { createMemoryState } from './state/memory-state.ts'
 import { createPressureAlarm } from './state/pressure-alarm.ts'
-import { openRedisCache } from './state/redis-cache.ts'
-import { openRedisState } from './state/redis-state.ts'
 import { openTotals } from './state/totals.ts'
 import type { OpenLog } from './telemetry/log.ts'
 import { createDecisionLog, type DecisionLog } from './telemetry/decision-log.ts'
@@ -122,7 +119,7 @@ const tenYearsMs = 10 * 365 * 86_400_000
 const stateWaitMs = 1000
 
 /** Wires the rooms of the data plane together: the only place where they meet. */
-export function createGateway(settings: Settings, parts: GatewayParts): Gateway {
+export async function createGateway(settings: Settings, parts: GatewayParts): Promise<Gateway> {
   const clock = parts.clock ?? systemClock
   const { log } = parts
   const metrics = createMetrics({ process: parts.inner !== true })
@@ -138,27 +135,18 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     onStale: () => metrics.count('clients_out_of_touch'),
   })
   const extraCa = settings.extraCaFiles.map((file) => readFileSync(file, 'utf8'))
-  const redis = settings.redisUrl === undefined ? undefined : {
-    url: settings.redisUrl, prefix: settings.redisPrefix, ...(extraCa.length > 0 ? { ca: [...rootCertificates, ...extraCa] } : {}), clock, log, metrics,
-  }
   const cacheKey = settings.cacheKey === undefined ? undefined : toKey(settings.cacheKey)
-  const sharedCache = settings.cacheRedisUrl === undefined ? undefined : openRedisCache({
-    url: settings.cacheRedisUrl, prefix: settings.redisPrefix, ...(extraCa.length > 0 ? { ca: [...rootCertificates, ...extraCa] } : {}), clock, log, metrics, timeoutMs: settings.stateTimeoutMs, key: cacheKey,
-  })
-  const ownCache = sharedCache ? { cache: sharedCache.cache } : {}
-  const shared = redis && openRedisState({ ...redis, timeoutMs: settings.stateTimeoutMs, shares: settings.stateShares ?? 1, cacheKey, ...ownCache })
-  const state = shared ?? createMemoryState({
+  const jobKey = settings.jobKey === undefined ? undefined : toKey(settings.jobKey)
+  const shared = await openShared(settings, { ...(extraCa.length > 0 ? { ca: [...rootCertificates, ...extraCa] } : {}), cacheKey, jobKey, clock, log, metrics })
+  const state = shared.state ?? createMemoryState({
     clock,
     cacheLimitBytes: settings.cacheMb * 1024 * 1024,
-    ...ownCache,
+    ...(shared.cache ? { cache: shared.cache.cache } : {}),
     totals: openTotals({ folder: parts.folder, clock, log }),
     onPressure: createPressureAlarm({ clock, log, metrics }),
   })
-  const sharedLines = redis && openClusterLines({ ...redis, shares: settings.stateShares ?? 1 })
-  const jobKey = settings.jobKey === undefined ? undefined : toKey(settings.jobKey)
-  const sharedJobs = redis && openRedisJobs({ ...redis, key: jobKey, whenUnsafe: settings.jobsWhenUnsafe })
-  const jobs = sharedJobs ?? createJournalJobs({ folder: parts.folder, key: jobKey, clock, log, metrics })
-  const lines = sharedLines ?? createMemoryLines(clock)
+  const jobs = shared.jobs ?? createJournalJobs({ folder: parts.folder, key: jobKey, clock, log, metrics })
+  const lines = shared.lines ?? createMemoryLines(clock)
   const holding = createHoldingMarks(clock)
   const identities = settings.admission === 'off' ? undefined : createIdentities({ clock })
   const admission = identities && createGatewayAdmission(
@@ -230,7 +218,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       catalogue,
       assemble: createAssembler(catalogue, settings.flowEnvironment, { lent: 'pass' }),
       buildRoutes,
-      startTimer: sharedJobs ? createClusterTimers(clock, sharedJobs, log) : createTimers(clock),
+      startTimer: shared.jobs ? createClusterTimers(clock, shared.jobs, log) : createTimers(clock),
       contexts,
       services: {
         clock,
@@ -282,7 +270,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
   metrics.gauge('jobs_running', 'Accepted jobs of which an attempt is under way.', () => jobs.counts().running)
   metrics.gauge('jobs_dead', 'Dead letters: jobs that failed for good.', () => jobs.counts().dead)
   metrics.gauge('jobs_paused', 'Flows whose accepted work is paused.', () => jobs.counts().paused)
-  metrics.gauge('jobs_unsafe', '1 while Redis is not set up to keep accepted work.', () => (sharedJobs?.unsafe === undefined ? 0 : 1))
+  metrics.gauge('jobs_unsafe', '1 while Redis is not set up to keep accepted work.', () => (shared.jobs?.unsafe === undefined ? 0 : 1))
   let draining = false
   const tls = toTlsFiles(settings)
   const front: Front = createFront(
@@ -321,7 +309,7 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
     log,
     async start() {
       // Else the first requests would be decided as if it were away.
-      await Promise.all([shared?.connected(stateWaitMs), sharedCache?.connected(stateWaitMs), sharedLines?.connected(stateWaitMs), sharedJobs?.connected(stateWaitMs)])
+      await Promise.all([shared.state?.connected(stateWaitMs), shared.cache?.connected(stateWaitMs), shared.lines?.connected(stateWaitMs), shared.jobs?.connected(stateWaitMs)])
       await shareKey(state, holding)
       await ledger.open()
       const [served, watched] = await Promise.all([front.listen(), ops.listen()])
@@ -347,10 +335,17 @@ export function createGateway(settings: Settings, parts: GatewayParts): Gateway 
       await spans?.close()
       await jobs.close()
       await ledger.close()
-      await Promise.all([ops.close(), upstream.close(), sandbox.close(), contexts.close(), state.close(), sharedCache?.close(), sharedLines?.close()])
+      await Promise.all([ops.close(), upstream.close(), sandbox.close(), contexts.close(), state.close(), shared.cache?.close(), shared.lines?.close()])
       log.flush()
     },
   }
+}
+
+/** What gateways share, where the settings name a Redis. */
+async function openShared(settings: Settings, options: SharedPartsOptions): Promise<SharedParts> {
+  if (settings.redisUrl === undefined && settings.cacheRedisUrl === undefined) return {}
+  const { openSharedParts } = await import('./shared-parts.ts')
+  return openSharedParts(settings, options)
 }
 
 /** Gateways that count together know each other's marks. Without the store each knows its own. */

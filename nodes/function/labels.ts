@@ -1,7 +1,8 @@
-import { type AnyNode, parse } from 'acorn'
+import type { AnyNode } from 'acorn'
 import { ancestor } from 'acorn-walk'
 import { type LabelMap, unionOf } from '../../runtime/core/labels/label-map.ts'
 import type { Leak, LeakTo } from '../../runtime/core/labels/labels.ts'
+import { parseScript } from '../../runtime/core/syntax/script-tree.ts'
 
 /** What a script does with its message, as far as its text tells. */
 interface Seen {
@@ -45,7 +46,7 @@ function look(code: string): Seen {
   let unseen = false
   let tree: AnyNode
   try {
-    tree = parse(code, { ecmaVersion: 'latest', allowReturnOutsideFunction: true, allowAwaitOutsideFunction: true }) as AnyNode
+    tree = parseScript(code) as unknown as AnyNode
   } catch {
     return { fields: undefined, made: undefined, leaks: [] }
   }

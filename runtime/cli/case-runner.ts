@@ -2,7 +2,6 @@ import { mkdir } from 'node:fs/promises'
 import type { CaseResult, CaseRunner } from '../core/cases.ts'
 import type { Settings } from '../settings.ts'
 import { flawOfCase } from '../core/flaw-of-case.ts'
-import { openNodesBench } from './flow-bench.ts'
 
 /** Cases of one call, and how long they may take together. */
 const mostCases = 200
@@ -17,6 +16,7 @@ export function createCaseRunner(settings: Settings, folder: string): CaseRunner
 
   const work: CaseRunner['run'] = async (nodes, cases) => {
     const endsAt = performance.now() + longestMs
+    const { openNodesBench } = await import('./flow-bench.ts') // with all that cases play: a gateway begins without it
     await mkdir(folder, { recursive: true })
     const bench = await openNodesBench(nodes, { settings, folder })
     if (!('runWhole' in bench)) return { results: [], problems: bench, leftOut: cases.length }

@@ -71,7 +71,7 @@ export async function openNodesBench(nodes: readonly EditorNode[], { settings, f
   const failed: string[] = []
   const log = openLog({ level: 'warn', format: 'json', write: (text) => void failed.push(...text.split('\n').filter(Boolean)) })
   const called: { caller?: FlowCase['caller'] } = {}
-  const gateway = createGateway({ ...alone, admission: 'off', traceSample: '100', tracePayloads: 'none' }, {
+  const gateway = await createGateway({ ...alone, admission: 'off', traceSample: '100', tracePayloads: 'none' }, {
     definitions: definitions.map((one) => letCallersIn(one, called)), notYet, log, folder: own, inner: true, secrets: createPlayedSecrets(), vault: createPlayedVault(), ...(overNetwork ? {} : { upstream }),
   })
   const close = async () => {

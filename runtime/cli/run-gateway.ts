@@ -46,7 +46,7 @@ export async function runGateway(settings: Settings, options: RunGateway): Promi
     const own = gatewayFolder(settings.dataDir)
     const folder = number === 1 ? own : join(own, String(number))
     const line: { sync?: Sync } = {} // the gateway speaks before its line to control is open
-    const gateway = createGateway(settings, {
+    const gateway = await createGateway(settings, {
       definitions,
       notYet,
       log,

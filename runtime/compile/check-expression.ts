@@ -1,5 +1,5 @@
-import jsonata from 'jsonata'
 import type { NodeProblem } from '../core/node.ts'
+import { JsonataSyntaxError, parseJsonata } from '../core/syntax/jsonata-tree.ts'
 
 /** Longest expression taken; far longer than anybody writes by hand. */
 const lengthLimit = 100_000
@@ -11,11 +11,11 @@ const lengthLimit = 100_000
 export function checkJsonata(text: string): NodeProblem | undefined {
   if (text.length > lengthLimit) return problem(`The expression is longer than ${lengthLimit} characters.`)
   try {
-    jsonata(text)
+    parseJsonata(text)
     return undefined
   } catch (error) {
-    const { message, position } = error as { message?: string; position?: number }
-    return problem(`The JSONata expression does not compile: ${message ?? 'syntax error'}${position === undefined ? '' : ` (at character ${position})`}.`)
+    if (!(error instanceof JsonataSyntaxError)) throw error
+    return problem(`The JSONata expression does not compile: ${error.message}${error.position === undefined ? '' : ` (at character ${error.position})`}.`)
   }
 }
 

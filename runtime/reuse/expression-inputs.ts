@@ -1,4 +1,4 @@
-import jsonata from 'jsonata'
+import { parseJsonata } from '../core/syntax/jsonata-tree.ts'
 
 /** What of its input an expression can see. */
 export interface ExpressionInputs {
@@ -43,7 +43,7 @@ interface Node {
 export function inputsOf(text: string): ExpressionInputs | undefined {
   let tree: Node
   try {
-    tree = jsonata(text).ast() as unknown as Node
+    tree = parseJsonata(text) as Node
   } catch {
     return undefined
   }

@@ -23,8 +23,8 @@ export function createReusedSandbox(sandbox: Sandbox, parts: ReusedSandboxParts)
 
   return Object.assign(Object.create(sandbox) as Sandbox, {
     async jsonata(text, host) {
-      const evaluate = await sandbox.jsonata(text, host)
       const inputs = onlyNames.test(text) ? undefined : inputsOf(text)
+      const evaluate = await sandbox.jsonata(text, host)
       if (inputs === undefined || inputs.whole || inputs.messagePaths.length > 0) return evaluate
       const { paths } = inputs
       // Of Node-RED's older form, which speaks of msg, the message is seen whole.
@@ -33,8 +33,8 @@ export function createReusedSandbox(sandbox: Sandbox, parts: ReusedSandboxParts)
       return (message, run) => (parts.isOff(run.flow) ? evaluate(message, run) : memo.of({ roots: message, paths }, () => evaluate(message, run), run.trace ? note(run) : undefined))
     },
     async jsonataOf(text, host) {
-      const evaluate = await sandbox.jsonataOf(text, host)
       const inputs = onlyNames.test(text) ? undefined : inputsOf(text)
+      const evaluate = await sandbox.jsonataOf(text, host)
       if (inputs === undefined) return evaluate
       const messagePaths = inputs.messagePaths.map((path) => ['message', ...path])
       const wholePaths = [['input'], ...messagePaths]

@@ -1,4 +1,6 @@
-import { isCalled, isKey, isSent, isTree, keyName, onlyRead, parseBody, propertyName, quietMethods, type Tree } from './syntax-tree.ts'
+import { eachChild, isCalled, isKey, isSent, isTree, keyName, onlyRead, propertyName, quietMethods, type Tree } from '../core/syntax/script-tree.ts'
+import { isClosed } from './closed.ts'
+import { parseBody } from './parse-body.ts'
 
 /** What the code can see of its message, when the syntax tree proves that it is not everything. */
 export interface Narrow {
@@ -25,6 +27,8 @@ export interface Analysis {
   readonly narrow: Narrow | undefined
   /** Message in, message out: it names nothing that has to know which call runs (`node`, `console`, contexts). */
   readonly plain: boolean
+  /** Plain, and needs no context of its own: see closed.ts. */
+  readonly closed: boolean
 }
 
 /**
@@ -128,11 +132,7 @@ export function analyse(code: string): Analysis {
       keepsGlobals = true
     }
     const below = [...path, node]
-    for (const key in node) {
-      const value = node[key]
-      if (isTree(value)) visit(value, below)
-      else if (Array.isArray(value)) for (const item of value) if (isTree(item)) visit(item, below)
-    }
+    eachChild(node, (child) => visit(child, below))
   }
 
   const lookAtNode = (node: Tree, parent: Tree | undefined): void => {
@@ -185,7 +185,7 @@ export function analyse(code: string): Analysis {
   const narrow = wide ? undefined : { seen: [...seen], labels: toLabels(seen), writes: [...writes] }
   const reach = keepsGlobals ? 'globals' : usesContexts ? 'contexts' : 'nothing'
   const plain = !isAsync && !speaks && !named && reach === 'nothing' && narrow !== undefined
-  return { async: isAsync, sendsLater: isAsync && (sends || timers), careful, named, closes, reach, narrow, plain }
+  return { async: isAsync, sendsLater: isAsync && (sends || timers), careful, named, closes, reach, narrow, plain, closed: plain && isClosed(tree) }
 }
 
 /** Names as JSON keys, so that no call has to quote them. */

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import jsonata from 'jsonata'
 import { Body } from '../core/http/body.ts'
 import type { Clock } from '../core/time/clock.ts'
 import { fault, type Fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
 import type { Run } from '../core/run.ts'
 import type { Evaluate, ExpressionHost } from '../core/sandbox.ts'
+import { JsonataSyntaxError, parseJsonata } from '../core/syntax/jsonata-tree.ts'
 import { toLabels, type Narrow } from './analyse.ts'
 import type { CpuTime } from './cpu-time.ts'
 import { decodeValue, encodeMessage, encodeValue } from './frames.ts'
@@ -192,12 +192,12 @@ export function createExpressions(parts: ExpressionParts): Expressions {
 
 function checkSyntax(text: string): void {
   try {
-    jsonata(text)
+    parseJsonata(text)
   } catch (error) {
-    const { message = String(error), position } = error as { message?: string; position?: number }
-    const before = text.slice(0, position ?? 0)
+    if (!(error instanceof JsonataSyntaxError)) throw error
+    const before = text.slice(0, error.position ?? 0)
     const line = before.split('\n').length
-    throw fault('script.syntax', { message, line, column: Math.max(1, before.length - before.lastIndexOf('\n') - 1) }, error)
+    throw fault('script.syntax', { message: error.message, line, column: Math.max(1, before.length - before.lastIndexOf('\n') - 1) }, error)
   }
 }
 

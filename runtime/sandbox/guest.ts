@@ -15,6 +15,8 @@ export interface ContextParts {
   readonly initialize?: string | undefined
   readonly finalize?: string | undefined
   readonly async: boolean
+  /** It needs no context of its own: all that are closed share one. */
+  readonly closed: boolean
   readonly meta: string
   readonly host: HostCall
   /** Events of an asynchronous function, in order. */
@@ -31,7 +33,7 @@ export interface GuestContext {
 export interface Guest {
   readonly isolate: ivm.Isolate
   readonly dead: boolean
-  /** Contexts and expressions that live here. */
+  /** Contexts that live here; each closed function is {@link shareOf} one. */
   load: number
   /** Called once each when the isolate has died by itself. */
   readonly onDeath: Set<() => void>
@@ -45,6 +47,16 @@ export interface Guest {
   dispose(): void
 }
 
+interface Opened {
+  readonly context: ivm.Context
+  readonly setup: ivm.Reference
+}
+
+/** What a script adds to the load of its isolate: a context of its own takes some 300 KB, a place in the shared one far less. */
+export function shareOf({ closed }: ContextParts): number {
+  return closed ? 1 / 4 : 1
+}
+
 /** A heap grows with the contexts in it; this much each is not the script's own. */
 const contextShareMb = 16
 
@@ -56,6 +68,7 @@ export function createGuest(source: GuestSource, heapMb: number): Guest {
   setFlagsFromString(`--initial-old-space-size=${contextShareMb * 2}`)
   const isolate = new ivm.Isolate({ memoryLimit: heapMb + contextShareMb, onCatastrophicError: () => {} })
   let prelude: Promise<ivm.Script> | undefined
+  let shared: Promise<Opened> | undefined
   let expressions: Promise<Enter> | undefined
   let besideNow = 0
   let besideEver = 0
@@ -70,12 +83,23 @@ export function createGuest(source: GuestSource, heapMb: number): Guest {
     }
   }
 
-  async function makeContext(guest: Guest, parts: ContextParts): Promise<GuestContext> {
+  /** A context, and in it the function that makes an entry for a script. */
+  async function open(): Promise<Opened> {
     prelude ??= isolate.compileScript(source.prelude, { filename: 'sluice' })
     prelude.catch(() => {})
     const script = await prelude
     const context = await isolate.createContext()
-    const setup = (await script.run(context, { reference: true })) as ivm.Reference
+    return { context, setup: (await script.run(context, { reference: true })) as ivm.Reference }
+  }
+
+  function openShared(): Promise<Opened> {
+    shared ??= open()
+    shared.catch(() => (shared = undefined))
+    return shared
+  }
+
+  async function makeContext(guest: Guest, parts: ContextParts): Promise<GuestContext> {
+    const { context, setup } = await (parts.closed ? openShared() : open())
     const fn = await compile(context, `${parts.async ? 'async ' : ''}function (msg, node)`, parts.code, 'function')
     const start = parts.initialize ? await compile(context, 'async function (node)', parts.initialize, 'on start') : undefined
     const stop = parts.finalize ? await compile(context, 'function (node)', parts.finalize, 'on stop') : undefined
@@ -84,23 +108,21 @@ export function createGuest(source: GuestSource, heapMb: number): Guest {
       [new ivm.Callback(parts.host), new ivm.Callback(parts.tell, { ignored: true }), fn.derefInto(), start?.derefInto(), stop?.derefInto(), parts.meta],
       { result: { reference: true } },
     )) as Enter
-    for (const reference of [setup, fn, start, stop]) reference?.release()
+    for (const reference of [fn, start, stop]) reference?.release()
+    if (!parts.closed) setup.release()
     return {
       guest,
       enter,
       release() {
         if (isolate.isDisposed) return
         enter.release()
-        context.release()
+        if (!parts.closed) context.release()
       },
     }
   }
 
-  async function compile(context: ivm.Context, head: string, code: string, filename: string) {
-    const script = await isolate.compileScript(`(${head} {\n${code}\n})`, { filename, lineOffset: -1 })
-    const fn = await script.run(context, { reference: true })
-    script.release()
-    return fn as ivm.Reference
+  function compile(context: ivm.Context, head: string, code: string, filename: string): Promise<ivm.Reference> {
+    return context.eval(`(${head} {\n${code}\n})`, { filename, lineOffset: -1, reference: true }) as Promise<ivm.Reference>
   }
 
   return {

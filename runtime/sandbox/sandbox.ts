@@ -5,10 +5,10 @@ import { createSystemCpu, type CpuTime } from './cpu-time.ts'
 import { createExpressions } from './expressions.ts'
 import { readGuestSource } from './guest-source.ts'
 import { createLimits, type Quarantine } from './limits.ts'
+import { parseBody } from './parse-body.ts'
 import { createOwnerPool, type OwnerPool } from './pool.ts'
 import { createScript } from './script.ts'
 import { createSideEntries } from './side-entry.ts'
-import { parseBody } from './syntax-tree.ts'
 import { createTemplate } from './template.ts'
 
 export interface SandboxOptions {
@@ -47,8 +47,8 @@ export function createSandbox(options: SandboxOptions): Sandbox & { close(): Pro
   const expressions = createExpressions({ clock, limits, cpu, sideEntries, poolOf, timeoutMs, heapMb, inputLimitBytes })
   return {
     async script(script, host) {
-      if (script.initialize?.trim()) parseBody(script.initialize, 'node', 'on start')
-      if (script.finalize?.trim()) parseBody(script.finalize, 'node', 'on stop')
+      if (script.initialize?.trim()) parseBody(script.initialize, { parameters: 'node' }, 'on start')
+      if (script.finalize?.trim()) parseBody(script.finalize, { parameters: 'node' }, 'on stop')
       return createScript({ clock, pool: poolOf(script.owner), limits, sideEntries, timeoutMs, heapMb, inputLimitBytes }, script, host)
     },
     async jsonata(text, host) {

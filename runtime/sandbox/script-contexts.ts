@@ -1,4 +1,4 @@
-import type { ContextParts, Guest, GuestContext } from './guest.ts'
+import { shareOf, type ContextParts, type Guest, type GuestContext } from './guest.ts'
 
 /** The contexts of one script, one in each isolate where it runs. */
 export interface ScriptContexts {
@@ -8,7 +8,9 @@ export interface ScriptContexts {
   entry(guest: Guest): GuestContext | undefined
   /** Any of them; none when there is none yet. */
   any(): Promise<GuestContext> | undefined
-  /** The one in this isolate is no longer one of them; whoever takes it out releases it. */
+  /** Of the load of an isolate. */
+  readonly share: number
+  /** The one in this isolate is no longer one of them; whoever takes it out releases it and takes its share off. */
   take(guest: Guest): Promise<GuestContext> | undefined
   /** The one in this isolate, if there is one, is released. */
   leave(guest: Guest): void
@@ -17,6 +19,7 @@ export interface ScriptContexts {
 
 export function createScriptContexts(parts: ContextParts): ScriptContexts {
   const contexts = new Map<Guest, Promise<GuestContext>>()
+  const share = shareOf(parts)
   const entries = new WeakMap<Guest, GuestContext>()
 
   function take(guest: Guest): Promise<GuestContext> | undefined {
@@ -28,16 +31,17 @@ export function createScriptContexts(parts: ContextParts): ScriptContexts {
   function leave(guest: Guest): void {
     const context = take(guest)
     if (!context) return
-    guest.load--
+    guest.load -= share
     release(context)
   }
 
   return {
+    share,
     in(guest, begin) {
       let context = contexts.get(guest)
       if (context) return context
       for (const other of contexts.keys()) if (other.dead) contexts.delete(other)
-      guest.load++
+      guest.load += share
       context = guest.makeContext(parts).then(async (made) => {
         entries.set(guest, made)
         await begin?.(made)

@@ -61,11 +61,14 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
       if (!side.changes(call) && takesBack && call !== 0) undoLog.note(call, context.remember(name))
     },
   }
+  const plain = analysis.plain && !evented && finalize === undefined
+  const sharesContext = plain && analysis.closed
   const contexts = createScriptContexts({
     code: script.code,
     initialize,
     finalize,
     async: evented,
+    closed: sharesContext,
     meta: JSON.stringify({
       id: host.node.id,
       name: host.node.name ?? '',
@@ -73,7 +76,8 @@ export function createScript(parts: ScriptParts, script: ScriptSource, host: Scr
       outputs: script.outputs,
       async: evented,
       narrow: analysis.narrow,
-      plain: analysis.plain && !evented && finalize === undefined,
+      plain,
+      closed: sharesContext,
     }),
     host: (...question) => answer(hostCalls, question),
     tell: (call, kind, text) => openCalls.tell(call, kind, text),

@@ -119,7 +119,7 @@ export function createServingDoor({ pool, contexts, history, analysis, report, u
 
   function drop(batcher: Batcher, slot: number, context: Promise<GuestContext> | undefined): void {
     batcher.forget(slot)
-    batcher.guest.load--
+    batcher.guest.load -= contexts.share
     if (context) release(context)
   }
 

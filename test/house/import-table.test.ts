@@ -33,14 +33,28 @@ test('the scanner sees every way to import', () => {
     "/* import { no } from 'commented' */",
   ].join('\n')
   expect(importsOf('runtime/http/x.ts', text)).toEqual([
-    { specifier: './a.ts', typeOnly: false, file: 'runtime/http/a.ts' },
-    { specifier: '../core/b.ts', typeOnly: true, file: 'runtime/core/b.ts' },
-    { specifier: 'fastify', typeOnly: false, package: 'fastify' },
-    { specifier: '@node-red/util/lib/log.js', typeOnly: false, package: '@node-red/util' },
-    { specifier: 'side-effect', typeOnly: false, package: 'side-effect' },
-    { specifier: 'undici', typeOnly: false, package: 'undici' },
-    { specifier: 'pg', typeOnly: false, package: 'pg' },
+    { specifier: './a.ts', typeOnly: false, later: false, file: 'runtime/http/a.ts' },
+    { specifier: '../core/b.ts', typeOnly: true, later: false, file: 'runtime/core/b.ts' },
+    { specifier: 'fastify', typeOnly: false, later: false, package: 'fastify' },
+    { specifier: '@node-red/util/lib/log.js', typeOnly: false, later: false, package: '@node-red/util' },
+    { specifier: 'side-effect', typeOnly: false, later: false, package: 'side-effect' },
+    { specifier: 'undici', typeOnly: false, later: true, package: 'undici' },
+    { specifier: 'pg', typeOnly: false, later: true, package: 'pg' },
   ])
+})
+
+test('a gateway begins without the libraries of Redis, and without what only cases need', () => {
+  const loaded = new Set(['runtime/cli/gateway-process.ts'])
+  const packages = new Set<string>()
+  for (const file of loaded) {
+    for (const imported of importsOf(file, readSource(file))) {
+      if (imported.typeOnly || imported.later) continue
+      if (imported.package !== undefined) packages.add(imported.package)
+      else if (isSource(imported.file as string)) loaded.add(imported.file as string)
+    }
+  }
+  expect([packages.has('fastify'), packages.has('isolated-vm')]).toEqual([true, true])
+  expect(['ioredis', 'bullmq', 'jose', 'openid-client', 'commander'].filter((name) => packages.has(name))).toEqual([])
 })
 
 function allows(room: Room, file: string, imported: Import): boolean {

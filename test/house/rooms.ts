@@ -18,14 +18,15 @@ const nodeList = 'nodes/index.ts'
 
 /** The rooms in order: the first whose path fits a file is its room. Tests beside the code may import anything. */
 export const rooms: readonly Room[] = [
+  { name: 'syntax', at: 'runtime/core/syntax/', mayImport: [], packages: ['acorn', 'jsonata'], because: 'core/syntax reads what people type into a tree, once for all rooms; it runs nothing.' },
   { name: 'core', at: core, mayImport: ['runtime/compile/check-expression.ts', 'runtime/compile/labels/jsonata-labels.ts'], packages: [], because: 'core imports nothing (but what reads the syntax of expressions, for typed values): words have no opinions.' },
-  { name: 'compile', at: compile, mayImport: [core], packages: ['ajv', 'ajv-formats', 'acorn', 'jsonata'], because: 'compile imports core, the JSON Schema validator and parsers only: it is pure (it parses expressions and runs none), so it can be property-tested alone.' },
+  { name: 'compile', at: compile, mayImport: [core], packages: ['ajv', 'ajv-formats'], because: 'compile imports core and the JSON Schema validator only: it is pure (it reads expressions and runs none), so it can be property-tested alone.' },
   { name: 'engine', at: engine, mayImport: [core], packages: [], because: 'engine imports core only: it is pure, so it can be benchmarked alone.' },
-  { name: 'sandbox', at: 'runtime/sandbox/', mayImport: [core], packages: ['isolated-vm', 'jsonata', 'mustache', 'acorn', 'acorn-walk'], because: 'sandbox imports core and its own library: one door per library, replacing it is replacing one room.' },
+  { name: 'sandbox', at: 'runtime/sandbox/', mayImport: [core], packages: ['isolated-vm', 'mustache'], because: 'sandbox imports core and its own library: one door per library, replacing it is replacing one room.' },
   { name: 'schedule', at: 'runtime/schedule/', mayImport: [core], packages: ['bullmq', 'ioredis', 'croner', 'node:sqlite'], because: 'schedule imports core and its own libraries; node:sqlite for the journal of accepted work, which is the gateway’s own and no part of the database.' },
   { name: 'state', at: 'runtime/state/', mayImport: [core], packages: ['ioredis', 'node:sqlite'], because: 'state imports core and its own library; node:sqlite for counts that never end, which are the gateway’s own and no part of the database.' },
   { name: 'clients', at: 'runtime/clients/', mayImport: [core], packages: [], because: 'clients imports core only: it finds records and knows neither where they come from nor what is asked of them.' },
-  { name: 'reuse', at: 'runtime/reuse/', mayImport: [core], packages: ['jsonata'], because: 'reuse imports core and the parser of expressions: it stands between nodes and their doors, and evaluates nothing.' },
+  { name: 'reuse', at: 'runtime/reuse/', mayImport: [core], packages: [], because: 'reuse imports core only: it stands between nodes and their doors, and evaluates nothing.' },
   { name: 'upstream', at: 'runtime/upstream/', mayImport: [core], packages: ['undici', 'ipaddr.js'], because: 'upstream imports core and its own library: one door per library, replacing it is replacing one room.' },
   { name: 'ledger line', at: 'runtime/ledger/', mayImport: [core], packages: [], because: 'runtime/ledger keeps records until control has them; what a ledger is, it does not know.' },
   { name: 'vault client', at: 'runtime/vault/', mayImport: [core, 'vault/contract.ts', 'vault/words/'], packages: [], because: 'a gateway knows of the vault its contract.' },

@@ -53,7 +53,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const events: GatewayEvent[] = []
   let printed = ''
   const log = openLog({ level: 'info', format: 'json', write: (text) => (printed += text) })
-  const gateway = createGateway(settings, { definitions, notYet, log, folder, ...(options.clock ? { clock: options.clock } : {}), ...(options.cases ? { cases: createCaseRunner(settings, join(folder, 'cases')) } : {}), freeze: freezeDeep, publish: (event) => void events.push(event) })
+  const gateway = await createGateway(settings, { definitions, notYet, log, folder, ...(options.clock ? { clock: options.clock } : {}), ...(options.cases ? { cases: createCaseRunner(settings, join(folder, 'cases')) } : {}), freeze: freezeDeep, publish: (event) => void events.push(event) })
   let count = 0
 
   async function deploy(nodes: readonly EditorNode[], credentials: Credentials = {}): Promise<PrepareResult> {

@@ -35,6 +35,8 @@ export interface Import {
   readonly package?: string
   /** True when only types are imported, so that nothing is loaded. */
   readonly typeOnly: boolean
+  /** Loaded when the code gets there, rather than before it begins. */
+  readonly later: boolean
 }
 
 const importPatterns = [
@@ -48,14 +50,14 @@ const importPatterns = [
 export function importsOf(file: string, text: string): readonly Import[] {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
   const found: Import[] = []
-  for (const pattern of importPatterns) {
-    for (const match of code.matchAll(pattern)) found.push(toImport(file, match[2] as string, match[1] !== undefined && match[1] !== ''))
+  for (const [at, pattern] of importPatterns.entries()) {
+    for (const match of code.matchAll(pattern)) found.push(toImport(file, match[2] as string, { typeOnly: match[1] !== undefined && match[1] !== '', later: at >= 2 }))
   }
   return found
 }
 
-function toImport(from: string, specifier: string, typeOnly: boolean): Import {
-  if (specifier.startsWith('.')) return { specifier, typeOnly, file: posix.normalize(posix.join(posix.dirname(from), specifier)) }
-  if (specifier.startsWith('node:')) return { specifier, typeOnly, package: specifier }
-  return { specifier, typeOnly, package: specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/') }
+function toImport(from: string, specifier: string, how: Pick<Import, 'typeOnly' | 'later'>): Import {
+  if (specifier.startsWith('.')) return { specifier, ...how, file: posix.normalize(posix.join(posix.dirname(from), specifier)) }
+  if (specifier.startsWith('node:')) return { specifier, ...how, package: specifier }
+  return { specifier, ...how, package: specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/') }
 }

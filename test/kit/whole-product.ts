@@ -48,7 +48,7 @@ export async function openWhole(options: Partial<ControlOptions> = {}, env: Read
   const settings = loadSettings({ env: { SLUICE_HOST: '127.0.0.1', SLUICE_GATEWAY_PORT: '0', SLUICE_OPS_PORT: '0', SLUICE_DATA_DIR: root, ...env }, cwd: root })
   let printed = ''
   const log = openLog({ level: 'info', format: 'json', write: (text) => (printed += text) })
-  const gateway: Gateway = createGateway(settings, { definitions, notYet, log, folder: join(root, 'gateway'), cases: createCaseRunner(settings, join(root, 'gateway', 'cases')) })
+  const gateway: Gateway = await createGateway(settings, { definitions, notYet, log, folder: join(root, 'gateway'), cases: createCaseRunner(settings, join(root, 'gateway', 'cases')) })
   const { url } = await gateway.start()
   const { token } = await control!.gateways.createJoinToken('admin')
   const sync: Sync = openSync({

@@ -1,7 +1,7 @@
-import jsonata from 'jsonata'
 import { LabelMap, unionOf } from '../../core/labels/label-map.ts'
 import { every } from '../../core/labels/label-path.ts'
 import { asValue, flat, itemsOf, nameBelow } from '../../core/labels/through-lists.ts'
+import { parseJsonata } from '../../core/syntax/jsonata-tree.ts'
 
 /** A node of the parser's tree. */
 interface Node {
@@ -61,7 +61,7 @@ export function labelsOfJsonata(text: string, root: LabelMap, names: Readonly<Re
   if (root.isEmpty && [...known.values()].every((value) => value.isEmpty)) return LabelMap.none
   let tree: Node
   try {
-    tree = jsonata(text).ast() as unknown as Node
+    tree = parseJsonata(text) as unknown as Node
   } catch {
     return unionOf([root, ...known.values()]).anywhere
   }

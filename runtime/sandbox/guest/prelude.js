@@ -5,7 +5,7 @@
  * that a script which tampers with its own globals harms itself alone.
  */
 const { parse, stringify } = JSON
-const { create, defineProperty, freeze, keys: keysOf } = Object
+const { create, defineProperty, freeze, getOwnPropertyDescriptor: descriptorOf, getPrototypeOf: prototypeOf, keys: keysOf } = Object
 const { isArray } = Array
 const objectPrototype = Object.prototype
 const charCode = Function.prototype.call.bind(String.prototype.charCodeAt)
@@ -13,7 +13,7 @@ const slice = Function.prototype.call.bind(String.prototype.slice)
 const indexOf = Function.prototype.call.bind(String.prototype.indexOf)
 const includes = Function.prototype.call.bind(Array.prototype.includes)
 const hasOwn = Object.hasOwn
-const apply = Reflect.apply
+const { apply, ownKeys } = Reflect
 const Bytes = Uint8Array
 const later = Promise.prototype.then
 const instant = Promise.resolve.bind(Promise)
@@ -35,8 +35,9 @@ function toBase64(bytes) {
 let values
 function fromBase64(text) {
   if (!values) {
-    values = new Bytes(128)
-    for (let i = 0; i < 64; i++) values[charCode(letters, i)] = i
+    const made = new Bytes(128)
+    for (let i = 0; i < 64; i++) made[charCode(letters, i)] = i
+    values = made // whole, or not at all: a time limit may cut this off
   }
   let size = text.length
   while (size > 0 && text[size - 1] === '=') size--
@@ -58,9 +59,64 @@ class Response {
 }
 const responseMark = freeze(new Response())
 
+/** Bytes as functions know them. */
+let madeBuffer
+const bufferOf = () => (madeBuffer ??= parts.buffer()().Buffer)
+
+/**
+ * A context that closed functions share (closed.ts): whatever they could find and change is frozen, code cannot be
+ * made of text, and what the last match of a pattern was is nobody's to see.
+ */
+let enclosed = false
+function enclose() {
+  if (enclosed) return
+  const bytes = bufferOf() // it assigns to what inherits, which frozen prototypes would not let it
+  for (const name of ['eval', 'Function']) delete globalThis[name]
+  for (const made of [() => {}, function* () {}, async () => {}, async function* () {}]) delete prototypeOf(made).constructor
+  for (const name of ownKeys(RegExp)) if (typeof name === 'string' && 'get' in descriptorOf(RegExp, name)) delete RegExp[name]
+  for (const name of ownKeys(globalThis)) {
+    const { prototype } = globalThis[name] ?? {}
+    if (prototype instanceof Error || prototype === Error.prototype) for (const field of ['name', 'message']) makeAssignable(prototype, field)
+  }
+  const iterators = [[].values(), new Map().values(), new Set().values(), ''[Symbol.iterator](), ''.matchAll(/./g), [].values().map((x) => x), Iterator.from({ next() {} })]
+  harden([globalThis, bytes, responseMark, function* () {}, async () => {}, async function* () {}, ...iterators])
+  enclosed = true
+}
+/** An inherited value that does not stand in the way of assignments to whoever inherits it. */
+function makeAssignable(prototype, name) {
+  const inherited = prototype[name]
+  defineProperty(prototype, name, {
+    get: () => inherited,
+    set(value) {
+      defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
+    },
+  })
+}
+/** Freezes values and all that can be reached from them. */
+function harden(roots) {
+  const found = new Set(roots)
+  const add = (value) => {
+    if (value !== null && (typeof value === 'object' || typeof value === 'function')) found.add(value)
+  }
+  for (const one of found) {
+    freeze(one)
+    add(prototypeOf(one))
+    for (const name of ownKeys(one)) {
+      const { value, get, set } = descriptorOf(one, name)
+      add(value)
+      add(get)
+      add(set)
+    }
+  }
+}
+
 return function setup(hostCall, tell, fn, start, stop, metaText) {
   const meta = parse(metaText)
   const { narrow, outputs } = meta
+  if (meta.closed) {
+    enclose()
+    freeze(freeze(fn).prototype)
+  }
   const host = (...args) => {
     const answer = hostCall(...args)
     if (typeof answer === 'string' && answer[0] === '!') throw new Error(slice(answer, 1))
@@ -72,7 +128,7 @@ return function setup(hostCall, tell, fn, start, stop, metaText) {
   const mayBeSame = includes(cameIn, true)
   let current // the call that runs now
 
-  const bytesOf = (text) => globalThis.Buffer.from(fromBase64(text).buffer)
+  const bytesOf = (text) => bufferOf().from(fromBase64(text).buffer)
   const openPacked = (text) => unpack(text, bytesOf)
   const standIn = (value) => (value === responseMark ? '[response]' : undefined)
   const packed = (value) => pack(value, toBase64, standIn)
@@ -135,7 +191,7 @@ return function setup(hostCall, tell, fn, start, stop, metaText) {
     return 't' + tags + packed(rest)
   }
   const put = (object, key, value) => {
-    if (key === '__proto__') defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
+    if (key in objectPrototype) defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
     else object[key] = value
   }
   function isJsonBut(message, flags) {
@@ -360,31 +416,35 @@ return function setup(hostCall, tell, fn, start, stop, metaText) {
   const loaded = create(null)
   const load = (part) => (loaded[part] ??= parts[part]()({ host, toBase64, fromBase64, isJson, pack, unpack, flow: () => globalThis.flow, global: () => globalThis.global, env: () => globalThis.env }))
 
-  lazy('context', () => {
-    const own = contextOf('node')
-    defineProperty(own, 'flow', { get: () => globalThis.flow, enumerable: true })
-    defineProperty(own, 'global', { get: () => globalThis.global, enumerable: true })
-    return own
-  })
-  lazy('flow', () => contextOf('flow'))
-  lazy('global', () => contextOf('global'))
-  lazy('run', () => contextOf('run'))
-  lazy('env', () => {
-    const known = create(null)
-    return { get: (name) => (hasOwn(known, name) ? known[name] : (known[name] = decodeValue(host('env', String(name))))) }
-  })
-  lazy('RED', () => ({ util: load('red-util') }))
-  for (const name of ['Buffer']) lazy(name, () => load('buffer')[name])
-  for (const name of ['URL', 'URLSearchParams', 'TextEncoder', 'TextDecoder', 'structuredClone', 'btoa', 'atob']) lazy(name, () => load('web')[name])
-  lazy('util', () => ({ promisify: (f) => (...args) => new Promise((ok, no) => f(...args, (error, value) => (error ? no(error) : ok(value)))) }))
-  lazy('console', () => {
-    const say = (level) => (...parts) => {
-      if (!current) return
-      current.events.push(['log', level, parts.map(asText).join(' ')])
-      if (meta.async) flush(current)
-    }
-    return { log: say('info'), info: say('info'), warn: say('warn'), error: say('error'), debug: say('debug'), trace: say('debug') }
-  })
+  /** The names that Node-RED gives to functions; closed ones use none of them. */
+  function offerNames() {
+    lazy('context', () => {
+      const own = contextOf('node')
+      defineProperty(own, 'flow', { get: () => globalThis.flow, enumerable: true })
+      defineProperty(own, 'global', { get: () => globalThis.global, enumerable: true })
+      return own
+    })
+    lazy('flow', () => contextOf('flow'))
+    lazy('global', () => contextOf('global'))
+    lazy('run', () => contextOf('run'))
+    lazy('env', () => {
+      const known = create(null)
+      return { get: (name) => (hasOwn(known, name) ? known[name] : (known[name] = decodeValue(host('env', String(name))))) }
+    })
+    lazy('RED', () => ({ util: load('red-util') }))
+    lazy('Buffer', bufferOf)
+    for (const name of ['URL', 'URLSearchParams', 'TextEncoder', 'TextDecoder', 'structuredClone', 'btoa', 'atob']) lazy(name, () => load('web')[name])
+    lazy('util', () => ({ promisify: (f) => (...args) => new Promise((ok, no) => f(...args, (error, value) => (error ? no(error) : ok(value)))) }))
+    lazy('console', () => {
+      const say = (level) => (...parts) => {
+        if (!current) return
+        current.events.push(['log', level, parts.map(asText).join(' ')])
+        if (meta.async) flush(current)
+      }
+      return { log: say('info'), info: say('info'), warn: say('warn'), error: say('error'), debug: say('debug'), trace: say('debug') }
+    })
+  }
+  if (!meta.closed) offerNames()
 
   // ---- timers: the host keeps the time, the guest the callbacks
   const timers = new Map()

@@ -1,5 +1,4 @@
-import { parse } from 'acorn'
-import { fault } from '../core/fault.ts'
+import { parse, type Program } from 'acorn'
 
 /** A node of the syntax tree, in the shape of ESTree. */
 export interface Tree {
@@ -9,31 +8,71 @@ export interface Tree {
 
 export const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && typeof (value as Tree).type === 'string'
 
-/**
- * The syntax tree of code that stands inside a function, checked alone first, so that it cannot close the
- * function around it, and then as the body it will be.
- * @throws Fault `script.syntax` with the line the user typed
- */
-export function parseBody(code: string, parameters = 'msg, node', part?: string): Tree {
-  try {
-    const tree = parse(code, { ecmaVersion: 'latest', allowReturnOutsideFunction: true, allowAwaitOutsideFunction: true })
-    parse(`(async function (${parameters}) {\n${code}\n})`, { ecmaVersion: 'latest' })
-    return tree as unknown as Tree
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-    const { line = 1, column = 0 } = (error as { loc?: { line: number; column: number } }).loc ?? {}
-    const wrapped = !parses(code) ? 0 : 1
-    const message = error.message.replace(/ \(\d+:\d+\)$/, '')
-    throw fault('script.syntax', { message, line: line - wrapped, column: column + 1, ...(part && { part }) }, error)
+/** Code that does not compile, at a place of what the user typed. */
+export class ScriptSyntaxError extends Error {
+  override readonly name = 'ScriptSyntaxError'
+  /** From 1 each. */
+  readonly line: number
+  readonly column: number
+  constructor(message: string, line: number, column: number, cause: unknown) {
+    super(message, { cause })
+    this.line = line
+    this.column = column
   }
 }
 
-function parses(code: string): boolean {
+export interface ScriptForm {
+  /** Of the function around the code (default `msg, node`). */
+  readonly parameters?: string
+  /** Whether `await` may stand in it (default true). */
+  readonly async?: boolean
+}
+
+const ecmaVersion = 'latest'
+
+/**
+ * The block that code is as the body of a function. It cannot close the function around it.
+ * @throws ScriptSyntaxError
+ */
+export function parseScript(code: string, { parameters = 'msg, node', async = true }: ScriptForm = {}): Tree {
+  const text = `(${async ? 'async ' : ''}function (${parameters}) {\n${code}\n})`
   try {
-    parse(code, { ecmaVersion: 'latest', allowReturnOutsideFunction: true, allowAwaitOutsideFunction: true })
-    return true
+    const body = bodyOfOnly(parse(text, { ecmaVersion }), text.length - 1)
+    if (body) return body
   } catch {
-    return false
+    // It is read once more, for an error whose place is in the code alone.
+  }
+  for (const [linesBefore, read] of [
+    [0, () => parse(code, { ecmaVersion, allowReturnOutsideFunction: true, allowAwaitOutsideFunction: async })],
+    [1, () => parse(text, { ecmaVersion })],
+  ] as const) {
+    try {
+      read()
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error
+      const { line = 1, column = 0 } = (error as { loc?: { line: number; column: number } }).loc ?? {}
+      throw new ScriptSyntaxError(error.message.replace(/ \(\d+:\d+\)$/, ''), line - linesBefore, column + 1, error)
+    }
+  }
+  throw new ScriptSyntaxError('Unexpected end of the function', 1, 1, undefined)
+}
+
+/** The body of the one function that a text is made of, in parentheses; `undefined` when the text is anything else. */
+function bodyOfOnly(program: Program, end: number): Tree | undefined {
+  const [statement, ...more] = program.body
+  if (more.length > 0 || statement?.type !== 'ExpressionStatement') return undefined
+  const { expression } = statement
+  return expression.type === 'FunctionExpression' && expression.end === end ? (expression.body as unknown as Tree) : undefined
+}
+
+/** Calls back for each node right below. */
+export function eachChild(node: Tree, visit: (child: Tree) => void): void {
+  for (const key in node) {
+    const value = node[key]
+    if (typeof value !== 'object' || value === null) continue
+    if (Array.isArray(value)) {
+      for (const item of value) if (isTree(item)) visit(item)
+    } else if (isTree(value)) visit(value)
   }
 }
 
