@@ -45,13 +45,13 @@ export const httpResponse = defineNode<HttpResponseConfig, never>({
       .map((name) => ({ code: 'header.name', property: 'headers', message: `“${name}” is not a header name.`, remedy: 'Use letters, digits and hyphens.' }))
   },
   compile({ statusCode, headers }) {
-    const own = Object.entries(headers)
-    const ownNames = new Set(own.map(([name]) => name.toLowerCase()))
+    const ownNames = new Set(Object.keys(headers).map((name) => name.toLowerCase()))
+    const hasOwn = ownNames.size > 0
     return function httpResponse(message, run) {
       const reply: Record<string, unknown> = { ...message, statusCode: statusCode ?? toStatus(message.statusCode) }
       // Headers that merely came along with an upstream's answer are not meant for the caller.
       const given = areUntouchedUpstreamHeaders(message.headers) ? undefined : message.headers
-      if (own.length > 0) reply.headers = { ...without(given, ownNames), ...headers }
+      if (hasOwn) reply.headers = { ...without(given, ownNames), ...headers }
       else if (given !== message.headers) delete reply.headers
       run.reply(reply as Message)
       return undefined

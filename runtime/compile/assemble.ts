@@ -208,7 +208,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const organisation = organisationOf(document)
     problems.push(...checkVaultNames(vaultNames, organisation))
     const more = { ...(organisation === undefined ? {} : { organisation }), ...(version === undefined ? {} : { version }), ...(priority === undefined ? {} : { priority }), ...(own.length === 0 ? {} : { claims: own }) }
-    const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision, guarded: undefined, marks: { line: undefined, series: undefined }, ...more }] : []))
+    const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision, guarded: undefined, marks: { deployment: undefined, entry: undefined, limitMs: undefined, line: undefined, series: undefined }, ...more }] : []))
     return {
       key, revision, flow, configs, entries, routes, copies, vaultNames, problems, policies, claims: own,
       routeKeys: routes.map(({ entry }) => routeKey(entry, version)),

@@ -29,6 +29,8 @@ export type LinkResult = { readonly pipeline: Pipeline } | { readonly problems: 
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 const linkCallTimeoutMs = 30_000
+/** Of nodes that do not say what ports they have. */
+const oneOut: readonly string[] = ['out']
 
 /** Ways through junctions and links that one flow may have, and how many of them one behind the other. */
 const mostWays = 100_000
@@ -79,6 +81,8 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
     const listening = listeners.statusesOf(node)
     if (listening) own.statuses = { listeners: linkedAs(listening.ids), source: listening.source }
   }
+
+  for (const own of linked.values()) own.only = own.completes.length === 0 && own.wires[0]?.length === 1 ? own.wires[0][0] : undefined
 
   if (tangled) {
     problems.push({
@@ -182,24 +186,26 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
 }
 
 function blank(node: FlowNode, flow: string, revision: string, own: { definition: NodeDefinition; config: Readonly<Record<string, unknown>> } | undefined): Mutable<LinkedNode> {
-  const outputs = own?.definition.outputs ?? ['out']
+  const outputs = own?.definition.outputs ?? oneOut
   const kind = node.type === 'link call' ? 'call' : node.type === 'link out' && node.properties.mode === 'return' ? 'return' : 'step'
   const seconds = Number(node.properties.timeout)
+  // In this order: what every message needs of a node lies together, in as few lines of the processor's cache as can be.
   return {
-    id: node.id,
-    type: node.type,
-    ...(node.name === undefined ? {} : { name: node.name }),
-    flow,
-    revision,
     kind,
     step: undefined,
-    ports: typeof outputs === 'function' ? outputs(own?.config as never) : outputs,
+    only: undefined,
     wires: [],
+    ports: typeof outputs === 'function' ? outputs(own?.config as never) : outputs,
+    completes: [],
+    id: node.id,
+    type: node.type,
+    flow,
+    revision,
     targets: kind === 'call' && node.properties.linkType !== 'dynamic' ? node.links.slice(0, 1) : [],
     timeoutMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : linkCallTimeoutMs,
     rescue: undefined,
     statuses: undefined,
-    completes: [],
+    ...(node.name === undefined ? {} : { name: node.name }),
   }
 }
 

@@ -3,6 +3,7 @@ import type { Fault } from './fault.ts'
 import type { Message } from './message.ts'
 import type { Priority } from './lines/priority.ts'
 import type { RequestFacts } from './http/request-facts.ts'
+import type { LinkedNode } from './pipeline.ts'
 
 /** An HTTP entry of a deployment: where it lies and what it answers. Plain data. */
 export interface Route {
@@ -44,10 +45,14 @@ export type Claim =
   | { readonly kind: 'basic' | 'bearer' | 'signature' | 'sign code' | 'certificate' }
 
 /**
- * What recorders keep beside an entry, one field each, so that a record costs no look-up. What one recorder left there
+ * What deployments and recorders keep beside an entry, one field each, so that a call costs no look-up. What one left there
  * may be another's of its kind: each knows its own again.
  */
 export interface RunMarks {
+  /** Number of the deployment that found the next two: the node, and the limit of a run that enters there. */
+  deployment?: number | undefined
+  entry?: LinkedNode | undefined
+  limitMs?: number | undefined
   line?: object | undefined
   series?: object | undefined
 }

@@ -1,6 +1,6 @@
 import type { ApartWork } from '../core/branches.ts'
 import type { KnownApi } from '../core/access/clients.ts'
-import type { Claim, Deployment, Route, RouteTable, RunHandle, RunInput, RunSummary } from '../core/deployment.ts'
+import type { Claim, Deployment, Route, RunMarks, RouteTable, RunHandle, RunInput, RunSummary } from '../core/deployment.ts'
 import { type Fault, fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
 import type { LinkedNode, Pipeline } from '../core/pipeline.ts'
@@ -38,6 +38,14 @@ export interface DeploymentHost {
   ended(run: EngineRun, deployment: LiveDeployment): void
 }
 
+interface Found {
+  readonly node: LinkedNode
+  readonly pipeline: Pipeline
+}
+
+/** Deployments so far. */
+let made = 0
+
 /** A deployment with its runs counted. States: starting → live → draining → retired. */
 export class LiveDeployment implements Deployment, RunHome {
   readonly release: number
@@ -47,7 +55,9 @@ export class LiveDeployment implements Deployment, RunHome {
   readonly since = new Date().toISOString()
   readonly #host: DeploymentHost
   readonly #routesOf: (flow: string) => readonly Route[]
-  readonly #entries = new Map<string, { node: LinkedNode; pipeline: Pipeline }>()
+  readonly #entries = new Map<string, Found>()
+  /** By a number and not by itself: what a route keeps must not keep this. */
+  readonly #number = ++made
   readonly #linkIns = new Map<string, LinkedNode>()
   #inFlight = 0
   readonly #expected = new Set<(reason: Fault) => void>()
@@ -72,33 +82,40 @@ export class LiveDeployment implements Deployment, RunHome {
   }
 
   enter(route: Route, input: RunInput): RunHandle {
-    const entry = this.#entries.get(route.node)
+    const marks = route.marks?.deployment === this.#number ? route.marks : this.#mark(route)
+    const entry = marks?.entry
     if (!entry) {
       input.fail(fault('route.none', { method: input.request.method, path: input.request.path }))
       return ended
     }
-    const api = this.#host.apiOf(entry.node.flow)
+    const api = this.#host.apiOf(entry.flow)
     if (api !== undefined) {
       const notice = this.#noticeOf(api, route, input.request.path)
       if (notice !== undefined) input.notify?.(notice)
-      const closed = this.#host.whyClosed(api, entry.node, input)
+      const closed = this.#host.whyClosed(api, entry, input)
       if (closed) {
         input.fail(closed)
         return ended
       }
     }
     if (route.guarded !== true) {
-      const notPublic = this.#host.whyNotPublic(api, entry.node, input)
+      const notPublic = this.#host.whyNotPublic(api, entry, input)
       if (notPublic) {
         input.fail(notPublic)
         return ended
       }
     }
-    const ownMs = route.entry.deadlineMs ?? entry.pipeline.deadlineMs
+    const ownMs = marks.limitMs as number
     const limitMs = this.#host.trustsDeadline === true ? shortenedBy(input.request, ownMs) : ownMs
-    const run = new EngineRun({ id: input.id, on: 'http', entry: entry.node, request: input.request, caller: input, limitMs, host: this.#host.runs, home: this, rescue })
-    this.#launch(run, () => walk(run, entry.node, input.message), route.claims)
+    const run = new EngineRun({ id: input.id, on: 'http', entry, request: input.request, caller: input, limitMs, host: this.#host.runs, home: this, rescue })
+    this.#launch(run, () => walk(run, entry, input.message), route.claims)
     return run.ended ? ended : { abort: (reason) => run.abort(reason, true) }
+  }
+
+  /** Notes beside a route where it leads here. */
+  #mark(route: Route): RunMarks | undefined {
+    const found = this.#entries.get(route.node)
+    return found && Object.assign(route.marks ?? {}, { deployment: this.#number, entry: found.node, limitMs: route.entry.deadlineMs ?? found.pipeline.deadlineMs })
   }
 
   noticeOf(route: Route, path: string): readonly string[] | undefined {
@@ -174,7 +191,7 @@ export class LiveDeployment implements Deployment, RunHome {
   }
 
   /** An entry or any other node by its expanded id. */
-  find(id: string): { node: LinkedNode; pipeline: Pipeline } | undefined {
+  find(id: string): Found | undefined {
     const entry = this.#entries.get(id)
     if (entry) return entry
     for (const pipeline of this.pipelines.values()) {

@@ -18,7 +18,7 @@ export function createWaitingPipeline(assembled: AssembledFlow, baseKey: string,
       step: () => {
         throw reason
       },
-      ports: ['out'], wires: [[]], targets: [], timeoutMs: 0, rescue: undefined, statuses: undefined, completes: [],
+      only: undefined, ports: ['out'], wires: [[]], targets: [], timeoutMs: 0, rescue: undefined, statuses: undefined, completes: [],
     }
   }
   const nodes = new Map<string, LinkedNode>()

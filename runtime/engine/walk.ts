@@ -132,8 +132,8 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
       }
     } else {
       try {
-        if (current.step === undefined && current.completes.length === 0 && current.wires[0]?.length === 1 && run.trace === undefined) {
-          node = current.wires[0][0] as LinkedNode
+        if (current.step === undefined && current.only !== undefined && run.trace === undefined) {
+          node = current.only
           continue
         }
         if (trail !== undefined || run.trail !== undefined) run.trail = trail
@@ -143,9 +143,16 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
         else if (isAsyncIterable(result)) consume(run, current, message, hops, trail, result)
         else {
           // The commonest case first: one message down one wire goes on in this very loop.
+          const first = current.only
+          if (first !== undefined && result instanceof SentTo && result.port === 0) {
+            node = first
+            message = result.message
+            if (result.trail) trail = enterTrail(result.trail, trail)
+            continue
+          }
           const only: SentTo | undefined = current.completes.length === 0 ? onlySend(current, result) : undefined
           if (only) {
-            node = (current.wires[only.port] as readonly LinkedNode[])[0]
+            node = first !== undefined && only.port === 0 ? first : (current.wires[only.port] as readonly LinkedNode[])[0]
             message = only.message
             if (only.trail) trail = enterTrail(only.trail, trail)
             continue
@@ -219,7 +226,7 @@ function spreadPorts(node: LinkedNode, sends: Sends, hops: number, trail: Trail 
 /** The one message of an output, when it goes down a single wire. */
 function onlySend(node: LinkedNode, sends: NonNullable<Output>): SentTo | undefined {
   if (sends instanceof SentTo) return node.wires[sends.port]?.length === 1 ? sends : undefined
-  if (node.ports.length !== 1 || node.wires[0]?.length !== 1) return undefined
+  if (node.ports.length !== 1 || (node.only === undefined && node.wires[0]?.length !== 1)) return undefined
   const sent = node.ports[0] === 'out' ? sends['out'] : sends[node.ports[0] as string]
   return sent === undefined || sent === null || Array.isArray(sent) ? undefined : new SentTo(0, sent as Message)
 }

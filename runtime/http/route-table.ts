@@ -22,6 +22,8 @@ export class ShardedRouteTable implements RouteTable {
   readonly patterns: Patterns
   readonly #shards: ReadonlyMap<string, Shard>
   readonly #hosts: ReadonlySet<string>
+  /** What was found for a GET of a path without parameters, where every host is served the same. */
+  readonly #known = new Map<string, RouteMatch>()
   readonly #methods: readonly string[]
   readonly #versions: ReadonlyMap<string, ShardedRouteTable>
 
@@ -53,11 +55,15 @@ export class ShardedRouteTable implements RouteTable {
   }
 
   find(method: string, path: string, host: string): RouteMatch {
+    const keeps = method === 'GET' && this.#hosts.size === 0
+    const known = keeps ? this.#known.get(path) : undefined
+    if (known) return known
     const place = toPlace(path)
     const hostname = this.#hosts.size === 0 ? '' : hostnameOf(host)
     const found = this.#search(method, place, hostname)
-    if (found) return found
-    return this.#missing(place, hostname)
+    if (!found) return this.#missing(place, hostname)
+    if (keeps && found.kind === 'found' && found.params === noParams && this.#known.size < mostKnown) this.#known.set(copyOf(path), found)
+    return found
   }
 
   #search(method: string, place: Place, hostname: string): RouteMatch | undefined {
@@ -70,9 +76,10 @@ export class ShardedRouteTable implements RouteTable {
 
   #searchHost(method: string, place: Place, host: string): RouteMatch | undefined {
     const own = this.#shards.get(host === '' ? place.segment : `${host}/${place.segment}`)
+    const found = own?.find(method, place)
+    if (found) return found
     const open = this.#shards.get(shardKey(host, undefined))
     return (
-      own?.find(method, place) ??
       open?.find(method, place) ??
       (method === 'HEAD' ? (own?.find('GET', place) ?? open?.find('GET', place)) : undefined) ??
       own?.find('ALL', place) ??
@@ -111,6 +118,11 @@ function toPlace(path: string): Place {
   return { path, lower, segment: end === -1 ? lower.slice(1) : lower.slice(1, end) }
 }
 
+/** The text alone: a part that was cut out of an URL would keep the whole of it. */
+function copyOf(path: string): string {
+  return Buffer.from(path).toString()
+}
+
 function decodePath(path: string): string {
   try {
     return decodeURI(path)
@@ -118,6 +130,9 @@ function decodePath(path: string): string {
     return path
   }
 }
+
+/** Paths without parameters that are kept as they were asked for; a place may be asked for in many spellings. */
+const mostKnown = 20_000
 
 type Tree = ReturnType<typeof createRouter>
 const noParams: Readonly<Record<string, string | undefined>> = Object.freeze(Object.create(null) as Record<string, string>)

@@ -9,18 +9,29 @@ const named: ReadonlySet<string> = new Set(methods)
 /** Series kept; what comes after shares one, so that no estate can fill the memory of who scrapes it. */
 const mostSeries = 20_000
 
+/**
+ * Counts of one series lie together among those of many: an estate of ten thousand routes has each call touch other memory,
+ * and every line of it that is not in the processor's cache costs a tenth of a microsecond. In a place are: the sum of seconds; runs by
+ * the first digit of their status, 0 for those without one; the buckets of durations; and the digits that no answer has.
+ */
+const place = 32
+const sumAt = 0
+const usualDigits = 6
+const bucketsAt = 1 + usualDigits
+const placesTogether = 256
+const runsAt = (digit: number): number => (digit < usualDigits ? 1 + digit : bucketsAt + bounds.length + 1 + digit - usualDigits)
+
 /** Counts of one flow, route and method. */
 interface Series {
   /** The list of the recorder that made it. */
   readonly of: readonly Series[]
+  readonly method: string
+  readonly route: string
+  /** Where its counts lie, and from which index on. */
+  readonly counts: Float64Array
+  readonly at: number
   readonly flow: string
   readonly on: string
-  readonly route: string
-  readonly method: string
-  /** By first digit of the status; 0 for runs without one. */
-  readonly runs: Float64Array
-  readonly buckets: Float64Array
-  sumSeconds: number
 }
 
 /**
@@ -31,7 +42,9 @@ export function createRunMetrics(registry: Registry): RunRecorder {
   /** Node id → its series by method; nearly every entry has one. */
   const byNode = new Map<string, Series[]>()
   const all: Series[] = []
-  const other = newSeries(all, 'other', 'other', 'other', 'other')
+  let counts = new Float64Array(0)
+  let taken = 0
+  const other = newSeries('other', 'other', 'other', 'other')
 
   function seriesOf(summary: RunSummary): Series {
     const mark = summary.marks?.series as Series | undefined
@@ -48,11 +61,20 @@ export function createRunMetrics(registry: Registry): RunRecorder {
     if (list) for (const one of list) if (one.route === route && (one.method === method || one.method === 'other')) return one
     if (all.length >= mostSeries) return other
     const known = method === '' || named.has(method) ? method : 'other'
-    const made = newSeries(all, summary.flow, summary.on, route, known)
+    const made = newSeries(summary.flow, summary.on, route, known)
     all.push(made)
     if (list) list.push(made)
     else byNode.set(summary.node, [made])
     return made
+  }
+
+  function newSeries(flow: string, on: string, route: string, method: string): Series {
+    if (taken === counts.length) {
+      counts = new Float64Array(place * placesTogether)
+      taken = 0
+    }
+    taken += place
+    return { of: all, method, route, counts, at: taken - place, flow, on }
   }
 
   const total: Counter = new Counter({
@@ -63,7 +85,8 @@ export function createRunMetrics(registry: Registry): RunRecorder {
     collect() {
       total.reset()
       for (const series of [...all, other]) {
-        for (const [digit, count] of series.runs.entries()) {
+        for (let digit = 0; digit < 10; digit++) {
+          const count = series.counts[series.at + runsAt(digit)] as number
           if (count > 0) total.inc({ ...labelsOf(series), status: digit === 0 ? 'none' : `${digit}xx` }, count)
         }
       }
@@ -83,19 +106,16 @@ export function createRunMetrics(registry: Registry): RunRecorder {
 
   return {
     record(summary) {
-      const series = seriesOf(summary)
-      const status = summary.status === undefined ? 0 : Math.floor(summary.status / 100)
-      series.runs[status] = (series.runs[status] as number) + 1
-      series.sumSeconds += summary.tookMs / 1000
+      const { counts, at } = seriesOf(summary)
+      const run = at + runsAt(summary.status === undefined ? 0 : Math.floor(summary.status / 100))
+      counts[run] = (counts[run] as number) + 1
+      counts[at + sumAt] = (counts[at + sumAt] as number) + summary.tookMs / 1000
       let bucket = 0
       while (bucket < boundsMs.length && summary.tookMs > (boundsMs[bucket] as number)) bucket++
-      series.buckets[bucket] = (series.buckets[bucket] as number) + 1
+      const lasted = at + bucketsAt + bucket
+      counts[lasted] = (counts[lasted] as number) + 1
     },
   }
-}
-
-function newSeries(of: readonly Series[], flow: string, on: string, route: string, method: string): Series {
-  return { of, flow, on, route, method, runs: new Float64Array(10), buckets: new Float64Array(bounds.length + 1), sumSeconds: 0 }
 }
 
 function labelsOf(series: Series): { flow: string; on: string; route: string; method: string } {
@@ -105,8 +125,12 @@ function labelsOf(series: Series): { flow: string; on: string; route: string; me
 
 function countOf(series: Series): number {
   let count = 0
-  for (const one of series.buckets) count += one
+  for (let bucket = 0; bucket <= bounds.length; bucket++) count += inBucket(series, bucket)
   return count
+}
+
+function inBucket({ counts, at }: Series, bucket: number): number {
+  return counts[at + bucketsAt + bucket] as number
 }
 
 function histogramOf(list: readonly Series[]): object {
@@ -115,13 +139,13 @@ function histogramOf(list: readonly Series[]): object {
   for (const series of list) {
     const labels = labelsOf(series)
     let count = 0
-    for (const [place, bound] of bounds.entries()) {
-      count += series.buckets[place] as number
+    for (const [bucket, bound] of bounds.entries()) {
+      count += inBucket(series, bucket)
       values.push({ labels: { le: bound, ...labels }, value: count, metricName: `${metricName}_bucket` })
     }
-    count += series.buckets[bounds.length] as number
+    count += inBucket(series, bounds.length)
     values.push({ labels: { le: '+Inf', ...labels }, value: count, metricName: `${metricName}_bucket` })
-    values.push({ labels, value: series.sumSeconds, metricName: `${metricName}_sum` })
+    values.push({ labels, value: series.counts[series.at + sumAt], metricName: `${metricName}_sum` })
     values.push({ labels, value: count, metricName: `${metricName}_count` })
   }
   return { name: metricName, help: 'From the arrival of a run to its end.', type: 'histogram', values, aggregator: 'sum' }
