@@ -82,7 +82,7 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
     if (listening) own.statuses = { listeners: linkedAs(listening.ids), source: listening.source }
   }
 
-  for (const own of linked.values()) own.only = own.completes.length === 0 && own.wires[0]?.length === 1 ? own.wires[0][0] : undefined
+  for (const own of linked.values()) own.only = onlyTarget(own)
 
   if (tangled) {
     problems.push({
@@ -194,19 +194,23 @@ function blank(node: FlowNode, flow: string, revision: string, own: { definition
     kind,
     step: undefined,
     only: undefined,
+    flow,
+    revision,
     wires: [],
     ports: typeof outputs === 'function' ? outputs(own?.config as never) : outputs,
     completes: [],
     id: node.id,
     type: node.type,
-    flow,
-    revision,
     targets: kind === 'call' && node.properties.linkType !== 'dynamic' ? node.links.slice(0, 1) : [],
     timeoutMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : linkCallTimeoutMs,
     rescue: undefined,
     statuses: undefined,
     ...(node.name === undefined ? {} : { name: node.name }),
   }
+}
+
+function onlyTarget({ ports, wires, completes }: LinkedNode): LinkedNode | undefined {
+  return ports.length === 1 && ports[0] === 'out' && wires[0]?.length === 1 && completes.length === 0 ? wires[0][0] : undefined
 }
 
 /** A junction or link node through which messages only pass; not a link out node that goes back to whoever called. */

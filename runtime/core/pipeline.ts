@@ -23,7 +23,7 @@ export interface LinkedNode {
   readonly kind: 'step' | 'remote' | 'call' | 'return'
   /** Absent: the message passes through to the first port. */
   readonly step: Step | undefined
-  /** Where the first port leads when that is its one wire and nobody waits for completion: what nearly every message needs, in one field. */
+  /** Where its messages go when its one port is `out` with one wire and nobody waits for completion: what nearly every message needs, in one field. */
   readonly only: LinkedNode | undefined
   readonly ports: readonly string[]
   /** Targets by port, in the order of `ports`. */

@@ -143,16 +143,17 @@ function drive(run: EngineRun, waiting: Branch[], start: LinkedNode, startMessag
         else if (isAsyncIterable(result)) consume(run, current, message, hops, trail, result)
         else {
           // The commonest case first: one message down one wire goes on in this very loop.
-          const first = current.only
-          if (first !== undefined && result instanceof SentTo && result.port === 0) {
-            node = first
-            message = result.message
-            if (result.trail) trail = enterTrail(result.trail, trail)
+          const target = current.only
+          const sole = target === undefined ? undefined : soleMessage(result)
+          if (sole !== undefined) {
+            node = target
+            message = sole
+            if (result instanceof SentTo && result.trail) trail = enterTrail(result.trail, trail)
             continue
           }
-          const only: SentTo | undefined = current.completes.length === 0 ? onlySend(current, result) : undefined
+          const only = target === undefined && current.completes.length === 0 ? onlySend(current, result) : undefined
           if (only) {
-            node = first !== undefined && only.port === 0 ? first : (current.wires[only.port] as readonly LinkedNode[])[0]
+            node = (current.wires[only.port] as readonly LinkedNode[])[0]
             message = only.message
             if (only.trail) trail = enterTrail(only.trail, trail)
             continue
@@ -223,10 +224,17 @@ function spreadPorts(node: LinkedNode, sends: Sends, hops: number, trail: Trail 
   }
 }
 
-/** The one message of an output, when it goes down a single wire. */
+/** The one message of a node whose one port is `out`. */
+function soleMessage(sends: NonNullable<Output>): Message | undefined {
+  if (sends instanceof SentTo) return sends.port === 0 ? sends.message : undefined
+  const { out } = sends
+  return out === undefined || out === null || Array.isArray(out) ? undefined : (out as Message)
+}
+
+/** The one message of any other node, when it goes down a single wire. */
 function onlySend(node: LinkedNode, sends: NonNullable<Output>): SentTo | undefined {
   if (sends instanceof SentTo) return node.wires[sends.port]?.length === 1 ? sends : undefined
-  if (node.ports.length !== 1 || (node.only === undefined && node.wires[0]?.length !== 1)) return undefined
+  if (node.ports.length !== 1 || node.wires[0]?.length !== 1) return undefined
   const sent = node.ports[0] === 'out' ? sends['out'] : sends[node.ports[0] as string]
   return sent === undefined || sent === null || Array.isArray(sent) ? undefined : new SentTo(0, sent as Message)
 }
