@@ -7,7 +7,7 @@ import type { Run } from '../../runtime/core/run.ts'
 import type { Charge, ChargeOutcome, CounterCharge, LimitState, OnLoss } from '../../runtime/core/state/state.ts'
 import { type Output, SentTo } from '../../runtime/core/step.ts'
 import { checkTypedValue, compileTypedValue } from '../../runtime/core/values/typed-value.ts'
-import { toRateLimitHeaders } from '../shared/limits/limit-headers.ts'
+import { createRateLimitHeaders } from '../shared/limits/limit-headers.ts'
 import { after, createReader, type NumberType, numberSchema, numberTypeSchema, toWhole, leaksOfNumbers } from '../shared/limits/limit-inputs.ts'
 import { createLeaseKeeper } from '../shared/limits/limit-leases.ts'
 import { checkFragments, compileFragments, type Fragment, fragmentsSchema, type Level, levelSchema, whoIs, whoIsNamed } from '../shared/limits/limit-level.ts'
@@ -144,6 +144,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
     ])
     const plans = createPlanLimits(scope.clients, scope.node.organisation)
     const refuse = createRefuse(scope)
+    const rateLimitHeaders = createRateLimitHeaders(shown)
     const leases = createLeaseKeeper(scope, planLeaseMs)
     // One ledger for all quotas of the gateway: its keys say whose counters they are.
     const ledgerKey = scope.share('ledger', () => ({}), () => {})
@@ -236,7 +237,7 @@ export const quota = defineNode<QuotaConfig, LimitPort>({
 
     function tell(run: Run, { metas }: Planned, states: readonly (LimitState | undefined)[], outcome: ChargeOutcome): void {
       if (!run.addReplyHeader || outcome.degraded === 'closed' || outcome.degraded === 'open') return
-      const counted = toRateLimitHeaders(shown, metas, states, outcome.atMs ?? scope.state.now())
+      const counted = rateLimitHeaders(metas, states, outcome.atMs ?? scope.state.now())
       if (!counted) return
       run.addReplyHeader('RateLimit-Policy', counted.policy, prefix)
       run.addReplyHeader('RateLimit', counted.rateLimit, prefix)
