@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../runtime/core/bounded-map.ts'
 import { parseStrictObject } from './strict-json.ts'
 
 /** A signed token's parts that are read before its signature is: to choose who checks it, and for nothing else. */
@@ -24,7 +25,7 @@ export function parseCompact(text: string): CompactToken | string {
   const match = shape.exec(text)
   if (!match) return 'not three parts of base64url'
   for (let part = 1; part <= 3; part += 1) if (!isCanonical(match[part] as string)) return 'base64url with stray bits'
-  const header = parseStrictObject(Buffer.from(match[1] as string, 'base64url'))
+  const header = headerOf(match[1] as string)
   const claims = parseStrictObject(Buffer.from(match[2] as string, 'base64url'))
   if (!header || !claims) return 'header or claims are no JSON object, or say something twice'
   if (typeof header['alg'] !== 'string') return 'no algorithm in the header'
@@ -37,6 +38,23 @@ export function parseCompact(text: string): CompactToken | string {
     claims,
     claimedIssuer: typeof claims['iss'] === 'string' ? claims['iss'] : undefined,
   }
+}
+
+/** Headers as texts: all tokens of one key have the very same. */
+const headers = new BoundedMap<Record<string, unknown>>(64)
+const longestKept = 256
+
+function headerOf(part: string): Record<string, unknown> | undefined {
+  const known = headers.get(part)
+  if (known) return known
+  const header = parseStrictObject(Buffer.from(part, 'base64url'))
+  if (header && part.length <= longestKept) headers.set(copyOf(part), Object.freeze(header))
+  return header
+}
+
+/** The text alone: a part that was cut out of a token would keep the whole of it. */
+function copyOf(part: string): string {
+  return Buffer.from(part, 'latin1').toString('latin1')
 }
 
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'

@@ -27,3 +27,9 @@ it('refuses any object with a member added a second time, wherever it stands', (
     expect(read(`{"in":[0,${twice}]}`)).toBeUndefined()
   }))
 })
+
+it('finds the name that stands twice among many', () => {
+  const many = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`name ${n}`, n]))
+  expect(read(JSON.stringify(many))).toEqual(many)
+  for (const n of [0, 15, 16, 17, 39]) expect(read(JSON.stringify(many).replace(/\}$/, `,"name ${n}":1}`)), String(n)).toBeUndefined()
+})

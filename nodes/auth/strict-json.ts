@@ -19,23 +19,35 @@ export function parseStrictObject(bytes: Uint8Array): Record<string, unknown> | 
 /** Whether an object of a text that is JSON has two members of one name, however the name is written. */
 function saysTwice(json: string): boolean {
   /** Names so far, of each object that is open; `undefined`: a list. */
-  const open: (Set<string> | undefined)[] = []
+  const open: (Names | undefined)[] = []
   let expectName = false
   for (let at = 0; at < json.length; at += 1) {
-    switch (json[at]) {
-      case '{': open.push(new Set()); expectName = true; break
-      case '[': open.push(undefined); expectName = false; break
-      case '}': case ']': open.pop(); expectName = false; break
-      case ',': expectName = open.at(-1) !== undefined; break
-      case '"': {
-        const start = at
-        for (at += 1; json[at] !== '"'; at += 1) if (json[at] === '\\') at += 1
-        if (!expectName) break
+    switch (json.charCodeAt(at)) {
+      case 0x7b: // {
+        open.push(new Names())
+        expectName = true
+        break
+      case 0x5b: // [
+        open.push(undefined)
         expectName = false
-        const name = JSON.parse(json.slice(start, at + 1)) as string
-        const names = open.at(-1) as Set<string>
-        if (names.has(name)) return true
-        names.add(name)
+        break
+      case 0x7d: // }
+      case 0x5d: // ]
+        open.pop()
+        expectName = false
+        break
+      case 0x2c: // ,
+        expectName = open.at(-1) !== undefined
+        break
+      case 0x22: { // "
+        const end = endOfText(json, at)
+        if (expectName) {
+          expectName = false
+          const written = json.slice(at + 1, end)
+          const name = written.includes('\\') ? (JSON.parse(`"${written}"`) as string) : written
+          if (!(open.at(-1) as Names).add(name)) return true
+        }
+        at = end
         break
       }
       default:
@@ -43,3 +55,31 @@ function saysTwice(json: string): boolean {
   }
   return false
 }
+
+/** The end of a text that begins at a quotation mark: the place of the one that closes it. */
+function endOfText(json: string, start: number): number {
+  let at = start + 1
+  while (json.charCodeAt(at) !== 0x22) at += json.charCodeAt(at) === 0x5c ? 2 : 1
+  return at
+}
+
+/** Names of one object. Most have few, which are found sooner in a list than in a set. */
+class Names {
+  readonly #few: string[] = []
+  #many: Set<string> | undefined
+
+  /** @returns false when it is there already */
+  add(name: string): boolean {
+    if (this.#many) {
+      if (this.#many.has(name)) return false
+      this.#many.add(name)
+      return true
+    }
+    if (this.#few.includes(name)) return false
+    this.#few.push(name)
+    if (this.#few.length > mostFew) this.#many = new Set(this.#few)
+    return true
+  }
+}
+
+const mostFew = 16
