@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { analyse } from './analyse.ts'
+import { openBench } from './test-bench.ts'
 
 it.each([
   ['nothing', `msg.payload = Math.max(1, 2)\nreturn msg`],
@@ -13,4 +14,10 @@ it.each([
   ['globals', `this.calls = 1\nreturn msg`],
 ])('what a function can leave behind is known before it runs: %s of “%s”', (reach, code) => {
   expect(analyse(code).reach).toBe(reach)
+})
+
+it.each(['await using nothing = null\nreturn msg', 'for (await using nothing of [null]) node.warn("x")\nreturn msg', 'for await (const one of [1]) msg.payload = one\nreturn msg'])('awaiting is known before it runs: “%s”', async (code) => {
+  expect(analyse(code).async).toBe(true)
+  const script = await openBench().script(code)
+  expect(await script.call({})).toHaveLength(1)
 })

@@ -85,6 +85,9 @@ export function analyse(code: string): Analysis {
       case 'ImportExpression':
         isAsync = true
         break
+      case 'VariableDeclaration':
+        if (node['kind'] === 'await using') isAsync = true
+        break
       case 'WithStatement':
         wide = true
         break

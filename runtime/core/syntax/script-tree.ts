@@ -1,4 +1,4 @@
-import { parse, type Program } from 'acorn'
+import { Parser, tokTypes, type Program, type TokenType } from 'acorn'
 
 /** A node of the syntax tree, in the shape of ESTree. */
 export interface Tree {
@@ -30,31 +30,84 @@ export interface ScriptForm {
 
 const ecmaVersion = 'latest'
 
+declare module 'acorn' {
+  /** What its plugins may use. */
+  interface Parser {
+    type: TokenType
+    pos: number
+    start: number
+    exprAllowed: boolean
+    updateContext(before: TokenType): void
+    readToken_slash(): void
+    skipLineComment(marked: number): void
+    raise(at: number, message: string): never
+    parseExprOp(left: unknown, ...more: unknown[]): unknown
+  }
+}
+
+/**
+ * Reads slashes as the grammar does. Acorn tells divisions from patterns by the token before them, and takes some for patterns that are none (after
+ * `a?.in`, after a variable `of` in a line of its own): what V8 then divides by would be code that nobody looked at.
+ */
+class ScriptParser extends Parser {
+  override updateContext(before: TokenType): void {
+    super.updateContext(before === tokTypes.questionDot ? tokTypes.dot : before)
+  }
+
+  /** `<!--` and `-->`, too, begin comments (ECMA-262 §B.1.1); acorn overlooks them where it looks ahead, at `let <!--` or before "use strict". */
+  override skipLineComment(marked: number): void {
+    if (marked > 2) this.raise(this.pos, 'Comments of HTML are not taken')
+    super.skipLineComment(marked)
+  }
+
+  /** Here an expression has ended and an operator may follow. */
+  override parseExprOp(left: unknown, ...more: unknown[]): unknown {
+    if (this.type === tokTypes.regexp) {
+      this.pos = this.start
+      this.exprAllowed = false
+      this.readToken_slash()
+    }
+    return super.parseExprOp(left, ...more)
+  }
+}
+
 /**
  * The block that code is as the body of a function. It cannot close the function around it.
  * @throws ScriptSyntaxError
  */
 export function parseScript(code: string, { parameters = 'msg, node', async = true }: ScriptForm = {}): Tree {
-  const text = `(${async ? 'async ' : ''}function (${parameters}) {\n${code}\n})`
+  const head = `(${async ? 'async ' : ''}function (${parameters}) {\n`
+  const text = `${head}${code}\n})`
+  let body: Tree | undefined
+  const inside = failureOf(() => {
+    body = bodyOfOnly(ScriptParser.parse(text, { ecmaVersion }), text.length - 1)
+  })
+  if (body) return body
+  const alone = failureOf(() => ScriptParser.parse(code, { ecmaVersion, allowReturnOutsideFunction: true, allowAwaitOutsideFunction: async }))
+  const error = alone && !(inside && isFurther(inside.pos - head.length, alone.pos, code)) ? alone : inside
+  if (!error) throw new ScriptSyntaxError('Unexpected end of the function', 1, 1, undefined)
+  throw new ScriptSyntaxError(error.message.replace(/ \(\d+:\d+\)$/, ''), error.loc.line - (error === inside ? 1 : 0), error.loc.column + 1, error)
+}
+
+/**
+ * Whether the place of an error in the function says more than that in the code alone. Alone, code can neither close what is around it
+ * nor run out into it; but there, `new.target` and `using` are errors in themselves.
+ */
+function isFurther(inside: number, alone: number, code: string): boolean {
+  return inside >= 0 && inside < code.length && inside !== alone && code[alone] !== '}'
+}
+
+/** What acorn throws. */
+type Failure = SyntaxError & { readonly pos: number; readonly loc: { readonly line: number; readonly column: number } }
+
+function failureOf(read: () => void): Failure | undefined {
   try {
-    const body = bodyOfOnly(parse(text, { ecmaVersion }), text.length - 1)
-    if (body) return body
-  } catch {
-    // It is read once more, for an error whose place is in the code alone.
+    read()
+    return undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return error as Failure
+    throw error
   }
-  for (const [linesBefore, read] of [
-    [0, () => parse(code, { ecmaVersion, allowReturnOutsideFunction: true, allowAwaitOutsideFunction: async })],
-    [1, () => parse(text, { ecmaVersion })],
-  ] as const) {
-    try {
-      read()
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error
-      const { line = 1, column = 0 } = (error as { loc?: { line: number; column: number } }).loc ?? {}
-      throw new ScriptSyntaxError(error.message.replace(/ \(\d+:\d+\)$/, ''), line - linesBefore, column + 1, error)
-    }
-  }
-  throw new ScriptSyntaxError('Unexpected end of the function', 1, 1, undefined)
 }
 
 /** The body of the one function that a text is made of, in parentheses; `undefined` when the text is anything else. */
