@@ -11,25 +11,40 @@ const usable = new Set([
   'parseInt', 'parseFloat', 'isNaN', 'isFinite', 'encodeURIComponent', 'decodeURIComponent', 'encodeURI', 'decodeURI',
 ])
 const constants = new Set(['undefined', 'NaN', 'Infinity'])
+/** Made by `new`, their objects would have the methods of texts and numbers, and these cannot be given others. */
+const wrappers = new Set(['String', 'Number', 'Boolean'])
 
-/** What may be read of such a name: of `Object`, all that defines properties and nothing that assigns them or looks at prototypes. */
-const readable: Readonly<Record<string, ReadonlySet<string>>> = {
+const namesOf = (one: object, type: 'function' | 'number'): string[] =>
+  Object.getOwnPropertyNames(one).filter((name) => typeof (one as Readonly<Record<string, unknown>>)[name] === type)
+
+/** What may be read of such a name, wherever it stands. */
+const numbers: Readonly<Record<string, ReadonlySet<string>>> = { Math: new Set(namesOf(Math, 'number')), Number: new Set(namesOf(Number, 'number')) }
+/**
+ * What may be called of it: of `Object`, all that defines properties and nothing that assigns them, looks at prototypes or asks what is
+ * frozen. No `Math.random`: who sees some of its numbers can compute the next, and those are another function's.
+ */
+const functions: Readonly<Record<string, ReadonlySet<string>>> = {
   JSON: new Set(['parse', 'stringify']),
-  Math: new Set(Object.getOwnPropertyNames(Math)),
-  Object: new Set(['keys', 'values', 'entries', 'fromEntries', 'hasOwn', 'is', 'freeze', 'isFrozen', 'groupBy']),
+  Math: new Set(namesOf(Math, 'function').filter((name) => name !== 'random')),
+  Object: new Set(['keys', 'values', 'entries', 'fromEntries', 'hasOwn', 'is', 'freeze', 'groupBy']),
   Array: new Set(['isArray', 'from', 'of']),
-  Number: new Set(Object.getOwnPropertyNames(Number).filter((name) => name !== 'prototype')),
+  Number: new Set(namesOf(Number, 'function')),
   String: new Set(['fromCharCode', 'fromCodePoint', 'raw']),
   Date: new Set(['now', 'parse', 'UTC']),
   Map: new Set(['groupBy']),
 }
+/** Methods that call what they are given, and give it to nobody: `.map(Number)`. */
+const callers = new Set(['map', 'flatMap', 'filter', 'some', 'every', 'find', 'findLast', 'findIndex', 'findLastIndex', 'forEach', 'from'])
+/** What goes through texts by patterns; where the prototype of patterns is frozen that takes V8 up to ten times as long, but for `test` and `exec`. */
+const matching = new Set(['match', 'matchAll'])
+const replacing = new Set(['replace', 'replaceAll', 'split'])
 
 /** Whoever has one of these has the prototypes and constructors that all share. */
 const revealing = new Set(['constructor', 'prototype', '__proto__', '__defineGetter__', '__defineSetter__', '__lookupGetter__', '__lookupSetter__', 'caller', 'callee', 'arguments'])
 
 /** Names that no object can be given by assignment when the prototypes are frozen, but for those of {@link assignable}. */
 const inherited = new Set(
-  [Object, Array, Function, Date, RegExp, Map, Set, WeakMap, WeakSet, Error].flatMap((one) => {
+  [Object, Array, Function, Date, RegExp, Map, Set, WeakMap, WeakSet, Error, Buffer].flatMap((one) => {
     const prototype = one.prototype as object
     return Object.getOwnPropertyNames(prototype).filter((name) => Object.getOwnPropertyDescriptor(prototype, name)?.writable === true)
   }),
@@ -64,6 +79,9 @@ function harmless(node: Tree): boolean {
       if (name === '__proto__' || (node['kind'] === 'init' && name !== undefined && revealing.has(name))) return false
       break
     }
+    case 'CallExpression':
+      if (goesThroughPatterns(node)) return false
+      break
     case 'AssignmentExpression':
     case 'ForInStatement':
     case 'ForOfStatement':
@@ -78,6 +96,14 @@ function harmless(node: Tree): boolean {
     good &&= harmless(child)
   })
   return good
+}
+
+function goesThroughPatterns(call: Tree): boolean {
+  const callee = call['callee'] as Tree
+  const name = callee.type === 'MemberExpression' ? propertyName(callee) : undefined
+  if (name === undefined || !replacing.has(name)) return name !== undefined && matching.has(name)
+  const [what] = call['arguments'] as Tree[]
+  return what !== undefined && what.type !== 'TemplateLiteral' && typeof what['value'] !== 'string'
 }
 
 /** Whether what is assigned there stays there: no property of it is named like one that it could inherit. */
@@ -107,27 +133,44 @@ function allowed({ name, path, node }: FreeName): boolean {
   const parent = path.at(-1) as Tree
   if (parent.type === 'MemberExpression' && parent['object'] === node) {
     const property = propertyName(parent)
-    return property !== undefined && readable[name]?.has(property) === true && !leadsToTarget(path)
+    const above = path.slice(0, -1)
+    if (property === undefined) return false
+    if (numbers[name]?.has(property)) return !isTarget(parent, above)
+    if (name === 'Object' && property === 'freeze') return freezesLiteral(parent, above)
+    return functions[name]?.has(property) === true && isOnlyCalled(parent, above)
   }
   if (constants.has(name)) return !isTarget(node, path)
   if (!usable.has(name)) return false
+  if (parent.type === 'NewExpression') return parent['callee'] === node && !wrappers.has(name)
+  return (parent.type === 'BinaryExpression' && parent['operator'] === 'instanceof' && parent['right'] === node) || isOnlyCalled(node, path)
+}
+
+/** `Math.max(…)`, `Math.max.apply(…)`, ``String.raw`…` ``, `list.map(Math.round)`: nobody holds it, so nobody gives it properties. */
+function isOnlyCalled(node: Tree, path: readonly Tree[]): boolean {
+  const parent = path.at(-1) as Tree
   switch (parent.type) {
-    case 'CallExpression':
-      return parent['callee'] === node || (parent['callee'] as Tree).type === 'MemberExpression'
-    case 'NewExpression':
-      return parent['callee'] === node
-    case 'BinaryExpression':
-      return parent['operator'] === 'instanceof' && parent['right'] === node
+    case 'CallExpression': {
+      const callee = parent['callee'] as Tree
+      return callee === node || (callee.type === 'MemberExpression' && callers.has(propertyName(callee) ?? ''))
+    }
+    case 'TaggedTemplateExpression':
+      return parent['tag'] === node
+    case 'MemberExpression': {
+      const name = propertyName(parent)
+      const grand = path.at(-2)
+      return parent['object'] === node && (name === 'call' || name === 'apply') && grand?.type === 'CallExpression' && grand['callee'] === parent
+    }
     default:
       return false
   }
 }
 
-/** `Math.max.tried = true`: the chain of properties that the path ends in is assigned. */
-function leadsToTarget(path: readonly Tree[]): boolean {
-  let last = path.length - 1
-  while (path[last - 1]?.type === 'MemberExpression' && path[last - 1]?.['object'] === path[last]) last--
-  return isTarget(path[last] as Tree, path.slice(0, last))
+/** Errors that are frozen would tell by what is assigned to them that their `name` and `message` are accessors here. */
+function freezesLiteral(callee: Tree, path: readonly Tree[]): boolean {
+  const call = path.at(-1) as Tree
+  if (call.type !== 'CallExpression' || call['callee'] !== callee) return false
+  const [given] = call['arguments'] as Tree[]
+  return given?.type === 'ObjectExpression' || given?.type === 'ArrayExpression'
 }
 
 /** Assigned, counted up or deleted, also as part of a pattern. */

@@ -5,7 +5,7 @@
  * that a script which tampers with its own globals harms itself alone.
  */
 const { parse, stringify } = JSON
-const { create, defineProperty, freeze, getOwnPropertyDescriptor: descriptorOf, getPrototypeOf: prototypeOf, keys: keysOf } = Object
+const { create, defineProperty, freeze, getOwnPropertyDescriptor: descriptorOf, getPrototypeOf: prototypeOf, isFrozen, keys: keysOf } = Object
 const { isArray } = Array
 const objectPrototype = Object.prototype
 const charCode = Function.prototype.call.bind(String.prototype.charCodeAt)
@@ -17,7 +17,6 @@ const { apply, ownKeys } = Reflect
 const Bytes = Uint8Array
 const later = Promise.prototype.then
 const instant = Promise.resolve.bind(Promise)
-const randomOf = Math.random
 
 delete globalThis.WebAssembly
 delete globalThis.SharedArrayBuffer
@@ -71,7 +70,7 @@ let enclosed = false
 function enclose() {
   if (enclosed) return
   const bytes = bufferOf() // it assigns to what inherits, which frozen prototypes would not let it
-  for (const name of ['eval', 'Function']) delete globalThis[name]
+  for (const name of ['eval', 'Function', 'Intl']) delete globalThis[name]
   for (const made of [() => {}, function* () {}, async () => {}, async function* () {}]) delete prototypeOf(made).constructor
   for (const name of ownKeys(RegExp)) if (typeof name === 'string' && 'get' in descriptorOf(RegExp, name)) delete RegExp[name]
   for (const name of ownKeys(globalThis)) {
@@ -79,8 +78,30 @@ function enclose() {
     if (prototype instanceof Error || prototype === Error.prototype) for (const field of ['name', 'message']) makeAssignable(prototype, field)
   }
   const iterators = [[].values(), new Map().values(), new Set().values(), ''[Symbol.iterator](), ''.matchAll(/./g), [].values().map((x) => x), Iterator.from({ next() {} })]
-  harden([globalThis, bytes, responseMark, function* () {}, async () => {}, async function* () {}, ...iterators])
+  for (const prototype of [Array.prototype, objectPrototype]) freezeForLists(prototype)
+  harden([globalThis, bytes, responseMark, function* () {}, async () => {}, async function* () {}, ...iterators, new Error(), ...errorsOf(bytes)])
   enclosed = true
+}
+/** One of each class of errors that `Buffer` makes for itself: nothing else leads to them. */
+function errorsOf(bytes) {
+  const eight = bytes.alloc(8)
+  return [() => bytes.alloc(0).readBigInt64LE(), () => eight.readBigInt64LE(1), () => eight.writeBigInt64LE(0n, '')].map((wrong) => {
+    try {
+      wrong()
+    } catch (error) {
+      return error
+    }
+  })
+}
+/**
+ * Freezes what lists inherit from. As it is, V8 would suppose that they inherit indexes which cannot be assigned, and whatever
+ * makes a list longer (`[1, ...list]`) would take twenty times as long. It does not when the properties are a dictionary by
+ * then, as one that is changed by itself makes them; and it lays them out for reading again when something inherits from them.
+ */
+function freezeForLists(prototype) {
+  defineProperty(prototype, 'toLocaleString', { writable: false })
+  freeze(prototype)
+  create(prototype)
 }
 /** An inherited value that does not stand in the way of assignments to whoever inherits it. */
 function makeAssignable(prototype, name) {
@@ -99,7 +120,7 @@ function harden(roots) {
     if (value !== null && (typeof value === 'object' || typeof value === 'function')) found.add(value)
   }
   for (const one of found) {
-    freeze(one)
+    if (!isFrozen(one)) freeze(one)
     add(prototypeOf(one))
     for (const name of ownKeys(one)) {
       const { value, get, set } = descriptorOf(one, name)
