@@ -14,6 +14,9 @@ afterEach(async () => {
   gateways = []
 })
 
+/** A gateway of a busy machine is not taken for behind: what is asked after a deploy is of that deploy. */
+const limits = { silenceMs: 10_000, heartbeatMs: 100, commandMs: 500 }
+
 /** A gateway that runs what control deploys. */
 async function join(folder?: string): Promise<TestGateway> {
   const gateway = await startGateway()
@@ -38,7 +41,7 @@ async function deployedRevision(): Promise<string> {
 }
 
 test('two revisions of a flow run side by side: callers move one by one, over deploys, restarts and rollbacks', async () => {
-  planes = await openPlanes({ definitions })
+  planes = await openPlanes({ definitions, limits })
   const one = await join()
   await deploy(called('first'), caller('a'), caller('b'))
   const first = await deployedRevision()
@@ -72,7 +75,7 @@ test('two revisions of a flow run side by side: callers move one by one, over de
 }, 20_000)
 
 test('a deploy that pins a call to a revision that was never deployed, or to too little of one, is refused with place and remedy', async () => {
-  planes = await openPlanes({ definitions })
+  planes = await openPlanes({ definitions, limits })
   await deploy(called('first'), caller('a'))
   for (const pin of ['0123456789', 'abc', 'no hash at all']) {
     const refused = await deploy(called('first'), caller('a', pin)).catch((thrown: unknown) => thrown as Refused)
@@ -83,7 +86,7 @@ test('a deploy that pins a call to a revision that was never deployed, or to too
 })
 
 test('an earlier revision that does not compile any more refuses the deploy, said of the flow as it was drawn', async () => {
-  planes = await openPlanes({ definitions })
+  planes = await openPlanes({ definitions, limits })
   const shared = (id: string) => ({ id, type: 'upstream', name: 'shared', targets: [{ url: 'http://127.0.0.1:9', weight: 1 }] })
   const asking = (text: string, upstream = 'up') => flow('greet').node('sub-flow in').as('begin').node('service callout', { upstream, url: `/${text}` }, 3).as('ask').node('end', {}, 0)
   const withShared = async (nodes: readonly EditorNode[], id: string) => await planes.control.flows.deploy({ nodes: [...nodes, shared(id)] as EditorNode[], user: 'admin' })
