@@ -1,4 +1,5 @@
 import { BoundedMap } from '../../runtime/core/bounded-map.ts'
+import { ownText } from '../../runtime/core/values/own-text.ts'
 import { parseStrictObject } from './strict-json.ts'
 
 /** A signed token's parts that are read before its signature is: to choose who checks it, and for nothing else. */
@@ -48,13 +49,8 @@ function headerOf(part: string): Record<string, unknown> | undefined {
   const known = headers.get(part)
   if (known) return known
   const header = parseStrictObject(Buffer.from(part, 'base64url'))
-  if (header && part.length <= longestKept) headers.set(copyOf(part), Object.freeze(header))
+  if (header && part.length <= longestKept) headers.set(ownText(part), Object.freeze(header))
   return header
-}
-
-/** The text alone: a part that was cut out of a token would keep the whole of it. */
-function copyOf(part: string): string {
-  return Buffer.from(part, 'latin1').toString('latin1')
 }
 
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'

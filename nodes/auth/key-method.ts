@@ -9,15 +9,15 @@ const longest = 512
 
 const hashLength = nobody.length
 /** Written over by every comparison, which nothing interrupts. */
-const one = Buffer.alloc(hashLength)
-const other = Buffer.alloc(hashLength)
+const keptBytes = Buffer.alloc(hashLength)
+const givenBytes = Buffer.alloc(hashLength)
 
 /** In a time that says nothing of where they differ. */
 function isSameHash(kept: string, given: string): boolean {
   if (kept.length !== hashLength || given.length !== hashLength) return false
-  one.write(kept, 'latin1')
-  other.write(given, 'latin1')
-  return timingSafeEqual(one, other)
+  keptBytes.write(kept, 'latin1')
+  givenBytes.write(given, 'latin1')
+  return timingSafeEqual(keptBytes, givenBytes)
 }
 
 /** `prefix.secret` in a header or a query parameter. Only the SHA-256 of the secret is known here. */

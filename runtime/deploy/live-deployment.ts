@@ -82,7 +82,7 @@ export class LiveDeployment implements Deployment, RunHome {
   }
 
   enter(route: Route, input: RunInput): RunHandle {
-    const marks = route.marks?.deployment === this.#number ? route.marks : this.#mark(route)
+    const marks = this.#markOf(route)
     const entry = marks?.entry
     if (!entry) {
       input.fail(fault('route.none', { method: input.request.method, path: input.request.path }))
@@ -112,8 +112,9 @@ export class LiveDeployment implements Deployment, RunHome {
     return run.ended ? ended : { abort: (reason) => run.abort(reason, true) }
   }
 
-  /** Notes beside a route where it leads here. */
-  #mark(route: Route): RunMarks | undefined {
+  /** Where a route leads here, noted beside it. */
+  #markOf(route: Route): RunMarks | undefined {
+    if (route.marks?.deployment === this.#number) return route.marks
     const found = this.#entries.get(route.node)
     return found && Object.assign(route.marks ?? {}, { deployment: this.#number, entry: found.node, limitMs: route.entry.deadlineMs ?? found.pipeline.deadlineMs })
   }
@@ -128,7 +129,7 @@ export class LiveDeployment implements Deployment, RunHome {
   }
 
   limitMsOf(route: Route): number {
-    return route.entry.deadlineMs ?? this.#entries.get(route.node)?.pipeline.deadlineMs ?? 30_000
+    return this.#markOf(route)?.limitMs ?? route.entry.deadlineMs ?? 30_000
   }
 
   expect(cut: (reason: Fault) => void): () => void {

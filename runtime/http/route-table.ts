@@ -1,6 +1,7 @@
 import createRouter from 'find-my-way'
 import type { BuildRoutes, Route, RouteConflict, RouteMatch, RouteTable } from '../core/deployment.ts'
 import { versionKey } from '../core/access/version-order.ts'
+import { ownText } from '../core/values/own-text.ts'
 import { hostnameOf } from './hostname.ts'
 import { areApart, toPlaceRoute } from './place-versions.ts'
 import { toPatterns, trimSlash, type Pattern } from '../core/http/route-path.ts'
@@ -62,7 +63,7 @@ export class ShardedRouteTable implements RouteTable {
     const hostname = this.#hosts.size === 0 ? '' : hostnameOf(host)
     const found = this.#search(method, place, hostname)
     if (!found) return this.#missing(place, hostname)
-    if (keeps && found.kind === 'found' && found.params === noParams && this.#known.size < mostKnown) this.#known.set(copyOf(path), found)
+    if (keeps && found.kind === 'found' && found.params === noParams && this.#known.size < mostKnown) this.#known.set(ownText(path), found)
     return found
   }
 
@@ -116,11 +117,6 @@ function toPlace(path: string): Place {
   const lower = trimSlash(decoded).toLowerCase()
   const end = lower.indexOf('/', 1)
   return { path, lower, segment: end === -1 ? lower.slice(1) : lower.slice(1, end) }
-}
-
-/** The text alone: a part that was cut out of an URL would keep the whole of it. */
-function copyOf(path: string): string {
-  return Buffer.from(path).toString()
 }
 
 function decodePath(path: string): string {

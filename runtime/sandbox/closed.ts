@@ -1,4 +1,4 @@
-import { eachChild, isTree, keyName, propertyName, type Tree } from '../core/syntax/script-tree.ts'
+import { eachChild, keyName, propertyName, targetsOf, type Tree } from '../core/syntax/script-tree.ts'
 import { freeNames, type FreeName } from './free-names.ts'
 
 /**
@@ -107,26 +107,14 @@ function goesThroughPatterns(call: Tree): boolean {
 }
 
 /** Whether what is assigned there stays there: no property of it is named like one that it could inherit. */
-function keepable(target: unknown): boolean {
-  if (!isTree(target)) return true
-  switch (target.type) {
-    case 'MemberExpression': {
-      const property = target['property'] as Tree
-      if (target['computed'] && property.type === 'Literal' && typeof property['value'] === 'number') return true
-      const name = propertyName(target)
-      return name !== undefined && (assignable.has(name) || !inherited.has(name))
-    }
-    case 'ObjectPattern':
-      return (target['properties'] as Tree[]).every((one) => keepable(one.type === 'RestElement' ? one['argument'] : one['value']))
-    case 'ArrayPattern':
-      return (target['elements'] as unknown[]).every(keepable)
-    case 'AssignmentPattern':
-      return keepable(target['left'])
-    case 'RestElement':
-      return keepable(target['argument'])
-    default:
-      return true // a variable: free ones are looked at by name
-  }
+function keepable(pattern: unknown): boolean {
+  return targetsOf(pattern).every((target) => {
+    if (target.type !== 'MemberExpression') return true // a variable: free ones are looked at by name
+    const property = target['property'] as Tree
+    if (target['computed'] && property.type === 'Literal' && typeof property['value'] === 'number') return true
+    const name = propertyName(target)
+    return name !== undefined && (assignable.has(name) || !inherited.has(name))
+  })
 }
 
 function allowed({ name, path, node }: FreeName): boolean {

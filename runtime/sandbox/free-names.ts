@@ -1,4 +1,4 @@
-import { eachChild, isKey, isTree, type Tree } from '../core/syntax/script-tree.ts'
+import { eachChild, isKey, targetsOf, type Tree } from '../core/syntax/script-tree.ts'
 
 /** A name that no declaration of the code itself binds, where it stands. */
 export interface FreeName {
@@ -18,7 +18,7 @@ const loops = new Set(['ForStatement', 'ForInStatement', 'ForOfStatement'])
  * The free names of a function's body, by the scopes of ECMAScript (ECMA-262 §8.2). Where the old rules for
  * functions in blocks (§B.3.2) bind a name further out than its block, it is called free there: whoever asks
  * may rely on a name that is not here, and has to doubt one that is.
- * @param body a Program whose statements are the body of a function with these parameters
+ * @param body the block of a function with these parameters
  */
 export function freeNames(body: Tree, parameters: readonly string[]): FreeName[] {
   const found: FreeName[] = []
@@ -105,21 +105,7 @@ function varNames(node: Tree): string[] {
   return found
 }
 
-/** The names that a pattern binds: `a`, `{ b, c: [d] }`, `e = 1`, `...f`. */
-export function patternNames(pattern: unknown): string[] {
-  if (!isTree(pattern)) return []
-  switch (pattern.type) {
-    case 'Identifier':
-      return [pattern['name'] as string]
-    case 'ObjectPattern':
-      return (pattern['properties'] as Tree[]).flatMap((one) => patternNames(one.type === 'RestElement' ? one['argument'] : one['value']))
-    case 'ArrayPattern':
-      return (pattern['elements'] as unknown[]).flatMap(patternNames)
-    case 'AssignmentPattern':
-      return patternNames(pattern['left'])
-    case 'RestElement':
-      return patternNames(pattern['argument'])
-    default:
-      return [] // a member expression: an assignment, not a declaration
-  }
+/** The names among what a pattern binds. */
+function patternNames(pattern: unknown): string[] {
+  return targetsOf(pattern).flatMap((target) => (target.type === 'Identifier' ? [target['name'] as string] : []))
 }

@@ -1,4 +1,5 @@
 import jsonata from 'jsonata'
+import { BoundedMap } from '../bounded-map.ts'
 
 /** A node of the tree that the JSONata library makes of an expression (https://docs.jsonata.org). */
 export interface JsonataTree {
@@ -18,8 +19,7 @@ export class JsonataSyntaxError extends Error {
 }
 
 /** Whoever checks an expression, follows what it reads and asks what it depends on do so one after the other. */
-const kept = 16
-const trees = new Map<string, JsonataTree>()
+const trees = new BoundedMap<JsonataTree>(16)
 
 /**
  * The syntax tree of an expression; nothing is evaluated. Do not change it: it is given to others, too.
@@ -30,7 +30,6 @@ export function parseJsonata(text: string): JsonataTree {
   if (known) return known
   try {
     const tree = jsonata(text).ast() as unknown as JsonataTree
-    for (const oldest of trees.keys()) if (trees.size >= kept) trees.delete(oldest)
     trees.set(text, tree)
     return tree
   } catch (error) {

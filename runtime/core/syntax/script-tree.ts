@@ -129,6 +129,23 @@ export function eachChild(node: Tree, visit: (child: Tree) => void): void {
   }
 }
 
+/** What a pattern binds or assigns, whatever brackets stand around it: `a`, `{ b, c: [d.e] }`, `f = 1`, `...g`. */
+export function targetsOf(pattern: unknown): readonly Tree[] {
+  if (!isTree(pattern)) return []
+  switch (pattern.type) {
+    case 'ObjectPattern':
+      return (pattern['properties'] as Tree[]).flatMap((one) => targetsOf(one.type === 'RestElement' ? one : one['value']))
+    case 'ArrayPattern':
+      return (pattern['elements'] as unknown[]).flatMap(targetsOf)
+    case 'AssignmentPattern':
+      return targetsOf(pattern['left'])
+    case 'RestElement':
+      return targetsOf(pattern['argument'])
+    default:
+      return [pattern]
+  }
+}
+
 /** Methods that change nothing of what they are called on, and give nothing by which it could be changed. */
 export const quietMethods = new Set([
   'toUpperCase', 'toLowerCase', 'trim', 'includes', 'startsWith', 'endsWith', 'split', 'toString', 'toFixed', 'indexOf', 'charAt', 'substring',
