@@ -69,6 +69,9 @@ beforeAll(async () => {
   gateway = await startGateway({ nodes, settings: { SLUICE_EGRESS_ALLOW: new URL(issuer).host } })
   gateway.gateway.clients.replace(consumers.snapshot())
   consumers.onChange((change) => gateway.gateway.clients.apply(change))
+  // Making the admin ended what she had before. `iat` counts seconds: what is issued in that very second counts as issued before.
+  const madeAtMs = Date.now()
+  await vi.waitUntil(() => Math.floor(Date.now() / 1000) > Math.floor(madeAtMs / 1000), { timeout: 2000 })
 }, 30_000)
 afterEach(() => void vi.useRealTimers())
 afterAll(async () => {
@@ -495,8 +498,12 @@ describe('one address', () => {
     const statuses = new Set<number>()
     for (let round = 0; round < 40; round++) for (const { status } of await Promise.all(Array.from({ length: 10 }, () => fetch(url, { redirect: 'manual' })))) statuses.add(status)
     expect([...statuses].toSorted((a, b) => a - b)).toEqual([303, 429])
-    const page = await fetch(url, { redirect: 'manual', headers: { accept: 'text/html', 'accept-language': 'zh-TW' } })
-    expect([page.status, await page.text()]).toEqual([429, expect.stringContaining('嘗試次數過多')])
+    // One more may begin every 200 ms: of ten at once that a busy machine is late with, some are refused.
+    const pages = await Promise.all(Array.from({ length: 10 }, async () => {
+      const page = await fetch(url, { redirect: 'manual', headers: { accept: 'text/html', 'accept-language': 'zh-TW' } })
+      return [page.status, await page.text()]
+    }))
+    expect(pages.find(([status]) => status === 429)).toEqual([429, expect.stringContaining('嘗試次數過多')])
   }, 30_000)
 
   test('cannot try the codes of devices one after the other', async () => {
