@@ -20,8 +20,8 @@ const reports = mkdtempSync(join(tmpdir(), 'sluice-verify-'))
 
 if (!(await installNeeds(say))) process.exit(1)
 
-/** Suites whose processes, servers and browsers are real, and may starve on a busy machine. */
-const mindsTime = ['suites', 'stories', 'floods', 'soak', 'e2e']
+/** Suites with tests whose processes, servers and browsers are real, and may starve on a busy machine. */
+const mindsTime = ['unit', 'suites', 'stories', 'floods', 'soak', 'e2e']
 /** More files than these are no bad luck. */
 const mostAgain = 2
 
