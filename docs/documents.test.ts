@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { notYet } from '../nodes/index.ts'
+import { notYet } from '../nodes/not-yet.ts'
 import { listFiles, readSource, root } from '../test/kit/sources.ts'
 
 const documents = listFiles().filter((file) => file.endsWith('.md') && !file.startsWith('nodes/'))

@@ -5,7 +5,8 @@ import { Ajv } from 'ajv'
 import { describe, expect, it } from 'vitest'
 import { createCatalogue } from '../runtime/compile/catalogue.ts'
 import { faults } from '../runtime/core/faults.ts'
-import { definitions, notYet } from './index.ts'
+import { definitions } from './index.ts'
+import { notYet } from './not-yet.ts'
 
 const here = import.meta.dirname
 const core = join(dirname(createRequire(import.meta.url).resolve('@node-red/nodes/package.json')), 'core')

@@ -6,14 +6,13 @@ import { createClients } from './clients/clients.ts'
 import { createIdentities } from './clients/identities.ts'
 import { createStandingOf } from './clients/standing-of.ts'
 import { createAssembler } from './compile/assemble.ts'
-import { createCatalogue, type NotYet } from './compile/catalogue.ts'
+import { createCatalogue, type Nodes, type NotYet } from './compile/catalogue.ts'
 import type { ClientCopy } from './core/access/clients.ts'
 import { systemClock, type Clock } from './core/time/clock.ts'
 import type { GatewayEvent } from './core/deployer.ts'
 import type { CaseRunner } from './core/cases.ts'
 import type { Log } from './core/log.ts'
 import type { Message } from './core/message.ts'
-import type { NodeDefinition } from './core/node.ts'
 import type { State } from './core/state/state.ts'
 import type { Upstream } from './core/upstream/upstream.ts'
 import type { Secrets, Vault } from './core/secrets/vault.ts'
@@ -57,7 +56,7 @@ import { createVaultClient, type VaultClient } from './vault/vault-client.ts'
 
 /** What a gateway is composed of besides its settings. */
 export interface GatewayParts {
-  readonly definitions: readonly NodeDefinition[]
+  readonly definitions: Nodes
   readonly notYet?: readonly NotYet[]
   readonly log: OpenLog
   /** Folder that only this gateway writes: the last good release, context, totals. */

@@ -70,14 +70,16 @@ export function loadSettings({ env = process.env, cwd = process.cwd() }: LoadSet
 
 /**
  * The environment for a child process that is to have these settings, and nothing of this process's own:
- * what only another plane needs is left out.
+ * what only another plane needs is left out, and what is as it would be anyway: each that is given costs the child a look at its schema.
  */
 export function environmentFor(plane: 'control' | 'gateway' | 'vault', settings: Settings): Record<string, string> {
   const env: Record<string, string> = { [configVariable]: 'off' }
   for (const name of settingNames) {
     const value = settings[name]
     if (value === undefined || !goesTo(plane, settingSchemas[name].plane)) continue
-    env[variableOf(name)] = textOfValue(value)
+    const { default: usual } = settingSchemas[name]
+    const text = textOfValue(value)
+    if (usual === undefined || text !== textOfValue(usual)) env[variableOf(name)] = text
   }
   return { ...env, ...(plane === 'gateway' ? settings.flowEnvironment : plane === 'vault' ? settings.vaultPkcs11Environment : {}) }
 }

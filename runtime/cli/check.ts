@@ -1,4 +1,5 @@
-import { definitions, notYet } from '../../nodes/index.ts'
+import { definitions } from '../../nodes/index.ts'
+import { notYet } from '../../nodes/not-yet.ts'
 import { checkFlows } from '../compile/check.ts'
 import type { Problem } from '../core/flow.ts'
 import { exitCodes, type Output } from './outcome.ts'

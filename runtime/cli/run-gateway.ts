@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { definitions, notYet } from '../../nodes/index.ts'
+import { notYet } from '../../nodes/not-yet.ts'
+import { loadOnDemand } from '../../nodes/on-demand.ts'
 import { systemClock } from '../core/time/clock.ts'
 import { createGateway, gatewayFolder } from '../gateway.ts'
 import type { Settings } from '../settings.ts'
@@ -47,7 +48,7 @@ export async function runGateway(settings: Settings, options: RunGateway): Promi
     const folder = number === 1 ? own : join(own, String(number))
     const line: { sync?: Sync } = {} // the gateway speaks before its line to control is open
     const gateway = await createGateway(settings, {
-      definitions,
+      definitions: loadOnDemand(),
       notYet,
       log,
       folder,

@@ -12,6 +12,9 @@ export interface NotYet {
   readonly never?: boolean
 }
 
+/** The nodes there are: a list, or what finds one by its type. */
+export type Nodes = readonly NodeDefinition[] | ((type: string) => NodeDefinition | undefined)
+
 /** All node types that can be compiled, by name, with their validators made once. */
 export interface Catalogue {
   get(type: string): NodeDefinition | undefined
@@ -26,15 +29,15 @@ export interface Configured {
   readonly errors: readonly ErrorObject[]
 }
 
-export function createCatalogue(definitions: readonly NodeDefinition[], notYet: readonly NotYet[] = []): Catalogue {
+export function createCatalogue(nodes: Nodes, notYet: readonly NotYet[] = []): Catalogue {
   // Schemas are ours and fixed, so Ajv's code generation never sees a user's text; that they are right is a test's business,
   // as compiling the schema of schemas would take longer than all of ours.
   const ajv = new Ajv({ strict: false, allErrors: true, useDefaults: true, validateSchema: false })
-  const byType = new Map(definitions.map((definition) => [definition.type, definition]))
+  const find = typeof nodes === 'function' ? nodes : findIn(nodes)
   const missing = new Map(notYet.map((entry) => [entry.type, entry]))
   const validators = new Map<string, ValidateFunction>()
   return {
-    get: (type) => byType.get(type),
+    get: find,
     notYet: (type) => missing.get(type),
     configure(definition, properties) {
       const config = definition.migrate ? definition.migrate(copyJson(properties)) : copyJson(properties)
@@ -44,4 +47,9 @@ export function createCatalogue(definitions: readonly NodeDefinition[], notYet: 
       return { config: config as Record<string, unknown>, errors: valid ? [] : [...(validate.errors ?? [])] }
     },
   }
+}
+
+function findIn(list: readonly NodeDefinition[]): (type: string) => NodeDefinition | undefined {
+  const byType = new Map(list.map((definition) => [definition.type, definition]))
+  return (type) => byType.get(type)
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { definitions, notYet } from '../../nodes/index.ts'
+import { definitions } from '../../nodes/index.ts'
+import { notYet } from '../../nodes/not-yet.ts'
 import { estate, flow } from '../../test/kit/flow-builder.ts'
 import type { EditorNode } from '../core/flow.ts'
 import { checkFlows } from './check.ts'

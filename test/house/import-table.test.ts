@@ -43,7 +43,7 @@ test('the scanner sees every way to import', () => {
   ])
 })
 
-test('a gateway begins without the libraries of Redis, and without what only cases need', () => {
+test('a gateway begins without the libraries of Redis, without what only cases need, and without nodes that no flow is made of', () => {
   const loaded = new Set(['runtime/cli/gateway-process.ts'])
   const packages = new Set<string>()
   for (const file of loaded) {
@@ -55,6 +55,7 @@ test('a gateway begins without the libraries of Redis, and without what only cas
   }
   expect([packages.has('fastify'), packages.has('isolated-vm')]).toEqual([true, true])
   expect(['ioredis', 'bullmq', 'jose', 'openid-client', 'commander'].filter((name) => packages.has(name))).toEqual([])
+  expect([...loaded].filter((file) => file.startsWith('nodes/') && nodeFolder(file) !== undefined)).toEqual([])
 })
 
 function allows(room: Room, file: string, imported: Import): boolean {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { definitions, notYet } from '../../nodes/index.ts'
+import { definitions } from '../../nodes/index.ts'
+import { notYet } from '../../nodes/not-yet.ts'
 import { createCheck } from '../../runtime/compile/check.ts'
 import type { EditorNode } from '../../runtime/core/flow.ts'
 import { startGateway, toRelease, type TestGateway } from '../kit/gateway.ts'

@@ -60,7 +60,8 @@ describe('refused at deploy, with node, reason and remedy; the live version stay
 /** Problems of a deploy: those of the compiler, or what `prepare` says. */
 async function errorsOf(gateway: TestGateway, nodes: EditorNode[]) {
   const { checkFlows } = await import('../../runtime/compile/check.ts')
-  const { definitions, notYet } = await import('../../nodes/index.ts')
+  const { definitions } = await import('../../nodes/index.ts')
+  const { notYet } = await import('../../nodes/not-yet.ts')
   const checked = checkFlows(nodes, definitions, notYet).filter((problem) => problem.severity === 'error')
   if (checked.length > 0) return checked
   const result = await gateway.deploy(nodes)

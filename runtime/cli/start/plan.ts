@@ -27,6 +27,10 @@ export function gatewayFlags(settings: Settings, controlCert?: string): string[]
   const folders = new Set(files.filter((file) => file !== undefined).map((file) => dirname(resolve(file))))
   return [
     ...childFlags,
+    // A gateway is made for one core, and there is one for each: V8's usual four helpers would take turns with it there.
+    '--v8-pool-size=1',
+    // What is loaded at the start stays: looking through it for what could be let go would only hold it up.
+    '--initial-old-space-size=64',
     '--disable-sigusr1',
     '--permission',
     '--allow-addons',
