@@ -88,7 +88,8 @@ export async function createBatcher(source: GuestSource, guest: Guest, cpu: CpuT
     while (i < calls.length && (chars < batchChars || i === 0)) chars += (calls[i++] as BatchCall).text.length
     queue = i === calls.length ? [] : calls.slice(i)
     const taken = i === calls.length ? calls : calls.slice(0, i)
-    return taken.every((call) => rank(call) === 0) ? taken : [0, 1, 2].flatMap((wanted) => taken.filter((call) => rank(call) === wanted))
+    const first = rank(taken[0] as BatchCall)
+    return taken.every((call) => rank(call) === first) ? taken : [0, 1, 2].flatMap((wanted) => taken.filter((call) => rank(call) === wanted))
   }
 
   /**
