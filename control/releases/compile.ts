@@ -4,7 +4,7 @@ import type { UsedVaultName } from '../../runtime/compile/check-vault-names.ts'
 import { lentCredentials } from '../../runtime/compile/check-lent-credentials.ts'
 import { checkPastedSecrets } from '../../runtime/compile/check-pasted-secrets.ts'
 import { findOverlaps, type Overlap } from '../../runtime/compile/find-overlaps.ts'
-import { readNodes } from '../../runtime/compile/read-nodes.ts'
+import { createNodesReader } from '../../runtime/compile/read-nodes.ts'
 import { splitFlows } from '../../runtime/compile/split.ts'
 import type { EditorNode, FlowDocument, Problem } from '../../runtime/core/flow.ts'
 import type { NodeDefinition } from '../../runtime/core/node.ts'
@@ -53,7 +53,7 @@ export function createCompile(definitions: readonly NodeDefinition[], notYet: re
     return found
   }
   return {
-    read: readNodes,
+    read: createNodesReader(),
     split: splitFlows,
     assemble: (revisions) => look(revisions).problems,
     vaultNames: (revisions) => look(revisions).vaultNames,

@@ -24,20 +24,29 @@ export function toLabelReleases(before: Iterable<FlowDocument>, after: Iterable<
   return [...put, ...[...old].flatMap(([id, one]): LabelRelease[] => (now.has(id) ? [] : [{ ...one, change: 'removed' }]))]
 }
 
+/** Of documents that stay the same object as long as they do not change. */
+const seen = new WeakMap<FlowDocument, readonly Omit<LabelRelease, 'change'>[]>()
+
 function releasesIn(documents: Iterable<FlowDocument>): ReadonlyMap<string, Omit<LabelRelease, 'change'>> {
   const found = new Map<string, Omit<LabelRelease, 'change'>>()
-  for (const { id: flow, nodes } of documents) {
-    if (nodes[0]?.type === 'tab' && nodes[0].disabled === true) continue
-    for (const node of nodes) {
-      if (node.type !== type || node.d === true) continue
-      const fields = Array.isArray(node['fields']) ? (node['fields'] as readonly { readonly field?: unknown }[]) : []
-      found.set(node.id, {
-        flow, node: node.id,
-        ...(typeof node['name'] === 'string' && node['name'] !== '' ? { name: node['name'] } : {}),
-        released: fields.map(({ field }) => String(field ?? '')),
-        reason: String(node['reason'] ?? ''),
-      })
-    }
+  for (const document of documents) {
+    let own = seen.get(document)
+    if (!own) seen.set(document, (own = releasesOf(document)))
+    for (const one of own) found.set(one.node, one)
   }
   return found
+}
+
+function releasesOf({ id: flow, nodes }: FlowDocument): readonly Omit<LabelRelease, 'change'>[] {
+  if (nodes[0]?.type === 'tab' && nodes[0].disabled === true) return []
+  return nodes.flatMap((node) => {
+    if (node.type !== type || node.d === true) return []
+    const fields = Array.isArray(node['fields']) ? (node['fields'] as readonly { readonly field?: unknown }[]) : []
+    return [{
+      flow, node: node.id,
+      ...(typeof node['name'] === 'string' && node['name'] !== '' ? { name: node['name'] } : {}),
+      released: fields.map(({ field }) => String(field ?? '')),
+      reason: String(node['reason'] ?? ''),
+    }]
+  })
 }

@@ -9,11 +9,14 @@ export function toLayout(nodes: readonly EditorNode[], documents: readonly FlowD
   const indexes = new Map(documents.map(({ id }, index) => [id, index]))
   const taken = documents.map(() => 0)
   const runs: number[] = []
+  let index = -1
   for (const node of nodes) {
-    const index = homeOf(node, indexes)
-    const position = taken[index] ?? 0
-    if (documents[index]?.nodes[position]?.id !== node.id) return JSON.stringify({ ids: nodes.map(({ id }) => id) })
-    taken[index] = position + 1
+    // That a document goes on is told by identity, without a look into the node: an estate has far more nodes than runs.
+    if (documents[index]?.nodes[taken[index] as number] !== node) {
+      index = homeOf(node, indexes)
+      if (documents[index]?.nodes[taken[index] as number]?.id !== node.id) return JSON.stringify({ ids: nodes.map(({ id }) => id) })
+    }
+    taken[index] = (taken[index] as number) + 1
     if (runs.at(-2) === index) runs[runs.length - 1] = (runs.at(-1) as number) + 1
     else runs.push(index, 1)
   }

@@ -7,7 +7,7 @@ import type { Catalogue } from './catalogue.ts'
 import { checkBorders, toBorderEnds, type LinkEndsOf } from './check-borders.ts'
 import { checkDocument, judgeConfig } from './check-document.ts'
 import { checkIds, jointIds } from './check-ids.ts'
-import { checkRoutes, routeKey } from './check-routes.ts'
+import { createRouteCheck, routeKey } from './check-routes.ts'
 import { checkGraph } from './check-graph.ts'
 import { checkLentCredentials } from './check-lent-credentials.ts'
 import { checkVaultNames, vaultNamesOf, type UsedVaultName } from './check-vault-names.ts'
@@ -93,6 +93,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
   /** The tabs of the policies with which a flow's routes were judged. */
   const judgedWith = new WeakMap<AssembledFlow, readonly AssembledFlow[]>()
   const checkLabels = createLabelCheck()
+  const checkRoutes = createRouteCheck()
 
   return function assemble(revisions: readonly Revision[], checked = false): Assembly {
     const documents = revisions.map((revision) => revision.document)

@@ -6,7 +6,7 @@ import type { EditorNode, Problem } from '../core/flow.ts'
  */
 export function readNodes(json: unknown): { nodes: EditorNode[]; problems: Problem[] } {
   const problems: Problem[] = []
-  const list = Array.isArray(json) ? json : isRecord(json) && Array.isArray(json.flows) ? json.flows : undefined
+  const list = listOf(json)
   if (!list) {
     problems.push({
       severity: 'error',
@@ -37,6 +37,52 @@ export function readNodes(json: unknown): { nodes: EditorNode[]; problems: Probl
     nodes.push(node)
   }
   return { nodes, problems }
+}
+
+/** A list that could be read, and its ids. */
+interface Read {
+  readonly list: readonly unknown[]
+  readonly ids: Set<string>
+}
+
+/**
+ * {@link readNodes} for lists that mostly repeat the one before: entries that are the same objects at both ends, as the reader
+ * of deploys gives them, are not looked at again. What was read must not be changed by anybody.
+ */
+export function createNodesReader(): typeof readNodes {
+  let before: Read | undefined
+  return (json) => {
+    const list = listOf(json)
+    const read = before
+    before = undefined
+    if (list && read && isRepeated(list, read)) {
+      before = { list, ids: read.ids }
+      return { nodes: [...list] as EditorNode[], problems: [] }
+    }
+    const result = readNodes(json)
+    if (list && result.problems.length === 0) before = { list, ids: new Set(result.nodes.map(({ id }) => id)) }
+    return result
+  }
+}
+
+/** Whether all that is new in a list can be read. The ids are those of the list then; else they are nobody's any more. */
+function isRepeated(list: readonly unknown[], { list: old, ids }: Read): boolean {
+  const most = Math.min(list.length, old.length)
+  let head = 0
+  while (head < most && list[head] === old[head]) head++
+  let tail = 0
+  while (tail < most - head && list[list.length - 1 - tail] === old[old.length - 1 - tail]) tail++
+  for (let index = head; index < old.length - tail; index++) ids.delete((old[index] as EditorNode).id)
+  for (let index = head; index < list.length - tail; index++) {
+    if (whyUnreadable(list[index], ids) !== undefined) return false
+    ids.add((list[index] as EditorNode).id)
+  }
+  return true
+}
+
+function listOf(json: unknown): readonly unknown[] | undefined {
+  if (Array.isArray(json)) return json
+  return isRecord(json) && Array.isArray(json.flows) ? json.flows : undefined
 }
 
 function whyUnreadable(item: unknown, seen: ReadonlySet<string>): string | undefined {
