@@ -14,26 +14,24 @@ const freshMs = 2
  * counts it by the clock, so that a thread that waits for a processor seems to compute.
  */
 export function createSystemCpu(): CpuTime {
-  let askedMs = -Infinity
-  let serving = 0
-  let others = 0
-  const ask = (): void => {
-    const now = performance.now()
-    if (now - askedMs < freshMs) return
-    askedMs = now
-    const thread = process.threadCpuUsage()
-    const all = process.cpuUsage()
-    serving = (thread.user + thread.system) / 1000
-    others = (all.user + all.system) / 1000 - serving
-  }
   return {
-    ofServing() {
-      ask()
-      return serving
-    },
-    ofOthers() {
-      ask()
-      return others
-    },
+    ofServing: whileFresh(() => sumOf(process.threadCpuUsage())),
+    // Of all threads together it costs many times as much, and is asked for far less.
+    ofOthers: whileFresh(() => sumOf(process.cpuUsage()) - sumOf(process.threadCpuUsage())),
   }
 }
+
+function whileFresh(ask: () => number): () => number {
+  let askedMs = -Infinity
+  let said = 0
+  return () => {
+    const now = performance.now()
+    if (now - askedMs >= freshMs) {
+      askedMs = now
+      said = ask()
+    }
+    return said
+  }
+}
+
+const sumOf = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1000

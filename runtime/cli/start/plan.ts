@@ -29,6 +29,8 @@ export function gatewayFlags(settings: Settings, controlCert?: string): string[]
     ...childFlags,
     // A gateway is made for one core, and there is one for each: V8's usual four helpers would take turns with it there.
     '--v8-pool-size=1',
+    // Nor is there anybody to share the collecting of what died young with.
+    '--no-parallel-scavenge',
     // What is loaded at the start stays: looking through it for what could be let go would only hold it up.
     '--initial-old-space-size=64',
     '--disable-sigusr1',
