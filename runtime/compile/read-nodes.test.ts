@@ -42,3 +42,19 @@ test('entries that stay are not looked at again when another changes, goes or co
   }
   expect(looks).toBe(0)
 })
+
+test('a list with secrets as they were typed is not kept', () => {
+  const read = createNodesReader()
+  const plain = { id: 'a', type: 'tab' }
+  const held = [{ id: 'b', type: 'x', credentials: { password: 'typed' } }, { id: 'b', type: 'tab', env: [{ name: 'KEY', type: 'cred', value: 'typed' }] }]
+  for (const secret of held) {
+    let looks = 0
+    const watched = { ...plain, get type() { looks++; return 'tab' } }
+    read([watched])
+    read([watched, secret])
+    looks = 0
+    expect(read([watched, secret]).nodes).toHaveLength(2)
+    // It is looked at as if nothing had come before.
+    expect(looks).toBeGreaterThan(0)
+  }
+})

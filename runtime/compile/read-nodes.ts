@@ -47,7 +47,8 @@ interface Read {
 
 /**
  * {@link readNodes} for lists that mostly repeat the one before: entries that are the same objects at both ends, as the reader
- * of deploys gives them, are not looked at again. What was read must not be changed by anybody.
+ * of deploys gives them, are not looked at again. What was read must not be changed by anybody. A list with secrets as they
+ * were typed is not kept for the next one.
  */
 export function createNodesReader(): typeof readNodes {
   let before: Read | undefined
@@ -60,7 +61,7 @@ export function createNodesReader(): typeof readNodes {
       return { nodes: [...list] as EditorNode[], problems: [] }
     }
     const result = readNodes(json)
-    if (list && result.problems.length === 0) before = { list, ids: new Set(result.nodes.map(({ id }) => id)) }
+    if (list && result.problems.length === 0 && !result.nodes.some(mayHoldSecrets)) before = { list, ids: new Set(result.nodes.map(({ id }) => id)) }
     return result
   }
 }
@@ -74,10 +75,14 @@ function isRepeated(list: readonly unknown[], { list: old, ids }: Read): boolean
   while (tail < most - head && list[list.length - 1 - tail] === old[old.length - 1 - tail]) tail++
   for (let index = head; index < old.length - tail; index++) ids.delete((old[index] as EditorNode).id)
   for (let index = head; index < list.length - tail; index++) {
-    if (whyUnreadable(list[index], ids) !== undefined) return false
+    if (whyUnreadable(list[index], ids) !== undefined || mayHoldSecrets(list[index] as EditorNode)) return false
     ids.add((list[index] as EditorNode).id)
   }
   return true
+}
+
+function mayHoldSecrets({ credentials, env }: EditorNode): boolean {
+  return credentials !== undefined || (Array.isArray(env) && env.some((entry) => isRecord(entry) && entry.type === 'cred'))
 }
 
 function listOf(json: unknown): readonly unknown[] | undefined {
