@@ -1,5 +1,5 @@
 /** A node of Node-RED's core set that is not run here. */
-export interface NotYet {
+interface NotYet {
   readonly type: string
   /** What a person calls it. */
   readonly name: string

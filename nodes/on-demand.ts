@@ -13,13 +13,15 @@ const require = createRequire(import.meta.url)
  */
 export function loadOnDemand(): (type: string) => NodeDefinition | undefined {
   const folders = new Set(readdirSync(here, { withFileTypes: true }).filter((entry) => entry.isDirectory() && entry.name !== 'shared').map(({ name }) => name))
-  const found = new Map<string, NodeDefinition | undefined>()
+  const found = new Map<string, NodeDefinition>()
   return (type) => {
+    const known = found.get(type)
+    if (known) return known
     const folder = type.replaceAll(' ', '-')
+    const node = folders.has(folder) ? load(folder, type) : undefined
     // Of what is no node nothing is kept: what flows name may be anything.
-    if (!folders.has(folder)) return undefined
-    if (!found.has(type)) found.set(type, load(folder, type))
-    return found.get(type)
+    if (node) found.set(type, node)
+    return node
   }
 }
 

@@ -29,8 +29,8 @@ export function extractCredentials(
 }
 
 function takeOut(node: EditorNode): { node: EditorNode; given?: NodeCredentials } {
-  const hasSecretEnv = node.env !== undefined && Array.isArray(node.env) && node.env.some(isSecretEnv)
-  if (node['credentials'] === undefined && !hasSecretEnv) return { node }
+  const hasSecretEnv = Array.isArray(node.env) && node.env.some(isSecretEnv)
+  if (!Object.hasOwn(node, 'credentials') && !hasSecretEnv) return { node }
   const { credentials, ...rest } = node
   const own = isRecord(credentials) ? credentials : undefined
   if (!hasSecretEnv) return own ? { node: rest as EditorNode, given: own } : { node: rest as EditorNode }

@@ -9,6 +9,7 @@ import { splitFlows } from '../../runtime/compile/split.ts'
 import type { EditorNode, FlowDocument, Problem } from '../../runtime/core/flow.ts'
 import type { NodeDefinition } from '../../runtime/core/node.ts'
 import type { Revision } from '../../runtime/core/release.ts'
+import { perObject } from '../../runtime/core/values/per-object.ts'
 import { asDrawn } from './find-pins.ts'
 
 /** What control needs of the compiler. */
@@ -38,20 +39,13 @@ interface Look {
 /** Compiles all flows as gateways will, and opens nothing. */
 export function createCompile(definitions: readonly NodeDefinition[], notYet: readonly NotYet[] = [], options: AssemblerOptions = {}): Compile {
   const assemble = createAssembler(createCatalogue(definitions, notYet), {}, options)
-  const seen = new WeakMap<FlowDocument, readonly Problem[]>()
-  const looked = new WeakMap<readonly Revision[], Look>()
   /** One look at an estate answers all that is asked of it. */
-  function look(revisions: readonly Revision[]): Look {
-    let found = looked.get(revisions)
-    if (!found) {
-      const { problems: all, flows } = assemble(revisions)
-      const problems = asDrawn(all, revisions)
-      const isLent = ({ code }: Problem) => code === lentCredentials
-      found = { problems: problems.filter((one) => !isLent(one)), lent: problems.filter(isLent), vaultNames: flows.flatMap(({ vaultNames }) => vaultNames), flows }
-      looked.set(revisions, found)
-    }
-    return found
-  }
+  const look = perObject((revisions: readonly Revision[]): Look => {
+    const { problems: all, flows } = assemble(revisions)
+    const problems = asDrawn(all, revisions)
+    const isLent = ({ code }: Problem) => code === lentCredentials
+    return { problems: problems.filter((one) => !isLent(one)), lent: problems.filter(isLent), vaultNames: flows.flatMap(({ vaultNames }) => vaultNames), flows }
+  })
   return {
     read: createNodesReader(),
     split: splitFlows,
@@ -59,10 +53,6 @@ export function createCompile(definitions: readonly NodeDefinition[], notYet: re
     vaultNames: (revisions) => look(revisions).vaultNames,
     lent: (revisions) => look(revisions).lent,
     overlaps: (revisions) => findOverlaps(look(revisions).flows),
-    pasted(document) {
-      let found = seen.get(document)
-      if (!found) seen.set(document, (found = checkPastedSecrets(document)))
-      return found
-    },
+    pasted: perObject(checkPastedSecrets),
   }
 }

@@ -1,8 +1,9 @@
 import { organisationOf } from '../../runtime/compile/organisation-of.ts'
-import { drawnId, isPinnedTo, pinnedId, pinOf, pinText, toPinnedDocument } from '../../runtime/compile/pinned-flow.ts'
-import { subFlowInType, subFlowType } from '../../runtime/compile/sub-flow-types.ts'
-import type { EditorNode, FlowDocument, Problem } from '../../runtime/core/flow.ts'
+import { drawnId, isPinnedTo, pinnedCallsOf, pinnedId, pinOf, toPinnedDocument } from '../../runtime/compile/pinned-flow.ts'
+import { subFlowInType } from '../../runtime/compile/sub-flow-types.ts'
+import type { FlowDocument, Problem } from '../../runtime/core/flow.ts'
 import type { Revision } from '../../runtime/core/release.ts'
+import { perObject } from '../../runtime/core/values/per-object.ts'
 import type { CredentialMap } from '../credentials/kept-credentials.ts'
 
 /** Revisions kept beside those that are deployed, at most: each is a flow of its own on every gateway. */
@@ -15,37 +16,19 @@ export interface PinsParts {
   load(flow: string, beginning: string): Promise<Revision | undefined>
 }
 
-/** What of a document has to do with calls of flows. */
-interface Calls {
-  /** Its sub-flow in nodes. */
-  readonly entries: readonly string[]
-  readonly pinned: readonly { readonly node: EditorNode; readonly pin: string; readonly target: string }[]
-}
-
-/** Of documents that stay the same object as long as they do not change. */
-const seen = new WeakMap<FlowDocument, Calls>()
-
-function callsOf(document: FlowDocument): Calls {
-  let found = seen.get(document)
-  if (!found) {
-    const pinned = document.nodes.flatMap((node) => {
-      const pin = pinText(node)
-      return node.type !== subFlowType || node.d === true || pin === '' || typeof node.flow !== 'string' ? [] : [{ node, pin, target: node.flow }]
-    })
-    seen.set(document, (found = { entries: document.nodes.filter(({ type }) => type === subFlowInType).map(({ id }) => id), pinned }))
-  }
-  return found
-}
+/** The sub-flow in nodes of a document. */
+const entriesOf = perObject(({ nodes }: FlowDocument) => nodes.flatMap(({ id, type }) => (type === subFlowInType ? [id] : [])))
 
 /** The earlier revisions that sub-flow nodes are pinned to, as documents of their own; those that such revisions are pinned to as well. */
 export async function findPins(drawn: readonly Revision[], { live, load }: PinsParts): Promise<{ readonly documents: readonly FlowDocument[]; readonly problems: readonly Problem[] }> {
-  const homes = new Map(drawn.flatMap((revision) => callsOf(revision.document).entries.map((id) => [id, revision] as const)))
+  const homes = new Map(drawn.flatMap((revision) => entriesOf(revision.document).map((id) => [id, revision] as const)))
   const kept = live.flatMap(({ document }) => (pinOf(document) ? [document] : []))
   const found: FlowDocument[] = []
   const problems: Problem[] = []
   const waiting = drawn.map(({ document }) => document)
   for (let document = waiting.pop(); document; document = waiting.pop()) {
-    for (const { node, pin, target } of callsOf(document).pinned) {
+    for (const { node, pin, target } of pinnedCallsOf(document)) {
+      if (node.d === true) continue
       const home = homes.get(target)
       if (home && isPinnedTo(pin, home.hash)) continue
       const isMeant = (one: FlowDocument) => {

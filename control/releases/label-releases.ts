@@ -1,4 +1,5 @@
 import type { FlowDocument } from '../../runtime/core/flow.ts'
+import { perObject } from '../../runtime/core/values/per-object.ts'
 
 /** A node that lets labelled data leave in clear, and what a deploy did to it. */
 export interface LabelRelease {
@@ -24,20 +25,11 @@ export function toLabelReleases(before: Iterable<FlowDocument>, after: Iterable<
   return [...put, ...[...old].flatMap(([id, one]): LabelRelease[] => (now.has(id) ? [] : [{ ...one, change: 'removed' }]))]
 }
 
-/** Of documents that stay the same object as long as they do not change. */
-const seen = new WeakMap<FlowDocument, readonly Omit<LabelRelease, 'change'>[]>()
-
 function releasesIn(documents: Iterable<FlowDocument>): ReadonlyMap<string, Omit<LabelRelease, 'change'>> {
-  const found = new Map<string, Omit<LabelRelease, 'change'>>()
-  for (const document of documents) {
-    let own = seen.get(document)
-    if (!own) seen.set(document, (own = releasesOf(document)))
-    for (const one of own) found.set(one.node, one)
-  }
-  return found
+  return new Map([...documents].flatMap(releasesOf).map((one) => [one.node, one]))
 }
 
-function releasesOf({ id: flow, nodes }: FlowDocument): readonly Omit<LabelRelease, 'change'>[] {
+const releasesOf = perObject(({ id: flow, nodes }: FlowDocument): readonly Omit<LabelRelease, 'change'>[] => {
   if (nodes[0]?.type === 'tab' && nodes[0].disabled === true) return []
   return nodes.flatMap((node) => {
     if (node.type !== type || node.d === true) return []
@@ -49,4 +41,4 @@ function releasesOf({ id: flow, nodes }: FlowDocument): readonly Omit<LabelRelea
       reason: String(node['reason'] ?? ''),
     }]
   })
-}
+})

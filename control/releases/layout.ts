@@ -9,12 +9,13 @@ export function toLayout(nodes: readonly EditorNode[], documents: readonly FlowD
   const indexes = new Map(documents.map(({ id }, index) => [id, index]))
   const taken = documents.map(() => 0)
   const runs: number[] = []
+  const next = (index: number) => documents[index]?.nodes[taken[index] as number]
   let index = -1
   for (const node of nodes) {
     // That a document goes on is told by identity, without a look into the node: an estate has far more nodes than runs.
-    if (documents[index]?.nodes[taken[index] as number] !== node) {
+    if (next(index) !== node) {
       index = homeOf(node, indexes)
-      if (documents[index]?.nodes[taken[index] as number]?.id !== node.id) return JSON.stringify({ ids: nodes.map(({ id }) => id) })
+      if (next(index)?.id !== node.id) return JSON.stringify({ ids: nodes.map(({ id }) => id) })
     }
     taken[index] = (taken[index] as number) + 1
     if (runs.at(-2) === index) runs[runs.length - 1] = (runs.at(-1) as number) + 1

@@ -3,8 +3,9 @@ import type { Entry } from '../core/entry.ts'
 import type { FlowDocument, Problem } from '../core/flow.ts'
 import type { LabelMap } from '../core/labels/label-map.ts'
 import type { Revision } from '../core/release.ts'
+import { perObject } from '../core/values/per-object.ts'
 import type { Catalogue } from './catalogue.ts'
-import { checkBorders, toBorderEnds, type LinkEndsOf } from './check-borders.ts'
+import { checkBorders, toBorderEnds } from './check-borders.ts'
 import { checkDocument, judgeConfig } from './check-document.ts'
 import { checkIds, jointIds } from './check-ids.ts'
 import { createRouteCheck, routeKey } from './check-routes.ts'
@@ -12,7 +13,7 @@ import { checkGraph } from './check-graph.ts'
 import { checkLentCredentials } from './check-lent-credentials.ts'
 import { checkVaultNames, vaultNamesOf, type UsedVaultName } from './check-vault-names.ts'
 import { globalEnv, lookUpEnv, substituteProperties } from './env.ts'
-import { toEstate, toLinkEnds, type LinkEnds } from './estate.ts'
+import { toEstate, toLinkEnds } from './estate.ts'
 import { expand, maxCopies } from './expand.ts'
 import { createGuard, type IsGuarded } from './guard.ts'
 import type { EnvEntry, Estate, Flow } from './flow.ts'
@@ -21,11 +22,11 @@ import { createLabelCheck } from './labels/check-labels.ts'
 import { withLinkedClaims } from './linked-claims.ts'
 import { withStandIns } from './secret-places.ts'
 import { tabPriority } from './tab-priority.ts'
-import { pinText } from './pinned-flow.ts'
+import { pinnedCallsOf } from './pinned-flow.ts'
 import { subFlowInType, subFlowType } from './sub-flow-types.ts'
 import { tabVersion } from './tab-version.ts'
 import { organisationOf } from './organisation-of.ts'
-import { policiesByOrganisation, policyText, policyType, readPolicies, wrapFlow, type GlobalPolicy, type PoliciesOf } from './policies.ts'
+import { policiesByOrganisation, policyText, policyType, readPolicies, wrapFlow, type GlobalPolicy } from './policies.ts'
 
 /** A flow with its configs filled in, checked as far as it can be without running anything. */
 export interface AssembledFlow {
@@ -84,12 +85,11 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
   let flowsSeen = new Map<string, AssembledFlow>()
   const graphs = new WeakMap<AssembledFlow, readonly Problem[]>()
   const lentSeen = new WeakMap<AssembledFlow, readonly Problem[]>()
-  const subflowIds = new WeakMap<FlowDocument, readonly string[]>()
-  const pinnedCalls = new WeakMap<FlowDocument, readonly (readonly [target: string, pin: string])[]>()
-  const linkEnds = new WeakMap<FlowDocument, LinkEnds>()
-  const policiesSeen = new WeakMap<FlowDocument, PoliciesOf>()
-  const bordersSeen = new WeakMap<FlowDocument, LinkEndsOf>()
-  const jointIdsSeen = new WeakMap<FlowDocument, readonly string[]>()
+  const subflowIdsOf = perObject(({ nodes }: FlowDocument) => nodes.flatMap(({ type }) => (type.startsWith('subflow:') ? [type.slice('subflow:'.length)] : [])))
+  const linkEndsOf = perObject(toLinkEnds)
+  const policiesOf = perObject((document: FlowDocument) => readPolicies(document, catalogue))
+  const borderEndsOf = perObject(toBorderEnds)
+  const jointIdsOf = perObject(jointIds)
   /** The tabs of the policies with which a flow's routes were judged. */
   const judgedWith = new WeakMap<AssembledFlow, readonly AssembledFlow[]>()
   const checkLabels = createLabelCheck()
@@ -125,7 +125,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
       .map(({ hash, document }) => {
         const used = subflowsOf(document, estate)
         const subflows = used.map((id) => `${id}=${hashes.get(id) ?? ''}`)
-        const pins = [document, ...used.flatMap((id) => estate.subflows.get(id) ?? [])].flatMap(pinnedCallsOf).map(([target, pin]) => `${pin}@${estate.called(target, pin)}`)
+        const pins = [document, ...used.flatMap((id) => estate.subflows.get(id) ?? [])].flatMap(pinnedCallsOf).map(({ target, pin }) => `${pin}@${estate.called(target, pin)}`)
         const links = linkEndsOf(document).outs.map((id) => `${id}>${estate.claimedLinks(id).join()}`)
         const own = around.size === 0 ? noPolicies : policiesAround(document, around)
         const key = sha256([hash, globalHash, ...subflows, ...links, ...pins, ...own.map(policyText)].join(' '))
@@ -220,12 +220,6 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     }
   }
 
-  function policiesOf(document: FlowDocument): PoliciesOf {
-    let found = policiesSeen.get(document)
-    if (!found) policiesSeen.set(document, (found = readPolicies(document, catalogue)))
-    return found
-  }
-
   /** The policies of a tab's organisation; none for a tab that holds policies itself. */
   function policiesAround(document: FlowDocument, around: ReadonlyMap<string, readonly GlobalPolicy[]>): readonly GlobalPolicy[] {
     const organisation = organisationOf(document)
@@ -233,42 +227,9 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     return around.get(organisation) ?? noPolicies
   }
 
-  function borderEndsOf(document: FlowDocument): LinkEndsOf {
-    let ends = bordersSeen.get(document)
-    if (!ends) bordersSeen.set(document, (ends = toBorderEnds(document)))
-    return ends
-  }
-
-  function jointIdsOf(document: FlowDocument): readonly string[] {
-    let ids = jointIdsSeen.get(document)
-    if (!ids) jointIdsSeen.set(document, (ids = jointIds(document)))
-    return ids
-  }
-
-  /** Calls of a document that are pinned to a revision: what they call depends on which are kept. */
-  function pinnedCallsOf(document: FlowDocument): readonly (readonly [target: string, pin: string])[] {
-    let calls = pinnedCalls.get(document)
-    if (!calls) {
-      calls = document.nodes.flatMap((node) => (node.type === subFlowType && typeof node.flow === 'string' && pinText(node) !== '' ? [[node.flow, pinText(node)] as const] : []))
-      pinnedCalls.set(document, calls)
-    }
-    return calls
-  }
-
-  function linkEndsOf(document: FlowDocument): LinkEnds {
-    let ends = linkEnds.get(document)
-    if (!ends) linkEnds.set(document, (ends = toLinkEnds(document)))
-    return ends
-  }
-
   /** Every template a document uses, also inside others, sorted. */
   function subflowsOf(document: FlowDocument, estate: Estate, seen = new Set<string>()): string[] {
-    let direct = subflowIds.get(document)
-    if (!direct) {
-      direct = document.nodes.flatMap(({ type }) => (type.startsWith('subflow:') ? [type.slice('subflow:'.length)] : []))
-      subflowIds.set(document, direct)
-    }
-    for (const id of direct) {
+    for (const id of subflowIdsOf(document)) {
       if (seen.has(id)) continue
       seen.add(id)
       const template = estate.subflows.get(id)

@@ -1,3 +1,4 @@
+import { perObject } from '../core/values/per-object.ts'
 import type { AssembledFlow } from './assemble.ts'
 import type { FlowNode } from './flow.ts'
 import { toListeners, type Listeners } from './listeners.ts'
@@ -25,12 +26,7 @@ interface Place {
  * Status nodes begin.
  */
 export function createGuard(linkIns: ReadonlyMap<string, AssembledFlow>): IsGuarded {
-  const listeners = new WeakMap<AssembledFlow, Listeners>()
-  const listenersOf = (home: AssembledFlow) => {
-    let found = listeners.get(home)
-    if (!found) listeners.set(home, (found = toListeners(home)))
-    return found
-  }
+  const listenersOf = perObject(toListeners)
   return (entry, home) => {
     const start = home.flow.nodes.get(entry)
     return start !== undefined && isGuarded(start, home, linkIns, listenersOf)

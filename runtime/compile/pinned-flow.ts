@@ -1,5 +1,6 @@
 import type { EditorNode, FlowDocument } from '../core/flow.ts'
 import type { Revision } from '../core/release.ts'
+import { perObject } from '../core/values/per-object.ts'
 import { subFlowInType, subFlowType } from './sub-flow-types.ts'
 
 /**
@@ -44,6 +45,20 @@ export function isPinnedTo(pin: string, revision: string): boolean {
 export function pinText({ revision }: Readonly<Record<string, unknown>>): string {
   return typeof revision === 'string' ? revision.trim() : ''
 }
+
+/** A sub-flow node that is pinned to a revision of what it calls. */
+export interface PinnedCall {
+  readonly node: EditorNode
+  readonly target: string
+  readonly pin: string
+}
+
+/** The calls of a document that are pinned, disabled ones too: what they call depends on which revisions are kept. */
+export const pinnedCallsOf = perObject(({ nodes }: FlowDocument) =>
+  nodes.flatMap((node): PinnedCall[] => {
+    const pin = pinText(node)
+    return node.type === subFlowType && typeof node.flow === 'string' && pin !== '' ? [{ node, target: node.flow, pin }] : []
+  }))
 
 /**
  * The part of a tab that others call: its sub-flow in nodes, what stands behind them, and what hears of that. Nothing else of the tab
