@@ -1,10 +1,11 @@
 import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Log } from '../../runtime/core/log.ts'
+import { toRecord } from '../consumers/kind.ts'
 import type { Desk } from '../consumers/records.ts'
 import { toAccess } from '../consumers/rights.ts'
 import { runOrTry } from '../consumers/run-or-try.ts'
 import { Refused, type Actor, type Connector, type ConnectorState, type FetchResult, type PartnerFetch, type PartnerTls } from '../contract.ts'
-import type { ConnectorStateRow } from '../store/schema.ts'
+import type { ConnectorStateRow, ConsumerRow } from '../store/schema.ts'
 import { openSecret, type SecretKeys } from './connector-secret.ts'
 import { fetchPages, unreachable, unreachableBy, type PageTag } from './fetch-pages.ts'
 import { writerOf } from './kind.ts'
@@ -26,8 +27,12 @@ export interface FetchWorkParts {
 }
 
 export interface FetchWork {
-  /** Fetches and works in what comes; writes down how it went, and gives the lease back. @throws Refused, as `Connectors.fetch` */
-  attempt(connector: Connector, sealed: string | null, options: { readonly dryRun?: boolean; readonly force?: boolean }): Promise<FetchResult>
+  /**
+   * Fetches by the settings as they are now and works in what comes; writes down how it went, and gives the lease back. Settings
+   * that change meanwhile win: nothing is written down then.
+   * @throws Refused, as `Connectors.fetch`
+   */
+  attempt(id: string, options: { readonly dryRun?: boolean; readonly force?: boolean }): Promise<FetchResult>
   /** How long the lease of a connector is taken for. */
   leaseMs(connector: Pick<Connector, 'timeoutMs'>): number
 }
@@ -47,12 +52,14 @@ export function createFetchWork({ desk, clock, log, keys, holder, fetch, tlsOf }
   const iso = (ms: number) => new Date(ms).toISOString()
   const leaseMs = ({ timeoutMs }: Pick<Connector, 'timeoutMs'>) => timeoutMs + leaseMarginMs
 
-  /** Fetches and works in what comes; writes down how it went, and gives the lease back. */
-  async function attempt(connector: Connector, sealed: string | null, { dryRun = false, force = false }: { readonly dryRun?: boolean; readonly force?: boolean }): Promise<FetchResult> {
+  async function attempt(id: string, { dryRun = false, force = false }: { readonly dryRun?: boolean; readonly force?: boolean }): Promise<FetchResult> {
+    // Read after the lease was taken: a change from here on takes the lease away.
+    const row = (await desk.tables.consumers.get('connectors', id)) as ConsumerRow
+    const connector = toRecord<Connector>(row)
     const state = await states.get(connector.id)
     const attemptedAt = iso(clock.now())
     try {
-      const { result, tags } = await work(connector, sealed, state, { dryRun, force })
+      const { result, tags } = await work(connector, row.secret, state, { dryRun, force })
       if (dryRun) {
         await states.finish(connector.id, holder, {})
         return result

@@ -100,7 +100,7 @@ export function openPartners({ desk, audit, clock, log, keys, fetch, tlsOf }: Pa
     try {
       const nowMs = clock.now()
       if (!(await states.take(row.id, holder, iso(nowMs), iso(nowMs + work.leaseMs(toRecord<Connector>(row))), true))) return
-      await work.attempt(toRecord<Connector>(row), row.secret, {}).catch(() => {})
+      await work.attempt(row.id, {}).catch(() => {})
     } catch (thrown) {
       log.warn({ connector: row.id, reason: (thrown as Error).message }, 'a partner service was not asked')
     } finally {
@@ -140,7 +140,7 @@ export function openPartners({ desk, audit, clock, log, keys, fetch, tlsOf }: Pa
       if (!mine) throw new Refused('connector.busy', 409, 'It fetches right now. Try again in a moment.')
       running.add(id)
       try {
-        const result = await work.attempt(toRecord<Connector>(row), row.secret, options)
+        const result = await work.attempt(id, options)
         // What the connector wrote stands under its own name; who let it write, here.
         if (!result.dryRun && (result.changeCount > 0 || options.force)) {
           const detail = { changes: result.changeCount, dropped: result.dropped, ...(options.force ? { force: true } : {}) }

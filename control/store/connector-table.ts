@@ -26,9 +26,9 @@ export function connectors(db: Kysely<Schema>) {
       const done = await db.updateTable('connector_states').set({ ...change, lease_holder: null, lease_until: null }).where('id', '=', id).where('lease_holder', '=', holder).executeTakeFirst()
       return Number(done.numUpdatedRows) === 1
     },
-    /** The settings were changed: what was fetched by the old ones says nothing, and the next fetch is at once. */
+    /** The settings were changed: what is or was fetched by the old ones says nothing, and the next fetch is at once. Whoever fetches loses the lease. */
     async reset(id: string): Promise<void> {
-      await db.updateTable('connector_states').set({ tags: null, next_at: null, failures: 0 }).where('id', '=', id).execute()
+      await db.updateTable('connector_states').set({ tags: null, next_at: null, failures: 0, lease_holder: null, lease_until: null }).where('id', '=', id).execute()
     },
   }
 }

@@ -68,6 +68,8 @@ describe.skipIf(!needs('chromium'))('partner records and the sandbox, with a bro
 
   test('a connector is made, previewed and fetched; what its service gets wrong stands on its page, in both languages', async () => {
     service.say([{ id: 'acme', name: 'Acme', active: true, branch: '042', certificates: [{ sha256: 'ab'.repeat(32) }] }])
+    // In step is only who was asked with the secret: nothing is fetched any more when the service says something else.
+    service.want('Bearer a token')
     const page = await open('en-US')
     await page.goto(new URL('organisations?new', product.control).href)
     await page.getByLabel('Name').fill('North')

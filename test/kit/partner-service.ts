@@ -13,10 +13,12 @@ export async function startPartnerService() {
   let pageSize = Number.POSITIVE_INFINITY
   let answer: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
   let withTags = true
+  let wanted: string | undefined
   const asked: { readonly url: string; readonly authorization: string | undefined; readonly status: number }[] = []
 
   const server = createServer((request, response) => {
     response.on('finish', () => asked.push({ url: request.url ?? '', authorization: request.headers.authorization, status: response.statusCode }))
+    if (wanted !== undefined && request.headers.authorization !== wanted) return void response.writeHead(401).end()
     if (answer) return answer(request, response)
     const start = Number(new URL(request.url ?? '', 'http://x').searchParams.get('from') ?? 0)
     const next = start + pageSize < partners.length ? `/partners?from=${start + pageSize}` : null
@@ -48,6 +50,10 @@ export async function startPartnerService() {
     /** Answers whatever is given instead, until it speaks again. */
     misbehave(how: (request: IncomingMessage, response: ServerResponse) => void) {
       answer = how
+    },
+    /** Answers 401 to who does not show this. */
+    want(authorization: string) {
+      wanted = authorization
     },
     tags(on: boolean) {
       withTags = on

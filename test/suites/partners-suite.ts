@@ -380,6 +380,22 @@ export function partnersSuite(name: string, makePlace: () => Promise<StorePlace>
       expect(await consumers.connectors.status(id, admin)).toMatchObject({ state: 'off' })
     })
 
+    test('settings that change while a service is being asked win, also when it refuses the old ones afterwards', async () => {
+      let refuse = (): unknown => undefined
+      let isAsked = false
+      service.misbehave((_request, response) => {
+        isAsked = true
+        refuse = () => response.writeHead(401).end()
+      })
+      await consumers.connectors.create({ id, name: 'Partners', organisation: 'bank', url: service.url, everySeconds: 3600, map, auth: { kind: 'bearer' } }, admin)
+      await until(() => isAsked)
+      service.say([partner('a')])
+      await consumers.connectors.setSecret(id, 'x', undefined, admin)
+      refuse()
+      await until(() => known('a') !== undefined)
+      expect(service.asked.at(-1)).toMatchObject({ authorization: 'Bearer x', status: 200 })
+    })
+
     test('of several controls on one store one asks at a time; one that is slow does not write over the other', async () => {
       let atOnce = 0
       let most = 0
