@@ -30,15 +30,15 @@ export function createDeadlines(clock: Clock, afterMs: number): Deadlines {
       for (let wait = waits[ended]; wait !== undefined && wait.endsAtMs <= now; wait = waits[ended]) {
         const { late } = wait
         end(wait)
-        late()
+        late?.()
       }
       arm()
     }), Math.max(0, next.endsAtMs - clock.elapsed()))
   }
 
   function end(wait: Wait): void {
-    wait.ended = true
-    while (waits[ended]?.ended) ended += 1
+    wait.late = undefined
+    while (ended < waits.length && waits[ended]?.late === undefined) ended += 1
     if (ended < keptEnded) return
     waits = waits.slice(ended)
     ended = 0
@@ -46,7 +46,7 @@ export function createDeadlines(clock: Clock, afterMs: number): Deadlines {
 
   return {
     add(late) {
-      const wait = { late, endsAtMs: clock.elapsed() + afterMs, ended: false }
+      const wait: Wait = { late, endsAtMs: clock.elapsed() + afterMs }
       waits.push(wait)
       arm()
       return () => end(wait)
@@ -61,9 +61,9 @@ export function createDeadlines(clock: Clock, afterMs: number): Deadlines {
 }
 
 interface Wait {
-  readonly late: () => void
+  /** Undefined once it has ended: what it would have told is not held any longer. */
+  late: (() => void) | undefined
   readonly endsAtMs: number
-  ended: boolean
 }
 
 /** Ended waits at the front that are kept before the list is cut. */
