@@ -1,10 +1,15 @@
 import type { ConnectorState, ConnectorStatus } from '../contract.ts'
 import type { ConnectorStateRow, ConsumerRow } from '../store/schema.ts'
 
+/** Whether a connector asks nobody by itself. */
+export function isOff(row: ConsumerRow): boolean {
+  return row.retired_at !== null || row.state !== 'active'
+}
+
 /** How a connector is, of its record and of what was written down at its fetches. */
 export function toStatus(row: ConsumerRow, state: ConnectorStateRow | undefined, nowMs: number): ConnectorStatus {
   const said = state?.state as ConnectorState | undefined
-  const off = row.retired_at !== null || row.state !== 'active'
+  const off = isOff(row)
   return {
     state: off ? 'off' : (said ?? 'new'),
     partners: state?.partners ?? 0,

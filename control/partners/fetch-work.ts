@@ -28,11 +28,12 @@ export interface FetchWorkParts {
 
 export interface FetchWork {
   /**
-   * Fetches by the settings as they are now and works in what comes; writes down how it went, and gives the lease back. Settings
-   * that change meanwhile win: nothing is written down then.
+   * Fetches and works in what comes; writes down how it went, and gives the lease back. Settings that change meanwhile win: nothing
+   * is written down then.
+   * @param row read after the lease was taken: from then on a change takes the lease away
    * @throws Refused, as `Connectors.fetch`
    */
-  attempt(id: string, options: { readonly dryRun?: boolean; readonly force?: boolean }): Promise<FetchResult>
+  attempt(row: ConsumerRow, options: { readonly dryRun?: boolean; readonly force?: boolean }): Promise<FetchResult>
   /** How long the lease of a connector is taken for. */
   leaseMs(connector: Pick<Connector, 'timeoutMs'>): number
 }
@@ -52,9 +53,7 @@ export function createFetchWork({ desk, clock, log, keys, holder, fetch, tlsOf }
   const iso = (ms: number) => new Date(ms).toISOString()
   const leaseMs = ({ timeoutMs }: Pick<Connector, 'timeoutMs'>) => timeoutMs + leaseMarginMs
 
-  async function attempt(id: string, { dryRun = false, force = false }: { readonly dryRun?: boolean; readonly force?: boolean }): Promise<FetchResult> {
-    // Read after the lease was taken: a change from here on takes the lease away.
-    const row = (await desk.tables.consumers.get('connectors', id)) as ConsumerRow
+  async function attempt(row: ConsumerRow, { dryRun = false, force = false }: { readonly dryRun?: boolean; readonly force?: boolean }): Promise<FetchResult> {
     const connector = toRecord<Connector>(row)
     const state = await states.get(connector.id)
     const attemptedAt = iso(clock.now())
@@ -85,7 +84,8 @@ export function createFetchWork({ desk, clock, log, keys, holder, fetch, tlsOf }
     const failures = (state?.failures ?? 0) + 1
     const next: ConnectorState = refused.code === 'connector.shrunk' ? 'held' : refused.code === 'connector.document' ? 'invalid' : 'unreachable'
     const problem = JSON.stringify({ code: refused.code, message: refused.message, problems: refused.problems })
-    await states.finish(connector.id, holder, { state: next, failures, problem, attempted_at: attemptedAt, next_at: iso(clock.now() + pauseMs(connector.everySeconds, failures, Math.random())) })
+    const isOurs = await states.finish(connector.id, holder, { state: next, failures, problem, attempted_at: attemptedAt, next_at: iso(clock.now() + pauseMs(connector.everySeconds, failures, Math.random())) })
+    if (!isOurs) return
     const facts = { connector: connector.id, state: next, failures, reason: refused.message }
     if (state?.state === next) log.debug(facts, 'a partner service still gives no records; those from before stay in force')
     else log.warn(facts, 'a partner service gives no records; those from before stay in force')

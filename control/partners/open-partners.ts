@@ -7,7 +7,7 @@ import { createRecords, getVisible, loadForChange } from '../consumers/records.t
 import { notAllowed, retired } from '../consumers/unit.ts'
 import type { ConnectorStateRow, ConsumerRow } from '../store/schema.ts'
 import { sealSecret } from './connector-secret.ts'
-import { toStatus } from './connector-status.ts'
+import { isOff, toStatus } from './connector-status.ts'
 import { createFetchWork, type FetchWorkParts } from './fetch-work.ts'
 import { connectors } from './kind.ts'
 
@@ -95,12 +95,20 @@ export function openPartners({ desk, audit, clock, log, keys, fetch, tlsOf }: Pa
     }, tickMs)
   }
 
+  /** @returns the connector as it is once its lease is ours; undefined when it is another's or, with `due`, its time has not come */
+  async function lease(row: ConsumerRow, due: boolean): Promise<ConsumerRow | undefined> {
+    const nowMs = clock.now()
+    const isOurs = await states.take(row.id, holder, iso(nowMs), iso(nowMs + work.leaseMs(toRecord<Connector>(row))), due)
+    return isOurs ? await desk.tables.consumers.get('connectors', row.id) : undefined
+  }
+
   /** One fetch of the regular ones. */
   async function turn(row: ConsumerRow): Promise<void> {
     try {
-      const nowMs = clock.now()
-      if (!(await states.take(row.id, holder, iso(nowMs), iso(nowMs + work.leaseMs(toRecord<Connector>(row))), true))) return
-      await work.attempt(row.id, {}).catch(() => {})
+      const current = await lease(row, true)
+      if (!current) return
+      if (isOff(current)) await states.finish(current.id, holder, {})
+      else await work.attempt(current, {}).catch(() => {})
     } catch (thrown) {
       log.warn({ connector: row.id, reason: (thrown as Error).message }, 'a partner service was not asked')
     } finally {
@@ -135,12 +143,11 @@ export function openPartners({ desk, audit, clock, log, keys, fetch, tlsOf }: Pa
       if (!access.may('connectors.write', row.organisation)) throw notAllowed('let connectors of this organisation fetch')
       if (row.retired_at !== null) throw retired('connectors', id)
       await states.add(id)
-      const nowMs = clock.now()
-      const mine = !running.has(id) && (await states.take(id, holder, iso(nowMs), iso(nowMs + work.leaseMs(toRecord<Connector>(row))), false))
-      if (!mine) throw new Refused('connector.busy', 409, 'It fetches right now. Try again in a moment.')
+      const current = running.has(id) ? undefined : await lease(row, false)
+      if (!current) throw new Refused('connector.busy', 409, 'It fetches right now. Try again in a moment.')
       running.add(id)
       try {
-        const result = await work.attempt(id, options)
+        const result = await work.attempt(current, options)
         // What the connector wrote stands under its own name; who let it write, here.
         if (!result.dryRun && (result.changeCount > 0 || options.force)) {
           const detail = { changes: result.changeCount, dropped: result.dropped, ...(options.force ? { force: true } : {}) }

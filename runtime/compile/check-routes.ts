@@ -41,11 +41,11 @@ function enter({ flows, keys, places }: Taken, flow: AssembledFlow): Problem[] {
   flows.add(flow)
   return flow.routes.flatMap(({ node, entry, version, organisation }, index): Problem[] => {
     const key = flow.routeKeys[index] as string
-    const place = places.get(placeOf(key))
-    const origin = flow.flow.nodes.get(node)?.origin ?? {}
+    const where = placeOf(key)
+    const place = places.get(where)
     if (place && place.organisation !== organisation) {
       return [{
-        severity: 'error', code: 'route.foreign', ...origin, property: 'url',
+        severity: 'error', code: 'route.foreign', ...flow.flow.nodes.get(node)?.origin, property: 'url',
         message: `${entry.method} ${entry.path} is a path of another organisation.`,
         remedy: 'Give it another path, or let the tabs of all versions of an API belong to one organisation.',
       }]
@@ -53,14 +53,14 @@ function enter({ flows, keys, places }: Taken, flow: AssembledFlow): Problem[] {
     const other = keys.get(key)
     if (other) {
       return [{
-        severity: 'error', code: 'route.duplicate', ...origin, property: 'url',
+        severity: 'error', code: 'route.duplicate', ...flow.flow.nodes.get(node)?.origin, property: 'url',
         message: `${entry.method} ${entry.path}${version === undefined ? '' : ` in version ${version}`} is answered by another http in node already, on the tab “${other.flow.document.label}”.`,
         remedy: 'Give one of the two another path or method, disable it, or serve both side by side: give one of the tabs another version (SLUICE_API_VERSION among its environment variables).',
       }]
     }
     keys.set(key, flow)
     if (place) place.routes++
-    else places.set(placeOf(key), { organisation, routes: 1 })
+    else places.set(where, { organisation, routes: 1 })
     return []
   })
 }

@@ -19,7 +19,6 @@ test('who has not ended is called late once, in the order in which they came, an
         else wanted.push(place)
       }
       await clock.advance(6)
-      await nextTurn()
       expect(late).toEqual(wanted)
     }),
     { numRuns: 50 },

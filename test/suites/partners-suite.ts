@@ -48,8 +48,8 @@ export function partnersSuite(name: string, makePlace: () => Promise<StorePlace>
     const opened: { close(): void }[] = []
     const keys = { current: { id: 'k1', key: randomBytes(32) }, older: [] }
 
-    const open = async (fetch = door.fetch) => {
-      const made = await openConsumers({ store, audit, clock: systemClock, log: silentLog, keys, cost: { n: 1024 }, partnerFetch: fetch })
+    const open = async (fetch = door.fetch, on: Store = store) => {
+      const made = await openConsumers({ store: on, audit, clock: systemClock, log: silentLog, keys, cost: { n: 1024 }, partnerFetch: fetch })
       opened.push(made)
       return made
     }
@@ -394,6 +394,32 @@ export function partnersSuite(name: string, makePlace: () => Promise<StorePlace>
       refuse()
       await until(() => known('a') !== undefined)
       expect(service.asked.at(-1)).toMatchObject({ authorization: 'Bearer x', status: 200 })
+    })
+
+    test('a connector that is switched off while another control looks for what is due is not asked any more', async () => {
+      service.say([partner('a')])
+      await connect({ everySeconds: 1 })
+      let looks = 0
+      let goOn = () => {}
+      const held = new Promise<void>((resolve) => (goOn = resolve))
+      const page: Store['consumers']['page'] = async (filter) => {
+        const rows = await store.consumers.page(filter)
+        if (filter.kind === 'connectors' && ++looks === 1) await held
+        return rows
+      }
+      const other = await open(door.fetch, { ...store, consumers: { ...store.consumers, page } })
+      await until(() => looks === 1)
+      // When the first one has asked again, the time that the other one has read is over.
+      const before = service.asked.length
+      await until(() => service.asked.length > before)
+      await consumers.connectors.patch(id, { active: false }, undefined, admin)
+      const asked = service.asked.length
+      goOn()
+      // Its next look is after all that came of this one.
+      await until(() => looks === 2)
+      other.close()
+      expect(service.asked.length).toBe(asked)
+      expect(await consumers.connectors.status(id, admin)).toMatchObject({ state: 'off' })
     })
 
     test('of several controls on one store one asks at a time; one that is slow does not write over the other', async () => {
