@@ -147,7 +147,7 @@ export async function createGateway(settings: Settings, parts: GatewayParts): Pr
   const jobs = shared.jobs ?? createJournalJobs({ folder: parts.folder, key: jobKey, clock, log, metrics })
   const lines = shared.lines ?? createMemoryLines(clock)
   const holding = createHoldingMarks(clock)
-  const identities = settings.admission === 'off' ? undefined : createIdentities({ clock })
+  const identities = settings.admission === 'off' ? undefined : createIdentities()
   const admission = identities && createGatewayAdmission(
     {
       limit: settings.admissionLimit,

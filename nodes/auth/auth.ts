@@ -3,12 +3,14 @@ import { refuseCall } from '../../runtime/core/access/decision.ts'
 import type { Fault } from '../../runtime/core/fault.ts'
 import { type FaultCode, faults } from '../../runtime/core/faults.ts'
 import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
+import type { Identify } from '../../runtime/core/access/identities.ts'
 import { type Mask, maskMessage } from '../../runtime/core/http/masked-request.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { markSandboxAnswer } from '../../runtime/core/access/sandbox-call.ts'
 import { type Output, SentTo } from '../../runtime/core/step.ts'
+import type { Clock } from '../../runtime/core/time/clock.ts'
 import { admit, createClientMaker } from './admit.ts'
 import { type AuthConfig, authSchema } from './auth-config.ts'
 import { toChallenges } from './challenges.ts'
@@ -64,10 +66,7 @@ export const auth = defineNode<AuthConfig, Port>({
   compile(config, scope) {
     const { clients, clock, identities } = scope
     const methods = createMethods(config, scope)
-    for (const { kind, identify } of methods) {
-      // Nodes that check alike are one way to check.
-      if (identities && identify) scope.share(`signer ${JSON.stringify([kind, config.signedHeaders])}`, () => identities.addVerifier(kind as 'signature' | 'sign code', (request) => identify(request, clock.now())), (remove) => void remove())
-    }
+    if (identities) scope.onRetire(identities.add(scope.node.id, createIdentify(methods, clock)))
     const slowDown = scope.share('slow down', () => createSlowDown(clock), () => {})
     const decideRules = scope.share('client rules', createRulesDecider, () => {})
     const makeClient = createClientMaker()
@@ -82,7 +81,6 @@ export const auth = defineNode<AuthConfig, Port>({
       const admission = admit(who, call, wanted, clients, decideRules, undefined, makeClient)
       if ('client' in admission) {
         const { environment } = admission.client
-        if (identities !== undefined && method.carries.header === 'authorization') identities.proved(call.request.headers.authorization as string, who.known?.application.id ?? '')
         call.run.noteEnvironment?.(environment)
         call.run.noteCaller?.(admission.client)
         if (environment === 'sandbox') markSandboxAnswer(call.run)
@@ -134,8 +132,6 @@ export const auth = defineNode<AuthConfig, Port>({
       }
       if (!first) return refuse(message, call.run, { code: 'auth.missing', checks })
       const { verdict, place } = first
-      const { authorization } = call.request.headers
-      if (identities !== undefined && verdict.kind === 'refused' && typeof authorization === 'string') identities.refused(authorization)
       return refuse(message, call.run, {
         code: verdict.code,
         checks,
@@ -154,6 +150,17 @@ export const auth = defineNode<AuthConfig, Port>({
     }
   },
 })
+
+/** Whose a request is by those of the methods that are of one way to prove it. */
+function createIdentify(methods: readonly Method[], clock: Pick<Clock, 'now'>): Identify {
+  return (kind, request) => {
+    for (const { proof, identify } of methods) {
+      const proven = proof === kind ? identify?.(request, clock.now()) : undefined
+      if (proven) return proven
+    }
+    return undefined
+  }
+}
 
 function note(checks: Check[], method: Method, verdict: Verdict): Check[] {
   if (verdict.kind === 'absent') checks.push({ check: method.kind, passed: false, reason: 'not there' })

@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto'
 import { credentialsOf } from '../../runtime/core/access/authorization.ts'
-import type { Clients } from '../../runtime/core/access/clients.ts'
+import type { Clients, Credentialed } from '../../runtime/core/access/clients.ts'
 import { customerNetwork } from '../../runtime/core/access/customer-network.ts'
 import { BoundedMap } from '../../runtime/core/bounded-map.ts'
 import { createFairLine } from './fair-line.ts'
@@ -14,6 +14,8 @@ const longest = 1024
 export interface BasicMemory {
   /** Whether name and password fit the verifier (`undefined`: there is no such name). Comes to `undefined` when too many wait. */
   check(name: string, password: string, verifier: string | undefined, address: string, nowMs: number): boolean | Promise<boolean | undefined>
+  /** Whether they have been checked lately, and fitted. */
+  knows(name: string, password: string, verifier: string | undefined, nowMs: number): boolean
 }
 
 /**
@@ -28,15 +30,22 @@ export function createBasicMemory(): BasicMemory {
   // What a name that is not there costs: as much as the names that are.
   let decoy = nobody
   const line = createFairLine({ atOnce: 2, perAddress: 16, waiting: 512 })
+  // The verifier is part of it: a password that was changed is forgotten at once.
+  const markOf = (name: string, password: string, verifier: string | undefined) => hash('sha256', JSON.stringify([key, name, password, verifier ?? '']), 'base64')
+
+  function isRight(mark: string, nowMs: number): boolean {
+    const untilMs = right.get(mark)
+    if (untilMs === undefined) return false
+    if (nowMs < untilMs) return true
+    right.delete(mark)
+    return false
+  }
+
   return {
+    knows: (name, password, verifier, nowMs) => isRight(markOf(name, password, verifier), nowMs),
     check(name, password, verifier, address, nowMs) {
-      // The verifier is part of it: a password that was changed is forgotten at once.
-      const mark = hash('sha256', JSON.stringify([key, name, password, verifier ?? '']), 'base64')
-      const untilMs = right.get(mark)
-      if (untilMs !== undefined) {
-        if (nowMs < untilMs) return true
-        right.delete(mark)
-      }
+      const mark = markOf(name, password, verifier)
+      if (isRight(mark, nowMs)) return true
       // A client that begins with many requests at once is checked once, not refused for waiting behind itself.
       const same = `${customerNetwork(address)} ${mark}`
       const going = checking.get(same)
@@ -59,19 +68,31 @@ export function createBasicMemory(): BasicMemory {
 
 /** HTTP Basic (RFC 7617): user name and password in UTF-8. */
 export function createBasicMethod(clients: Clients, memory: BasicMemory): Method {
+  /** What the records have under a name. */
+  function recordOf(name: string): { readonly known: Credentialed | undefined; readonly verifier: string | undefined } {
+    const known = clients.byBasicName(name)
+    return { known, verifier: known?.credential.kind === 'basic' ? known.credential.verifier : undefined }
+  }
+
   return {
     kind: 'basic',
     scheme: 'Basic',
     parameters: 'charset="UTF-8"',
     carries: { header: 'authorization' },
+    proof: 'basic',
+    identify(request, nowMs) {
+      const [name, password] = decodePair(credentialsOf(request, 'basic') ?? '') ?? []
+      if (name === undefined || password === undefined) return undefined
+      const { known, verifier } = recordOf(name)
+      return known && memory.knows(name, password, verifier, nowMs) ? { known } : undefined
+    },
     verify({ request, nowMs }) {
       const credentials = credentialsOf(request, 'basic')
       if (credentials === undefined) return absent
       const pair = decodePair(credentials)
       if (!pair) return refused('auth.invalid_login', 'malformed', { guess: true })
       const [name, password] = pair
-      const known = clients.byBasicName(name)
-      const verifier = known?.credential.kind === 'basic' ? known.credential.verifier : undefined
+      const { known, verifier } = recordOf(name)
       const wrong = () => refused('auth.invalid_login', known ? 'wrong password' : 'unknown name', { guess: true, ...(known ? { application: known.application.id } : {}) })
       const right = (equal: boolean | undefined): Verdict => {
         if (equal === undefined) return refused('auth.too_many_attempts', 'too many sign-ins wait to be checked', { retryAfterSeconds: 5 })

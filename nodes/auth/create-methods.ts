@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { fault } from '../../runtime/core/fault.ts'
 import type { Scope } from '../../runtime/core/node.ts'
 import type { AuthConfig } from './auth-config.ts'
@@ -5,7 +6,7 @@ import { createBasicMemory, createBasicMethod } from './basic-method.ts'
 import { createCertificateMethod } from './certificate-method.ts'
 import { toList } from './check-auth.ts'
 import { createKeyFetch } from './fetch-keys.ts'
-import { createIntrospectionMethod } from './introspection-method.ts'
+import { createIntrospectionMemory, createIntrospectionMethod } from './introspection-method.ts'
 import { createJwtMethod, type Issuer } from './jwt-method.ts'
 import { createKeyMethod } from './key-method.ts'
 import { fetchedKeys, fixedKeys, type KeySource } from './key-source.ts'
@@ -31,12 +32,30 @@ export function createMethods(config: AuthConfig, scope: Scope): readonly Method
     return String(found)
   })
 
-  function toIssuer(given: AuthConfig['issuers'][number]): Issuer {
-    const issuer = text(given.issuer)
-    const algorithms = toList(text(given.algorithms)).filter(isAlgorithm)
-    const audiences = toList(text(given.audience))
-    if (algorithms.length === 0 || audiences.length === 0) throw fault('config.invalid', { message: `The issuer “${issuer}” has no audience or no algorithm.` })
-    return { issuer, audiences, algorithms, keys: keysOf(issuer, text(given.jwksUrl), text(given.jwks)) }
+  /** Nodes that take the same tokens are one method: what one has verified the others need not, nor the one that a deploy puts in its place. */
+  function sharedJwtMethod(): Method {
+    const settings = config.issuers.map((given) => ({
+      issuer: text(given.issuer), audiences: toList(text(given.audience)), algorithms: toList(text(given.algorithms)).filter(isAlgorithm), url: text(given.jwksUrl), pasted: text(given.jwks),
+    }))
+    const issuers = settings.map(({ issuer, audiences, algorithms, url, pasted }): Issuer => {
+      if (algorithms.length === 0 || audiences.length === 0) throw fault('config.invalid', { message: `The issuer “${issuer}” has no audience or no algorithm.` })
+      return { issuer, audiences, algorithms, keys: keysOf(issuer, url, pasted) }
+    })
+    return scope.share(`jwt ${JSON.stringify([settings, unknownSubjects])}`, () => createJwtMethod(issuers, { clients, clock, unknownSubjects }), () => {})
+  }
+
+  function introspectionMethod(): Method {
+    const options = {
+      url: text(config.introspection?.url),
+      issuer: text(config.introspection?.issuer),
+      audiences: toList(text(config.introspection?.audience)),
+      cacheMs: (config.introspection?.cacheSeconds ?? defaultCacheSeconds) * 1000,
+      clientId: textOf(scope.credentials['introspectionClientId']),
+      clientSecret: textOf(scope.credentials['introspectionClientSecret']),
+    }
+    // By a hash: there is a secret among them.
+    const memory = scope.share(`introspection ${hash('sha256', JSON.stringify(options))}`, createIntrospectionMemory, () => {})
+    return createIntrospectionMethod(scope, { ...options, unknownSubjects, clients }, memory)
   }
 
   function keysOf(issuer: string, url: string, pasted: string): KeySource {
@@ -60,18 +79,9 @@ export function createMethods(config: AuthConfig, scope: Scope): readonly Method
       case 'basic':
         return createBasicMethod(clients, scope.share('basic', createBasicMemory, () => {}))
       case 'jwt':
-        return createJwtMethod(config.issuers.map(toIssuer), { clients, clock, unknownSubjects })
+        return sharedJwtMethod()
       case 'introspection':
-        return createIntrospectionMethod(scope, {
-          url: text(config.introspection?.url),
-          issuer: text(config.introspection?.issuer),
-          audiences: toList(text(config.introspection?.audience)),
-          cacheMs: (config.introspection?.cacheSeconds ?? defaultCacheSeconds) * 1000,
-          clientId: textOf(scope.credentials['introspectionClientId']),
-          clientSecret: textOf(scope.credentials['introspectionClientSecret']),
-          unknownSubjects,
-          clients,
-        })
+        return introspectionMethod()
       case 'signature':
         return createMessageSignatureMethod({ headers, state, secrets: createSigningSecrets(clients), keys: createSigningKeys(clients) })
       case 'sign code':

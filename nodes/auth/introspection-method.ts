@@ -31,16 +31,25 @@ const askedAtOnce = 32
 const waitingOfAddress = 128
 const waitingAtAll = 512
 
+interface Answer {
+  readonly claims: Claims
+  readonly untilMs: number
+}
+
+/** What an issuer said of tokens, for all nodes that ask it alike. */
+export interface IntrospectionMemory {
+  readonly known: BoundedMap<Answer>
+  /** Apart, so that who invents tokens does not push out those that are good. */
+  readonly wrong: BoundedMap<Answer>
+}
+
+export function createIntrospectionMemory(): IntrospectionMemory {
+  return { known: new BoundedMap(10_000), wrong: new BoundedMap(1_000) }
+}
+
 /** Opaque bearer tokens, about which their issuer is asked (RFC 7662). */
-export function createIntrospectionMethod(scope: Scope, options: IntrospectionOptions): Method {
+export function createIntrospectionMethod(scope: Scope, options: IntrospectionOptions, { known, wrong }: IntrospectionMemory): Method {
   const { clients, unknownSubjects } = options
-  interface Answer {
-    readonly claims: Claims
-    readonly untilMs: number
-  }
-  const known = new BoundedMap<Answer>(10_000)
-  // Apart, so that who invents tokens does not push out those that are good.
-  const wrong = new BoundedMap<Answer>(1_000)
   const asking = new Map<string, Promise<Claims | undefined>>()
   // Whoever invents tokens must neither flood the issuer nor take every place from those who have one.
   const line = createFairLine({ atOnce: askedAtOnce, ofAddress: askedAtOnce / 2, perAddress: waitingOfAddress, waiting: waitingAtAll })
@@ -70,7 +79,7 @@ export function createIntrospectionMethod(scope: Scope, options: IntrospectionOp
     return answer
   }
 
-  function judge(claims: Claims, { request, nowMs }: Call): Verdict {
+  function judge(claims: Claims, { request, nowMs }: Pick<Call, 'request' | 'nowMs'>): Verdict {
     if (claims['active'] !== true) return refused('auth.invalid_token', 'its issuer does not know it, or it has ended', { guess: true })
     const { exp, nbf, aud, iss } = claims
     if (typeof exp === 'number' && exp * 1000 + skewMs <= nowMs) return refused('auth.expired', 'the token has ended')
@@ -86,11 +95,18 @@ export function createIntrospectionMethod(scope: Scope, options: IntrospectionOp
     kind: 'introspection',
     scheme: 'Bearer',
     carries: { header: 'authorization' },
+    proof: 'bearer',
+    identify(request, nowMs) {
+      const token = credentialsOf(request, 'bearer')
+      const before = token === undefined || token.length > longest ? undefined : known.get(markOf(token))
+      const verdict = before && nowMs < before.untilMs ? judge(before.claims, { request, nowMs }) : undefined
+      return verdict?.kind === 'known' ? verdict.who : undefined
+    },
     verify(call) {
       const token = credentialsOf(call.request, 'bearer')
       if (token === undefined) return absent
       if (token.length > longest || !/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return refused('auth.invalid_token', 'malformed', { guess: true })
-      const mark = hash('sha256', token, 'base64')
+      const mark = markOf(token)
       const before = known.get(mark) ?? wrong.get(mark)
       if (before && call.nowMs < before.untilMs) return judge(before.claims, call)
       return askOnce(mark, token, call.request.ip).then((claims) => {
@@ -105,6 +121,10 @@ export function createIntrospectionMethod(scope: Scope, options: IntrospectionOp
       })
     },
   }
+}
+
+function markOf(token: string): string {
+  return hash('sha256', token, 'base64')
 }
 
 function formEncode(text: string): string {

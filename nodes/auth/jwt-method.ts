@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { credentialsOf } from '../../runtime/core/access/authorization.ts'
 import { Fault } from '../../runtime/core/fault.ts'
 import type { Clients, TokenMarks } from '../../runtime/core/access/clients.ts'
+import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
 import type { Clock } from '../../runtime/core/time/clock.ts'
 import { BoundedMap } from '../../runtime/core/bounded-map.ts'
 import { checkClaims } from './check-claims.ts'
@@ -24,7 +25,7 @@ export interface Issuer {
 }
 
 const skewSeconds = 60
-const remembered = 20_000
+const remembered = 50_000
 
 interface Verified {
   readonly claims: Claims
@@ -41,11 +42,25 @@ export function createJwtMethod(issuers: readonly Issuer[], options: { readonly 
   const { clients, clock, unknownSubjects } = options
   const verified = new BoundedMap<Verified>(remembered)
 
-  function accept({ claims, marks }: Pick<Verified, 'claims' | 'marks'>, issuer: Issuer, { request }: Call): Verdict {
+  function accept({ claims, marks }: Pick<Verified, 'claims' | 'marks'>, issuer: Issuer, request: RequestFacts): Verdict {
     const bound = checkConfirmation(claims, request)
     if (bound !== undefined) return refused('auth.invalid_token', bound)
     if (clients.isRevoked(marks)) return refused('auth.revoked', 'it was taken back before its time')
     return toIdentity(claims, issuer.issuer, clients, unknownSubjects)
+  }
+
+  /** What is to be said of a token that was verified before; `undefined`: it was not, or has to be again. */
+  function recall(mark: string, request: RequestFacts, nowMs: number): Verdict | undefined {
+    const before = verified.get(mark)
+    if (!before) return undefined
+    const issuer = issuers.find((one) => one.issuer === before.claims.iss)
+    if (!issuer || nowMs >= before.untilMs || !holds(issuer.keys, before.keys)) {
+      verified.delete(mark)
+      return undefined
+    }
+    const verdict = accept(before, issuer, request)
+    if (verdict.kind === 'refused' && verdict.code === 'auth.revoked') verified.delete(mark)
+    return verdict
   }
 
   /** Most keys are at hand; only those that must be fetched are waited for. */
@@ -73,28 +88,26 @@ export function createJwtMethod(issuers: readonly Issuer[], options: { readonly 
     if (wrong) return refused('auth.invalid_token', wrong.reason, { guess: true })
     const known = { claims: pickClaims(claims), marks: toMarks(claims, issuer.issuer), keys, untilMs: ((claims.exp as number) + skewSeconds) * 1000 }
     verified.set(mark, known)
-    return accept(known, issuer, call)
+    return accept(known, issuer, call.request)
   }
 
   return {
     kind: 'jwt',
     scheme: 'Bearer',
     carries: { header: 'authorization' },
+    proof: 'bearer',
+    identify(request, nowMs) {
+      const text = credentialsOf(request, 'bearer')
+      const verdict = text === undefined || text.length > longestToken ? undefined : recall(markOf(text), request, nowMs)
+      return verdict?.kind === 'known' ? verdict.who : undefined
+    },
     verify(call) {
       const text = credentialsOf(call.request, 'bearer')
       if (text === undefined) return absent
       if (text.length > longestToken) return { kind: 'foreign', code: 'auth.invalid_token', reason: `longer than ${longestToken} characters` }
-      const mark = hash('sha256', text, 'base64')
-      const before = verified.get(mark)
-      if (before) {
-        const issuer = issuers.find((one) => one.issuer === before.claims.iss)
-        if (issuer && call.nowMs < before.untilMs && holds(issuer.keys, before.keys)) {
-          const verdict = accept(before, issuer, call)
-          if (verdict.kind === 'refused' && verdict.code === 'auth.revoked') verified.delete(mark)
-          return verdict
-        }
-        verified.delete(mark)
-      }
+      const mark = markOf(text)
+      const before = recall(mark, call.request, call.nowMs)
+      if (before) return before
       const token = parseCompact(text)
       if (typeof token === 'string') return { kind: 'foreign', code: 'auth.invalid_token', reason: token }
       const issuer = issuers.find((one) => one.issuer === token.claimedIssuer)
@@ -102,6 +115,10 @@ export function createJwtMethod(issuers: readonly Issuer[], options: { readonly 
       return verify(token, mark, issuer, call)
     },
   }
+}
+
+function markOf(token: string): string {
+  return hash('sha256', token, 'base64')
 }
 
 /** Whether the keys that a token was verified with are still the issuer's. */

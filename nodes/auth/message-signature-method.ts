@@ -63,9 +63,11 @@ export function createMessageSignatureMethod(options: { readonly headers: readon
     scheme: 'Signature',
     parameters: `algs="${['hmac-sha256', ...keyAlgorithms].join(' ')}"`,
     carries: {},
+    proof: 'signature',
     identify(request, nowMs) {
+      if (request.headers['signature-input'] === undefined) return undefined
       const checked = check(request, nowMs)
-      return 'kind' in checked ? undefined : checked.known
+      return 'kind' in checked ? undefined : checked
     },
     verify(call) {
       return call.request.headers['signature-input'] === undefined ? absent : verify(call)

@@ -42,9 +42,11 @@ export function createSignCodeMethod(options: { readonly headers: readonly strin
     scheme: 'SignCode',
     parameters: 'alg="hmac-sha256"',
     carries: {},
+    proof: 'sign code',
     identify(request, nowMs) {
+      if (request.headers['x-sign-code'] === undefined) return undefined
       const checked = check(request, nowMs)
-      return 'kind' in checked ? undefined : checked.known
+      return 'kind' in checked ? undefined : checked
     },
     verify(call) {
       return call.request.headers['x-sign-code'] === undefined ? absent : verify(call)

@@ -1,4 +1,5 @@
 import type { Credentialed } from '../../runtime/core/access/clients.ts'
+import type { ProofKind, Proven } from '../../runtime/core/access/identities.ts'
 import type { FaultCode } from '../../runtime/core/faults.ts'
 import type { RequestFacts } from '../../runtime/core/http/request-facts.ts'
 import type { Run } from '../../runtime/core/run.ts'
@@ -53,8 +54,10 @@ export interface Method {
   /** Headers and query parameters that carry its secret; lower-case header names. */
   readonly carries: { readonly header?: string; readonly query?: string }
   verify(call: Call): Verdict | Promise<Verdict>
-  /** Whose a request is, at once and without a trace: what may be used once is not used. For methods that prove anew each time. */
-  identify?(request: RequestFacts, nowMs: number): Credentialed | undefined
+  /** What it is to `Identify`; absent: whose such a credential is, the records say by themselves. */
+  readonly proof?: ProofKind
+  /** As `Identify`. */
+  identify?(request: RequestFacts, nowMs: number): Proven | undefined
 }
 
 /** Of whoever has proved nothing but who they are. */

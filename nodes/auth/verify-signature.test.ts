@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { constants, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { CompactSign, exportJWK, generateKeyPair } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { type Algorithm, algorithms } from '../../runtime/core/access/public-keys.ts'
@@ -30,6 +30,18 @@ describe.each(Object.keys(algorithms) as Algorithm[])('a signature by %s', (algo
 it.each([['RS256', 'PS256'], ['RS256', 'RS512'], ['PS256', 'PS384']] as const)('a signature by %s is none by %s, although the key fits both', async (made, claimed) => {
   const { key, data, signature } = await signWith(made)
   expect(isSignedBy(key, claimed, data, signature)).toBe(false)
+})
+
+it.each([['RS256', constants.RSA_PKCS1_PADDING], ['PS256', constants.RSA_PKCS1_PSS_PADDING]] as const)('a signature by %s that begins with a zero is taken with it only: one text for one signature', (algorithm, padding) => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const data = (n: number) => Buffer.from(`bytes ${n}`)
+  const signed = (n: number) => sign('sha256', data(n), { key: privateKey, padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST })
+  let n = 0
+  let signature = signed(n)
+  while (signature[0] !== 0) signature = signed((n += 1))
+  expect(isSignedBy(publicKey, algorithm, data(n), signature)).toBe(true)
+  expect(isSignedBy(publicKey, algorithm, data(n), signature.subarray(1))).toBe(false)
+  expect(isSignedBy(publicKey, algorithm, data(n), Buffer.concat([Buffer.alloc(1), signature]))).toBe(false)
 })
 
 it('a signature on a curve is taken in the form of tokens only, not in that of certificates (DER)', async () => {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import type { Application, ClientCredential, ClientSnapshot } from '../core/access/clients.ts'
-import type { Claim, Route } from '../core/deployment.ts'
+import type { Application, ClientCredential, ClientSnapshot, Credentialed } from '../core/access/clients.ts'
+import type { ProofKind } from '../core/access/identities.ts'
+import type { Route, RouteClaim } from '../core/deployment.ts'
 import { silentLog } from '../core/log.ts'
 import type { RequestFacts } from '../core/http/request-facts.ts'
 import { fakeClock } from '../../test/kit/fake-clock.ts'
@@ -30,14 +31,14 @@ function open() {
     ...more,
   })
   clients.replace(snapshot())
-  const identities = createIdentities({ clock, limit: 3 })
+  const identities = createIdentities()
   const standingOf = createStandingOf({ clients, identities, clock })
-  const who = (request: Partial<RequestFacts>, claims: readonly Claim[] | undefined, route: Partial<Route> = {}) => standingOf({ flow: 'flow', ...(claims ? { claims } : {}), ...route } as Route, { headers: {}, query: {}, ...request } as RequestFacts)
+  const who = (request: Partial<RequestFacts>, claims: readonly RouteClaim[] | undefined, route: Partial<Route> = {}) => standingOf({ flow: 'flow', ...(claims ? { claims } : {}), ...route } as Route, { headers: {}, query: {}, ...request } as RequestFacts)
   const of = (...asked: Parameters<typeof who>) => who(...asked).priority
   return { clock, clients, identities, of, who, snapshot }
 }
 
-const byHeader: readonly Claim[] = [{ kind: 'key', header: 'x-api-key' }]
+const byHeader: readonly RouteClaim[] = [{ kind: 'key', header: 'x-api-key', node: 'a' }]
 const withKey = (value: string) => ({ headers: { 'x-api-key': value } })
 
 describe('priority before the flow', () => {
@@ -45,7 +46,7 @@ describe('priority before the flow', () => {
     const { of } = open()
     expect(of(withKey('vip.secret'), byHeader)).toBe(1)
     expect(of(withKey('two.secret'), byHeader)).toBe(1)
-    expect(of({ query: { k: 'vip.secret' } }, [{ kind: 'key', query: 'k' }])).toBe(1)
+    expect(of({ query: { k: 'vip.secret' } }, [{ kind: 'key', query: 'k', node: 'a' }])).toBe(1)
   })
 
   it('is the lowest for whoever is forged, unknown, switched off, ended, or not subscribed', () => {
@@ -53,45 +54,53 @@ describe('priority before the flow', () => {
     for (const value of ['vip.guess', 'vip', '.', 'nobody.secret', 'off.secret', 'old.secret', 'revoked.secret', 'pending.secret', `vip.${'x'.repeat(5000)}`]) expect(of(withKey(value), byHeader), value.slice(0, 20)).toBe(9)
     expect(of({}, byHeader)).toBe(9)
     expect(of(withKey('vip.secret'), undefined)).toBe(9)
-    expect(of({ headers: { 'signature-input': 'sig=();keyid="vip"' } }, [{ kind: 'signature' }])).toBe(9)
+    expect(of({ headers: { 'signature-input': 'sig=();keyid="vip"' } }, [{ kind: 'signature', node: 'a' }])).toBe(9)
   })
 
   it('is the usual one for known callers of an API without a record, and for tokens of clients without one', () => {
     const { of, clients, snapshot, identities } = open()
     clients.replace(snapshot({ version: 2, apis: [] }))
     expect(of(withKey('vip.secret'), byHeader)).toBe(5)
-    identities.proved('Bearer abc', '')
-    expect(of({ headers: { authorization: 'Bearer abc' } }, [{ kind: 'bearer' }])).toBe(5)
+    identities.add('a', () => ({}))
+    expect(of({}, [{ kind: 'bearer', node: 'a' }])).toBe(5)
   })
 
-  it('knows passwords and tokens that proved themselves, until they are refused or not seen for a minute', async () => {
-    const { of, identities, clock } = open()
-    const bearer = { headers: { authorization: 'Bearer abc' } }
-    const claims: readonly Claim[] = [{ kind: 'basic' }, { kind: 'bearer' }]
-    expect(of(bearer, claims)).toBe(9)
-    identities.proved('Bearer abc', 'vip')
-    expect(of(bearer, claims)).toBe(1)
-    expect(of({ headers: { authorization: 'Bearer abd' } }, claims)).toBe(9)
-    expect(of(bearer, byHeader)).toBe(9) // the flow does not look there
-    identities.refused('Bearer abc')
-    expect(of(bearer, claims)).toBe(9)
-    identities.proved('Bearer abc', 'vip')
-    await clock.advance(59_000)
-    expect(of(bearer, claims)).toBe(1)
-    await clock.advance(1000)
-    expect(of(bearer, claims)).toBe(9)
+  it('is asked of the nodes that the route names, each for its own way to prove it', () => {
+    const { of, identities, clients } = open()
+    const vip = clients.byKey('vip') as Credentialed
+    const asked: string[] = []
+    const believes = (node: string, kind: ProofKind) => identities.add(node, (wanted) => {
+      asked.push(`${node} ${wanted}`)
+      return wanted === kind ? { known: vip } : undefined
+    })
+    believes('a', 'basic')
+    believes('b', 'bearer')
+    expect(of({}, [{ kind: 'basic', node: 'b' }, { kind: 'bearer', node: 'a' }, { kind: 'bearer', node: 'c' }, { kind: 'signature', node: 'a' }])).toBe(9)
+    expect(of({}, [{ kind: 'bearer', node: 'a' }, { kind: 'bearer', node: 'b' }, { kind: 'basic', node: 'a' }])).toBe(1)
+    expect(asked).toEqual(['b basic', 'a bearer', 'a signature', 'a bearer', 'b bearer'])
   })
 
-  it('forgets who proved it longest ago when there are many', () => {
-    const { identities } = open()
-    for (const one of ['a', 'b', 'c', 'a', 'd']) identities.proved(one, one)
-    expect(['a', 'b', 'c', 'd'].map((one) => identities.find(one))).toEqual(['a', undefined, 'c', 'd'])
+  it('is asked of the old and the new node while a deploy replaces one, and of none that is gone', () => {
+    const { of, identities, clients } = open()
+    const known = clients.byKey('vip') as Credentialed
+    const claims: readonly RouteClaim[] = [{ kind: 'bearer', node: 'a' }]
+    const before = identities.add('a', () => ({ known }))
+    const after = identities.add('a', () => undefined)
+    expect(of({}, claims)).toBe(1)
+    before()
+    expect(of({}, claims)).toBe(9)
+    after()
+    const third = identities.add('a', () => ({ known }))
+    after()
+    expect(of({}, claims)).toBe(1)
+    third()
+    expect(of({}, claims)).toBe(9)
   })
 
   it('takes a client certificate as TLS verified it', () => {
     const { of } = open()
-    expect(of({ clientCertificate: { subject: 'x', fingerprint256: 'AB:12' } }, [{ kind: 'certificate' }])).toBe(1)
-    expect(of({}, [{ kind: 'certificate' }])).toBe(9)
+    expect(of({ clientCertificate: { subject: 'x', fingerprint256: 'AB:12' } }, [{ kind: 'certificate', node: 'a' }])).toBe(1)
+    expect(of({}, [{ kind: 'certificate', node: 'a' }])).toBe(9)
   })
 
   it('comes with the application that proved itself, and with none for whoever is forged or unknown', () => {
@@ -99,8 +108,8 @@ describe('priority before the flow', () => {
     expect(who(withKey('vip.secret'), byHeader)).toEqual({ priority: 1, application: 'vip' })
     expect(who(withKey('pending.secret'), byHeader)).toEqual({ priority: 9, application: 'pending' })
     for (const value of ['vip.guess', 'nobody.secret', 'revoked.secret']) expect(who(withKey(value), byHeader)).toEqual({ priority: 9 })
-    identities.proved('Bearer abc', '')
-    expect(who({ headers: { authorization: 'Bearer abc' } }, [{ kind: 'bearer' }])).toEqual({ priority: 9 })
+    identities.add('a', () => ({}))
+    expect(who({}, [{ kind: 'bearer', node: 'a' }])).toEqual({ priority: 9 })
   })
 
   it('is at least that of the tab', () => {

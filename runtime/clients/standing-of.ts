@@ -2,7 +2,7 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import type { Standing, StandingOf } from '../core/access/admission.ts'
 import type { Clients, Credentialed } from '../core/access/clients.ts'
 import type { Clock } from '../core/time/clock.ts'
-import type { Claim } from '../core/deployment.ts'
+import type { RouteClaim } from '../core/deployment.ts'
 import type { Identities } from '../core/access/identities.ts'
 import { defaultPriority, isPriority, lowestPriority, type Priority } from '../core/lines/priority.ts'
 import type { RequestFacts } from '../core/http/request-facts.ts'
@@ -13,13 +13,11 @@ export interface StandingOfParts {
   readonly clock: Pick<Clock, 'now'>
 }
 
-/** Longer ones are nobody's; the nodes that verify have limits of their own. */
-const longest = 16 * 1024
-
 /**
  * Who calls, and how important it is, by the plan that its application has for the API of the route, once the credential is verified:
- * a key by its hash, a signature by its secret, a certificate because TLS has verified it, a password or token because it proved
- * itself to an auth node within the last minute. Whatever is forged or unknown counts as the least important.
+ * a key by its hash, a certificate because TLS has verified it, everything else by the nodes that the route's claims name: a signature
+ * anew, a password or token as long as the node believes it without verifying it again. Whatever is forged or unknown counts as the
+ * least important.
  *
  * Nothing is let in by this: the auth node of the flow still asks.
  */
@@ -37,23 +35,20 @@ export function createStandingOf({ clients, identities, clock }: StandingOfParts
   }
 
   /** Id of the application, empty for one that no record knows; `undefined` when nobody is proved. */
-  function verified(claim: Claim, request: RequestFacts): string | undefined {
+  function verified(claim: RouteClaim, request: RequestFacts): string | undefined {
     switch (claim.kind) {
       case 'key': {
         const key = 'header' in claim ? request.headers[claim.header] : request.query[claim.query]
         return typeof key === 'string' && key.length <= 512 ? byKey(key) : undefined
       }
-      case 'basic':
-      case 'bearer': {
-        const given = request.headers['authorization']
-        return typeof given === 'string' && given.length <= longest && schemeIs(given, claim.kind) ? identities.find(given) : undefined
-      }
       case 'certificate': {
         const certificate = request.clientCertificate
         return certificate && idOf(clients.byCertificate({ fingerprint: certificate.fingerprint256, sans: certificate.sans ?? [] }))
       }
-      case 'signature': return request.headers['signature-input'] === undefined ? undefined : idOf(identities.verify('signature', request))
-      case 'sign code': return request.headers['x-sign-code'] === undefined ? undefined : idOf(identities.verify('sign code', request))
+      default: {
+        const proven = identities.find(claim.node, claim.kind, request)
+        return proven && (proven.known ? idOf(proven.known) : '')
+      }
     }
   }
 
@@ -87,8 +82,4 @@ export function createStandingOf({ clients, identities, clock }: StandingOfParts
     if (best === undefined) return api === undefined || api.lifecycle === 'PROTOTYPED' ? defaultPriority : lowestPriority
     return isPriority(best) ? best : defaultPriority
   }
-}
-
-function schemeIs(authorization: string, scheme: 'basic' | 'bearer'): boolean {
-  return authorization.charCodeAt(scheme.length) === 32 && authorization.slice(0, scheme.length).toLowerCase() === scheme
 }

@@ -1,4 +1,4 @@
-import type { Claim, Route } from '../core/deployment.ts'
+import type { Route, RouteClaim } from '../core/deployment.ts'
 import type { Entry } from '../core/entry.ts'
 import type { FlowDocument, Problem } from '../core/flow.ts'
 import type { LabelMap } from '../core/labels/label-map.ts'
@@ -41,7 +41,7 @@ export interface AssembledFlow {
   readonly routes: readonly Route[]
   readonly routeKeys: readonly string[]
   /** Where its own nodes look for who calls. */
-  readonly claims: readonly Claim[]
+  readonly claims: readonly RouteClaim[]
   /** Its link in nodes and the beginnings of its global policies, which other tabs may lead to. */
   readonly linkIns: readonly string[]
   /** Whether a link of it may lead to another tab. */
@@ -172,7 +172,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const { problems, copies } = expanded
     const configs = new Map<string, Record<string, unknown>>()
     const entries: { node: string; entry: Entry }[] = []
-    const claims = new Map<string, Claim>()
+    const claims = new Map<string, RouteClaim>()
     const vaultNames: UsedVaultName[] = []
     for (const node of expanded.flow.nodes.values()) {
       const { definition } = node
@@ -192,7 +192,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
         if (errors.length > 0) continue
         if (definition.vaultNames) vaultNames.push(...vaultNamesOf(definition, config, node.origin))
         const made = definition.entry?.(config) ?? []
-        for (const claim of definition.claims?.(config) ?? []) claims.set(JSON.stringify(claim), claim)
+        for (const claim of definition.claims?.(config) ?? []) claims.set(JSON.stringify([node.id, claim]), { ...claim, node: node.id })
         for (const entry of Array.isArray(made) ? (made as readonly Entry[]) : [made as Entry]) entries.push({ node: node.id, entry })
       } catch {
         // So was a config that cannot even be read.

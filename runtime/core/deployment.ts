@@ -1,3 +1,4 @@
+import type { ProofKind } from './access/identities.ts'
 import type { HttpEntry } from './entry.ts'
 import type { Fault } from './fault.ts'
 import type { Message } from './message.ts'
@@ -20,7 +21,7 @@ export interface Route {
   /** Which version of an API it is part of, as its tab says (SLUICE_API_VERSION). */
   readonly version?: string
   /** Where the nodes of its flow that know callers look for who calls. */
-  readonly claims?: readonly Claim[]
+  readonly claims?: readonly RouteClaim[]
   /** How important each request is at least, whoever calls, as its tab says (SLUICE_PRIORITY). */
   readonly priority?: Priority
   /**
@@ -42,7 +43,10 @@ export interface PlaceVersions {
 export type Claim =
   | { readonly kind: 'key'; /** Lower case. */ readonly header: string }
   | { readonly kind: 'key'; readonly query: string }
-  | { readonly kind: 'basic' | 'bearer' | 'signature' | 'sign code' | 'certificate' }
+  | { readonly kind: ProofKind | 'certificate' }
+
+/** A claim, and the node of the flow that looks there: whom it believes is its own setting. */
+export type RouteClaim = Claim & { readonly node: string }
 
 /**
  * What deployments and recorders keep beside an entry, one field each, so that a call costs no look-up. What one left there

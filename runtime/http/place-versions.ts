@@ -22,6 +22,7 @@ function byVersion(one: Route, other: Route): number {
   return compareVersions(other.version, one.version)
 }
 
+/** Who looks there makes no difference here. */
 function uniqueClaims(routes: readonly Route[]): Claim[] {
-  return [...new Map(routes.flatMap(({ claims }) => claims ?? []).map((claim) => [JSON.stringify(claim), claim])).values()]
+  return [...new Map(routes.flatMap(({ claims }) => claims ?? []).map(({ node: _node, ...claim }) => [JSON.stringify(claim), claim])).values()]
 }

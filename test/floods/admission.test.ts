@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { toSignText } from '../../nodes/auth/sign-code-method.ts'
 import { clientSecretPurpose, seal } from '../../runtime/core/secrets/seal.ts'
+import { exportJWK, generateKeyPair, SignJWT, type CryptoKey } from 'jose'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Application, ClientSnapshot } from '../../runtime/core/access/clients.ts'
 import { explainCheck } from '../../runtime/core/access/explain-check.ts'
@@ -55,10 +56,12 @@ async function start(settings: Readonly<Record<string, string>> = {}) {
   return { ...gateway, call, [Symbol.asyncDispose]: gateway[Symbol.asyncDispose] }
 }
 
-const waiting = async (opsUrl: string) => {
+/** How many wait, by priority. */
+const waitingBy = async (opsUrl: string) => {
   const text = await (await fetch(`${opsUrl}/metrics`)).text()
-  return [...text.matchAll(/^sluice_queue_waiting\{line="\*gateway",priority="\d"\} (\d+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0)
+  return new Map([...text.matchAll(/^sluice_queue_waiting\{line="\*gateway",priority="(\d)"\} (\d+)$/gm)].map(([, priority, count]) => [Number(priority), Number(count)]).filter(([, count]) => count !== 0) as [number, number][])
 }
+const waiting = async (opsUrl: string) => [...(await waitingBy(opsUrl)).values()].reduce((sum, count) => sum + count, 0)
 /** Answers calls at the backend until so many came. */
 async function serveAll(count: number): Promise<void> {
   for (let at = 0; at < count; at += 1) {
@@ -221,6 +224,31 @@ describe('the limit of a gateway', () => {
     await serveAll(3)
     expect((await Promise.all(all)).map(({ status }) => status)).toEqual([200, 200, 401, 200])
     expect(asked).toEqual(['first', 'signer', 'usual'])
+  })
+
+  test('a token that another tab believes, of an issuer that it named itself, makes nobody important here', async () => {
+    const issuer = 'https://as.example'
+    const [ours, theirs] = await Promise.all([generateKeyPair('ES256'), generateKeyPair('ES256')])
+    const takes = async (key: CryptoKey) => ({ methods: [{ kind: 'jwt' }, { kind: 'key header', name: 'x-api-key' }], issuers: [{ issuer, audience: 'api', algorithms: 'ES256', jwksUrl: '', jwks: JSON.stringify({ keys: [await exportJWK(key)] }) }] })
+    const tab = (id: string, config: object) => flow(id).httpIn('GET', `/${id}`).node('auth', config as Record<string, unknown>, 2).node('http request', { method: 'GET', url: `${backendUrl}/{{req.query.as}}` }).fn("msg.headers = {}; return msg").httpResponse()
+    await using gateway = await start()
+    await gateway.deploy(estate(tab('held', await takes(ours.publicKey)), tab('elsewhere', await takes(theirs.publicKey))))
+    gateway.gateway.clients.replace({ ...callers, version: 2, applications: [...callers.applications, { ...application('partner', 'gold'), credentials: [{ kind: 'jwt', issuer, subject: 'partner', ...live }] }] })
+    const bearer = async (key: CryptoKey) => ({ headers: { authorization: `Bearer ${await new SignJWT({ client_id: 'partner' }).setProtectedHeader({ alg: 'ES256' }).setIssuer(issuer).setAudience('api').setExpirationTime('5m').sign(key)}` } })
+    const [good, made] = await Promise.all([bearer(ours.privateKey), bearer(theirs.privateKey)])
+    const once = [gateway.call('/held', 'good', undefined, good), gateway.call('/elsewhere', 'made', undefined, made)]
+    await serveAll(2)
+    expect((await Promise.all(once)).map(({ status }) => status)).toEqual([200, 200])
+
+    const all = [gateway.call('/held', 'first', 'usual.secret')]
+    await expect.poll(() => asked).toHaveLength(3)
+    for (const [at, [as, key, more]] of ([['made', undefined, made], ['usual', 'usual.secret', {}], ['good', undefined, good]] as const).entries()) {
+      all.push(gateway.call('/held', as, key, more))
+      await expect.poll(() => waiting(gateway.opsUrl)).toBe(at + 1)
+    }
+    expect(await waitingBy(gateway.opsUrl)).toEqual(new Map([[0, 1], [5, 1], [9, 1]]))
+    await serveAll(5)
+    expect((await Promise.all(all)).map(({ status }) => status)).toEqual([200, 401, 200, 200])
   })
 
   test('1,000 that wait while a new release comes each finish on the one they came in on', async () => {

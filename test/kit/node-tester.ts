@@ -3,6 +3,7 @@ import { createCatalogue } from '../../runtime/compile/catalogue.ts'
 import { Body } from '../../runtime/core/http/body.ts'
 import { createClients } from '../../runtime/clients/clients.ts'
 import type { Clients } from '../../runtime/core/access/clients.ts'
+import type { Identities } from '../../runtime/core/access/identities.ts'
 import type { Clock } from '../../runtime/core/time/clock.ts'
 import type { Contexts } from '../../runtime/core/state/context.ts'
 import type { Decisions } from '../../runtime/core/access/decision.ts'
@@ -41,6 +42,8 @@ export interface NodeTestOptions {
   readonly contexts?: Contexts
   /** Default: nobody is known. */
   readonly clients?: Clients
+  /** Default: nobody asks who calls before the flow begins. */
+  readonly identities?: Identities
   /** Default: in memory, by the test's clock. */
   readonly state?: State
   /** Default: in memory, by the test's clock. */
@@ -138,6 +141,7 @@ export async function testNode<Config>(definition: NodeDefinition<Config, any>, 
     upstream: options.upstream ?? refuse<Upstream>('upstream'),
     contexts,
     clients: options.clients ?? createClients({ clock: fakeClock() }),
+    ...(options.identities ? { identities: options.identities } : {}),
     state,
     lines: options.lines ?? createMemoryLines(clock),
     jobs: options.jobs ?? refuse<Jobs>('jobs'),

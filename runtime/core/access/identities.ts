@@ -1,23 +1,26 @@
 import type { Credentialed } from './clients.ts'
 import type { RequestFacts } from '../http/request-facts.ts'
 
-/** Whose a request is by its signature, without using up its number used once; `undefined`: nobody's. */
-export type VerifySignature = (request: RequestFacts) => Credentialed | undefined
+/** Ways to prove who calls that take what a node is set to, or what it has seen before. */
+export type ProofKind = 'basic' | 'bearer' | 'signature' | 'sign code'
+
+/** Whose a request is: its record; absent for a good token whose client no record knows. */
+export interface Proven {
+  readonly known?: Credentialed
+}
 
 /**
- * Who proved to be whom a moment ago: auth nodes write it down when they have let somebody in, so that whoever has to know how
- * important a caller is before the flow begins can look it up. It decides who waits in front of whom and nothing else: each
- * request still meets its auth node.
+ * Whose a request is by one way to prove it, as far as that can be said at once and without a trace: nobody is asked, no password
+ * is computed, and what may be used once is not used. `undefined`: nobody's, as far as is known.
+ */
+export type Identify = (kind: ProofKind, request: RequestFacts) => Proven | undefined
+
+/**
+ * Who calls, for whoever has to know before the flow begins: the nodes that know callers are asked, each for the routes whose
+ * claims name it. It decides who waits in front of whom and nothing else: each request still meets its node.
  */
 export interface Identities {
-  /** `credential`: what the request carried, as it came; kept as a hash only. `application`: empty for a caller that no record knows. */
-  proved(credential: string, application: string): void
-  /** It was refused: it proves nothing any more. */
-  refused(credential: string): void
-  /** The application that the credential proved to be of; empty for one that no record knows, `undefined` when it has proved nothing lately. */
-  find(credential: string): string | undefined
-  /** A way to check signatures that are made anew for each request; the result takes it away. */
-  addVerifier(kind: 'signature' | 'sign code', verify: VerifySignature): () => void
-  /** Whose a signed request is, by all ways there are. */
-  verify(kind: 'signature' | 'sign code', request: RequestFacts): Credentialed | undefined
+  /** A node that knows callers, by its id; the result takes it away. Two of one id, while a deploy replaces one, are both asked. */
+  add(node: string, identify: Identify): () => void
+  find(node: string, kind: ProofKind, request: RequestFacts): Proven | undefined
 }
