@@ -1,5 +1,6 @@
 import { constants, verify, type KeyObject } from 'node:crypto'
 import type { Algorithm } from '../../runtime/core/access/public-keys.ts'
+import { modulusBytes } from '../../runtime/core/secrets/modulus-bytes.ts'
 
 const hashes = { 256: 'sha256', 384: 'sha384', 512: 'sha512' } as const
 /** Length of R and S together (RFC 7518 §3.4). */
@@ -15,14 +16,9 @@ export function isSignedBy(key: KeyObject, algorithm: Algorithm, data: Uint8Arra
   switch (algorithm) {
     case 'EdDSA': case 'Ed25519': return verify(null, data, key, signature)
     case 'ES256': case 'ES384': case 'ES512': return signature.length === ecBytes[algorithm] && verify(hashOf(algorithm), data, key, toDer(signature))
-    case 'PS256': case 'PS384': case 'PS512': return signature.length === bytesOf(key) && verify(hashOf(algorithm), data, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }, signature)
+    case 'PS256': case 'PS384': case 'PS512': return signature.length === modulusBytes(key) && verify(hashOf(algorithm), data, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }, signature)
     default: return key.asymmetricKeyType === 'rsa' && verify(hashOf(algorithm), data, key, signature) // PKCS #1 v1.5 is what a key of this type means
   }
-}
-
-/** RFC 8017 §8.1.2: a signature is as long as the modulus. OpenSSL asks for that with PKCS #1 v1.5 only. */
-function bytesOf(key: KeyObject): number {
-  return Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8)
 }
 
 function hashOf(algorithm: Algorithm): string {

@@ -122,6 +122,16 @@ test('raw signatures are those of node:crypto and of openssl', async () => {
   }
 })
 
+test('a PSS signature that begins with a zero is good with it only', async () => {
+  const verified = async (signature: Buffer) => ((await ring.ask({ do: 'check', key: 'pss', form: 'raw', data: b64(text), signature: signature.toString('base64url') })) as { readonly valid?: boolean }).valid
+  // Each has a salt of its own.
+  let signature = Buffer.alloc(0)
+  do signature = Buffer.from(data(await ring.ask({ do: 'sign', key: 'pss', form: 'raw', data: b64(text) })), 'base64url')
+  while (signature[0] !== 0)
+  expect(await verified(signature)).toBe(true)
+  expect(await verified(signature.subarray(1))).toBe(false)
+}, 30_000)
+
 describe('examples of the specifications', () => {
   const claims = 'eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ'
 

@@ -1,5 +1,6 @@
 import { constants, createHmac, type KeyObject, sign, timingSafeEqual, verify } from 'node:crypto'
 import { promisify } from 'node:util'
+import { modulusBytes } from '../../runtime/core/secrets/modulus-bytes.ts'
 import type { KeyVersion } from './material.ts'
 
 type Key = KeyObject | { readonly key: KeyObject; readonly padding?: number; readonly saltLength?: number; readonly dsaEncoding?: 'ieee-p1363' }
@@ -21,6 +22,7 @@ export async function verifyRaw(key: KeyVersion, data: Uint8Array, signature: Ui
     const expected = createHmac('sha256', key.own).update(data).digest()
     return expected.length === signature.length && timingSafeEqual(expected, signature)
   }
+  if (key.algorithm === 'PS256' && signature.length !== modulusBytes(key.other)) return false
   return verifyLater(hashOf(key), data, withPadding(key, key.other), signature).catch(() => false)
 }
 

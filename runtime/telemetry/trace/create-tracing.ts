@@ -9,6 +9,7 @@ import { createHiding, textsIn } from './hiding.ts'
 import { secretsOfRequest } from './request-secrets.ts'
 import { RunNotes } from './run-notes.ts'
 import { createIds } from './ids.ts'
+import { createSampler } from './sampler.ts'
 import { toHead, toRecord, withoutBodies } from './to-record.ts'
 
 /**
@@ -89,7 +90,8 @@ interface Kept {
 
 /** Decides which runs are written down, and keeps what was, for a while and in memory only. */
 export function createTracing(options: TracingOptions): RunTracing {
-  const { clock, sampleShare, payloads, protects, ended = [], random = Math.random } = options
+  const { clock, sampleShare, payloads, protects, ended = [] } = options
+  const isSampled = createSampler({ share: sampleShare, random: options.random })
   const limits = { ...standard, ...options.limits }
   const ids = createIds()
   /** By flow. */
@@ -193,7 +195,7 @@ export function createTracing(options: TracingOptions): RunTracing {
       if (watch) {
         underWay.set(watch.id, (underWay.get(watch.id) ?? 0) + 1)
         if (--watch.left === 0) drop(watch)
-      } else if (sampleShare <= 0 || random() >= sampleShare) return undefined
+      } else if (sampleShare <= 0 || !isSampled()) return undefined
       return new RunNotes({
         run,
         bodies: watch !== undefined && payloads !== 'none',
