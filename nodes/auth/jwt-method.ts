@@ -25,7 +25,8 @@ export interface Issuer {
 }
 
 const skewSeconds = 60
-const remembered = 50_000
+/** Verified tokens that are remembered, of one set of issuers. */
+export const rememberedTokens = 50_000
 
 interface Verified {
   readonly claims: Claims
@@ -40,7 +41,7 @@ interface Verified {
  */
 export function createJwtMethod(issuers: readonly Issuer[], options: { readonly clients: Clients; readonly clock: Clock; readonly unknownSubjects: boolean }): Method {
   const { clients, clock, unknownSubjects } = options
-  const verified = new BoundedMap<Verified>(remembered)
+  const verified = new BoundedMap<Verified>(rememberedTokens)
 
   function accept({ claims, marks }: Pick<Verified, 'claims' | 'marks'>, issuer: Issuer, request: RequestFacts): Verdict {
     const bound = checkConfirmation(claims, request)

@@ -13,11 +13,12 @@ import { manyCallers } from './many-callers.ts'
 import { pin } from './ours.ts'
 import { measure, median, percentile, type Measured } from './rounds.ts'
 import type { Row, Scenario } from './scenario.ts'
+import { rememberedTokens } from '../../nodes/auth/jwt-method.ts'
 import type { Load } from './wrk.ts'
 
 const path = '/limited'
 /** More tokens than a gateway remembers, so that asked for in turn each is new to it again. */
-const newTokens = 24_000
+const newTokens = 1.2 * rememberedTokens
 const gatewayCount = 4
 /** What a gateway has to do in a second with its counts in Redis. */
 const leastWithRedis = 8000
