@@ -9,6 +9,11 @@ export function hand(app: string, ...args: readonly string[]): Contestant {
   return { name: 'hand', start: () => startApp(app, args, serverCore) }
 }
 
+/** Node's sockets without HTTP: no server that is made of them does more. */
+export function sockets(): Contestant {
+  return { name: 'sockets', start: () => startApp('sockets', [], serverCore) }
+}
+
 /** The upstream of the proxy row; it lives on the load generator's core. */
 export function startUpstream(): Promise<Running> {
   return startApp('upstream', [], loadCore)

@@ -1,7 +1,7 @@
 import { compose } from './compose.ts'
 import { deployScenario } from './deploy.ts'
 import { bare, cached, chain, document20k, json20k, nodesOf, proxyWithCallout, proxyWithHttpRequest, routesOfTab } from './flows.ts'
-import { hand, startUpstream, startWeatherUpstream } from './hand.ts'
+import { hand, sockets, startUpstream, startWeatherUpstream } from './hand.ts'
 import { large } from './large.ts'
 import { late } from './late.ts'
 import { limits } from './limits.ts'
@@ -28,7 +28,7 @@ export const scenarios: readonly Scenario[] = [
     atLeast: { hand: 0.8, nodeRed: 6 },
     async prepare() {
       const nodes = bare().nodes()
-      return { contestants: [ours(nodes), hand('hello'), nodeRed(nodes)] }
+      return { contestants: [ours(nodes), hand('hello'), nodeRed(nodes), sockets()] }
     },
   }),
   throughput({

@@ -35,12 +35,12 @@ export function throughput(scenario: Throughput): Scenario {
 function toOutcome(scenario: Throughput, measured: Readonly<Record<string, Measured>>, options: BenchOptions): Outcome {
   for (const [name, one] of Object.entries(measured)) options.say(`  ${scenario.name} ${name.padEnd(8)} ${describe(one)}`)
   const ours = measured['ours']
-  const doubt = Object.entries(measured).flatMap(([name, one]) => doubts(name, one, scenario.saturate !== false))
   const reported = Object.keys(measured).filter((name) => name !== 'ours' && !(name in scenario.atLeast)).map((name): readonly [string, undefined] => [name, undefined])
   const rows: Row[] = [...Object.entries(scenario.atLeast), ...reported].flatMap(([name, least]) => {
     const other = measured[name]
     if (!ours || !other) return []
     const ratio = ours.requestsPerSecond / other.requestsPerSecond
+    const doubt = ([['ours', ours], [name, other]] as const).flatMap(([of, one]) => doubts(of, one, scenario.saturate !== false))
     return [{ label: `${scenario.name} ÷ ${name}`, value: `${ratio.toFixed(2)}  (${rate(ours)} ÷ ${rate(other)} req/s)`, target: least === undefined ? '' : `≥ ${least}`, ...(least === undefined ? {} : { pass: ratio >= least }), ...(doubt.length > 0 ? { doubt: doubt.join('; ') } : {}) }]
   })
   const facts = Object.fromEntries(Object.entries(measured).map(([name, one]) => [name, Math.round(one.requestsPerSecond)]))
