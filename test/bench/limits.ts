@@ -168,6 +168,9 @@ function toToken(key: KeyObject, claims: object): string {
   return `${signed}.${sign('RSA-SHA256', Buffer.from(signed), key).toString('base64url')}`
 }
 
+/** More rounds that are as much shorter: what the machine does beside it for a second falls into one of many. */
+const shorter = 2
+
 /** How much later the slowest hundredth is with Redis than without any limit, at the same pace. */
 async function addedP99Ms(redisUrl: string, perSecond: number, seconds: number, rounds: number): Promise<number> {
   const without = await plain('hello').start()
@@ -175,11 +178,11 @@ async function addedP99Ms(redisUrl: string, perSecond: number, seconds: number, 
   try {
     const p99 = async (server: typeof without) => {
       const headers = server.load?.headers ?? {}
-      return percentile(await pacedLatencies(server.port, path, headers, perSecond, seconds), 99)
+      return percentile(await pacedLatencies(server.port, path, headers, perSecond, Math.max(1, seconds / shorter)), 99)
     }
     await p99(counting)
     const differences: number[] = []
-    for (let round = 0; round < rounds; round++) differences.push(-(await p99(without)) + (await p99(counting)))
+    for (let round = 0; round < rounds * shorter; round++) differences.push(-(await p99(without)) + (await p99(counting)))
     return Math.max(0, Math.round(median(differences) * 10) / 10)
   } finally {
     await without.stop()
