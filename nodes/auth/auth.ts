@@ -3,14 +3,13 @@ import { refuseCall } from '../../runtime/core/access/decision.ts'
 import type { Fault } from '../../runtime/core/fault.ts'
 import { type FaultCode, faults } from '../../runtime/core/faults.ts'
 import { nothing, unchanged } from '../../runtime/core/labels/labels.ts'
-import type { Identify } from '../../runtime/core/access/identities.ts'
+import type { Identify, Identities } from '../../runtime/core/access/identities.ts'
 import { type Mask, maskMessage } from '../../runtime/core/http/masked-request.ts'
 import type { Message } from '../../runtime/core/message.ts'
 import { defineNode } from '../../runtime/core/node.ts'
 import type { Run } from '../../runtime/core/run.ts'
 import { markSandboxAnswer } from '../../runtime/core/access/sandbox-call.ts'
 import { type Output, SentTo } from '../../runtime/core/step.ts'
-import type { Clock } from '../../runtime/core/time/clock.ts'
 import { admit, createClientMaker } from './admit.ts'
 import { type AuthConfig, authSchema } from './auth-config.ts'
 import { toChallenges } from './challenges.ts'
@@ -66,7 +65,12 @@ export const auth = defineNode<AuthConfig, Port>({
   compile(config, scope) {
     const { clients, clock, identities } = scope
     const methods = createMethods(config, scope)
-    if (identities) scope.onRetire(identities.add(scope.node.id, createIdentify(methods, clock)))
+    for (const { proof, identify, alike } of identities ? methods : []) {
+      if (!proof || !identify) continue
+      // Of nodes that would say the same one is asked.
+      const way = scope.share(`identify ${proof} ${alike}`, (): Identify => (request) => identify(request, clock.now()), () => {})
+      scope.onRetire((identities as Identities).add(scope.node.id, proof, way))
+    }
     const slowDown = scope.share('slow down', () => createSlowDown(clock), () => {})
     const decideRules = scope.share('client rules', createRulesDecider, () => {})
     const makeClient = createClientMaker()
@@ -150,17 +154,6 @@ export const auth = defineNode<AuthConfig, Port>({
     }
   },
 })
-
-/** Whose a request is by those of the methods that are of one way to prove it. */
-function createIdentify(methods: readonly Method[], clock: Pick<Clock, 'now'>): Identify {
-  return (kind, request) => {
-    for (const { proof, identify } of methods) {
-      const proven = proof === kind ? identify?.(request, clock.now()) : undefined
-      if (proven) return proven
-    }
-    return undefined
-  }
-}
 
 function note(checks: Check[], method: Method, verdict: Verdict): Check[] {
   if (verdict.kind === 'absent') checks.push({ check: method.kind, passed: false, reason: 'not there' })

@@ -80,6 +80,7 @@ export function createBasicMethod(clients: Clients, memory: BasicMemory): Method
     parameters: 'charset="UTF-8"',
     carries: { header: 'authorization' },
     proof: 'basic',
+    alike: '',
     identify(request, nowMs) {
       const [name, password] = decodePair(credentialsOf(request, 'basic') ?? '') ?? []
       if (name === undefined || password === undefined) return undefined

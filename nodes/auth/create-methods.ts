@@ -41,7 +41,8 @@ export function createMethods(config: AuthConfig, scope: Scope): readonly Method
       if (algorithms.length === 0 || audiences.length === 0) throw fault('config.invalid', { message: `The issuer “${issuer}” has no audience or no algorithm.` })
       return { issuer, audiences, algorithms, keys: keysOf(issuer, url, pasted) }
     })
-    return scope.share(`jwt ${JSON.stringify([settings, unknownSubjects])}`, () => createJwtMethod(issuers, { clients, clock, unknownSubjects }), () => {})
+    const alike = `jwt ${JSON.stringify([settings, unknownSubjects])}`
+    return scope.share(alike, () => createJwtMethod(issuers, { clients, clock, unknownSubjects, alike }), () => {})
   }
 
   function introspectionMethod(): Method {
@@ -54,8 +55,9 @@ export function createMethods(config: AuthConfig, scope: Scope): readonly Method
       clientSecret: textOf(scope.credentials['introspectionClientSecret']),
     }
     // By a hash: there is a secret among them.
-    const memory = scope.share(`introspection ${hash('sha256', JSON.stringify(options))}`, createIntrospectionMemory, () => {})
-    return createIntrospectionMethod(scope, { ...options, unknownSubjects, clients }, memory)
+    const mark = `introspection ${hash('sha256', JSON.stringify(options))}`
+    const memory = scope.share(mark, createIntrospectionMemory, () => {})
+    return createIntrospectionMethod(scope, { ...options, unknownSubjects, clients, alike: `${mark} ${unknownSubjects}` }, memory)
   }
 
   function keysOf(issuer: string, url: string, pasted: string): KeySource {

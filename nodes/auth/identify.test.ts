@@ -48,7 +48,7 @@ function start(credentials: readonly ClientCredential[] = [basic(), jwt, hmac], 
   const upstream = fakeUpstream(...answers)
   const shared = new Map<string, unknown>()
   const state = createMemoryState({ clock })
-  const whose = (kind: ProofKind, request: object, node = 'a') => identities.find(node, kind, { headers: {}, query: {}, ...request } as RequestFacts)?.known?.application.id
+  const whose = (kind: ProofKind, request: object, node = 'a') => [...identities.of(node, kind)].map((identify) => identify({ headers: {}, query: {}, ...request } as RequestFacts)).find((proven) => proven !== undefined)?.known?.application.id
   async function open(id: string, config: object) {
     const node = await testNode(auth, config, { node: { id }, clock, clients, identities, upstream, shared, state, wired: ['ok'], credentials: { introspectionClientId: 'gw', introspectionClientSecret: 'p' } })
     const call = (request: object) => node.send({}, fakeRun({ request: { ip: '192.0.2.1', ...request } })).then((sent) => sent[0]?.port, (error: { code: string }) => error.code)
@@ -148,6 +148,33 @@ describe('whose a request is, asked before the flow begins', () => {
     expect(upstream.asked).toHaveLength(2)
     await clock.advance(30_000)
     expect(whose('bearer', bearer('opaque'))).toBeUndefined()
+  })
+
+  it('is not remembered of a token so long that a few thousands of them would fill the memory; it is let in all the same', async () => {
+    const { whose, open } = start()
+    const { call } = await open('a', tokens())
+    const long = await token({ scope: 'x'.repeat(4000) })
+    expect([await call(bearer(long)), await call(bearer(long))]).toEqual(['ok', 'ok'])
+    expect(whose('bearer', bearer(long))).toBeUndefined()
+  })
+
+  it('is asked of one of the nodes that are set alike, and of each that is not', async () => {
+    const { identities, open } = start()
+    const ways: (readonly [ProofKind, object])[] = [
+      ['basic', { methods: [{ kind: 'basic' }] }],
+      ['bearer', tokens()],
+      ['bearer', tokens({ audience: 'other' })],
+      ['bearer', { methods: [{ kind: 'introspection' }], introspection: { url: 'https://as.example/introspect' } }],
+      ['bearer', { methods: [{ kind: 'introspection' }], introspection: { url: 'https://as.example/introspect' }, unknownSubjects: 'accept' }],
+      ['signature', { methods: [{ kind: 'signature' }] }],
+      ['signature', { methods: [{ kind: 'signature' }], signedHeaders: ['x-branch'] }],
+      ['sign code', { methods: [{ kind: 'sign code' }] }],
+    ]
+    for (const [n, [, config]] of ways.entries()) for (const node of ['a', 'b']) await open(`${node}${n}`, config)
+    const of = (node: string) => ways.map(([kind], n) => [...identities.of(`${node}${n}`, kind)])
+    expect(of('a').map((list) => list.length)).toEqual(ways.map(() => 1))
+    expect(of('b').flat().map((identify, n) => identify === of('a').flat()[n])).toEqual(ways.map(() => true))
+    expect(new Set(of('a').flat()).size).toBe(ways.length)
   })
 
   it('is known of a signature at once and again: its number is used by the call alone', async () => {

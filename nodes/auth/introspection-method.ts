@@ -22,6 +22,8 @@ export interface IntrospectionOptions {
   readonly clientSecret: string
   readonly unknownSubjects: boolean
   readonly clients: Clients
+  /** As `Method.alike`. */
+  readonly alike: string
 }
 
 const longest = 4096
@@ -96,6 +98,7 @@ export function createIntrospectionMethod(scope: Scope, options: IntrospectionOp
     scheme: 'Bearer',
     carries: { header: 'authorization' },
     proof: 'bearer',
+    alike: options.alike,
     identify(request, nowMs) {
       const token = credentialsOf(request, 'bearer')
       const before = token === undefined || token.length > longest ? undefined : known.get(markOf(token))

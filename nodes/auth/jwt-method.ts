@@ -27,6 +27,8 @@ export interface Issuer {
 const skewSeconds = 60
 /** Verified tokens that are remembered, of one set of issuers. */
 export const rememberedTokens = 50_000
+/** Longer ones are verified each time: what is remembered of them is as long, and an issuer can make as many as it likes. Bytes. */
+const longestRemembered = 4096
 
 interface Verified {
   readonly claims: Claims
@@ -39,8 +41,8 @@ interface Verified {
  * Signed bearer tokens (RFC 7519, RFC 8725). A token that was verified is not verified again until it ends or its
  * issuer's keys change; whether its client may still call is asked of the records each time.
  */
-export function createJwtMethod(issuers: readonly Issuer[], options: { readonly clients: Clients; readonly clock: Clock; readonly unknownSubjects: boolean }): Method {
-  const { clients, clock, unknownSubjects } = options
+export function createJwtMethod(issuers: readonly Issuer[], options: { readonly clients: Clients; readonly clock: Clock; readonly unknownSubjects: boolean; readonly alike: string }): Method {
+  const { clients, clock, unknownSubjects, alike } = options
   const verified = new BoundedMap<Verified>(rememberedTokens)
 
   function accept({ claims, marks }: Pick<Verified, 'claims' | 'marks'>, issuer: Issuer, request: RequestFacts): Verdict {
@@ -59,9 +61,7 @@ export function createJwtMethod(issuers: readonly Issuer[], options: { readonly 
       verified.delete(mark)
       return undefined
     }
-    const verdict = accept(before, issuer, request)
-    if (verdict.kind === 'refused' && verdict.code === 'auth.revoked') verified.delete(mark)
-    return verdict
+    return accept(before, issuer, request)
   }
 
   /** Most keys are at hand; only those that must be fetched are waited for. */
@@ -88,7 +88,7 @@ export function createJwtMethod(issuers: readonly Issuer[], options: { readonly 
     if (wrong && 'ended' in wrong) return refused('auth.expired', 'the token has ended')
     if (wrong) return refused('auth.invalid_token', wrong.reason, { guess: true })
     const known = { claims: pickClaims(claims), marks: toMarks(claims, issuer.issuer), keys, untilMs: ((claims.exp as number) + skewSeconds) * 1000 }
-    verified.set(mark, known)
+    if (token.signed.length <= longestRemembered) verified.set(mark, known)
     return accept(known, issuer, call.request)
   }
 
@@ -97,6 +97,7 @@ export function createJwtMethod(issuers: readonly Issuer[], options: { readonly 
     scheme: 'Bearer',
     carries: { header: 'authorization' },
     proof: 'bearer',
+    alike,
     identify(request, nowMs) {
       const text = credentialsOf(request, 'bearer')
       const verdict = text === undefined || text.length > longestToken ? undefined : recall(markOf(text), request, nowMs)

@@ -17,7 +17,7 @@ const longestNonce = 256
  * headers asked for, and says `keyid`, `created` and `nonce`. The algorithm follows from the record; one that is named has to fit it.
  */
 export function createMessageSignatureMethod(options: { readonly headers: readonly string[]; readonly secrets: SigningSecrets; readonly keys: SigningKeys; readonly state: State }): Method {
-  const { secrets, keys, state } = options
+  const { headers, secrets, keys, state } = options
 
   function check(request: RequestFacts, nowMs: number): Refusal | { readonly known: Credentialed; readonly id: string; readonly nonce: string } {
     const inputs = parseDictionary(textOf(request.headers['signature-input']))
@@ -38,7 +38,7 @@ export function createMessageSignatureMethod(options: { readonly headers: readon
       if (!owner || !fits) return refused('auth.signature', owner ? 'it does not fit' : 'unknown key id', { guess: true, ...(owner ? { application: owner.known.application.id } : {}) })
       // From here on the caller holds the secret or the key: what is wrong may be said.
       const application = { application: owner.known.application.id }
-      const uncovered = missing(request, covered, options.headers)
+      const uncovered = missing(request, covered, headers)
       if (uncovered !== undefined) return refused('auth.signature', `it does not cover ${uncovered}`, application)
       if (typeof created !== 'number' || typeof nonce !== 'string' || nonce === '' || nonce.length > longestNonce) return refused('auth.signature', 'it lacks created or nonce', application)
       if (Math.abs(nowMs - created * 1000) > skewMs) return refused('auth.expired', 'it was made too long ago, or by a clock that is wrong', application)
@@ -64,6 +64,7 @@ export function createMessageSignatureMethod(options: { readonly headers: readon
     parameters: `algs="${['hmac-sha256', ...keyAlgorithms].join(' ')}"`,
     carries: {},
     proof: 'signature',
+    alike: JSON.stringify(headers),
     identify(request, nowMs) {
       if (request.headers['signature-input'] === undefined) return undefined
       const checked = check(request, nowMs)

@@ -43,6 +43,7 @@ export function createSignCodeMethod(options: { readonly headers: readonly strin
     parameters: 'alg="hmac-sha256"',
     carries: {},
     proof: 'sign code',
+    alike: JSON.stringify(headers),
     identify(request, nowMs) {
       if (request.headers['x-sign-code'] === undefined) return undefined
       const checked = check(request, nowMs)

@@ -56,6 +56,8 @@ export interface Method {
   verify(call: Call): Verdict | Promise<Verdict>
   /** What it is to `Identify`; absent: whose such a credential is, the records say by themselves. */
   readonly proof?: ProofKind
+  /** What it goes by when it identifies: methods of one text say the same. No secret stands in it. */
+  readonly alike?: string
   /** As `Identify`. */
   identify?(request: RequestFacts, nowMs: number): Proven | undefined
 }

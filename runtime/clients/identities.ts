@@ -1,22 +1,24 @@
-import type { Identify, Identities } from '../core/access/identities.ts'
+import type { Identify, Identities, ProofKind } from '../core/access/identities.ts'
+
+interface Way {
+  readonly kind: ProofKind
+  readonly identify: Identify
+}
 
 export function createIdentities(): Identities {
-  const nodes = new Map<string, Set<Identify>>()
+  const nodes = new Map<string, Set<Way>>()
   return {
-    add(node, identify) {
+    add(node, kind, identify) {
       const known = nodes.get(node) ?? new Set()
-      nodes.set(node, known.add(identify))
+      const way = { kind, identify }
+      nodes.set(node, known.add(way))
       return () => {
-        known.delete(identify)
+        known.delete(way)
         if (known.size === 0 && nodes.get(node) === known) nodes.delete(node)
       }
     },
-    find(node, kind, request) {
-      for (const identify of nodes.get(node) ?? []) {
-        const proven = identify(kind, request)
-        if (proven) return proven
-      }
-      return undefined
+    *of(node, kind) {
+      for (const way of nodes.get(node) ?? []) if (way.kind === kind) yield way.identify
     },
   }
 }

@@ -38,7 +38,7 @@ function open() {
   return { clock, clients, identities, of, who, snapshot }
 }
 
-const byHeader: readonly RouteClaim[] = [{ kind: 'key', header: 'x-api-key', node: 'a' }]
+const byHeader: readonly RouteClaim[] = [{ kind: 'key', header: 'x-api-key' }]
 const withKey = (value: string) => ({ headers: { 'x-api-key': value } })
 
 describe('priority before the flow', () => {
@@ -46,7 +46,7 @@ describe('priority before the flow', () => {
     const { of } = open()
     expect(of(withKey('vip.secret'), byHeader)).toBe(1)
     expect(of(withKey('two.secret'), byHeader)).toBe(1)
-    expect(of({ query: { k: 'vip.secret' } }, [{ kind: 'key', query: 'k', node: 'a' }])).toBe(1)
+    expect(of({ query: { k: 'vip.secret' } }, [{ kind: 'key', query: 'k' }])).toBe(1)
   })
 
   it('is the lowest for whoever is forged, unknown, switched off, ended, or not subscribed', () => {
@@ -61,36 +61,49 @@ describe('priority before the flow', () => {
     const { of, clients, snapshot, identities } = open()
     clients.replace(snapshot({ version: 2, apis: [] }))
     expect(of(withKey('vip.secret'), byHeader)).toBe(5)
-    identities.add('a', () => ({}))
+    identities.add('a', 'bearer', () => ({}))
     expect(of({}, [{ kind: 'bearer', node: 'a' }])).toBe(5)
   })
 
   it('is asked of the nodes that the route names, each for its own way to prove it', () => {
     const { of, identities, clients } = open()
-    const vip = clients.byKey('vip') as Credentialed
+    const known = clients.byKey('vip') as Credentialed
     const asked: string[] = []
-    const believes = (node: string, kind: ProofKind) => identities.add(node, (wanted) => {
-      asked.push(`${node} ${wanted}`)
-      return wanted === kind ? { known: vip } : undefined
+    const add = (node: string, kind: ProofKind, proven: boolean) => identities.add(node, kind, () => {
+      asked.push(`${node} ${kind}`)
+      return proven ? { known } : undefined
     })
-    believes('a', 'basic')
-    believes('b', 'bearer')
-    expect(of({}, [{ kind: 'basic', node: 'b' }, { kind: 'bearer', node: 'a' }, { kind: 'bearer', node: 'c' }, { kind: 'signature', node: 'a' }])).toBe(9)
-    expect(of({}, [{ kind: 'bearer', node: 'a' }, { kind: 'bearer', node: 'b' }, { kind: 'basic', node: 'a' }])).toBe(1)
-    expect(asked).toEqual(['b basic', 'a bearer', 'a signature', 'a bearer', 'b bearer'])
+    add('a', 'basic', true)
+    add('b', 'bearer', true)
+    add('c', 'bearer', false)
+    expect(of({}, [{ kind: 'basic', node: 'b' }, { kind: 'bearer', node: 'a' }, { kind: 'bearer', node: 'd' }, { kind: 'signature', node: 'a' }])).toBe(9)
+    expect(asked).toEqual([])
+    expect(of({}, [{ kind: 'bearer', node: 'c' }, { kind: 'bearer', node: 'b' }, { kind: 'basic', node: 'a' }])).toBe(1)
+    expect(asked).toEqual(['c bearer', 'b bearer'])
+  })
+
+  it('is asked once of nodes that would say the same, however many a route has', () => {
+    const { of, identities } = open()
+    let asked = 0
+    const nobody = () => void (asked += 1) as undefined
+    const names = Array.from({ length: 20 }, (_, n) => `n${n}`)
+    for (const node of names) identities.add(node, 'sign code', nobody)
+    identities.add('other', 'sign code', () => undefined)
+    expect(of({}, [...names, 'other'].map((node) => ({ kind: 'sign code', node })))).toBe(9)
+    expect(asked).toBe(1)
   })
 
   it('is asked of the old and the new node while a deploy replaces one, and of none that is gone', () => {
     const { of, identities, clients } = open()
     const known = clients.byKey('vip') as Credentialed
     const claims: readonly RouteClaim[] = [{ kind: 'bearer', node: 'a' }]
-    const before = identities.add('a', () => ({ known }))
-    const after = identities.add('a', () => undefined)
+    const before = identities.add('a', 'bearer', () => ({ known }))
+    const after = identities.add('a', 'bearer', () => undefined)
     expect(of({}, claims)).toBe(1)
     before()
     expect(of({}, claims)).toBe(9)
     after()
-    const third = identities.add('a', () => ({ known }))
+    const third = identities.add('a', 'bearer', () => ({ known }))
     after()
     expect(of({}, claims)).toBe(1)
     third()
@@ -99,8 +112,8 @@ describe('priority before the flow', () => {
 
   it('takes a client certificate as TLS verified it', () => {
     const { of } = open()
-    expect(of({ clientCertificate: { subject: 'x', fingerprint256: 'AB:12' } }, [{ kind: 'certificate', node: 'a' }])).toBe(1)
-    expect(of({}, [{ kind: 'certificate', node: 'a' }])).toBe(9)
+    expect(of({ clientCertificate: { subject: 'x', fingerprint256: 'AB:12' } }, [{ kind: 'certificate' }])).toBe(1)
+    expect(of({}, [{ kind: 'certificate' }])).toBe(9)
   })
 
   it('comes with the application that proved itself, and with none for whoever is forged or unknown', () => {
@@ -108,7 +121,7 @@ describe('priority before the flow', () => {
     expect(who(withKey('vip.secret'), byHeader)).toEqual({ priority: 1, application: 'vip' })
     expect(who(withKey('pending.secret'), byHeader)).toEqual({ priority: 9, application: 'pending' })
     for (const value of ['vip.guess', 'nobody.secret', 'revoked.secret']) expect(who(withKey(value), byHeader)).toEqual({ priority: 9 })
-    identities.add('a', () => ({}))
+    identities.add('a', 'bearer', () => ({}))
     expect(who({}, [{ kind: 'bearer', node: 'a' }])).toEqual({ priority: 9 })
   })
 

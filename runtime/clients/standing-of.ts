@@ -3,7 +3,7 @@ import type { Standing, StandingOf } from '../core/access/admission.ts'
 import type { Clients, Credentialed } from '../core/access/clients.ts'
 import type { Clock } from '../core/time/clock.ts'
 import type { RouteClaim } from '../core/deployment.ts'
-import type { Identities } from '../core/access/identities.ts'
+import type { Identify, Identities, ProofKind } from '../core/access/identities.ts'
 import { defaultPriority, isPriority, lowestPriority, type Priority } from '../core/lines/priority.ts'
 import type { RequestFacts } from '../core/http/request-facts.ts'
 
@@ -25,8 +25,9 @@ export function createStandingOf({ clients, identities, clock }: StandingOfParts
   return (route, request) => {
     const own = route.priority ?? lowestPriority
     if (own === 0 || route.claims === undefined) return { priority: own }
+    const asked = new Set<Identify>()
     for (const claim of route.claims) {
-      const application = verified(claim, request)
+      const application = verified(claim, request, asked)
       if (application === undefined) continue
       const priority = Math.min(own, priorityOf(application, route.flow)) as Priority
       return application === '' ? { priority } : ({ priority, application } satisfies Standing)
@@ -34,8 +35,8 @@ export function createStandingOf({ clients, identities, clock }: StandingOfParts
     return { priority: own }
   }
 
-  /** Id of the application, empty for one that no record knows; `undefined` when nobody is proved. */
-  function verified(claim: RouteClaim, request: RequestFacts): string | undefined {
+  /** Id of the application, empty for one that no record knows; `undefined` when nobody is proved. Whoever was asked is not asked again. */
+  function verified(claim: RouteClaim, request: RequestFacts, asked: Set<Identify>): string | undefined {
     switch (claim.kind) {
       case 'key': {
         const key = 'header' in claim ? request.headers[claim.header] : request.query[claim.query]
@@ -45,11 +46,19 @@ export function createStandingOf({ clients, identities, clock }: StandingOfParts
         const certificate = request.clientCertificate
         return certificate && idOf(clients.byCertificate({ fingerprint: certificate.fingerprint256, sans: certificate.sans ?? [] }))
       }
-      default: {
-        const proven = identities.find(claim.node, claim.kind, request)
-        return proven && (proven.known ? idOf(proven.known) : '')
-      }
+      default: return byNode(claim.node, claim.kind, request, asked)
     }
+  }
+
+  function byNode(node: string, kind: ProofKind, request: RequestFacts, asked: Set<Identify>): string | undefined {
+    for (const identify of identities.of(node, kind)) {
+      if (asked.has(identify)) continue
+      asked.add(identify)
+      const proven = identify(request)
+      const application = proven && (proven.known ? idOf(proven.known) : '')
+      if (application !== undefined) return application
+    }
+    return undefined
   }
 
   function byKey(key: string): string | undefined {

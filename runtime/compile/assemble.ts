@@ -192,7 +192,10 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
         if (errors.length > 0) continue
         if (definition.vaultNames) vaultNames.push(...vaultNamesOf(definition, config, node.origin))
         const made = definition.entry?.(config) ?? []
-        for (const claim of definition.claims?.(config) ?? []) claims.set(JSON.stringify([node.id, claim]), { ...claim, node: node.id })
+        for (const claim of definition.claims?.(config) ?? []) {
+          const own: RouteClaim = claim.kind === 'key' || claim.kind === 'certificate' ? claim : { kind: claim.kind, node: node.id }
+          claims.set(JSON.stringify(own), own)
+        }
         for (const entry of Array.isArray(made) ? (made as readonly Entry[]) : [made as Entry]) entries.push({ node: node.id, entry })
       } catch {
         // So was a config that cannot even be read.

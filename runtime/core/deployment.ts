@@ -39,14 +39,17 @@ export interface PlaceVersions {
   readonly claims: readonly Claim[]
 }
 
-/** A place of a request where a caller says who it is. The public part only is looked at, and nothing is believed of it. */
-export type Claim =
+/** A place of a request where a caller says who it is, and the records alone say whether it is so. */
+export type RecordClaim =
   | { readonly kind: 'key'; /** Lower case. */ readonly header: string }
   | { readonly kind: 'key'; readonly query: string }
-  | { readonly kind: ProofKind | 'certificate' }
+  | { readonly kind: 'certificate' }
 
-/** A claim, and the node of the flow that looks there: whom it believes is its own setting. */
-export type RouteClaim = Claim & { readonly node: string }
+/** A place of a request where a caller says who it is. The public part only is looked at, and nothing is believed of it. */
+export type Claim = RecordClaim | { readonly kind: ProofKind }
+
+/** A claim of a route: where the records do not say by themselves whether it is so, with the node that does. */
+export type RouteClaim = RecordClaim | { readonly kind: ProofKind; readonly node: string }
 
 /**
  * What deployments and recorders keep beside an entry, one field each, so that a call costs no look-up. What one left there

@@ -178,7 +178,7 @@ export interface Scope {
   readonly lines: Lines
   /** Marks on callouts of runs that hold slots. Absent: nobody marks. */
   readonly holding?: Holding
-  /** Where a node that lets callers in writes down who proved to be whom. Absent: nobody asks. */
+  /** Where a node that knows callers says how it is asked whose a request is before its flow begins. Absent: nobody asks. */
   readonly identities?: Identities
   /** Work that is accepted now and done later. */
   readonly jobs: Jobs

@@ -24,5 +24,5 @@ function byVersion(one: Route, other: Route): number {
 
 /** Who looks there makes no difference here. */
 function uniqueClaims(routes: readonly Route[]): Claim[] {
-  return [...new Map(routes.flatMap(({ claims }) => claims ?? []).map(({ node: _node, ...claim }) => [JSON.stringify(claim), claim])).values()]
+  return [...new Map(routes.flatMap(({ claims }) => claims ?? []).map((claim): Claim => ('node' in claim ? { kind: claim.kind } : claim)).map((claim) => [JSON.stringify(claim), claim])).values()]
 }
