@@ -26,10 +26,19 @@ export class ByteLru<V> {
 
   /** What is larger than all there may be is not kept. */
   set(key: string, value: V, bytes: number): void {
-    this.delete(key)
-    if (bytes > this.limitBytes) return
-    const slot: Slot<V> = { key, value, bytes, newer: undefined, older: undefined }
-    this.#map.set(key, slot)
+    if (bytes > this.limitBytes) return this.delete(key)
+    let slot = this.#map.get(key)
+    if (slot === undefined) {
+      slot = { key, value, bytes, newer: undefined, older: undefined }
+      this.#map.set(key, slot)
+    } else {
+      // Not deleted and set again: V8 builds a map anew after a few deletions, and the table of before holds the next one, and so all
+      // values since, once it lies in the old generation.
+      this.#bytes -= slot.bytes
+      slot.value = value
+      slot.bytes = bytes
+      this.#unlink(slot)
+    }
     this.#lead(slot)
     this.#bytes += bytes
     while (this.#bytes > this.limitBytes && this.#oldest !== undefined) this.delete(this.#oldest.key)
@@ -41,6 +50,8 @@ export class ByteLru<V> {
     this.#map.delete(key)
     this.#unlink(slot)
     this.#bytes -= slot.bytes
+    // Whoever still holds the slot holds nothing else by it.
+    slot.value = undefined
   }
 
   clear(): void {
@@ -68,8 +79,8 @@ export class ByteLru<V> {
 
 interface Slot<V> {
   readonly key: string
-  readonly value: V
-  readonly bytes: number
+  value: V | undefined
+  bytes: number
   newer: Slot<V> | undefined
   older: Slot<V> | undefined
 }
