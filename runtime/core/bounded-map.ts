@@ -1,44 +1,100 @@
-/** A map that keeps so many entries: what was used longest ago goes first. */
+/**
+ * A map whose values together weigh no more than a limit: what was used longest ago goes first. A value weighs 1 unless
+ * `set` says otherwise, so the limit is a number of entries, or of bytes where bytes are said.
+ */
 export class BoundedMap<V> {
-  readonly #limit: number
-  readonly #map = new Map<string, V>()
-  /**
-   * Goes from the oldest to the newest, once: a new iterator would step over all that were deleted at the front since the
-   * table was last rebuilt, thousands of places for each entry that goes.
-   */
-  #oldest = this.#map.keys()
+  readonly limit: number
+  readonly #slots = new Map<string, Slot<V>>()
+  #newest: Slot<V> | undefined
+  #oldest: Slot<V> | undefined
+  #weight = 0
 
   constructor(limit: number) {
-    this.#limit = limit
+    this.limit = limit
   }
 
   get size(): number {
-    return this.#map.size
+    return this.#slots.size
   }
 
+  /** What all values weigh together. */
+  get weight(): number {
+    return this.#weight
+  }
+
+  /** Does not count as a use. */
   get(key: string): V | undefined {
-    return this.#map.get(key)
+    return this.#slots.get(key)?.value
   }
 
-  /** Sets and counts as a use. */
-  set(key: string, value: V): void {
-    this.#map.delete(key)
-    this.#map.set(key, value)
-    if (this.#map.size > this.#limit) this.#dropOldest()
+  /** Gets, and counts as a use. */
+  use(key: string): V | undefined {
+    const slot = this.#slots.get(key)
+    if (slot === undefined) return undefined
+    if (slot !== this.#newest) {
+      this.#unlink(slot)
+      this.#lead(slot)
+    }
+    return slot.value
+  }
+
+  /** Sets, and counts as a use. What is heavier than all there may be is not kept. */
+  set(key: string, value: V, weight = 1): void {
+    if (weight > this.limit) return this.delete(key)
+    let slot = this.#slots.get(key)
+    if (slot === undefined) {
+      slot = { key, value, weight, newer: undefined, older: undefined }
+      this.#slots.set(key, slot)
+    } else {
+      // Not deleted and set again: V8 builds a map anew after a few deletions, and the table of before holds the next one, and so all
+      // values since, once it lies in the old generation.
+      this.#weight -= slot.weight
+      slot.value = value
+      slot.weight = weight
+      this.#unlink(slot)
+    }
+    this.#lead(slot)
+    this.#weight += weight
+    while (this.#weight > this.limit && this.#oldest !== undefined) this.delete(this.#oldest.key)
   }
 
   delete(key: string): void {
-    this.#map.delete(key)
+    const slot = this.#slots.get(key)
+    if (slot === undefined) return
+    this.#slots.delete(key)
+    this.#unlink(slot)
+    this.#weight -= slot.weight
+    // Whoever still holds the slot, such as a table of before, holds nothing else by it.
+    slot.value = undefined
   }
 
   clear(): void {
-    this.#map.clear()
-    this.#oldest = this.#map.keys()
+    this.#slots.clear()
+    this.#newest = this.#oldest = undefined
+    this.#weight = 0
   }
 
-  #dropOldest(): void {
-    let next = this.#oldest.next()
-    if (next.done) next = (this.#oldest = this.#map.keys()).next()
-    if (!next.done) this.#map.delete(next.value)
+  #unlink(slot: Slot<V>): void {
+    const { newer, older } = slot
+    if (newer) newer.older = older
+    else this.#newest = older
+    if (older) older.newer = newer
+    else this.#oldest = newer
+    slot.newer = slot.older = undefined
   }
+
+  #lead(slot: Slot<V>): void {
+    slot.older = this.#newest
+    if (this.#newest) this.#newest.newer = slot
+    this.#newest = slot
+    this.#oldest ??= slot
+  }
+}
+
+interface Slot<V> {
+  readonly key: string
+  value: V | undefined
+  weight: number
+  newer: Slot<V> | undefined
+  older: Slot<V> | undefined
 }

@@ -1,6 +1,6 @@
 import type { MemoInputs, Reuse } from '../core/reuse.ts'
 import type { Run } from '../core/run.ts'
-import { ByteLru } from './byte-lru.ts'
+import { BoundedMap } from '../core/bounded-map.ts'
 import { createMemo, createObjectNames } from './memo.ts'
 import { createReusedSandbox } from './reused-sandbox.ts'
 import { createReusedUpstream, type LastAnswer } from './reused-upstream.ts'
@@ -15,8 +15,8 @@ const resultsShare = 1 / 4
 
 /** Keeps what is used again, apart by node and credentials, for all flows of a gateway together. */
 export function createReuse({ limitBytes }: ReuseOptions): Reuse {
-  const answers = new ByteLru<LastAnswer>(limitBytes * (1 - resultsShare))
-  const results = new ByteLru<unknown>(limitBytes * resultsShare)
+  const answers = new BoundedMap<LastAnswer>(limitBytes * (1 - resultsShare))
+  const results = new BoundedMap<unknown>(limitBytes * resultsShare)
   const nameOf = createObjectNames()
   /** Flows that want none, with how many of their nodes live. */
   const off = new Map<string, number>()
@@ -25,7 +25,7 @@ export function createReuse({ limitBytes }: ReuseOptions): Reuse {
 
   return {
     get bytes() {
-      return answers.bytes + results.bytes
+      return answers.weight + results.weight
     },
     forNode({ id, flow }, { upstream, sandbox }, wanted) {
       if (!wanted) {

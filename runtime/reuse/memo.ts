@@ -1,6 +1,6 @@
 import { Body } from '../core/http/body.ts'
 import type { Memo, MemoInputs } from '../core/reuse.ts'
-import type { ByteLru } from './byte-lru.ts'
+import type { BoundedMap } from '../core/bounded-map.ts'
 
 /** Longest text that inputs may be told apart by. */
 const longestKey = 1024
@@ -30,7 +30,7 @@ export function createObjectNames(): (value: object) => number {
  * Results by the identity of the objects and the values of the texts they were made of. Objects on wires never change, so
  * the same ones give the same result. A computation whose inputs are new each time is soon left alone.
  */
-export function createMemo(nameOf: (value: object) => number, results: ByteLru<unknown>, place: string): Memo {
+export function createMemo(nameOf: (value: object) => number, results: BoundedMap<unknown>, place: string): Memo {
   let looks = 0
   let hits = 0
   let resting = 0
@@ -49,7 +49,7 @@ export function createMemo(nameOf: (value: object) => number, results: ByteLru<u
       const key = keyOf(inputs, nameOf, texts)
       if (key === undefined) return compute()
       const whole = `${place}/${key}`
-      const found = results.get(whole) as { readonly value: never; readonly texts: readonly string[] } | undefined
+      const found = results.use(whole) as { readonly value: never; readonly texts: readonly string[] } | undefined
       if (found !== undefined && found.texts.every((text, at) => text === texts[at])) {
         hits++
         hit?.()

@@ -2,7 +2,7 @@ import type { Body } from '../core/http/body.ts'
 import type { Run } from '../core/run.ts'
 import type { Upstream, UpstreamReply, UpstreamRequest } from '../core/upstream/upstream.ts'
 import type { CallOptions, UpstreamService } from '../core/upstream/upstream-service.ts'
-import type { ByteLru } from './byte-lru.ts'
+import type { BoundedMap } from '../core/bounded-map.ts'
 import { identityOf, variesByCall } from './request-identity.ts'
 import { toValidators, type Validators } from './validators.ts'
 
@@ -15,7 +15,7 @@ export interface LastAnswer {
 }
 
 export interface ReusedUpstreamParts {
-  readonly answers: ByteLru<LastAnswer>
+  readonly answers: BoundedMap<LastAnswer>
   /** Tells the nodes' answers apart. */
   readonly place: string
   readonly node: string
@@ -54,7 +54,7 @@ export function createReusedUpstream(upstream: Upstream, parts: ReusedUpstreamPa
   async function call(request: UpstreamRequest, run: Run, ask: Ask): Promise<UpstreamReply> {
     const key = parts.isOff(run.flow) ? undefined : keyOf(request)
     if (key === undefined) return ask(request)
-    const last = parts.answers.get(key)
+    const last = parts.answers.use(key)
     if (last?.validators === undefined || last.reply.body.raw().length > request.responseLimitBytes) return keep(key, last, await ask(request), run)
     const reply = await ask(toAgain(last, request))
     if (reply.status !== 304) return keep(key, last, reply, run)
@@ -78,7 +78,7 @@ export function createReusedUpstream(upstream: Upstream, parts: ReusedUpstreamPa
       return reply
     }
     // Of many calls under way at once when the document changed, the first brought the new one meanwhile.
-    const stored = parts.answers.get(key)
+    const stored = parts.answers.use(key)
     const before = (stored ?? last)?.reply.body
     const body = before === undefined || before === reply.body ? reply.body : sameBody(before, reply.body, run)
     const kept = body === reply.body ? reply : { ...reply, body }
@@ -86,7 +86,7 @@ export function createReusedUpstream(upstream: Upstream, parts: ReusedUpstreamPa
     // Of an answer that nothing is asked about later, the body is all that is used again, and that one is there.
     if (body === stored?.reply.body && stored.validators === undefined && validators === undefined) return kept
     const bytes = body.raw().length * (1 + parsedTimes)
-    if (bytes <= parts.answers.limitBytes / largestShare) parts.answers.set(key, { reply: kept, validators }, bytes + 2000)
+    if (bytes <= parts.answers.limit / largestShare) parts.answers.set(key, { reply: kept, validators }, bytes + 2000)
     else parts.answers.delete(key)
     return kept
   }
