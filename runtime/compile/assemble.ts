@@ -3,6 +3,7 @@ import type { Entry } from '../core/entry.ts'
 import type { FlowDocument, Problem } from '../core/flow.ts'
 import type { LabelMap } from '../core/labels/label-map.ts'
 import type { Revision } from '../core/release.ts'
+import { RunMarks } from '../core/run-marks.ts'
 import { perObject } from '../core/values/per-object.ts'
 import type { Catalogue } from './catalogue.ts'
 import { checkBorders, toBorderEnds } from './check-borders.ts'
@@ -212,7 +213,7 @@ export function createAssembler(catalogue: Catalogue, process: Readonly<Record<s
     const organisation = organisationOf(document)
     problems.push(...checkVaultNames(vaultNames, organisation))
     const more = { ...(organisation === undefined ? {} : { organisation }), ...(version === undefined ? {} : { version }), ...(priority === undefined ? {} : { priority }), ...(own.length === 0 ? {} : { claims: own }) }
-    const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision, guarded: undefined, marks: { deployment: undefined, entry: undefined, limitMs: undefined, line: undefined, series: undefined }, ...more }] : []))
+    const routes = entries.flatMap(({ node, entry }): Route[] => (entry.on === 'http' ? [{ entry, flow: document.id, node, revision, guarded: undefined, marks: new RunMarks(), ...more }] : []))
     return {
       key, revision, flow, configs, entries, routes, copies, vaultNames, problems, policies, claims: own,
       routeKeys: routes.map(({ entry }) => routeKey(entry, version)),

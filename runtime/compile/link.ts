@@ -31,6 +31,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 const linkCallTimeoutMs = 30_000
 /** Of nodes that do not say what ports they have. */
 const oneOut: readonly string[] = ['out']
+/** One for all, so that a step finds it in the processor's cache. */
+const nobody: readonly LinkedNode[] = []
 
 /** Ways through junctions and links that one flow may have, and how many of them one behind the other. */
 const mostWays = 100_000
@@ -70,7 +72,8 @@ export async function link(assembled: AssembledFlow, linking: Linking): Promise<
     const own = linked.get(node.id)
     if (!own) continue
     own.wires = node.type === 'subflow status' ? [] : node.wires.map((targets) => targets.flatMap((id) => follow(id, new Set())))
-    own.completes = linkedAs(listeners.completesOf(node))
+    const completing = listeners.completesOf(node)
+    if (completing.length > 0) own.completes = linkedAs(completing)
     if (node.policyCall) nameCall(own, node)
     if (node.type === 'link out' && isPassage(node) && own.completes.length > 0) {
       own.ports = ['out']
@@ -198,7 +201,7 @@ function blank(node: FlowNode, flow: string, revision: string, own: { definition
     revision,
     wires: [],
     ports: typeof outputs === 'function' ? outputs(own?.config as never) : outputs,
-    completes: [],
+    completes: nobody,
     id: node.id,
     type: node.type,
     targets: kind === 'call' && node.properties.linkType !== 'dynamic' ? node.links.slice(0, 1) : [],

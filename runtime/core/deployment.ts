@@ -4,7 +4,7 @@ import type { Fault } from './fault.ts'
 import type { Message } from './message.ts'
 import type { Priority } from './lines/priority.ts'
 import type { RequestFacts } from './http/request-facts.ts'
-import type { LinkedNode } from './pipeline.ts'
+import type { RunMarks } from './run-marks.ts'
 
 /** An HTTP entry of a deployment: where it lies and what it answers. Plain data. */
 export interface Route {
@@ -50,19 +50,6 @@ export type Claim = RecordClaim | { readonly kind: ProofKind }
 
 /** A claim of a route: where the records do not say by themselves whether it is so, with the node that does. */
 export type RouteClaim = RecordClaim | { readonly kind: ProofKind; readonly node: string }
-
-/**
- * What deployments and recorders keep beside an entry, one field each, so that a call costs no look-up. What one left there
- * may be another's of its kind: each knows its own again.
- */
-export interface RunMarks {
-  /** Number of the deployment that found the next two: the node, and the limit of a run that enters there. */
-  deployment?: number | undefined
-  entry?: LinkedNode | undefined
-  limitMs?: number | undefined
-  line?: object | undefined
-  series?: object | undefined
-}
 
 export type RouteMatch =
   | { readonly kind: 'found'; readonly route: Route; readonly params: Readonly<Record<string, string | undefined>> }

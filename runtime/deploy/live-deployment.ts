@@ -1,16 +1,17 @@
 import type { ApartWork } from '../core/branches.ts'
 import type { KnownApi } from '../core/access/clients.ts'
-import type { Claim, Deployment, Route, RunMarks, RouteTable, RunHandle, RunInput, RunSummary } from '../core/deployment.ts'
+import type { Claim, Deployment, Route, RouteTable, RunHandle, RunInput, RunSummary } from '../core/deployment.ts'
 import { type Fault, fault } from '../core/fault.ts'
 import type { Message } from '../core/message.ts'
 import type { LinkedNode, Pipeline } from '../core/pipeline.ts'
 import type { DeadlineList } from '../engine/deadlines.ts'
+import { RunMarks } from '../core/run-marks.ts'
 import type { RunOutcome } from '../core/run.ts'
 import type { Tracing } from '../core/trace.ts'
 import type { RunningWork, WorkRun } from '../core/work-run.ts'
 import { EngineRun, type RunHome, type RunHost } from '../engine/engine-run.ts'
 import { openBranches } from '../engine/open-branches.ts'
-import { rescue, walk, walkOn } from '../engine/walk.ts'
+import { passesOnTo, rescue, walk, walkFrom, walkOn } from '../engine/walk.ts'
 import type { NoticeOf } from './api-notices.ts'
 import { shortenedBy } from './request-deadline.ts'
 
@@ -88,7 +89,7 @@ export class LiveDeployment implements Deployment, RunHome {
       input.fail(fault('route.none', { method: input.request.method, path: input.request.path }))
       return ended
     }
-    const api = this.#host.apiOf(entry.flow)
+    const api = this.#host.apiOf(route.flow)
     if (api !== undefined) {
       const notice = this.#noticeOf(api, route, input.request.path)
       if (notice !== undefined) input.notify?.(notice)
@@ -107,8 +108,8 @@ export class LiveDeployment implements Deployment, RunHome {
     }
     const ownMs = marks.limitMs as number
     const limitMs = this.#host.trustsDeadline === true ? shortenedBy(input.request, ownMs) : ownMs
-    const run = new EngineRun({ id: input.id, on: 'http', entry, request: input.request, caller: input, limitMs, host: this.#host.runs, home: this, rescue })
-    this.#launch(run, () => walk(run, entry, input.message), route.claims)
+    const run = new EngineRun({ id: input.id, on: 'http', entry, place: route, request: input.request, caller: input, limitMs, host: this.#host.runs, home: this, rescue })
+    this.#launch(run, () => walkFrom(run, entry, marks.behind, input.message), route.claims)
     return run.ended ? ended : { abort: (reason) => run.abort(reason, true) }
   }
 
@@ -116,7 +117,13 @@ export class LiveDeployment implements Deployment, RunHome {
   #markOf(route: Route): RunMarks | undefined {
     if (route.marks?.deployment === this.#number) return route.marks
     const found = this.#entries.get(route.node)
-    return found && Object.assign(route.marks ?? {}, { deployment: this.#number, entry: found.node, limitMs: route.entry.deadlineMs ?? found.pipeline.deadlineMs })
+    if (found === undefined) return undefined
+    const marks = route.marks ?? new RunMarks()
+    marks.deployment = this.#number
+    marks.entry = found.node
+    marks.behind = passesOnTo(found.node)
+    marks.limitMs = route.entry.deadlineMs ?? found.pipeline.deadlineMs
+    return marks
   }
 
   noticeOf(route: Route, path: string): readonly string[] | undefined {

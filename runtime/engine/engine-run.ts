@@ -126,6 +126,8 @@ export class EngineRun implements Run, Timed {
     id: string
     on: string
     entry: LinkedNode
+    /** Says of which flow and revision the entry is without its being looked at. */
+    place?: { readonly flow: string; readonly revision: string }
     request?: RequestFacts
     caller?: Caller
     job?: RunJob | undefined
@@ -137,8 +139,9 @@ export class EngineRun implements Run, Timed {
     this.id = input.id
     this.on = input.on
     this.entry = input.entry
-    this.flow = input.entry.flow
-    this.revision = input.entry.revision
+    const { flow, revision } = input.place ?? input.entry
+    this.flow = flow
+    this.revision = revision
     this.request = input.request
     this.#caller = input.caller
     this.called = input.caller !== undefined

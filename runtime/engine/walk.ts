@@ -35,6 +35,19 @@ export function walk(run: EngineRun, start: LinkedNode, message: Message, hops =
   drive(run, [], start, message, hops, undefined)
 }
 
+/** Where an entry that does nothing itself hands every message on to; `undefined` when it has to be gone through. */
+export function passesOnTo({ kind, step, only }: LinkedNode): LinkedNode | undefined {
+  return kind === 'step' && step === undefined ? only : undefined
+}
+
+/** As {@link walk}, for an entry of which it is known where it passes messages on to: with many routes in turn, to look at it is to wait for memory. */
+export function walkFrom(run: EngineRun, start: LinkedNode, behind: LinkedNode | undefined, message: Message): void {
+  if (behind === undefined || run.trace !== undefined) return walk(run, start, message)
+  run.passed(start)
+  run.steps++
+  drive(run, [], behind, message, 1, undefined)
+}
+
 /** Goes on behind a node, as if it had just sent these messages. */
 export function walkOn(run: EngineRun, node: LinkedNode, sends: NonNullable<Output>, hops = 0): void {
   const waiting: Branch[] = []

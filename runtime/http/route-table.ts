@@ -24,7 +24,7 @@ export class ShardedRouteTable implements RouteTable {
   readonly #shards: ReadonlyMap<string, Shard>
   readonly #hosts: ReadonlySet<string>
   /** What was found for a GET of a path without parameters, where every host is served the same. */
-  readonly #known = new Map<string, RouteMatch>()
+  readonly #known = new Map<string, Route>()
   readonly #methods: readonly string[]
   readonly #versions: ReadonlyMap<string, ShardedRouteTable>
 
@@ -58,12 +58,12 @@ export class ShardedRouteTable implements RouteTable {
   find(method: string, path: string, host: string): RouteMatch {
     const keeps = method === 'GET' && this.#hosts.size === 0
     const known = keeps ? this.#known.get(path) : undefined
-    if (known) return known
+    if (known) return { kind: 'found', route: known, params: noParams }
     const place = toPlace(path)
     const hostname = this.#hosts.size === 0 ? '' : hostnameOf(host)
     const found = this.#search(method, place, hostname)
     if (!found) return this.#missing(place, hostname)
-    if (keeps && found.kind === 'found' && found.params === noParams && this.#known.size < mostKnown) this.#known.set(ownText(path), found)
+    if (keeps && found.kind === 'found' && found.params === noParams && this.#known.size < mostKnown) this.#known.set(ownText(path), found.route)
     return found
   }
 

@@ -9,14 +9,14 @@ export function createRunLines(to: LineWriter, now: () => number): (summary: Run
   const heads = new Map<string, Head>()
   const time = createTime(now)
   let summary!: RunSummary
-  let head!: Head
+  let head!: string
 
   function fill(into: Buffer, start: number): number {
     const { run, status, tookMs, waitedMs, fault } = summary
     let at = put(into, start, status !== undefined && status >= 500 ? errorLead : infoLead)
     at = time(into, at)
     at = putQuoted(into, at, run)
-    at = put(into, at, head.bytes)
+    at += into.write(head, at, 'latin1')
     at = putThousandths(into, at, tookMs)
     if (status !== undefined) at = putInteger(into, put(into, at, statusKey), status)
     if (waitedMs !== undefined) at = putThousandths(into, put(into, at, waitKey), waitedMs)
@@ -29,34 +29,48 @@ export function createRunLines(to: LineWriter, now: () => number): (summary: Run
   return (given) => {
     summary = given
     head = headOf(heads, given)
-    to.writeBytes(fixedBytes + head.bytes.length + 6 * (given.run.length + (given.fault?.length ?? 0)), fill)
+    to.writeBytes(fixedBytes + head.length + 6 * (given.run.length + (given.fault?.length ?? 0)), fill)
   }
 }
 
-/** What all runs of an entry have in common. */
+/** What all runs of an entry have in common, for entries without marks. */
 interface Head {
-  /** The map of the recorder that made it. */
-  readonly of: ReadonlyMap<string, Head>
   readonly revision: string
   readonly release: number
   readonly method: string | undefined
   readonly route: string | undefined
-  readonly bytes: Buffer
+  readonly text: string
 }
 
 const mostHeads = 50_000
 
-function headOf(heads: Map<string, Head>, summary: RunSummary): Head {
-  const { flow, node, revision, release, on, method, route, marks } = summary
-  const mark = marks?.line as Head | undefined
-  const known = mark?.of === heads ? mark : heads.get(node)
-  if (known && known.revision === revision && known.release === release && known.method === method && known.route === route) return known
+/** The bytes that the lines of an entry's runs have in common, one character each: a string lies in one piece, a buffer in three. */
+function headOf(heads: Map<string, Head>, summary: RunSummary): string {
+  const { release, method, marks } = summary
+  if (marks === undefined) return unmarkedHead(heads, summary)
+  // Of one entry only these two change, and who records.
+  if (marks.lineHead === undefined || marks.lineOf !== heads || marks.lineRelease !== release || marks.lineMethod !== method) {
+    marks.lineOf = heads
+    marks.lineRelease = release
+    marks.lineMethod = method
+    marks.lineHead = makeHead(summary)
+  }
+  return marks.lineHead
+}
+
+function unmarkedHead(heads: Map<string, Head>, summary: RunSummary): string {
+  const { node, revision, release, method, route } = summary
+  const known = heads.get(node)
+  if (known && known.revision === revision && known.release === release && known.method === method && known.route === route) return known.text
   if (heads.size > mostHeads) heads.clear()
+  const text = makeHead(summary)
+  heads.set(node, { revision, release, method, route, text })
+  return text
+}
+
+function makeHead({ flow, node, revision, release, on, method, route }: RunSummary): string {
   const facts = JSON.stringify({ flow, node, revision, release, on, method, route })
-  const made: Head = { of: heads, revision, release, method, route, bytes: Buffer.from(`,${facts.slice(1, -1)},"tookMs":`) }
-  heads.set(node, made)
-  if (marks) marks.line = made
-  return made
+  return Buffer.from(`,${facts.slice(1, -1)},"tookMs":`).toString('latin1')
 }
 
 const infoLead = Buffer.from('{"level":"info","time":"')

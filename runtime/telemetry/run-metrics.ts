@@ -23,8 +23,6 @@ const runsAt = (digit: number): number => (digit < usualDigits ? 1 + digit : buc
 
 /** Counts of one flow, route and method. */
 interface Series {
-  /** The list of the recorder that made it. */
-  readonly of: readonly Series[]
   readonly method: string
   readonly route: string
   /** Where its counts lie, and from which index on. */
@@ -46,14 +44,6 @@ export function createRunMetrics(registry: Registry): RunRecorder {
   let taken = 0
   const other = newSeries('other', 'other', 'other', 'other')
 
-  function seriesOf(summary: RunSummary): Series {
-    const mark = summary.marks?.series as Series | undefined
-    if (mark?.of === all && mark.method === summary.method && mark.route === summary.route) return mark
-    const found = lookUp(summary)
-    if (summary.marks) summary.marks.series = found
-    return found
-  }
-
   function lookUp(summary: RunSummary): Series {
     const list = byNode.get(summary.node)
     const route = summary.route ?? ''
@@ -74,7 +64,7 @@ export function createRunMetrics(registry: Registry): RunRecorder {
       taken = 0
     }
     taken += place
-    return { of: all, method, route, counts, at: taken - place, flow, on }
+    return { method, route, counts, at: taken - place, flow, on }
   }
 
   const total: Counter = new Counter({
@@ -106,16 +96,31 @@ export function createRunMetrics(registry: Registry): RunRecorder {
 
   return {
     record(summary) {
-      const { counts, at } = seriesOf(summary)
-      const run = at + runsAt(summary.status === undefined ? 0 : Math.floor(summary.status / 100))
-      counts[run] = (counts[run] as number) + 1
-      counts[at + sumAt] = (counts[at + sumAt] as number) + summary.tookMs / 1000
-      let bucket = 0
-      while (bucket < boundsMs.length && summary.tookMs > (boundsMs[bucket] as number)) bucket++
-      const lasted = at + bucketsAt + bucket
-      counts[lasted] = (counts[lasted] as number) + 1
+      const { marks } = summary
+      if (marks === undefined) {
+        const { counts, at } = lookUp(summary)
+        return add(counts, at, summary)
+      }
+      if (marks.counts === undefined || marks.countsOf !== all || marks.countsMethod !== summary.method) {
+        const { counts, at } = lookUp(summary)
+        marks.countsOf = all
+        marks.countsMethod = summary.method
+        marks.counts = counts
+        marks.countsAt = at
+      }
+      add(marks.counts, marks.countsAt as number, summary)
     },
   }
+}
+
+function add(counts: Float64Array, at: number, summary: RunSummary): void {
+  const run = at + runsAt(summary.status === undefined ? 0 : Math.floor(summary.status / 100))
+  counts[run] = (counts[run] as number) + 1
+  counts[at + sumAt] = (counts[at + sumAt] as number) + summary.tookMs / 1000
+  let bucket = 0
+  while (bucket < boundsMs.length && summary.tookMs > (boundsMs[bucket] as number)) bucket++
+  const lasted = at + bucketsAt + bucket
+  counts[lasted] = (counts[lasted] as number) + 1
 }
 
 function labelsOf(series: Series): { flow: string; on: string; route: string; method: string } {
