@@ -3,7 +3,7 @@ import type { LinkedNode } from './pipeline.ts'
 /**
  * What deployments and recorders keep beside an entry, so that a call costs no look-up. All of it in one object, because with
  * thousands of routes each object that a call touches is one more line of memory that is not in the processor's cache. What one
- * left there may be another's of its kind: each knows its own again.
+ * left there may be another's of its kind, where it says whose it is: each knows its own again.
  */
 export class RunMarks {
   /**
@@ -14,8 +14,7 @@ export class RunMarks {
   entry: LinkedNode | undefined = undefined
   behind: LinkedNode | undefined = undefined
   limitMs: number | undefined = undefined
-  /** Who writes lines, of which release and method, and what those of these runs have in common. */
-  lineOf: object | undefined = undefined
+  /** What the lines of the log have in common, for runs of a release and method. */
   lineRelease: number | undefined = undefined
   lineMethod: string | undefined = undefined
   lineHead: string | undefined = undefined

@@ -48,9 +48,8 @@ const mostHeads = 50_000
 function headOf(heads: Map<string, Head>, summary: RunSummary): string {
   const { release, method, marks } = summary
   if (marks === undefined) return unmarkedHead(heads, summary)
-  // Of one entry only these two change, and who records.
-  if (marks.lineHead === undefined || marks.lineOf !== heads || marks.lineRelease !== release || marks.lineMethod !== method) {
-    marks.lineOf = heads
+  // Of one entry only these two change.
+  if (marks.lineHead === undefined || marks.lineRelease !== release || marks.lineMethod !== method) {
     marks.lineRelease = release
     marks.lineMethod = method
     marks.lineHead = makeHead(summary)
