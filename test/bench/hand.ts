@@ -10,8 +10,8 @@ export function hand(app: string, ...args: readonly string[]): Contestant {
 }
 
 /** Node's sockets without HTTP: no server that is made of them does more. */
-export function sockets(): Contestant {
-  return { name: 'sockets', start: () => startApp('sockets', [], serverCore) }
+export function sockets(...args: readonly string[]): Contestant {
+  return { name: 'sockets', start: () => startApp('sockets', args, serverCore) }
 }
 
 /** The upstream of the proxy row; it lives on the load generator's core. */

@@ -69,6 +69,7 @@ export const scenarios: readonly Scenario[] = [
           ours(proxyWithCallout(upstream.port).nodes(), { SLUICE_EGRESS_ALLOW: `127.0.0.1:${upstream.port}` }),
           hand('proxy', String(upstream.port)),
           nodeRed(proxyWithHttpRequest(upstream.port).nodes()),
+          sockets(String(upstream.port)),
           // nginx as a gateway: something is looked at in Lua before the request is passed on.
           ...(hasLua() ? [nginxLua(upstream.port, `location /proxy { access_by_lua_block { if ngx.req.get_headers()['x-blocked'] then return ngx.exit(403) end } ${proxied} }`, '/proxy')] : []),
         ],
